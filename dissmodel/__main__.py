@@ -1,0 +1,5 @@
+"""``python -m dissmodel``."""
+
+from dissmodel.cli.app import main
+
+main()

@@ -1,0 +1,92 @@
+"""The contract between a model and whatever runs it."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from dissmodel.errors import UsageError
+from dissmodel.record import ExperimentRecord
+from dissmodel.record.digest import sha256_bytes, sha256_file
+from dissmodel.registry.classes import ExecutorRegistry
+
+
+class ModelExecutor(ABC):
+    """A model that can be run: four steps in this order, each given the run's record.
+
+    ``validate(record)`` → ``data = load(record)`` → ``result = run(data, record)`` →
+    ``record = save(result, record)``. A subclass with a ``name`` registers itself when it is defined.
+
+    Attributes
+    ----------
+    name : str
+        What a user types to run it.
+    Parameters : type[pydantic.BaseModel] or None
+        The model's parameters, with types, bounds, defaults and ``description``; the unit stands in
+        ``json_schema_extra={"unit": ...}``, published names in ``validation_alias=AliasChoices(name, ...)``. With it,
+        an unknown parameter is an error; without it, parameters pass through as they are.
+    substrate : str
+        ``"raster"`` or ``"vector"``; empty where it can't be said.
+    output_suffix : str
+        The suffix of the result where a user names none, such as ``".tif"``; empty where the model decides.
+    output_suffixes : tuple[str, ...]
+        Every suffix that the model can write; empty: not known, nothing is refused.
+
+    Examples
+    --------
+    >>> class Nothing(ModelExecutor):
+    ...     name = "nothing"
+    ...     def load(self, record): return 1
+    ...     def run(self, data, record): return data
+    ...     def save(self, result, record): return record
+    >>> ExecutorRegistry.get("nothing") is Nothing
+    True
+    >>> _ = ExecutorRegistry._executors.pop("nothing")
+    """
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[BaseModel] | None] = None
+    substrate: ClassVar[str] = ""
+    output_suffix: ClassVar[str] = ""
+    output_suffixes: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "name"):
+            ExecutorRegistry.register(cls)
+
+    def validate(self, record: ExperimentRecord) -> None:  # noqa: B027  (optional on purpose)
+        """Check the record before anything is loaded; raise ValueError if the run can't succeed."""
+
+    @abstractmethod
+    def load(self, record: ExperimentRecord) -> Any:
+        """Read the input at ``record.source.uri`` and return what `run` works on."""
+
+    @abstractmethod
+    def run(self, data: Any, record: ExperimentRecord) -> Any:
+        """Simulate; no input or output here."""
+
+    @abstractmethod
+    def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
+        """Write the result to ``record.output_path``, note its digest and return the record."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the executor's own docstring."""
+        own = cls.__dict__.get("__doc__")
+        return inspect.cleandoc(own).partition("\n")[0] if own else ""
+
+    def _resolve_uri(self, uri: str) -> str:
+        """Return a local path for `uri`."""
+        if "://" in uri and not uri.startswith("file://"):
+            raise UsageError(f"{uri}: only local files can be read.", "Download it, then give the file's path.")
+        return uri.removeprefix("file://")
+
+    @staticmethod
+    def _sha256(path_or_bytes: str | Path | bytes) -> str:
+        """Return the sha256 of a file or of bytes, as 64 hex digits."""
+        return sha256_bytes(path_or_bytes) if isinstance(path_or_bytes, bytes) else sha256_file(path_or_bytes)

@@ -1,0 +1,1 @@
+"""Built-in models; each is a plugin like anyone else's."""

@@ -1,0 +1,62 @@
+"""How long work says where it is, without knowing who listens.
+
+Whoever starts the work enters `reporting`; whoever does the work calls `current`. A thread that wants
+to report takes the reporter along, for a context variable does not cross into threads by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """What listens to a run."""
+
+    def phase(self, name: str) -> None:
+        """A phase begins: ``validate``, ``load``, ``run`` or ``save``."""
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        """`done` of `total` steps of this phase are done; each works on `cells` cells (0: not known)."""
+
+    def transferred(self, done: int, total: int) -> None:
+        """`done` of `total` bytes of this phase are read or written."""
+
+    def warn(self, message: str) -> None:
+        """Something that the user should know and that does not stop the work."""
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def phase(self, name: str) -> None:
+        """Say nothing."""
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        """Say nothing."""
+
+    def transferred(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def warn(self, message: str) -> None:
+        """Say nothing."""
+
+
+_current: ContextVar[Reporter] = ContextVar("dissmodel_reporter", default=Silent())  # noqa: B039  (it has no state)
+
+
+def current() -> Reporter:
+    """Return the reporter of the work that is going on, a silent one by default."""
+    return _current.get()
+
+
+@contextmanager
+def reporting(reporter: Reporter) -> Iterator[Reporter]:
+    """Make `reporter` the current one within the block."""
+    token = _current.set(reporter)
+    try:
+        yield reporter
+    finally:
+        _current.reset(token)

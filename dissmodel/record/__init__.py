@@ -1,0 +1,27 @@
+"""The noun of the project: what a run was."""
+
+from dissmodel.record.schema import (
+    SCHEMA_VERSION,
+    Artifact,
+    Code,
+    ContentDigest,
+    DataSource,
+    ExperimentRecord,
+    Failure,
+    Grid,
+    Package,
+    Runtime,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Artifact",
+    "Code",
+    "ContentDigest",
+    "DataSource",
+    "ExperimentRecord",
+    "Failure",
+    "Grid",
+    "Package",
+    "Runtime",
+]

@@ -1,0 +1,200 @@
+"""What a run was: the record, as data.
+
+The fields of `ExperimentRecord` up to ``logs`` are those of the public DisSModel 0.6 and keep their
+meaning, so that its tools read our records and we read theirs. The rest is ours. Every field is
+observed; one that could not be observed is absent (``None`` or empty), never guessed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+"""The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
+
+Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
+
+
+class _Part(BaseModel):
+    """A part of a record; fields that a newer version wrote survive a round trip."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class DataSource(_Part):
+    """Where the input came from and which bytes it was.
+
+    ``checksum`` is the sha256 of the file at ``uri``, ``size`` its length in bytes. A dataset of several
+    files (a shapefile, a raster with a mask beside it) lists the others in ``sidecars``, name → sha256.
+    """
+
+    type: str = "local"
+    uri: str = ""
+    collection: str = ""
+    version: str = ""
+    checksum: str = ""
+    size: int | None = None
+    layer: str | None = None
+    sidecars: dict[str, str] = Field(default_factory=dict)
+
+
+class Artifact(_Part):
+    """One file of a result. ``path`` is relative to the record; ``external`` lies where the model put it."""
+
+    path: str
+    size: int
+    sha256: str
+    media_type: str | None = None
+    content_digest: ContentDigest | None = None
+    external: bool = False
+
+
+class ContentDigest(_Part):
+    """A digest of what a dataset says, whatever file says it. Every digest is 64 hex digits.
+
+    ``parts`` has one digest per band (raster) or column (vector), in the dataset's order; ``grid`` is that of
+    the grid (raster: shape, transform, CRS; vector: number of features and CRS); ``digest`` covers them all.
+    """
+
+    version: int
+    kind: Literal["raster", "vector"]
+    digest: str
+    grid: str
+    parts: dict[str, str]
+
+
+class Grid(_Part):
+    """The cell space of a run: rows and columns, the affine transform (a, b, c, d, e, f), the CRS as WKT.
+
+    ``cells`` counts the cells in the space, where the model knows it.
+    """
+
+    shape: tuple[int, int]
+    transform: tuple[float, float, float, float, float, float] | None = None
+    crs: str | None = None
+    cells: int | None = None
+
+
+class Code(_Part):
+    """Which code ran: what its package, its files and its repository said.
+
+    ``source_digest`` is the sha256 of the Python source that was loaded (a file, or every ``.py`` file of the
+    package in the order of their names); ``diff_digest`` that of the repository's uncommitted changes.
+    """
+
+    package: str | None = None
+    version: str | None = None
+    module: str | None = None
+    source_digest: str | None = None
+    repository: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    diff_digest: str | None = None
+    editable: bool | None = None
+
+
+class Package(_Part):
+    """An installed distribution; ``url`` and ``commit`` are what the installer noted (PEP 610)."""
+
+    version: str
+    url: str | None = None
+    commit: str | None = None
+
+
+class Runtime(_Part):
+    """The machine and the libraries. ``native`` is loader → library → version, for what the run loaded."""
+
+    python: str
+    implementation: str
+    platform: str
+    os: str
+    machine: str
+    cpu: str | None = None
+    cpu_count: int | None = None
+    threads: int | None = None
+    kernel: str | None = None
+    locale: str | None = None
+    dissmodel: Code = Field(default_factory=Code)
+    packages: dict[str, Package] = Field(default_factory=dict)
+    native: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
+class Failure(_Part):
+    """Why a run did not complete: the phase it was in, the error and where it was raised."""
+
+    phase: str
+    type: str
+    code: str | None = None
+    message: str
+    hint: str = ""
+    traceback: str = ""
+
+
+class ExperimentRecord(_Part):
+    """The record of one run: what ran, on what, with what, and what came out.
+
+    Executors receive it, mutate it (they may assign ``metrics`` wholesale) and return it from ``save``.
+
+    >>> record = ExperimentRecord(model_name="coastal_raster")
+    >>> record.output_sha256 = "ab" * 32
+    >>> record.artifacts["output"] == "ab" * 32
+    True
+    """
+
+    # — the fields of the public DisSModel 0.6 —
+    experiment_id: str = Field(default_factory=lambda: uuid4().hex)
+    created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    model_name: str = ""
+    model_commit: str = ""
+    code_version: str = ""
+    resolved_spec: dict[str, Any] = Field(default_factory=dict)
+    source: DataSource = Field(default_factory=DataSource)
+    input_format: str = "auto"
+    column_map: dict[str, Any] = Field(default_factory=dict)
+    band_map: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    period: tuple[str, str] | None = None
+    output_path: str | None = None
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    status: str = "pending"
+    logs: list[str] = Field(default_factory=list)
+
+    # — ours —
+    schema_version: int = SCHEMA_VERSION
+    finished_at: datetime | None = None
+    parameter_origin: dict[str, str] = Field(default_factory=dict)
+    seed: int | None = None
+    code: Code | None = None
+    runtime: Runtime | None = None
+    command: list[str] = Field(default_factory=list)
+    grid: Grid | None = None
+    files: dict[str, Artifact] = Field(default_factory=dict)
+    step_metrics: dict[str, list[float | int]] = Field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    error: Failure | None = None
+    reproduces: str | None = None
+    derived_from: str | None = None
+    record_digest: str | None = None
+
+    @property
+    def output_sha256(self) -> str | None:
+        """The sha256 of the main artifact, ``artifacts["output"]``."""
+        return self.artifacts.get("output")
+
+    @output_sha256.setter
+    def output_sha256(self, value: str | None) -> None:
+        if value is not None:
+            self.artifacts["output"] = value
+
+    def add_log(self, msg: str) -> None:
+        """Append a line to the log."""
+        self.logs.append(msg)
+
+    def add_artifact(self, name: str, checksum: str) -> None:
+        """Note that the run made the artifact `name`, with this sha256."""
+        self.artifacts[name] = checksum
