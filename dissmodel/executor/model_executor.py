@@ -27,8 +27,8 @@ class ModelExecutor(ABC):
         What a user types to run it.
     Parameters : type[pydantic.BaseModel] or None
         The model's parameters, with types, bounds, defaults and ``description``; the unit stands in
-        ``json_schema_extra={"unit": ...}``, published names in ``validation_alias=AliasChoices(name, ...)``. With it,
-        an unknown parameter is an error; without it, parameters pass through as they are.
+        ``json_schema_extra={"unit": ...}``, published names in ``validation_alias=AliasChoices(name, ...)``.
+        With it, an unknown parameter is an error; without it, parameters pass through as they are.
     substrate : str
         ``"raster"`` or ``"vector"``; empty where it can't be said.
     output_suffix : str
@@ -83,7 +83,9 @@ class ModelExecutor(ABC):
     def _resolve_uri(self, uri: str) -> str:
         """Return a local path for `uri`."""
         if "://" in uri and not uri.startswith("file://"):
-            raise UsageError(f"{uri}: only local files can be read.", "Download it, then give the file's path.")
+            raise UsageError(
+                f"{uri}: only local files can be read.", "Download it, then give the file's path."
+            )
         return uri.removeprefix("file://")
 
     @staticmethod

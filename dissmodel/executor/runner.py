@@ -56,7 +56,9 @@ def execute_lifecycle(
                 timings[f"time_{phase}_sec"] = round(time.perf_counter() - phase_began, 3)
                 timings["time_total_sec"] = round(time.perf_counter() - began, 3)
         if not isinstance(saved, ExperimentRecord):
-            raise TypeError(f"{type(executor).__name__}.save returned {type(saved).__name__}, not the record.")
+            raise TypeError(
+                f"{type(executor).__name__}.save returned {type(saved).__name__}, not the record."
+            )
     except BaseException:
         record.metrics = {**record.metrics, **timings}
         raise
