@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DissmodelWarning(UserWarning):
@@ -26,10 +27,16 @@ class DissmodelError(Exception):
         The next step, best a command to type. Empty if there is none.
     code : str, optional
         A stable identifier such as ``"unknown_model"``; the class's own by default.
+
+    Attributes
+    ----------
+    record_path : pathlib.Path or None
+        Where the record of the run lies that the error ended, if one had begun.
     """
 
     code = "error"
     exit_code = 1
+    record_path: Path | None = None
 
     def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
         super().__init__(message)

@@ -27,6 +27,9 @@ class Reporter(Protocol):
     def warn(self, message: str) -> None:
         """Something that the user should know and that does not stop the work."""
 
+    def output(self, line: str) -> None:
+        """A line that the model printed."""
+
 
 class Silent:
     """A reporter that says nothing."""
@@ -41,6 +44,9 @@ class Silent:
         """Say nothing."""
 
     def warn(self, message: str) -> None:
+        """Say nothing."""
+
+    def output(self, line: str) -> None:
         """Say nothing."""
 
 

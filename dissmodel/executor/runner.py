@@ -54,13 +54,14 @@ def execute_lifecycle(
                         saved = executor.save(result, record)
             finally:
                 timings[f"time_{phase}_sec"] = round(time.perf_counter() - phase_began, 3)
-                timings["time_total_sec"] = round(time.perf_counter() - began, 3)
         if not isinstance(saved, ExperimentRecord):
             raise TypeError(
                 f"{type(executor).__name__}.save returned {type(saved).__name__}, not the record."
             )
     except BaseException:
+        timings["time_total_sec"] = round(time.perf_counter() - began, 3)
         record.metrics = {**record.metrics, **timings}
         raise
+    timings["time_total_sec"] = round(time.perf_counter() - began, 3)
     saved.metrics = {**saved.metrics, **timings}
     return saved, timings

@@ -10,6 +10,7 @@ from dissmodel.record.schema import (
     Failure,
     Grid,
     Package,
+    Replacement,
     Runtime,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "Failure",
     "Grid",
     "Package",
+    "Replacement",
     "Runtime",
 ]

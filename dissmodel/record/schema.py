@@ -134,6 +134,18 @@ class Failure(_Part):
     traceback: str = ""
 
 
+class Replacement(_Part):
+    """What is under way at a record's place: names are relative to it, ``scratch`` is a folder beside it.
+
+    ``old`` maps a number to an earlier file's name (kept in the scratch folder under that number); ``new``
+    lists the names that are being written.
+    """
+
+    scratch: str
+    old: dict[str, str]
+    new: list[str]
+
+
 class ExperimentRecord(_Part):
     """The record of one run: what ran, on what, with what, and what came out.
 
@@ -177,6 +189,7 @@ class ExperimentRecord(_Part):
     step_metrics: dict[str, list[float | int]] = Field(default_factory=dict)
     peak_memory_bytes: int | None = None
     error: Failure | None = None
+    replacing: Replacement | None = None
     reproduces: str | None = None
     derived_from: str | None = None
     record_digest: str | None = None

@@ -1,0 +1,158 @@
+"""Where a run's result goes, and what must not be lost there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel import materialize
+from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.executor import ModelExecutor
+from dissmodel.io.uri import parse
+from dissmodel.record import store
+from dissmodel.record.digest import sha256_file
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The place of a result and its record.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie.
+    name : str or None
+        The result's file or folder name; None: the model decides its suffix.
+    stem : str
+        What the result's name and its record's name begin with.
+    whole_folder : bool
+        The result is a folder.
+    named : bool
+        The user gave the name.
+    """
+
+    folder: Path
+    name: str | None
+    stem: str
+    whole_folder: bool
+    named: bool
+
+    @property
+    def record_path(self) -> Path:
+        """Where the record of a completed run lies."""
+        return self.folder / f"{self.stem}.record.json"
+
+
+def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str) -> Destination:
+    """Return where the result goes.
+
+    Raises
+    ------
+    UsageError
+        If the name does not fit what the model writes.
+    """
+    if output is None:
+        stem = f"{executor.name}_{experiment_id[:8]}"
+        name = stem + executor.output_suffix if executor.output_suffix else None
+        return Destination(Path.cwd(), name, stem, whole_folder=False, named=False)
+    uri = parse(output)
+    if uri.path is None:
+        raise UsageError(f"{output}: results are written to local files.", "Give a path: --output result.tif")
+    path = Path(os.path.abspath(uri.path))  # noqa: PTH100  (resolve() would follow the user's own links)
+    suffixes = executor.output_suffixes
+    ends_as_folder = output.endswith(("/", os.sep)) or path.is_dir()
+    if suffixes and (ends_as_folder or path.suffix.lower() not in suffixes):
+        example = path / f"result{suffixes[0]}" if ends_as_folder else path.with_suffix(suffixes[0])
+        what = "a folder" if ends_as_folder else f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise UsageError(
+            f"{output}: {executor.name} writes {' or '.join(suffixes)}; this is {what}.",
+            f"--output {example}",
+            code="output_suffix",
+        )
+    whole_folder = ends_as_folder or (not path.suffix and not executor.output_suffix)
+    stem = path.name if whole_folder else path.stem
+    return Destination(path.parent, path.name, stem, whole_folder, named=True)
+
+
+def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse a destination where something would be lost; finish what a killed run left there.
+
+    Raises
+    ------
+    UsageError
+        If the output is the input, exists without `overwrite`, or its record's name is taken.
+    """
+    if destination.name is None:
+        return
+    output = destination.folder / destination.name
+    for source in sources:
+        if (
+            _same(source, output)
+            or _same(source, destination.record_path)
+            or (destination.whole_folder and source.resolve().is_relative_to(output.resolve()))
+        ):
+            raise UsageError(
+                f"{output}: this is the input.", "Give another name: --output NAME", code="output_is_input"
+            )
+    _check_record(destination)
+    if output.exists() and output.is_dir() != destination.whole_folder:
+        raise UsageError(f"{output}: there is a {'folder' if output.is_dir() else 'file'} of that name.")
+    if output.is_dir() and any(output.iterdir()) and not destination.record_path.exists():
+        raise UsageError(
+            f"{output}: the folder is not empty and no record describes it.", "Give the name of a new folder."
+        )
+    for taken in (output, destination.record_path):
+        if taken.exists() and not overwrite:
+            raise UsageError(
+                f"{taken} exists.", "Give another name, or replace it: --overwrite", code="output_exists"
+            )
+
+
+def replaced(destination: Destination) -> tuple[Path, ...]:
+    """Return the files that make place: the old result and all that its record vouches for."""
+    files: list[Path] = []
+    if destination.name is not None and not destination.whole_folder:
+        files.append(destination.folder / destination.name)
+    if destination.record_path.exists():
+        record = store.read(destination.record_path)
+        for artifact in record.files.values():
+            if artifact.external:
+                continue
+            path = store.artifact_path(destination.record_path, artifact.path)
+            # A record is only text: a file that is not the one it describes belongs to someone else.
+            if path.is_file() and sha256_file(path) == artifact.sha256:
+                files.append(path)
+    return tuple(dict.fromkeys(path for path in files if path.exists()))
+
+
+def _check_record(destination: Destination) -> None:
+    path = destination.record_path
+    if not path.exists():
+        return
+    materialize.recover(path)
+    if not path.exists():
+        return
+    try:
+        record = store.read(path)
+    except DissmodelError as error:
+        raise UsageError(
+            f"{path}: the record's name is taken by a file that is no record.",
+            "Give another name: --output NAME",
+            code="record_taken",
+        ) from error
+    owner = Path(record.output_path or "").name
+    if owner != destination.name:
+        raise UsageError(
+            f"{path} is the record of {owner or 'another output'}.",
+            "Give a name with another stem: --output NAME",
+            code="record_taken",
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()

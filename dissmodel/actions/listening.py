@@ -1,0 +1,112 @@
+"""What a model says while it runs: where it is, what it warns of, what it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from dissmodel.errors import DissmodelWarning
+from dissmodel.progress import Reporter, reporting
+from dissmodel.record.redact import redact
+
+MAX_LINES = 10_000
+MAX_LINE = 2_000
+
+
+class Listener:
+    """A reporter that passes everything on and keeps what belongs in the record.
+
+    Attributes
+    ----------
+    current : str
+        The phase that the run is in.
+    lines : list of str
+        Warnings and printed lines, in order; bounded.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.current = "open"
+        self.lines: list[str] = []
+
+    def phase(self, name: str) -> None:
+        """Keep and pass on."""
+        self.current = name
+        self._reporter.phase(name)
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        """Pass on."""
+        self._reporter.step(done, total, cells)
+
+    def transferred(self, done: int, total: int) -> None:
+        """Pass on."""
+        self._reporter.transferred(done, total)
+
+    def warn(self, message: str) -> None:
+        """Keep and pass on."""
+        message = redact(message)
+        self._keep(f"warning: {message}")
+        self._reporter.warn(message)
+
+    def output(self, line: str) -> None:
+        """Keep and pass on."""
+        line = redact(line)
+        self._keep(line)
+        self._reporter.output(line)
+
+    def _keep(self, line: str) -> None:
+        if len(self.lines) < MAX_LINES:
+            self.lines.append(line[:MAX_LINE])
+        elif len(self.lines) == MAX_LINES:
+            self.lines.append(f"… more than {MAX_LINES} lines: the rest was not kept")
+
+
+class _Lines(io.TextIOBase):
+    """A text stream that hands over whole lines."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._listener.output(line)
+        if len(self._rest) > MAX_LINE:  # a model that never ends its line must not fill the memory
+            self._listener.output(self._rest)
+            self._rest = ""
+        return len(text)
+
+    def finish(self) -> None:
+        if self._rest:
+            self._listener.output(self._rest)
+            self._rest = ""
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Within the block, progress, warnings and what is printed go to `listener`.
+
+    What a model prints must not mix with the result on standard output.
+    """
+    stream = _Lines(listener)
+
+    def show(message: Warning | str, category: type[Warning], *_where: Any, **_kw: Any) -> None:
+        if issubclass(category, DissmodelWarning):
+            listener.warn(str(message))
+        else:
+            listener.output(f"{category.__name__}: {message}")
+
+    with reporting(listener), warnings.catch_warnings(), contextlib.redirect_stdout(stream):
+        warnings.simplefilter("always", DissmodelWarning)
+        warnings.showwarning = show
+        try:
+            yield
+        finally:
+            stream.finish()

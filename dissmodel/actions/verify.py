@@ -1,0 +1,128 @@
+"""Check a result against its record, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dissmodel.errors import DissmodelError
+from dissmodel.io.uri import parse
+from dissmodel.record import ExperimentRecord, digest, store
+
+Verdict = Literal["ok", "differs", "missing", "not checked"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a record vouches for: what it should be and what it is.
+
+    `expected` and `found` are digests, or words where there is none.
+    """
+
+    record: Path
+    name: str
+    path: str
+    verdict: Verdict
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Every check of every record, in order."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs and nothing is missing; what could not be checked is no failure."""
+        return all(check.verdict in {"ok", "not checked"} for check in self.checks)
+
+
+def verify(records: tuple[Path, ...]) -> Verification:
+    """Check the records, their files and, where they can be reached, their inputs.
+
+    A record that can't be read is a check that differs, so that the others are checked all the same.
+    """
+    return Verification(tuple(check for path in records for check in _check(path)))
+
+
+def _check(path: Path) -> Iterator[Check]:
+    try:
+        document = store.read_document(path)
+        record = store.read(path)
+    except DissmodelError as error:
+        verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
+        yield Check(path, "record", str(path), verdict, "a record", error.message)
+        return
+    yield _check_record(path, record, digest.record_digest(document))
+    if record.status != "completed":
+        yield Check(path, "status", str(path), "differs", "completed", record.status)
+    yield from _check_files(path, record)
+    yield from _check_input(path, record)
+
+
+def _check_record(path: Path, record: ExperimentRecord, found: str) -> Check:
+    if record.record_digest is None:
+        return Check(path, "record", str(path), "not checked", "the record has no digest", "")
+    return _compared(path, "record", str(path), record.record_digest, found)
+
+
+def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
+    for name, artifact in record.files.items():
+        try:
+            file = Path(artifact.path) if artifact.external else store.artifact_path(path, artifact.path)
+        except DissmodelError as error:
+            yield Check(path, name, artifact.path, "differs", "a file beside the record", error.message)
+            continue
+        yield _check_file(path, name, file, artifact.sha256)
+    for name, expected in record.artifacts.items():
+        if name in record.files:
+            if record.files[name].sha256 != expected:
+                yield Check(path, name, "", "differs", record.files[name].sha256, expected)
+        elif name == "output" and record.output_path:
+            # A record of the public DisSModel: its path may be of another machine, so the name counts.
+            name_only = record.output_path.replace("\\", "/").rpartition("/")[2]
+            yield _check_file(path, name, path.parent / name_only, expected)
+        else:
+            yield Check(path, name, "", "not checked", expected, "the record does not say where it lies")
+
+
+def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
+    source = record.source
+    if not source.checksum:
+        yield Check(path, "input", source.uri, "not checked", "the record has no digest of it", "")
+        return
+    try:
+        there = parse(source.uri).path if source.uri else None
+    except DissmodelError:
+        there = None
+    if there is None:
+        yield Check(path, "input", source.uri, "not checked", source.checksum, "not reachable")
+        return
+    there = path.parent / there  # an absolute path stays what it is
+    if not there.is_file():
+        # It may have moved along with the record; a file that only bears its name says nothing.
+        beside = path.parent / there.name
+        if not beside.is_file() or digest.sha256_file(beside) != source.checksum:
+            yield Check(path, "input", str(there), "not checked", source.checksum, "not reachable")
+            return
+        there = beside
+    yield _check_file(path, "input", there, source.checksum)
+    for name, expected in source.sidecars.items():
+        yield _check_file(path, "input", there.parent / Path(name).name, expected)
+
+
+def _check_file(record: Path, name: str, file: Path, expected: str) -> Check:
+    if not file.is_file():  # a record is only text: what it names may be a pipe that never ends
+        return Check(record, name, str(file), "missing", expected, "no such file")
+    try:
+        return _compared(record, name, str(file), expected, digest.sha256_file(file))
+    except OSError as error:
+        return Check(record, name, str(file), "differs", expected, f"can't be read: {error.strerror}")
+
+
+def _compared(record: Path, name: str, path: str, expected: str, found: str) -> Check:
+    return Check(record, name, path, "ok" if expected == found else "differs", expected, found)

@@ -1,0 +1,242 @@
+"""From an action's result to what a person, or a program, reads on standard output."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dissmodel.actions.run import RunResult
+    from dissmodel.actions.show import ModelList, ModelView
+    from dissmodel.actions.verify import Verification
+    from dissmodel.record import ExperimentRecord
+
+SCHEMA_VERSION = 1
+
+
+def run_result(result: RunResult) -> None:
+    """Say what a run left, and where."""
+    record = result.record
+    seconds = record.metrics.get("time_total_sec", 0.0)
+    _line(f"{record.model_name} {record.status} in {seconds:.2f} s")
+    for name, path in result.files.items():
+        _line(f"  {name:8} {_short(path)}  ({_size(record.files[name].size)})")
+    _line(f"  {'record':8} {_short(result.record_path)}")
+
+
+def run_json(result: RunResult) -> None:
+    """Print a run's record and where things lie."""
+    from dissmodel.record import store
+
+    _json(
+        {
+            "record_path": str(result.record_path),
+            "files": {name: str(path) for name, path in result.files.items()},
+            "record": store.to_document(result.record),
+        }
+    )
+
+
+def model_list(listing: ModelList, *, as_json: bool) -> None:
+    """Print the models, and on standard error what is wrong with the others."""
+    if as_json:
+        _json(dataclasses.asdict(listing))
+        return
+    rows = [(row.name, row.substrate or "-", row.source, row.summary) for row in listing.models]
+    _table(("model", "substrate", "source", "what it is"), rows)
+    _warn(listing.problems)
+
+
+def model_view(view: ModelView, *, as_json: bool) -> None:
+    """Print a model's parameters."""
+    if as_json:
+        _json(dataclasses.asdict(view))
+        return
+    row = view.row
+    _line(f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": "))
+    rows = [
+        (
+            one.name,
+            one.type,
+            one.unit or "-",
+            one.bounds or "-",
+            one.default or "-",
+            _value(one.value),
+            one.origin,
+        )
+        for one in view.parameters
+    ]
+    if rows:
+        _line("")
+        _table(("parameter", "type", "unit", "bounds", "default", "value", "from"), rows)
+        _line("")
+    for one in view.parameters:
+        also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
+        if one.description or also:
+            _line(f"  {one.name}: {one.description}{also}")
+    if not view.declared:
+        _line("The model declares no parameters; whatever is given is passed on.")
+    _warn(view.warnings)
+
+
+def record_json(document: Mapping[str, Any]) -> None:
+    """Print a record as it stands."""
+    _json({"record": document})
+
+
+def record_view(record: ExperimentRecord, path: Path) -> None:
+    """Print a record for a person: what ran, on what, with what, and what came out."""
+    _line(f"{record.model_name or 'a model'}: {record.status}  ({_short(path)})")
+    _section("Run", _run_rows(record))
+    _section("Input", _input_rows(record))
+    _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
+    _section("Result", _result_rows(record))
+    times = [(name, value) for name, value in record.metrics.items() if name.startswith("time_")]
+    _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times])
+    others = [(name, _value(value)) for name, value in record.metrics.items() if not name.startswith("time_")]
+    _section("Metrics", others)
+    if record.error is not None:
+        error = record.error
+        _section(
+            "Failed", [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
+        )
+    _section("Log", [("", line) for line in record.logs])
+
+
+def verification(result: Verification, *, as_json: bool) -> None:
+    """Print a line per thing that was checked."""
+    if as_json:
+        checks = [{**dataclasses.asdict(check), "record": str(check.record)} for check in result.checks]
+        _json({"ok": result.ok, "checks": checks})
+        return
+    several = len({check.record for check in result.checks}) > 1
+    shown = None
+    for check in result.checks:
+        if several and check.record != shown:
+            shown = check.record
+            _line(f"{_short(check.record)}:")
+        line = f"{check.verdict:11}  {check.name:8}  {_short(Path(check.path)) if check.path else ''}"
+        if check.verdict in {"differs", "missing"}:
+            line += f"\n{'':13}expected {check.expected}\n{'':13}found    {check.found}"
+        elif check.verdict == "not checked":
+            line += f"  ({check.found or check.expected})"
+        _line(line.rstrip())
+
+
+def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
+    rows = [("id", record.experiment_id), ("began", record.created_at.isoformat(timespec="seconds"))]
+    if record.finished_at is not None:
+        rows.append(("finished", record.finished_at.isoformat(timespec="seconds")))
+    if record.code is not None:
+        code = record.code
+        package = f"{code.package} {code.version}" if code.package else code.module or ""
+        commit = f"commit {code.commit[:12]}" if code.commit else ""
+        rows.append(
+            ("code", ", ".join(filter(None, [package, commit, "with changes" if code.dirty else ""])))
+        )
+    elif record.model_commit:
+        rows.append(("code", record.model_commit))
+    if record.code_version:
+        rows.append(("dissmodel", record.code_version))
+    if record.runtime is not None:
+        runtime = record.runtime
+        rows.append(("machine", f"{runtime.implementation} {runtime.python}, {runtime.platform}"))
+        native = [
+            f"{library} {version} ({loader})"
+            for loader, found in runtime.native.items()
+            for library, version in found.items()
+        ]
+        rows += [("libraries", ", ".join(native))] if native else []
+    if record.seed is not None:
+        rows.append(("seed", str(record.seed)))
+    if record.peak_memory_bytes is not None:
+        rows.append(("memory", f"at most {_size(record.peak_memory_bytes)}"))
+    if record.command:
+        rows.append(("command", " ".join(record.command)))
+    return rows
+
+
+def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
+    source = record.source
+    rows = [("file", source.uri), ("sha256", source.checksum), ("layer", source.layer or "")]
+    rows += [("beside", name) for name in source.sidecars]
+    maps = {**record.band_map, **record.column_map}
+    rows += [("names", ", ".join(f"{name} = {given}" for name, given in maps.items()))] if maps else []
+    if record.grid is not None:
+        grid = record.grid
+        cells = f", {grid.cells} cells in the space" if grid.cells is not None else ""
+        rows.append(("grid", f"{grid.shape[0]} rows × {grid.shape[1]} columns{cells}"))
+    return [row for row in rows if row[1]]
+
+
+def _given(record: ExperimentRecord, name: str) -> str:
+    origin = record.parameter_origin.get(name)
+    return _value(record.parameters[name]) + (f"  ({origin})" if origin else "")
+
+
+def _result_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
+    rows = []
+    for name, artifact in record.files.items():
+        rows.append((name, f"{artifact.path}  {_size(artifact.size)}  sha256 {artifact.sha256}"))
+        if artifact.content_digest is not None:
+            rows.append(("", f"content {artifact.content_digest.digest}"))
+    if not record.files:
+        rows += [(name, f"sha256 {digest}") for name, digest in record.artifacts.items()]
+        rows += [("file", record.output_path)] if record.output_path else []
+    return rows
+
+
+def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    rows = list(rows)
+    if not rows:
+        return
+    _line(f"\n{title}")
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        _line(f"  {name:{width}}  {value}".rstrip())
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        _line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _size(size: int) -> str:
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004  (SI prefixes)
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _short(path: Path) -> str:
+    """Return a path as one would type it here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _json(content: Mapping[str, Any]) -> None:
+    document = {"schema_version": SCHEMA_VERSION, **content}
+    _line(json.dumps(document, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _warn(messages: Iterable[str]) -> None:
+    for message in messages:
+        sys.stderr.write(f"warning: {message}\n")
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(text + "\n")

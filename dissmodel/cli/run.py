@@ -1,0 +1,81 @@
+"""``dissmodel run``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.cli.values import parse_names, parse_parameters
+
+
+def run(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+    ] = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="FILE", help="The dataset; a zip may hold it.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The result; by default ./MODEL_ID.SUFFIX."),
+    ] = None,
+    param: options.Params = None,
+    toml: options.Toml = None,
+    band_map: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=BAND", help="What the input calls a band; may be repeated."),
+    ] = None,
+    column_map: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COLUMN", help="What the input calls a column; may be repeated."),
+    ] = None,
+    format_: Annotated[
+        options.Format, typer.Option("--format", help="What the input holds.")
+    ] = options.Format.auto,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed the random numbers of Python and NumPy.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run a model; write the result and, beside it, its record.
+
+    Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
+    """
+    from dissmodel.actions.run import RunRequest
+    from dissmodel.actions.run import run as run_model
+    from dissmodel.cli import render
+    from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.errors import UsageError
+
+    if input_ is None:
+        raise UsageError("Which input?", "dissmodel run MODEL --input FILE", code="usage")
+    request = RunRequest(
+        model=model,
+        input=input_,
+        output=output,
+        parameters=parse_parameters(param or ()),
+        toml=toml,
+        band_map=parse_names(band_map or (), "--band-map"),
+        column_map=parse_names(column_map or (), "--column-map"),
+        format=format_.value,
+        layer=layer,
+        overwrite=overwrite,
+        seed=seed,
+        command=("dissmodel", *sys.argv[1:]),
+    )
+    with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+        result = run_model(request, reporter)
+    if as_json:
+        render.run_json(result)
+    elif not quiet:
+        render.run_result(result)

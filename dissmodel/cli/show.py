@@ -1,0 +1,32 @@
+"""``dissmodel show``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.cli.values import parse_parameters
+
+
+def show(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A model's name or a .py file; none: list all.")
+    ] = None,
+    toml: options.Toml = None,
+    param: options.Params = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the models, or one model's parameters as a run would resolve them.
+
+    Example: dissmodel show coastal_raster --param end_time=20
+    """
+    from dissmodel.actions.show import ShowRequest, list_models, show_model
+    from dissmodel.cli import render
+
+    if model is None and toml is None:
+        render.model_list(list_models(), as_json=as_json)
+    else:
+        view = show_model(ShowRequest(model, toml, parse_parameters(param or ())))
+        render.model_view(view, as_json=as_json)

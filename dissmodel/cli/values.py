@@ -1,0 +1,77 @@
+"""From ``K=V`` on a command line to a name and a value."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from dissmodel.errors import UsageError
+
+MAX_LENGTH = 10_000
+
+
+def parse_parameters(items: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters of every ``K=V``.
+
+    A value is read as TOML has it: integers, floats, ``true``, lists, quoted text. The rest
+    is text.
+
+    Raises
+    ------
+    UsageError
+        If there is no ``=``, no name, or one name has two values.
+
+    Examples
+    --------
+    >>> parse_parameters(["end_time=10", "rate=1e-3", "on=true", "at=[1, 2]", "name=coast"])
+    {'end_time': 10, 'rate': 0.001, 'on': True, 'at': [1, 2], 'name': 'coast'}
+    """
+    return _collect(items, "--param", parse_value)
+
+
+def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
+    """Return the map of every ``CANONICAL=NAME``; both are text."""
+    return _collect(items, option, lambda text: text.strip("\"'"))
+
+
+def parse_value(text: str) -> Any:
+    """Return the value that a text stands for.
+
+    >>> [parse_value(text) for text in ("007", ".5", "nan", "TRUE", '"10"', "2020-01-01", "a b")]
+    [7, 0.5, nan, True, '10', '2020-01-01', 'a b']
+    """
+    text = text.strip()
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    if text[:1] in {'"', "'", "[", "{"}:
+        try:
+            document = tomllib.loads(f"value = {text}")
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return text
+        if document.keys() == {"value"}:
+            return document["value"]
+    return text
+
+
+def _collect(items: Iterable[str], option: str, parse: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in items:
+        name, sign, text = item.partition("=")
+        name = name.strip()
+        if not sign or not name:
+            raise UsageError(f"{option} {item}: this is no NAME=VALUE.", f"{option} {name or 'NAME'}=VALUE")
+        if len(text) > MAX_LENGTH:
+            raise UsageError(f"{option} {name}: the value has {len(text)} characters; {MAX_LENGTH} may be.")
+        value = parse(text)
+        if name in found and found[name] != value:
+            raise UsageError(
+                f"{option} {name} is given twice, with {found[name]!r} and {value!r}.", "Give one."
+            )
+        found[name] = value
+    return found

@@ -1,0 +1,122 @@
+"""The contract's tests, shipped with the contract."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from dissmodel.executor.config import output_base
+from dissmodel.executor.model_executor import ModelExecutor
+from dissmodel.executor.runner import execute_lifecycle
+from dissmodel.record import ExperimentRecord
+from dissmodel.registry.classes import ExecutorRegistry
+
+_LOG = logging.getLogger(__name__)
+_ARGUMENTS = {"validate": 1, "load": 1, "run": 2, "save": 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of the contract: what was checked, whether it holds, and if not, why."""
+
+    check: str
+    ok: bool
+    why: str = ""
+
+
+class ExecutorTestHarness:
+    """Check that a class keeps the executor contract, alone or on real data.
+
+    Parameters
+    ----------
+    executor_cls : type[ModelExecutor]
+        The class to check.
+
+    Examples
+    --------
+    In a model package's own tests::
+
+        def test_contract():
+            assert ExecutorTestHarness(MyExecutor).run_contract_tests()
+    """
+
+    def __init__(self, executor_cls: type[ModelExecutor]) -> None:
+        self.executor_cls = executor_cls
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Check the class without running it."""
+        return tuple(self._checks())
+
+    def run_contract_tests(self) -> bool:
+        """Check the class without running it; log what does not hold."""
+        broken = [finding for finding in self.findings() if not finding.ok]
+        for finding in broken:
+            _LOG.error("%s: not so: %s: %s", self.executor_cls, finding.check, finding.why)
+        return not broken
+
+    def run_with_sample_data(self, record: ExperimentRecord | None = None) -> bool:
+        """Run the real lifecycle on the record's input; its output goes where the record says, else nowhere.
+
+        Parameters
+        ----------
+        record : ExperimentRecord, optional
+            With ``source.uri`` and parameters; without one only the contract is checked.
+        """
+        if record is None:
+            return self.run_contract_tests()
+        with tempfile.TemporaryDirectory() as folder:
+            if record.output_path is None and self.executor_cls.output_suffix:
+                record = record.model_copy(
+                    update={"output_path": str(Path(folder) / f"output{self.executor_cls.output_suffix}")}
+                )
+            try:
+                with output_base(Path(folder)):
+                    execute_lifecycle(self.executor_cls(), record)
+            except Exception:  # noqa: BLE001  (whatever a foreign executor raises is the finding)
+                _LOG.exception("%s does not run", self.executor_cls)
+                return False
+        return True
+
+    def _checks(self) -> Iterator[Finding]:
+        cls = self.executor_cls
+        is_executor = isinstance(cls, type) and issubclass(cls, ModelExecutor)
+        yield _finding("is a ModelExecutor", is_executor, f"{cls!r} does not inherit from it")
+        if not is_executor:
+            return
+        name = getattr(cls, "name", None)
+        yield _finding("has a name", isinstance(name, str) and bool(name), f"name is {name!r}, not text")
+        abstract = sorted(getattr(cls, "__abstractmethods__", ()))
+        yield _finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
+        registered = isinstance(name, str) and ExecutorRegistry._executors.get(name) is cls  # noqa: SLF001
+        yield _finding("is registered", registered, f"another class is registered as {name!r}")
+        for method, count in _ARGUMENTS.items():
+            yield _finding(
+                f"{method} takes {count} argument{'s' * (count > 1)}",
+                _takes(getattr(cls, method), count),
+                f"its signature is {inspect.signature(getattr(cls, method))}",
+            )
+        declared = cls.Parameters
+        yield _finding(
+            "declares its parameters as a pydantic model",
+            declared is None or (isinstance(declared, type) and issubclass(declared, BaseModel)),
+            f"Parameters is {declared!r}",
+        )
+
+
+def _finding(check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)
+    return Finding(check, ok, "" if ok else why)
+
+
+def _takes(method: object, count: int) -> bool:
+    signature = inspect.signature(method)  # type: ignore[arg-type]  # a method of the class
+    try:
+        signature.bind(*range(count + 1))  # and self
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""From a URI to data, and back.
+
+A dataset is a GeoDataFrame (vector) or a pair of a `dissmodel.geo.RasterBackend` and a dict about it
+(raster). The libraries that a format needs are imported when one is met.
+"""
+# ruff: noqa: PLC0415  (a GeoTIFF must not load what only vector data or xarray needs)
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dissmodel.errors import UsageError, did_you_mean
+
+__all__ = ["load_dataset", "load_xarray", "save_dataset", "save_xarray"]
+
+_FORMATS = {
+    "auto": "auto",
+    "raster": "raster",
+    "tiff": "raster",
+    "vector": "vector",
+    "xarray": "xarray",
+}
+_SUFFIXES = {"vector": ".gpkg, .geojson, .fgb, .shp", "raster": ".tif", "xarray": ".nc, .zarr"}
+
+
+def load_dataset(
+    uri: str | os.PathLike[str],
+    minio_client: Any = None,
+    fmt: str | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  (a published name)
+    layer: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, str]:
+    """Read a dataset, whatever format it has.
+
+    Parameters
+    ----------
+    uri : str or path-like
+        A GeoTIFF, GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, a zip that holds one, or a NetCDF
+        file or Zarr folder.
+    minio_client : optional
+        The storage client for ``s3://``.
+    fmt, format : {"auto", "raster", "tiff", "vector", "xarray"}, optional
+        What it holds; by default, what the file itself says.
+    layer : str, optional
+        Which dataset of an archive, or which layer of a file.
+    **kwargs
+        Handed to the format's own function, such as ``band_spec``.
+
+    Returns
+    -------
+    data : geopandas.GeoDataFrame, or tuple of (RasterBackend, dict), or RasterBackend
+        Vector data, raster data, or what `load_xarray` returns.
+    sha256 : str
+        Of the file that was named.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing, damaged, or not what its name or the format says.
+    StorageError
+        If it can't be read, or is not on this machine.
+    UsageError
+        If the format is none of these.
+    """
+    from dissmodel.io import locate
+    from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
+
+    wanted = _format(fmt, format)
+    if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
+        return load_xarray(uri, minio_client, **kwargs)
+    if locate.kind_of(uri, wanted, layer, minio_client=minio_client) == "raster":
+        from dissmodel.io.raster import load_geotiff
+
+        return load_geotiff(uri, minio_client, layer=layer, **kwargs)
+    from dissmodel.io.vector import load_gdf
+
+    return load_gdf(uri, minio_client, layer=layer, **kwargs)
+
+
+def save_dataset(
+    data: Any,
+    uri: str | os.PathLike[str],
+    minio_client: Any = None,
+    fmt: str | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  (a published name)
+    **kwargs: Any,
+) -> str:
+    """Write a dataset in the format that its name says.
+
+    Parameters
+    ----------
+    data : geopandas.GeoDataFrame, or RasterBackend, or tuple of (RasterBackend, dict)
+        What to write.
+    uri : str or path-like
+        Where: ``.gpkg``, ``.geojson``, ``.fgb``, ``.shp``; ``.tif``; ``.nc``, ``.zarr``.
+    minio_client : optional
+        The storage client for ``s3://``.
+    fmt, format : {"auto", "raster", "tiff", "vector", "xarray"}, optional
+        The kind of format, where the name doesn't say it.
+    **kwargs
+        Handed to the format's own function.
+
+    Returns
+    -------
+    str
+        The file's sha256.
+
+    Raises
+    ------
+    UsageError
+        If the data doesn't fit the format.
+    StorageError
+        If the file can't be written.
+    """
+    from dissmodel.io._utils import detect_format
+
+    wanted = _format(fmt, format)
+    kind = detect_format(uri) if wanted == "auto" else wanted
+    given = _kind_of_data(data)
+    if given != kind and (given, kind) != ("raster", "xarray"):
+        raise UsageError(
+            f"{os.fspath(uri)}: {given} data can't be written as {kind}.",
+            f"Choose a name that ends in {_SUFFIXES[given]}.",
+            code="suffix_does_not_fit",
+        )
+    if kind == "vector":
+        from dissmodel.io.vector import save_gdf
+
+        return save_gdf(data, uri, minio_client, **kwargs)
+    if kind == "xarray":
+        return save_xarray(data, uri, minio_client=minio_client, **kwargs)
+    from dissmodel.io.raster import save_geotiff
+
+    return save_geotiff(data, uri, minio_client, **kwargs)
+
+
+def load_xarray(uri: str | os.PathLike[str], minio_client: Any = None, **kwargs: Any) -> tuple[Any, str]:
+    """Read a NetCDF file or a Zarr folder as `dissmodel.io._xarray.load_xarray` does."""
+    from dissmodel.io import _xarray
+
+    return _xarray.load_xarray(uri, minio_client, **kwargs)
+
+
+def save_xarray(data: Any, uri: str | os.PathLike[str], step: Any = None, **kwargs: Any) -> str:
+    """Write a NetCDF file or a Zarr folder as `dissmodel.io._xarray.save_xarray` does."""
+    from dissmodel.io import _xarray
+
+    return _xarray.save_xarray(data, uri, step, **kwargs)
+
+
+def _format(fmt: str | None, alias: str | None) -> str:
+    if fmt is not None and alias is not None and fmt != alias:
+        raise UsageError(f"fmt={fmt!r} and format={alias!r} contradict each other.", "Give one of them.")
+    given = fmt or alias or "auto"
+    if given not in _FORMATS:
+        raise UsageError(f"{given!r} is no format.", did_you_mean(given, _FORMATS))
+    return _FORMATS[given]
+
+
+def _kind_of_data(data: Any) -> str:
+    from dissmodel.geo.raster.backend import RasterBackend
+
+    if isinstance(data[0] if isinstance(data, tuple) and data else data, RasterBackend):
+        return "raster"
+    # By their marks, so that neither geopandas nor xarray is imported to find out.
+    if hasattr(data, "geometry") and hasattr(data, "to_crs"):
+        return "vector"
+    if hasattr(data, "data_vars"):
+        return "xarray"
+    raise UsageError(
+        f"{type(data).__name__} is no data that can be written.", "Give a GeoDataFrame or a RasterBackend."
+    )

@@ -1,0 +1,154 @@
+"""Bytes and text from a URI and back, and what a name says about a format: names that packages import."""
+
+from __future__ import annotations
+
+import os
+from io import IOBase
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.io._storage import get_object, put_object
+from dissmodel.io.archive import KINDS
+from dissmodel.io.locate import kind_of
+from dissmodel.io.uri import Uri, parse
+from dissmodel.record.digest import sha256_bytes, sha256_file
+
+__all__ = [
+    "XARRAY_SUFFIXES",
+    "detect_format",
+    "read_bytes",
+    "read_text",
+    "resolve_uri",
+    "sha256_bytes",
+    "sha256_file",
+    "suffix_of",
+    "write_bytes",
+    "write_text",
+]
+
+XARRAY_SUFFIXES = (".nc", ".nc4", ".zarr")
+
+
+def suffix_of(uri: str | os.PathLike[str]) -> str:
+    """Return the suffix of a path or URL in lower case.
+
+    >>> suffix_of("https://example.org/Grid.TIF?token=1")
+    '.tif'
+    """
+    place = parse(uri)
+    return (place.path or PurePosixPath(place.shown)).suffix.lower()
+
+
+def detect_format(uri: str | os.PathLike[str]) -> str:
+    """Return which format a name says: ``"vector"``, ``"raster"`` or ``"xarray"``.
+
+    A zip that is here is looked into; any other is taken for vector data.
+
+    Raises
+    ------
+    InvalidInput
+        If the suffix says nothing (it is a ValueError too), or the zip holds no dataset.
+
+    Examples
+    --------
+    >>> detect_format("result.tif")
+    'raster'
+    """
+    place, suffix = parse(uri), suffix_of(uri)
+    if suffix in KINDS:
+        return KINDS[suffix]
+    if suffix in XARRAY_SUFFIXES:
+        return "xarray"
+    if suffix == ".zip":
+        return kind_of(place.path) if place.path is not None and place.path.is_file() else "vector"
+    raise InvalidInput(
+        f"{place.shown}: {suffix or 'no suffix'!r} says no format.",
+        "Use one of these: " + ", ".join([*KINDS, ".zip", *XARRAY_SUFFIXES]) + ".",
+        code="format_unknown",
+    )
+
+
+def resolve_uri(uri: str | os.PathLike[str], minio_client: Any = None) -> tuple[bytes, str]:
+    """Return the bytes at `uri` and their sha256.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file.
+    StorageError
+        If it can't be read, or is not on this machine.
+    """
+    place = parse(uri)
+    content = get_object(place, minio_client) if place.scheme == "s3" else _read(place)
+    return content, sha256_bytes(content)
+
+
+def read_bytes(uri: str | os.PathLike[str]) -> bytes:
+    """Return the bytes at `uri`; raises as `resolve_uri`."""
+    return resolve_uri(uri)[0]
+
+
+def read_text(uri: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """Return the text at `uri`; raises as `resolve_uri`, and InvalidInput if it is not in this encoding."""
+    try:
+        return read_bytes(uri).decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{parse(uri).shown} is no {encoding} text: {error}.") from error
+
+
+def write_bytes(
+    data: bytes | IO[bytes], uri: str | os.PathLike[str], content_type: str = "application/octet-stream"
+) -> str:
+    """Write bytes, or all that a binary stream holds, and return their sha256; the folder is made.
+
+    Raises
+    ------
+    UsageError
+        If `data` is neither.
+    StorageError
+        If it can't be written.
+    """
+    if isinstance(data, IOBase):
+        data.seek(0)
+        data = data.read()
+    if not isinstance(data, bytes):
+        raise UsageError(
+            f"write_bytes takes bytes or a binary stream, not {type(data).__name__}.", "For text: write_text."
+        )
+    place = parse(uri)
+    if place.scheme == "s3":
+        put_object(place, data, content_type)
+    else:
+        _write(place.local(), data)
+    return sha256_bytes(data)
+
+
+def write_text(
+    data: str, uri: str | os.PathLike[str], encoding: str = "utf-8", content_type: str = "text/plain"
+) -> str:
+    """Write text and return the sha256 of its bytes; raises as `write_bytes`."""
+    return write_bytes(data.encode(encoding), uri, content_type)
+
+
+def _read(place: Uri) -> bytes:
+    path = place.local()
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing") from None
+    except OSError as error:
+        raise StorageError(
+            f"{path} could not be read: {error.strerror or error}.", "Check the rights."
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise StorageError(
+            f"{path} could not be written: {error.strerror or error}.",
+            "Check the space on the disk and the rights of the folder.",
+        ) from error

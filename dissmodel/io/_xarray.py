@@ -1,0 +1,128 @@
+"""NetCDF and Zarr, through xarray, which is an extra."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.uri import parse
+from dissmodel.record.digest import sha256_file
+
+
+def load_xarray(
+    uri: str | os.PathLike[str], minio_client: Any = None, **kwargs: Any
+) -> tuple[RasterBackend, str]:
+    """Read a NetCDF file or a Zarr folder.
+
+    Parameters
+    ----------
+    uri : str or path-like
+        ``.nc``, or a folder ``.zarr``; local only.
+    minio_client : optional
+        Not used yet.
+    **kwargs
+        Handed to ``xarray.open_dataset``.
+
+    Returns
+    -------
+    backend : RasterBackend
+        As `RasterBackend.from_xarray` makes it.
+    sha256 : str
+        Of the file; empty for a folder.
+
+    Raises
+    ------
+    UsageError
+        If xarray, or what it needs for this format, is not installed.
+    InvalidInput
+        If it is missing or can't be read.
+    """
+    del minio_client
+    xr = _xarray()
+    path = parse(uri).local()
+    if not path.exists():
+        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing")
+    try:
+        with _engine_named(), xr.open_dataset(path, **{"decode_coords": "all", **kwargs}) as dataset:
+            return RasterBackend.from_xarray(dataset), _checksum(path)
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error}.", "It may be damaged.") from error
+
+
+def save_xarray(
+    data: Any, uri: str | os.PathLike[str], step: Any = None, minio_client: Any = None, **kwargs: Any
+) -> str:
+    """Write a backend, or an ``xarray.Dataset``, as NetCDF or Zarr.
+
+    Parameters
+    ----------
+    data : RasterBackend, tuple of (RasterBackend, dict), or xarray.Dataset
+        What to write.
+    uri : str or path-like
+        ``.nc`` or ``.zarr``; local only. Its folder is made.
+    step : optional
+        A time to note on the static arrays.
+    minio_client : optional
+        Not used yet.
+    **kwargs
+        Handed to ``to_netcdf`` or ``to_zarr``.
+
+    Returns
+    -------
+    str
+        The file's sha256; empty for a folder.
+
+    Raises
+    ------
+    UsageError
+        If xarray, or what it needs for this format, is not installed.
+    StorageError
+        If it can't be written.
+    """
+    del minio_client
+    _xarray()
+    path = parse(uri).local()
+    backend = data[0] if isinstance(data, tuple) else data
+    dataset = backend.to_xarray(time=step) if isinstance(backend, RasterBackend) else backend
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _engine_named():
+            if path.suffix.lower() == ".zarr":
+                dataset.to_zarr(path, **kwargs)
+            else:
+                dataset.to_netcdf(path, **kwargs)
+    except OSError as error:
+        raise StorageError(
+            f"{path} could not be written: {error}.", "Check the disk and the rights."
+        ) from error
+    return _checksum(path)
+
+
+def _xarray() -> Any:
+    try:
+        import xarray as xr  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise UsageError(
+            "NetCDF and Zarr need xarray, which is not installed.", "pip install xarray"
+        ) from error
+    return xr
+
+
+@contextmanager
+def _engine_named() -> Iterator[None]:
+    """Say what to install where xarray finds nothing that reads or writes the format."""
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if isinstance(error, (InvalidInput, UsageError)):
+            raise
+        raise UsageError(f"xarray can't do it: {error}", "pip install h5netcdf zarr") from error
+
+
+def _checksum(path: Path) -> str:
+    return sha256_file(path) if path.is_file() else ""

@@ -1,0 +1,372 @@
+"""Datasets in zip files, taken out safely.
+
+Nothing that an archive says about itself is trusted: names, sizes and checksums are checked, the bytes
+are counted as they come out, and the files that are written get names of ours.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from stat import S_IFMT, S_ISDIR, S_ISREG
+from typing import IO, Literal
+
+from dissmodel.errors import InvalidInput, StorageError, did_you_mean
+
+Kind = Literal["raster", "vector"]
+
+KINDS: dict[str, Kind] = {
+    ".tif": "raster",
+    ".tiff": "raster",
+    ".shp": "vector",
+    ".gpkg": "vector",
+    ".geojson": "vector",
+    ".json": "vector",
+    ".fgb": "vector",
+    ".parquet": "vector",
+}
+"""The suffixes of datasets, and what kind of data they hold."""
+
+MAX_ENTRIES = 10_000
+MAX_BYTES = 8 * 2**30
+# Deflate reaches 1032:1 on nothing but zeros; real rasters stay far below. Small files may do as they like.
+MAX_RATIO = 500
+RATIO_FREE_BYTES = 64 * 2**20
+
+_CHUNK = 2**20
+_ENCRYPTED = 0x1
+_WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
+_ATTACHED = {
+    ".tif": (".aux.xml", ".msk", ".ovr"),
+    ".tiff": (".aux.xml", ".msk", ".ovr"),
+    ".gpkg": ("-wal", "-journal"),
+}
+_SIBLINGS = {
+    ".tif": _WORLD_FILES,
+    ".tiff": _WORLD_FILES,
+    ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".shp.xml"),
+}
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    struct.error,
+    UnicodeDecodeError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset of an archive.
+
+    Attributes
+    ----------
+    member : str
+        The name of its main file in the archive.
+    kind : {"raster", "vector"}
+        What it holds, as its suffix says.
+    files : tuple of (str, str)
+        Each of its files: the name in the archive, and the end of the name that it gets outside.
+    """
+
+    member: str
+    kind: Kind
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def suffix(self) -> str:
+        """The main file's suffix, in lower case."""
+        return PurePosixPath(self.member).suffix.lower()
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is the main file's name, with or without folders, with or without suffix."""
+        path = PurePosixPath(self.member)
+        return name in {self.member, str(path.with_suffix("")), path.name, path.stem}
+
+
+def sidecars(name: str) -> dict[str, str]:
+    """Return the names, case-folded, that files belonging to a dataset may have, each with its end.
+
+    Examples
+    --------
+    >>> sidecars("A/Grid.gpkg")
+    {'a/grid.gpkg-wal': '.gpkg-wal', 'a/grid.gpkg-journal': '.gpkg-journal'}
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    base = name[: len(name) - len(suffix)].casefold()
+    attached = {base + suffix + end: suffix + end for end in _ATTACHED.get(suffix, ())}
+    return attached | {base + end: end for end in _SIBLINGS.get(suffix, ())}
+
+
+def datasets(path: Path) -> tuple[Dataset, ...]:
+    """List the datasets in a zip file, in the order of the archive.
+
+    What lies in ``__MACOSX`` and names that begin with a dot are not looked at.
+
+    Raises
+    ------
+    InvalidInput
+        If the archive is damaged, or holds an entry that no honest one has.
+    """
+    with _opened(path) as archive:
+        return _datasets(archive)
+
+
+def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tuple[Dataset, str | None]:
+    """Choose the dataset to read: the only one, or the one that `layer` names.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The zip file.
+    layer : str, optional
+        The name or the stem of a member. Where a GeoPackage is all there is to choose from, only its full
+        name means the member: any other one is left, for it may name a layer in it.
+    kind : {"raster", "vector"}, optional
+        Look only at datasets of this kind.
+
+    Returns
+    -------
+    dataset : Dataset
+        What to read.
+    layer : str or None
+        What is left to be chosen within it.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none, or more than one to choose from; the message lists what is inside.
+    """
+    with _opened(path) as archive:
+        found = _datasets(archive)
+        if not found:
+            inside = [name for name in archive.namelist() if not _is_ignored(name)]
+            raise InvalidInput(
+                f"{path} holds no dataset. {_listing('Inside', inside)}",
+                "It must hold one of: " + ", ".join(KINDS) + ".",
+                code="no_dataset",
+            )
+    fitting = [dataset for dataset in found if kind in {None, dataset.kind}]
+    if not fitting:
+        raise InvalidInput(
+            f"{path} holds no {kind} data. {_listing('Inside', [d.member for d in found])}",
+            f"Leave --format out, or give a file that holds {kind} data.",
+            code="format_mismatch",
+        )
+    if len(fitting) == 1 and (layer is None or fitting[0].suffix == ".gpkg"):
+        only = fitting[0]
+        return only, None if layer in {only.member, PurePosixPath(only.member).name} else layer
+    names = [dataset.member for dataset in fitting]
+    chosen = fitting if layer is None else [d for d in fitting if d.is_called(layer)]
+    chosen = [d for d in chosen if d.member == layer] or chosen
+    if len(chosen) == 1:
+        return chosen[0], None
+    if not chosen:
+        raise InvalidInput(
+            f"{path} holds no dataset called {layer!r}. {_listing('Inside', names)}",
+            did_you_mean(str(layer), names),
+            code="layer_unknown",
+        )
+    raise InvalidInput(
+        f"{path} holds {len(chosen)} datasets. {_listing('Inside', [d.member for d in chosen])}",
+        f"Say which: --layer {PurePosixPath(chosen[0].member).name}",
+        code="layer_needed",
+    )
+
+
+@contextmanager
+def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
+    """Take a dataset and the files that belong to it out of an archive, for the time of the block.
+
+    Yields
+    ------
+    pathlib.Path
+        The main file, in a temporary folder, under a name of ours with the right suffix.
+
+    Raises
+    ------
+    InvalidInput
+        If a member is damaged or inflates beyond every measure.
+    StorageError
+        If the temporary folder can't be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
+        stem = Path(folder) / "dataset"
+        with _opened(path) as archive:
+            budget = _Budget(path, archive, [name for name, _ in dataset.files])
+            for member, end in dataset.files:
+                try:
+                    with stem.with_name(stem.name + end).open("xb") as out:
+                        _copy(path, archive, member, out, budget)
+                except OSError as error:
+                    raise StorageError(
+                        f"{member} of {path} could not be written to {folder}: {error.strerror or error}.",
+                        "Set TMPDIR to a folder with more space, or unzip the archive yourself.",
+                    ) from error
+        yield stem.with_name(stem.name + dataset.suffix)
+
+
+class _Budget:
+    """How many bytes may still come out of an archive."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, members: Sequence[str]) -> None:
+        packed = sum(archive.getinfo(member).compress_size for member in members)
+        packed = min(packed, path.stat().st_size)
+        self.path = path
+        self.left = min(MAX_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * packed))
+        for member in members:
+            self.check(member, archive.getinfo(member).file_size)
+
+    def check(self, member: str, size: int) -> None:
+        """Refuse a member that says it is larger than what may come out."""
+        if size > self.left:
+            raise self.exceeded(member)
+
+    def spend(self, member: str, size: int) -> None:
+        """Count bytes that came out."""
+        self.check(member, size)
+        self.left -= size
+
+    def exceeded(self, member: str) -> InvalidInput:
+        return InvalidInput(
+            f"{self.path}: {member} inflates beyond what an honest archive does"
+            f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
+            "If you trust it, unzip it yourself and give the file inside.",
+            code="archive_bomb",
+        )
+
+
+def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
+    try:
+        source = archive.open(member)
+    except _DAMAGED as error:
+        raise _damaged(path, member, error) from error
+    with source:
+        while True:
+            try:
+                # Reading to the end compares the checksum too.
+                chunk = source.read(_CHUNK)
+            except (*_DAMAGED, OSError) as error:
+                raise _damaged(path, member, error) from error
+            if not chunk:
+                return
+            budget.spend(member, len(chunk))
+            out.write(chunk)
+
+
+def _damaged(path: Path, member: str, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"{path}: {member} is damaged: {error}.",
+        "Make or download the archive again.",
+        code="archive_damaged",
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
+    except _DAMAGED as error:
+        raise InvalidInput(
+            f"{path} is a truncated or damaged zip file: {error}.",
+            "Make or download the archive again.",
+            code="archive_damaged",
+        ) from error
+    with archive:
+        _refuse_dishonest(path, archive.infolist())
+        yield archive
+
+
+def _refuse_dishonest(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise _refused(path, f"{len(entries)} entries; at most {MAX_ENTRIES} are read")
+    for entry in entries:
+        reason = _dishonest(entry)
+        if reason:
+            raise _refused(path, f"the entry {entry.orig_filename!r}, which {reason}")
+    twice = [name for name, count in Counter(e.filename for e in entries).items() if count > 1]
+    if twice:
+        raise _refused(path, f"the name {twice[0]!r} {Counter(e.filename for e in entries)[twice[0]]} times")
+
+
+def _refused(path: Path, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"{path} is refused: it has {what}.",
+        "Make a plain zip of the dataset's files.",
+        code="archive_refused",
+    )
+
+
+def _dishonest(entry: zipfile.ZipInfo) -> str:
+    # zipfile cuts names at a NUL and turns a system's own separator into "/": judge what the file says.
+    name = entry.orig_filename
+    # The type of file stands in the upper half, where the archive comes from a Unix; elsewhere it is zero.
+    mode = entry.external_attr >> 16
+    if name.startswith("/"):
+        return "is an absolute path"
+    if "\\" in name:
+        return "holds a backslash"
+    if re.match(r"[A-Za-z]:", name):
+        return "begins with a drive letter"
+    if ".." in name.split("/"):
+        return "climbs out of the archive's folder"
+    if "\0" in name or not name:
+        return "is no file name"
+    if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
+        return "is a link or a special file"
+    if entry.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    return ""
+
+
+def _is_ignored(name: str) -> bool:
+    return name.endswith("/") or any(
+        part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts
+    )
+
+
+def _datasets(archive: zipfile.ZipFile) -> tuple[Dataset, ...]:
+    names = [name for name in archive.namelist() if not _is_ignored(name)]
+    by_folded = {name.casefold(): name for name in reversed(names)}
+    found = []
+    for name in names:
+        suffix = PurePosixPath(name).suffix.lower()
+        kind = KINDS.get(suffix)
+        if kind is None or (suffix == ".json" and not _is_geojson(archive, name)):
+            continue
+        files = [(by_folded[folded], end) for folded, end in sidecars(name).items() if folded in by_folded]
+        found.append(Dataset(name, kind, ((name, suffix), *files)))
+    return tuple(found)
+
+
+def _is_geojson(archive: zipfile.ZipFile, name: str) -> bool:
+    # Archives often carry a .json that describes them and is no data.
+    try:
+        with archive.open(name) as member:
+            head = member.read(_CHUNK)
+    except (*_DAMAGED, OSError):
+        return True
+    return b'"Feature' in head or b'"features"' in head
+
+
+def _listing(title: str, names: Sequence[str], most: int = 10) -> str:
+    if not names:
+        return "It is empty."
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{title}: " + ", ".join(names[:most]) + more + "."

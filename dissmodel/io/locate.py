@@ -1,0 +1,276 @@
+"""From what a user named to a real local file, and what kind of data it holds."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import Any
+
+from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.io import archive
+from dissmodel.io._storage import local_copy
+from dissmodel.io.archive import KINDS, Kind
+from dissmodel.io.uri import parse
+
+_FORMATS: dict[str, Kind | None] = {"auto": None, "raster": "raster", "tiff": "raster", "vector": "vector"}
+
+# What a file begins with, and what it is then.
+_MAGIC = (
+    (b"II*\0", "GeoTIFF"),
+    (b"MM\0*", "GeoTIFF"),
+    (b"II+\0", "GeoTIFF"),
+    (b"MM\0+", "GeoTIFF"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"SQLite format 3\0", "GeoPackage"),
+    (b"fgb", "FlatGeobuf"),
+    (b"PAR1", "GeoParquet"),
+    (b"\0\0\x27\x0a", "shapefile"),
+)
+_BY_SUFFIX = {
+    ".tif": "GeoTIFF",
+    ".tiff": "GeoTIFF",
+    ".zip": "zip",
+    ".gpkg": "GeoPackage",
+    ".fgb": "FlatGeobuf",
+    ".parquet": "GeoParquet",
+    ".shp": "shapefile",
+    ".geojson": "GeoJSON",
+    ".json": "GeoJSON",
+}
+_HEAD_BYTES = 512
+_MOST_NAMES = 10_000
+
+
+@dataclass(frozen=True)
+class Located:
+    """A dataset that can be opened.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file to open, absolute; a temporary one where it came out of an archive.
+    kind : {"raster", "vector"}
+        What it holds.
+    layer : str or None
+        The layer to read in it, where the user named one and it is not the file itself.
+    source : pathlib.Path
+        The local file that the user named, absolute; an archive where `path` came out of one.
+    member : str or None
+        The name in the archive, if there is one.
+    """
+
+    path: Path
+    kind: Kind
+    layer: str | None
+    source: Path
+    member: str | None
+
+    @property
+    def shown(self) -> str:
+        """What an error calls it: the file, and the member of it where it is an archive."""
+        return f"{self.member} of {self.source}" if self.member else str(self.source)
+
+
+@contextmanager
+def locate(
+    uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
+) -> Iterator[Located]:
+    """Find the dataset that a user named, for the time of the block.
+
+    Parameters
+    ----------
+    uri : str or path-like
+        A local file: a GeoTIFF, GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, or a zip that
+        holds one. ``s3://`` works with a storage client only.
+    fmt : {"auto", "raster", "tiff", "vector"}
+        What the user says it holds.
+    layer : str, optional
+        Which dataset of an archive, or which layer of a file.
+    minio_client : optional
+        The storage client for ``s3://``.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file, or it is not what its name or `fmt` says, or not one dataset.
+    StorageError
+        If it can't be read, or is not on this machine.
+    UsageError
+        If `uri` or `fmt` can't be understood.
+    """
+    wanted = _wanted(fmt)
+    with local_copy(uri, minio_client) as given:
+        source = given.absolute()
+        dataset, kind, rest = _identify(source, wanted, layer)
+        if dataset is None:
+            yield Located(source, kind, rest, source, None)
+            return
+        with archive.extracted(source, dataset) as path:
+            _check_content(path, f"{dataset.member} of {source}")
+            yield Located(path, kind, rest, source, dataset.member)
+
+
+def kind_of(
+    uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
+) -> Kind:
+    """Return what `locate` would find, ``"raster"`` or ``"vector"``, and take nothing out of archives.
+
+    Raises
+    ------
+    DissmodelError
+        As `locate`.
+    """
+    wanted = _wanted(fmt)
+    with local_copy(uri, minio_client) as given:
+        return _identify(given.absolute(), wanted, layer)[1]
+
+
+def existing(uri: str | os.PathLike[str]) -> Path:
+    """Return the local file that a user named, absolute, if there is one that can be read and is not empty.
+
+    What it holds is not looked at: a model may read formats that nothing here knows.
+
+    Raises
+    ------
+    DissmodelError
+        As `locate`.
+    """
+    path = parse(uri).local().absolute()
+    _head(path)
+    return path
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Return the other files that belong to a dataset, existing ones only, sorted.
+
+    A shapefile's siblings, a GeoTIFF's metadata, mask, overview and world files, what a GeoPackage has not
+    merged yet. Upper and lower case of the ends don't matter.
+
+    Examples
+    --------
+    >>> companions(Path("no/such/grid.tif"))
+    ()
+    """
+    names = archive.sidecars(path.name)
+    if not names:
+        return ()
+    try:
+        with os.scandir(path.parent) as entries:
+            found = [entry.name for entry in entries if entry.name.casefold() in names and entry.is_file()]
+    except OSError:
+        return ()
+    return tuple(sorted(path.with_name(name) for name in found))
+
+
+def _wanted(fmt: str) -> Kind | None:
+    try:
+        return _FORMATS[fmt]
+    except KeyError:
+        raise UsageError(f"{fmt!r} is no input format.", did_you_mean(fmt, _FORMATS)) from None
+
+
+def _identify(
+    source: Path, wanted: Kind | None, layer: str | None
+) -> tuple[archive.Dataset | None, Kind, str | None]:
+    """Return the member of an archive, the kind, and the layer that is left to be chosen."""
+    content = _check_content(source, str(source))
+    if content == "zip":
+        dataset, rest = archive.choose(source, layer, wanted)
+        return dataset, dataset.kind, rest
+    kind: Kind = "raster" if content == "GeoTIFF" else "vector"
+    if wanted not in {None, kind}:
+        raise InvalidInput(
+            f"{source} is a {content}, which holds {kind} data, not {wanted} data.",
+            f"Leave --format out, or give a file that holds {wanted} data.",
+            code="format_mismatch",
+        )
+    if layer == source.name or (kind == "raster" and layer == source.stem):
+        return None, kind, None
+    if kind == "raster" and layer is not None:
+        raise InvalidInput(
+            f"{source} is a raster and has no layer {layer!r}.", "Leave --layer out.", code="layer_unknown"
+        )
+    return None, kind, layer
+
+
+def _check_content(path: Path, shown: str) -> str:
+    """Return what a file is by its first bytes, if its name says nothing else."""
+    head = _head(path)
+    if not head:
+        raise InvalidInput(f"{shown} is empty (0 bytes).", "Make or download it again.", code="input_empty")
+    content = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if content is None and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        content = "GeoJSON"
+    promised = _BY_SUFFIX.get(path.suffix.lower())
+    if promised is not None and promised != content:
+        seen = f"it is a {content}" if content else f"it does not begin as a {promised} does"
+        raise InvalidInput(
+            f"{shown} is not what its name says: {seen}.",
+            f"Give it the suffix that fits, such as {_suffix_of(content)}." if content else _HINT_DAMAGED,
+            code="not_what_its_name_says",
+        )
+    if content is None:
+        raise InvalidInput(
+            f"{shown} is no dataset that can be read.",
+            "Give a file with one of these suffixes: " + ", ".join([*KINDS, ".zip"]) + ".",
+            code="format_unknown",
+        )
+    return content
+
+
+_HINT_DAMAGED = "Make or download it again; it may be damaged, or something else under this name."
+
+
+def _suffix_of(content: str) -> str:
+    return next(suffix for suffix, name in _BY_SUFFIX.items() if name == content)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if S_ISREG(mode):
+            with path.open("rb") as stream:
+                return stream.read(_HEAD_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(path) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _missing(path) from None
+        raise StorageError(
+            f"{path} could not be read: {error.strerror or error}.",
+            "Check the rights of the file and of its folders.",
+            code="input_unreadable",
+        ) from error
+    what = "a folder" if S_ISDIR(mode) else "no regular file"
+    raise InvalidInput(f"{path} is {what}.", _inside(path), code="input_not_a_file")
+
+
+def _missing(path: Path) -> InvalidInput:
+    names = _names(path.parent)
+    if names is None:
+        hint = f"There is no folder {path.parent} either." if not path.parent.exists() else ""
+    else:
+        # All names of a folder help nobody: only near ones are shown.
+        near = did_you_mean(path.name, names)
+        hint = near if near.startswith("Did") else "Check the path."
+    return InvalidInput(f"{path} does not exist.", hint, code="input_missing")
+
+
+def _inside(folder: Path) -> str:
+    known = [name for name in _names(folder) or [] if Path(name).suffix.lower() in _BY_SUFFIX]
+    return f"Give a file, such as {folder / min(known)}." if known else "Give a file."
+
+
+def _names(folder: Path) -> list[str] | None:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in islice(entries, _MOST_NAMES)]
+    except OSError:
+        return None

@@ -1,0 +1,117 @@
+"""Where data is, parsed once. A URL never becomes a `pathlib.Path`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import url2pathname
+
+from dissmodel.errors import StorageError, UsageError
+
+Scheme = Literal["file", "s3", "http", "https"]
+
+# A single letter before a colon is a Windows drive, so a scheme has at least two.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_REMOTE: dict[str, Scheme] = {"s3": "s3", "http": "http", "https": "https"}
+
+
+@dataclass(frozen=True)
+class Uri:
+    """A place that a user named.
+
+    Attributes
+    ----------
+    scheme : {"file", "s3", "http", "https"}
+        How it is reached.
+    path : pathlib.Path or None
+        The local file; None for everything that is not one.
+    text : str
+        What the user typed. It may hold a password or a token: show `shown` instead.
+    """
+
+    scheme: Scheme
+    path: Path | None
+    text: str = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The text without user, password, query and fragment, fit for an error or a log.
+
+        >>> parse("https://me:secret@example.org/a.tif?token=1").shown
+        'https://example.org/a.tif'
+        """
+        if self.path is not None:
+            return str(self.path)
+        parts = urlsplit(self.text)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def local(self) -> Path:
+        """Return the local path.
+
+        Raises
+        ------
+        StorageError
+            If the data is not on this machine (code ``"remote_unsupported"``).
+        """
+        if self.path is None:
+            raise StorageError(
+                f"{self.shown}: remote data isn't supported yet.",
+                "Download the file first, then give its path.",
+                code="remote_unsupported",
+            )
+        return self.path
+
+
+def parse(text: str | os.PathLike[str]) -> Uri:
+    """Parse a path or a URL.
+
+    Parameters
+    ----------
+    text : str or path-like
+        A local path (a Windows one with a drive letter too), or a ``file://``, ``s3://``, ``http://`` or
+        ``https://`` URL. In a ``file://`` URL ``%20`` means a space, in a path it means itself.
+
+    Raises
+    ------
+    UsageError
+        If the text is empty, holds a NUL character or has a scheme that is not one of these.
+
+    Examples
+    --------
+    >>> parse("data/grid.tif").scheme
+    'file'
+    >>> parse("s3://bucket/grid.tif").path is None
+    True
+    """
+    given = os.fspath(text)
+    if not given.strip() or "\0" in given:
+        raise UsageError(f"{given!r} is no path.", "Give the path of a file.")
+    scheme = _SCHEME.match(given)
+    if scheme is None:
+        return Uri("file", Path(given), given)
+    name = scheme[1].lower()
+    if name == "file":
+        return Uri("file", _path_of_file_url(given), given)
+    if name in _REMOTE:
+        return Uri(_REMOTE[name], None, given)
+    raise UsageError(
+        f"{name}:// is no scheme that data can be read from or written to.",
+        "Give a local path, or a file://, s3://, http:// or https:// URL.",
+    )
+
+
+def _path_of_file_url(url: str) -> Path:
+    # Not urlsplit: a file's name may hold '?' and '#', and people type them unquoted.
+    host, slash, rest = url.partition("://")[2].partition("/")
+    if not host and not rest:
+        raise UsageError(f"{url!r} names no file.", "Give the path of a file.")
+    if host in {"", "localhost"} and rest:
+        return Path(url2pathname(slash + rest))
+    if os.name == "nt":
+        return Path(url2pathname("//" + host + slash + rest))
+    # Packages cut the prefix off, which makes "file://folder/a.tif" a relative path; it stays one.
+    return Path(url2pathname(host + slash + rest))

@@ -1,0 +1,225 @@
+"""From values of a file to values of a cell space; each check names the values and counts their cells.
+
+Bands are worked on in blocks along the first axis, so that a check needs little memory of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.models.coastal.classes import LEGAL_SOIL, LEGAL_USE, NO_SOIL, NO_USE
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
+LOWEST, HIGHEST = -500.0, 9000.0
+"""Between these a number can be an elevation, m."""
+
+_BLOCK = 1 << 20
+_NAMED = 5
+_LARGEST_INTEGER = 2.0**53
+
+Bools = NDArray[np.bool_]
+
+
+def blocks(values: NDArray[Any]) -> Iterator[slice]:
+    """Yield slices of the first axis that hold about a million values each."""
+    width = max(1, math.prod(values.shape[1:]))
+    height = max(1, _BLOCK // width)
+    for first in range(0, len(values), height):
+        yield slice(first, first + height)
+
+
+def land_use(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.uint8]:
+    """Return land-use codes as bytes, `NO_USE` outside; see `_codes`."""
+    return _codes("uso", values, inside, LEGAL_USE, NO_USE)
+
+
+def soil(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.uint8]:
+    """Return soil codes as bytes, `NO_SOIL` outside; see `_codes`."""
+    return _codes("solo", values, inside, LEGAL_SOIL, NO_SOIL)
+
+
+def _codes(
+    name: str, values: NDArray[Any], inside: Bools | None, legal: Bools, outside: int
+) -> NDArray[np.uint8]:
+    """Return `values` (any shape and real dtype) as bytes.
+
+    Raises
+    ------
+    InvalidInput
+        If a value inside the space (None: all are) is not one of the legal codes.
+    """
+    codes = np.empty(values.shape, dtype=np.uint8)
+    wrong: Counter[float] = Counter()
+    for block in blocks(values):
+        given = values[block]
+        with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
+            as_bytes = given.astype(np.uint8)
+        keep = np.ones(given.shape, np.bool_) if inside is None else inside[block]
+        _count(wrong, given[keep & ~((as_bytes == given) & legal[as_bytes])])
+        codes[block] = np.where(keep, as_bytes, np.uint8(outside))
+    known = ", ".join(str(code) for code in np.flatnonzero(legal))
+    _refuse(f"{name} holds values that are none of its codes", wrong, f"The codes of {name} are {known}.")
+    return codes
+
+
+def elevation(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.float64]:
+    """Return elevations as contiguous float64 in metres, NaN outside the space.
+
+    An array that is that already is changed in place.
+
+    Raises
+    ------
+    InvalidInput
+        If a value inside the space (None: all are) is no elevation.
+    """
+    own = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.writeable
+    heights = values if own else np.empty(values.shape)
+    wrong: Counter[float] = Counter()
+    for block in blocks(values):
+        given = values[block]
+        keep = np.ones(given.shape, np.bool_) if inside is None else inside[block]
+        _count(wrong, given[keep & ~((given >= LOWEST) & (given <= HIGHEST))])
+        heights[block] = np.where(keep, given, np.nan)
+    _refuse(
+        f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
+        wrong,
+        "Mend these cells, or declare the value as nodata if it stands for none.",
+    )
+    return heights
+
+
+def visiting_order(values: NDArray[Any], inside: Bools) -> NDArray[np.signedinteger[Any]] | None:
+    """Return each cell's place in the visiting order, -1 outside; None if that is row-major.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, cols)
+        Integers, smaller first.
+    inside : ndarray of bool, shape (rows, cols)
+        The space.
+
+    Raises
+    ------
+    InvalidInput
+        If a value in the space is no integer or stands in two cells.
+    """
+    given = values[inside]
+    with np.errstate(invalid="ignore"):
+        whole = (np.rint(given) == given) & (np.abs(given) <= _LARGEST_INTEGER)
+    wrong: Counter[float] = Counter()
+    _count(wrong, given[~whole])
+    _refuse("order holds values that are no integers", wrong, "Give every cell its own number.")
+    if np.all(given[1:] > given[:-1]):
+        return None
+    if given.min() == 0 and given.max() == given.size - 1:
+        # What an earlier run wrote: most often places already, and there is nothing to sort.
+        places = given.astype(_places_dtype(given.size))
+        seen = np.zeros(given.size, dtype=np.bool_)
+        seen[places] = True
+        if seen.all():
+            return _on_grid(places, inside)
+    visit = np.argsort(given, kind="stable")
+    ordered = given[visit]
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    _count(wrong, given[np.isin(given, repeated)])
+    _refuse("order holds values that more than one cell has", wrong, "Give every cell its own number.")
+    return ranked(visit, inside)
+
+
+def ranked(visit: NDArray[np.intp], inside: Bools) -> NDArray[np.signedinteger[Any]]:
+    """Return the place of each cell of the space, given the cells (in row-major order) in visiting order."""
+    places = np.empty(visit.size, dtype=_places_dtype(visit.size))
+    places[visit] = np.arange(visit.size, dtype=places.dtype)
+    return _on_grid(places, inside)
+
+
+def _places_dtype(cells: int) -> type[np.signedinteger[Any]]:
+    return np.int32 if cells <= np.iinfo(np.int32).max else np.int64
+
+
+def _on_grid(places: NDArray[np.signedinteger[Any]], inside: Bools) -> NDArray[np.signedinteger[Any]]:
+    order = np.full(inside.shape, -1, dtype=places.dtype)
+    order[inside] = places
+    return order
+
+
+def last_step(values: NDArray[Any], where: str) -> int:
+    """Return the step that the input belongs to, the one number in `values`.
+
+    Raises
+    ------
+    InvalidInput
+        If there are several, or it is no integer of 0 or more.
+    """
+    found = np.unique(values)
+    if found.size > 1:
+        raise InvalidInput(
+            f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
+            "All cells have to belong to one step.",
+        )
+    step = float(found[0])
+    if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
+        raise InvalidInput(f"{where} is {step:g}, which is no step.", "A step is an integer of 0 or more.")
+    return int(step)
+
+
+def settled_crs(own: Any, wanted: str | None) -> CRS | None:
+    """Return the CRS of a dataset, or the one that a parameter sets where the dataset has none.
+
+    Raises
+    ------
+    InvalidInput
+        If the dataset has one and the parameter says another.
+    """
+    from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
+
+    given = None if wanted is None else CRS.from_user_input(wanted)
+    if own:
+        settled = CRS.from_user_input(own)
+        if given is not None and given != settled:
+            raise InvalidInput(
+                f"crs = {wanted!r} is not the input's own coordinate reference system, {_crs_name(settled)}.",
+                "Leave the parameter out; it is for inputs that have none, and reprojects nothing.",
+            )
+        return settled
+    if given is None:
+        warnings.warn(
+            "The input has no coordinate reference system; the output will have none. "
+            "Set it with --param crs=EPSG:…",
+            DissmodelWarning,
+            stacklevel=2,
+        )
+    return given
+
+
+def _crs_name(crs: CRS) -> str:
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt()).partition('"')[2].partition('"')[0]
+
+
+def _count(counter: Counter[float], values: NDArray[Any]) -> None:
+    if values.size:
+        for value, cells in zip(*np.unique(values, return_counts=True), strict=True):
+            counter[float(value)] += int(cells)
+
+
+def _refuse(what: str, wrong: Counter[float], hint: str) -> None:
+    if not wrong:
+        return
+    # NaN is not itself, so blocks count it under several keys.
+    merged: Counter[str] = Counter()
+    for value, cells in wrong.items():
+        merged["none (NaN)" if math.isnan(value) else f"{value:.15g}"] += cells
+    named = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(_NAMED)]
+    more = f" and {len(merged) - _NAMED} more values" if len(merged) > _NAMED else ""
+    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")

@@ -1,0 +1,71 @@
+"""One step of the coastal models, as an interface: whoever computes it must yield the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dissmodel.models.coastal.metrics import StepMetrics
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.state import CoastalState
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The numbers of one step.
+
+    Attributes
+    ----------
+    step : int
+        The step t.
+    rise : float
+        Rise of the sea level per step r, m.
+    sea_level : float
+        Sea level L = t · r, m.
+    reach : float
+        Up to where mangrove migrates, Z = tide height + L, m.
+    accretion : float or None
+        What sediment adds to mangrove soil, m; None where accretion is off.
+    """
+
+    step: int
+    rise: float
+    sea_level: float
+    reach: float
+    accretion: float | None = None
+
+    @classmethod
+    def at(cls, step: int, parameters: CoastalParameters) -> Terms:
+        """Return the terms of `step`.
+
+        Accretion is Alongi's law (2008) as published with the model: written for millimetres, applied to a
+        level in metres.
+
+        >>> Terms.at(3, CoastalParameters(sea_level_rise_rate=0.5))
+        Terms(step=3, rise=0.5, sea_level=1.5, reach=7.5, accretion=None)
+        """
+        rise = parameters.sea_level_rise_rate
+        level = step * rise
+        sediment = 1.693 / 1000 + 0.939 * level if parameters.accretion_enabled else None
+        return cls(step, rise, level, parameters.tide_height + level, sediment)
+
+
+class Kernel(Protocol):
+    """Computes steps.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in a record.
+    threads : int
+        How many threads it uses.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  (described above)
+
+    @property
+    def threads(self) -> int: ...  # noqa: D102  (described above)
+
+    def step(self, state: CoastalState, now: Terms) -> StepMetrics:
+        """Advance `state` in place, its ``step`` too, by one step and return the measures."""

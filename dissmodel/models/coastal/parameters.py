@@ -1,0 +1,115 @@
+"""The parameters of the coastal models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+
+def _not_text(value: object) -> object:
+    if isinstance(value, bool | str):
+        kind = "a truth value" if isinstance(value, bool) else "text"
+        raise ValueError(f"{value!r} is {kind}, not a number")  # noqa: TRY004  (pydantic wants ValueError)
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_not_text)]
+WholeNumber = Annotated[int, BeforeValidator(_not_text)]
+
+
+class CoastalParameters(BaseModel):
+    """What a user may set.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        For unknown names, values out of bounds, and two names of one parameter with different values.
+
+    Examples
+    --------
+    >>> CoastalParameters.model_validate({"taxa_elevacao": 0.5, "end_time": 10.0}).sea_level_rise_rate
+    0.5
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    end_time: WholeNumber = Field(
+        default=88,
+        ge=1,
+        description="Last step, counted from the start of the first run",
+        json_schema_extra={"unit": "step"},
+    )
+    sea_level_rise_rate: Number = Field(
+        default=0.011,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("sea_level_rise_rate", "taxa_elevacao"),
+        description="Rise of the sea level per step (IPCC RCP8.5)",
+        json_schema_extra={"unit": "m/step"},
+    )
+    tide_height: Number = Field(
+        default=6.0,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("tide_height", "altura_mare"),
+        description="Height of the tide, up to which mangrove migrates",
+        json_schema_extra={"unit": "m"},
+    )
+    accretion_enabled: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("accretion_enabled", "acrecao_ativa"),
+        description="Sediment raises mangrove soil (Alongi 2008)",
+        json_schema_extra={"unit": ""},
+    )
+    resolution: Number | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Size of a pixel, where it cannot be inferred or polygons are to be resampled",
+        json_schema_extra={"unit": "m"},
+    )
+    crs: str | None = Field(
+        default=None,
+        description="Coordinate reference system of an input that has none",
+        json_schema_extra={"unit": ""},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_per_parameter(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        kept = dict(given)
+        for name, field in cls.model_fields.items():
+            choices = field.validation_alias
+            if not isinstance(choices, AliasChoices):
+                continue
+            first, *others = [str(c) for c in choices.choices if c in kept] or [name]
+            for other in others:
+                if kept[other] != kept[first]:
+                    raise ValueError(
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are one parameter; give one"
+                    )
+                del kept[other]
+        return kept
+
+    @field_validator("crs")
+    @classmethod
+    def _proj_reads_it(cls, given: str | None) -> str | None:
+        if given is not None:
+            from rasterio.crs import CRS  # noqa: PLC0415  (parameters are shown without GDAL)
+            from rasterio.errors import CRSError  # noqa: PLC0415  (as above)
+
+            try:
+                CRS.from_user_input(given)
+            except CRSError as error:
+                raise ValueError(f"{given!r} is no coordinate reference system that PROJ reads") from error
+        return given

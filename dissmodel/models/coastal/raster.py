@@ -1,0 +1,143 @@
+"""The executor `coastal_raster`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from dissmodel.core import Environment
+from dissmodel.errors import DissmodelWarning, StorageError, UsageError
+from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor.utils import default_output_uri
+from dissmodel.io import load_dataset
+from dissmodel.io.raster import write_geotiff
+from dissmodel.models.coastal import names
+from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
+from dissmodel.models.coastal.kernel import Kernel
+from dissmodel.models.coastal.metrics import columns
+from dissmodel.models.coastal.model import CoastalModel
+from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.space import read_space
+from dissmodel.models.coastal.state import CoastalState
+from dissmodel.models.coastal.style import qml
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.schema import Grid
+
+NODATA = -9999.0
+"""The value outside the space, in every band of the output."""
+
+
+class CoastalRaster(ModelExecutor):
+    """Sea-level rise and mangrove migration on a coast of cells, as a raster (BR-MANGUE).
+
+    Reads a GeoTIFF with the bands ``uso``, ``alt`` and ``solo``, or polygons with these columns; writes a
+    GeoTIFF of the state after the last step and a QGIS style beside it.
+    """
+
+    name = "coastal_raster"
+    Parameters: ClassVar[type[BaseModel] | None] = CoastalParameters
+    substrate = "raster"
+    output_suffix = ".tif"
+    output_suffixes = (".tif", ".tiff")
+
+    def validate(self, record: ExperimentRecord) -> None:
+        """Check parameters, maps and that there is an input to read.
+
+        Raises
+        ------
+        UsageError
+            If a map names what the model doesn't read, or there is no input.
+        pydantic.ValidationError
+            If a parameter is unknown or out of bounds.
+        """
+        parameters = CoastalParameters.model_validate(record.parameters)
+        names.check_map("band", record.band_map)
+        names.check_map("column", record.column_map)
+        if not record.source.uri:
+            raise UsageError("There is no input.", "--input FILE")
+        if parameters.accretion_enabled:
+            warnings.warn(
+                "Accretion applies a law in millimetres to a sea level in metres, as published; "
+                "mangrove soil rises fast.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
+
+    def load(self, record: ExperimentRecord) -> CoastalState:
+        """Read the input; note its digest and its grid."""
+        parameters = CoastalParameters.model_validate(record.parameters)
+        data, record.source.checksum = load_dataset(
+            record.source.uri, fmt=record.input_format, layer=record.source.layer
+        )
+        state = read_space(data, parameters, band_map=record.band_map, column_map=record.column_map)
+        record.grid = Grid(
+            shape=state.shape,
+            transform=None if state.transform is None else tuple(state.transform)[:6],
+            crs=None if state.crs is None else state.crs.to_wkt(),
+            cells=state.cells,
+        )
+        return state
+
+    def run(self, data: CoastalState, record: ExperimentRecord) -> CoastalState:
+        """Simulate up to ``end_time``, in place; note the measures of each step."""
+        parameters = CoastalParameters.model_validate(record.parameters)
+        first, last = data.step + 1, parameters.end_time
+        kernel: Kernel = NumpyKernel()
+        environment = Environment(start_time=first, end_time=last)
+        model = CoastalModel(
+            start_time=first, end_time=last, state=data, parameters=parameters, kernel=kernel
+        )
+        environment.run()
+        record.step_metrics = columns(model.metrics)
+        if record.runtime is not None:
+            record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
+        return data
+
+    def save(self, result: CoastalState, record: ExperimentRecord) -> ExperimentRecord:
+        """Write the GeoTIFF and its style; note their digests."""
+        if record.output_path is None:
+            record.output_path = default_output_uri(record.experiment_id, self.output_suffix)
+        output = Path(record.output_path)
+        style = output.with_suffix(".qml")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_geotiff(
+                output,
+                _bands(result),
+                shape=result.shape,
+                dtype="float64",
+                nodata=NODATA,
+                transform=result.transform,
+                crs=result.crs,
+                tags={"passo": str(result.step)},
+            )
+            style.write_text(qml(), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise StorageError(f"{output}: can't be written: {error.strerror or error}.") from error
+        record.add_artifact("output", sha256_file(output))
+        record.add_artifact("style", sha256_file(style))
+        return record
+
+
+def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:
+    """Return what writes some rows of each band, so that no band is whole in memory as float64."""
+
+    def classes(values: NDArray[np.uint8], outside: int) -> Callable[[slice], NDArray[Any]]:
+        return lambda rows: np.where(values[rows] == outside, NODATA, values[rows])
+
+    alt, order = state.alt, state.order
+    bands = {
+        "uso": classes(state.uso, NO_USE),
+        "alt": lambda rows: np.where(np.isnan(alt[rows]), NODATA, alt[rows]),
+        "solo": classes(state.solo, NO_SOIL),
+    }
+    if order is not None:
+        bands["order"] = lambda rows: np.where(order[rows] < 0, NODATA, order[rows])
+    return bands

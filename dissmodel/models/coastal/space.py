@@ -1,0 +1,57 @@
+"""From what was loaded to a cell space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dissmodel.errors import InvalidInput
+from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.raster_space import read_raster
+from dissmodel.models.coastal.state import CoastalState
+
+
+def read_space(
+    data: Any,
+    parameters: CoastalParameters,
+    *,
+    band_map: Mapping[str, Any] | None = None,
+    column_map: Mapping[str, Any] | None = None,
+) -> CoastalState:
+    """Return the cell space of a dataset, ready for its next step.
+
+    Parameters
+    ----------
+    data : tuple of (RasterBackend, dict), or geopandas.GeoDataFrame
+        As `dissmodel.io.load_dataset` returns it. The bands of a raster are used up.
+    parameters : CoastalParameters
+        ``crs`` and ``resolution`` shape the space; ``end_time`` is checked against it.
+    band_map, column_map : Mapping of str to str, optional
+        Canonical name → name in the file, for rasters and for polygons.
+
+    Raises
+    ------
+    InvalidInput, UsageError
+        If the dataset is no cell space, or ends before the first step.
+    """
+    if isinstance(data, RasterBackend):
+        raise InvalidInput(
+            "A NetCDF file or a Zarr folder is no cell space.", "Give a GeoTIFF, or a dataset of polygons."
+        )
+    if isinstance(data, tuple):
+        backend, meta = data
+        state = read_raster(backend, meta, parameters, band_map or {})
+    else:
+        # What polygons need is not loaded for a raster.
+        from dissmodel.models.coastal.polygon_space import read_polygons  # noqa: PLC0415  (as above)
+
+        state = read_polygons(data, parameters, column_map or {})
+    if parameters.end_time <= state.step:
+        raise InvalidInput(
+            f"end_time = {parameters.end_time} comes before the first step, {state.step + 1}: "
+            f"the input belongs to step {state.step}.",
+            f"--param end_time=N, {state.step + 1} or more: steps are counted on from the first run.",
+            code="end_time",
+        )
+    return state

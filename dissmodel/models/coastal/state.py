@@ -1,0 +1,62 @@
+"""The cell space in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.models.coastal.classes import NO_USE
+
+
+@dataclass(slots=True)
+class CoastalState:
+    """A coastal cell space at one moment; a kernel advances it in place.
+
+    Attributes
+    ----------
+    uso : ndarray of uint8, shape (rows, cols)
+        Land use, `classes.NO_USE` outside the space.
+    solo : ndarray of uint8, shape (rows, cols)
+        Soil, `classes.NO_SOIL` outside the space.
+    alt : ndarray of float64, shape (rows, cols)
+        Elevation in metres, NaN outside the space.
+    step : int
+        The step that this state belongs to (``passo``); the next one is ``step + 1``.
+    order : ndarray of int32 or int64, shape (rows, cols), or None
+        The place of each cell in the visiting order, 0 to cells - 1, -1 outside; None for row-major.
+    transform : affine.Affine or None
+        From (col, row) to the coordinates of `crs`; None if the input has none.
+    crs : rasterio.crs.CRS or None
+        The coordinate reference system; None if the input has none.
+
+    Notes
+    -----
+    All arrays are C-contiguous and row 0 is the first row of the file.
+    """
+
+    uso: NDArray[np.uint8]
+    solo: NDArray[np.uint8]
+    alt: NDArray[np.float64]
+    step: int = 0
+    order: NDArray[np.signedinteger[Any]] | None = None
+    transform: Any = None
+    crs: Any = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = self.uso.shape
+        return rows, cols
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Where the space is: bool, shape (rows, cols)."""
+        return np.not_equal(self.uso, NO_USE)
+
+    @property
+    def cells(self) -> int:
+        """The number of cells in the space."""
+        return int(np.count_nonzero(self.uso))

@@ -1,0 +1,144 @@
+"""Who ran and where: code, machine, libraries, command. What can't be observed is left out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import locale
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from dissmodel.record.git import without_credentials
+from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
+from dissmodel.record.redact import redact_argv
+from dissmodel.record.schema import ExperimentRecord, Package, Runtime
+
+__all__ = ["code_of", "command", "commit_name", "native", "packages", "peak_memory_bytes", "runtime"]
+
+# Loader → native library → where the loader says its version. A wheel carries its own copy of each.
+_NATIVE = {
+    "fiona": {"GDAL": "__gdal_version__"},
+    "llvmlite.binding": {"LLVM": "llvm_version_info"},
+    "pyogrio": {"GDAL": "__gdal_version__", "GEOS": "__gdal_geos_version__"},
+    "pyproj": {"PROJ": "__proj_version__"},
+    "rasterio": {"GDAL": "__gdal_version__", "GEOS": "__geos_version__", "PROJ": "__proj_version__"},
+    "shapely": {"GEOS": "geos_version"},
+}
+
+
+def runtime(threads: int | None = None) -> Runtime:
+    """Return the machine and the libraries of this process; call it after the run, when they are loaded.
+
+    Parameters
+    ----------
+    threads : int, optional
+        How many threads the model was given.
+    """
+    return Runtime(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        platform=platform.platform(),
+        os=_os(),
+        machine=platform.machine(),
+        cpu=_cpu(),
+        cpu_count=_cpu_count(),
+        threads=threads,
+        locale=locale.setlocale(locale.LC_CTYPE),
+        dissmodel=code_of(ExperimentRecord, "dissmodel"),
+        packages=packages(),
+        native=native(),
+    )
+
+
+def packages() -> dict[str, Package]:
+    """Return every installed distribution by its normalised name, in alphabetical order."""
+    found: dict[str, Package] = {}
+    for dist in importlib.metadata.distributions():
+        metadata = dist.metadata
+        name, version = metadata["Name"], metadata["Version"]
+        if not name or not version:  # the remains of an install that was interrupted
+            continue
+        origin = direct_url(dist)
+        url = origin.get("url")
+        package = Package(
+            version=version,
+            url=without_credentials(url) if isinstance(url, str) else None,
+            commit=vcs_of(origin)[1],
+        )
+        # The first on the path is the one that an import finds.
+        found.setdefault(_normalised(name), package)
+    return dict(sorted(found.items()))
+
+
+def native() -> dict[str, dict[str, str]]:
+    """Return the native libraries that this process has loaded: loader → library → version."""
+    found: dict[str, dict[str, str]] = {}
+    for loader, libraries in _NATIVE.items():
+        module = sys.modules.get(loader)
+        versions = {library: _version(getattr(module, name, None)) for library, name in libraries.items()}
+        known = {library: version for library, version in versions.items() if version}
+        if known:
+            found[loader.partition(".")[0]] = known
+    return found
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the most memory that this process held so far, in bytes (None on Windows)."""
+    # Linux's ru_maxrss starts with the size of the process that started this one; VmHWM does not.
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", _read("/proc/self/status"), re.MULTILINE)
+    if peak is not None:
+        return int(peak.group(1)) * 1024
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415  (Windows has none)
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def command(argv: Iterable[str]) -> list[str]:
+    """Return the words of a command line as a record may hold them, without secrets.
+
+    >>> command(["dissmodel", "run", "coast", "--param", "token=t0ps3cret"])
+    ['dissmodel', 'run', 'coast', '--param', 'token=***']
+    """
+    return redact_argv(argv)
+
+
+def _normalised(name: str) -> str:
+    """Return a distribution's name as PEP 503 writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version(value: object) -> str:
+    return ".".join(map(str, value)) if isinstance(value, tuple) else str(value or "")
+
+
+def _os() -> str:
+    """Return the system's own name and version, such as ``Debian GNU/Linux 12 (bookworm)``."""
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}".strip()
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}".strip()
+
+
+def _cpu() -> str | None:
+    model = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    return model.group(1).strip() if model else platform.processor() or None
+
+
+def _cpu_count() -> int | None:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

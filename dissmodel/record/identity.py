@@ -1,0 +1,189 @@
+"""Which code defines a class: its package, its files, its repository."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution
+from itertools import chain
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from dissmodel.record.digest import new, sha256_file
+from dissmodel.record.git import checkout_of, without_credentials
+from dissmodel.record.schema import Code
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a class is defined: its module, that one's file, and the package's folder or the file itself."""
+
+    module: str
+    file: Path
+    root: Path
+
+
+def code_of(obj: type, distribution: str | None = None) -> Code:
+    """Return the code that defines the class `obj`.
+
+    Parameters
+    ----------
+    obj : type
+        A class, in a package or in a loose ``.py`` file.
+    distribution : str, optional
+        The installed distribution that offers it, where the caller knows; found by its files otherwise.
+
+    Returns
+    -------
+    Code
+        ``repository`` and ``commit`` are what the installer noted (PEP 610) or, for code that is used where
+        it was checked out, what git says. ``source_digest`` covers every ``.py`` file of the top-level
+        package, in the order of their names: a line ``name NUL sha256`` each, names relative to the package's
+        folder with ``/``; for a loose file it is the sha256 of its bytes.
+    """
+    source = _locate(obj)
+    if source is None:
+        return Code(module=obj.__module__)
+    owner = _owner(source, distribution)
+    code = Code(module=source.module, source_digest=_source_digest(source.root))
+    if owner is not None:
+        origin = direct_url(owner)
+        code.package, code.version = owner.metadata["Name"], owner.metadata["Version"]
+        code.editable = _project(owner) is not None
+        code.repository, code.commit = vcs_of(origin)
+    # A virtual environment may lie in a checkout that has nothing to do with the packages in it.
+    if owner is None or code.editable:
+        checkout = checkout_of(source.root)
+        if checkout is not None:
+            code.repository, code.commit = checkout.repository, checkout.commit
+            code.dirty, code.diff_digest = checkout.dirty, checkout.diff_digest
+    return code
+
+
+def commit_name(code: Code) -> str:
+    """Return the best name of a state of code, for the record's ``model_commit``; empty if it has none.
+
+    >>> commit_name(Code(package="coast", version="1.2", commit="1f2e", dirty=True))
+    '1f2e-dirty'
+    >>> commit_name(Code(package="coast", version="1.2"))
+    'coast==1.2'
+    """
+    if code.commit:
+        return f"{code.commit}-dirty" if code.dirty else code.commit
+    if code.package and code.version:
+        return f"{code.package}=={code.version}"
+    return f"sha256:{code.source_digest}" if code.source_digest else ""
+
+
+def direct_url(dist: Distribution) -> dict[str, Any]:
+    """Return what the installer noted of where a distribution came from (PEP 610); empty if nothing."""
+    try:
+        noted = json.loads(dist.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def vcs_of(noted: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return repository and commit of a distribution that was installed from version control."""
+    vcs, url = noted.get("vcs_info"), noted.get("url")
+    if not isinstance(vcs, dict) or not isinstance(url, str):
+        return None, None
+    commit = vcs.get("commit_id")
+    return without_credentials(url), commit if isinstance(commit, str) else None
+
+
+def _locate(obj: type) -> _Source | None:
+    name = obj.__module__
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    is_script = name == "__main__"
+    if is_script and spec is not None:  # python -m package.module
+        name = spec.name
+    filename = getattr(module, "__file__", None) or next(
+        (value.__code__.co_filename for value in vars(obj).values() if isinstance(value, FunctionType)), None
+    )
+    file = Path(os.path.abspath(filename)) if filename else None  # noqa: PTH100  (resolve would follow links)
+    if file is None or not file.is_file():
+        return None
+    is_loose = "." not in name and file.name != "__init__.py" and not is_script
+    return _Source(name, file, file if is_loose else _package_root(file, name))
+
+
+def _package_root(file: Path, module: str) -> Path:
+    """Return the folder of the outermost package around `file`, or `file` if it is in none."""
+    root = file
+    while (root.parent / "__init__.py").is_file():
+        root = root.parent
+    if root == file and "." in module:  # a namespace package has no __init__.py
+        top, depth = module.partition(".")[0], module.count(".")
+        if len(file.parents) >= depth and file.parents[depth - 1].name == top:
+            return file.parents[depth - 1]
+    return root
+
+
+def _source_digest(root: Path) -> str | None:
+    if root.is_file():
+        return sha256_file(root) if root.suffix == ".py" else None
+    files = {
+        (Path(folder) / name).relative_to(root).as_posix(): Path(folder) / name
+        for folder, subfolders, names in _walk(root)
+        for name in names
+        if name.endswith(".py")
+    }
+    digest = new()
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest() if files else None
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
+        yield folder, subfolders, names
+
+
+def _owner(source: _Source, named: str | None) -> Distribution | None:
+    """Return the distribution whose file this is, else the one that the caller named."""
+    offered = [*_distributions(named)] if named else []
+    by_name = _distributions(source.root.stem)
+    for dist in chain(offered, by_name, importlib.metadata.distributions()):
+        if _owns(dist, source):
+            return dist
+    return offered[0] if offered else None
+
+
+def _distributions(name: str) -> Iterable[Distribution]:
+    return importlib.metadata.distributions(name=name)
+
+
+def _owns(dist: Distribution, source: _Source) -> bool:
+    project = _project(dist)
+    top_levels = (dist.read_text("top_level.txt") or "").split()
+    if project is not None:
+        # Other scripts lie in the project's folder too: they are not the package.
+        is_there = source.root.resolve().parent in {project, project / "src"}
+        return is_there and (source.root.is_dir() or source.root.stem in top_levels)
+    site = Path(os.path.abspath(str(dist.locate_file(""))))  # noqa: PTH100  (as the module's file was made)
+    if not source.file.is_relative_to(site):
+        return False
+    listed = dist.read_text("RECORD")
+    if listed is None:
+        return source.root.stem in top_levels
+    return f"\n{source.file.relative_to(site).as_posix()}," in f"\n{listed}"
+
+
+def _project(dist: Distribution) -> Path | None:
+    """Return the folder of a distribution that is used where its source lies."""
+    noted = direct_url(dist)
+    folder, url = noted.get("dir_info"), noted.get("url")
+    if not isinstance(folder, dict) or folder.get("editable") is not True or not isinstance(url, str):
+        return None
+    return Path(url2pathname(urlsplit(url).path)).resolve()

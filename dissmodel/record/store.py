@@ -1,0 +1,301 @@
+"""Records on disk: their names, how they are written, and how far a file is trusted when it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.record.digest import record_digest
+from dissmodel.record.plain import as_text, plain
+from dissmodel.record.redact import redact_document
+from dissmodel.record.schema import SCHEMA_VERSION, ExperimentRecord
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 100
+SUFFIX = ".record.json"
+
+
+def record_path(output: Path) -> Path:
+    """Return where the record of an output lies: beside it, with the last suffix replaced.
+
+    >>> record_path(Path("out/flood.v2.tif")).as_posix(), record_path(Path("out/val/")).as_posix()
+    ('out/flood.v2.record.json', 'out/val.record.json')
+
+    Raises
+    ------
+    UsageError
+        If `output` names no file, such as ``.`` or ``/``.
+    """
+    return output.with_name(f"{_stem(output)}{SUFFIX}")
+
+
+def failed_record_path(output: Path, experiment_id: str) -> Path:
+    """Return where the record of a run that doesn't complete lies, so that it is in nothing's way.
+
+    >>> failed_record_path(Path("out/flood.tif"), "1a2b3c4d5e6f").name
+    'flood.1a2b3c4d.record.json'
+    """
+    short = re.sub(r"[^0-9A-Za-z]", "", experiment_id)[:8]
+    return output.with_name(f"{_stem(output)}.{short}{SUFFIX}")
+
+
+def artifact_path(record_path: Path, artifact_path: str) -> Path:
+    """Return the path of an artifact, from what its record says; it can't lead out of the record's folder.
+
+    A name in that folder may be a symbolic link that the user made; what a record says is only a name.
+
+    >>> artifact_path(Path("out/flood.record.json"), "maps/flood.png").as_posix()
+    'out/maps/flood.png'
+
+    Raises
+    ------
+    InvalidInput
+        If `artifact_path` is empty, absolute or a URL, or holds ``..``, a backslash, a drive or a control
+        character.
+    """
+    relative = PurePosixPath(artifact_path)
+    refused = (
+        not relative.parts
+        or relative.is_absolute()
+        or ".." in relative.parts
+        or "://" in artifact_path
+        or re.search(r"^[A-Za-z]:|[\\\x00-\x1f\x7f]", artifact_path)
+        or (os.name == "nt" and ":" in artifact_path)
+    )
+    if refused:
+        raise InvalidInput(
+            f"{record_path}: it names a file outside its folder: {artifact_path[:200]!r}.",
+            "A record names its files relative to itself. Ask whoever gave you this one.",
+            code="artifact_path",
+        )
+    return record_path.parent.joinpath(*relative.parts)
+
+
+def to_document(record: ExperimentRecord) -> dict[str, Any]:
+    """Return a record as plain JSON types without secrets, in the order of the schema; it never fails.
+
+    Executors put whatever they have into a record. NumPy scalars and arrays become numbers and lists, dates
+    ISO 8601, sets sorted lists, floats that JSON lacks ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, large
+    arrays and anything else a short text. A field whose value doesn't fit the schema moves to ``misfits``.
+    """
+    document: dict[str, Any] = plain(record)
+    if isinstance(document.get("logs"), list):
+        document["logs"] = [as_text(line) for line in document["logs"]]
+    if isinstance(document.get("artifacts"), dict):
+        sums = document["artifacts"].items()
+        document["artifacts"] = {name: as_text(value) for name, value in sums if value is not None}
+    try:
+        fitting = ExperimentRecord.model_validate(document)
+    except ValidationError as error:
+        names = {str(detail["loc"][0]) for detail in error.errors(include_input=False, include_url=False)}
+        kept = {name: value for name, value in document.items() if name not in names}
+        kept["misfits"] = {name: document[name] for name in sorted(names)}
+        fitting = ExperimentRecord.model_validate(kept)
+    # Once through the schema: what is written is exactly what a reader will write again.
+    return redact_document(plain(fitting))
+
+
+def dumps(document: Mapping[str, Any]) -> bytes:
+    """Return a record's document as people read it: indented, the schema's fields first and in its order."""
+    known = [name for name in ExperimentRecord.model_fields if name in document]
+    ordered = {name: document[name] for name in [*known, *document]}
+    return f"{json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+def write(record: ExperimentRecord | Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Write a record with its digest, whole or not at all, and return what was written.
+
+    Parameters
+    ----------
+    record : ExperimentRecord or Mapping
+        A record, whose ``record_digest`` is set; or a document of plain JSON types, written as it is.
+
+    Raises
+    ------
+    StorageError
+        If `path` can't be written, or if the record is larger than one that would be read again.
+    """
+    document = to_document(record) if isinstance(record, ExperimentRecord) else dict(record)
+    document["record_digest"] = record_digest(document)
+    data = dumps(document)
+    if len(data) > MAX_BYTES:
+        sizes = {name: len(json.dumps(value)) for name, value in document.items()}
+        raise StorageError(
+            f"{path}: the record would have {len(data)} bytes, more than {MAX_BYTES}; "
+            f"most of it is in {max(sizes, key=sizes.__getitem__)!r}.",
+            "Let the model keep large results in files of their own.",
+            code="record_too_large",
+        )
+    write_atomically(path, data)
+    if isinstance(record, ExperimentRecord):
+        record.record_digest = document["record_digest"]
+    return document
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that its name never holds a part of it, not even after a power cut.
+
+    Raises
+    ------
+    StorageError
+        If it can't be written; what was there before is then as it was.
+    """
+    temporary = path.parent / f".dissmodel-{uuid4().hex[:12]}.tmp"
+    try:
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise StorageError(
+            f"{path}: can't be written: {getattr(error, 'strerror', None) or error}.",
+            "Choose a folder that you may write to, on a disk with room.",
+        ) from error
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Ask the system to keep the names in `folder`; where it can't (Windows), nothing happens."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return a record's document as the file has it; the file is not trusted.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file (code ``record_missing``), if it is larger than 16 MiB, nested deeper than
+        100, has a key twice, is no JSON in UTF-8 or no record (``not_a_record``), or if a newer version wrote
+        it (``record_newer``).
+    StorageError
+        If it can't be read.
+    """
+    data = _read(path)
+    try:
+        document = json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_constant=str,
+            parse_float=_parse_float,
+        )
+        _check_tree(document)
+    except RecursionError:
+        raise _not_a_record(path, f"it is nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:
+        raise _not_a_record(path, str(error)) from error
+    if not isinstance(document, dict) or not isinstance(document.get("experiment_id"), str):
+        raise _not_a_record(path, "it has no experiment_id")
+    version = document.get("schema_version", 0)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        raise _not_a_record(path, f"its schema_version is {version!r}")
+    if version > SCHEMA_VERSION:
+        raise InvalidInput(
+            f"{path}: a newer dissmodel wrote this record (schema {version}, not {SCHEMA_VERSION}).",
+            "Upgrade dissmodel.",
+            code="record_newer",
+        )
+    return document
+
+
+def read(path: Path) -> ExperimentRecord:
+    """Return the record in a file; one of the public DisSModel 0.6 has ``schema_version`` 0.
+
+    Raises
+    ------
+    InvalidInput, StorageError
+        As `read_document`, and if a field has a value that the schema doesn't allow.
+    """
+    document = read_document(path)
+    try:
+        return ExperimentRecord.model_validate({"schema_version": 0, **document})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _not_a_record(path, f"{where[:200]}: {first['msg']}") from error
+
+
+def _stem(output: Path) -> str:
+    if not output.stem or output.name == "..":
+        raise UsageError(f"{output}: this names no file.", "Give the result a name: --output result.tif")
+    return output.stem
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise InvalidInput(
+            f"{path}: there is no such record.",
+            "A record lies beside its result, as NAME.record.json.",
+            code="record_missing",
+        ) from error
+    except IsADirectoryError as error:
+        raise _not_a_record(path, "it is a folder") from error
+    except OSError as error:
+        raise StorageError(f"{path}: can't be read: {error.strerror or error}.") from error
+    if len(data) > MAX_BYTES:
+        raise _not_a_record(path, f"it has more than {MAX_BYTES} bytes")
+    return data
+
+
+def _not_a_record(path: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"{path}: this is no record: {why}.",
+        "Give the .record.json file that a run left beside its result.",
+        code="not_a_record",
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:200]!r} stands twice in one object")
+    return found
+
+
+def _parse_float(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _check_tree(document: Any) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                value.encode()  # half of a surrogate pair has no UTF-8: a ValueError
+            elif isinstance(value, dict):
+                below += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                below += value
+        if not below:
+            return
+        level = below
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH}")

@@ -1,0 +1,192 @@
+"""From what a user typed to an executor class: an installed model, or one in a ``.py`` file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.registry.classes import ExecutorRegistry
+
+if TYPE_CHECKING:
+    from dissmodel.executor.model_executor import ModelExecutor
+
+GROUP = "dissmodel.executors"
+BUILTIN = "builtin"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that an installed package offers, not loaded yet."""
+
+    name: str
+    origin: str
+    distribution: str
+    entry_point: EntryPoint
+
+    @property
+    def qualified(self) -> str:
+        """The name that nothing else has, such as ``builtin/coastal_raster``."""
+        return f"{self.origin}/{self.name}"
+
+    def load(self) -> Model:
+        """Import it.
+
+        Raises
+        ------
+        UsageError
+            If it can't be imported or is no executor of that name.
+        """
+        try:
+            found: Any = self.entry_point.load()
+        except (Exception, SystemExit) as error:  # a plugin is foreign code: whatever it raises is its own
+            raise _broken(self, f"{type(error).__name__}: {error}") from error
+        if isinstance(found, ModuleType):  # importing it registered what it defines
+            found = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
+        if not _is_executor(found):
+            raise _broken(self, f"{self.entry_point.value} is no executor")
+        if found.name != self.name:
+            raise _broken(self, f"its executor calls itself {found.name!r}")
+        return Model(found, self.origin, self.distribution)
+
+
+@dataclass(frozen=True)
+class Model:
+    """An executor class and where it came from: ``builtin``, a distribution or a file."""
+
+    executor: type[ModelExecutor]
+    origin: str
+    distribution: str | None = None
+
+
+def offers() -> tuple[Offer, ...]:
+    """Return every model that an installed package offers, by name; nothing is imported."""
+    found: dict[tuple[str, str], Offer] = {}
+    for point in entry_points(group=GROUP):
+        distribution = point.dist.name if point.dist is not None else "unknown"
+        origin = BUILTIN if distribution == "dissmodel" else distribution
+        found.setdefault((origin, point.name), Offer(point.name, origin, distribution, point))
+    return tuple(sorted(found.values(), key=lambda offer: (offer.name, offer.origin)))
+
+
+def find(text: str, module: str | None = None) -> Model:
+    """Return the model that `text` names: ``name``, ``origin/name``, ``file.py`` or ``file.py:name``.
+
+    Parameters
+    ----------
+    text : str
+        What the user typed.
+    module : str, optional
+        A module to import where no package offers the name; importing it registers its executors.
+
+    Raises
+    ------
+    UsageError
+        If there is none, if two packages offer it, or if it can't be loaded.
+    """
+    if text.endswith(".py") or ".py:" in text:
+        path, _, name = text.partition(".py:") if ".py:" in text else (text.removesuffix(".py"), "", "")
+        return _from_file(Path(path + ".py"), name)
+    known = offers()
+    matching = [offer for offer in known if text in {offer.name, offer.qualified}]
+    if len(matching) > 1:
+        names = ", ".join(offer.qualified for offer in matching)
+        raise UsageError(
+            f"{text}: more than one package offers this model: {names}.",
+            f"Say which: dissmodel run {matching[0].qualified} ...",
+            code="ambiguous_model",
+        )
+    if matching:
+        return matching[0].load()
+    if module is not None:
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
+            raise UsageError(
+                f"The model {text!r} needs the module {module}: {type(error).__name__}: {error}.",
+                "Install the package that the spec names into this environment.",
+                code="model_unloadable",
+            ) from error
+    registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
+    if registered is not None:
+        return Model(registered, registered.__module__)
+    hint = did_you_mean(text, [offer.name for offer in known])
+    raise UsageError(
+        f"There is no model {text!r}.", f"{hint} List them: dissmodel show".strip(), code="unknown_model"
+    )
+
+
+def _from_file(path: Path, name: str) -> Model:
+    if not path.is_file():
+        raise UsageError(
+            f"{path}: there is no such file.", "Give the path of a Python file.", code="unknown_model"
+        )
+    module = _import_file(path)
+    found = [
+        value
+        for value in vars(module).values()
+        if _is_executor(value) and value.__module__ == module.__name__
+    ]
+    named = [cls for cls in found if cls.name == name] if name else found
+    if len(named) == 1:
+        return Model(named[0], str(path))
+    if not found:
+        raise UsageError(
+            f"{path} defines no executor.",
+            "Define a subclass of dissmodel.executor.ModelExecutor with a name and load, run and save.",
+            code="model_unloadable",
+        )
+    names = ", ".join(cls.name for cls in found)
+    raise UsageError(
+        f"{path} has {'no executor ' + repr(name) if name else 'several executors'}: {names}.",
+        f"Say which: {path}:{found[0].name}",
+        code="ambiguous_model",
+    )
+
+
+def _import_file(path: Path) -> ModuleType:
+    full = path.resolve()
+    name = f"dissmodel_file_{full.stem}"
+    spec = importlib.util.spec_from_file_location(name, full)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} can't be imported.", code="model_unloadable")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    # As `python file.py` does, so that the file finds its neighbours, also those it imports later.
+    sys.path.insert(0, str(full.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # a user's file: whatever it raises is its own
+        del sys.modules[name]
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UsageError(
+            f"{path}{line} can't be loaded: {type(error).__name__}: {error}",
+            f"Look at it: python {path}",
+            code="model_unloadable",
+        ) from error
+    return module
+
+
+def _is_executor(value: object) -> bool:
+    """Tell whether it is a class that a run can use (the contract itself lives a layer above)."""
+    return (
+        isinstance(value, type)
+        and isinstance(getattr(value, "name", None), str)
+        and all(callable(getattr(value, step, None)) for step in ("validate", "load", "run", "save"))
+        and not inspect.isabstract(value)
+    )
+
+
+def _broken(offer: Offer, why: str) -> UsageError:
+    return UsageError(
+        f"The model {offer.qualified} can't be loaded: {why}.",
+        f"Mend or remove the package: pip uninstall {offer.distribution}",
+        code="model_unloadable",
+    )

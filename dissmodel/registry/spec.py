@@ -1,0 +1,151 @@
+"""A model's TOML: which executor, which parameters, which names in the data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from dissmodel.errors import InvalidInput
+
+API_LEVEL = "0.6.6"
+"""The version of the public DisSModel whose names we offer; a spec may ask for it or for ours."""
+
+MAX_BYTES = 1 << 20
+_SECTIONS = ("parameters", "bands", "columns")
+_METADATA = {"name", "class", "package", "executor_module", "description", "dissmodel", *_SECTIONS}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One ``[model]`` table.
+
+    Attributes
+    ----------
+    path : Path
+        Where it was read.
+    model : Mapping
+        The whole table, as it stands in the file.
+    parameters : Mapping
+        The model's own keys, overridden by ``[model.parameters]``.
+    bands, columns : Mapping of str to str
+        Default maps, canonical name → name in the file.
+    ignored : tuple of str
+        Other tables of the file, which mean nothing here.
+    """
+
+    path: Path
+    model: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    bands: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def executor(self) -> str | None:
+        """The executor's name: ``class``, else ``name``."""
+        return self.model.get("class") or self.model.get("name")
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """What a record keeps of it."""
+        return {"model": dict(self.model)}
+
+
+def load_spec(path: Path) -> Spec:
+    """Read a model's TOML.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing, too large, no TOML, has no ``[model]``, misspells a section or asks for
+        another dissmodel.
+    """
+    document = _parse(path)
+    model = document.get("model")
+    if not isinstance(model, dict):
+        near = get_close_matches("model", document, n=1, cutoff=0.6)
+        hint = f"Rename [{near[0]}] to [model]." if near else 'A spec starts with [model] and name = "...".'
+        raise InvalidInput(f"{path}: there is no [model] section.", hint, code="spec_section")
+    ignored = tuple(key for key in document if key != "model")
+    for key in ignored:
+        _refuse_misspelt(path, key, ("model", *_SECTIONS), "[{0}]")
+    for key in model.keys() - _METADATA:
+        if isinstance(model[key], dict):
+            _refuse_misspelt(path, key, _SECTIONS, "[model.{0}]")
+    sections = {name: _section(path, model, name) for name in _SECTIONS}
+    for name in ("name", "class", "package", "executor_module", "description", "dissmodel"):
+        if name in model and not isinstance(model[name], str):
+            raise InvalidInput(f"{path}: {name} in [model] has to be text, not {model[name]!r}.")
+    _check_version(path, model.get("dissmodel"))
+    own = {key: value for key, value in model.items() if key not in _METADATA}
+    types = own.get("land_use_types")
+    if isinstance(types, dict) and "types" in types:  # both published forms mean the same list
+        own["land_use_types"] = types["types"]
+    return Spec(
+        path, model, {**own, **sections["parameters"]}, sections["bands"], sections["columns"], ignored
+    )
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"{path}: there is no such file.", "Give the path of a model's TOML.", code="spec_missing"
+        ) from None
+    except OSError as error:
+        raise InvalidInput(
+            f"{path}: {error.strerror or error}.", "Give the path of a model's TOML."
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise InvalidInput(f"{path}: a spec may have {MAX_BYTES >> 20} MiB; this file is larger.")
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path}: this is no valid TOML: {error}.", code="spec_syntax") from error
+
+
+def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], form: str) -> None:
+    near = get_close_matches(key, known, n=1, cutoff=0.7)
+    if near:
+        right = "[model]" if near[0] == "model" else f"[model.{near[0]}]"
+        raise InvalidInput(
+            f"{path}: there is no section {form.format(key)}.", f"Did you mean {right}?", code="spec_section"
+        )
+
+
+def _section(path: Path, model: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = model.get(name, {})
+    if not isinstance(section, dict):
+        raise InvalidInput(f"{path}: {name} has to be a table, [model.{name}], not {section!r}.")
+    if name != "parameters":
+        for key, value in section.items():
+            if not isinstance(value, str):
+                raise InvalidInput(
+                    f"{path}: {key} in [model.{name}] has to be a name in the data, not {value!r}."
+                )
+    return section
+
+
+def _check_version(path: Path, wanted: str | None) -> None:
+    if not wanted:
+        return
+    try:
+        specifiers = SpecifierSet(wanted, prereleases=True)
+    except InvalidSpecifier as error:
+        raise InvalidInput(f"{path}: dissmodel = {wanted!r} is no version range.") from error
+    ours = version("dissmodel")
+    if ours not in specifiers and API_LEVEL not in specifiers:
+        raise InvalidInput(
+            f"{path} needs dissmodel {wanted}; this is {ours} (API level {API_LEVEL}).",
+            "Install a dissmodel that the spec admits, or change the spec.",
+            code="spec_version",
+        )

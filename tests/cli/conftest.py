@@ -1,0 +1,103 @@
+"""The command line, run in this process."""
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from dissmodel.cli.app import main
+from dissmodel.registry.classes import ExecutorRegistry
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def dissmodel(monkeypatch, capsys, tmp_path):
+    """Return a function that runs `dissmodel ...` in an empty folder, which is the current one."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(ExecutorRegistry, "_executors", dict(ExecutorRegistry._executors))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(*words):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["dissmodel", *(str(word) for word in words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def make_coast():
+    """The example's own maker of inputs."""
+    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
+    module = module_from_spec(spec)
+    sys.modules["make_coast"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def executor_file(tmp_path):
+    """Write an executor whose steps are given as source; by default it copies its input."""
+
+    def write(
+        name="mine",
+        *,
+        head="",
+        validate="pass",
+        load="return Path(record.source.uri).read_bytes()",
+        run="return data",
+        save=None,
+        cls="",
+    ):
+        save = save or (
+            "Path(record.output_path).write_bytes(result); "
+            "record.output_sha256 = self._sha256(record.output_path); return record"
+        )
+        path = tmp_path / f"{name}.py"
+        path.write_text(
+            "from pathlib import Path\n"
+            "from dissmodel.executor import ModelExecutor\n"
+            f"{head}\n"
+            "class Mine(ModelExecutor):\n"
+            f"    '''A model of one's own.'''\n"
+            f"    name = {name!r}\n"
+            f"    {cls or 'pass'}\n"
+            f"    def validate(self, record): {validate}\n"
+            f"    def load(self, record): {load}\n"
+            f"    def run(self, data, record): {run}\n"
+            f"    def save(self, result, record): {save}\n",
+            encoding="utf-8",
+        )
+        return path
+
+    return write
+
+
+def files(folder="."):
+    """Return the names in a folder, hidden ones too."""
+    return sorted(path.name for path in Path(folder).iterdir())

@@ -1,0 +1,41 @@
+"""What every test may use."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+NOBODY = 65534
+
+
+@pytest.fixture
+def shared():
+    """Return the path of a file of the real data, or skip where it is not at hand."""
+
+    def path(name):
+        if not (SHARED / name).exists():
+            pytest.skip(f"{name} is not beside this checkout")
+        return SHARED / name
+
+    return path
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder that this process can't write to, also where it runs as root."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no read-only folders")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)

@@ -1,0 +1,150 @@
+"""From a name to an executor class."""
+
+import sys
+
+import pytest
+
+from dissmodel.errors import UsageError
+from dissmodel.registry import plugins
+from dissmodel.registry.classes import ExecutorRegistry
+
+EXECUTOR = """
+from dissmodel.executor import ModelExecutor
+class {cls}(ModelExecutor):
+    name = "{name}"
+    def load(self, record): return 1
+    def run(self, data, record): return data
+    def save(self, result, record): return record
+"""
+
+
+@pytest.fixture(autouse=True)
+def registry_as_before(monkeypatch):
+    monkeypatch.setattr(ExecutorRegistry, "_executors", dict(ExecutorRegistry._executors))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("dissmodel_file_", "plugged")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a distribution that is only metadata and a module, as an installer would leave it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(distribution, module, text, points):
+        (tmp_path / f"{module}.py").write_text(text)
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        lines = "\n".join(f"{name} = {value}" for name, value in points.items())
+        (info / "entry_points.txt").write_text(f"[dissmodel.executors]\n{lines}\n")
+
+    return install
+
+
+def test_a_built_in_model_is_found_by_its_name_and_by_its_full_name():
+    assert plugins.find("coastal_raster").origin == "builtin"
+    assert plugins.find("builtin/coastal_raster").executor.name == "coastal_raster"
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    with pytest.raises(UsageError) as caught:
+        plugins.find("costal_raster")
+
+    assert "coastal_raster" in caught.value.hint
+
+
+def test_a_package_offers_a_class_or_a_module(installed):
+    installed(
+        "plugged-one", "plugged_one", EXECUTOR.format(cls="A", name="by_class"), {"by_class": "plugged_one:A"}
+    )
+    installed(
+        "plugged-two", "plugged_two", EXECUTOR.format(cls="B", name="by_module"), {"by_module": "plugged_two"}
+    )
+
+    assert plugins.find("by_class").distribution == "plugged-one"
+    assert plugins.find("plugged-two/by_module").executor.__name__ == "B"
+
+
+def test_a_name_that_two_packages_offer_has_to_be_said_in_full(installed):
+    text = EXECUTOR.format(cls="A", name="coastal_raster")
+    installed("plugged-rival", "plugged_rival", text, {"coastal_raster": "plugged_rival:A"})
+
+    with pytest.raises(UsageError) as caught:
+        plugins.find("coastal_raster")
+
+    assert "builtin/coastal_raster, plugged-rival/coastal_raster" in str(caught.value)
+    assert plugins.find("plugged-rival/coastal_raster").distribution == "plugged-rival"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("A = 3", "is no executor"),
+        (EXECUTOR.format(cls="A", name="other"), "calls itself 'other'"),
+    ],
+)
+def test_a_broken_plugin_is_its_own_error_and_nobody_elses(installed, text, said):
+    installed("plugged-broken", "plugged_broken", text, {"broken": "plugged_broken:A"})
+
+    with pytest.raises(UsageError, match=said):
+        plugins.find("broken")
+    assert plugins.find("coastal_raster").origin == "builtin"
+
+
+def test_a_file_gives_its_executor(tmp_path):
+    (tmp_path / "neighbour.py").write_text("VALUE = 1")
+    path = tmp_path / "mine.py"
+    path.write_text("from neighbour import VALUE\n" + EXECUTOR.format(cls="Mine", name="mine"))
+
+    found = plugins.find(str(path))
+
+    assert ("mine", str(path), None) == (found.executor.name, found.origin, found.distribution)
+
+
+def test_a_file_with_two_executors_needs_a_name(tmp_path):
+    path = tmp_path / "two.py"
+    path.write_text(EXECUTOR.format(cls="A", name="first") + EXECUTOR.format(cls="B", name="second"))
+
+    with pytest.raises(UsageError, match="several executors: first, second"):
+        plugins.find(str(path))
+    with pytest.raises(UsageError, match="no executor 'third'"):
+        plugins.find(f"{path}:third")
+    assert plugins.find(f"{path}:second").executor.__name__ == "B"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = (", "line 1"),
+        ("import nowhere_to_be_found", "ModuleNotFoundError"),
+        ("x = 1", "defines no executor"),
+        ("from dissmodel.models.coastal.raster import CoastalRaster", "defines no executor"),
+        ("raise SystemExit(0)", "SystemExit"),
+    ],
+)
+def test_a_file_that_gives_none_says_why(tmp_path, text, said):
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+
+    with pytest.raises(UsageError, match=said):
+        plugins.find(str(path))
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        plugins.find(str(tmp_path / "none.py"))
+
+
+def test_a_module_that_a_spec_names_registers_its_executors(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "plugged_spec.py").write_text(EXECUTOR.format(cls="A", name="from_spec"))
+
+    assert plugins.find("from_spec", "plugged_spec").executor.__name__ == "A"
+    with pytest.raises(UsageError, match="needs the module plugged_none"):
+        plugins.find("unknown", "plugged_none")

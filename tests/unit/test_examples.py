@@ -1,0 +1,231 @@
+import importlib
+import struct
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+
+from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.state import CoastalState
+
+COAST = Path(__file__).parents[2] / "examples" / "coast"
+SIZES = [(10, 10), (20, 20), (21, 47), (20, 300), (300, 20), (130, 70)]
+POLYGONS = {"gpkg": "EPSG:31983", "shp": "EPSG:31983", "geojson": "EPSG:4326"}
+
+
+@pytest.fixture
+def maker(monkeypatch) -> ModuleType:
+    monkeypatch.syspath_prepend(COAST)
+    return importlib.import_module("make_coast")
+
+
+@pytest.fixture
+def drawer(monkeypatch) -> ModuleType:
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    monkeypatch.syspath_prepend(COAST)
+    return importlib.import_module("draw")
+
+
+def run(coast, rate: float) -> dict[int, int]:
+    """Run the model on a coast with its defaults and return the cells per land use."""
+    state = CoastalState(
+        uso=coast.uso.copy(),
+        solo=np.where(coast.inside, coast.solo, 255).astype(np.uint8),
+        alt=np.where(coast.inside, coast.alt, np.nan),
+    )
+    parameters = CoastalParameters(sea_level_rise_rate=rate)
+    kernel = NumpyKernel()
+    for step in range(1, parameters.end_time + 1):
+        kernel.step(state, Terms.at(step, parameters))
+    return dict(enumerate(np.bincount(state.uso[coast.inside], minlength=11).tolist()))
+
+
+@pytest.mark.parametrize("form", ["tiff", "gpkg", "shp", "geojson"])
+def test_a_seed_gives_the_same_bytes_under_any_name(maker, tmp_path, form):
+    for name, seed in [("one.zip", "3"), ("é two.zip", "3"), ("other.zip", "4")]:
+        maker.main(
+            [
+                "--rows",
+                "20",
+                "--cols",
+                "25",
+                "--seed",
+                seed,
+                "--format",
+                form,
+                "--output",
+                str(tmp_path / name),
+            ]
+        )
+
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "é two.zip").read_bytes()
+    assert (tmp_path / "one.zip").read_bytes() != (tmp_path / "other.zip").read_bytes()
+
+
+def test_no_date_of_writing_is_kept(maker, tmp_path):
+    maker.write(maker.make_coast(20, 20), tmp_path / "coast.gpkg", "gpkg")
+    maker.write(maker.make_coast(20, 20), tmp_path / "coast.zip", "shp")
+    with zipfile.ZipFile(tmp_path / "coast.zip") as archive:
+        dates = {member.date_time for member in archive.infolist()}
+        table = archive.read("coast.dbf")
+
+    assert b"1980-01-01T00:00:00" in (tmp_path / "coast.gpkg").read_bytes()
+    assert {(1980, 1, 1, 0, 0, 0)} == dates
+    assert (80, 1, 1) == struct.unpack("3B", table[1:4])
+
+
+@pytest.mark.parametrize(("rows", "cols"), SIZES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_value_is_legal_at_any_size(maker, rows, cols, seed):
+    coast = maker.make_coast(rows, cols, seed)
+
+    assert (rows, cols) == coast.uso.shape == coast.alt.shape == coast.solo.shape == coast.inside.shape
+    assert set(np.unique(coast.uso[coast.inside])) <= {1, 2, 3, 4, 5}
+    assert set(np.unique(coast.solo[coast.inside])) <= {0, 1, 2, 3, 4}
+    assert coast.alt[coast.inside].min() >= 0  # a source of water needs an elevation of 0 or more
+    assert coast.alt[coast.inside].max() < 200
+    assert {0.0} >= {*coast.uso[~coast.inside], *coast.solo[~coast.inside], *coast.alt[~coast.inside]}
+    assert {1, 2, 3} <= set(np.unique(coast.uso[coast.inside]))
+
+
+def test_the_default_coast_has_every_class_and_an_outside(maker):
+    coast = maker.make_coast(200, 300)
+
+    assert {1, 2, 3, 4, 5} == set(np.unique(coast.uso[coast.inside]))
+    assert {0, 1, 2, 3, 4} == set(np.unique(coast.solo[coast.inside]))
+    assert 0 < np.count_nonzero(~coast.inside) < 0.02 * coast.inside.size
+    assert {0.0} == set(coast.alt[coast.uso == 3])
+    assert {3} == set(coast.solo[coast.uso == 1])
+
+
+def test_a_larger_grid_shows_the_same_coast(maker):
+    small, large = maker.make_coast(100, 150, seed=5), maker.make_coast(300, 450, seed=5)
+    same = small.uso == large.uso[1::3, 1::3]
+
+    assert np.count_nonzero(same) > 0.9 * same.size
+
+
+def test_the_blocks_of_rows_leave_no_trace(maker, monkeypatch):
+    whole = maker.make_coast(50, 40, seed=2)
+    monkeypatch.setattr(maker, "ROWS_AT_ONCE", 7)
+    pieces = maker.make_coast(50, 40, seed=2)
+
+    assert np.array_equal(whole.alt, pieces.alt)
+    assert np.array_equal(whole.uso, pieces.uso)
+
+
+def test_the_geotiff_says_what_the_coast_says(maker, tmp_path):
+    coast = maker.make_coast(21, 47, seed=3, cell=25.0)
+    maker.write(coast, tmp_path / "grid.zip", "tiff")
+    with rasterio.open(f"zip://{tmp_path / 'grid.zip'}") as source:
+        bands = {source.descriptions[i]: source.read(i + 1) for i in range(source.count)}
+        tags = [source.tags(i)["band_name"] for i in source.indexes]
+        passo = source.tags()["passo"]
+
+    assert ("uso", "alt", "solo") == tuple(bands) == tuple(tags)
+    for name, values in bands.items():
+        assert "float64" == values.dtype
+        assert np.array_equal(np.where(coast.inside, getattr(coast, name), -9999.0), values)
+    assert -9999 == source.nodata
+    assert "EPSG:31983" == source.crs.to_string()
+    assert (25, 0, 540_000, 0, -25, 9_770_000) == tuple(source.transform)[:6]
+    assert "0" == passo
+
+
+@pytest.mark.parametrize("form", POLYGONS)
+def test_the_polygons_say_what_the_coast_says(maker, tmp_path, form):
+    coast = maker.make_coast(21, 47, seed=3, cell=25.0)
+    maker.write(coast, tmp_path / "grid.zip", form)
+    frame = pyogrio.read_dataframe(tmp_path / "grid.zip")
+    row, col = np.nonzero(coast.inside)
+
+    assert POLYGONS[form] == frame.crs.to_string()
+    assert np.array_equal(row, frame["row"])
+    assert np.array_equal(col, frame["col"])
+    for name in ("uso", "alt", "solo"):
+        assert np.array_equal(getattr(coast, name)[row, col], frame[name])
+    west, south, east, north = frame.to_crs("EPSG:31983").geometry.iloc[-1].bounds
+    corner = (540_000 + 25 * col[-1], 9_770_000 - 25 * (row[-1] + 1))
+    assert corner == pytest.approx((west, south), abs=0.05)
+    assert (corner[0] + 25, corner[1] + 25) == pytest.approx((east, north), abs=0.05)
+
+
+def test_a_plain_file_takes_its_format_from_its_name_and_is_replaced(maker, tmp_path):
+    for name, seed in [("new/a.gpkg", "1"), ("new/a.gpkg", "2"), ("b.gpkg", "2")]:
+        maker.main(["--rows", "20", "--cols", "20", "--seed", seed, "--output", str(tmp_path / name)])
+
+    assert [["coast", "Polygon"]] == pyogrio.list_layers(tmp_path / "b.gpkg").tolist()
+    assert (tmp_path / "b.gpkg").read_bytes() == (tmp_path / "new" / "a.gpkg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rows", "9", "a.zip"], "9 x 300"),
+        (["--cell", "nan", "a.zip"], "nan m"),
+        (["--seed", "-1", "a.zip"], "seed -1"),
+        (["--format", "gpkg", "a.tif"], "ends in .gpkg"),
+        (["a.parquet"], "ends in .tif"),
+    ],
+)
+def test_a_wrong_argument_is_said_and_writes_nothing(maker, tmp_path, capsys, arguments, says):
+    *options, name = arguments
+    with pytest.raises(SystemExit) as stopped:
+        maker.main([*options, "--output", str(tmp_path / name)])
+
+    assert 2 == stopped.value.code
+    assert says in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_the_run_of_the_readme_gives_the_readme_s_numbers(maker):
+    """The numbers are from a second implementation of the rules, written for this check."""
+    cells = run(maker.make_coast(200, 300), rate=0.011)
+
+    assert {8: 8362, 9: 1020, 7: 97} == {use: cells[use] for use in (8, 9, 7)}
+
+
+def test_a_faster_sea_takes_more_of_everything(maker):
+    coast = maker.make_coast(60, 90)
+    slow, fast = run(coast, rate=0.011), run(coast, rate=0.05)
+
+    assert slow[9] < fast[9]
+    assert slow[7] < fast[7]
+
+
+def test_the_picture_is_as_wide_as_a_readme(maker, drawer, tmp_path):
+    for name, seed in [("before.zip", 1), ("after.tif", 2)]:
+        maker.write(maker.make_coast(200, 300, seed), tmp_path / name, "tiff")
+    drawer.main(
+        [str(tmp_path / name) for name in ("before.zip", "after.tif")] + ["--output", str(tmp_path / "p.png")]
+    )
+    head = (tmp_path / "p.png").read_bytes()
+
+    assert b"\x89PNG" == head[:4]
+    assert (1200,) == struct.unpack(">I", head[16:20])
+    assert len(head) < 300_000
+
+
+def test_the_picture_s_maps_are_the_file_s_land_use(maker, drawer, tmp_path):
+    coast = maker.make_coast(30, 40)
+    maker.write(coast, tmp_path / "a.zip", "tiff")
+    land_use = drawer.read(tmp_path / "a.zip")
+
+    assert np.array_equal(coast.uso, land_use.codes)
+    assert "0" == land_use.step
+
+
+def test_a_picture_of_polygons_or_of_nothing_is_refused(maker, drawer, tmp_path, capsys):
+    maker.write(maker.make_coast(20, 20), tmp_path / "polygons.zip", "shp")
+    for name in ("polygons.zip", "absent.tif"):
+        with pytest.raises(SystemExit):
+            drawer.main([str(tmp_path / name)] * 2 + ["--output", str(tmp_path / "p.png")])
+
+        assert f"{name}: no raster can be read from it" in capsys.readouterr().err
+    assert not (tmp_path / "p.png").exists()
