@@ -14,8 +14,6 @@ from dissmodel.io import content
 from dissmodel.record import Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 
-MAIN = "output"
-
 _MEDIA_TYPES = {
     ".tif": "image/tiff; application=geotiff",
     ".tiff": "image/tiff; application=geotiff",
@@ -39,13 +37,15 @@ class Results:
         Name → what was measured; paths relative to the record.
     finals : Mapping of str to Path
         Name within the working folder → final path; external files are not in it.
-    main : str or None
-        The name of the main one, ``output``; None if the model left nothing.
+    main_file : Path or None
+        Where the main one, named `MAIN`, lies now; None if the model left nothing.
     """
+
+    MAIN = "output"
 
     files: Mapping[str, Artifact]
     finals: Mapping[str, Path]
-    main: str | None
+    main_file: Path | None
 
 
 def collect(
@@ -67,19 +67,22 @@ def collect(
     free : frozenset of Path
         Existing files that may be replaced.
     """
-    claimed = {digest: name for name, digest in saved.artifacts.items() if name != MAIN}
+    claimed = {digest: name for name, digest in saved.artifacts.items() if name != Results.MAIN}
     main = _main(work, saved)
     files: dict[str, Artifact] = {}
     finals: dict[str, Path] = {}
     if main is not None and not main.is_relative_to(work):
-        files[MAIN] = _measure(main, str(main), external=True)
+        files[Results.MAIN] = _measure(main, str(main), external=True)
+    elif main is not None and _misnamed(main, work, destination):
+        wrote = f"The model wrote {main.name}, not {destination.name}."
+        warnings.warn(wrote, DissmodelWarning, stacklevel=2)
     for path in _regular_files(work):
         relative = path.relative_to(work).as_posix()
         final = _final(path, main, work, destination)
-        if final.exists() and final not in free and path != main:
+        if final.exists() and final not in free:
             final = final.with_name(f"{destination.stem}.{tag}.{path.name}")
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
-        name = MAIN if path == main else claimed.get(artifact.sha256, final.name)
+        name = Results.MAIN if path == main else claimed.get(artifact.sha256, final.name)
         if name in files:
             name = artifact.path
         files[name] = artifact
@@ -90,20 +93,21 @@ def collect(
             saved.add_log(
                 f"warning: the model noted an artifact {name!r} ({digest[:16]}…) that was not found"
             )
-    ordered = dict(sorted(files.items(), key=lambda item: (item[0] != MAIN, item[0])))
-    return Results(ordered, finals, MAIN if MAIN in files else None)
+    ordered = dict(sorted(files.items(), key=lambda item: (item[0] != Results.MAIN, item[0])))
+    return Results(ordered, finals, main)
 
 
 def _main(work: Path, saved: ExperimentRecord) -> Path | None:
     """Return the main file: the one the record names, by path or by digest, else the only one."""
-    said = (
-        Path(saved.output_path).absolute() if saved.output_path and "://" not in saved.output_path else work
-    )
+    local = saved.output_path is not None and "://" not in saved.output_path
+    said = Path(saved.output_path or "").absolute() if local else work
     if said.is_file():
         return said
-    there = list(_regular_files(work))
+    there = list(_regular_files(said if said.is_dir() else work))
     named = [path for path in there if sha256_file(path) == saved.output_sha256]
-    return (named or there)[0] if named or len(there) == 1 or (there and said != work) else None
+    if named or len(there) == 1 or (there and said.is_dir() and said != work):
+        return (named or there)[0]
+    return None
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
@@ -120,6 +124,11 @@ def _final(path: Path, main: Path | None, work: Path, destination: Destination) 
     if path == main:
         return destination.folder / (destination.stem + path.suffix)
     return destination.folder / path.name
+
+
+def _misnamed(main: Path, work: Path, destination: Destination) -> bool:
+    expected = destination.named and not destination.whole_folder
+    return expected and _final(main, main, work, destination).name != destination.name
 
 
 def _measure(path: Path, name: str, *, external: bool = False) -> Artifact:

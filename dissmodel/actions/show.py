@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dissmodel.actions.model import find_model, parameter_layers
+from dissmodel.actions.model import find_model, load, parameter_layers
 from dissmodel.errors import DissmodelError
-from dissmodel.executor import parameters
+from dissmodel.executor import ModelExecutor, parameters
 from dissmodel.registry import plugins
 from dissmodel.registry.spec import load_spec
 
@@ -34,11 +34,12 @@ class ModelList:
 
 @dataclass(frozen=True)
 class ShowRequest:
-    """Which model, and the parameters to resolve as a run would."""
+    """Which model (by name, by TOML or itself), and the parameters to resolve as a run would."""
 
     model: str | None
     toml: Path | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    executor: type[ModelExecutor] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def list_models() -> ModelList:
     problems = []
     for offer in plugins.offers():
         try:
-            models.append(_row(offer.load()))
+            models.append(_row(load(offer.load)))
         except DissmodelError as error:
             problems.append(error.message)
     return ModelList(tuple(models), tuple(problems))
@@ -72,7 +73,7 @@ def show_model(request: ShowRequest) -> ModelView:
         If there is no such model, or a parameter is unknown or out of bounds.
     """
     spec = load_spec(request.toml) if request.toml is not None else None
-    model = find_model(request.model, spec)
+    model = find_model(request.model, spec, request.executor)
     declared = model.executor.Parameters
     resolved = parameters.resolve(declared, parameter_layers(spec, request.parameters))
     rows = parameters.describe(declared, resolved)

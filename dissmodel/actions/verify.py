@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def _check(path: Path) -> Iterator[Check]:
         record = store.read(path)
     except DissmodelError as error:
         verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
-        yield Check(path, "record", str(path), verdict, "a record", error.message)
+        yield Check(path, "record", str(path), verdict, "a record", f"{error.message} {error.hint}".strip())
         return
     yield _check_record(path, record, digest.record_digest(document))
     if record.status != "completed":
@@ -66,16 +67,19 @@ def _check(path: Path) -> Iterator[Check]:
 
 def _check_record(path: Path, record: ExperimentRecord, found: str) -> Check:
     if record.record_digest is None:
-        return Check(path, "record", str(path), "not checked", "the record has no digest", "")
+        # Only the public DisSModel wrote records without one; from one of ours it was taken away.
+        verdict: Verdict = "differs" if record.schema_version else "not checked"
+        return Check(path, "record", str(path), verdict, found, "the record has no digest")
     return _compared(path, "record", str(path), record.record_digest, found)
 
 
 def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
     for name, artifact in record.files.items():
         try:
-            file = Path(artifact.path) if artifact.external else store.artifact_path(path, artifact.path)
+            external = path.parent / artifact.path  # an absolute path stays what it is
+            file = external if artifact.external else store.artifact_path(path, artifact.path)
         except DissmodelError as error:
-            yield Check(path, name, artifact.path, "differs", "a file beside the record", error.message)
+            yield Check(path, name, "", "differs", "a file beside the record", error.message)
             continue
         yield _check_file(path, name, file, artifact.sha256)
     for name, expected in record.artifacts.items():
@@ -93,35 +97,48 @@ def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
 def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
     source = record.source
     if not source.checksum:
-        yield Check(path, "input", source.uri, "not checked", "the record has no digest of it", "")
+        yield Check(path, "input", source.uri, "not checked", "", "the record has no digest of it")
         return
     try:
         there = parse(source.uri).path if source.uri else None
     except DissmodelError:
         there = None
     if there is None:
-        yield Check(path, "input", source.uri, "not checked", source.checksum, "not reachable")
+        yield Check(path, "input", source.uri, "not checked", source.checksum, "not on this machine")
         return
-    there = path.parent / there  # an absolute path stays what it is
-    if not there.is_file():
+    place = path.parent / there
+    found, why = _digest_of(place)
+    if found is None:
         # It may have moved along with the record; a file that only bears its name says nothing.
-        beside = path.parent / there.name
-        if not beside.is_file() or digest.sha256_file(beside) != source.checksum:
-            yield Check(path, "input", str(there), "not checked", source.checksum, "not reachable")
+        place = path.parent / there.name
+        if _digest_of(place)[0] != source.checksum:
+            yield Check(path, "input", source.uri, "not checked", source.checksum, why)
             return
-        there = beside
-    yield _check_file(path, "input", there, source.checksum)
+    yield _check_file(path, "input", place, source.checksum)
     for name, expected in source.sidecars.items():
-        yield _check_file(path, "input", there.parent / Path(name).name, expected)
+        yield _check_file(path, "input", place.parent / Path(name).name, expected)
 
 
 def _check_file(record: Path, name: str, file: Path, expected: str) -> Check:
-    if not file.is_file():  # a record is only text: what it names may be a pipe that never ends
-        return Check(record, name, str(file), "missing", expected, "no such file")
+    found, why = _digest_of(file)
+    if found is None:
+        return Check(record, name, str(file), "missing", expected, why)
+    return _compared(record, name, str(file), expected, found)
+
+
+def _digest_of(file: Path) -> tuple[str | None, str]:
+    """Return a file's digest; or None, and why it has none.
+
+    A record is only text: what it names may be a pipe that never ends, or no name at all.
+    """
     try:
-        return _compared(record, name, str(file), expected, digest.sha256_file(file))
-    except OSError as error:
-        return Check(record, name, str(file), "differs", expected, f"can't be read: {error.strerror}")
+        if stat.S_ISREG(file.stat().st_mode):
+            return digest.sha256_file(file), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None, "no such file"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        return None, f"can't be read: {getattr(error, 'strerror', None) or error}"
+    return None, "no regular file"
 
 
 def _compared(record: Path, name: str, path: str, expected: str, found: str) -> Check:

@@ -40,9 +40,7 @@ def show(
 
 @app.command()
 def verify(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Records, such as result.record.json.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json.")],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

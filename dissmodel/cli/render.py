@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+# Control and format characters, halves of surrogate pairs, line and paragraph separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
 
 def run_result(result: RunResult) -> None:
     """Say what a run left, and where."""
@@ -25,8 +29,8 @@ def run_result(result: RunResult) -> None:
     seconds = record.metrics.get("time_total_sec", 0.0)
     _line(f"{record.model_name} {record.status} in {seconds:.2f} s")
     for name, path in result.files.items():
-        _line(f"  {name:8} {_short(path)}  ({_size(record.files[name].size)})")
-    _line(f"  {'record':8} {_short(result.record_path)}")
+        _line(f"  {name:8} {_short(str(path))}  ({_size(record.files[name].size)})")
+    _line(f"  {'record':8} {_short(str(result.record_path))}")
 
 
 def run_json(result: RunResult) -> None:
@@ -55,7 +59,9 @@ def model_list(listing: ModelList, *, as_json: bool) -> None:
 def model_view(view: ModelView, *, as_json: bool) -> None:
     """Print a model's parameters."""
     if as_json:
-        _json(dataclasses.asdict(view))
+        from dissmodel.record.plain import plain
+
+        _json(plain(dataclasses.asdict(view)))  # an undeclared parameter may be anything, also NaN
         return
     row = view.row
     _line(f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": "))
@@ -91,7 +97,7 @@ def record_json(document: Mapping[str, Any]) -> None:
 
 def record_view(record: ExperimentRecord, path: Path) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
-    _line(f"{record.model_name or 'a model'}: {record.status}  ({_short(path)})")
+    _line(_printable(f"{record.model_name or 'a model'}: {record.status}  ({_short(str(path))})"))
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
     _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
@@ -105,7 +111,7 @@ def record_view(record: ExperimentRecord, path: Path) -> None:
         _section(
             "Failed", [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
         )
-    _section("Log", [("", line) for line in record.logs])
+    _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
 
 
 def verification(result: Verification, *, as_json: bool) -> None:
@@ -119,13 +125,14 @@ def verification(result: Verification, *, as_json: bool) -> None:
     for check in result.checks:
         if several and check.record != shown:
             shown = check.record
-            _line(f"{_short(check.record)}:")
-        line = f"{check.verdict:11}  {check.name:8}  {_short(Path(check.path)) if check.path else ''}"
+            _line(_printable(f"{_short(str(check.record))}:"))
+        line = f"{check.verdict:11}  {check.name:8}  {_short(check.path)}"
+        if check.verdict == "not checked":
+            line += f"  ({check.found})"
+        _line(_printable(line).rstrip())
         if check.verdict in {"differs", "missing"}:
-            line += f"\n{'':13}expected {check.expected}\n{'':13}found    {check.found}"
-        elif check.verdict == "not checked":
-            line += f"  ({check.found or check.expected})"
-        _line(line.rstrip())
+            _line(_printable(f"{'':13}expected {check.expected}"))
+            _line(_printable(f"{'':13}found    {check.found}"))
 
 
 def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -198,7 +205,8 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
     _line(f"\n{title}")
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        _line(f"  {name:{width}}  {value}".rstrip())
+        label = f"{name:{width}}  " if width else ""
+        _line(_printable(f"  {label}{value}").rstrip())
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -222,10 +230,23 @@ def _size(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def _short(path: Path) -> str:
-    """Return a path as one would type it here."""
+def _short(path: str) -> str:
+    """Return a path as one would type it here; a URL and no path as they are."""
+    if not path or "://" in path:
+        return path
     relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    return path if relative.startswith("..") else relative
+
+
+def _printable(text: str) -> str:
+    """Return what a terminal shows as text and as one line: a record may come from anyone.
+
+    An escape sequence could clear the screen, and a line break could fake a line that says "ok".
+    """
+    return "".join(
+        one if unicodedata.category(one) not in _HIDDEN else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def _json(content: Mapping[str, Any]) -> None:

@@ -253,7 +253,7 @@ class _Budget:
 def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
     try:
         source = archive.open(member)
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
         raise _damaged(path, member, error) from error
     with source:
         while True:

@@ -304,25 +304,22 @@ def _of_vector(found: Located) -> ContentDigest:
 
 def _column(column: Column) -> bytes:
     head = _MAGIC + _text("column") + _text(column.kind) + _u64(len(column.null))
-    pieces = [head, np.packbits(column.null).tobytes()]
+    pieces: list[bytes] = [head, np.packbits(column.null).tobytes()]
     fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
     if fixed is not None:
         values = np.where(column.null, 0, column.values).astype(fixed)
         return _hash(*pieces, canonical_values(values).tobytes())
+    encode = canonical_wkb if column.kind == "geometry" else _encoded
     for value, null in zip(column.values, column.null.tolist(), strict=True):
-        data = b"" if null else _bytes(value, column.kind)
-        pieces.append(_u64(len(data)) + data)
-    return _hash(*pieces)
+        data = b"" if null else encode(value)
+        pieces += (_u64(len(data)), data)
+    return _hash(b"".join(pieces))
 
 
-def _bytes(value: Any, kind: str) -> bytes:
-    if kind == "geometry":
-        return canonical_wkb(bytes(value))
+def _encoded(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
-    if isinstance(value, np.ndarray):
-        return repr(value.tolist()).encode()
-    return str(value).encode("utf-8", "surrogateescape")
+    return str(value.tolist() if isinstance(value, np.ndarray) else value).encode("utf-8", "surrogateescape")
 
 
 def _columns(layer: Layer) -> tuple[str | None, list[Column]]:

@@ -111,6 +111,31 @@ def test_a_file_of_someone_elses_is_never_taken(dissmodel, data, executor_file):
     assert Path(f"r.{record.experiment_id[:8]}.side.md").read_text() == "# new"
 
 
+def test_an_output_of_another_suffix_keeps_it_and_takes_nobodys_place(dissmodel, data, executor_file):
+    save = "p = Path(record.output_path).with_suffix('.csv'); p.write_bytes(result); return record"
+    Path("r.csv").write_text("mine")
+
+    said = dissmodel("run", executor_file(save=save), "--input", data, "--output", "r.bin")
+
+    record = store.read(Path("r.record.json"))
+    assert "The model wrote r.csv, not r.bin." in said.err
+    assert Path("r.csv").read_text() == "mine"
+    assert f"r.{record.experiment_id[:8]}.r.csv" == record.output_path
+    assert 0 == dissmodel("record", "verify", "r.record.json").code
+
+
+def test_several_files_and_none_of_them_the_output_is_no_result(dissmodel, data, executor_file):
+    save = (
+        "p = Path(record.output_path); p.with_name('a').write_bytes(b'a'); p.with_name('b').write_bytes(b'b'); "
+        "return record"
+    )
+
+    said = dissmodel("run", executor_file(save=save), "--input", data, "--output", "r.bin")
+
+    assert 1 == said.code
+    assert "returned without an output" in said.err
+
+
 def test_a_folder_is_an_output_too(dissmodel, data, executor_file):
     save = (
         "d = Path(record.output_path); d.mkdir(); (d / 'report.md').write_bytes(b'r'); "

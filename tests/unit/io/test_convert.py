@@ -68,7 +68,7 @@ def test_cells_that_are_no_squares(fields):
 
 
 def test_rounded_coordinates_of_a_wide_grid():
-    row, col = np.divmod(np.arange(4000), 2000)
+    row, col = np.divmod(np.arange(80_000), 40_000)
     cells = boxes(row, col, (0.00026949, 0.00026949), (-44.7, -2.1), fields=False)
     rounded = cells.set_geometry(shapely.transform(cells.geometry.values, lambda xy: np.round(xy, 7)))
     grid = cells_to_grid(rounded)

@@ -1,0 +1,119 @@
+"""What a run's record says once the run is over."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+
+from dissmodel.actions.listening import Listener
+from dissmodel.actions.results import Results
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
+from dissmodel.io import content
+from dissmodel.record import ExperimentRecord, Failure, Runtime, capture
+from dissmodel.record.redact import redact
+from dissmodel.record.status import Outcome, decide
+
+# What an executor may write into its copy of the record and what does not come from there.
+_OURS = (
+    "experiment_id",
+    "created_at",
+    "model_name",
+    "model_commit",
+    "code_version",
+    "resolved_spec",
+    "source",
+    "input_format",
+    "column_map",
+    "band_map",
+    "parameters",
+    "parameter_origin",
+    "seed",
+    "code",
+    "command",
+    "schema_version",
+)
+
+
+def completed(
+    opening: ExperimentRecord, saved: ExperimentRecord, results: Results, listener: Listener
+) -> ExperimentRecord:
+    """Return the record of a run that completed.
+
+    Parameters
+    ----------
+    opening : ExperimentRecord
+        As it was before the model ran: what was observed.
+    saved : ExperimentRecord
+        What the executor returned: what it noted.
+    results : Results
+        What was found of its files.
+    listener : Listener
+        What it said.
+    """
+    grid = saved.grid or (content.grid_of(results.main_file) if results.main_file is not None else None)
+    return _over(opening, saved, listener).model_copy(
+        update={
+            "status": "completed",
+            "files": dict(results.files),
+            "artifacts": {name: artifact.sha256 for name, artifact in results.files.items()},
+            "output_path": results.files[results.MAIN].path,
+            "grid": grid,
+        }
+    )
+
+
+def failed(
+    opening: ExperimentRecord, error: BaseException, failure: DissmodelError, listener: Listener
+) -> ExperimentRecord:
+    """Return the record of a run that `error` ended, which the user is told of as `failure`."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    outcome = Outcome("done", error="interrupt" if interrupted else "error")
+    return _over(opening, opening, listener).model_copy(
+        update={
+            "status": "tainted" if failure.code == "tainted" else decide(outcome),
+            "output_path": None,
+            "artifacts": {},
+            "error": Failure(
+                phase=listener.current,
+                type=type(error).__name__,
+                code=failure.code,
+                message="interrupted" if interrupted else failure.message,
+                hint=failure.hint,
+                traceback="".join(traceback.format_exception(error)),
+            ),
+        }
+    )
+
+
+def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
+    """Return an error as a user is told of it."""
+    if isinstance(error, DissmodelError):
+        return error
+    said = str(error) or "without a message"
+    if phase == "validate" and isinstance(error, ValueError):
+        return InvalidInput(said, code="validation")
+    return RunFailed(
+        f"{model} failed in {phase}: {type(error).__name__}: {said}", "Its record has the traceback."
+    )
+
+
+def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener) -> ExperimentRecord:
+    return saved.model_copy(
+        update={
+            **{name: getattr(opening, name) for name in _OURS},
+            "finished_at": datetime.now(UTC),
+            "logs": [redact(str(line)) for line in saved.logs] + listener.lines,
+            "runtime": _runtime(opening, saved),
+            "peak_memory_bytes": capture.peak_memory_bytes(),
+        }
+    )
+
+
+def _runtime(opening: ExperimentRecord, saved: ExperimentRecord) -> Runtime | None:
+    """Return what ran: as it was before the model, with what only the run could tell."""
+    if opening.runtime is None:
+        return None
+    ran = saved.runtime or opening.runtime
+    return opening.runtime.model_copy(
+        update={"native": capture.native(), "kernel": ran.kernel, "threads": ran.threads}
+    )

@@ -1,0 +1,129 @@
+"""Everything about a run that can be known, or refused, before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dissmodel.actions.destination import Destination, check, choose
+from dissmodel.actions.model import find_model, parameter_layers
+from dissmodel.executor import parameters
+from dissmodel.io.locate import companions, existing
+from dissmodel.progress import Reporter
+from dissmodel.record import DataSource, ExperimentRecord, capture, identity
+from dissmodel.record.digest import sha256_file
+from dissmodel.registry.plugins import Model
+from dissmodel.registry.spec import load_spec
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a user asked for.
+
+    Attributes
+    ----------
+    model : str or None
+        As `dissmodel.registry.plugins.find` takes it; None: the one that `toml` names.
+    input : str
+        The dataset.
+    output : str or None
+        The result's path; None: a name made of the model's and the run's.
+    parameters : Mapping
+        Given on the command line, under any of their names.
+    toml : Path or None
+        The model's TOML.
+    band_map, column_map : Mapping of str to str
+        Canonical name → name in the file; they win over those of the TOML.
+    format : str
+        ``auto``, ``raster``, ``tiff`` or ``vector``.
+    layer : str or None
+        Which of several datasets.
+    overwrite : bool
+        Whether an earlier result may be replaced.
+    seed : int or None
+        For the random numbers of Python and NumPy.
+    command : tuple of str
+        What was typed, for the record.
+    """
+
+    model: str | None
+    input: str
+    output: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    toml: Path | None = None
+    band_map: Mapping[str, str] = field(default_factory=dict)
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    layer: str | None = None
+    overwrite: bool = False
+    seed: int | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that may begin.
+
+    Attributes
+    ----------
+    model : Model
+        The executor's class and where it is from.
+    inputs : Mapping of Path to str
+        Each file of the input → its sha256; the one that was named comes first.
+    destination : Destination
+        Where the result goes.
+    record : ExperimentRecord
+        The run's, with all that is known so far.
+    """
+
+    model: Model
+    inputs: Mapping[Path, str]
+    destination: Destination
+    record: ExperimentRecord
+
+    def inputs_unchanged(self) -> bool:
+        """Hash the input again."""
+        return all(path.is_file() and sha256_file(path) == digest for path, digest in self.inputs.items())
+
+
+def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
+    """Resolve model, parameters, input and destination; write nothing.
+
+    Raises
+    ------
+    DissmodelError
+        If the run can't begin.
+    """
+    spec = load_spec(request.toml) if request.toml is not None else None
+    model = find_model(request.model, spec)
+    resolved = parameters.resolve(model.executor.Parameters, parameter_layers(spec, request.parameters))
+    for message in resolved.warnings:
+        reporter.warn(message)
+    for section in spec.ignored if spec is not None else ():
+        reporter.warn(f"{request.toml}: the section [{section}] means nothing here.")
+    source = existing(request.input)
+    code = identity.code_of(model.executor, model.distribution)
+    record = ExperimentRecord(
+        model_name=model.executor.name,
+        model_commit=identity.commit_name(code),
+        resolved_spec=spec.resolved if spec is not None else {},
+        source=DataSource(uri=str(source), layer=request.layer),
+        input_format="raster" if request.format == "tiff" else request.format,
+        band_map={**(spec.bands if spec else {}), **request.band_map},
+        column_map={**(spec.columns if spec else {}), **request.column_map},
+        parameters=resolved.values,
+        parameter_origin=resolved.origin,
+        seed=request.seed,
+        code=code,
+        command=capture.command(request.command),
+    )
+    destination = choose(request.output, model.executor, record.experiment_id)
+    files = (source, *companions(source))
+    check(destination, files, overwrite=request.overwrite)
+    inputs = {path: sha256_file(path) for path in files}
+    record.source.size = source.stat().st_size
+    record.source.checksum = inputs[source]
+    record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
+    return Prepared(model, inputs, destination, record)

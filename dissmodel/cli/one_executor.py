@@ -1,0 +1,201 @@
+"""``run``, ``validate`` and ``show`` for one executor, as `dissmodel.executor.cli.run_cli` opens them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.cli.app import ErrorBoundary, prepare_streams
+from dissmodel.cli.values import parse_names, parse_parameters
+
+if TYPE_CHECKING:
+    from dissmodel.actions.run import RunResult
+    from dissmodel.executor import ModelExecutor
+
+MODEL_TOML = Path("model.toml")
+EXIT_BROKEN = 1
+ID_LENGTH = 8
+
+PreserveName = Annotated[
+    bool, typer.Option("--preserve-output-name", help="Write to --output as given, without the run's id.")
+]
+
+
+def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
+    """Run one command; return only where a ``run`` or a ``show`` succeeded."""
+    words = sys.argv[1:] if args is None else list(args)
+    app = typer.Typer(
+        cls=ErrorBoundary,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        help=f"Run {executor.name}: {executor.summary()}".rstrip(": "),
+    )
+    app.callback()(_root)
+    commands = _Commands(executor, words)
+    app.command("run")(commands.run)
+    app.command("validate")(commands.validate)
+    app.command("show")(commands.show)
+    prepare_streams()
+    try:
+        app(words, prog_name=Path(sys.argv[0]).name)
+    except SystemExit as ended:
+        # Scripts go on after a run; those that validate expect to be ended.
+        if ended.code or words[:1] not in (["run"], ["show"]) or {"--help", "-h"} & set(words):
+            raise
+
+
+def _root(debug: options.Debug = False) -> None:
+    """Declare what goes before a command."""
+
+
+class _Commands:
+    """The commands, which know their executor."""
+
+    def __init__(self, executor: type[ModelExecutor], words: Sequence[str]) -> None:
+        self._executor = executor
+        self._words = words
+
+    def run(
+        self,
+        input_: options.Input,
+        output: options.Output = None,
+        param: options.Params = None,
+        toml: options.Toml = None,
+        band_map: options.BandMap = None,
+        column_map: options.ColumnMap = None,
+        format_: options.InputFormat = options.Format.auto,
+        preserve_name: PreserveName = False,
+        overwrite: options.Overwrite = False,
+        as_json: options.Json = False,
+        quiet: options.Quiet = False,
+        verbose: options.Verbose = False,
+    ) -> None:
+        """Run the model; write the result, its record and a table of times."""
+        from uuid import uuid4
+
+        from dissmodel.actions.run import RunRequest
+        from dissmodel.actions.run import run as run_model
+        from dissmodel.cli import render
+        from dissmodel.cli.reporter import terminal_reporter
+
+        experiment_id = uuid4().hex
+        request = RunRequest(
+            model=None,
+            executor=self._executor,
+            experiment_id=experiment_id,
+            input=input_,
+            output=output if preserve_name else self._output(output, experiment_id),
+            parameters=parse_parameters(param or ()),
+            toml=_toml(toml),
+            band_map=parse_names(band_map or (), "--band-map"),
+            column_map=parse_names(column_map or (), "--column-map"),
+            format=format_.value,
+            overwrite=overwrite,
+            command=(sys.argv[0], *self._words),
+        )
+        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+            result = run_model(request, reporter)
+        profiling = _write_profiling(result)
+        if as_json:
+            render.run_json(result)
+        elif not quiet:
+            render.run_result(result)
+            sys.stdout.write(f"  {'times':8} {profiling.name}\n")
+
+    def validate(
+        self,
+        input_: options.OptionalInput = None,
+        param: options.Params = None,
+        toml: options.Toml = None,
+    ) -> None:
+        """Check that the class keeps the executor contract; with --input, that it runs too.
+
+        Exits with 1 if it does not.
+        """
+        from dissmodel.actions.show import ShowRequest, show_model
+        from dissmodel.executor.testing import ExecutorTestHarness
+        from dissmodel.record import DataSource, ExperimentRecord
+        from dissmodel.registry.spec import load_spec
+
+        harness = ExecutorTestHarness(self._executor)
+        findings = harness.findings()
+        for finding in findings:
+            sys.stdout.write(f"{'ok' if finding.ok else 'not so':8}{finding.check}")
+            sys.stdout.write(f": {finding.why}\n" if finding.why else "\n")
+        holds = all(finding.ok for finding in findings)
+        if holds and input_ is not None:
+            toml = _toml(toml)
+            view = show_model(ShowRequest(None, toml, parse_parameters(param or ()), executor=self._executor))
+            spec = load_spec(toml) if toml is not None else None
+            record = ExperimentRecord(
+                model_name=self._executor.name,
+                source=DataSource(uri=input_),
+                parameters={one.name: one.value for one in view.parameters},
+                resolved_spec=spec.resolved if spec else {},
+                band_map=dict(spec.bands) if spec else {},
+                column_map=dict(spec.columns) if spec else {},
+            )
+            with contextlib.redirect_stdout(sys.stderr):  # what the model prints
+                holds = harness.run_with_sample_data(record)
+            sys.stdout.write(f"{'ok' if holds else 'not so':8}runs on {input_}\n")
+        if not holds:
+            sys.exit(EXIT_BROKEN)
+
+    def show(
+        self, toml: options.Toml = None, param: options.Params = None, as_json: options.Json = False
+    ) -> None:
+        """Show the parameters as a run would resolve them."""
+        from dissmodel.actions.show import ShowRequest, show_model
+        from dissmodel.cli import render
+
+        request = ShowRequest(None, _toml(toml), parse_parameters(param or ()), executor=self._executor)
+        render.model_view(show_model(request), as_json=as_json)
+
+    def _output(self, output: str | None, experiment_id: str) -> str | None:
+        """Return where the result goes, with the start of the id in its name."""
+        if output is None or "://" in output:
+            return output
+        short = experiment_id[:ID_LENGTH]
+        path = Path(output)
+        if output.endswith(("/", "\\")) or path.is_dir():
+            return str(path / f"{self._executor.name}_{short}{self._executor.output_suffix or '.tif'}")
+        return output if short in path.name else str(path.with_name(f"{path.stem}_{short}{path.suffix}"))
+
+
+def _toml(given: Path | None) -> Path | None:
+    if given is not None or not MODEL_TOML.is_file():
+        return given
+    sys.stderr.write(f"reading ./{MODEL_TOML}\n")
+    return MODEL_TOML
+
+
+def _write_profiling(result: RunResult) -> Path:
+    """Write the time of each phase beside the result; it is no part of the result and not in the record."""
+    from dissmodel.executor.runner import PHASES
+    from dissmodel.record import store
+
+    record = result.record
+    total = record.metrics["time_total_sec"]
+    lines = [
+        f"# Profiling: {record.model_name}",
+        "",
+        f"Experiment `{record.experiment_id}`, {record.created_at.isoformat(timespec='seconds')}",
+        "",
+        "| Phase | Time (s) | Share |",
+        "|---|---|---|",
+    ]
+    for phase in (*PHASES, "total"):
+        seconds = record.metrics[f"time_{phase}_sec"]
+        lines.append(f"| {phase} | {seconds:.3f} | {seconds / total if total else 1:.1%} |")
+    path = result.record_path.with_name(f"profiling_{record.experiment_id[:ID_LENGTH]}.md")
+    store.write_atomically(path, ("\n".join(lines) + "\n").encode())
+    return path
