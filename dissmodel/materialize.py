@@ -1,31 +1,34 @@
 """From scratch to results: files get their final names, whole or not at all.
 
-A run works in a hidden folder beside its destination, so that a rename is all it takes to deliver. Nothing
-here decides whether a result is good; it moves files and says what it moved. A pair of output and record
-takes more than one rename, so it is journalled:
+A run works in a hidden folder beside its destination, so that a rename is all it takes to deliver. Whoever
+holds the lock beside that folder may touch it, and the pair of output and record that it is for; a lock
+ends with its process, however that ends. Nothing here decides whether a result is good; it moves files and
+says what it moved. A pair takes more than one rename, so it is journalled:
 
 1. `begin` puts a record with status ``replacing`` at the record's place. It names the scratch folder, which
    keeps the old record, and then the old files;
 2. `promote` moves the new files to their final names;
 3. the caller writes the new record over the ``replacing`` one: now the new pair stands;
-4. `discard` removes the scratch folder.
+4. leaving `claim` removes the scratch folder.
 
-Before step 3, `recover` brings back what was there before; the next command that meets a ``replacing``
-record calls it.
+A run that is killed before step 3 leaves what the next one needs to bring back what was there before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import InvalidInput, StorageError
+from dissmodel import locks
+from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.record import ExperimentRecord, Replacement, store
 
 PREFIX = ".dissmodel-"
+_LOCK = ".lock"
 _OLD_RECORD = "old.record.json"
 _OLD = "old"
 _NEW = "new"
@@ -39,40 +42,58 @@ class Promotion:
     missing: tuple[str, ...]
 
 
-def open_scratch(folder: Path, experiment_id: str) -> Path:
-    """Make the folder in which a run works: hidden, on the file system of its destination.
+@contextlib.contextmanager
+def claim(record_path: Path) -> Iterator[Path]:
+    """Hold the right to write one pair of output and record, for the time of the block.
 
-    Returns
-    -------
+    What a killed run left of this pair is settled first, and of others in this folder too.
+
+    Yields
+    ------
     Path
-        The scratch folder; the run's own files go into its subfolder `work`.
+        The scratch folder, new and empty but for the folder `work`; it is gone after the block.
 
     Raises
     ------
+    UsageError
+        If another process holds it.
     StorageError
-        If `folder` can't be made or written.
+        If the folder can't be made or written.
     """
-    scratch = folder / f"{PREFIX}{experiment_id[:8]}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir()
-        work(scratch).mkdir()
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.",
-            "Give an output in a folder that you may write to: --output FOLDER/NAME",
-        ) from error
-    return scratch
+    folder = record_path.parent
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            scratch = stack.enter_context(_locked(record_path))
+            _clear(record_path, scratch)
+            _sweep(folder)
+            work(scratch).mkdir(parents=True)
+        except OSError as error:
+            raise StorageError(
+                f"{folder}: can't be written: {error.strerror or error}.",
+                "Give an output in a folder that you may write to: --output FOLDER/NAME",
+            ) from error
+        # What can't be removed, the next run sweeps.
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        yield scratch
+
+
+def settle(record_path: Path) -> None:
+    """Bring back the pair that a killed run was replacing; do nothing where there is none.
+
+    Raises
+    ------
+    UsageError
+        If a run is just writing it.
+    """
+    if record_path.exists() and store.read(record_path).replacing is not None:
+        with _locked(record_path) as scratch:
+            _clear(record_path, scratch)
 
 
 def work(scratch: Path) -> Path:
     """Return the folder in which the run's own files go."""
     return scratch / _NEW
-
-
-def discard(scratch: Path) -> None:
-    """Remove a scratch folder and all that is in it; what can't be removed stays."""
-    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def begin(
@@ -107,7 +128,8 @@ def begin(
             record = store.read(record_path)
             shutil.copy2(record_path, scratch / _OLD_RECORD)
             _sync(scratch / _OLD_RECORD)
-        store.write(record.model_copy(update={"status": "replacing", "replacing": under_way}), record_path)
+        journal = record.model_copy(update={"status": "replacing", "replacing": under_way})
+        store.write(journal, record_path, staging=scratch)
         for number, name in names.items():
             (record_path.parent / name).replace(kept / number)
     except OSError as error:
@@ -155,6 +177,8 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
 def recover(record_path: Path) -> bool:
     """Bring back the pair that a run began to replace and never did; idempotent.
 
+    The caller holds the pair's lock.
+
     Returns
     -------
     bool
@@ -172,9 +196,9 @@ def recover(record_path: Path) -> bool:
     under_way = store.read(record_path).replacing
     if under_way is None:
         return False
-    if not under_way.scratch.startswith(PREFIX) or Path(under_way.scratch).name != under_way.scratch:
-        raise InvalidInput(f"{record_path}: {under_way.scratch!r} is no scratch folder.")
-    scratch = record_path.parent / under_way.scratch
+    scratch = _scratch(record_path)
+    if under_way.scratch != scratch.name:
+        raise InvalidInput(f"{record_path}: {under_way.scratch!r} is not its scratch folder.")
     old = {number: store.artifact_path(record_path, name) for number, name in under_way.old.items()}
     new = [store.artifact_path(record_path, name) for name in under_way.new]
     try:
@@ -191,8 +215,42 @@ def recover(record_path: Path) -> bool:
             record_path.unlink()
     except OSError as error:
         raise StorageError(f"{record_path}: can't be restored: {error.strerror or error}.") from error
-    discard(scratch)
     return True
+
+
+def _scratch(record_path: Path) -> Path:
+    return record_path.with_name(PREFIX + record_path.name.removesuffix(store.SUFFIX))
+
+
+@contextlib.contextmanager
+def _locked(record_path: Path) -> Iterator[Path]:
+    scratch = _scratch(record_path)
+    with locks.held(scratch.with_name(scratch.name + _LOCK)) as held:
+        if not held:
+            raise UsageError(
+                f"{record_path}: another run is writing this result.",
+                "Wait for it, or give another name: --output NAME",
+                code="output_busy",
+            )
+        yield scratch
+
+
+def _clear(record_path: Path, scratch: Path) -> None:
+    """Settle what a killed run left of one pair; the caller holds its lock."""
+    recover(record_path)
+    if scratch.is_symlink():
+        scratch.unlink()
+    elif scratch.exists():
+        shutil.rmtree(scratch)
+
+
+def _sweep(folder: Path) -> None:
+    """Settle what killed runs left of other pairs in this folder; what lives or resists is left alone."""
+    for path in sorted(folder.glob(f"{PREFIX}*")):
+        stem = path.name.removeprefix(PREFIX).removesuffix(_LOCK)
+        record_path = folder / f"{stem}{store.SUFFIX}"
+        with contextlib.suppress(OSError, DissmodelError), _locked(record_path) as scratch:
+            _clear(record_path, scratch)
 
 
 def _relative(path: Path, record_path: Path) -> str:

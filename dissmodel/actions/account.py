@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from datetime import UTC, datetime
 
@@ -77,7 +78,7 @@ def failed(
                 phase=listener.current,
                 type=type(error).__name__,
                 code=failure.code,
-                message="interrupted" if interrupted else failure.message,
+                message=str(error) or "interrupted" if interrupted else failure.message,
                 hint=failure.hint,
                 traceback="".join(traceback.format_exception(error)),
             ),
@@ -105,6 +106,7 @@ def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener
             "logs": [redact(str(line)) for line in saved.logs] + listener.lines,
             "runtime": _runtime(opening, saved),
             "peak_memory_bytes": capture.peak_memory_bytes(),
+            "cpu_seconds": round(time.process_time(), 3),
         }
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel import materialize
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.io.uri import parse
@@ -77,7 +76,7 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
 
 
 def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse a destination where something would be lost; finish what a killed run left there.
+    """Refuse a destination where something would be lost.
 
     Raises
     ------
@@ -129,9 +128,6 @@ def replaced(destination: Destination) -> tuple[Path, ...]:
 
 def _check_record(destination: Destination) -> None:
     path = destination.record_path
-    if not path.exists():
-        return
-    materialize.recover(path)
     if not path.exists():
         return
     try:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from dissmodel import materialize
 from dissmodel.actions.destination import Destination, check, choose
 from dissmodel.actions.model import find_model, parameter_layers
-from dissmodel.executor import parameters
+from dissmodel.executor import ModelExecutor, parameters
 from dissmodel.io.locate import companions, existing
 from dissmodel.progress import Reporter
 from dissmodel.record import DataSource, ExperimentRecord, capture, identity
@@ -46,6 +48,10 @@ class RunRequest:
         For the random numbers of Python and NumPy.
     command : tuple of str
         What was typed, for the record.
+    executor : type[ModelExecutor] or None
+        The model itself, where the caller has it.
+    experiment_id : str
+        The run's id, 32 hex digits.
     """
 
     model: str | None
@@ -60,6 +66,8 @@ class RunRequest:
     overwrite: bool = False
     seed: int | None = None
     command: tuple[str, ...] = ()
+    executor: type[ModelExecutor] | None = None
+    experiment_id: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,19 @@ class Prepared:
         Where the result goes.
     record : ExperimentRecord
         The run's, with all that is known so far.
+    overwrite : bool
+        Whether an earlier result may be replaced.
     """
 
     model: Model
     inputs: Mapping[Path, str]
     destination: Destination
     record: ExperimentRecord
+    overwrite: bool
+
+    def check(self) -> None:
+        """Look at the destination again, now that nobody else may write there."""
+        check(self.destination, tuple(self.inputs), overwrite=self.overwrite)
 
     def inputs_unchanged(self) -> bool:
         """Hash the input again."""
@@ -97,7 +112,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
         If the run can't begin.
     """
     spec = load_spec(request.toml) if request.toml is not None else None
-    model = find_model(request.model, spec)
+    model = find_model(request.model, spec, request.executor)
     resolved = parameters.resolve(model.executor.Parameters, parameter_layers(spec, request.parameters))
     for message in resolved.warnings:
         reporter.warn(message)
@@ -106,6 +121,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     source = existing(request.input)
     code = identity.code_of(model.executor, model.distribution)
     record = ExperimentRecord(
+        experiment_id=request.experiment_id,
         model_name=model.executor.name,
         model_commit=identity.commit_name(code),
         resolved_spec=spec.resolved if spec is not None else {},
@@ -121,9 +137,10 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     )
     destination = choose(request.output, model.executor, record.experiment_id)
     files = (source, *companions(source))
+    materialize.settle(destination.record_path)
     check(destination, files, overwrite=request.overwrite)
     inputs = {path: sha256_file(path) for path in files}
     record.source.size = source.stat().st_size
     record.source.checksum = inputs[source]
     record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
-    return Prepared(model, inputs, destination, record)
+    return Prepared(model, inputs, destination, record, request.overwrite)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import signal
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from dissmodel.executor import execute_lifecycle
 from dissmodel.executor.config import output_base
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, store
+
+_DONE = "done"
 
 __all__ = ["RunRequest", "RunResult", "run"]
 
@@ -42,22 +47,26 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
         ``record_path`` says where the record of what happened lies. Nothing that was there before is touched.
     """
     prepared = prepare(request, reporter)
-    listener = Listener(reporter)
-    scratch = materialize.open_scratch(prepared.destination.folder, prepared.record.experiment_id)
+    with materialize.claim(prepared.destination.record_path) as scratch:
+        prepared.check()
+        return _begin(prepared, scratch, Listener(reporter))
+
+
+def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
+    """Run; from here on whatever happens leaves a record."""
     try:
         return _run(prepared, scratch, listener)
     except BaseException as error:
-        failure = account.as_failure(error, prepared.record.model_name, listener.current)
-        record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
-        if isinstance(error, KeyboardInterrupt):
-            error.add_note(f"record: {record_path}")
+        if listener.current == _DONE:  # a signal that came once the result stood
             raise
-        failure.record_path = record_path
-        if failure is error:
+        with _undisturbed():
+            failure = account.as_failure(error, prepared.record.model_name, listener.current)
+            record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
+        told = error if isinstance(error, KeyboardInterrupt) else failure
+        told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
+        if told is error:
             raise
         raise failure from error
-    finally:
-        materialize.discard(scratch)
 
 
 def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
@@ -84,9 +93,11 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     if not prepared.inputs_unchanged():
         raise RunFailed(f"{opening.source.uri} changed while the model ran.", "Run it again.", code="tainted")
     record = account.completed(opening, saved, results, listener)
-    _deliver(record, results, destination.record_path, scratch, old)
+    with _undisturbed():
+        _deliver(record, results, destination.record_path, scratch, old)
+        listener.phase(_DONE)
     if not destination.named:
-        store.write(record, destination.folder / "experiment_record.json")
+        store.write(record, destination.folder / "experiment_record.json", staging=scratch)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}
     return RunResult(record, destination.record_path, files)
 
@@ -110,10 +121,23 @@ def _deliver(
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
             raise RunFailed(f"The result's files vanished: {', '.join(promotion.missing)}.", code="no_output")
-        store.write(record, record_path)
+        store.write(record, record_path, staging=scratch)
     except BaseException:
         materialize.recover(record_path)
         raise
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back, where the system can, so that what takes more than one step is not cut in two."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dissmodel.actions.records import open_record
 from dissmodel.errors import DissmodelError
 from dissmodel.io.uri import parse
 from dissmodel.record import ExperimentRecord, digest, store
@@ -52,8 +53,7 @@ def verify(records: tuple[Path, ...]) -> Verification:
 
 def _check(path: Path) -> Iterator[Check]:
     try:
-        document = store.read_document(path)
-        record = store.read(path)
+        record, document = open_record(path)
     except DissmodelError as error:
         verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
         yield Check(path, "record", str(path), verdict, "a record", f"{error.message} {error.hint}".strip())

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dissmodel.cli import record, run, show
-from dissmodel.errors import DissmodelError
+from dissmodel.cli import options, record, run, show
+from dissmodel.cli.signals import stopping
+from dissmodel.errors import DissmodelError, UsageError
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
@@ -27,7 +28,14 @@ class ErrorBoundary(TyperGroup):
         """Note, before anything can fail, how errors are to be told."""
         ctx.meta["as_json"] = "--json" in args
         ctx.meta["debug"] = "--debug" in args
-        return super().parse_args(ctx, [word for word in args if word != "--debug"])
+        try:
+            return super().parse_args(ctx, [word for word in args if word != "--debug"])
+        except Exception as error:
+            told = _as_usage(error, ctx)
+            if told is None:
+                raise
+            _tell(told, as_json=ctx.meta["as_json"])
+            sys.exit(told.exit_code)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn what it raises into a message and an exit code."""
@@ -38,23 +46,38 @@ class ErrorBoundary(TyperGroup):
                 traceback.print_exc()
             _tell(error, as_json=ctx.meta["as_json"])
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
-            _tell(DissmodelError("interrupted", code="interrupted"), as_json=ctx.meta["as_json"])
-            sys.exit(EXIT_SIGINT)
+        except KeyboardInterrupt as stopped:
+            told = DissmodelError(str(stopped) or "interrupted", code="interrupted")
+            told.record_path = getattr(stopped, "record_path", None)
+            _tell(told, as_json=ctx.meta["as_json"])
+            sys.exit(getattr(stopped, "exit_code", EXIT_SIGINT))
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except Exception as error:
-            if ctx.meta["as_json"] and hasattr(error, "format_message"):  # a usage error of the parser
-                _tell(DissmodelError(error.format_message(), code="usage"), as_json=True)
-                sys.exit(getattr(error, "exit_code", 2))
+            usage = _as_usage(error, ctx)
+            if usage is not None:
+                _tell(usage, as_json=ctx.meta["as_json"])
+                sys.exit(usage.exit_code)
             if ctx.meta["debug"] or hasattr(error, "exit_code"):  # or the parser's own way to end
                 raise
             _tell(_as_bug(error), as_json=ctx.meta["as_json"])
             sys.exit(EXIT_BUG)
 
 
+def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
+    """Return an error of the parser as one of ours; None if it is another, or the wish to see the help."""
+    if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+        return None
+    said = error.format_message().replace("Value error, ", "").strip()
+    command = (getattr(error, "ctx", None) or ctx).command_path
+    return UsageError(
+        said if said.endswith((".", "?")) else f"{said}.", f"See what it takes: {command} --help"
+    )
+
+
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
+    from dissmodel.cli.render import printable
     from dissmodel.record.redact import redact
 
     message, hint = redact(error.message), redact(error.hint)
@@ -63,12 +86,14 @@ def _tell(error: DissmodelError, *, as_json: bool) -> None:
         told = {"code": error.code, "message": message, "hint": hint}
         if record_path is not None:
             told["record"] = record_path
-        sys.stdout.write(json.dumps({"schema_version": 1, "error": told}, ensure_ascii=False) + "\n")
+        # In ASCII, for how a terminal spells out other letters is no JSON.
+        sys.stdout.write(json.dumps({"schema_version": 1, "error": told}) + "\n")
         return
     lines = [f"error: {message}"]
     lines += [f"  {hint}"] if hint else []
     lines += [f"  record: {record_path}"] if record_path is not None else []
-    sys.stderr.write("\n".join(lines) + "\n")
+    # Names in a message may come from a file of anyone's.
+    sys.stderr.write("".join(printable(line) + "\n" for line in lines))
 
 
 def _as_bug(error: Exception) -> DissmodelError:
@@ -133,7 +158,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: options.Debug = False,
 ) -> None:
     """Declare what goes before a command."""
 
@@ -143,10 +168,16 @@ app.command("show")(show.show)
 app.add_typer(record.app, name="record")
 
 
-def main() -> None:
-    """Run the command line."""
+def prepare_streams() -> None:
+    """Make standard output and error spell out what their encoding lacks."""
     codecs.register_error("dissmodel", _spell_out)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="dissmodel")
-    app()
+
+
+def main() -> None:
+    """Run the command line."""
+    prepare_streams()
+    with stopping():
+        app()

@@ -18,6 +18,24 @@ class Format(StrEnum):
     vector = "vector"
 
 
+_INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset; a zip may hold it.")
+_NAMES = "What the input calls a {0}; may be repeated."
+
+Input = Annotated[str, _INPUT]
+OptionalInput = Annotated[str | None, _INPUT]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The result; by default ./MODEL_ID.SUFFIX."),
+]
+BandMap = Annotated[
+    list[str] | None, typer.Option("--band-map", metavar="NAME=BAND", help=_NAMES.format("band"))
+]
+ColumnMap = Annotated[
+    list[str] | None, typer.Option("--column-map", metavar="NAME=COLUMN", help=_NAMES.format("column"))
+]
+InputFormat = Annotated[Format, typer.Option("--format", help="What the input holds.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")]

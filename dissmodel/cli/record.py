@@ -29,13 +29,14 @@ def show(
 
     Example: dissmodel record show result.record.json
     """
+    from dissmodel.actions.records import open_record
     from dissmodel.cli import render
-    from dissmodel.record import store
 
+    record, document = open_record(file)
     if as_json:
-        render.record_json(store.read_document(file))
+        render.record_json(document)
     else:
-        render.record_view(store.read(file), file)
+        render.record_view(record, file)
 
 
 @app.command()

@@ -97,7 +97,7 @@ def record_json(document: Mapping[str, Any]) -> None:
 
 def record_view(record: ExperimentRecord, path: Path) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
-    _line(_printable(f"{record.model_name or 'a model'}: {record.status}  ({_short(str(path))})"))
+    _line(printable(f"{record.model_name or 'a model'}: {record.status}  ({_short(str(path))})"))
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
     _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
@@ -125,14 +125,14 @@ def verification(result: Verification, *, as_json: bool) -> None:
     for check in result.checks:
         if several and check.record != shown:
             shown = check.record
-            _line(_printable(f"{_short(str(check.record))}:"))
+            _line(printable(f"{_short(str(check.record))}:"))
         line = f"{check.verdict:11}  {check.name:8}  {_short(check.path)}"
         if check.verdict == "not checked":
             line += f"  ({check.found})"
-        _line(_printable(line).rstrip())
+        _line(printable(line).rstrip())
         if check.verdict in {"differs", "missing"}:
-            _line(_printable(f"{'':13}expected {check.expected}"))
-            _line(_printable(f"{'':13}found    {check.found}"))
+            _line(printable(f"{'':13}expected {check.expected}"))
+            _line(printable(f"{'':13}found    {check.found}"))
 
 
 def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -206,7 +206,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         label = f"{name:{width}}  " if width else ""
-        _line(_printable(f"  {label}{value}").rstrip())
+        _line(printable(f"  {label}{value}").rstrip())
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -238,7 +238,7 @@ def _short(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return what a terminal shows as text and as one line: a record may come from anyone.
 
     An escape sequence could clear the screen, and a line break could fake a line that says "ok".
@@ -251,7 +251,8 @@ def _printable(text: str) -> str:
 
 def _json(content: Mapping[str, Any]) -> None:
     document = {"schema_version": SCHEMA_VERSION, **content}
-    _line(json.dumps(document, ensure_ascii=False, default=str, allow_nan=False))
+    # In ASCII, for how a terminal spells out other letters is no JSON.
+    _line(json.dumps(document, default=str, allow_nan=False))
 
 
 def _warn(messages: Iterable[str]) -> None:

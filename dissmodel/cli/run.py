@@ -16,33 +16,20 @@ def run(
         str | None,
         typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
     ] = None,
-    input_: Annotated[
-        str | None, typer.Option("--input", "-i", metavar="FILE", help="The dataset; a zip may hold it.")
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The result; by default ./MODEL_ID.SUFFIX."),
-    ] = None,
+    input_: options.OptionalInput = None,
+    output: options.Output = None,
     param: options.Params = None,
     toml: options.Toml = None,
-    band_map: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=BAND", help="What the input calls a band; may be repeated."),
-    ] = None,
-    column_map: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="What the input calls a column; may be repeated."),
-    ] = None,
-    format_: Annotated[
-        options.Format, typer.Option("--format", help="What the input holds.")
-    ] = options.Format.auto,
+    band_map: options.BandMap = None,
+    column_map: options.ColumnMap = None,
+    format_: options.InputFormat = options.Format.auto,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed the random numbers of Python and NumPy.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

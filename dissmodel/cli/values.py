@@ -32,7 +32,11 @@ def parse_parameters(items: Iterable[str]) -> dict[str, Any]:
 
 def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
     """Return the map of every ``CANONICAL=NAME``; both are text."""
-    return _collect(items, option, lambda text: text.strip("\"'"))
+    found = _collect(items, option, lambda text: text.strip("\"'"), "NAME")
+    for canonical, name in found.items():
+        if not name:
+            raise UsageError(f"{option} {canonical}=: a name is missing.", f"{option} {canonical}=NAME")
+    return found
 
 
 def parse_value(text: str) -> Any:
@@ -59,19 +63,25 @@ def parse_value(text: str) -> Any:
     return text
 
 
-def _collect(items: Iterable[str], option: str, parse: Any) -> dict[str, Any]:
+def _collect(items: Iterable[str], option: str, parse: Any, value: str = "VALUE") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in items:
         name, sign, text = item.partition("=")
         name = name.strip()
-        if not sign or not name:
-            raise UsageError(f"{option} {item}: this is no NAME=VALUE.", f"{option} {name or 'NAME'}=VALUE")
-        if len(text) > MAX_LENGTH:
-            raise UsageError(f"{option} {name}: the value has {len(text)} characters; {MAX_LENGTH} may be.")
-        value = parse(text)
-        if name in found and found[name] != value:
+        if len(item) > MAX_LENGTH:
             raise UsageError(
-                f"{option} {name} is given twice, with {found[name]!r} and {value!r}.", "Give one."
+                f"{option} {name[:40]}…: this has {len(item)} characters; {MAX_LENGTH} may be.",
+                "Put long values into a TOML file: --toml FILE",
             )
-        found[name] = value
+        if not sign or not name:
+            raise UsageError(
+                f"{option} {item!r}: there is no {'name' if sign else '='}.",
+                f"{option} {name or 'NAME'}={value}",
+            )
+        given = parse(text)
+        if name in found and found[name] != given:
+            raise UsageError(
+                f"{option} {name} is given twice, with {found[name]!r} and {given!r}.", "Give one."
+            )
+        found[name] = given
     return found

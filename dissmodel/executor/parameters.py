@@ -32,6 +32,8 @@ _PLAIN: Mapping[Any, str] = {
     Path: "path",
 }
 
+_SHOWN = 80
+
 Origin = Literal["default", "spec", "command line"]
 
 
@@ -148,13 +150,14 @@ def _canonical(layer: Layer, names: Mapping[str, str] | None) -> dict[str, Any]:
         name = names.get(given)
         if name is None:
             raise UsageError(
-                f"{layer.place}: the model has no parameter {given!r}.",
+                f"{layer.place}: the model has no parameter {_brief(given)}.",
                 did_you_mean(given, names),
                 code="unknown_parameter",
             )
         if name in found and found[name] != value:
             raise UsageError(
-                f"{layer.place}: {said[name]} = {found[name]!r} and {given} = {value!r} are one parameter.",
+                f"{layer.place}: {said[name]} = {_brief(found[name])} and {given} = {_brief(value)}"
+                " are one parameter.",
                 f"Give only {name}.",
                 code="parameter",
             )
@@ -176,9 +179,16 @@ def _explain(
             continue
         field = declared.model_fields[name]
         wanted = " ".join(filter(None, [_type_name(field.annotation), _bounds(field), _unit(field)]))
-        given = f"{name} = {values[name]!r} ({origin[name]})" if name in values else f"{name} is missing"
+        given = (
+            f"{name} = {_brief(values[name])} ({origin[name]})" if name in values else f"{name} is missing"
+        )
         sentences.append(f"{given}: {_lower(problem['msg'])}; it takes: {wanted}.")
     return " ".join(sentences)
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def _lower(message: str) -> str:
@@ -192,17 +202,10 @@ def _unit(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    signs = {
-        Ge: ("≥", "ge"),
-        Gt: (">", "gt"),
-        Le: ("≤", "le"),
-        Lt: ("<", "lt"),
-        MultipleOf: ("multiple of", "multiple_of"),
-    }
     parts = [
-        f"{signs[type(item)][0]} {_text(getattr(item, signs[type(item)][1]))}"
+        f"{_SIGNS[type(item)][0]} {_text(getattr(item, _SIGNS[type(item)][1]))}"
         for item in field.metadata
-        if type(item) in signs
+        if type(item) in _SIGNS
     ]
     if any(getattr(item, "allow_inf_nan", None) is False for item in field.metadata):
         parts.append("finite")
@@ -210,16 +213,8 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    plain = {
-        int: "integer",
-        float: "number",
-        bool: "true or false",
-        str: "text",
-        type(None): "none",
-        Path: "path",
-    }
-    if annotation in plain:
-        return plain[annotation]
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
     if origin is typing.Annotated:

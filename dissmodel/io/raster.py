@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -181,18 +182,19 @@ def _bands(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[
     """Return number -> (name, whether the file says it) of the data bands, and the numbers of alpha bands."""
     names: dict[int, tuple[str, bool]] = {}
     alpha = []
-    for number in dataset.indexes:
+    for number, description, colour in zip(
+        dataset.indexes, dataset.descriptions, dataset.colorinterp, strict=True
+    ):
         tags = dataset.tags(number)
-        name = dataset.descriptions[number - 1] or tags.get("band_name") or tags.get("name")
+        name = description or tags.get("band_name") or tags.get("name")
         # GDAL takes the fourth of four byte bands for alpha; one with a name is no alpha band.
-        if dataset.colorinterp[number - 1] == ColorInterp.alpha and not name:
+        if colour == ColorInterp.alpha and not name:
             alpha.append(number)
         else:
             names[number] = (name or f"band_{number}", bool(name))
     if not names:
         raise InvalidInput(f"{shown} has no band with data.", code="no_band")
-    given = [name for name, _ in names.values()]
-    twice = sorted({name for name in given if given.count(name) > 1})
+    twice = [name for name, count in Counter(name for name, _ in names.values()).items() if count > 1]
     if twice:
         raise InvalidInput(
             f"{shown} has more than one band called {', '.join(map(repr, twice))}.",
@@ -232,7 +234,8 @@ def _memory() -> int:
 
 def _read(dataset: Any, names: Mapping[int, tuple[str, bool]]) -> dict[str, Array]:
     numbers = list(names)
-    arrays = [np.empty(dataset.shape, dataset.dtypes[number - 1]) for number in numbers]
+    dtypes = dataset.dtypes
+    arrays = [np.empty(dataset.shape, dtypes[number - 1]) for number in numbers]
     if len(numbers) > 1 and dataset.interleaving == Interleaving.pixel:
         # Each block holds all bands: band by band, it would be unpacked once for each of them.
         height = dataset.block_shapes[0][0]
@@ -265,12 +268,13 @@ def _meta(dataset: Any, names: Mapping[int, tuple[str, bool]], shown: str) -> di
         warnings.warn(
             f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
         )
+    nodatas = dataset.nodatavals
     return {
         "crs": dataset.crs,
         "transform": transform,
         "tags": dataset.tags(),
         "bands": {
-            name: {"nodata": dataset.nodatavals[number - 1], "tags": dataset.tags(number), "named": named}
+            name: {"nodata": nodatas[number - 1], "tags": dataset.tags(number), "named": named}
             for number, (name, named) in names.items()
         },
     }

@@ -188,6 +188,7 @@ class ExperimentRecord(_Part):
     files: dict[str, Artifact] = Field(default_factory=dict)
     step_metrics: dict[str, list[float | int]] = Field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    cpu_seconds: float | None = None
     error: Failure | None = None
     replacing: Replacement | None = None
     reproduces: str | None = None

@@ -112,13 +112,19 @@ def dumps(document: Mapping[str, Any]) -> bytes:
     return f"{json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
-def write(record: ExperimentRecord | Mapping[str, Any], path: Path) -> dict[str, Any]:
+def write(
+    record: ExperimentRecord | Mapping[str, Any], path: Path, *, staging: Path | None = None
+) -> dict[str, Any]:
     """Write a record with its digest, whole or not at all, and return what was written.
 
     Parameters
     ----------
     record : ExperimentRecord or Mapping
         A record, whose ``record_digest`` is set; or a document of plain JSON types, written as it is.
+    path : Path
+        Where to.
+    staging : Path, optional
+        As for `write_atomically`.
 
     Raises
     ------
@@ -136,21 +142,30 @@ def write(record: ExperimentRecord | Mapping[str, Any], path: Path) -> dict[str,
             "Let the model keep large results in files of their own.",
             code="record_too_large",
         )
-    write_atomically(path, data)
+    write_atomically(path, data, staging=staging)
     if isinstance(record, ExperimentRecord):
         record.record_digest = document["record_digest"]
     return document
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) -> None:
     """Write a file so that its name never holds a part of it, not even after a power cut.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    data : bytes
+        All of it.
+    staging : Path, optional
+        A folder on the same file system where it is written first; by default its own.
 
     Raises
     ------
     StorageError
         If it can't be written; what was there before is then as it was.
     """
-    temporary = path.parent / f".dissmodel-{uuid4().hex[:12]}.tmp"
+    temporary = (staging or path.parent) / f".dissmodel-{uuid4().hex[:12]}.tmp"
     try:
         try:
             with temporary.open("xb") as stream:

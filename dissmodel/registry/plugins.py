@@ -165,9 +165,12 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file: whatever it raises is its own
         del sys.modules[name]
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        # Python's own text of it repeats the file's name and the line.
+        line, said = "", str(error)
+        if isinstance(error, SyntaxError) and error.lineno is not None:
+            line, said = f", line {error.lineno}", error.msg
         raise UsageError(
-            f"{path}{line} can't be loaded: {type(error).__name__}: {error}",
+            f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
             f"Look at it: python {path}",
             code="model_unloadable",
         ) from error

@@ -18,6 +18,8 @@ API_LEVEL = "0.6.6"
 """The version of the public DisSModel whose names we offer; a spec may ask for it or for ours."""
 
 MAX_BYTES = 1 << 20
+_EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
+_SHOWN = 80
 _SECTIONS = ("parameters", "bands", "columns")
 _METADATA = {"name", "class", "package", "executor_module", "description", "dissmodel", *_SECTIONS}
 
@@ -69,9 +71,11 @@ def load_spec(path: Path) -> Spec:
     """
     document = _parse(path)
     model = document.get("model")
+    if "model" in document and not isinstance(model, dict):
+        raise InvalidInput(f"{path}: model has to be one section, [model].", _EXAMPLE, code="spec_section")
     if not isinstance(model, dict):
         near = get_close_matches("model", document, n=1, cutoff=0.6)
-        hint = f"Rename [{near[0]}] to [model]." if near else 'A spec starts with [model] and name = "...".'
+        hint = f"Rename [{near[0]}] to [model]." if near else _EXAMPLE
         raise InvalidInput(f"{path}: there is no [model] section.", hint, code="spec_section")
     ignored = tuple(key for key in document if key != "model")
     for key in ignored:
@@ -82,7 +86,11 @@ def load_spec(path: Path) -> Spec:
     sections = {name: _section(path, model, name) for name in _SECTIONS}
     for name in ("name", "class", "package", "executor_module", "description", "dissmodel"):
         if name in model and not isinstance(model[name], str):
-            raise InvalidInput(f"{path}: {name} in [model] has to be text, not {model[name]!r}.")
+            raise InvalidInput(
+                f"{path}: {name} in [model] has to be text, not {_brief(model[name])}.",
+                f'Write it as {name} = "..." or leave it out.',
+                code="spec_value",
+            )
     _check_version(path, model.get("dissmodel"))
     own = {key: value for key, value in model.items() if key not in _METADATA}
     types = own.get("land_use_types")
@@ -106,11 +114,29 @@ def _parse(path: Path) -> dict[str, Any]:
             f"{path}: {error.strerror or error}.", "Give the path of a model's TOML."
         ) from error
     if len(raw) > MAX_BYTES:
-        raise InvalidInput(f"{path}: a spec may have {MAX_BYTES >> 20} MiB; this file is larger.")
+        raise InvalidInput(
+            f"{path}: a spec may have {MAX_BYTES >> 20} MiB; this file is larger.",
+            "Give the path of a model's TOML.",
+            code="spec_too_large",
+        )
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"{path}: this is no valid TOML: {error}.", code="spec_syntax") from error
+    except RecursionError:
+        raise InvalidInput(
+            f"{path}: this is no valid TOML: it is nested too deeply.", _EXAMPLE, code="spec_syntax"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{path}: this is no valid TOML: it is not text in UTF-8.",
+            "Save it as UTF-8.",
+            code="spec_syntax",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(
+            f"{path}: this is no valid TOML: {error}.",
+            'Mend it there; text stands in quotes, as in name = "coastal_raster".',
+            code="spec_syntax",
+        ) from error
 
 
 def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], form: str) -> None:
@@ -125,14 +151,25 @@ def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], form: str) ->
 def _section(path: Path, model: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = model.get(name, {})
     if not isinstance(section, dict):
-        raise InvalidInput(f"{path}: {name} has to be a table, [model.{name}], not {section!r}.")
+        raise InvalidInput(
+            f"{path}: {name} has to be a table, not {_brief(section)}.",
+            f"Write [model.{name}] and below it a line for each name.",
+            code="spec_section",
+        )
     if name != "parameters":
         for key, value in section.items():
             if not isinstance(value, str):
                 raise InvalidInput(
-                    f"{path}: {key} in [model.{name}] has to be a name in the data, not {value!r}."
+                    f"{path}: {key} in [model.{name}] has to be a name in the data, not {_brief(value)}.",
+                    f'Write it as {key} = "...".',
+                    code="spec_value",
                 )
     return section
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _check_version(path: Path, wanted: str | None) -> None:
@@ -141,7 +178,11 @@ def _check_version(path: Path, wanted: str | None) -> None:
     try:
         specifiers = SpecifierSet(wanted, prereleases=True)
     except InvalidSpecifier as error:
-        raise InvalidInput(f"{path}: dissmodel = {wanted!r} is no version range.") from error
+        raise InvalidInput(
+            f"{path}: dissmodel = {wanted!r} is no version range.",
+            f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.',
+            code="spec_version",
+        ) from error
     ours = version("dissmodel")
     if ours not in specifiers and API_LEVEL not in specifiers:
         raise InvalidInput(

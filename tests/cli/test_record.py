@@ -36,7 +36,7 @@ def pairs(tmp_path_factory, make_coast):
 
 
 @pytest.fixture
-def here(dissmodel, pairs):  # noqa: ARG001  (it gives the folder)
+def here(dissmodel, pairs):
     """The two pairs as they would lie with someone who got them, their input elsewhere and as it was."""
     for path in pairs.iterdir():
         if path.name != "grid.zip":

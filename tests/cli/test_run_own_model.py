@@ -307,9 +307,10 @@ def test_a_pair_that_a_killed_run_was_replacing_is_brought_back_first(dissmodel,
     from dissmodel import materialize
 
     dissmodel("run", executor_file(), "-i", data, "-o", "r.bin")
-    folder = Path().resolve()
+    folder = Path.cwd()
     record = store.read(folder / "r.record.json")
-    scratch = materialize.open_scratch(folder, "0" * 32)
+    scratch = folder / ".dissmodel-r"
+    materialize.work(scratch).mkdir(parents=True)
     materialize.begin(record, folder / "r.record.json", scratch, [folder / "r.bin"], [folder / "r.bin"])
     assert not Path("r.bin").exists()
 

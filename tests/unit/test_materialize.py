@@ -2,20 +2,21 @@
 
 import pytest
 
-from dissmodel import materialize
-from dissmodel.errors import InvalidInput, StorageError
+from dissmodel import locks, materialize
+from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.record import ExperimentRecord, Replacement, store
 
 
 @pytest.fixture
 def place(tmp_path):
-    """A run in its scratch folder, with a result and a file beside it."""
+    """A run in its scratch folder, with a result and a file beside it; as if it had been killed then."""
     record = ExperimentRecord(model_name="m", status="completed")
-    scratch = materialize.open_scratch(tmp_path / "out", record.experiment_id)
+    folder = tmp_path / "out"
+    scratch = folder / ".dissmodel-r"
     work = materialize.work(scratch)
+    work.mkdir(parents=True)
     (work / "r.tif").write_bytes(b"new")
     (work / "r.qml").write_bytes(b"style")
-    folder = tmp_path / "out"
     return record, scratch, folder, {"r.tif": folder / "r.tif", "r.qml": folder / "r.qml"}
 
 
@@ -28,11 +29,69 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_scratch_is_hidden_and_beside_the_destination(place):
+def test_a_claim_gives_an_empty_hidden_folder_and_leaves_nothing(tmp_path):
+    record_path = tmp_path / "new" / "folder" / "r.record.json"
+
+    with materialize.claim(record_path) as scratch:
+        inside = names(record_path.parent)
+        (materialize.work(scratch) / "half").write_text("done")
+
+    assert [".dissmodel-r", ".dissmodel-r.lock"] == inside
+    assert [] == names(record_path.parent)
+
+
+def test_a_claim_is_had_by_one_at_a_time_and_per_stem(tmp_path):
+    with materialize.claim(tmp_path / "r.record.json"):
+        with pytest.raises(UsageError, match="another run is writing"):
+            materialize.claim(tmp_path / "r.record.json").__enter__()
+        with materialize.claim(tmp_path / "s.record.json"):
+            held = names(tmp_path)
+
+    assert [".dissmodel-r", ".dissmodel-r.lock", ".dissmodel-s", ".dissmodel-s.lock"] == held
+    assert [] == names(tmp_path)
+
+
+def test_an_error_in_a_claim_passes_unchanged(tmp_path):
+    with pytest.raises(OSError, match="mine"), materialize.claim(tmp_path / "r.record.json"):
+        raise OSError("mine")
+
+    assert [] == names(tmp_path)
+
+
+@pytest.mark.parametrize("claimed", ["r", "other"])
+def test_the_next_claim_settles_what_a_killed_run_left(place, claimed):
+    _, _, folder, finals = place
+    (folder / "r.tif").write_bytes(b"old")
+    old = store.write(ExperimentRecord(model_name="old", status="completed"), folder / "r.record.json")
+    begin(place, [folder / "r.tif"])
+    (folder / ".dissmodel-r.lock").write_text("")
+    (folder / ".dissmodel-gone.lock").write_text("")
+
+    with materialize.claim(folder / f"{claimed}.record.json"):
+        pass
+
+    assert ["r.record.json", "r.tif"] == names(folder)
+    assert (old, b"old") == (store.read_document(folder / "r.record.json"), finals["r.tif"].read_bytes())
+
+
+def test_what_lives_is_not_swept(place):
     _, scratch, folder, _ = place
 
-    assert scratch.parent == folder
-    assert scratch.name.startswith(".dissmodel-")
+    with locks.held(folder / ".dissmodel-r.lock"), materialize.claim(folder / "other.record.json"):
+        pass
+
+    assert scratch.exists()
+
+
+def test_settling_what_is_under_way_is_refused(place):
+    _, _, folder, _ = place
+    begin(place)
+
+    with locks.held(folder / ".dissmodel-r.lock"), pytest.raises(UsageError, match="another run"):
+        materialize.settle(folder / "r.record.json")
+    materialize.settle(folder / "r.record.json")
+
+    assert [] == names(folder)
 
 
 def test_promote_moves_and_reports_and_again_has_the_same_outcome(place):
@@ -66,7 +125,7 @@ def test_recovering_over_nothing_leaves_nothing(place, promoted):
 
     assert materialize.recover(folder / "r.record.json")
 
-    assert [] == names(folder)
+    assert [".dissmodel-r"] == names(folder)
 
 
 @pytest.mark.parametrize("promoted", [False, True])
@@ -81,7 +140,7 @@ def test_recovering_over_a_good_pair_brings_it_back(place, promoted):
 
     assert materialize.recover(folder / "r.record.json")
 
-    assert ["old.txt", "r.record.json", "r.tif"] == names(folder)
+    assert [".dissmodel-r", "old.txt", "r.record.json", "r.tif"] == names(folder)
     assert (folder / "r.tif").read_bytes() == b"old"
     assert store.read_document(folder / "r.record.json") == old_record
     assert not materialize.recover(folder / "r.record.json")
@@ -100,10 +159,10 @@ def test_a_completed_record_is_left_alone(tmp_path):
     "under_way",
     [
         Replacement(scratch="../elsewhere", old={}, new=[]),
-        Replacement(scratch=".dissmodel-1/..", old={}, new=[]),
-        Replacement(scratch="mine", old={}, new=[]),
-        Replacement(scratch=".dissmodel-1", old={}, new=["../precious"]),
-        Replacement(scratch=".dissmodel-1", old={"0": "/precious"}, new=[]),
+        Replacement(scratch=".dissmodel-r/..", old={}, new=[]),
+        Replacement(scratch=".dissmodel-other", old={}, new=[]),
+        Replacement(scratch=".dissmodel-r", old={}, new=["../precious"]),
+        Replacement(scratch=".dissmodel-r", old={"0": "/precious"}, new=[]),
     ],
 )
 def test_a_hostile_journal_touches_nothing(tmp_path, under_way):
@@ -123,9 +182,18 @@ def test_a_folder_that_can_not_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match="can't be written"):
-        materialize.open_scratch(tmp_path / "file" / "out", "1a2b3c4d")
+        materialize.claim(tmp_path / "file" / "out" / "r.record.json").__enter__()
 
 
 def test_a_read_only_folder_is_a_clear_error(read_only_folder):
     with pytest.raises(StorageError, match="Permission denied"):
-        materialize.open_scratch(read_only_folder, "1a2b3c4d")
+        materialize.claim(read_only_folder / "r.record.json").__enter__()
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / ".dissmodel-r.lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(StorageError):
+        materialize.claim(tmp_path / "r.record.json").__enter__()
+
+    assert not (tmp_path / "elsewhere").exists()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean
@@ -51,7 +52,7 @@ def find(kind: Kind, mapping: Mapping[str, Any], present: Sequence[str]) -> dict
         elif name in FIELDS or name in mapping:
             raise InvalidInput(
                 f"There is no {kind} {actual!r}; the file has {_listed(present)}.",
-                f"{_near(actual, present)}Say which one it is: --{kind}-map {name}=NAME",
+                _hint(kind, name, actual, present),
                 code=f"missing_{kind}",
             )
     for name, actual in found.items():
@@ -70,7 +71,7 @@ def check_map(kind: Kind, mapping: Mapping[str, Any]) -> None:
     for name in mapping:
         if name not in known:
             raise UsageError(
-                f"--{kind}-map {name}={mapping[name]}: the model reads no {kind} {name!r}.",
+                f"The {kind} map says {name}={mapping[name]}, but the model reads no {kind} {name!r}.",
                 did_you_mean(name, known),
             )
 
@@ -80,6 +81,14 @@ def _listed(present: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in present[:_SHOWN]) + more if present else "none"
 
 
-def _near(name: str, present: Iterable[str]) -> str:
-    sentence = did_you_mean(name, present)
-    return f"{sentence} " if sentence.startswith("Did") else ""
+def _hint(kind: Kind, name: str, actual: str, present: Sequence[str]) -> str:
+    if not present:
+        return (
+            f"A {kind} for each of {', '.join(FIELDS)} is needed; does a file that belongs to this one lack?"
+        )
+    # People who write names in capitals mean the same.
+    folded = {other.casefold(): other for other in reversed(present)}
+    near = get_close_matches(actual.casefold(), folded, n=1, cutoff=0.7)
+    if near:
+        return f"Did you mean {folded[near[0]]!r}? --{kind}-map {name}={folded[near[0]]}"
+    return f"Say which one it is: --{kind}-map {name}=NAME"

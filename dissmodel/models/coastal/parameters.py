@@ -18,7 +18,7 @@ from pydantic import (
 def _not_text(value: object) -> object:
     if isinstance(value, bool | str):
         kind = "a truth value" if isinstance(value, bool) else "text"
-        raise ValueError(f"{value!r} is {kind}, not a number")  # noqa: TRY004  (pydantic wants ValueError)
+        raise ValueError(f"this is {kind}, not a number")  # noqa: TRY004  (pydantic wants ValueError)
     return value
 
 
@@ -105,11 +105,11 @@ class CoastalParameters(BaseModel):
     @classmethod
     def _proj_reads_it(cls, given: str | None) -> str | None:
         if given is not None:
-            from rasterio.crs import CRS  # noqa: PLC0415  (parameters are shown without GDAL)
-            from rasterio.errors import CRSError  # noqa: PLC0415  (as above)
+            import rasterio  # noqa: PLC0415  (parameters are shown without GDAL)
 
             try:
-                CRS.from_user_input(given)
-            except CRSError as error:
-                raise ValueError(f"{given!r} is no coordinate reference system that PROJ reads") from error
+                with rasterio.Env():  # without it, PROJ writes to standard error itself
+                    rasterio.CRS.from_user_input(given)
+            except rasterio.errors.CRSError as error:
+                raise ValueError("this is no coordinate reference system that PROJ reads") from error
         return given

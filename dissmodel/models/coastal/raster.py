@@ -17,7 +17,7 @@ from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import load_dataset
 from dissmodel.io.raster import write_geotiff
-from dissmodel.models.coastal import names
+from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
 from dissmodel.models.coastal.kernel import Kernel
 from dissmodel.models.coastal.metrics import columns
@@ -86,7 +86,13 @@ class CoastalRaster(ModelExecutor):
         return state
 
     def run(self, data: CoastalState, record: ExperimentRecord) -> CoastalState:
-        """Simulate up to ``end_time``, in place; note the measures of each step."""
+        """Simulate up to ``end_time``, in place; note the measures of each step.
+
+        Raises
+        ------
+        UsageError
+            If the sea rises so fast that elevations are no numbers any more.
+        """
         parameters = CoastalParameters.model_validate(record.parameters)
         first, last = data.step + 1, parameters.end_time
         kernel: Kernel = NumpyKernel()
@@ -95,6 +101,7 @@ class CoastalRaster(ModelExecutor):
             start_time=first, end_time=last, state=data, parameters=parameters, kernel=kernel
         )
         environment.run()
+        _refuse_overflow(data, parameters)
         record.step_metrics = columns(model.metrics)
         if record.runtime is not None:
             record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
@@ -124,6 +131,21 @@ class CoastalRaster(ModelExecutor):
         record.add_artifact("output", sha256_file(output))
         record.add_artifact("style", sha256_file(style))
         return record
+
+
+def _refuse_overflow(state: CoastalState, parameters: CoastalParameters) -> None:
+    # NaN stands for "outside": a cell that overflowed would leave the space without a word.
+    lost = sum(
+        int(np.count_nonzero(~np.isfinite(state.alt[rows]) & (state.uso[rows] != NO_USE)))
+        for rows in checks.blocks(state.alt)
+    )
+    if lost:
+        raise UsageError(
+            f"sea_level_rise_rate = {parameters.sea_level_rise_rate:g}: the elevation of {lost} cells "
+            f"overflowed up to step {state.step}.",
+            "Give the rise in metres per step: --param sea_level_rise_rate=0.011",
+            code="overflow",
+        )
 
 
 def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:

@@ -67,7 +67,15 @@ def read_raster(
 def _find(band_map: Mapping[str, Any], present: Sequence[str], notes: Mapping[str, Any]) -> dict[str, str]:
     """Return canonical name → name in the file; three nameless bands are taken in the published order."""
     nameless = not any(notes[name]["named"] for name in present)
-    if nameless and not band_map and len(present) == len(names.FIELDS):
+    if nameless and not band_map:
+        if len(present) != len(names.FIELDS):
+            raise InvalidInput(
+                f"The file has {len(present)} bands without names; without names there have to be "
+                f"{len(names.FIELDS)}: {', '.join(names.FIELDS)}, in this order.",
+                "Name the bands, or say which they are: "
+                + " ".join(f"--band-map {field}={present[0][:-1]}N" for field in names.FIELDS),
+                code="missing_band",
+            )
         warnings.warn(
             f"The bands have no names; they are taken as {', '.join(names.FIELDS)}, in this order.",
             DissmodelWarning,
@@ -124,7 +132,7 @@ def _space(
         )
     if not inside.any():
         raise InvalidInput(
-            "No cell is in the space: every pixel is nodata, masked or has no land use.",
+            "No cell is in the space: every pixel is nodata, masked or lacks one of its three values.",
             "Look at the band's values; is it the right one? --band-map uso=NAME",
             code="empty_space",
         )

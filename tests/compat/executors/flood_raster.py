@@ -58,7 +58,7 @@ class FloodRasterExecutor(ModelExecutor):
         params = record.parameters
         env = Environment(start_time=1, end_time=params.get("end_time", 10))
         FloodRasterModel(backend=backend, sea_level_rise_rate=params.get("sea_level_rise_rate", 0.011))
-        print(f"Running {self.name} until {env.end_time}")
+        print(f"Running {self.name} until {env.end_time}")  # noqa: T201  (published executors print)
         env.run()
         flooded = int(np.isin(backend.get("uso"), list(TARGETS.values())).sum())
         record.metrics = {"flooded_cells": flooded, "last_step": env.now()}
@@ -68,7 +68,9 @@ class FloodRasterExecutor(ModelExecutor):
         backend, meta = result
         uri = record.output_path or "output.tif"
         record.output_path = uri
-        record.output_sha256 = save_dataset((backend, meta), uri, crs=meta["crs"], transform=meta["transform"])
+        record.output_sha256 = save_dataset(
+            (backend, meta), uri, crs=meta["crs"], transform=meta["transform"]
+        )
         record.status = "completed"
         record.add_log(f"Saved to {uri}")
         return record

@@ -1,0 +1,25 @@
+"""Records that are met on the way."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from dissmodel import materialize
+from dissmodel.errors import DissmodelError
+from dissmodel.record import ExperimentRecord, store
+
+
+def open_record(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
+    """Read a record, and its document as it stands; a pair that a killed run was replacing comes back first.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none or it can't be read.
+    """
+    # What a living run is writing, or what lies where nothing can be written, is shown as it stands.
+    with contextlib.suppress(OSError, DissmodelError):
+        materialize.settle(path)
+    return store.read(path), store.read_document(path)

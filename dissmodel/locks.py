@@ -1,0 +1,69 @@
+"""A lock that ends with its process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold the lock at `path` for the time of the block, and say whether it was to be had.
+
+    The file is made for it and removed after it. Nobody waits: a lock that another holds is not to be had,
+    also not twice in one process. Where the file system knows no locks, each gets one.
+
+    Raises
+    ------
+    OSError
+        If the file can't be made.
+    """
+    descriptor = _acquire(path)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            _release(path, descriptor)
+
+
+def _acquire(path: Path) -> int | None:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        if not _try_lock(descriptor):
+            os.close(descriptor)
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        # Its holder removed the file between our opening and our locking it: this lock guards nothing.
+        os.close(descriptor)
+
+
+def _release(path: Path, descriptor: int) -> None:
+    if sys.platform == "win32":  # an open file can't be removed there
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            path.unlink()
+    else:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLOCK}
+    return True

@@ -1,0 +1,89 @@
+"""Every command line in the help and in the README runs as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from dissmodel.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def texts(command, path=()):
+    """Yield the path and the help of a command and of all below it."""
+    yield path, command.help or ""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from texts(below, (*path, name))
+
+
+HELP = dict(texts(typer.main.get_command(app)))
+EXAMPLES = [
+    line.strip().removeprefix("Example:").strip()
+    for text in HELP.values()
+    for line in text.splitlines()
+    if line.strip().startswith("Example:")
+]
+README = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+TYPED = [line for _, block in README for line in block.splitlines() if line.startswith("dissmodel ")]
+
+
+@pytest.fixture
+def ready(dissmodel, make_coast):
+    """The folder as it is after the README's first command: a coast, its result and the record."""
+    make_coast.main(["--output", "grid.zip"])
+    words = "run coastal_raster --input grid.zip --output result.tif --param end_time=2 -q"
+    assert 0 == dissmodel(*words.split()).code
+    return dissmodel
+
+
+def run_line(dissmodel, line):
+    program, *words = shlex.split(line)
+    assert "dissmodel" == program
+    return dissmodel(*words)
+
+
+@pytest.mark.parametrize("path", HELP, ids=lambda path: " ".join(path) or "dissmodel")
+def test_every_help_leads_with_an_example_that_is_its_own(path):
+    (line,) = (line for line in HELP[path].splitlines() if line.strip().startswith("Example:"))
+
+    assert f"Example: {' '.join(('dissmodel', *path))}" in line
+
+
+def test_the_help_as_it_is_printed_has_the_example(dissmodel):
+    for path in HELP:
+        said = dissmodel(*path, "--help")
+
+        assert 0 == said.code
+        assert "Example: dissmodel" in said.out
+        assert said.out.isascii()
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_an_example_of_the_help_runs(ready, line):
+    if " run " in line:
+        for path in Path().glob("result.*"):
+            path.unlink()
+
+    said = run_line(ready, line)
+
+    assert (0, "") == (said.code, said.err)
+
+
+def test_the_readme_has_command_lines_if_it_has_blocks():
+    assert TYPED or not README
+
+
+def test_the_command_lines_of_the_readme_run_one_after_the_other(ready):
+    for _, block in README:
+        first = block.partition("\n")[0]
+        if re.fullmatch(r"# \w+\.py", first):  # a file that the reader is to make
+            Path(first.removeprefix("# ")).write_text(block, encoding="utf-8")
+    for line in TYPED:
+        said = run_line(ready, line)
+
+        assert 0 == said.code, f"{line}\n{said.err}"
+        assert said.out

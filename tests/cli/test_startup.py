@@ -1,0 +1,156 @@
+"""What a command loads: nothing that it does not need."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    *("geopandas", "matplotlib", "minio", "numba", "numpy", "pandas", "pydantic", "pyogrio", "pyproj"),
+    *("rasterio", "rich", "shapely", "xarray"),
+}
+COMMAND = "from dissmodel.cli.app import main; main()"
+
+
+def loaded(code, *words, **environment):
+    """Run Python code as a program and return what it wrote and which heavy packages it loaded."""
+    report = Path("loaded.json").absolute()
+    program = (
+        "import atexit, json, pathlib, sys\n"
+        f"atexit.register(lambda: pathlib.Path({str(report)!r}).write_text("
+        f"json.dumps([name for name in {HEAVY!r} if name in sys.modules])))\n"
+        f"sys.argv = ['dissmodel', *{list(map(str, words))!r}]\n{code}"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said, set(json.loads(report.read_text()))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--version"],
+        ["--help"],
+        ["-h"],
+        ["run", "--help"],
+        ["show", "--help"],
+        ["record", "--help"],
+        ["record", "show", "--help"],
+        ["record", "verify", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_version_load_nothing_heavy(words):
+    said, found = loaded(COMMAND, *words)
+
+    assert (0, "") == (said.returncode, said.stderr)
+    assert set() == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["dissmodel", ""], {"run", "show", "record"}),
+        (["dissmodel", "sh"], {"show"}),
+        (["dissmodel", "record", ""], {"show", "verify"}),
+        (["dissmodel", "run", "--inp"], {"--input"}),
+        (["dissmodel", "run", "--format", ""], {"auto", "raster", "tiff", "vector"}),
+    ],
+)
+def test_completion_loads_nothing_heavy(typed, offered):
+    said, found = loaded(
+        COMMAND,
+        _DISSMODEL_COMPLETE="complete_bash",
+        COMP_WORDS=" ".join(typed),
+        COMP_CWORD=str(len(typed) - 1),
+    )
+
+    assert offered <= set(said.stdout.split())
+    assert set() == found
+
+
+def test_the_package_itself_loads_nothing_heavy():
+    said, found = loaded("import dissmodel; print(dissmodel.__version__, dir(dissmodel))")
+
+    assert said.stdout.startswith(version("dissmodel"))
+    assert set() == found
+
+
+def test_a_geotiff_runs_without_what_polygons_need(make_coast):
+    make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
+
+    said, found = loaded(
+        COMMAND, "run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2"
+    )
+
+    assert (0, "") == (said.returncode, said.stderr)
+    assert set() == found & {
+        "pandas",
+        "geopandas",
+        "pyogrio",
+        "shapely",
+        "matplotlib",
+        "xarray",
+        "rich",
+        "minio",
+    }
+
+
+def test_records_are_read_and_checked_without_any_data_library(make_coast):
+    make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
+    loaded(COMMAND, "run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2")
+
+    for words in (["record", "show", "r.record.json"], ["record", "verify", "r.record.json"]):
+        said, found = loaded(COMMAND, *words)
+
+        assert 0 == said.returncode
+        assert {"pydantic"} >= found
+
+
+# The names that other people's packages import, so far as they are built (API.md has the later ones).
+NAMES = {
+    "dissmodel": "DissmodelError DissmodelWarning Environment ExecutorRegistry ExperimentRecord Model "
+    "ModelExecutor RasterBackend RasterModel load_dataset save_dataset",
+    "dissmodel.executor": "ModelExecutor ExecutorRegistry ExperimentRecord execute_lifecycle",
+    "dissmodel.executor.cli": "run_cli",
+    "dissmodel.executor.config": "settings",
+    "dissmodel.executor.model_executor": "ModelExecutor",
+    "dissmodel.executor.registry": "ExecutorRegistry",
+    "dissmodel.executor.runner": "execute_lifecycle",
+    "dissmodel.executor.schemas": "ExperimentRecord DataSource JobRequest JobResponse InlineJobRequest",
+    "dissmodel.executor.testing": "ExecutorTestHarness",
+    "dissmodel.executor.utils": "default_output_uri",
+    "dissmodel.io": "load_dataset save_dataset load_xarray save_xarray",
+    "dissmodel.io.convert": "vector_to_raster_backend",
+    "dissmodel.io.raster": "load_geotiff save_geotiff",
+    "dissmodel.io.vector": "load_gdf save_gdf",
+    "dissmodel.io._utils": "read_bytes read_text write_bytes write_text resolve_uri detect_format "
+    "sha256_bytes sha256_file",
+    "dissmodel.io._storage": "get_default_client set_default_client",
+    "dissmodel.core": "Environment Model",
+    "dissmodel.geo": "RasterBackend RasterModel",
+    "dissmodel.geo.raster.backend": "RasterBackend DIRS_MOORE DIRS_VON_NEUMANN",
+    "dissmodel.geo.raster.raster_model": "RasterModel",
+}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_the_names_that_packages_import(module):
+    found = importlib.import_module(module)
+
+    assert [] == [name for name in NAMES[module].split() if not hasattr(found, name)]

@@ -1,0 +1,63 @@
+"""Running files that were written for the public DisSModel 0.6."""
+
+import json
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from dissmodel.cli.app import main
+from dissmodel.executor.cli import run_cli
+from dissmodel.registry import plugins
+from dissmodel.registry.classes import ExecutorRegistry
+
+ROOT = Path(__file__).resolve().parents[2]
+EXECUTORS = Path(__file__).parent / "executors"
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """A folder with a small coast as grid.tif and grid.gpkg."""
+    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
+    maker = module_from_spec(spec)
+    sys.modules["make_coast"] = maker
+    spec.loader.exec_module(maker)
+    folder = tmp_path_factory.mktemp("inputs")
+    for name in ("grid.tif", "grid.gpkg"):
+        maker.main(["--rows", "40", "--cols", "60", "--output", str(folder / name)])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty folder, which is the current one; nothing stays registered."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExecutorRegistry, "_executors", dict(ExecutorRegistry._executors))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def by_dissmodel(file, *words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["dissmodel", "run", str(EXECUTORS / file), *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
+def by_run_cli(file, *words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [file])
+    run_cli(plugins.find(str(EXECUTORS / file)).executor, ["run", *map(str, words)])
+    return 0
+
+
+@pytest.fixture(params=[by_dissmodel, by_run_cli])
+def run(request, monkeypatch):
+    """Return a function that runs a file both ways and returns the record of what came out."""
+
+    def run(file, *words):
+        assert 0 == request.param(file, *words, monkeypatch=monkeypatch)
+        (path,) = Path().glob("**/*.record.json")
+        return json.loads(path.read_text(encoding="utf-8")), path
+
+    return run

@@ -1,0 +1,79 @@
+"""A run that is killed with SIGKILL, at any moment, costs nothing and leaves no lie."""
+
+import json
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork and no SIGKILL")
+
+
+def killings(folder, kind, count):
+    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
+    make_coast = module_from_spec(spec)
+    sys.modules["make_coast"] = make_coast
+    spec.loader.exec_module(make_coast)
+    make_coast.write(make_coast.make_coast(60, 80), folder / "grid.zip", "tiff")
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("killing.py"), folder, kind, str(count)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check(result):
+    known = result["known"]
+    for trial in result["trials"]:
+        over_nothing = trial["over"] == "nothing"
+        old = None if over_nothing else known["old"]
+        where = (trial["over"], trial["steps"][-1:])
+
+        for moment in ("after_kill", "after_show", "after_run"):
+            state = trial[moment]
+            # A final name never holds a part of a file, and a record that says completed tells the truth.
+            assert state["output"] in {None, known["old"], known["new"]}, (where, moment)
+            assert state["holds"] is not False, (where, moment)
+        # The next command that meets it brings back a whole pair, the old or the new, or nothing at all.
+        shown = trial["after_show"]
+        assert shown["status"] in {None, "completed"}, where
+        if shown["status"] == "completed":
+            assert shown["output"] in {old, known["new"]}, where
+        elif not over_nothing:
+            pytest.fail(f"the old pair is lost: {where}")
+        # The next run sweeps and delivers.
+        assert trial["again"] == 0, where
+        after = trial["after_run"]
+        assert (known["new"], "completed", True) == (after["output"], after["status"], after["holds"]), where
+        assert ["r.qml", "r.record.json", "r.tif"] == after["names"], where
+
+
+def test_killed_before_each_step_on_a_file(tmp_path):
+    result = killings(tmp_path, "steps", 0)
+
+    check(result)
+    killed = [trial for trial in result["trials"] if trial["killed"]]
+    steps = {trial["steps"][-1] for trial in killed}
+    assert len(killed) > 60
+    # Locking, journalling, promoting each file and writing the record were among them.
+    for step in ("open .dissmodel-r.lock", "os.rename r.tif", "os.rename r.qml", "os.rename r.record.json"):
+        assert step in steps
+    for over in ("nothing", "a pair"):
+        last = [trial for trial in result["trials"] if trial["over"] == over][-1]
+        assert (False, 0) == (last["killed"], last["code"])
+
+
+def test_killed_at_200_instants(tmp_path):
+    result = killings(tmp_path, "times", 100)
+
+    check(result)
+    assert 200 == len(result["trials"])
+    assert sum(trial["killed"] for trial in result["trials"]) > 150
