@@ -11,7 +11,6 @@ from dissmodel.actions.results import Results
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
 from dissmodel.io import content
 from dissmodel.record import ExperimentRecord, Failure, Runtime, capture
-from dissmodel.record.redact import redact
 from dissmodel.record.status import Outcome, decide
 
 # What an executor may write into its copy of the record and what does not come from there.
@@ -103,7 +102,7 @@ def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener
         update={
             **{name: getattr(opening, name) for name in _OURS},
             "finished_at": datetime.now(UTC),
-            "logs": [redact(str(line)) for line in saved.logs] + listener.lines,
+            "logs": [listener.fit(str(line)) for line in saved.logs] + listener.lines,
             "runtime": _runtime(opening, saved),
             "peak_memory_bytes": capture.peak_memory_bytes(),
             "cpu_seconds": round(time.process_time(), 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dissmodel.errors import DissmodelWarning
@@ -19,6 +19,13 @@ MAX_LINE = 2_000
 class Listener:
     """A reporter that passes everything on and keeps what belongs in the record.
 
+    Parameters
+    ----------
+    reporter : Reporter
+        Who hears it.
+    shown_as : Mapping of str to str
+        Text that means nothing to a reader, such as the path of the scratch folder → what stands for it.
+
     Attributes
     ----------
     current : str
@@ -27,8 +34,9 @@ class Listener:
         Warnings and printed lines, in order; bounded.
     """
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, shown_as: Mapping[str, str]) -> None:
         self._reporter = reporter
+        self._shown_as = shown_as
         self.current = "open"
         self.lines: list[str] = []
 
@@ -47,15 +55,21 @@ class Listener:
 
     def warn(self, message: str) -> None:
         """Keep and pass on."""
-        message = redact(message)
+        message = self.fit(message)
         self._keep(f"warning: {message}")
         self._reporter.warn(message)
 
     def output(self, line: str) -> None:
         """Keep and pass on."""
-        line = redact(line)
+        line = self.fit(line)
         self._keep(line)
         self._reporter.output(line)
+
+    def fit(self, text: str) -> str:
+        """Return a text as it may be shown and kept: without secrets and without the scratch folder."""
+        for hidden, shown in self._shown_as.items():
+            text = text.replace(hidden, shown)
+        return redact(text)
 
     def _keep(self, line: str) -> None:
         if len(self.lines) < MAX_LINES:

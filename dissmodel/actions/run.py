@@ -49,7 +49,8 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
     prepared = prepare(request, reporter)
     with materialize.claim(prepared.destination.record_path) as scratch:
         prepared.check()
-        return _begin(prepared, scratch, Listener(reporter))
+        shown_as = {str(materialize.work(scratch)): str(prepared.destination.folder)}
+        return _begin(prepared, scratch, Listener(reporter, shown_as))
 
 
 def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:

@@ -368,3 +368,16 @@ def test_secrets_never_reach_the_record_or_the_log(dissmodel, data, executor_fil
 
     (path,) = (name for name in names() if name != "data.bin")
     assert "planted-secret" not in Path(path).read_text() + said.out + said.err
+
+
+def test_the_log_never_names_the_scratch_folder(dissmodel, data, executor_file):
+    save = (
+        "Path(record.output_path).write_bytes(result); print('wrote', record.output_path); "
+        "record.add_log(f'saved {record.output_path}'); return record"
+    )
+
+    said = dissmodel("run", executor_file(save=save), "-i", data, "-o", "r.bin")
+
+    expected = str(Path.cwd() / "r.bin")
+    assert [f"saved {expected}", f"wrote {expected}"] == store.read(Path("r.record.json")).logs
+    assert f"wrote {expected}\n" == said.err
