@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+__version__ = "0.7.0"
+
 _PUBLIC = {
     "DissmodelError": "dissmodel.errors",
     "DissmodelWarning": "dissmodel.errors",
@@ -26,10 +28,6 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604  (the names are strings, as
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  (lazy on purpose)
-
-        return version("dissmodel")
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'dissmodel' has no attribute {name!r}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from dissmodel import __version__
 from dissmodel.cli import options, record, run, show
 from dissmodel.cli.signals import stopping
 from dissmodel.errors import DissmodelError, UsageError
@@ -135,9 +136,7 @@ def _spell_out(error: UnicodeError) -> tuple[str, int]:
 
 def _version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
-
-        typer.echo(f"dissmodel {version('dissmodel')}")
+        typer.echo(f"dissmodel {__version__}")
         raise typer.Exit
 
 

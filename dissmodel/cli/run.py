@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.values import parse_names, parse_parameters
+from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
 
 
 def run(
@@ -27,7 +27,8 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed the random numbers of Python and NumPy.")
+        int | None,
+        typer.Option(parser=parse_seed, metavar="N", help="Seed the random numbers of Python and NumPy."),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,

@@ -39,6 +39,20 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
+def parse_seed(text: str) -> int:
+    """Return a seed.
+
+    Raises
+    ------
+    UsageError
+        If it is no whole number of 0 or more.
+    """
+    given = parse_value(text)
+    if type(given) is not int or given < 0:
+        raise UsageError(f"--seed {text}: a seed is a whole number of 0 or more.", "--seed 1")
+    return given
+
+
 def parse_value(text: str) -> Any:
     """Return the value that a text stands for.
 

@@ -105,7 +105,7 @@ def find(text: str, module: str | None = None) -> Model:
         )
     if matching:
         return matching[0].load()
-    if module is not None:
+    if module:
         try:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own

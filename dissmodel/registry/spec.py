@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from dissmodel import __version__
 from dissmodel.errors import InvalidInput
 
 API_LEVEL = "0.6.6"
@@ -109,9 +109,11 @@ def _parse(path: Path) -> dict[str, Any]:
         raise InvalidInput(
             f"{path}: there is no such file.", "Give the path of a model's TOML.", code="spec_missing"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
         raise InvalidInput(
-            f"{path}: {error.strerror or error}.", "Give the path of a model's TOML."
+            f"{path}: {getattr(error, 'strerror', None) or error}.",
+            "Give the path of a model's TOML.",
+            code="spec_unreadable",
         ) from error
     if len(raw) > MAX_BYTES:
         raise InvalidInput(
@@ -183,10 +185,9 @@ def _check_version(path: Path, wanted: str | None) -> None:
             f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.',
             code="spec_version",
         ) from error
-    ours = version("dissmodel")
-    if ours not in specifiers and API_LEVEL not in specifiers:
+    if __version__ not in specifiers and API_LEVEL not in specifiers:
         raise InvalidInput(
-            f"{path} needs dissmodel {wanted}; this is {ours} (API level {API_LEVEL}).",
+            f"{path} needs dissmodel {wanted}; this is {__version__} (API level {API_LEVEL}).",
             "Install a dissmodel that the spec admits, or change the spec.",
             code="spec_version",
         )

@@ -50,7 +50,11 @@ def read_raster(
     found = _find(band_map, list(bands), meta["bands"])
     for name in found.values():
         if bands[name].dtype.kind not in "iuf":
-            raise InvalidInput(f"The band {name!r} holds {bands[name].dtype} values, not real numbers.")
+            raise InvalidInput(
+                f"The band {name!r} holds {bands[name].dtype} values, not real numbers.",
+                "Convert it, for example with: gdal_translate -ot Float64",
+                code="illegal_value",
+            )
     inside = _space(bands, found, meta)
     passo = meta["tags"].get("passo")
     return CoastalState(
