@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from dissmodel.errors import UsageError
+from dissmodel.executor.findings import Collector, Finding, look_at_dataset
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.registry.classes import ExecutorRegistry
@@ -61,6 +63,18 @@ class ModelExecutor(ABC):
 
     def validate(self, record: ExperimentRecord) -> None:  # noqa: B027  (optional on purpose)
         """Check the record before anything is loaded; raise ValueError if the run can't succeed."""
+
+    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
+        """Say everything that can be known about the record's input without running; write nothing.
+
+        By default what `validate` refuses, and what the header of a dataset says. A model that knows its data
+        overrides it and finds all that is wrong at once: see `dissmodel.executor.findings.Collector`.
+        """
+        collector = Collector(record.source.uri)
+        with collector.at():
+            self.validate(record)
+        look_at_dataset(record.source.uri, record.input_format, record.source.layer, collector)
+        return collector.findings
 
     @abstractmethod
     def load(self, record: ExperimentRecord) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,24 @@ class Resolved:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What is right, and all that is wrong.
+
+    `resolved` is without the values that are wrong; None if nothing can be made of the rest. `names` are
+    problems with what parameters are called, `values` those with what they are.
+    """
+
+    resolved: Resolved | None
+    names: tuple[UsageError, ...] = ()
+    values: tuple[UsageError, ...] = ()
+
+    @property
+    def problems(self) -> tuple[UsageError, ...]:
+        """All of them."""
+        return self.names + self.values
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter as a table shows it; `bounds`, `unit` and `default` are text, empty if there is none."""
 
@@ -81,26 +99,45 @@ def resolve(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Resolv
     UsageError
         For an unknown name, two names of one parameter with different values, or a value out of bounds.
     """
+    checked = check(declared, layers)
+    if checked.names:
+        raise checked.names[0]
+    if checked.values:
+        first = checked.values[0]
+        raise UsageError(" ".join(one.message for one in checked.values), first.hint, code=first.code)
+    assert checked.resolved is not None  # without problems there are values
+    return checked.resolved
+
+
+def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
+    """Merge the layers as `resolve` does and say everything that is wrong with them."""
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
+    misnamed: list[UsageError] = []
     names = _canonical_names(declared) if declared is not None else None
     for layer in layers:
-        for name, value in _canonical(layer, names).items():
+        for name, value in _canonical(layer, names, misnamed).items():
             values[name] = value
             origin[name] = layer.origin
     if declared is None:
         unchecked = (
             (f"The model declares no parameters; unchecked: {', '.join(sorted(values))}.",) if values else ()
         )
-        return Resolved(values, origin, unchecked)
+        return Checked(Resolved(values, origin, unchecked))
+    wrong: tuple[UsageError, ...] = ()
     try:
-        checked = declared.model_validate(values)
+        valid = declared.model_validate(values)
     except ValidationError as error:
-        raise UsageError(
-            _explain(declared, error, values, origin), "See them all: dissmodel show MODEL", code="parameter"
-        ) from None
-    full = checked.model_dump(mode="json", by_alias=False)
-    return Resolved(full, {name: origin.get(name, "default") for name in full})
+        wrong = tuple(_explain(declared, error, values, origin))
+        bad = {_field(declared, problem["loc"]) for problem in error.errors(include_url=False)}
+        values = {name: value for name, value in values.items() if name not in bad}
+        try:
+            valid = declared.model_validate(values)
+        except ValidationError:
+            return Checked(None, tuple(misnamed), wrong)
+    full = valid.model_dump(mode="json", by_alias=False)
+    origins = {name: origin[name] if name in values else "default" for name in full}
+    return Checked(Resolved(full, origins), tuple(misnamed), wrong)
 
 
 def describe(declared: type[BaseModel] | None, resolved: Resolved) -> tuple[Parameter, ...]:
@@ -141,7 +178,10 @@ def _aliases(name: str, field: FieldInfo) -> tuple[str, ...]:
     return tuple(choice for choice in choices if isinstance(choice, str) and choice != name)
 
 
-def _canonical(layer: Layer, names: Mapping[str, str] | None) -> dict[str, Any]:
+def _canonical(
+    layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]
+) -> dict[str, Any]:
+    """Return a layer's values under their canonical names; note what can't be."""
     if names is None:
         return dict(layer.values)
     found: dict[str, Any] = {}
@@ -149,41 +189,51 @@ def _canonical(layer: Layer, names: Mapping[str, str] | None) -> dict[str, Any]:
     for given, value in layer.values.items():
         name = names.get(given)
         if name is None:
-            raise UsageError(
-                f"{layer.place}: the model has no parameter {_brief(given)}.",
-                did_you_mean(given, names),
-                code="unknown_parameter",
+            problems.append(
+                UsageError(
+                    f"{layer.place}: the model has no parameter {_brief(given)}.",
+                    did_you_mean(given, names),
+                    code="unknown_parameter",
+                )
             )
-        if name in found and found[name] != value:
-            raise UsageError(
-                f"{layer.place}: {said[name]} = {_brief(found[name])} and {given} = {_brief(value)}"
-                " are one parameter.",
-                f"Give only {name}.",
-                code="parameter",
+        elif name in found and found[name] != value:
+            problems.append(
+                UsageError(
+                    f"{layer.place}: {said[name]} = {_brief(found[name])} and {given} = {_brief(value)}"
+                    " are one parameter.",
+                    f"Give only {name}.",
+                    code="parameter",
+                )
             )
-        found[name] = value
-        said[name] = given
+        else:
+            found[name] = value
+            said[name] = given
     return found
 
 
 def _explain(
     declared: type[BaseModel], error: ValidationError, values: Mapping[str, Any], origin: Mapping[str, str]
-) -> str:
-    names = _canonical_names(declared)
-    sentences = []
+) -> Iterator[UsageError]:
     for problem in error.errors(include_url=False, include_context=False):
-        where = problem["loc"][0] if problem["loc"] else ""
-        name = names.get(str(where), str(where))
+        name = _field(declared, problem["loc"])
         if name not in declared.model_fields:
-            sentences.append(problem["msg"].removeprefix("Value error, ") + ".")
-            continue
-        field = declared.model_fields[name]
-        wanted = " ".join(filter(None, [_type_name(field.annotation), _bounds(field), _unit(field)]))
-        given = (
-            f"{name} = {_brief(values[name])} ({origin[name]})" if name in values else f"{name} is missing"
-        )
-        sentences.append(f"{given}: {_lower(problem['msg'])}; it takes: {wanted}.")
-    return " ".join(sentences)
+            sentence = problem["msg"].removeprefix("Value error, ") + "."
+        else:
+            field = declared.model_fields[name]
+            wanted = " ".join(filter(None, [_type_name(field.annotation), _bounds(field), _unit(field)]))
+            given = (
+                f"{name} = {_brief(values[name])} ({origin[name]})"
+                if name in values
+                else f"{name} is missing"
+            )
+            sentence = f"{given}: {_lower(problem['msg'])}; it takes: {wanted}."
+        yield UsageError(sentence, "See them all: dissmodel show MODEL", code="parameter")
+
+
+def _field(declared: type[BaseModel], where: tuple[int | str, ...]) -> str:
+    """Return the canonical name of the parameter that pydantic means; empty if it means them all."""
+    name = str(where[0]) if where else ""
+    return _canonical_names(declared).get(name, name)
 
 
 def _brief(value: object) -> str:

@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from dissmodel.record import DataSource, ExperimentRecord
 
 __all__ = ["DataSource", "ExperimentRecord", "InlineJobRequest", "JobRequest", "JobResponse"]
 
 
-class _Payload(BaseModel):
-    model_config = ConfigDict(protected_namespaces=())  # the published field is called model_name
-
-
-class JobRequest(_Payload):
+class JobRequest(BaseModel):
     """What to run, on what, with what.
 
     The nested form means the same: ``JobRequest(model={"class", "package", "parameters"},
@@ -54,7 +50,7 @@ class JobRequest(_Payload):
         return flat
 
 
-class JobResponse(_Payload):
+class JobResponse(BaseModel):
     """What became of a job."""
 
     job_id: str
@@ -68,7 +64,7 @@ class JobResponse(_Payload):
     logs: list[str] = Field(default_factory=list)
 
 
-class InlineJobRequest(_Payload):
+class InlineJobRequest(BaseModel):
     """Like `JobRequest`, with the text of a model's TOML in place of its name."""
 
     input_dataset: str

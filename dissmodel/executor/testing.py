@@ -6,12 +6,12 @@ import inspect
 import logging
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from dissmodel.executor.config import output_base
+from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
 from dissmodel.record import ExperimentRecord
@@ -19,15 +19,7 @@ from dissmodel.registry.classes import ExecutorRegistry
 
 _LOG = logging.getLogger(__name__)
 _ARGUMENTS = {"validate": 1, "load": 1, "run": 2, "save": 2}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check of the contract: what was checked, whether it holds, and if not, why."""
-
-    check: str
-    ok: bool
-    why: str = ""
+_CONTRACT = "The contract: validate(record), load(record), run(data, record), save(result, record)."
 
 
 class ExecutorTestHarness:
@@ -55,9 +47,9 @@ class ExecutorTestHarness:
 
     def run_contract_tests(self) -> bool:
         """Check the class without running it; log what does not hold."""
-        broken = [finding for finding in self.findings() if not finding.ok]
+        broken = [finding for finding in self.findings() if finding.severity == "error"]
         for finding in broken:
-            _LOG.error("%s: not so: %s: %s", self.executor_cls, finding.check, finding.why)
+            _LOG.error("%s: %s", self.executor_cls, finding.message)
         return not broken
 
     def run_with_sample_data(self, record: ExperimentRecord | None = None) -> bool:
@@ -86,31 +78,33 @@ class ExecutorTestHarness:
     def _checks(self) -> Iterator[Finding]:
         cls = self.executor_cls
         is_executor = isinstance(cls, type) and issubclass(cls, ModelExecutor)
-        yield _finding("is a ModelExecutor", is_executor, f"{cls!r} does not inherit from it")
+        yield self._finding("is a ModelExecutor", is_executor, f"{cls!r} does not inherit from it")
         if not is_executor:
             return
         name = getattr(cls, "name", None)
-        yield _finding("has a name", isinstance(name, str) and bool(name), f"name is {name!r}, not text")
+        yield self._finding("has a name", isinstance(name, str) and bool(name), f"name is {name!r}, not text")
         abstract = sorted(getattr(cls, "__abstractmethods__", ()))
-        yield _finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
+        yield self._finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
         registered = isinstance(name, str) and ExecutorRegistry._executors.get(name) is cls  # noqa: SLF001
-        yield _finding("is registered", registered, f"another class is registered as {name!r}")
+        yield self._finding("is registered", registered, f"another class is registered as {name!r}")
         for method, count in _ARGUMENTS.items():
-            yield _finding(
+            yield self._finding(
                 f"{method} takes {count} argument{'s' * (count > 1)}",
                 _takes(getattr(cls, method), count),
                 f"its signature is {inspect.signature(getattr(cls, method))}",
             )
         declared = cls.Parameters
-        yield _finding(
+        yield self._finding(
             "declares its parameters as a pydantic model",
             declared is None or (isinstance(declared, type) and issubclass(declared, BaseModel)),
             f"Parameters is {declared!r}",
         )
 
-
-def _finding(check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)
-    return Finding(check, ok, "" if ok else why)
+    def _finding(self, check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)
+        subject = str(getattr(self.executor_cls, "name", self.executor_cls))
+        if ok:
+            return Finding("ok", subject, check)
+        return Finding("error", subject, f"{check}: not so, {why}", _CONTRACT)
 
 
 def _takes(method: object, count: int) -> bool:

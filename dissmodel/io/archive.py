@@ -1,26 +1,17 @@
-"""Datasets in zip files, taken out safely.
-
-Nothing that an archive says about itself is trusted: names, sizes and checksums are checked, the bytes
-are counted as they come out, and the files that are written get names of ours.
-"""
+"""The datasets in a zip file."""
 
 from __future__ import annotations
 
-import lzma
-import re
-import struct
 import tempfile
 import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from stat import S_IFMT, S_ISDIR, S_ISREG
-from typing import IO, Literal
+from typing import Literal
 
-from dissmodel.errors import InvalidInput, StorageError, did_you_mean
+from dissmodel.errors import InvalidInput, did_you_mean
+from dissmodel.io import unzip
 
 Kind = Literal["raster", "vector"]
 
@@ -36,14 +27,6 @@ KINDS: dict[str, Kind] = {
 }
 """The suffixes of datasets, and what kind of data they hold."""
 
-MAX_ENTRIES = 10_000
-MAX_BYTES = 8 * 2**30
-# Deflate reaches 1032:1 on nothing but zeros; real rasters stay far below. Small files may do as they like.
-MAX_RATIO = 500
-RATIO_FREE_BYTES = 64 * 2**20
-
-_CHUNK = 2**20
-_ENCRYPTED = 0x1
 _WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
 _ATTACHED = {
     ".tif": (".aux.xml", ".msk", ".ovr"),
@@ -55,18 +38,6 @@ _SIBLINGS = {
     ".tiff": _WORLD_FILES,
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".shp.xml"),
 }
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    struct.error,
-    UnicodeDecodeError,
-    ValueError,
-    OverflowError,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 @dataclass(frozen=True)
@@ -122,7 +93,7 @@ def datasets(path: Path) -> tuple[Dataset, ...]:
     InvalidInput
         If the archive is damaged, or holds an entry that no honest one has.
     """
-    with _opened(path) as archive:
+    with unzip.opened(path) as archive:
         return _datasets(archive)
 
 
@@ -151,7 +122,7 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
     InvalidInput
         If there is none, or more than one to choose from; the message lists what is inside.
     """
-    with _opened(path) as archive:
+    with unzip.opened(path) as archive:
         found = _datasets(archive)
         if not found:
             inside = [name for name in archive.namelist() if not _is_ignored(name)]
@@ -206,133 +177,8 @@ def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
         stem = Path(folder) / "dataset"
-        with _opened(path) as archive:
-            budget = _Budget(path, archive, [name for name, _ in dataset.files])
-            for member, end in dataset.files:
-                try:
-                    with stem.with_name(stem.name + end).open("xb") as out:
-                        _copy(path, archive, member, out, budget)
-                except OSError as error:
-                    raise StorageError(
-                        f"{member} of {path} could not be written to {folder}: {error.strerror or error}.",
-                        "Set TMPDIR to a folder with more space, or unzip the archive yourself.",
-                    ) from error
+        unzip.extract(path, {member: stem.with_name(stem.name + end) for member, end in dataset.files})
         yield stem.with_name(stem.name + dataset.suffix)
-
-
-class _Budget:
-    """How many bytes may still come out of an archive."""
-
-    def __init__(self, path: Path, archive: zipfile.ZipFile, members: Sequence[str]) -> None:
-        packed = sum(archive.getinfo(member).compress_size for member in members)
-        packed = min(packed, path.stat().st_size)
-        self.path = path
-        self.left = min(MAX_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * packed))
-        for member in members:
-            self.check(member, archive.getinfo(member).file_size)
-
-    def check(self, member: str, size: int) -> None:
-        """Refuse a member that says it is larger than what may come out."""
-        if size > self.left:
-            raise self.exceeded(member)
-
-    def spend(self, member: str, size: int) -> None:
-        """Count bytes that came out."""
-        self.check(member, size)
-        self.left -= size
-
-    def exceeded(self, member: str) -> InvalidInput:
-        return InvalidInput(
-            f"{self.path}: {member} inflates beyond what an honest archive does"
-            f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
-            "If you trust it, unzip it yourself and give the file inside.",
-            code="archive_bomb",
-        )
-
-
-def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
-    try:
-        source = archive.open(member)
-    except (*_DAMAGED, OSError) as error:
-        raise _damaged(path, member, error) from error
-    with source:
-        while True:
-            try:
-                # Reading to the end compares the checksum too.
-                chunk = source.read(_CHUNK)
-            except (*_DAMAGED, OSError) as error:
-                raise _damaged(path, member, error) from error
-            if not chunk:
-                return
-            budget.spend(member, len(chunk))
-            out.write(chunk)
-
-
-def _damaged(path: Path, member: str, error: Exception) -> InvalidInput:
-    return InvalidInput(
-        f"{path}: {member} is damaged: {error}.",
-        "Make or download the archive again.",
-        code="archive_damaged",
-    )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
-    except _DAMAGED as error:
-        raise InvalidInput(
-            f"{path} is a truncated or damaged zip file: {error}.",
-            "Make or download the archive again.",
-            code="archive_damaged",
-        ) from error
-    with archive:
-        _refuse_dishonest(path, archive.infolist())
-        yield archive
-
-
-def _refuse_dishonest(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise _refused(path, f"{len(entries)} entries; at most {MAX_ENTRIES} are read")
-    for entry in entries:
-        reason = _dishonest(entry)
-        if reason:
-            raise _refused(path, f"the entry {entry.orig_filename!r}, which {reason}")
-    twice = [name for name, count in Counter(e.filename for e in entries).items() if count > 1]
-    if twice:
-        raise _refused(path, f"the name {twice[0]!r} {Counter(e.filename for e in entries)[twice[0]]} times")
-
-
-def _refused(path: Path, what: str) -> InvalidInput:
-    return InvalidInput(
-        f"{path} is refused: it has {what}.",
-        "Make a plain zip of the dataset's files.",
-        code="archive_refused",
-    )
-
-
-def _dishonest(entry: zipfile.ZipInfo) -> str:
-    # zipfile cuts names at a NUL and turns a system's own separator into "/": judge what the file says.
-    name = entry.orig_filename
-    # The type of file stands in the upper half, where the archive comes from a Unix; elsewhere it is zero.
-    mode = entry.external_attr >> 16
-    if name.startswith("/"):
-        return "is an absolute path"
-    if "\\" in name:
-        return "holds a backslash"
-    if re.match(r"[A-Za-z]:", name):
-        return "begins with a drive letter"
-    if ".." in name.split("/"):
-        return "climbs out of the archive's folder"
-    if "\0" in name or not name:
-        return "is no file name"
-    if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
-        return "is a link or a special file"
-    if entry.flag_bits & _ENCRYPTED:
-        return "is encrypted"
-    return ""
 
 
 def _is_ignored(name: str) -> bool:
@@ -359,8 +205,8 @@ def _is_geojson(archive: zipfile.ZipFile, name: str) -> bool:
     # Archives often carry a .json that describes them and is no data.
     try:
         with archive.open(name) as member:
-            head = member.read(_CHUNK)
-    except (*_DAMAGED, OSError):
+            head = member.read(2**20)
+    except unzip.DAMAGED:
         return True
     return b'"Feature' in head or b'"features"' in head
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +30,8 @@ Array = npt.NDArray[Any]
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
 _READ_CACHE = 16 * 2**20
-# Smaller than a tile: each goes to disk before the next one comes, so the order of tiles in the file, and
-# with it every byte, does not depend on what else GDAL holds at the moment.
+# Whole tiles are written, one after the other: nothing need be kept, and with nothing kept their order in the
+# file can't depend on what else GDAL holds at the moment.
 _WRITE_CACHE = 2**16
 _TILE = 512
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -145,6 +146,7 @@ def write_geotiff(
                 dataset = rasterio.open(scratch, "w", **profile)
             with dataset:
                 _write(dataset, bands, tags or {}, band_tags or {})
+        _refuse_incomplete(scratch)
         scratch.replace(path)
         for stale in companions(path):
             stale.unlink()
@@ -186,6 +188,25 @@ def _write(
             for left in range(0, dataset.width, tile_cols):
                 tile = block[:, left : left + tile_cols]
                 dataset.write(tile, number, window=Window(left, top, tile.shape[1], tile.shape[0]))
+
+
+def _refuse_incomplete(path: Path) -> None:
+    # What GDAL fails to write while it closes a file, such as the last tile on a full disk, it tells nobody.
+    try:
+        with reading(path) as dataset:
+            tiles = [
+                tuple(
+                    int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band) or 0)
+                    for what in ("OFFSET", "SIZE")
+                )
+                for band in dataset.indexes
+                for (row, col), _ in dataset.block_windows(band)
+            ]
+    except InvalidInput as error:
+        raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
+    size = path.stat().st_size
+    if any(not start or not length or start + length > size for start, length in tiles):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _profile(

@@ -34,6 +34,8 @@ BandSpec = Sequence[tuple[str, npt.DTypeLike, Any]]
 MAX_BYTES = 16 * 2**30
 """The largest raster that is read, as arrays in memory."""
 
+# What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
+_MAX_BANDS = 4096
 _READ_ROWS = 256
 
 
@@ -78,13 +80,13 @@ def load_geotiff(
     with locate(uri, "raster", layer, minio_client=minio_client) as found:
         checksum = sha256_file(found.source)
         with reading(found.path, found.shown) as dataset:
+            _refuse_absurd_size(dataset, found.shown)
             names, alpha = _bands(dataset, found.shown)
-            _refuse_absurd_size(dataset, len(names), found.shown)
             try:
                 arrays = _read(dataset, names)
                 mask = _mask(dataset, min(names), alpha)
             except MemoryError:
-                raise _too_large(found.shown, _bytes(dataset, len(names))) from None
+                raise _too_large(found.shown, _bytes(dataset)) from None
             meta = _meta(dataset, names, found.shown) | {"mask": mask}
     shape = next(iter(arrays.values())).shape
     backend = RasterBackend((shape[0], shape[1]), transform=meta["transform"], crs=meta["crs"])
@@ -204,15 +206,21 @@ def _bands(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[
     return names, alpha
 
 
-def _bytes(dataset: Any, count: int) -> int:
-    cells: int = dataset.width * dataset.height * count
-    return cells * max(int(np.dtype(dtype).itemsize) for dtype in dataset.dtypes)
+def _bytes(dataset: Any) -> int:
+    cells: int = dataset.width * dataset.height
+    return cells * sum(int(np.dtype(dtype).itemsize) for dtype in dataset.dtypes)
 
 
-def _refuse_absurd_size(dataset: Any, count: int, shown: str) -> None:
-    size = _bytes(dataset, count)
+def _refuse_absurd_size(dataset: Any, shown: str) -> None:
+    if dataset.count > _MAX_BANDS:
+        raise InvalidInput(
+            f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
+            "It may be damaged: make or download it again.",
+            code="raster_too_large",
+        )
+    size = _bytes(dataset)
     if size > min(MAX_BYTES, _memory()):
-        raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {count} bands)", size)
+        raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {dataset.count} bands)", size)
 
 
 def _too_large(shown: str, size: int) -> InvalidInput:

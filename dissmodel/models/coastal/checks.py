@@ -173,6 +173,17 @@ def last_step(values: NDArray[Any], where: str) -> int:
     return int(step)
 
 
+def check_end(end_time: int, step: int) -> None:
+    """Raise `InvalidInput` if a run from the state after `step` would end before its first step."""
+    if end_time <= step:
+        raise InvalidInput(
+            f"end_time = {end_time} comes before the first step, {step + 1}: "
+            f"the input belongs to step {step}.",
+            f"--param end_time=N, {step + 1} or more: steps are counted on from the first run.",
+            code="end_time",
+        )
+
+
 def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     """Return the CRS of a dataset, or the one that a parameter sets where the dataset has none.
 

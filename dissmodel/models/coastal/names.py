@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.executor.findings import RAISED, Problems
 
 Kind = Literal["band", "column"]
 
@@ -19,7 +20,9 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {"band": ("order",), "column": ("row"
 _SHOWN = 20
 
 
-def find(kind: Kind, mapping: Mapping[str, Any], present: Sequence[str]) -> dict[str, str]:
+def find(
+    kind: Kind, mapping: Mapping[str, Any], present: Sequence[str], problems: Problems = RAISED
+) -> dict[str, str]:
     """Return canonical name → name in the file, without the optional ones that the file doesn't have.
 
     Parameters
@@ -30,6 +33,8 @@ def find(kind: Kind, mapping: Mapping[str, Any], present: Sequence[str]) -> dict
         The user's map, canonical name → name in the file; the others are called as they are.
     present : Sequence of str
         The names in the file.
+    problems : Problems
+        What becomes of a problem; where they are collected, what has one is left out.
 
     Raises
     ------
@@ -43,37 +48,40 @@ def find(kind: Kind, mapping: Mapping[str, Any], present: Sequence[str]) -> dict
     >>> find("band", {"uso": "landuse"}, ["alt", "solo", "landuse"])
     {'uso': 'landuse', 'alt': 'alt', 'solo': 'solo'}
     """
-    check_map(kind, mapping)
+    check_map(kind, mapping, problems)
     found: dict[str, str] = {}
     for name in (*FIELDS, *OPTIONAL[kind]):
         actual = str(mapping.get(name, name))
         if actual in present:
             found[name] = actual
         elif name in FIELDS or name in mapping:
-            raise InvalidInput(
-                f"There is no {kind} {actual!r}; the file has {_listed(present)}.",
-                _hint(kind, name, actual, present),
-                code=f"missing_{kind}",
-            )
+            with problems.at():
+                raise InvalidInput(
+                    f"There is no {kind} {actual!r}; the file has {_listed(present)}.",
+                    _hint(kind, name, actual, present),
+                    code=f"missing_{kind}",
+                )
     for name, actual in found.items():
         twins = [other for other in found if found[other] == actual]
         if len(twins) > 1:
-            raise UsageError(
-                f"The {kind} {actual!r} can't be {' and '.join(twins)} at once.",
-                f"Mend --{kind}-map {name}=NAME",
-            )
+            with problems.at():
+                raise UsageError(
+                    f"The {kind} {actual!r} can't be {' and '.join(twins)} at once.",
+                    f"Mend --{kind}-map {name}=NAME",
+                )
     return found
 
 
-def check_map(kind: Kind, mapping: Mapping[str, Any]) -> None:
+def check_map(kind: Kind, mapping: Mapping[str, Any], problems: Problems = RAISED) -> None:
     """Raise `UsageError` if `mapping` names something that the model doesn't read."""
     known = (*FIELDS, *OPTIONAL[kind])
     for name in mapping:
         if name not in known:
-            raise UsageError(
-                f"The {kind} map says {name}={mapping[name]}, but the model reads no {kind} {name!r}.",
-                did_you_mean(name, known),
-            )
+            with problems.at():
+                raise UsageError(
+                    f"The {kind} map says {name}={mapping[name]}, but the model reads no {kind} {name!r}.",
+                    did_you_mean(name, known),
+                )
 
 
 def _listed(present: Sequence[str]) -> str:
@@ -83,9 +91,7 @@ def _listed(present: Sequence[str]) -> str:
 
 def _hint(kind: Kind, name: str, actual: str, present: Sequence[str]) -> str:
     if not present:
-        return (
-            f"A {kind} for each of {', '.join(FIELDS)} is needed; does a file that belongs to this one lack?"
-        )
+        return f"It needs {', '.join(FIELDS)}. Is a file missing that belongs to it, such as a .dbf?"
     # People who write names in capitals mean the same.
     folded = {other.casefold(): other for other in reversed(present)}
     near = get_close_matches(actual.casefold(), folded, n=1, cutoff=0.7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io import convert
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
 
 def read_polygons(
-    cells: GeoDataFrame, parameters: CoastalParameters, column_map: Mapping[str, Any]
-) -> CoastalState:
+    cells: GeoDataFrame,
+    parameters: CoastalParameters,
+    column_map: Mapping[str, Any],
+    problems: Problems = RAISED,
+) -> CoastalState | None:
     """Return the cell space of polygons: one pixel per cell, visited in the order of the features.
 
     Parameters
@@ -32,34 +36,58 @@ def read_polygons(
     cells : geopandas.GeoDataFrame
         One feature per cell.
     parameters : CoastalParameters
-        ``crs`` and ``resolution`` are used; a resolution other than the cells' own resamples them.
+        ``crs`` and ``resolution`` are used, a resolution other than the cells' own resamples them;
+        ``end_time`` is checked.
     column_map : Mapping of str to str
         Canonical name → name in the file.
+    problems : Problems
+        What becomes of a problem; where they are collected and there are any, the result is None.
 
     Raises
     ------
     InvalidInput, UsageError
-        If a column is missing or holds illegal values, or the cells make no grid.
+        If a column is missing or holds illegal values, the cells make no grid, or the run would end before
+        the first step.
     """
     if cells.empty:
-        raise InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
-    found = names.find("column", column_map, [str(c) for c in cells.columns if c != cells.geometry.name])
-    numbers = {name: _numbers(cells, found[name]) for name in (*names.FIELDS, "passo") if name in found}
-    uso = checks.land_use(numbers["uso"])
-    solo = checks.soil(numbers["solo"])
-    alt = checks.elevation(numbers["alt"])
-    step = checks.last_step(numbers["passo"], f"The column {found['passo']!r}") if "passo" in found else 0
-
-    index, transform = _pixels(cells, found, parameters.resolution)
+        with problems.at():
+            raise InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
+        return None
+    present = [str(column) for column in cells.columns if column != cells.geometry.name]
+    found = names.find("column", column_map, present, problems)
+    numbers = {}
+    for name in (*names.FIELDS, "passo"):
+        if name in found:
+            with problems.at():
+                numbers[name] = _numbers(cells, found[name])
+    read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
+        "uso": checks.land_use,
+        "solo": checks.soil,
+        "alt": checks.elevation,
+        "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
+    }
+    values: dict[str, Any] = {"passo": 0}
+    for name, checked in read.items():
+        if name in numbers:
+            with problems.at():
+                values[name] = checked(numbers[name])
+    with problems.at():
+        index, transform = _pixels(cells, found, parameters.resolution)
+    with problems.at():
+        crs = checks.settled_crs(cells.crs, parameters.crs)
+    with problems.at():
+        checks.check_end(parameters.end_time, values["passo"])
+    if problems.failed:
+        return None
     inside = index >= 0
     return CoastalState(
-        uso=np.where(inside, uso[index], np.uint8(NO_USE)),
-        solo=np.where(inside, solo[index], np.uint8(NO_SOIL)),
-        alt=np.where(inside, alt[index], np.nan),
-        step=step,
+        uso=np.where(inside, values["uso"][index], np.uint8(NO_USE)),
+        solo=np.where(inside, values["solo"][index], np.uint8(NO_SOIL)),
+        alt=np.where(inside, values["alt"][index], np.nan),
+        step=values["passo"],
         order=_feature_order(index, inside),
         transform=transform,
-        crs=checks.settled_crs(cells.crs, parameters.crs),
+        crs=crs,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
@@ -27,7 +28,8 @@ def read_raster(
     meta: Mapping[str, Any],
     parameters: CoastalParameters,
     band_map: Mapping[str, Any],
-) -> CoastalState:
+    problems: Problems = RAISED,
+) -> CoastalState | None:
     """Return the cell space of a raster; bands are taken out of `backend` as they are used up.
 
     Parameters
@@ -37,41 +39,59 @@ def read_raster(
     meta : Mapping
         ``crs``, ``transform``, ``tags``, ``bands`` and ``mask`` as `dissmodel.io.load_dataset` returns them.
     parameters : CoastalParameters
-        ``crs`` and ``resolution`` are used.
+        ``crs`` and ``resolution`` are used, ``end_time`` is checked.
     band_map : Mapping of str to str
         Canonical name → name in the file.
+    problems : Problems
+        What becomes of a problem; where they are collected and there are any, the result is None.
 
     Raises
     ------
     InvalidInput, UsageError
-        If a band is missing, a value in the space is illegal, or no cell is in the space.
+        If a band is missing, a value in the space is illegal, no cell is in the space, or the run would end
+        before the first step.
     """
     bands = backend.arrays
-    found = _find(band_map, list(bands), meta["bands"])
-    for name in found.values():
-        if bands[name].dtype.kind not in "iuf":
-            raise InvalidInput(
-                f"The band {name!r} holds {bands[name].dtype} values, not real numbers.",
-                "Convert it, for example with: gdal_translate -ot Float64",
-                code="illegal_value",
-            )
-    inside = _space(bands, found, meta)
-    passo = meta["tags"].get("passo")
-    return CoastalState(
-        uso=checks.land_use(bands.pop(found["uso"]), inside),
-        solo=checks.soil(bands.pop(found["solo"]), inside),
-        alt=checks.elevation(bands.pop(found["alt"]), inside),
-        step=0 if passo is None else _step(passo),
-        order=checks.visiting_order(bands.pop(found["order"]), inside) if "order" in found else None,
-        transform=_transform(meta["transform"], parameters.resolution),
-        crs=checks.settled_crs(meta["crs"], parameters.crs),
-    )
+    found = {}
+    for name, band in _find(band_map, list(bands), meta["bands"], problems).items():
+        with problems.at():
+            if bands[band].dtype.kind not in "iuf":
+                raise InvalidInput(f"The band {band!r} holds {bands[band].dtype} values, not real numbers.")
+            found[name] = band
+    inside = None
+    if "uso" in found:
+        with problems.at():
+            inside = _space(bands, found, meta)
+    read: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Any]] = {
+        "uso": checks.land_use,
+        "solo": checks.soil,
+        "alt": checks.elevation,
+        "order": checks.visiting_order,
+    }
+    values: dict[str, Any] = {"order": None}
+    for name, checked in read.items():
+        if name in found and inside is not None:
+            with problems.at():
+                values[name] = checked(bands.pop(found[name]), inside)
+    with problems.at():
+        values["step"] = _step(meta["tags"].get("passo"))
+    with problems.at():
+        values["transform"] = _transform(meta["transform"], parameters.resolution)
+    with problems.at():
+        values["crs"] = checks.settled_crs(meta["crs"], parameters.crs)
+    with problems.at():
+        checks.check_end(parameters.end_time, values.get("step", 0))
+    return None if problems.failed else CoastalState(**values)
 
 
-def _find(band_map: Mapping[str, Any], present: Sequence[str], notes: Mapping[str, Any]) -> dict[str, str]:
+def _find(
+    band_map: Mapping[str, Any], present: Sequence[str], notes: Mapping[str, Any], problems: Problems
+) -> dict[str, str]:
     """Return canonical name → name in the file; three nameless bands are taken in the published order."""
     nameless = not any(notes[name]["named"] for name in present)
-    if nameless and not band_map:
+    if not nameless or band_map:
+        return names.find("band", band_map, present, problems)
+    with problems.at():
         if len(present) != len(names.FIELDS):
             raise InvalidInput(
                 f"The file has {len(present)} bands without names; without names there have to be "
@@ -86,7 +106,7 @@ def _find(band_map: Mapping[str, Any], present: Sequence[str], notes: Mapping[st
             stacklevel=2,
         )
         return dict(zip(names.FIELDS, present, strict=True))
-    return names.find("band", band_map, present)
+    return {}
 
 
 class _Absent(NamedTuple):
@@ -108,29 +128,36 @@ class _Absent(NamedTuple):
 def _space(
     bands: Mapping[str, NDArray[Any]], found: Mapping[str, str], meta: Mapping[str, Any]
 ) -> NDArray[np.bool_]:
-    """Return which pixels are in the space; warn of those that only lack an elevation or a soil."""
-    uso, alt, solo = (bands[found[name]] for name in names.FIELDS)
-    declared = {name: _declared(meta["bands"][found[name]], name) for name in names.FIELDS}
-    no_use = _Absent((0.0, *declared["uso"]))
-    no_alt = _Absent((*_NOT_REAL["alt"], *(v for v in declared["alt"] if not _is_elevation(v))))
-    no_soil = _Absent((*_NOT_REAL["solo"], *(v for v in declared["solo"] if not _is_soil(v))))
+    """Return which pixels are in the space; warn of those that only lack an elevation or a soil.
 
+    Where one of these two bands isn't found, nothing lacks it.
+    """
+    declared = {name: _declared(meta["bands"][found[name]], name) for name in names.FIELDS if name in found}
+    no_use = _Absent((0.0, *declared["uso"]))
+    absent = {
+        name: _Absent((*_NOT_REAL[name], *(value for value in declared[name] if not is_real(value))))
+        for name, is_real in (("alt", _is_elevation), ("solo", _is_soil))
+        if name in found
+    }
+    uso = bands[found["uso"]]
     inside = np.empty(uso.shape, dtype=np.bool_)
-    lack_alt = lack_soil = lack = 0
+    lack = 0
+    alone = dict.fromkeys(_NOT_REAL, 0)
     for rows in checks.blocks(uso):
         covered = ~no_use.where(uso[rows])
         if meta["mask"] is not None:
             covered &= meta["mask"][rows]
-        alone_alt = covered & no_alt.where(alt[rows])
-        alone_soil = covered & no_soil.where(solo[rows])
-        lack_alt += int(np.count_nonzero(alone_alt))
-        lack_soil += int(np.count_nonzero(alone_soil))
-        lack += int(np.count_nonzero(alone_alt | alone_soil))
-        inside[rows] = covered & ~(alone_alt | alone_soil)
+        whole = covered.copy()
+        for name, values in absent.items():
+            lacks = covered & values.where(bands[found[name]][rows])
+            alone[name] += int(np.count_nonzero(lacks))
+            whole &= ~lacks
+        lack += int(np.count_nonzero(covered & ~whole))
+        inside[rows] = whole
     if lack:
         warnings.warn(
-            f"{lack} pixels have a land use but lack an elevation ({lack_alt}) or a soil ({lack_soil}); "
-            "they are taken as outside the space.",
+            f"{lack} pixels have a land use but lack an elevation ({alone['alt']}) or a soil "
+            f"({alone['solo']}); they are taken as outside the space.",
             DissmodelWarning,
             stacklevel=2,
         )
@@ -167,7 +194,10 @@ def _is_soil(value: float) -> bool:
     return 0 <= value < _BYTE and value.is_integer() and bool(LEGAL_SOIL[int(value)])
 
 
-def _step(tag: str) -> int:
+def _step(tag: str | None) -> int:
+    """Return the step that the input belongs to, as its tag says it; 0 without one."""
+    if tag is None:
+        return 0
     try:
         step = float(tag)
     except ValueError:

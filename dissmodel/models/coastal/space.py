@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dissmodel.errors import InvalidInput
+from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster_space import read_raster
@@ -35,23 +36,31 @@ def read_space(
     InvalidInput, UsageError
         If the dataset is no cell space, or ends before the first step.
     """
+    state = examine_space(data, parameters, band_map=band_map, column_map=column_map)
+    assert state is not None  # where problems are raised there is a space or an error
+    return state
+
+
+def examine_space(
+    data: Any,
+    parameters: CoastalParameters,
+    *,
+    band_map: Mapping[str, Any] | None = None,
+    column_map: Mapping[str, Any] | None = None,
+    problems: Problems = RAISED,
+) -> CoastalState | None:
+    """Return what `read_space` returns; None if problems are collected and there are any."""
     if isinstance(data, RasterBackend):
-        raise InvalidInput(
-            "A NetCDF file or a Zarr folder is no cell space.", "Give a GeoTIFF, or a dataset of polygons."
-        )
+        with problems.at():
+            raise InvalidInput(
+                "A NetCDF file or a Zarr folder is no cell space.",
+                "Give a GeoTIFF, or a dataset of polygons.",
+            )
+        return None
     if isinstance(data, tuple):
         backend, meta = data
-        state = read_raster(backend, meta, parameters, band_map or {})
-    else:
-        # What polygons need is not loaded for a raster.
-        from dissmodel.models.coastal.polygon_space import read_polygons  # noqa: PLC0415  (as above)
+        return read_raster(backend, meta, parameters, band_map or {}, problems)
+    # What polygons need is not loaded for a raster.
+    from dissmodel.models.coastal.polygon_space import read_polygons  # noqa: PLC0415  (as above)
 
-        state = read_polygons(data, parameters, column_map or {})
-    if parameters.end_time <= state.step:
-        raise InvalidInput(
-            f"end_time = {parameters.end_time} comes before the first step, {state.step + 1}: "
-            f"the input belongs to step {state.step}.",
-            f"--param end_time=N, {state.step + 1} or more: steps are counted on from the first run.",
-            code="end_time",
-        )
-    return state
+    return read_polygons(data, parameters, column_map or {}, problems)

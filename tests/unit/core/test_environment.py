@@ -60,6 +60,17 @@ def test_a_models_window_does_not_reach_beyond_the_environments():
     assert [3, 4, 5] == model.seen
 
 
+def test_the_clock_never_goes_back_for_a_model_whose_time_is_over():
+    env = Environment(start_time=3, end_time=5)
+    over = Ticks(start_time=0, end_time=2)
+    model = Ticks()
+
+    env.run()
+
+    assert [] == over.seen
+    assert [3, 4, 5] == model.seen
+
+
 def test_steps_of_several_models_interleave_in_the_order_they_were_made():
     order = []
 

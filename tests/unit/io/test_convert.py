@@ -128,7 +128,7 @@ def test_polygons_that_are_no_grid_say_how_many_would_be_lost():
         geometry=[*regular.geometry, regular.geometry[3], regular.geometry[4]], crs=regular.crs
     )
     rotated = regular.set_geometry(regular.rotate(10, origin=(0, 0)))
-    hexagons = regular.set_geometry(regular.centroid.buffer(15, quad_segs=2))
+    hexagons = regular.set_geometry(shapely.buffer(regular.centroid.array, 15, quad_segs=2))
 
     with pytest.raises(InvalidInput, match=r"2 of 102 cells would be lost") as caught:
         cells_to_grid(doubled)

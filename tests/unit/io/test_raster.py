@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError
 from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, load_xarray, save_dataset, save_xarray
-from dissmodel.io.raster import load_geotiff, save_geotiff, write_geotiff
+from dissmodel.io.raster import load_geotiff, reading, save_geotiff, write_geotiff
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 NORTH_UP = Affine(30, 0, 1077690, 0, -30, -279210)
@@ -192,6 +192,19 @@ def test_other_layouts_are_read(tmp_path, options):
     assert bands.tobytes() == b"".join(array.tobytes() for array in backend.arrays.values())
 
 
+def test_no_other_driver_opens_a_file(tmp_path):
+    source = written(tmp_path / "a.tif", [STATE])
+    path = tmp_path / "b.tif"
+    path.write_text(
+        '<VRTDataset rasterXSize="4" rasterYSize="3"><VRTRasterBand dataType="Float64" band="1">'
+        f"<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        "</VRTDataset>"
+    )
+
+    with pytest.raises(InvalidInput, match=r"b\.tif"), reading(path):
+        pass
+
+
 def test_a_mask_file_of_another_format_is_not_followed(tmp_path):
     path = written(tmp_path / "a.tif", [STATE])
     (tmp_path / "a.tif.msk").write_text("<VRTDataset rasterXSize='4' rasterYSize='3'/>")
@@ -264,7 +277,8 @@ def test_the_file_is_laid_out_as_promised(tmp_path):
 
     write_geotiff(
         path, {"uso": lambda s: rows[s], "alt": lambda s: -rows[s]}, shape=(700, 530), dtype="float64",
-        nodata=-9999, transform=NORTH_UP, crs=UTM, tags={"passo": "7"}, band_tags={"alt": {"nodata": "-9999"}},
+        nodata=-9999, transform=NORTH_UP, crs=UTM, tags={"passo": "7"},
+        band_tags={"alt": {"nodata": "-9999"}},
     )  # fmt: skip
 
     with rasterio.open(path) as dataset:
@@ -288,7 +302,8 @@ def test_two_writes_give_the_same_bytes_whatever_gdal_does_besides(tmp_path):
     noise = np.random.default_rng(1).random((1100, 1100))
     backend = backend_of(a=noise, b=noise.T.copy(), c=noise + 1)
 
-    first = save_geotiff(backend, tmp_path / "a.tif")
+    with rasterio.Env(GDAL_CACHEMAX=2**22):
+        first = save_geotiff(backend, tmp_path / "a.tif")
     with rasterio.Env(GDAL_CACHEMAX=2**30), rasterio.open(tmp_path / "a.tif") as other:
         other.read(1)
         second = save_geotiff(backend, tmp_path / "b.tif")
@@ -420,6 +435,16 @@ def test_one_nodata_of_all_bands_is_declared_and_travels_on(tmp_path):
     for name in ("a.tif", "b.tif"):
         bands = load_geotiff(tmp_path / name)[0][1]["bands"]
         assert [-9999.0, -9999.0] == [band["nodata"] for band in bands.values()]
+
+
+def test_a_nodata_that_not_all_bands_have_is_not_declared(tmp_path):
+    meta = {"bands": {"uso": {"nodata": -9999.0}, "alt": {"nodata": None}}}
+
+    save_geotiff((backend_of(uso=STATE, alt=STATE), meta), tmp_path / "a.tif")
+
+    bands = load_geotiff(tmp_path / "a.tif")[0][1]["bands"]
+    assert [None, None] == [band["nodata"] for band in bands.values()]
+    assert ["-9999", None] == [band["tags"].get("nodata") for band in bands.values()]
 
 
 def test_reading_with_a_spec(tmp_path):
