@@ -121,7 +121,7 @@ def _engine_named() -> Iterator[None]:
     except (ImportError, ValueError) as error:
         if isinstance(error, (InvalidInput, UsageError)):
             raise
-        raise UsageError(f"xarray can't do it: {error}", "pip install h5netcdf zarr") from error
+        raise UsageError(f"xarray can't do it: {error}", "pip install netcdf4") from error
 
 
 def _checksum(path: Path) -> str:
