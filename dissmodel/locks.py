@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,19 +16,33 @@ else:
     import fcntl
 
 
+_PAUSE = 0.01
+
+
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[bool]:
+def held(path: Path, *, patience: float = 0.0) -> Iterator[bool]:
     """Hold the lock at `path` for the time of the block, and say whether it was to be had.
 
-    The file is made for it and removed after it. Nobody waits: a lock that another holds is not to be had,
-    also not twice in one process. Where the file system knows no locks, each gets one.
+    The file is made for it and removed after it. A lock that another holds is not to be had, also not twice
+    in one process. Where the file system knows no locks, each gets one.
+
+    Parameters
+    ----------
+    path : Path
+        The lock's file.
+    patience : float
+        How long to wait for one that another holds, in seconds.
 
     Raises
     ------
     OSError
         If the file can't be made.
     """
+    until = time.monotonic() + patience
     descriptor = _acquire(path)
+    while descriptor is None and time.monotonic() < until:
+        time.sleep(_PAUSE)
+        descriptor = _acquire(path)
     try:
         yield descriptor is not None
     finally:

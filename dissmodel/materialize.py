@@ -19,9 +19,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from dissmodel import locks
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
@@ -32,6 +35,7 @@ _LOCK = ".lock"
 _OLD_RECORD = "old.record.json"
 _OLD = "old"
 _NEW = "new"
+_PATIENCE = 0.3  # a run that only sweeps this folder holds a lock for a moment
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ def claim(record_path: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            scratch = stack.enter_context(_locked(record_path))
+            scratch = stack.enter_context(_locked(record_path, patience=_PATIENCE))
             _clear(record_path, scratch)
+            stack.callback(_remove, scratch)
             _sweep(folder)
             work(scratch).mkdir(parents=True)
         except OSError as error:
@@ -73,8 +78,6 @@ def claim(record_path: Path) -> Iterator[Path]:
                 f"{folder}: can't be written: {error.strerror or error}.",
                 "Give an output in a folder that you may write to: --output FOLDER/NAME",
             ) from error
-        # What can't be removed, the next run sweeps.
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         yield scratch
 
 
@@ -86,9 +89,34 @@ def settle(record_path: Path) -> None:
     UsageError
         If a run is just writing it.
     """
-    if record_path.exists() and store.read(record_path).replacing is not None:
-        with _locked(record_path) as scratch:
+    if record_path.exists() and store.read(record_path).status == "replacing":
+        with _locked(record_path, patience=_PATIENCE) as scratch:
             _clear(record_path, scratch)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold signals to stop back, so that what takes more than one step is not cut in two.
+
+    One that came is raised after the block, unless an exception leaves it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals don't come to others
+        yield
+        return
+    came: list[int] = []
+
+    def note(signum: int, _frame: FrameType | None) -> None:
+        came.append(signum)
+
+    # A mask would not do: the system would hand the signal to another thread, and Python on to this one.
+    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def work(scratch: Path) -> Path:
@@ -193,8 +221,9 @@ def recover(record_path: Path) -> bool:
     """
     if not record_path.exists():
         return False
-    under_way = store.read(record_path).replacing
-    if under_way is None:
+    record = store.read(record_path)
+    under_way = record.replacing
+    if under_way is None or record.status != "replacing":
         return False
     scratch = _scratch(record_path)
     if under_way.scratch != scratch.name:
@@ -223,9 +252,9 @@ def _scratch(record_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(record_path: Path) -> Iterator[Path]:
+def _locked(record_path: Path, *, patience: float = 0.0) -> Iterator[Path]:
     scratch = _scratch(record_path)
-    with locks.held(scratch.with_name(scratch.name + _LOCK)) as held:
+    with locks.held(scratch.with_name(scratch.name + _LOCK), patience=patience) as held:
         if not held:
             raise UsageError(
                 f"{record_path}: another run is writing this result.",
@@ -241,7 +270,19 @@ def _clear(record_path: Path, scratch: Path) -> None:
     if scratch.is_symlink():
         scratch.unlink()
     elif scratch.exists():
-        shutil.rmtree(scratch)
+        try:
+            shutil.rmtree(scratch)
+        except RecursionError as error:
+            raise StorageError(
+                f"{scratch}: what a killed run left is nested too deep to be removed.",
+                f"Remove it yourself: rm -r {scratch}",
+            ) from error
+
+
+def _remove(scratch: Path) -> None:
+    """Remove what a run worked in; what can't be removed, the next run sweeps."""
+    with undisturbed(), contextlib.suppress(RecursionError):
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:

@@ -13,6 +13,9 @@ from dissmodel.io import content
 from dissmodel.record import ExperimentRecord, Failure, Runtime, capture
 from dissmodel.record.status import Outcome, decide
 
+_LONGEST_MESSAGE = 2_000
+_LONGEST_TRACEBACK = 100_000
+
 # What an executor may write into its copy of the record and what does not come from there.
 _OURS = (
     "experiment_id",
@@ -31,7 +34,16 @@ _OURS = (
     "code",
     "command",
     "schema_version",
+    "error",
+    "replacing",
 )
+
+
+def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
+    """Keep in the opening record what a model noted in its copy, if it is of the right kind."""
+    if isinstance(given.metrics, dict):
+        opening.metrics = given.metrics
+    opening.logs = _lines(given)
 
 
 def completed(
@@ -77,9 +89,9 @@ def failed(
                 phase=listener.current,
                 type=type(error).__name__,
                 code=failure.code,
-                message=str(error) or "interrupted" if interrupted else failure.message,
+                message=_text(error) or "interrupted" if interrupted else failure.message,
                 hint=failure.hint,
-                traceback="".join(traceback.format_exception(error)),
+                traceback=_traceback(error),
             ),
         }
     )
@@ -89,7 +101,7 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     """Return an error as a user is told of it."""
     if isinstance(error, DissmodelError):
         return error
-    said = str(error) or "without a message"
+    said = _text(error) or "without a message"
     if phase == "validate" and isinstance(error, ValueError):
         return InvalidInput(said, code="validation")
     return RunFailed(
@@ -102,7 +114,7 @@ def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener
         update={
             **{name: getattr(opening, name) for name in _OURS},
             "finished_at": datetime.now(UTC),
-            "logs": [listener.fit(str(line)) for line in saved.logs] + listener.lines,
+            "logs": [listener.fit(str(line)) for line in _lines(saved)] + listener.lines,
             "runtime": _runtime(opening, saved),
             "peak_memory_bytes": capture.peak_memory_bytes(),
             "cpu_seconds": round(time.process_time(), 3),
@@ -114,7 +126,29 @@ def _runtime(opening: ExperimentRecord, saved: ExperimentRecord) -> Runtime | No
     """Return what ran: as it was before the model, with what only the run could tell."""
     if opening.runtime is None:
         return None
-    ran = saved.runtime or opening.runtime
+    ran = saved.runtime if isinstance(saved.runtime, Runtime) else opening.runtime
     return opening.runtime.model_copy(
         update={"native": capture.native(), "kernel": ran.kernel, "threads": ran.threads}
     )
+
+
+def _lines(record: ExperimentRecord) -> list[str]:
+    return record.logs if isinstance(record.logs, list) else []
+
+
+def _text(error: BaseException) -> str:
+    """Return what an error says; it may be of any class and of any length."""
+    try:
+        said = str(error)
+    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
+        return f"its text can't be made: {type(failed).__name__}"
+    return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(said)} characters)"
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback, without the middle of a very long one, and let go of what its frames hold."""
+    text = "".join(traceback.format_exception(error))
+    # A run that ended for want of memory needs some to write its record.
+    traceback.clear_frames(error.__traceback__)
+    half = _LONGEST_TRACEBACK // 2
+    return text if len(text) <= _LONGEST_TRACEBACK else f"{text[:half]}\n…\n{text[-half:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from dissmodel.executor import ModelExecutor
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
+
+_LONGEST = 200  # of 255; the names of the record, of its failed runs and of the scratch folder are longer
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,23 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
         )
     whole_folder = ends_as_folder or (not path.suffix and not executor.output_suffix)
     stem = path.name if whole_folder else path.stem
+    _check_name(output, path.name, stem)
     return Destination(path.parent, path.name, stem, whole_folder, named=True)
+
+
+def _check_name(output: str, name: str, stem: str) -> None:
+    """Refuse a name that a record can't hold, or that leaves no room for the names made of it."""
+    try:
+        store.artifact_path(Path(stem), name)
+    except DissmodelError as error:
+        raise UsageError(
+            f"{output!r}: a record can't hold this name.", "Give a plain one: --output result.tif"
+        ) from error
+    if len(os.fsencode(stem)) > _LONGEST:
+        raise UsageError(
+            f"{output}: the name is too long; without its suffix it may have {_LONGEST} bytes.",
+            "Give a shorter one: --output result.tif",
+        )
 
 
 def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool) -> None:
@@ -109,8 +127,8 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
             )
 
 
-def replaced(destination: Destination) -> tuple[Path, ...]:
-    """Return the files that make place: the old result and all that its record vouches for."""
+def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
+    """Return the files that make place: the old result and what its record vouches for, but none of `keep`."""
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)
@@ -123,7 +141,8 @@ def replaced(destination: Destination) -> tuple[Path, ...]:
             # A record is only text: a file that is not the one it describes belongs to someone else.
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
-    return tuple(dict.fromkeys(path for path in files if path.exists()))
+    kept = [path for path in files if path.exists() and not any(_same(path, one) for one in keep)]
+    return tuple(dict.fromkeys(kept))
 
 
 def _check_record(destination: Destination) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -57,13 +59,15 @@ class Listener:
         """Keep and pass on."""
         message = self.fit(message)
         self._keep(f"warning: {message}")
-        self._reporter.warn(message)
+        with contextlib.suppress(OSError):  # nobody reads it any more, or the disk with the log is full
+            self._reporter.warn(message)
 
     def output(self, line: str) -> None:
         """Keep and pass on."""
         line = self.fit(line)
         self._keep(line)
-        self._reporter.output(line)
+        with contextlib.suppress(OSError):
+            self._reporter.output(line)
 
     def fit(self, text: str) -> str:
         """Return a text as it may be shown and kept: without secrets and without the scratch folder."""
@@ -107,7 +111,8 @@ class _Lines(io.TextIOBase):
 def listening(listener: Listener) -> Iterator[None]:
     """Within the block, progress, warnings and what is printed go to `listener`.
 
-    What a model prints must not mix with the result on standard output.
+    What a model prints must not mix with the result on standard output; what libraries in C and processes of
+    its own print goes to standard error.
     """
     stream = _Lines(listener)
 
@@ -117,10 +122,39 @@ def listening(listener: Listener) -> Iterator[None]:
         else:
             listener.output(f"{category.__name__}: {message}")
 
-    with reporting(listener), warnings.catch_warnings(), contextlib.redirect_stdout(stream):
+    with (
+        _diverted(),
+        reporting(listener),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(stream),
+    ):
         warnings.simplefilter("always", DissmodelWarning)
         warnings.showwarning = show
         try:
             yield
         finally:
             stream.finish()
+
+
+@contextlib.contextmanager
+def _diverted() -> Iterator[None]:
+    """Within the block, the system's standard output is standard error; then both are what they were."""
+    kept: dict[int, int] = {}
+    _flush()
+    try:
+        with contextlib.suppress(OSError):  # a process may have none
+            kept = {number: os.dup(number) for number in (1, 2)}
+            os.dup2(2, 1)
+        yield
+    finally:
+        _flush()
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _flush() -> None:
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()

@@ -46,6 +46,8 @@ class RunRequest:
         Whether an earlier result may be replaced.
     seed : int or None
         For the random numbers of Python and NumPy.
+    threads : int or None
+        How many threads the model may use; None: all there are.
     command : tuple of str
         What was typed, for the record.
     executor : type[ModelExecutor] or None
@@ -65,6 +67,7 @@ class RunRequest:
     layer: str | None = None
     overwrite: bool = False
     seed: int | None = None
+    threads: int | None = None
     command: tuple[str, ...] = ()
     executor: type[ModelExecutor] | None = None
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
@@ -84,23 +87,26 @@ class Prepared:
         Where the result goes.
     record : ExperimentRecord
         The run's, with all that is known so far.
-    overwrite : bool
-        Whether an earlier result may be replaced.
+    request : RunRequest
+        What it was asked for.
     """
 
     model: Model
     inputs: Mapping[Path, str]
     destination: Destination
     record: ExperimentRecord
-    overwrite: bool
+    request: RunRequest
 
     def check(self) -> None:
         """Look at the destination again, now that nobody else may write there."""
-        check(self.destination, tuple(self.inputs), overwrite=self.overwrite)
+        check(self.destination, tuple(self.inputs), overwrite=self.request.overwrite)
 
-    def inputs_unchanged(self) -> bool:
-        """Hash the input again."""
-        return all(path.is_file() and sha256_file(path) == digest for path, digest in self.inputs.items())
+    def changed_input(self) -> Path | None:
+        """Hash the input again; return a file of it that is not what it was, None if all are."""
+        for path, digest in self.inputs.items():
+            if not path.is_file() or sha256_file(path) != digest:
+                return path
+        return None
 
 
 def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
@@ -143,4 +149,4 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     record.source.size = source.stat().st_size
     record.source.checksum = inputs[source]
     record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
-    return Prepared(model, inputs, destination, record, request.overwrite)
+    return Prepared(model, inputs, destination, record, request)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import mimetypes
+import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dissmodel import materialize
 from dissmodel.actions.destination import Destination
 from dissmodel.errors import DissmodelError, DissmodelWarning
 from dissmodel.io import content
@@ -25,6 +29,10 @@ _MEDIA_TYPES = {
     ".md": "text/markdown",
     ".qml": "application/xml",
 }
+_LONGEST_NAME = 255  # bytes
+
+LATEST = "experiment_record.json"
+"""The copy of the latest record, beside results that were given no name."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class Results:
         Name within the working folder → final path; external files are not in it.
     main_file : Path or None
         Where the main one, named `MAIN`, lies now; None if the model left nothing.
+    stamps : Mapping of Path to tuple of int
+        Final path → size and time of the last change, as they were when the file was measured.
     """
 
     MAIN = "output"
@@ -46,6 +56,14 @@ class Results:
     files: Mapping[str, Artifact]
     finals: Mapping[str, Path]
     main_file: Path | None
+    stamps: Mapping[Path, tuple[int, int]]
+
+    def changed(self) -> Path | None:
+        """Return a file that was written to after it had been measured, None if there is none."""
+        for path, stamp in self.stamps.items():
+            if _stamp(path) != stamp:
+                return path
+        return None
 
 
 def collect(
@@ -71,22 +89,24 @@ def collect(
     main = _main(work, saved)
     files: dict[str, Artifact] = {}
     finals: dict[str, Path] = {}
-    if main is not None and not main.is_relative_to(work):
+    stamps: dict[Path, tuple[int, int]] = {}
+    left = list(_regular_files(work))
+    if main is not None and main not in left:
         files[Results.MAIN] = _measure(main, str(main), external=True)
     elif main is not None and _misnamed(main, work, destination):
         wrote = f"The model wrote {main.name}, not {destination.name}."
         warnings.warn(wrote, DissmodelWarning, stacklevel=2)
-    for path in _regular_files(work):
-        relative = path.relative_to(work).as_posix()
+    for path in left:
         final = _final(path, main, work, destination)
-        if final.exists() and final not in free:
-            final = final.with_name(f"{destination.stem}.{tag}.{path.name}")
+        if _is_taken(final, destination, free) or final in stamps:
+            final = _untaken(final, f"{destination.stem}.{tag}", stamps)
+        stamps[final] = _stamp(path)
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
         name = Results.MAIN if path == main else claimed.get(artifact.sha256, final.name)
         if name in files:
             name = artifact.path
         files[name] = artifact
-        finals[relative] = final
+        finals[path.relative_to(work).as_posix()] = final
     measured = {artifact.sha256 for artifact in files.values()}
     for name, digest in saved.artifacts.items():
         if digest not in measured:
@@ -94,18 +114,19 @@ def collect(
                 f"warning: the model noted an artifact {name!r} ({digest[:16]}…) that was not found"
             )
     ordered = dict(sorted(files.items(), key=lambda item: (item[0] != Results.MAIN, item[0])))
-    return Results(ordered, finals, main)
+    return Results(ordered, finals, main, stamps)
 
 
 def _main(work: Path, saved: ExperimentRecord) -> Path | None:
     """Return the main file: the one the record names, by path or by digest, else the only one."""
-    local = saved.output_path is not None and "://" not in saved.output_path
-    said = Path(saved.output_path or "").absolute() if local else work
-    if said.is_file():
-        return said
-    there = list(_regular_files(said if said.is_dir() else work))
-    named = [path for path in there if sha256_file(path) == saved.output_sha256]
-    if named or len(there) == 1 or (there and said.is_dir() and said != work):
+    said = os.fspath(saved.output_path or work)
+    path = work if "://" in said else Path(said).absolute()
+    if path.is_file():
+        return next((one for one in _regular_files(work) if one.samefile(path)), path.resolve())
+    within = path.is_dir() and path != work and path.resolve().is_relative_to(work.resolve())
+    there = list(_regular_files(path if within else work))
+    named = [one for one in there if sha256_file(one) == saved.output_sha256]
+    if named or len(there) == 1 or (there and within):
         return (named or there)[0]
     return None
 
@@ -120,10 +141,36 @@ def _final(path: Path, main: Path | None, work: Path, destination: Destination) 
     relative = path.relative_to(work)
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
-        return destination.folder.joinpath(destination.stem, *inside)
+        return destination.folder.joinpath(destination.stem, *(_plain(part) for part in inside))
     if path == main:
-        return destination.folder / (destination.stem + path.suffix)
-    return destination.folder / path.name
+        return destination.folder / (destination.stem + _plain(path.suffix))
+    return destination.folder / _plain(path.name)
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as a record can hold it and any system can have it."""
+    return re.sub(r"[\\:\x00-\x1f\x7f\ud800-\udfff]", "_", name)
+
+
+def _is_taken(path: Path, destination: Destination, free: frozenset[Path]) -> bool:
+    ours = path.name.startswith(materialize.PREFIX) or path.name == LATEST
+    return ours or path == destination.record_path or (path.exists() and path not in free)
+
+
+def _untaken(path: Path, prefix: str, given: Mapping[Path, object]) -> Path:
+    """Return a path beside `path` that nothing has, its name not too long for a file's."""
+    kept = path.name
+    while len(os.fsencode(f"{prefix}.999999.{kept}")) > _LONGEST_NAME:
+        kept = kept[1:]
+    names = itertools.chain(
+        [f"{prefix}.{kept}"], (f"{prefix}.{number}.{kept}" for number in itertools.count(2))
+    )
+    return next(one for name in names if (one := path.with_name(name)) not in given and not one.exists())
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
 
 
 def _misnamed(main: Path, work: Path, destination: Destination) -> bool:

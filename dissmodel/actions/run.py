@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import random
-import signal
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from dissmodel.actions import account
 from dissmodel.actions.destination import replaced
 from dissmodel.actions.listening import Listener, listening
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
-from dissmodel.actions.results import Results, collect
+from dissmodel.actions.results import LATEST, Results, collect
 from dissmodel.errors import DissmodelError, RunFailed
 from dissmodel.executor import execute_lifecycle
 from dissmodel.executor.config import output_base
@@ -58,22 +56,23 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     try:
         return _run(prepared, scratch, listener)
     except BaseException as error:
-        if listener.current == _DONE:  # a signal that came once the result stood
-            raise
-        with _undisturbed():
+        with materialize.undisturbed():
             failure = account.as_failure(error, prepared.record.model_name, listener.current)
-            record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
-        told = error if isinstance(error, KeyboardInterrupt) else failure
-        told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
-        if told is error:
-            raise
-        raise failure from error
+            if listener.current == _DONE:  # a signal came, or the copy can't be written: the result stands
+                record_path: Path | None = prepared.destination.record_path
+            else:
+                record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
+            told = error if isinstance(error, KeyboardInterrupt) else failure
+            told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
+            if told is error:
+                raise
+            raise failure from error
 
 
 def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
-    opening.runtime = capture.runtime()
+    opening.runtime = capture.runtime(prepared.request.threads)
     opening.code_version = opening.runtime.dissmodel.version or ""
     opening.status = "running"
     opening.output_path = str(work / destination.name) if destination.name is not None else None
@@ -83,7 +82,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     with listening(listener), output_base(work):
         saved = _execute(prepared, opening)
         listener.phase("promote")
-        old = frozenset(replaced(destination))
+        old = frozenset(replaced(destination, keep=prepared.inputs))
         results = collect(work, saved, destination, tag=opening.experiment_id[:8], free=old)
     if results.main_file is None:
         raise RunFailed(
@@ -91,14 +90,15 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
             "Its save has to write to record.output_path.",
             code="no_output",
         )
-    if not prepared.inputs_unchanged():
-        raise RunFailed(f"{opening.source.uri} changed while the model ran.", "Run it again.", code="tainted")
+    changed = prepared.changed_input()
+    if changed is not None:
+        raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
     record = account.completed(opening, saved, results, listener)
-    with _undisturbed():
+    with materialize.undisturbed():
         _deliver(record, results, destination.record_path, scratch, old)
         listener.phase(_DONE)
     if not destination.named:
-        store.write(record, destination.folder / "experiment_record.json", staging=scratch)
+        store.write(record, destination.folder / LATEST, staging=scratch)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}
     return RunResult(record, destination.record_path, files)
 
@@ -106,10 +106,13 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
 def _execute(prepared: Prepared, opening: ExperimentRecord) -> ExperimentRecord:
     """Run the lifecycle on a copy of the record; what the model measured and said is kept, come what may."""
     given = opening.model_copy(deep=True)
+    process = os.getpid()
     try:
         given, _ = execute_lifecycle(prepared.model.executor(), given)
     finally:
-        opening.metrics, opening.logs = given.metrics, given.logs
+        if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
+            os._exit(0)
+        account.note(opening, given)
     return given
 
 
@@ -122,35 +125,33 @@ def _deliver(
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
             raise RunFailed(f"The result's files vanished: {', '.join(promotion.missing)}.", code="no_output")
+        changed = results.changed()
+        if changed is not None:
+            raise RunFailed(
+                f"{changed.name} changed after {record.model_name} had returned it.",
+                "Let its threads and processes end before its save returns.",
+                code="output_changed",
+            )
         store.write(record, record_path, staging=scratch)
     except BaseException:
         materialize.recover(record_path)
         raise
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold signals back, where the system can, so that what takes more than one step is not cut in two."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:
     """Write the record of a run that did not complete, where no good pair is in its way."""
     destination = prepared.destination
     path = store.failed_record_path(destination.folder / f"{destination.stem}.x", record.experiment_id)
+    # If it is too large, that is for what the model noted; if the destination can't take it, the temporary
+    # folder may.
+    brief = record.model_copy(update={"metrics": {}, "logs": []})
     for place in (path, Path(tempfile.gettempdir()) / path.name):
-        try:
-            store.write(record, place)
-        except DissmodelError:  # the destination can't take it; then the temporary folder, then nothing
-            continue
-        return place
+        for one in (record, brief):
+            try:
+                store.write(one, place)
+            except DissmodelError:
+                continue
+            return place
     return None
 
 

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from dissmodel import __version__
-from dissmodel.cli import options, record, run, show
+from dissmodel.cli import options, record, run, show, validate
 from dissmodel.cli.signals import stopping
 from dissmodel.errors import DissmodelError, UsageError
 
@@ -163,6 +163,7 @@ def _root(
 
 
 app.command("run")(run.run)
+app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.add_typer(record.app, name="record")
 

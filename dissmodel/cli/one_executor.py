@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,41 +112,36 @@ class _Commands:
 
     def validate(
         self,
-        input_: options.OptionalInput = None,
+        input_: options.Inputs = None,
         param: options.Params = None,
         toml: options.Toml = None,
+        band_map: options.BandMap = None,
+        column_map: options.ColumnMap = None,
+        format_: options.InputFormat = options.Format.auto,
+        as_json: options.Json = False,
     ) -> None:
-        """Check that the class keeps the executor contract; with --input, that it runs too.
+        """Check that the class keeps the executor contract; with --input, also that it runs on it.
 
         Exits with 1 if it does not.
         """
-        from dissmodel.actions.show import ShowRequest, show_model
-        from dissmodel.executor.testing import ExecutorTestHarness
-        from dissmodel.record import DataSource, ExperimentRecord
-        from dissmodel.registry.spec import load_spec
+        from dissmodel.actions.validate import ValidateRequest
+        from dissmodel.actions.validate import validate as look
+        from dissmodel.cli import render
 
-        harness = ExecutorTestHarness(self._executor)
-        findings = harness.findings()
-        for finding in findings:
-            sys.stdout.write(f"{'ok' if finding.ok else 'not so':8}{finding.check}")
-            sys.stdout.write(f": {finding.why}\n" if finding.why else "\n")
-        holds = all(finding.ok for finding in findings)
-        if holds and input_ is not None:
-            toml = _toml(toml)
-            view = show_model(ShowRequest(None, toml, parse_parameters(param or ()), executor=self._executor))
-            spec = load_spec(toml) if toml is not None else None
-            record = ExperimentRecord(
-                model_name=self._executor.name,
-                source=DataSource(uri=input_),
-                parameters={one.name: one.value for one in view.parameters},
-                resolved_spec=spec.resolved if spec else {},
-                band_map=dict(spec.bands) if spec else {},
-                column_map=dict(spec.columns) if spec else {},
-            )
-            with contextlib.redirect_stdout(sys.stderr):  # what the model prints
-                holds = harness.run_with_sample_data(record)
-            sys.stdout.write(f"{'ok' if holds else 'not so':8}runs on {input_}\n")
-        if not holds:
+        request = ValidateRequest(
+            model=None,
+            executor=self._executor,
+            inputs=tuple(input_ or ()),
+            parameters=parse_parameters(param or ()),
+            toml=_toml(toml),
+            band_map=parse_names(band_map or (), "--band-map"),
+            column_map=parse_names(column_map or (), "--column-map"),
+            format=format_.value,
+            trial=True,
+        )
+        validation = look(request)
+        render.validation(validation, as_json=as_json)
+        if not validation.ok:
             sys.exit(EXIT_BROKEN)
 
     def show(

@@ -19,10 +19,13 @@ class Format(StrEnum):
 
 
 _INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset; a zip may hold it.")
+_INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset; may be repeated.")
 _NAMES = "What the input calls a {0}; may be repeated."
 
 Input = Annotated[str, _INPUT]
 OptionalInput = Annotated[str | None, _INPUT]
+Inputs = Annotated[list[str] | None, _INPUTS]
+Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")]
 Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="FILE", help="The result; by default ./MODEL_ID.SUFFIX."),

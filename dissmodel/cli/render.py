@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dissmodel.actions.run import RunResult
     from dissmodel.actions.show import ModelList, ModelView
+    from dissmodel.actions.validate import Validation
     from dissmodel.actions.verify import Verification
     from dissmodel.record import ExperimentRecord
 
@@ -133,6 +134,19 @@ def verification(result: Verification, *, as_json: bool) -> None:
         if check.verdict in {"differs", "missing"}:
             _line(printable(f"{'':13}expected {check.expected}"))
             _line(printable(f"{'':13}found    {check.found}"))
+
+
+def validation(result: Validation, *, as_json: bool, errors_only: bool = False) -> None:
+    """Print a line per finding, and below it what to do about it."""
+    if as_json:
+        _json({"ok": result.ok, "findings": [dataclasses.asdict(finding) for finding in result.findings]})
+        return
+    for finding in result.findings:
+        if errors_only and finding.severity != "error":
+            continue
+        _line(printable(f"{finding.severity:8} {_short(finding.subject)}: {finding.message}"))
+        if finding.hint:
+            _line(printable(f"{'':8} {finding.hint}"))
 
 
 def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:

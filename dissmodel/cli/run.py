@@ -23,12 +23,13 @@ def run(
     band_map: options.BandMap = None,
     column_map: options.ColumnMap = None,
     format_: options.InputFormat = options.Format.auto,
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")
-    ] = None,
+    layer: options.Layer = None,
     seed: Annotated[
         int | None,
         typer.Option(parser=parse_seed, metavar="N", help="Seed the random numbers of Python and NumPy."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -59,6 +60,7 @@ def run(
         layer=layer,
         overwrite=overwrite,
         seed=seed,
+        threads=threads,
         command=("dissmodel", *sys.argv[1:]),
     )
     with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
 _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_AT_ONCE = 1.0  # seconds
+_GRACE = 5.0  # seconds
 
 
 class Stopped(KeyboardInterrupt):
@@ -22,19 +27,49 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """Raise `Stopped` on the first SIGINT or SIGTERM in the block; a second does not disturb the end."""
+    """Raise `Stopped` on a SIGINT or SIGTERM in the block; one that follows at once does not disturb the end.
+
+    A later one is raised again, for the first may have been lost in code that lets no exception through.
+    After the block the process ends, also if threads or processes that were started in it do not.
+    """
     if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
         yield
         return
-    before = {signum: signal.signal(signum, _stop) for signum in _EXIT_CODES}
+    last = -_AT_ONCE
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _AT_ONCE:
+            last = time.monotonic()
+            raise Stopped(signal.Signals(signum))
+
+    others = set(threading.enumerate())
+    before = {signum: signal.signal(signum, stop) for signum in _EXIT_CODES}
+    code = 0
     try:
         yield
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+        if _left_over(others):
+            timer = threading.Timer(_GRACE, _end, [code])
+            timer.daemon = True
+            timer.start()
 
 
-def _stop(signum: int, _frame: FrameType | None) -> NoReturn:
-    for one in _EXIT_CODES:
-        signal.signal(one, signal.SIG_IGN)
-    raise Stopped(signal.Signals(signum))
+def _left_over(others: set[threading.Thread]) -> bool:
+    """Tell whether Python would wait at its end for what was started and not ended."""
+    processes = sys.modules.get("multiprocessing")
+    return any(thread not in others and not thread.daemon for thread in threading.enumerate()) or (
+        processes is not None and bool(processes.active_children())
+    )
+
+
+def _end(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

@@ -46,8 +46,8 @@ class Finding:
 class Problems:
     """What becomes of a problem: here it is raised, as it has to be for whoever needs the data.
 
-    A function that takes a `Problems` and does each of its checks within `at` serves both who wants the
-    data and, with a `Collector`, who wants to know everything that is wrong with it.
+    A function that takes a `Problems`, does each of its checks within `at` and reports what it sees itself to
+    `tell` serves both who wants the data and, with a `Collector`, who wants to know everything that is wrong.
     """
 
     @property
@@ -58,6 +58,10 @@ class Problems:
     def at(self) -> AbstractContextManager[None]:
         """Enter one check."""
         return contextlib.nullcontext()
+
+    def tell(self, error: DissmodelError) -> None:
+        """Raise the error."""
+        raise error
 
 
 RAISED = Problems()
@@ -75,8 +79,7 @@ class Collector(Problems):
     Examples
     --------
     >>> collector = Collector("grid.tif")
-    >>> with collector.at():
-    ...     raise InvalidInput("There is no band 'alt'.")
+    >>> collector.tell(InvalidInput("There is no band 'alt'."))
     >>> with collector.at():
     ...     raise InvalidInput("There is no band 'solo'.")
     >>> [finding.message for finding in collector.findings], collector.failed
@@ -100,7 +103,7 @@ class Collector(Problems):
             try:
                 yield
             except DissmodelError as error:
-                self.add("error", error.message, error.hint)
+                self.tell(error)
             except ValueError as error:
                 self.add("error", str(error) or "ValueError without a message")
             finally:
@@ -108,11 +111,19 @@ class Collector(Problems):
                     if issubclass(one.category, UserWarning):
                         self.add("warning", str(one.message))
 
+    def tell(self, error: DissmodelError) -> None:
+        """Keep the error."""
+        self.add("error", error.message, error.hint)
+
     def add(self, severity: Severity, message: str, hint: str = "") -> None:
-        """Keep a finding as one line, if it was not found before."""
-        told = " ".join(message.split())[:_LONGEST]
-        if all(told != known.message for known in self.findings):
-            self.findings.append(Finding(severity, self.subject, told, hint))
+        """Keep a finding on the subject."""
+        self.keep(Finding(severity, self.subject, message, hint))
+
+    def keep(self, finding: Finding) -> None:
+        """Keep a finding, each text as one line, if it was not found before."""
+        message, hint = (" ".join(text.splitlines())[:_LONGEST] for text in (finding.message, finding.hint))
+        if all((finding.subject, message) != (known.subject, known.message) for known in self.findings):
+            self.findings.append(Finding(finding.severity, finding.subject, message, hint))
 
 
 def look_at_dataset(uri: str, fmt: str, layer: str | None, collector: Collector) -> None:

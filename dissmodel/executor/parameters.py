@@ -178,9 +178,7 @@ def _aliases(name: str, field: FieldInfo) -> tuple[str, ...]:
     return tuple(choice for choice in choices if isinstance(choice, str) and choice != name)
 
 
-def _canonical(
-    layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]
-) -> dict[str, Any]:
+def _canonical(layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]) -> dict[str, Any]:
     """Return a layer's values under their canonical names; note what can't be."""
     if names is None:
         return dict(layer.values)

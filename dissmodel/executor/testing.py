@@ -85,8 +85,10 @@ class ExecutorTestHarness:
         yield self._finding("has a name", isinstance(name, str) and bool(name), f"name is {name!r}, not text")
         abstract = sorted(getattr(cls, "__abstractmethods__", ()))
         yield self._finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
-        registered = isinstance(name, str) and ExecutorRegistry._executors.get(name) is cls  # noqa: SLF001
-        yield self._finding("is registered", registered, f"another class is registered as {name!r}")
+        registered = ExecutorRegistry._executors.get(str(name), cls)  # noqa: SLF001  (the published place)
+        yield self._finding(
+            "has its name for itself", registered is cls, f"another class is registered as {name!r}"
+        )
         for method, count in _ARGUMENTS.items():
             yield self._finding(
                 f"{method} takes {count} argument{'s' * (count > 1)}",

@@ -1,148 +1,24 @@
-"""From polygons to the pixels of a grid.
-
-There are two ways. `cells_to_grid` gives every polygon exactly one pixel, or says why it can't.
-`resample_cells` and `vector_to_raster_backend` lay a new grid over the polygons and may lose some.
-"""
+"""From the columns of a vector dataset to the bands of a raster."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
 
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.cells import CellGrid, cells_to_grid, resample_cells
+from dissmodel.io.pixels import burn, check_shape, count_pixels, pixel_size
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-MAX_PIXELS = 2**31
-# A row number with a digit too many would make a raster that is empty but for one pixel.
-_SPARSE_FACTOR, _SPARSE_FREE = 1000, 10**6
-_AREAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_HALF_CELL = 0.5
-# How far, in cells, an edge may lie from the grid that geometry alone implies: far above the rounding of
-# coordinates in text formats, far below what a person would call off the grid.
-_OFF_GRID = 0.01
-_SAME_SIZE = 1e-6
-_RESAMPLE = "Pass resolution=… to resample the polygons to square pixels; some cells may then be lost."
-
-
-@dataclass(frozen=True)
-class CellGrid:
-    """Where each polygon lies on a grid.
-
-    Attributes
-    ----------
-    rows, cols : numpy.ndarray of int64, shape (n,)
-        The pixel of each feature, in feature order; row 0 is the northernmost, column 0 the westernmost.
-    shape : tuple of int
-        Rows and columns of the grid.
-    transform : affine.Affine
-        From (column, row) to the coordinates of the CRS, upper left corner of a pixel.
-    """
-
-    rows: NDArray[np.int64]
-    cols: NDArray[np.int64]
-    shape: tuple[int, int]
-    transform: Affine
-
-
-def cells_to_grid(
-    gdf: gpd.GeoDataFrame, *, row: str = "row", col: str = "col", resolution: float | None = None
-) -> CellGrid:
-    """Give every polygon its own pixel.
-
-    Where both fields `row` (from the top) and `col` (from the left) are there, they decide, and the geometry
-    may not contradict them by more than half a cell. Otherwise the polygons' own size and bounds imply the
-    grid. The numbers may begin anywhere and leave gaps.
-
-    Parameters
-    ----------
-    gdf : geopandas.GeoDataFrame
-        Polygons, one a cell. Errors count features from 0.
-    row, col : str
-        The fields' names.
-    resolution : float, optional
-        The cells' width and height in units of the CRS; by default the polygons say it (it may then be
-        two numbers, for cells that are not square).
-
-    Raises
-    ------
-    InvalidInput
-        If a geometry is missing, empty, invalid or no polygon; if two cells share a pixel; if the fields are
-        no integers or contradict the geometry; if the cells lie on no regular grid; if the grid were huge.
-
-    Examples
-    --------
-    >>> import geopandas, shapely
-    >>> cells = geopandas.GeoDataFrame(geometry=shapely.box([0, 30], [0, 30], [30, 60], [30, 60]))
-    >>> grid = cells_to_grid(cells)
-    >>> grid.rows.tolist(), grid.cols.tolist(), grid.shape, grid.transform.to_gdal()
-    ([1, 0], [0, 1], (2, 2), (0.0, 30.0, 0.0, 60.0, 0.0, -30.0))
-    """
-    polygons = _polygons(gdf)
-    bounds = shapely.bounds(polygons)
-    size = _cell_size(bounds) if resolution is None else _checked_resolution(resolution)
-    if row in gdf.columns and col in gdf.columns:
-        rows, cols = _integers(gdf, row), _integers(gdf, col)
-        _check_shape(*_span(rows, cols), len(gdf))
-        _check_distinct(rows, cols, f"{row} and {col}")
-        rows, cols = rows - rows.min(), cols - cols.min()
-        size, corner = _fit(bounds, rows, cols, size)
-        off = _offset(bounds, rows, cols, size, corner) > _HALF_CELL
-        if off.any():
-            raise InvalidInput(
-                f"{_some(off)} of {len(gdf)} lie more than half a cell from where {row} and {col} put them.",
-                f"{row} counts from the top, {col} from the left. {_RESAMPLE}",
-                code="cells_off_grid",
-            )
-    else:
-        rows, cols, size, corner = _implied(polygons, bounds, size)
-    shape = _span(rows, cols)
-    return CellGrid(rows, cols, shape, Affine(size[0], 0.0, corner[0], 0.0, -size[1], corner[1]))
-
-
-def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np.int64], Affine]:
-    """Say for each pixel of a new grid which polygon covers its centre.
-
-    Parameters
-    ----------
-    gdf : geopandas.GeoDataFrame
-        Polygons; where they overlap, the first in feature order counts.
-    resolution : float
-        Width and height of a pixel, in units of the CRS. The grid begins at the bounds' upper left corner.
-
-    Returns
-    -------
-    index : numpy.ndarray of int64, shape (rows, cols)
-        The feature's position, from 0; -1 where there is none.
-    transform : affine.Affine
-        Of the new grid.
-
-    Raises
-    ------
-    InvalidInput
-        If a geometry is missing, empty, invalid or no polygon, or the grid would be huge.
-    UsageError
-        If `resolution` is no positive number.
-    """
-    width, height = _checked_resolution(resolution)
-    polygons = _polygons(gdf)
-    west, south, east, north = shapely.total_bounds(polygons)
-    # A bound that is a rounding error beyond the last pixel needs no further one.
-    shape = (_count((north - south) / height - _SAME_SIZE), _count((east - west) / width - _SAME_SIZE))
-    _check_shape(*shape)
-    transform = Affine(width, 0.0, west, 0.0, -height, north)
-    # GDAL lets the last one win.
-    index = _burn(polygons[::-1], shape, transform)
-    return np.where(index >= 0, len(polygons) - 1 - index, -1), transform
+__all__ = ["CellGrid", "cells_to_grid", "resample_cells", "vector_to_raster_backend"]
 
 
 def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
@@ -189,7 +65,7 @@ def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
     UsageError
         If `attrs` is empty or `resolution` no positive number.
     """
-    width, height = _checked_resolution(resolution)
+    width, height = pixel_size(resolution)
     gdf = _with_crs(_opened(source), crs)
     fills = dict(attrs) if isinstance(attrs, Mapping) else dict.fromkeys(attrs, nodata)
     if not fills:
@@ -198,207 +74,18 @@ def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
         if name not in gdf.columns:
             raise InvalidInput(f"There is no column {name!r}.", did_you_mean(name, map(str, gdf.columns)))
     west, south, east, north = gdf.total_bounds
-    shape = (_count((north - south) / height), _count((east - west) / width))
-    _check_shape(*shape)
+    shape = (count_pixels((north - south) / height), count_pixels((east - west) / width))
+    check_shape(*shape)
     # A lone point has no extent of its own.
     step = ((east - west) / shape[1] or width, (north - south) / shape[0] or height)
     transform = Affine(step[0], 0.0, west, 0.0, -step[1], north)
-    index = _burn(gdf.geometry.to_numpy(), shape, transform, all_touched=all_touched)
+    index = burn(gdf.geometry.to_numpy(), shape, transform, all_touched=all_touched)
     backend = RasterBackend(shape, nodata_value=nodata_value, transform=transform, crs=gdf.crs)
     if add_mask:
         backend.set("mask", (index >= 0).astype(np.float32))
     for name, default in fills.items():
         backend.set(name, _band(gdf, name, index, default if nodata_value is None else nodata_value))
     return backend
-
-
-def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """Return the geometries, each a polygon that can be drawn."""
-    polygons: NDArray[np.object_] = gdf.geometry.to_numpy()
-    if len(polygons) == 0:
-        raise InvalidInput("There are no cells.", "Give a layer that has features.")
-    for wrong, what in (
-        (shapely.is_missing(polygons), "have no geometry"),
-        (shapely.is_empty(polygons), "have an empty geometry"),
-        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are no polygons"),
-        (~shapely.is_valid(polygons), "have an invalid geometry"),
-    ):
-        if wrong.any():
-            raise InvalidInput(
-                f"{_some(wrong)} of {len(polygons)} {what}.", "Mend or remove them.", code="bad_geometry"
-            )
-    return polygons
-
-
-def _some(which: NDArray[np.bool_]) -> str:
-    """Return how many features are meant, and the first."""
-    return f"{np.count_nonzero(which)} cells (the first: feature {np.argmax(which)}, counted from 0)"
-
-
-def _cell_size(bounds: NDArray[np.float64]) -> tuple[float, float]:
-    return _typical(bounds[:, 2] - bounds[:, 0]), _typical(bounds[:, 3] - bounds[:, 1])
-
-
-def _typical(sizes: NDArray[np.float64]) -> float:
-    """Return the size that most cells have, freed of the rounding of single coordinates."""
-    median = np.median(sizes)
-    near = sizes[np.abs(sizes - median) <= _OFF_GRID * median]
-    return float(median if (near == median).all() else near.mean())
-
-
-def _checked_resolution(resolution: float) -> tuple[float, float]:
-    if not np.isfinite(resolution) or resolution <= 0:
-        raise UsageError(f"resolution={resolution} is no size of a pixel.", "Give a number above 0.")
-    return float(resolution), float(resolution)
-
-
-def _integers(gdf: gpd.GeoDataFrame, name: str) -> NDArray[np.int64]:
-    values: NDArray[Any] = gdf[name].to_numpy()
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"{name} holds something that is no number.", "It must hold integers.") from None
-    # Beyond 2**53 neighbouring integers are one float, and far below a raster ends.
-    wrong = ~(np.abs(numbers) < 2**53) | (numbers != np.rint(numbers))
-    if wrong.any():
-        raise InvalidInput(
-            f"{name} is no integer in {_some(wrong)}: {values[np.argmax(wrong)]}.",
-            f"{name} must hold the cell's number, in every feature.",
-            code="bad_row_col",
-        )
-    integers: NDArray[np.int64] = numbers.astype(np.int64)
-    return integers
-
-
-def _check_distinct(rows: NDArray[np.int64], cols: NDArray[np.int64], what: str) -> None:
-    lost = _sharing(rows, cols)
-    if lost.any():
-        at = int(np.argmax(lost))
-        other = int(np.argmax((rows == rows[at]) & (cols == cols[at])))
-        raise InvalidInput(
-            f"{np.count_nonzero(lost)} of {len(rows)} cells would be lost: their {what} repeat an earlier "
-            f"cell's (feature {at}: row {rows[at]}, col {cols[at]}, like feature {other}; counted from 0).",
-            f"Remove the duplicates. {_RESAMPLE}",
-            code="cells_lost",
-        )
-
-
-def _sharing(rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which cells lie in a pixel that an earlier one has."""
-    key = (rows - rows.min()) * (int(cols.max() - cols.min()) + 1) + (cols - cols.min())
-    _, first = np.unique(key, return_index=True)
-    sharing = np.ones(len(key), dtype=bool)
-    sharing[first] = False
-    return sharing
-
-
-def _span(rows: NDArray[np.int64], cols: NDArray[np.int64]) -> tuple[int, int]:
-    return int(rows.max() - rows.min()) + 1, int(cols.max() - cols.min()) + 1
-
-
-def _count(size: float) -> int:
-    """Return how many pixels cover `size` pixels, at least one."""
-    return max(1, int(np.ceil(size))) if np.isfinite(size) else MAX_PIXELS + 1
-
-
-def _check_shape(rows: int, cols: int, cells: int | None = None) -> None:
-    bound = MAX_PIXELS if cells is None else min(MAX_PIXELS, _SPARSE_FACTOR * cells + _SPARSE_FREE)
-    if rows * cols > bound:
-        of = "" if cells is None else f" for {cells} cells"
-        raise InvalidInput(
-            f"The grid would have {rows} × {cols} pixels{of}, which is too many.",
-            "Look for a cell with a wrong number or far away, or choose a coarser resolution.",
-            code="grid_too_large",
-        )
-
-
-def _fit(
-    bounds: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
-    size: tuple[float, float],
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the cell size and the upper left corner that fit most cells."""
-    width, west = _fit_axis(bounds[:, 0], cols, size[0])
-    height, north = _fit_axis(-bounds[:, 3], rows, size[1])
-    return (width, height), (west, -north)
-
-
-def _fit_axis(edges: NDArray[np.float64], numbers: NDArray[np.int64], size: float) -> tuple[float, float]:
-    """Return step and origin of ``edges = origin + numbers * step``, medians of each half against strays."""
-    rest = edges - numbers * size
-    middle = np.median(numbers)
-    low, high = numbers <= middle, numbers > middle
-    if high.any():
-        rise = np.median(rest[high]) - np.median(rest[low])
-        change = float(rise / (np.median(numbers[high]) - np.median(numbers[low])))
-        # More than rounding means that numbers and geometry disagree, which is not for a fit to hide.
-        size += change if abs(change) <= _OFF_GRID * size else 0.0
-    return size, float(np.median(edges - numbers * size))
-
-
-def _offset(
-    bounds: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
-    size: tuple[float, float],
-    corner: tuple[float, float],
-) -> NDArray[np.float64]:
-    """Return how far, in cells, the farthest edge of each polygon is from its place on the grid."""
-    west, south, east, north = bounds.T
-    across = np.maximum(
-        np.abs(west - corner[0] - cols * size[0]), np.abs(east - corner[0] - (cols + 1) * size[0])
-    )
-    down = np.maximum(
-        np.abs(corner[1] - north - rows * size[1]), np.abs(corner[1] - south - (rows + 1) * size[1])
-    )
-    farthest: NDArray[np.float64] = np.maximum(across / size[0], down / size[1])
-    return farthest
-
-
-def _implied(
-    polygons: NDArray[np.object_], bounds: NDArray[np.float64], size: tuple[float, float]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[float, float], tuple[float, float]]:
-    """Find rows and columns from geometry alone."""
-    west, _, _, north = bounds.T
-    _check_shape(_count(np.ptp(north) / size[1]), _count(np.ptp(west) / size[0]), len(polygons))
-    cols = np.rint((west - west.min()) / size[0]).astype(np.int64)
-    rows = np.rint((north.max() - north) / size[1]).astype(np.int64)
-    size, corner = _fit(bounds, rows, cols, size)
-    box = size[0] * size[1]
-    off = _offset(bounds, rows, cols, size, corner) > _OFF_GRID
-    off |= np.abs(shapely.area(polygons) - box) > 2 * _OFF_GRID * box
-    lost = _sharing(rows, cols)
-    if off.any() or lost.any():
-        what = f"{_some(off)}" if off.any() else f"{_some(lost)}"
-        why = "do not fill one cell of the grid" if off.any() else "lie in a pixel that another cell has"
-        raise InvalidInput(
-            f"The polygons are no grid of {size[0]:g} × {size[1]:g}: {what} {why}; as pixels, "
-            f"{np.count_nonzero(lost)} of {len(polygons)} cells would be lost.",
-            _RESAMPLE,
-            code="cells_lost",
-        )
-    return rows, cols, size, corner
-
-
-def _burn(
-    geometries: NDArray[np.object_], shape: tuple[int, int], transform: Affine, *, all_touched: bool = False
-) -> NDArray[np.int64]:
-    """Return the position of the last geometry that covers each pixel, -1 where none does."""
-    from rasterio.features import rasterize  # noqa: PLC0415  (a raster run has no use for it)
-
-    drawable = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
-    if not drawable.any():
-        return np.full(shape, -1, dtype=np.int64)
-    index: NDArray[np.int32] = rasterize(
-        zip(geometries[drawable], np.flatnonzero(drawable).tolist(), strict=True),
-        out_shape=shape,
-        transform=transform,
-        fill=-1,
-        all_touched=all_touched,
-        dtype="int32",
-    )
-    return index.astype(np.int64)
 
 
 def _opened(source: str | os.PathLike[str] | gpd.GeoDataFrame) -> gpd.GeoDataFrame:

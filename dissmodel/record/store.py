@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -260,16 +261,18 @@ def _stem(output: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is no regular file")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
+    except InvalidInput:
+        raise
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise InvalidInput(
             f"{path}: there is no such record.",
             "A record lies beside its result, as NAME.record.json.",
             code="record_missing",
         ) from error
-    except IsADirectoryError as error:
-        raise _not_a_record(path, "it is a folder") from error
     except OSError as error:
         raise StorageError(f"{path}: can't be read: {error.strerror or error}.") from error
     if len(data) > MAX_BYTES:

@@ -102,8 +102,8 @@ def test_validate(flood, inputs, capsys):
     out = capsys.readouterr().out
 
     assert (0, 0) == (alone.value.code or 0, on_data.value.code or 0)
-    assert "ok      run takes 2 arguments\n" in out
-    assert f"ok      runs on {inputs / 'grid.tif'}\n" in out
+    assert 2 == out.count("ok       flood_raster: keeps the executor contract (9 checks)\n")
+    assert f"ok       {inputs / 'grid.tif'}: flood_raster runs on it\n" in out
 
 
 def test_validate_says_what_is_broken(flood, inputs, capsys):
@@ -120,8 +120,8 @@ def test_validate_says_what_is_broken(flood, inputs, capsys):
     out = capsys.readouterr().out
 
     assert (1, 1) == (broken.value.code, unfit.value.code)
-    assert "not so  run takes 2 arguments: its signature is (self, record)\n" in out
-    assert f"not so  runs on {inputs / 'grid.gpkg'}\n" in out
+    assert "error    old: run takes 2 arguments: not so, its signature is (self, record)\n" in out
+    assert f"error    {inputs / 'grid.gpkg'}: flood_raster does not run on it.\n" in out
 
 
 @pytest.mark.parametrize(

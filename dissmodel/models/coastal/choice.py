@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from dissmodel import progress
 from dissmodel.errors import DissmodelWarning
 from dissmodel.models.coastal.kernel import Kernel
 from dissmodel.models.coastal.numpy_kernel import NumpyKernel
@@ -38,7 +39,7 @@ def choose_kernel(state: CoastalState, steps: int, threads: int | None = None) -
         # Imported late: numba takes longer to load than a small run.
         from dissmodel.models.coastal.numba_kernel import NumbaKernel  # noqa: PLC0415
 
-        kernel = NumbaKernel(threads)
+        kernel = NumbaKernel(threads, progress.current().output)
         kernel.prepare(state)
     except Exception as error:  # noqa: BLE001  (a compiler at odds with its machine raises anything)
         warnings.warn(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dissmodel.models.coastal.classes import FLOODED, FLOODED_LAND, MIGRATED_MANGROVE, MIGRATED_MUD
 
-_GRAIN = 65536.0
+_COARSE, _FINE = 2.0**16, 2.0**50
+_HIGHEST = 2.0**23  # farther than the centre of the earth
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ def columns(steps: Iterable[StepMetrics]) -> dict[str, list[float | int]]:
 class Tally:
     """Adds up the measures of one step, block of cells by block of cells.
 
-    The sum of elevations is taken in two parts, the multiples of 1/65536 m, which float64 adds without any
-    rounding up to 1.3e11 m, and the rests. So it doesn't depend on how cells are ordered or cut into blocks.
+    Elevations are added as whole numbers of 2^-50 m, to which one below 4 m is rounded (half to even), and
+    the sum is rounded once; so it has the same bits however cells are ordered or cut into blocks. Elevations
+    from ±2^23 m, which no coast has, are left out.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    coarse: float = 0.0
-    fine: float = 0.0
+    units: int = 0
 
     def add(
         self,
@@ -92,11 +93,12 @@ class Tally:
         }
         for name, cells in found.items():
             self.counts[name] = self.counts.get(name, 0) + int(np.count_nonzero(cells))
-        known = alt[~np.isnan(alt)]
-        coarse = np.rint(known * _GRAIN) / _GRAIN
-        self.coarse += float(coarse.sum())
-        self.fine += float((known - coarse).sum())
+        known = alt[np.abs(alt) < _HIGHEST]
+        # In two parts, so that each fits an int64.
+        coarse = np.rint(known * _COARSE)
+        fine = np.rint((known - coarse / _COARSE) * _FINE)
+        self.units += (int(coarse.astype(np.int64).sum()) << 34) + int(fine.astype(np.int64).sum())
 
     def result(self, step: int, sea_level: float) -> StepMetrics:
         """Return the measures of `step` at the sea level `sea_level` (m)."""
-        return StepMetrics(step=step, sea_level=sea_level, sum_alt=self.coarse + self.fine, **self.counts)
+        return StepMetrics(step=step, sea_level=sea_level, sum_alt=self.units / 2**50, **self.counts)

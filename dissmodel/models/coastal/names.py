@@ -55,21 +55,26 @@ def find(
         if actual in present:
             found[name] = actual
         elif name in FIELDS or name in mapping:
-            with problems.at():
-                raise InvalidInput(
+            problems.tell(
+                InvalidInput(
                     f"There is no {kind} {actual!r}; the file has {_listed(present)}.",
                     _hint(kind, name, actual, present),
                     code=f"missing_{kind}",
                 )
+            )
+    own = {}
     for name, actual in found.items():
         twins = [other for other in found if found[other] == actual]
         if len(twins) > 1:
-            with problems.at():
-                raise UsageError(
+            problems.tell(
+                UsageError(
                     f"The {kind} {actual!r} can't be {' and '.join(twins)} at once.",
                     f"Mend --{kind}-map {name}=NAME",
                 )
-    return found
+            )
+        else:
+            own[name] = actual
+    return own
 
 
 def check_map(kind: Kind, mapping: Mapping[str, Any], problems: Problems = RAISED) -> None:
@@ -77,11 +82,12 @@ def check_map(kind: Kind, mapping: Mapping[str, Any], problems: Problems = RAISE
     known = (*FIELDS, *OPTIONAL[kind])
     for name in mapping:
         if name not in known:
-            with problems.at():
-                raise UsageError(
+            problems.tell(
+                UsageError(
                     f"The {kind} map says {name}={mapping[name]}, but the model reads no {kind} {name!r}.",
                     did_you_mean(name, known),
                 )
+            )
 
 
 def _listed(present: Sequence[str]) -> str:

@@ -1,33 +1,133 @@
-"""How functions are compiled: options that keep every bit, and a cache folder of our own."""
+"""How the fast kernel is compiled: options that keep every bit, and a cache folder of our own."""
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numba
-import platformdirs
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core.event import Event, Listener, install_listener
 from numba.extending import intrinsic
+from platformdirs import user_cache_dir
 
 F = TypeVar("F", bound=Callable[..., Any])
-OPTIONS = {"_nrt": False, "nogil": True, "fastmath": False, "error_model": "numpy"}
+
+# Without fastmath a sum is added up as it is written. Without _nrt no references are counted: the functions
+# make no arrays, their caller holds all of them, and counting took longer than computing.
+OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy", "nogil": True, "_nrt": False}
 
 
 def inlined(function: F) -> F:
+    """Compile a function that only compiled ones call."""
     return cast("F", numba.njit(**OPTIONS)(function))
 
 
-def cached(function: F) -> F:
-    return cast("F", numba.njit(cache=False, **OPTIONS)(function))
+def cached(*modules: ModuleType) -> Callable[[F], F]:
+    """Compile a function and keep the code on disk for the next process, where the disk lets us.
+
+    Parameters
+    ----------
+    *modules : module
+        What the code depends on besides the function's own module, to which alone numba looks.
+    """
+
+    def compiled(function: F) -> F:
+        folder = cache_folder(*modules)
+        config: Any = numba.config
+        theirs = config.CACHE_DIR
+        # numba reads this when it makes a function and at no other time; other packages keep their folder.
+        config.CACHE_DIR = str(folder or "")
+        try:
+            return cast("F", numba.njit(cache=folder is not None, **OPTIONS)(function))
+        finally:
+            config.CACHE_DIR = theirs
+
+    return compiled
 
 
-@intrinsic
-def bits_of(_typing: Any, number: Any) -> Any:
-    """Return the bits of a float64 as an int64."""
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-    return numba.types.int64(number), code
+def cache_folder(*modules: ModuleType) -> Path | None:
+    """Return the folder for code that depends on `modules`, made if need be; None if it can't be written.
+
+    It lies in ``NUMBA_CACHE_DIR`` where the user has set that, else in the user's cache of this package.
+    """
+    base = os.environ.get("NUMBA_CACHE_DIR") or Path(user_cache_dir("dissmodel", appauthor=False)) / "numba"
+    try:
+        sources = [inspect.getsource(module) for module in (sys.modules[__name__], *modules)]
+        folder = Path(base) / f"dissmodel-{zlib.crc32(''.join(sources).encode()):08x}"
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return None
+    return folder
+
+
+class _Once(Listener):
+    """Calls `announce` when `function` is being compiled."""
+
+    def __init__(self, function: Any, announce: Callable[[], None]) -> None:
+        self._function = function
+        self._announce = announce
+
+    def on_start(self, event: Event) -> None:
+        if event.data["dispatcher"].py_func is self._function:
+            self._announce()
+
+    def on_end(self, event: Event) -> None:
+        pass
+
+
+def make_ready(function: Any, arguments: tuple[Any, ...], announce: Callable[[], None]) -> Any:
+    """Return `function` ready for `arguments`, from the cache or compiled; a compile is announced.
+
+    A cache that can't be read or written any more is passed over.
+    """
+    typeof: Any = numba.typeof
+    types = tuple(typeof(argument) for argument in arguments)
+    if types not in function.overloads:
+        with install_listener("numba:compile", _Once(function.py_func, announce)):
+            try:
+                function.compile(types)
+            except (OSError, EOFError, UnpicklingError):
+                if types not in function.overloads:
+                    function = inlined(function.py_func)
+                    function.compile(types)
+    return function
+
+
+def _fetch(_typing: Any, row: Any, cell: Any) -> Any:
+    """Ask for the cache line of a cell; for compiled functions only."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        ask = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+        builder.call(ask, [pointer, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return numba.types.none(row, cell), generate
+
+
+fetch: Callable[[Any, int], None] = cast("Any", intrinsic)(_fetch)
+
+
+def _bits_of(_typing: Any, number: Any) -> Any:
+    """Return the bits of a float64 as an int64; for compiled functions only."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+    return numba.types.int64(number), generate
+
+
+bits_of: Callable[[Any], Any] = cast("Any", intrinsic)(_bits_of)

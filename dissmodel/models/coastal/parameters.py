@@ -45,6 +45,7 @@ class CoastalParameters(BaseModel):
     end_time: WholeNumber = Field(
         default=88,
         ge=1,
+        le=2**53,  # a band tag and a field hold no larger step exactly
         description="Last step, counted from the start of the first run",
         json_schema_extra={"unit": "step"},
     )

@@ -50,8 +50,9 @@ def read_polygons(
         the first step.
     """
     if cells.empty:
-        with problems.at():
-            raise InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
+        problems.tell(
+            InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
+        )
         return None
     present = [str(column) for column in cells.columns if column != cells.geometry.name]
     found = names.find("column", column_map, present, problems)

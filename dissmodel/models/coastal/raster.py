@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,17 +11,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from dissmodel.core import Environment
-from dissmodel.errors import DissmodelWarning, StorageError, UsageError
+from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor.findings import Finding
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import load_dataset
 from dissmodel.io.raster import write_geotiff
-from dissmodel.models.coastal import checks, names
+from dissmodel.models.coastal import checks
+from dissmodel.models.coastal.choice import choose_kernel
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.kernel import Kernel
+from dissmodel.models.coastal.inspect import check_record, inspect_raster_run
 from dissmodel.models.coastal.metrics import columns
 from dissmodel.models.coastal.model import CoastalModel
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CoastalState
@@ -57,18 +57,11 @@ class CoastalRaster(ModelExecutor):
         pydantic.ValidationError
             If a parameter is unknown or out of bounds.
         """
-        parameters = CoastalParameters.model_validate(record.parameters)
-        names.check_map("band", record.band_map)
-        names.check_map("column", record.column_map)
-        if not record.source.uri:
-            raise UsageError("There is no input.", "--input FILE")
-        if parameters.accretion_enabled:
-            warnings.warn(
-                "Accretion applies a law in millimetres to a sea level in metres, as published; "
-                "mangrove soil rises fast.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
+        check_record(record)
+
+    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
+        """Read the input and say everything that is wrong with it, and whether the result has room."""
+        return inspect_raster_run(record)
 
     def load(self, record: ExperimentRecord) -> CoastalState:
         """Read the input; note its digest and its grid."""
@@ -95,7 +88,7 @@ class CoastalRaster(ModelExecutor):
         """
         parameters = CoastalParameters.model_validate(record.parameters)
         first, last = data.step + 1, parameters.end_time
-        kernel: Kernel = NumpyKernel()
+        kernel = choose_kernel(data, last - first + 1, record.runtime.threads if record.runtime else None)
         environment = Environment(start_time=first, end_time=last)
         model = CoastalModel(
             start_time=first, end_time=last, state=data, parameters=parameters, kernel=kernel

@@ -56,7 +56,11 @@ def read_raster(
     for name, band in _find(band_map, list(bands), meta["bands"], problems).items():
         with problems.at():
             if bands[band].dtype.kind not in "iuf":
-                raise InvalidInput(f"The band {band!r} holds {bands[band].dtype} values, not real numbers.")
+                raise InvalidInput(
+                    f"The band {band!r} holds {bands[band].dtype} values, not real numbers.",
+                    "Convert it, for example with: gdal_translate -ot Float64",
+                    code="illegal_value",
+                )
             found[name] = band
     inside = None
     if "uso" in found:
@@ -91,22 +95,23 @@ def _find(
     nameless = not any(notes[name]["named"] for name in present)
     if not nameless or band_map:
         return names.find("band", band_map, present, problems)
-    with problems.at():
-        if len(present) != len(names.FIELDS):
-            raise InvalidInput(
+    if len(present) != len(names.FIELDS):
+        problems.tell(
+            InvalidInput(
                 f"The file has {len(present)} bands without names; without names there have to be "
                 f"{len(names.FIELDS)}: {', '.join(names.FIELDS)}, in this order.",
                 "Name the bands, or say which they are: "
                 + " ".join(f"--band-map {field}={present[0][:-1]}N" for field in names.FIELDS),
                 code="missing_band",
             )
-        warnings.warn(
-            f"The bands have no names; they are taken as {', '.join(names.FIELDS)}, in this order.",
-            DissmodelWarning,
-            stacklevel=2,
         )
-        return dict(zip(names.FIELDS, present, strict=True))
-    return {}
+        return {}
+    warnings.warn(
+        f"The bands have no names; they are taken as {', '.join(names.FIELDS)}, in this order.",
+        DissmodelWarning,
+        stacklevel=2,
+    )
+    return dict(zip(names.FIELDS, present, strict=True))
 
 
 class _Absent(NamedTuple):

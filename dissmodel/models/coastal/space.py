@@ -51,11 +51,12 @@ def examine_space(
 ) -> CoastalState | None:
     """Return what `read_space` returns; None if problems are collected and there are any."""
     if isinstance(data, RasterBackend):
-        with problems.at():
-            raise InvalidInput(
+        problems.tell(
+            InvalidInput(
                 "A NetCDF file or a Zarr folder is no cell space.",
                 "Give a GeoTIFF, or a dataset of polygons.",
             )
+        )
         return None
     if isinstance(data, tuple):
         backend, meta = data

@@ -140,9 +140,10 @@ def test_the_harness_runs_the_real_lifecycle_and_says_what_it_raised(executor, c
 def test_the_harness_names_what_breaks_the_contract(executor, changes, check, caplog):
     broken = type("Broken", (executor,), {"name": "broken", **changes})
 
-    findings = [finding.check for finding in ExecutorTestHarness(broken).findings() if not finding.ok]
+    found = [one for one in ExecutorTestHarness(broken).findings() if one.severity == "error"]
 
-    assert check in findings
+    assert any(one.message.startswith(f"{check}: not so, ") for one in found)
+    assert all("validate(record)" in one.hint for one in found)
     assert not ExecutorTestHarness(broken).run_contract_tests()
     assert check in caplog.text
 
@@ -150,9 +151,7 @@ def test_the_harness_names_what_breaks_the_contract(executor, changes, check, ca
 def test_the_harness_names_missing_methods():
     half = type("Half", (ModelExecutor,), {"name": "half", "load": lambda self, record: 1})
 
-    broken = {
-        finding.check: finding.why for finding in ExecutorTestHarness(half).findings() if not finding.ok
-    }
+    broken = [one.message for one in ExecutorTestHarness(half).findings() if one.severity == "error"]
 
-    assert {"defines load, run and save": "run, save missing"} == broken
+    assert ["defines load, run and save: not so, run, save missing"] == broken
     assert not ExecutorTestHarness(dict).run_contract_tests()

@@ -4,7 +4,7 @@ import pytest
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from dissmodel.errors import UsageError
-from dissmodel.executor.parameters import Layer, describe, resolve
+from dissmodel.executor.parameters import Layer, check, describe, resolve
 
 
 class Declared(BaseModel):
@@ -92,3 +92,41 @@ def test_the_table_says_type_unit_bounds_default_value_and_origin():
     )
     assert ("integer", "How many.") == (rows["steps"].type, rows["steps"].description)
     assert ("text or none", "none") == (rows["note"].type, rows["note"].default)
+
+
+def test_everything_that_is_wrong_is_found_at_once():
+    checked = check(Declared, [spec(setps=1, note="spec"), typed(rate=1, taxa=2, steps=0, nota=3)])
+
+    assert [
+        "model.toml: the model has no parameter 'setps'.",
+        "--param: rate = 1 and taxa = 2 are one parameter.",
+        "--param: the model has no parameter 'nota'.",
+    ] == [problem.message for problem in checked.names]
+    (wrong,) = checked.values
+    assert wrong.message.startswith("steps = 0 (command line)")
+    assert {"steps": 10, "rate": 1.0, "note": "spec"} == checked.resolved.values
+    assert {"steps": "default", "rate": "command line", "note": "spec"} == checked.resolved.origin
+
+
+def test_every_wrong_value_is_named_and_a_run_is_told_them_together():
+    wrong = [typed(steps=0, rate=-1)]
+
+    found = [problem.message.partition(":")[0] for problem in check(Declared, wrong).values]
+    with pytest.raises(UsageError) as caught:
+        resolve(Declared, wrong)
+
+    assert ["steps = 0 (command line)", "rate = -1 (command line)"] == found
+    assert all(one in str(caught.value) for one in found)
+
+
+def test_nothing_can_be_made_of_a_model_that_lacks_what_it_needs():
+    class Needs(BaseModel):
+        depth: float
+
+    checked = check(Needs, [typed(depht=1)])
+
+    assert checked.resolved is None
+    assert ["--param: the model has no parameter 'depht'.", "depth is missing"] == [
+        problem.message.partition(":")[0] if "missing" in problem.message else problem.message
+        for problem in checked.problems
+    ]

@@ -16,8 +16,9 @@ import rasterio
 import shapely
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.io import content
-from dissmodel.io.content import canonical_values, content_digest, grid_of
+from dissmodel.io import content_raster
+from dissmodel.io.canonical import canonical_values
+from dissmodel.io.content import content_digest, grid_of
 from dissmodel.io.vector import save_gdf
 
 DOCUMENT = Path(__file__).parents[3] / "docs/content-digest.md"
@@ -81,7 +82,7 @@ def test_how_a_raster_is_written_does_not_matter(tmp_path, options):
 def test_windows_do_not_matter(tmp_path, monkeypatch, window_bytes):
     paths = [write(tmp_path / "a.tif", interleave="pixel"), write(tmp_path / "b.tif", **OPTIONS["lzw tiled"])]
     whole = content_digest(paths[0])
-    monkeypatch.setattr(content, "_WINDOW_BYTES", window_bytes)
+    monkeypatch.setattr(content_raster, "_WINDOW_BYTES", window_bytes)
 
     assert [whole, whole] == [content_digest(path) for path in paths]
 

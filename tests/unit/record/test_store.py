@@ -346,3 +346,11 @@ def test_an_edited_record_is_told_by_its_digest(tmp_path, change):
         return
 
     assert record_digest(document) != document["record_digest"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes with a path")
+def test_a_pipe_is_no_record_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "r.record.json")
+
+    with pytest.raises(InvalidInput, match="no regular file"):
+        store.read(tmp_path / "r.record.json")

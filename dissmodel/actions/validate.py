@@ -1,0 +1,237 @@
+"""Everything that can be known about a run without running it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from dissmodel.actions.destination import check, choose
+from dissmodel.actions.model import find_model, parameter_layers
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.executor import ModelExecutor, parameters
+from dissmodel.executor.findings import Collector, Finding, nearest_folder
+from dissmodel.executor.testing import ExecutorTestHarness
+from dissmodel.io.locate import companions, existing
+from dissmodel.record import DataSource, ExperimentRecord
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.redact import redact
+from dissmodel.registry.plugins import Model
+from dissmodel.registry.spec import Spec, load_spec
+
+
+@dataclass(frozen=True)
+class ValidateRequest:
+    """What to look at, as `dissmodel.actions.run.RunRequest` says it.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Datasets, each looked at for itself; none: only the model is.
+    trial : bool
+        Run the model on each input too, where nothing is wrong; the result is thrown away.
+    """
+
+    model: str | None
+    inputs: tuple[str, ...] = ()
+    output: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    toml: Path | None = None
+    band_map: Mapping[str, str] = field(default_factory=dict)
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    layer: str | None = None
+    overwrite: bool = False
+    executor: type[ModelExecutor] | None = None
+    trial: bool = False
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Every finding: on the model, its parameters, the inputs and the output, in this order."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error was found."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def validate(request: ValidateRequest) -> Validation:
+    """Look at a model and, where there are any, at inputs for it; write nothing.
+
+    Raises
+    ------
+    UsageError
+        If the request names no model. Everything else that is wrong is a finding.
+    """
+    if request.model is None and request.toml is None and request.executor is None:
+        raise UsageError("Which model?", "Name one, or a TOML that does. List them: dissmodel show")
+    with _no_bytecode():
+        return Validation(tuple(_redacted(_look(request))))
+
+
+def _look(request: ValidateRequest) -> Iterator[Finding]:
+    told = Collector(_named(request))
+    spec, model = _find(request, told)
+    yield from told.findings
+    record = None
+    if model is not None:
+        contract = ExecutorTestHarness(model.executor).findings()
+        broken = [finding for finding in contract if finding.severity == "error"]
+        yield from broken
+        if not broken:
+            yield Finding("ok", told.subject, f"keeps the executor contract ({len(contract)} checks)")
+            told = Collector("parameters")
+            record = _record(request, spec, model, told)
+            yield from told.findings
+    sources = []
+    for given in request.inputs:
+        told = Collector(given)
+        with told.at():
+            sources.append(existing(given))
+            if model is not None and record is not None:
+                _look_at_input(model, _with_input(record, sources[-1], request), told)
+                if request.trial and not told.failed:
+                    _try(model, _with_input(record, sources[-1], request), told)
+        yield from told.findings
+    if model is not None and request.output is not None:
+        told = Collector(request.output)
+        _look_at_output(request, model, sources, told)
+        yield from told.findings
+
+
+def _named(request: ValidateRequest) -> str:
+    """Return how the user named the model."""
+    if request.executor is not None:
+        return request.executor.name
+    return request.model or str(request.toml)
+
+
+def _find(request: ValidateRequest, told: Collector) -> tuple[Spec | None, Model | None]:
+    spec = None
+    with told.at():
+        if request.toml is not None:
+            spec = load_spec(request.toml)
+            for section in spec.ignored:
+                told.add("warning", f"{request.toml}: the section [{section}] means nothing here.")
+    with told.at():
+        if spec is not None or request.model is not None or request.executor is not None:
+            return spec, find_model(request.model, spec, request.executor)
+    return spec, None
+
+
+def _record(
+    request: ValidateRequest, spec: Spec | None, model: Model, told: Collector
+) -> ExperimentRecord | None:
+    """Return a run's record without its input; None if the parameters that are right make none."""
+    checked = parameters.check(model.executor.Parameters, parameter_layers(spec, request.parameters))
+    for problem in checked.problems:
+        told.tell(problem)
+    if checked.resolved is None:
+        if request.inputs:
+            told.add("warning", "The inputs are looked into once these parameters are right.")
+        return None
+    for message in checked.resolved.warnings:
+        told.add("warning", message)
+    if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
+        told.add("ok", f"these may have their values: {', '.join(checked.resolved.values)}")
+    record = ExperimentRecord(
+        experiment_id=uuid4().hex,
+        model_name=model.executor.name,
+        resolved_spec=spec.resolved if spec is not None else {},
+        input_format="raster" if request.format == "tiff" else request.format,
+        band_map={**(spec.bands if spec else {}), **request.band_map},
+        column_map={**(spec.columns if spec else {}), **request.column_map},
+        parameters=checked.resolved.values,
+        parameter_origin=checked.resolved.origin,
+    )
+    # What is wrong with the destination is told at its own place.
+    with Collector("").at():
+        destination = choose(request.output, model.executor, record.experiment_id)
+        if destination.name is not None:
+            record.output_path = str(destination.folder / destination.name)
+    return record
+
+
+def _with_input(record: ExperimentRecord, source: Path, request: ValidateRequest) -> ExperimentRecord:
+    """Return a copy of the record, which the model may change as it likes."""
+    whole = record.model_copy(deep=True)
+    try:
+        size, checksum = source.stat().st_size, sha256_file(source)
+    except OSError as error:
+        raise StorageError(f"{source} could not be read: {error.strerror or error}.") from error
+    whole.source = DataSource(uri=str(source), layer=request.layer, size=size, checksum=checksum)
+    return whole
+
+
+def _look_at_input(model: Model, record: ExperimentRecord, told: Collector) -> None:
+    """Keep what the model itself finds, and whatever it raises."""
+    uri = record.source.uri
+    try:
+        # What the model prints must not mix with the findings on standard output.
+        with contextlib.redirect_stdout(sys.stderr), told.at():
+            for finding in model.executor().inspect(record):
+                subject = told.subject if finding.subject == uri else finding.subject
+                told.keep(Finding(finding.severity, subject, finding.message, finding.hint))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (a model is foreign code: whatever it raises is a finding)
+        said = str(error) or "without a message"
+        told.add("error", f"{model.executor.name} can't look at it: {type(error).__name__}: {said}")
+
+
+def _try(model: Model, record: ExperimentRecord, told: Collector) -> None:
+    record.output_path = None
+    with contextlib.redirect_stdout(sys.stderr):
+        runs = ExecutorTestHarness(model.executor).run_with_sample_data(record)
+    if runs:
+        told.add("ok", f"{model.executor.name} runs on it")
+    else:
+        told.add("error", f"{model.executor.name} does not run on it.", "The log says where it ends.")
+
+
+def _look_at_output(request: ValidateRequest, model: Model, sources: Sequence[Path], told: Collector) -> None:
+    with told.at():
+        destination = choose(request.output, model.executor, uuid4().hex)
+        files = [file for source in sources for file in (source, *companions(source))]
+        with told.at():
+            check(destination, files, overwrite=request.overwrite)
+        with told.at():
+            _refuse_unwritable(destination.folder)
+        if not told.failed:
+            told.add("ok", f"the result and {destination.record_path.name} can be written there")
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    place = nearest_folder(folder)
+    effective = os.access in os.supports_effective_ids
+    if not place.is_dir():
+        raise StorageError(f"{place} is a file, no folder.", "Give another place: --output FOLDER/NAME")
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
+        raise StorageError(
+            f"{place} can't be written.",
+            "Give an output in a folder that you may write to: --output FOLDER/NAME",
+        )
+
+
+def _redacted(findings: Iterable[Finding]) -> Iterator[Finding]:
+    for one in findings:
+        yield Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint))
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Import without leaving compiled files beside a user's own."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before

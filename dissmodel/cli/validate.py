@@ -1,0 +1,59 @@
+"""``dissmodel validate``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.cli.values import parse_names, parse_parameters
+
+EXIT_INVALID = 3
+
+
+def validate(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file.")
+    ] = None,
+    input_: options.Inputs = None,
+    output: options.Output = None,
+    param: options.Params = None,
+    toml: options.Toml = None,
+    band_map: options.BandMap = None,
+    column_map: options.ColumnMap = None,
+    format_: options.InputFormat = options.Format.auto,
+    layer: options.Layer = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say everything that is wrong with a model and inputs for it, all at once; write nothing.
+
+    Checks that the model keeps the executor contract, its parameters, that inputs can be read and hold what
+    the model needs, and that the result has a place and room. Exits with 3 if a run could not succeed.
+
+    Example: dissmodel validate coastal_raster --input grid.zip --output next.tif
+    """
+    from dissmodel.actions.validate import ValidateRequest
+    from dissmodel.actions.validate import validate as look
+    from dissmodel.cli import render
+
+    validation = look(
+        ValidateRequest(
+            model=model,
+            inputs=tuple(input_ or ()),
+            output=output,
+            parameters=parse_parameters(param or ()),
+            toml=toml,
+            band_map=parse_names(band_map or (), "--band-map"),
+            column_map=parse_names(column_map or (), "--column-map"),
+            format=format_.value,
+            layer=layer,
+            overwrite=overwrite,
+        )
+    )
+    render.validation(validation, as_json=as_json, errors_only=quiet)
+    if not validation.ok:
+        sys.exit(EXIT_INVALID)

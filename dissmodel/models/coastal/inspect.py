@@ -1,0 +1,88 @@
+"""Everything that can be known about a coastal run before it begins."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from dissmodel.errors import DissmodelWarning, UsageError
+from dissmodel.executor import ExperimentRecord
+from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.io import load_dataset
+from dissmodel.models.coastal import names
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.space import examine_space
+from dissmodel.models.coastal.state import CoastalState
+
+_NUMBER_BYTES = 8
+# What a file of an empty image takes, with its tags, its style and the record.
+_BESIDE_BYTES = 100_000
+
+
+def check_record(record: ExperimentRecord, problems: Problems = RAISED) -> CoastalParameters:
+    """Check parameters, maps and that there is an input to read; return the parameters.
+
+    Raises
+    ------
+    UsageError
+        If a map names what the model doesn't read, or there is no input.
+    pydantic.ValidationError
+        If a parameter is unknown or out of bounds.
+    """
+    parameters = CoastalParameters.model_validate(record.parameters)
+    names.check_map("band", record.band_map, problems)
+    names.check_map("column", record.column_map, problems)
+    if not record.source.uri:
+        problems.tell(UsageError("There is no input.", "--input FILE"))
+    if parameters.accretion_enabled:
+        warnings.warn(
+            "Accretion applies a law in millimetres to a sea level in metres, as published; "
+            "mangrove soil rises fast.",
+            DissmodelWarning,
+            stacklevel=3,
+        )
+    return parameters
+
+
+def inspect_raster_run(record: ExperimentRecord) -> Iterator[Finding]:
+    """Yield what is found by reading the input of a run that writes a GeoTIFF."""
+    collector = Collector(record.source.uri)
+    parameters = CoastalParameters()
+    with collector.at():
+        parameters = check_record(record, collector)
+    data = None
+    with collector.at():
+        data, _ = load_dataset(record.source.uri, fmt=record.input_format, layer=record.source.layer)
+    if data is not None:
+        numbers = _fewest_numbers(data)
+        with collector.at():
+            state = examine_space(
+                data,
+                parameters,
+                band_map=record.band_map,
+                column_map=record.column_map,
+                problems=collector,
+            )
+            if state is not None:
+                collector.add("ok", _described(state, parameters))
+                bands = len(names.FIELDS) + (state.order is not None)
+                numbers = bands * state.uso.size
+        look_at_room(_NUMBER_BYTES * numbers + _BESIDE_BYTES, record.output_path, collector)
+    yield from collector.findings
+
+
+def _fewest_numbers(data: Any) -> int:
+    """Return how many numbers the result will have at least; of polygons only their grid tells."""
+    if not isinstance(data, tuple):
+        return len(names.FIELDS) * len(data)
+    rows, cols = data[0].shape
+    return len(names.FIELDS) * int(rows) * int(cols)
+
+
+def _described(state: CoastalState, parameters: CoastalParameters) -> str:
+    rows, cols = state.shape
+    return (
+        f"{rows} rows × {cols} columns, {state.cells} cells in the space, "
+        f"steps {state.step + 1} to {parameters.end_time}"
+    )
