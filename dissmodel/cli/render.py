@@ -173,6 +173,9 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
             for library, version in found.items()
         ]
         rows += [("libraries", ", ".join(native))] if native else []
+    if record.runtime is not None and record.runtime.kernel is not None:
+        threads = record.runtime.threads
+        rows.append(("kernel", f"{record.runtime.kernel}, {threads} thread{'s' * (threads != 1)}"))
     if record.seed is not None:
         rows.append(("seed", str(record.seed)))
     if record.peak_memory_bytes is not None:

@@ -13,6 +13,7 @@ from dissmodel.progress import Reporter, Silent
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+# What each phase is called; the end of a run is none.
 _DOING = {
     "validate": "checking",
     "load": "loading",
@@ -38,7 +39,8 @@ class Lines(Silent):
     def phase(self, name: str) -> None:
         """Say how long the last phase took."""
         self.finish()
-        self._phase = (name, time.perf_counter())
+        if name in _DOING:
+            self._phase = (name, time.perf_counter())
 
     def warn(self, message: str) -> None:
         """Write it."""
@@ -52,7 +54,7 @@ class Lines(Silent):
         """Say how long the phase took that is over."""
         if self._verbose and self._phase is not None:
             name, began = self._phase
-            self._write(f"{_DOING.get(name, name)}: {time.perf_counter() - began:.2f} s")
+            self._write(f"{_DOING[name]}: {time.perf_counter() - began:.2f} s")
         self._phase = None
 
     def _write(self, line: str) -> None:
@@ -71,8 +73,9 @@ class Bar(Lines):
         """Begin a bar of its own."""
         super().phase(name)
         if self._task is not None:
+            self._progress.refresh()  # a short phase is seen too, at its end
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(_DOING.get(name, name), total=None, note="")
+        self._task = self._progress.add_task(_DOING[name], total=None, note="") if name in _DOING else None
 
     def step(self, done: int, total: int, cells: int = 0) -> None:
         """Move the bar."""

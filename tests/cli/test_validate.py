@@ -22,8 +22,9 @@ def everything(folder):
 
 
 @pytest.fixture
-def look(dissmodel, tmp_path):
+def look(dissmodel, tmp_path, monkeypatch):
     """Run `dissmodel validate`; check that all is as it was and return the findings by severity."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # as most users have it
 
     def run(*words, code=0):
         before = everything(tmp_path)
@@ -232,6 +233,30 @@ def test_every_parameter_and_every_input(look, tif, bands):
     subjects = [one["subject"] for one in found["error"]]
     assert ["parameters"] * 4 + ["none.tif", "cut.tif", "."] == subjects
     assert good in {one["subject"] for one in found["ok"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"uso": np.full((4, 5), 11.0)}, ()),
+        ({"order": np.zeros((4, 5))}, ()),
+        ({"alt": np.full((4, 5), np.inf)}, ()),
+        ({"uso": np.zeros((4, 5))}, ()),
+        ({}, ("--band-map", "alt=height")),
+        ({}, ("--format", "vector")),
+        ({}, ("-p", "resolution=7")),
+        ({}, ("-p", "crs=EPSG:4326")),
+        ({}, ("-p", "end_time=0")),
+    ],
+)
+def test_what_a_run_refuses_is_told_in_the_same_words(look, dissmodel, tif, bands, changes, words):
+    source = tif(bands | changes)
+
+    refused = dissmodel("run", "coastal_raster", "-i", source, "-o", "r.tif", *words, "--json")
+    found = look("coastal_raster", "-i", source, "-o", "r.tif", *words, code=3)
+
+    error = refused.json["error"]
+    assert (error["message"], error["hint"]) in {(one["message"], one["hint"]) for one in found["error"]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Progress is for a terminal, and stays away from everything else."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals to test with")
+
+COMMAND = [sys.executable, "-m", "dissmodel", "run", "coastal_raster", "-i", "grid.zip", "-p", "end_time=5"]
+
+
+@pytest.fixture
+def folder(tmp_path, make_coast):
+    make_coast.write(make_coast.make_coast(300, 400), tmp_path / "grid.zip", "tiff")
+    return tmp_path
+
+
+def on_a_terminal(folder, *words):
+    """Run a command whose standard error is a terminal; return its output and what that got."""
+    import os
+
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LC_ALL": "C.UTF-8"},
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            some = os.read(ours, 65536)
+        except OSError:  # the terminal has no writer any more
+            break
+        if not some:
+            break
+        seen += some
+    out = running.stdout.read()
+    running.stdout.close()
+    running.wait()
+    os.close(ours)
+    return out, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+
+
+def test_a_terminal_sees_the_phase_the_step_and_the_rate(folder):
+    out, seen = on_a_terminal(folder, "-o", "r.tif")
+
+    assert "completed" in out
+    assert "running" in seen
+    assert "5/5" in seen
+    assert "cells/s" in seen
+
+
+def test_quiet_is_quiet_on_a_terminal_too(folder):
+    assert ("", "") == on_a_terminal(folder, "-o", "r.tif", "-q")
+
+
+def test_verbose_leaves_a_line_per_phase(folder):
+    _, seen = on_a_terminal(folder, "-o", "r.tif", "-v")
+
+    assert ["checking", "loading", "running", "saving", "finishing"] == re.findall(
+        r"(\w+): \d+\.\d\d s", seen
+    )
+
+
+def test_a_pipe_sees_nothing(folder):
+    done = subprocess.run([*COMMAND, "-o", "r.tif"], cwd=folder, capture_output=True, text=True, check=True)
+
+    assert "" == done.stderr
+    assert "completed" in done.stdout
