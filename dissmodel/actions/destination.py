@@ -128,7 +128,7 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
 
 
 def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Return the files that make place: the old result and what its record vouches for, but none of `keep`."""
+    """Return the files that make place: the old result and what its record vouches for, without `keep`."""
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)

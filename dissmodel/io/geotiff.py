@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
+from dissmodel import progress
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput, StorageError, UsageError
 from dissmodel.io.locate import companions
 
@@ -34,13 +37,14 @@ _READ_CACHE = 16 * 2**20
 # file can't depend on what else GDAL holds at the moment.
 _WRITE_CACHE = 2**16
 _TILE = 512
+_LOST_TAG = "IO error during reading of"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, ArithmeticError)
 _UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
 
 
 @contextmanager
-def reading(path: Path, shown: str = "") -> Iterator[Any]:
+def opened(path: Path, shown: str = "") -> Iterator[Any]:
     """Open a local GeoTIFF, and nothing but a GeoTIFF, for the time of the block.
 
     Parameters
@@ -58,20 +62,27 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
     Raises
     ------
     InvalidInput
-        If it is damaged, also where only reading it shows that.
+        If it is damaged; `naming_damage` is for what only reading it shows.
     """
     shown = shown or str(path)
-    try:
-        for companion in companions(path):
-            # GDAL would open a mask or an overview of any format, and some formats name other files.
-            if companion.suffix.lower() in {".msk", ".ovr"} and not _is_tiff(companion):
-                raise InvalidInput(f"{companion} belongs to {shown} and is no TIFF.", "Remove it.")
-        with rasterio.Env(GDAL_CACHEMAX=_READ_CACHE):
-            with warnings.catch_warnings():
+    with ExitStack() as stack:
+        with naming_damage(shown):
+            for companion in companions(path):
+                # GDAL would open a mask or an overview of any format, and some formats name other files.
+                if companion.suffix.lower() in {".msk", ".ovr"} and not _is_tiff(companion):
+                    raise InvalidInput(f"{companion} belongs to {shown} and is no TIFF.", "Remove it.")
+            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_READ_CACHE))
+            with warnings.catch_warnings(), _refusing_lost_tags():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = rasterio.open(path, driver="GTiff")
-            with dataset:
-                yield dataset
+                dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
+        yield dataset
+
+
+@contextmanager
+def naming_damage(shown: str) -> Iterator[None]:
+    """Turn what rasterio raises in the block into `InvalidInput`."""
+    try:
+        yield
     except DissmodelError:
         raise
     except _UNREADABLE as error:
@@ -80,6 +91,42 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
             "It may be truncated or damaged: make or download it again.",
             code="raster_damaged",
         ) from error
+
+
+@contextmanager
+def reading(path: Path, shown: str = "") -> Iterator[Any]:
+    """Open a GeoTIFF as `opened` does and name all damage that shows in the block."""
+    with naming_damage(shown or str(path)), opened(path, shown) as dataset:
+        yield dataset
+
+
+class _Complaints(logging.Handler):
+    """What GDAL says to this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.thread = threading.get_ident()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread:
+            self.messages.append(record.getMessage())
+
+
+@contextmanager
+def _refusing_lost_tags() -> Iterator[None]:
+    # Names, nodata, CRS and transform often lie at a file's end. Where that was cut off, GDAL goes on without
+    # them and only its log says so.
+    logger = logging.getLogger("rasterio._env")
+    complaints = _Complaints()
+    logger.addHandler(complaints)
+    try:
+        yield
+    finally:
+        logger.removeHandler(complaints)
+    lost = [message for message in complaints.messages if _LOST_TAG in message]
+    if lost:
+        raise OSError(lost[0].partition("TIFFFetchNormalTag:")[2] or lost[0])
 
 
 def write_geotiff(
@@ -176,6 +223,8 @@ def _write(
         dataset.set_band_description(number, name)
         dataset.update_tags(number, band_name=name, **band_tags.get(name, {}))
     tile_rows, tile_cols = dataset.block_shapes[0]
+    cell_bytes = np.dtype(dataset.dtypes[0]).itemsize
+    done, total = 0, dataset.width * dataset.height * len(bands) * cell_bytes
     for top in range(0, dataset.height, tile_rows):
         rows = slice(top, min(top + tile_rows, dataset.height))
         for number, (name, block_of) in enumerate(bands.items(), start=1):
@@ -188,6 +237,8 @@ def _write(
             for left in range(0, dataset.width, tile_cols):
                 tile = block[:, left : left + tile_cols]
                 dataset.write(tile, number, window=Window(left, top, tile.shape[1], tile.shape[0]))
+            done += block.size * cell_bytes
+            progress.current().transferred(done, total)
 
 
 def _refuse_incomplete(path: Path) -> None:

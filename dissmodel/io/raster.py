@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,28 +14,49 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rasterio.dtypes import in_dtype_range
-from rasterio.enums import ColorInterp, Interleaving, MaskFlags
-from rasterio.windows import Window
 
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.errors import UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import put_object
-from dissmodel.io.geotiff import reading, write_geotiff
+from dissmodel.io.bands import MAX_BYTES, FileBands
+from dissmodel.io.geotiff import opened, reading, write_geotiff
 from dissmodel.io.locate import locate
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
 
-__all__ = ["load_geotiff", "reading", "save_geotiff", "write_geotiff"]
+__all__ = ["MAX_BYTES", "load_geotiff", "open_geotiff", "reading", "save_geotiff", "write_geotiff"]
 
 Array = npt.NDArray[Any]
 BandSpec = Sequence[tuple[str, npt.DTypeLike, Any]]
 
-MAX_BYTES = 16 * 2**30
-"""The largest raster that is read, as arrays in memory."""
 
-# What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
-_MAX_BANDS = 4096
-_READ_ROWS = 256
+@contextmanager
+def open_geotiff(
+    uri: str | os.PathLike[str], minio_client: Any = None, *, layer: str | None = None
+) -> Iterator[tuple[FileBands, str]]:
+    """Open a GeoTIFF, plain or in a zip, for the time of the block; its bands are read as they are asked for.
+
+    Parameters
+    ----------
+    uri, minio_client, layer
+        As `load_geotiff` takes them.
+
+    Yields
+    ------
+    bands : FileBands
+        What it says of itself, and blocks of its bands.
+    sha256 : str
+        Of the file that was named, the zip where it is one.
+
+    Raises
+    ------
+    InvalidInput
+        As `load_geotiff`, as far as it shows before anything is read; the rest when it is.
+    """
+    with locate(uri, "raster", layer, minio_client=minio_client) as found:
+        checksum = sha256_file(found.source)
+        with opened(found.path, found.shown) as dataset:
+            yield FileBands(dataset, found.shown), checksum
 
 
 def load_geotiff(
@@ -77,19 +97,10 @@ def load_geotiff(
     InvalidInput
         If it is missing, damaged, no GeoTIFF, larger than memory, or names two bands alike.
     """
-    with locate(uri, "raster", layer, minio_client=minio_client) as found:
-        checksum = sha256_file(found.source)
-        with reading(found.path, found.shown) as dataset:
-            _refuse_absurd_size(dataset, found.shown)
-            names, alpha = _bands(dataset, found.shown)
-            try:
-                arrays = _read(dataset, names)
-                mask = _mask(dataset, min(names), alpha)
-            except MemoryError:
-                raise _too_large(found.shown, _bytes(dataset)) from None
-            meta = _meta(dataset, names, found.shown) | {"mask": mask}
-    shape = next(iter(arrays.values())).shape
-    backend = RasterBackend((shape[0], shape[1]), transform=meta["transform"], crs=meta["crs"])
+    with open_geotiff(uri, minio_client, layer=layer) as (bands, checksum):
+        arrays, mask = bands.read()
+        meta = bands.meta | {"mask": mask}
+    backend = RasterBackend(bands.shape, transform=meta["transform"], crs=meta["crs"])
     backend.arrays.update(arrays if band_spec is None else _selected(arrays, meta["bands"], band_spec))
     return (backend, meta), checksum
 
@@ -178,114 +189,6 @@ class _Band:
     dtype: np.dtype[Any]
     nodata: float | None
     rows: Callable[[slice], Array]
-
-
-def _bands(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[int]]:
-    """Return number -> (name, whether the file says it) of the data bands, and the numbers of alpha bands."""
-    names: dict[int, tuple[str, bool]] = {}
-    alpha = []
-    for number, description, colour in zip(
-        dataset.indexes, dataset.descriptions, dataset.colorinterp, strict=True
-    ):
-        tags = dataset.tags(number)
-        name = description or tags.get("band_name") or tags.get("name")
-        # GDAL takes the fourth of four byte bands for alpha; one with a name is no alpha band.
-        if colour == ColorInterp.alpha and not name:
-            alpha.append(number)
-        else:
-            names[number] = (name or f"band_{number}", bool(name))
-    if not names:
-        raise InvalidInput(f"{shown} has no band with data.", code="no_band")
-    twice = [name for name, count in Counter(name for name, _ in names.values()).items() if count > 1]
-    if twice:
-        raise InvalidInput(
-            f"{shown} has more than one band called {', '.join(map(repr, twice))}.",
-            "Give each band its own description.",
-            code="band_names_repeat",
-        )
-    return names, alpha
-
-
-def _bytes(dataset: Any) -> int:
-    cells: int = dataset.width * dataset.height
-    return cells * sum(int(np.dtype(dtype).itemsize) for dtype in dataset.dtypes)
-
-
-def _refuse_absurd_size(dataset: Any, shown: str) -> None:
-    if dataset.count > _MAX_BANDS:
-        raise InvalidInput(
-            f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
-            "It may be damaged: make or download it again.",
-            code="raster_too_large",
-        )
-    size = _bytes(dataset)
-    if size > min(MAX_BYTES, _memory()):
-        raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {dataset.count} bands)", size)
-
-
-def _too_large(shown: str, size: int) -> InvalidInput:
-    return InvalidInput(
-        f"{shown} needs {size / 2**30:.1f} GiB of memory; at most"
-        f" {min(MAX_BYTES, _memory()) / 2**30:.1f} GiB can be used.",
-        "Cut out a part, for example with: gdal_translate -projwin.",
-        code="raster_too_large",
-    )
-
-
-def _memory() -> int:
-    """Return the bytes of memory of this machine, or no bound where the system doesn't say."""
-    try:
-        return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return MAX_BYTES
-
-
-def _read(dataset: Any, names: Mapping[int, tuple[str, bool]]) -> dict[str, Array]:
-    numbers = list(names)
-    dtypes = dataset.dtypes
-    arrays = [np.empty(dataset.shape, dtypes[number - 1]) for number in numbers]
-    if len(numbers) > 1 and dataset.interleaving == Interleaving.pixel:
-        # Each block holds all bands: band by band, it would be unpacked once for each of them.
-        height = dataset.block_shapes[0][0]
-        height *= max(1, _READ_ROWS // height)
-        for top in range(0, dataset.height, height):
-            rows = slice(top, min(top + height, dataset.height))
-            window = Window(0, top, dataset.width, rows.stop - top)
-            for array, block in zip(arrays, dataset.read(numbers, window=window), strict=True):
-                array[rows] = block
-    else:
-        for number, array in zip(numbers, arrays, strict=True):
-            dataset.read(number, out=array)
-    return {name: array for (name, _), array in zip(names.values(), arrays, strict=True)}
-
-
-def _mask(dataset: Any, first: int, alpha: Sequence[int]) -> npt.NDArray[np.bool_] | None:
-    flags = set(dataset.mask_flag_enums[first - 1])
-    own = MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata}
-    mask: npt.NDArray[np.bool_] | None = dataset.read_masks(first) != 0 if own else None
-    for number in alpha:
-        opaque = dataset.read(number) != 0
-        mask = opaque if mask is None else mask & opaque
-    return mask
-
-
-def _meta(dataset: Any, names: Mapping[int, tuple[str, bool]], shown: str) -> dict[str, Any]:
-    transform = dataset.transform
-    if transform.is_identity:
-        transform = None
-        warnings.warn(
-            f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
-        )
-    nodatas = dataset.nodatavals
-    return {
-        "crs": dataset.crs,
-        "transform": transform,
-        "tags": dataset.tags(),
-        "bands": {
-            name: {"nodata": nodatas[number - 1], "tags": dataset.tags(number), "named": named}
-            for number, (name, named) in names.items()
-        },
-    }
 
 
 def _selected(arrays: dict[str, Array], bands: Mapping[str, Any], spec: BandSpec) -> dict[str, Array]:

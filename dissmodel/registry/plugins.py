@@ -129,17 +129,19 @@ def _from_file(path: Path, name: str) -> Model:
             f"{path}: there is no such file.", "Give the path of a Python file.", code="unknown_model"
         )
     module = _import_file(path)
-    found = [
-        value
-        for value in vars(module).values()
-        if _is_executor(value) and value.__module__ == module.__name__
-    ]
+    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    found = [value for value in own if _is_executor(value)]
     named = [cls for cls in found if cls.name == name] if name else found
     if len(named) == 1:
         return Model(named[0], str(path))
     if not found:
+        half = [
+            f"{one.__name__} lacks {', '.join(sorted(one.__abstractmethods__))}"
+            for one in own
+            if inspect.isclass(one) and inspect.isabstract(one)
+        ]
         raise UsageError(
-            f"{path} defines no executor.",
+            f"{path} defines no executor{': ' if half else ''}{'; '.join(half)}.",
             "Define a subclass of dissmodel.executor.ModelExecutor with a name and load, run and save.",
             code="model_unloadable",
         )

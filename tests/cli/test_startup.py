@@ -49,6 +49,7 @@ def here(tmp_path, monkeypatch):
         ["-h"],
         ["run", "--help"],
         ["show", "--help"],
+        ["validate", "--help"],
         ["record", "--help"],
         ["record", "show", "--help"],
         ["record", "verify", "--help"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -15,6 +16,9 @@ from pydantic import (
 )
 
 
+_MOST = 2**53  # a column of floats, as shapefiles have it, counts no further
+
+
 def _not_text(value: object) -> object:
     if isinstance(value, bool | str):
         kind = "a truth value" if isinstance(value, bool) else "text"
@@ -23,7 +27,15 @@ def _not_text(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_not_text)]
-WholeNumber = Annotated[int, BeforeValidator(_not_text)]
+
+
+def _countable(value: int) -> int:
+    if value > _MOST:
+        raise ValueError(f"no file holds a step beyond {_MOST} exactly")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_not_text), AfterValidator(_countable)]
 
 
 class CoastalParameters(BaseModel):
@@ -45,7 +57,6 @@ class CoastalParameters(BaseModel):
     end_time: WholeNumber = Field(
         default=88,
         ge=1,
-        le=2**53,  # a band tag and a field hold no larger step exactly
         description="Last step, counted from the start of the first run",
         json_schema_extra={"unit": "step"},
     )

@@ -126,6 +126,7 @@ def test_a_file_with_two_executors_needs_a_name(tmp_path):
         ("x = 1", "defines no executor"),
         ("from dissmodel.models.coastal.raster import CoastalRaster", "defines no executor"),
         ("raise SystemExit(0)", "SystemExit"),
+        (EXECUTOR.format(cls="Half", name="half").partition("def run")[0], "Half lacks run, save"),
     ],
 )
 def test_a_file_that_gives_none_says_why(tmp_path, text, said):

@@ -1,0 +1,280 @@
+"""The bands of a raster, block by block, so that no more of them than wanted is in memory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
+from rasterio.windows import Window
+
+from dissmodel import progress
+from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.geotiff import naming_damage
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+
+MAX_BYTES = 16 * 2**30
+"""The largest raster that is read, as arrays in memory."""
+
+# What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
+_MAX_BANDS = 4096
+_BLOCK_CELLS = 2**20
+
+
+class Block(NamedTuple):
+    """Some rows of some bands.
+
+    Attributes
+    ----------
+    rows : slice
+        Which rows.
+    values : dict of str to ndarray, shape (rows of the slice, columns)
+        The bands, in the file's dtype.
+    valid : ndarray of bool, of the same shape, or None
+        Where the raster's mask or alpha band lets the values through; None without one.
+    """
+
+    rows: slice
+    values: dict[str, Array]
+    valid: Bools | None
+
+
+class Bands(Protocol):
+    """A raster whose bands can be read one block of rows after the other.
+
+    Attributes
+    ----------
+    shape : tuple of (int, int)
+        Rows and columns.
+    dtypes : mapping of str to numpy.dtype
+        Of each band, by its name, in the file's order.
+    meta : mapping
+        ``crs``, ``transform``, ``tags`` and ``bands`` as `dissmodel.io.raster.load_geotiff` returns them.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102  (the class says it)
+
+    @property
+    def dtypes(self) -> Mapping[str, np.dtype[Any]]: ...  # noqa: D102  (the class says it)
+
+    @property
+    def meta(self) -> Mapping[str, Any]: ...  # noqa: D102  (the class says it)
+
+    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
+        """Yield the bands `names` from top to bottom, in blocks of about a million cells."""
+
+
+class ArrayBands:
+    """`Bands` of what is in memory.
+
+    Parameters
+    ----------
+    backend : RasterBackend
+        The bands, each of its shape (rows, columns).
+    meta : mapping
+        As `dissmodel.io.raster.load_geotiff` returns it; its ``mask`` is used.
+
+    Examples
+    --------
+    >>> backend = RasterBackend((2, 3))
+    >>> backend.set("alt", np.arange(6.0).reshape(2, 3))
+    >>> [block.values["alt"].tolist() for block in ArrayBands(backend, {}).blocks(["alt"])]
+    [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+    """
+
+    def __init__(self, backend: RasterBackend, meta: Mapping[str, Any]) -> None:
+        self.shape = (int(backend.shape[0]), int(backend.shape[1]))
+        self.meta = meta
+        self.dtypes = {name: array.dtype for name, array in backend.arrays.items()}
+        self._arrays = backend.arrays
+
+    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
+        """Yield views."""
+        mask = self.meta.get("mask")
+        for rows in _row_blocks(self.shape, 1):
+            values = {name: self._arrays[name][rows] for name in names}
+            yield Block(rows, values, None if mask is None else mask[rows])
+
+
+class FileBands:
+    """`Bands` of an open GeoTIFF; alpha bands are not among them.
+
+    Bands are called by their description, else their tag ``band_name``, else ``name``, else
+    ``band_<number>``. What is read is reported to the current reporter.
+
+    Parameters
+    ----------
+    dataset : rasterio.DatasetReader
+        As `dissmodel.io.geotiff.opened` gives it.
+    shown : str
+        What errors call it.
+
+    Attributes
+    ----------
+    masked : bool
+        Whether it has a mask or an alpha band.
+
+    Raises
+    ------
+    InvalidInput
+        If it has no data, is larger than memory, or names two bands alike; `blocks` if it is damaged.
+    """
+
+    def __init__(self, dataset: Any, shown: str) -> None:
+        self._dataset, self._shown = dataset, shown
+        with naming_damage(shown):
+            _refuse_absurd_size(dataset, shown)
+            names, self._alpha = _names(dataset, shown)
+            self._numbers = {name: number for number, (name, _) in names.items()}
+            first = min(names)
+            flags = set(dataset.mask_flag_enums[first - 1])
+            own_mask = MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata}
+            self._mask_of = first if own_mask else None
+            self.shape: tuple[int, int] = dataset.shape
+            dtypes = dataset.dtypes
+            self.dtypes = {name: np.dtype(dtypes[number - 1]) for name, number in self._numbers.items()}
+            self.meta = _meta(dataset, names, shown)
+            # Each block of such a file holds all bands: band by band, it would be unpacked for each of them.
+            self._together = dataset.interleaving == Interleaving.pixel
+        self.masked = own_mask or bool(self._alpha)
+
+    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
+        """Read blocks that are cut as the file is, so that each piece of it is unpacked once."""
+        for rows in self._reported(names):
+            height = rows.stop - rows.start
+            values = {name: np.empty((height, self.shape[1]), self.dtypes[name]) for name in names}
+            valid = self._read(rows, values)
+            yield Block(rows, values, valid)
+
+    def read(self) -> tuple[dict[str, Array], Bools | None]:
+        """Return all bands whole, and where they are valid (None: everywhere)."""
+        try:
+            arrays = {name: np.empty(self.shape, dtype) for name, dtype in self.dtypes.items()}
+            mask = np.empty(self.shape, np.bool_) if self.masked else None
+            for rows in self._reported(list(arrays)):
+                valid = self._read(rows, {name: array[rows] for name, array in arrays.items()})
+                if mask is not None and valid is not None:
+                    mask[rows] = valid
+        except MemoryError:
+            raise _too_large(self._shown, _bytes(self._dataset)) from None
+        return arrays, mask
+
+    def _reported(self, names: Sequence[str]) -> Iterator[slice]:
+        row_bytes = self.shape[1] * sum(self.dtypes[name].itemsize for name in names)
+        with naming_damage(self._shown):
+            height = self._dataset.block_shapes[0][0]
+        for rows in _row_blocks(self.shape, height):
+            yield rows
+            progress.current().transferred(rows.stop * row_bytes, self.shape[0] * row_bytes)
+
+    def _read(self, rows: slice, targets: Mapping[str, Array]) -> Bools | None:
+        """Read rows of bands into arrays of their size, and return where they are valid."""
+        window = Window(0, rows.start, self.shape[1], rows.stop - rows.start)
+        numbers = [self._numbers[name] for name in targets]
+        with naming_damage(self._shown):
+            if self._together and len(numbers) > 1:
+                read = self._dataset.read(numbers, window=window)
+                for target, block in zip(targets.values(), read, strict=True):
+                    target[:] = block
+            else:
+                for number, target in zip(numbers, targets.values(), strict=True):
+                    self._dataset.read(number, window=window, out=target)
+            masks = [] if self._mask_of is None else [self._dataset.read_masks(self._mask_of, window=window)]
+            masks += [self._dataset.read(number, window=window) for number in self._alpha]
+        return np.logical_and.reduce([mask != 0 for mask in masks]) if masks else None
+
+
+def _row_blocks(shape: tuple[int, int], height: int) -> Iterator[slice]:
+    """Cut rows into blocks of about a million cells, each of a multiple of `height` rows."""
+    rows, cols = shape
+    step = height * max(1, _BLOCK_CELLS // (height * cols))
+    for top in range(0, rows, step):
+        yield slice(top, min(top + step, rows))
+
+
+def _names(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[int]]:
+    """Return number -> (name, whether the file says it) of the data bands, and the numbers of alpha bands."""
+    names: dict[int, tuple[str, bool]] = {}
+    alpha = []
+    for number, description, colour in zip(
+        dataset.indexes, dataset.descriptions, dataset.colorinterp, strict=True
+    ):
+        tags = dataset.tags(number)
+        name = description or tags.get("band_name") or tags.get("name")
+        # GDAL takes the fourth of four byte bands for alpha; one with a name is no alpha band.
+        if colour == ColorInterp.alpha and not name:
+            alpha.append(number)
+        else:
+            names[number] = (name or f"band_{number}", bool(name))
+    if not names:
+        raise InvalidInput(f"{shown} has no band with data.", code="no_band")
+    twice = [name for name, count in Counter(name for name, _ in names.values()).items() if count > 1]
+    if twice:
+        raise InvalidInput(
+            f"{shown} has more than one band called {', '.join(map(repr, twice))}.",
+            "Give each band its own description.",
+            code="band_names_repeat",
+        )
+    return names, alpha
+
+
+def _meta(dataset: Any, names: Mapping[int, tuple[str, bool]], shown: str) -> dict[str, Any]:
+    transform = dataset.transform
+    if transform.is_identity:
+        transform = None
+        warnings.warn(
+            f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
+        )
+    nodatas = dataset.nodatavals
+    return {
+        "crs": dataset.crs,
+        "transform": transform,
+        "tags": dataset.tags(),
+        "bands": {
+            name: {"nodata": nodatas[number - 1], "tags": dataset.tags(number), "named": named}
+            for number, (name, named) in names.items()
+        },
+    }
+
+
+def _bytes(dataset: Any) -> int:
+    cells: int = dataset.width * dataset.height
+    return cells * sum(int(np.dtype(dtype).itemsize) for dtype in dataset.dtypes)
+
+
+def _refuse_absurd_size(dataset: Any, shown: str) -> None:
+    if dataset.count > _MAX_BANDS:
+        raise InvalidInput(
+            f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
+            "It may be damaged: make or download it again.",
+            code="raster_too_large",
+        )
+    size = _bytes(dataset)
+    if size > min(MAX_BYTES, _memory()):
+        raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {dataset.count} bands)", size)
+
+
+def _too_large(shown: str, size: int) -> InvalidInput:
+    return InvalidInput(
+        f"{shown} needs {size / 2**30:.1f} GiB of memory; at most"
+        f" {min(MAX_BYTES, _memory()) / 2**30:.1f} GiB can be used.",
+        "Cut out a part, for example with: gdal_translate -projwin.",
+        code="raster_too_large",
+    )
+
+
+def _memory() -> int:
+    """Return the bytes of memory of this machine, or no bound where the system doesn't say."""
+    try:
+        return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return MAX_BYTES
