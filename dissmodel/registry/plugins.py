@@ -136,7 +136,7 @@ def _from_file(path: Path, name: str) -> Model:
         return Model(named[0], str(path))
     if not found:
         half = [
-            f"{one.__name__} lacks {', '.join(sorted(one.__abstractmethods__))}"
+            f"{one.__name__} lacks {', '.join(sorted(getattr(one, '__abstractmethods__', ())))}"
             for one in own
             if inspect.isclass(one) and inspect.isabstract(one)
         ]

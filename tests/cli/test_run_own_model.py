@@ -82,7 +82,8 @@ def test_a_model_that_chooses_its_own_name_is_promoted_too(dissmodel, data, exec
 def test_files_beside_the_output_come_along_under_the_names_the_model_gave(dissmodel, data, executor_file):
     save = (
         "p = Path(record.output_path); p.write_bytes(result); "
-        "side = p.with_name('side.md'); side.write_bytes(b'# hi'); p.with_suffix('.log').write_bytes(b'log'); "
+        "side = p.with_name('side.md'); side.write_bytes(b'# hi'); "
+        "p.with_suffix('.log').write_bytes(b'log'); "
         "record.add_artifact('report', self._sha256(side)); return record"
     )
 
@@ -126,7 +127,8 @@ def test_an_output_of_another_suffix_keeps_it_and_takes_nobodys_place(dissmodel,
 
 def test_several_files_and_none_of_them_the_output_is_no_result(dissmodel, data, executor_file):
     save = (
-        "p = Path(record.output_path); p.with_name('a').write_bytes(b'a'); p.with_name('b').write_bytes(b'b'); "
+        "p = Path(record.output_path); p.with_name('a').write_bytes(b'a'); "
+        "p.with_name('b').write_bytes(b'b'); "
         "return record"
     )
 
@@ -154,7 +156,7 @@ def test_a_folder_is_an_output_too(dissmodel, data, executor_file):
 
 def test_an_output_elsewhere_is_recorded_as_external(dissmodel, data, executor_file, tmp_path):
     elsewhere = tmp_path / "elsewhere.bin"
-    save = f"Path({str(elsewhere)!r}).write_bytes(result); record.output_path = {str(elsewhere)!r}; return record"
+    save = f"record.output_path = {str(elsewhere)!r}; Path(record.output_path).write_bytes(result); return record"
 
     dissmodel("run", executor_file(save=save), "--input", data, "--output", "r.bin")
 
@@ -322,7 +324,8 @@ def test_a_pair_that_a_killed_run_was_replacing_is_brought_back_first(dissmodel,
 
 def test_a_toml_gives_the_model_its_parameters_and_its_names(dissmodel, data, executor_file):
     Path("m.toml").write_text(
-        "[model]\nname = 'mine'\n[model.parameters]\na = 1\nb = 2\n[model.bands]\nuso = 'U'\n[model.columns]\nalt = 'A'\n"
+        "[model]\nname = 'mine'\n[model.parameters]\na = 1\nb = 2\n"
+        "[model.bands]\nuso = 'U'\n[model.columns]\nalt = 'A'\n"
     )
 
     said = dissmodel(

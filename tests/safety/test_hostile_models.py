@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the models use 
 
 @pytest.fixture
 def over_a_pair(place):
-    """Run a model over an earlier good pair, with `--json`; whatever it does, it leaves no trace of its work."""
+    """Run a model over an earlier good pair, with `--json`; whatever it does, it leaves no trace."""
     assert 0 == place.run(place.model(run="return b'old'")).code
 
     def run(*words, **steps):
@@ -254,8 +254,9 @@ def test_two_files_never_get_one_name(over_a_pair, place):
         WROTE
         + WORK
         + (
+            "for one in 'xy': (work / one).mkdir()\n"
             "for one in 'xy':\n"
-            "    (work / one).mkdir(); (work / one / 'a.txt').write_text(one); (work / one / 'r.bin').write_text(one)\n"
+            "    (work / one / 'a.txt').write_text(one); (work / one / 'r.bin').write_text(one)\n"
             "return record"
         )
     )
@@ -344,7 +345,8 @@ def test_deep_folders(over_a_pair, place):
         WROTE
         + WORK
         + (
-            "deep = work.joinpath(*['d'] * 300); deep.mkdir(parents=True); (deep / 'f').write_text('x'); return record"
+            "deep = work.joinpath(*['d'] * 300); deep.mkdir(parents=True); "
+            "(deep / 'f').write_text('x'); return record"
         )
     )
 

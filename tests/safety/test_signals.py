@@ -229,7 +229,7 @@ def _reads(process, path):
     if not folder.exists():
         pytest.skip("this system does not say which files a process has open")
     try:
-        return any(os.readlink(one) == str(path) for one in folder.iterdir())
+        return any(one.readlink() == path for one in folder.iterdir())
     except FileNotFoundError:
         return False
 

@@ -1,0 +1,318 @@
+"""The limits of real machines: one message, a record of the failure where it fits, and nothing lost."""
+
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+WROTE = "Path(record.output_path).write_bytes(result)\n"
+MIB = 2**20
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+
+
+def limited(which, value):
+    return lambda: resource.setrlimit(which, (value, value))
+
+
+@pytest.fixture
+def temporary(tmp_path):
+    """A temporary folder of the test's own: the words for a command's environment, and the folder."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return {"TMPDIR": str(folder)}, folder
+
+
+@pytest.fixture
+def small_disk(tmp_path, place_at):
+    """A place on a disk of 1 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or not sys.platform.startswith("linux"):
+        pytest.skip("there is no way to make a small disk")
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("this process may not mount a small disk")
+    yield place_at(disk / "here")
+    subprocess.run(["umount", disk], check=True)
+
+
+def with_an_old_pair(place, *more):
+    assert 0 == place.run(place.model(run="return b'old'"), *more).code
+    return {name: (place.folder / name).read_bytes() for name in ("r.bin", "r.record.json")}
+
+
+def check_failed(place, said, pair, folder=None):
+    """Check that a run failed with one message, left its record, and the earlier pair is as it was."""
+    assert said.code in {1, 5}, said.err
+    assert 1 == len(said.errors), said.err
+    assert "Traceback" not in said.err
+    folder = folder or place.folder
+    record = place.unfinished(folder)
+    assert "failed" == record.status
+    assert f"  record: {folder / f'r.{record.experiment_id[:8]}.record.json'}" in said.err.splitlines()
+    assert [] == [name for name in place.names if name.startswith(".dissmodel-")]
+    assert pair == {name: (place.folder / name).read_bytes() for name in pair}
+    if pair:
+        assert place.holds()
+
+
+def fill(folder, spare):
+    """Fill a disk up to some bytes."""
+    free = shutil.disk_usage(folder).free
+    (folder / "filling").write_bytes(bytes(free - spare))
+
+
+@pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
+def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_pair):
+    pair = with_an_old_pair(small_disk) if over_a_pair else {}
+
+    said = small_disk.run(
+        small_disk.model(save="Path(record.output_path).write_bytes(bytes(2 * 2**20)); return record"),
+        "--overwrite",
+        env=temporary[0],
+    )
+
+    assert "No space left on device" in said.err
+    assert 5 == said.code
+    # What the model wrote fills the disk until the run is over: there the record does not fit.
+    check_failed(small_disk, said, pair, folder=temporary[1])
+
+
+@pytest.mark.parametrize("spare", [0, 4096, 3 * 4096, 5 * 4096, 8 * 4096, 12 * 4096, 16 * 4096, 24 * 4096])
+@pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
+def test_a_disk_with_room_for_a_few_blocks(small_disk, temporary, spare, over_a_pair):
+    pair = with_an_old_pair(small_disk) if over_a_pair else {}
+    fill(small_disk.folder, spare)
+
+    said = small_disk.run(small_disk.model(), "--overwrite", env=temporary[0])
+
+    assert [] == [name for name in small_disk.names if name.startswith(".dissmodel-")]
+    if said.code == 0:
+        assert small_disk.holds()
+        return
+    assert (5, 1) == (said.code, len(said.errors)), said.err
+    assert "No space left on device" in said.err
+    assert "Traceback" not in said.err
+    assert pair == {name: (small_disk.folder / name).read_bytes() for name in pair}
+    assert over_a_pair == (small_disk.folder / "r.bin").exists()
+
+
+def test_a_disk_that_is_full_when_the_result_stands_waiting(small_disk, temporary):
+    pair = with_an_old_pair(small_disk)
+    fills = (
+        WROTE
+        + "import shutil\n"
+        + "Path('filling').write_bytes(bytes(shutil.disk_usage('.').free)); return record"
+    )
+
+    said = small_disk.run(small_disk.model(save=fills), "--overwrite", env=temporary[0])
+
+    assert 5 == said.code
+    check_failed(small_disk, said, pair, folder=temporary[1])
+
+
+def test_a_folder_that_is_read_only_from_the_start(place, read_only_folder, waiting):
+    # The command runs as nobody, who must be able to read the model and the input.
+    for folder in (place.folder, place.models, *place.folder.parents):
+        if folder.owner() == place.folder.owner() and str(folder).startswith(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    code = "import os, sys; os.access(sys.argv[1], os.W_OK) and sys.exit('writable')"
+    if subprocess.run([sys.executable, "-c", code, read_only_folder], check=False).returncode:
+        pytest.skip("this process can write everywhere")
+
+    said = place.run(place.model(), output=read_only_folder / "r.bin")
+
+    assert (5, 1) == (said.code, len(said.errors)), said.err
+    assert "Permission denied" in said.err
+    assert [] == list(read_only_folder.iterdir())
+
+
+@pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
+def test_a_limit_on_the_size_of_files(place, over_a_pair):
+    pair = with_an_old_pair(place) if over_a_pair else {}
+
+    said = place.run(
+        place.model(save="Path(record.output_path).write_bytes(bytes(2 * 2**20)); return record"),
+        "--overwrite",
+        preexec_fn=limited(resource.RLIMIT_FSIZE, MIB),
+    )
+
+    assert "File too large" in said.err
+    check_failed(place, said, pair)
+
+
+def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
+    pair = with_an_old_pair(place)
+
+    said = place.run(place.model(), "--overwrite", preexec_fn=limited(resource.RLIMIT_FSIZE, 1024))
+
+    assert (5, 1) == (said.code, len(said.errors)), said.err
+    assert pair == {name: (place.folder / name).read_bytes() for name in pair}
+    assert ["data.bin", "r.bin", "r.record.json"] == place.names
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems don't keep to this limit")
+@pytest.mark.parametrize(
+    "takes",
+    [
+        "bytearray(8 * 2**30)",
+        "import numpy; kept = numpy.ones(2**30)",
+        # Until nothing is left, and held while the record is written.
+        "kept = []\nwhile True: kept.append(bytearray(2**16))",
+        "kept = []\nwhile True: kept.append([kept] * 10)",
+    ],
+)
+def test_a_limit_on_memory(place, takes):
+    pair = with_an_old_pair(place)
+
+    said = place.run(
+        place.model(run=f"{takes}\nreturn data"),
+        "--overwrite",
+        preexec_fn=limited(resource.RLIMIT_AS, 700 * MIB),
+        env={"OPENBLAS_NUM_THREADS": "1"},
+    )
+
+    assert "Memory" in said.err
+    check_failed(place, said, pair)
+
+
+@pytest.mark.parametrize(
+    "takes",
+    ["kept = [open(os.devnull) for _ in range(100)]", "kept = []\nwhile True: kept.append(os.dup(0))"],
+)
+def test_too_many_open_files(place, takes):
+    pair = with_an_old_pair(place)
+
+    said = place.run(
+        place.model(run=f"{takes}\nreturn data"),
+        "--overwrite",
+        preexec_fn=limited(resource.RLIMIT_NOFILE, 40),
+    )
+
+    assert (1, 1) == (said.code, len(said.errors)), said.err
+    assert "Too many open files" in said.err
+    assert pair == {name: (place.folder / name).read_bytes() for name in pair}
+
+
+@pytest.mark.parametrize("most", range(3, 12))
+def test_hardly_any_open_files(place, most):
+    pair = with_an_old_pair(place)
+
+    said = place.run(place.model(), "--overwrite", preexec_fn=limited(resource.RLIMIT_NOFILE, most))
+
+    assert pair == {name: (place.folder / name).read_bytes() for name in pair} or said.code == 0
+    assert place.run(place.model(), "--overwrite").code == 0
+    assert place.holds()
+    assert [] == [name for name in place.names if name.startswith(".dissmodel-")]
+
+
+def test_a_destination_folder_that_is_removed_during_the_run(place, temporary):
+    (place.folder / "out").mkdir()
+
+    said = place.run(
+        place.model(run="import shutil; shutil.rmtree('out'); return data"),
+        output="out/r.bin",
+        env=temporary[0],
+    )
+
+    assert ["data.bin"] == place.names
+    check_failed(place, said, {}, folder=temporary[1])
+
+
+def test_the_folder_in_which_the_command_runs_is_removed_during_the_run(place, temporary):
+    gone = place.folder / "gone"
+    gone.mkdir()
+
+    said = place(
+        "run",
+        place.model(run="import shutil; shutil.rmtree(os.getcwd()); return data"),
+        "-i",
+        place.folder / "data.bin",
+        "-o",
+        "r.bin",
+        cwd=gone,
+        env=temporary[0],
+    )
+
+    check_failed(place, said, {}, folder=temporary[1])
+
+
+def test_a_destination_folder_that_is_replaced_by_a_file(place, temporary):
+    run = "import shutil; shutil.rmtree('out'); Path('out').write_text('mine'); return data"
+
+    said = place.run(place.model(run=run), output="out/r.bin", env=temporary[0])
+
+    assert "mine" == (place.folder / "out").read_text()
+    check_failed(place, said, {}, folder=temporary[1])
+
+
+def test_a_scratch_folder_that_is_removed_when_the_files_are_moved(place):
+    pair = with_an_old_pair(place)
+    head = """
+        from dissmodel import materialize
+        promote = materialize.promote
+        def without(source, finals):
+            import shutil
+            shutil.rmtree(source)
+            return promote(source, finals)
+        materialize.promote = without
+    """
+
+    said = place.run(place.model(head=head), "--overwrite")
+
+    check_failed(place, said, pair)
+
+
+LENGTHS = [200, 201, 239, 240, 251, 255, 256, 5000]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("letter", ["n", "ã"])
+def test_a_name_as_long_as_names_may_be(place, letter, length):
+    name = letter * ((length - 4) // len(letter.encode())) + ".bin"
+
+    good = place.run(place.model(), output=name)
+    bad = place.run(place.model(run="1 / 0"), "--overwrite", output=name)
+
+    if length <= LENGTHS[0]:
+        assert [0, 1] == [good.code, bad.code], good.err
+        assert 4 == len(place.names)
+    else:
+        assert good.code in {0, 2}, good.err
+        if good.code == 2:
+            assert "too long" in good.err
+            assert ["data.bin"] == place.names
+    assert "bug" not in good.err + bad.err
+
+
+def test_a_name_that_no_record_can_hold_is_refused(place):
+    for name in ("a\nb.bin", "a\\b.bin", "a:b.bin", "a\x1b[31m.bin"):
+        said = place.run(place.model(), output=name)
+
+        assert (2, 1) == (said.code, len(said.errors)), said.err
+        assert ["data.bin"] == place.names
+
+
+def test_the_record_of_a_failure_finds_no_place_at_all(place):
+    nowhere = {name: "/nowhere" for name in ("TMPDIR", "TEMP", "TMP")}
+    (place.folder / "out").mkdir()
+
+    said = place.run(
+        place.model(
+            run="import shutil, tempfile; shutil.rmtree('out'); tempfile.tempdir = '/nowhere'; 1 / 0"
+        ),
+        output="out/r.bin",
+        env=nowhere,
+    )
+
+    assert (1, 1) == (said.code, len(said.errors))
+    assert "ZeroDivisionError" in said.err
+    assert "record:" not in said.err
