@@ -69,7 +69,8 @@ def _release(path: Path, descriptor: int) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may be gone
+            path.unlink()
         os.close(descriptor)
 
 

@@ -70,7 +70,7 @@ def claim(record_path: Path) -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             scratch = stack.enter_context(_locked(record_path, patience=_PATIENCE))
             _clear(record_path, scratch)
-            stack.callback(_remove, scratch)
+            stack.callback(discard, scratch)
             _sweep(folder)
             work(scratch).mkdir(parents=True)
         except OSError as error:
@@ -122,6 +122,12 @@ def undisturbed() -> Iterator[None]:
 def work(scratch: Path) -> Path:
     """Return the folder in which the run's own files go."""
     return scratch / _NEW
+
+
+def discard(folder: Path) -> None:
+    """Remove what a run worked in; what can't be removed, the next run sweeps."""
+    with undisturbed(), contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def begin(
@@ -277,12 +283,6 @@ def _clear(record_path: Path, scratch: Path) -> None:
                 f"{scratch}: what a killed run left is nested too deep to be removed.",
                 f"Remove it yourself: rm -r {scratch}",
             ) from error
-
-
-def _remove(scratch: Path) -> None:
-    """Remove what a run worked in; what can't be removed, the next run sweeps."""
-    with undisturbed(), contextlib.suppress(RecursionError):
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:

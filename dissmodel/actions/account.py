@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from datetime import UTC, datetime
 
 from dissmodel.actions.listening import Listener
 from dissmodel.actions.results import Results
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
 from dissmodel.io import content
 from dissmodel.record import ExperimentRecord, Failure, Runtime, capture
 from dissmodel.record.status import Outcome, decide
 
 _LONGEST_MESSAGE = 2_000
 _LONGEST_TRACEBACK = 100_000
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 # What an executor may write into its copy of the record and what does not come from there.
 _OURS = (
@@ -104,6 +106,11 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     said = _text(error) or "without a message"
     if phase == "validate" and isinstance(error, ValueError):
         return InvalidInput(said, code="validation")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return StorageError(
+            f"{model} failed in {phase}: {said}.",
+            "Make room, or give an output on another disk: --output NAME",
+        )
     return RunFailed(
         f"{model} failed in {phase}: {type(error).__name__}: {said}", "Its record has the traceback."
     )

@@ -13,7 +13,9 @@ from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 
-_LONGEST = 200  # of 255; the names of the record, of its failed runs and of the scratch folder are longer
+_LONGEST_NAME = 255
+_LONGEST_PATH = 3500
+_LONGEST = 200  # the names of the record, of its failed runs and of the scratch folder are longer
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
     if uri.path is None:
         raise UsageError(f"{output}: results are written to local files.", "Give a path: --output result.tif")
     path = Path(os.path.abspath(uri.path))  # noqa: PTH100  (resolve() would follow the user's own links)
+    _check_name(output, path)
     suffixes = executor.output_suffixes
     ends_as_folder = output.endswith(("/", os.sep)) or path.is_dir()
     if suffixes and (ends_as_folder or path.suffix.lower() not in suffixes):
@@ -74,21 +77,27 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
         )
     whole_folder = ends_as_folder or (not path.suffix and not executor.output_suffix)
     stem = path.name if whole_folder else path.stem
-    _check_name(output, path.name, stem)
     return Destination(path.parent, path.name, stem, whole_folder, named=True)
 
 
-def _check_name(output: str, name: str, stem: str) -> None:
+def _check_name(output: str, path: Path) -> None:
     """Refuse a name that a record can't hold, or that leaves no room for the names made of it."""
-    try:
-        store.artifact_path(Path(stem), name)
-    except DissmodelError as error:
+    if path.name:
+        try:
+            store.artifact_path(path, path.name)
+        except DissmodelError as error:
+            raise UsageError(
+                f"{output!r}: a record can't hold the name {path.name!r}.",
+                "Give a plain one: --output result.tif",
+            ) from error
+    longest = max(len(os.fsencode(part)) for part in path.parts)
+    if (
+        longest > _LONGEST_NAME
+        or len(os.fsencode(path.name)) > _LONGEST
+        or len(os.fsencode(path)) > _LONGEST_PATH
+    ):
         raise UsageError(
-            f"{output!r}: a record can't hold this name.", "Give a plain one: --output result.tif"
-        ) from error
-    if len(os.fsencode(stem)) > _LONGEST:
-        raise UsageError(
-            f"{output}: the name is too long; without its suffix it may have {_LONGEST} bytes.",
+            f"{output[:_LONGEST]}…: the name is too long, or its path; a name may have {_LONGEST} bytes.",
             "Give a shorter one: --output result.tif",
         )
 
@@ -170,4 +179,4 @@ def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        return one.resolve() == other.resolve()
+        return os.path.realpath(one) == os.path.realpath(other)  # resolve() fails on a link to itself

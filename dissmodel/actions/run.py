@@ -61,6 +61,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
             if listener.current == _DONE:  # a signal came, or the copy can't be written: the result stands
                 record_path: Path | None = prepared.destination.record_path
             else:
+                materialize.discard(materialize.work(scratch))  # its disk may be full
                 record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
             told = error if isinstance(error, KeyboardInterrupt) else failure
             told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
-import tempfile
 import traceback
 from typing import Annotated, Any
 
@@ -78,6 +76,8 @@ def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
 
 
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
+    import json
+
     from dissmodel.cli.render import printable
     from dissmodel.record.redact import redact
 
@@ -98,6 +98,8 @@ def _tell(error: DissmodelError, *, as_json: bool) -> None:
 
 
 def _as_bug(error: Exception) -> DissmodelError:
+    import tempfile
+
     from dissmodel.record.redact import redact
 
     with tempfile.NamedTemporaryFile(

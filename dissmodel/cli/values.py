@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,6 +67,8 @@ def parse_value(text: str) -> Any:
         except ValueError:
             continue
     if text[:1] in {'"', "'", "[", "{"}:
+        import tomllib
+
         try:
             document = tomllib.loads(f"value = {text}")
         except (tomllib.TOMLDecodeError, RecursionError):

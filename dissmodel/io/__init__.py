@@ -8,11 +8,13 @@ A dataset is a GeoDataFrame (vector) or a pair of a `dissmodel.geo.RasterBackend
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dissmodel.errors import UsageError, did_you_mean
 
-__all__ = ["load_dataset", "load_xarray", "save_dataset", "save_xarray"]
+__all__ = ["load_dataset", "load_xarray", "open_dataset", "save_dataset", "save_xarray"]
 
 _FORMATS = {
     "auto": "auto",
@@ -65,19 +67,52 @@ def load_dataset(
     UsageError
         If the format is none of these.
     """
-    from dissmodel.io import locate
-    from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
-
-    wanted = _format(fmt, format)
-    if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
+    kind = _kind(uri, minio_client, _format(fmt, format), layer)
+    if kind == "xarray":
         return load_xarray(uri, minio_client, **kwargs)
-    if locate.kind_of(uri, wanted, layer, minio_client=minio_client) == "raster":
+    if kind == "raster":
         from dissmodel.io.raster import load_geotiff
 
         return load_geotiff(uri, minio_client, layer=layer, **kwargs)
     from dissmodel.io.vector import load_gdf
 
     return load_gdf(uri, minio_client, layer=layer, **kwargs)
+
+
+@contextmanager
+def open_dataset(
+    uri: str | os.PathLike[str],
+    minio_client: Any = None,
+    fmt: str | None = None,
+    *,
+    layer: str | None = None,
+) -> Iterator[tuple[Any, str]]:
+    """Read a dataset, but leave the bands of a GeoTIFF in the file until they are asked for.
+
+    Parameters
+    ----------
+    uri, minio_client, fmt, layer
+        As `load_dataset` takes them.
+
+    Yields
+    ------
+    data : FileBands, or geopandas.GeoDataFrame, or RasterBackend
+        The bands of a raster, to be read before the block ends; other data as `load_dataset` returns it.
+    sha256 : str
+        Of the file that was named.
+
+    Raises
+    ------
+    DissmodelError
+        As `load_dataset`.
+    """
+    if _kind(uri, minio_client, _format(fmt, None), layer) == "raster":
+        from dissmodel.io.raster import open_geotiff
+
+        with open_geotiff(uri, minio_client, layer=layer) as bands:
+            yield bands
+    else:
+        yield load_dataset(uri, minio_client, fmt, layer=layer)
 
 
 def save_dataset(
@@ -159,6 +194,15 @@ def _format(fmt: str | None, alias: str | None) -> str:
     if given not in _FORMATS:
         raise UsageError(f"{given!r} is no format.", did_you_mean(given, _FORMATS))
     return _FORMATS[given]
+
+
+def _kind(uri: str | os.PathLike[str], minio_client: Any, wanted: str, layer: str | None) -> str:
+    from dissmodel.io import locate
+    from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
+
+    if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
+        return "xarray"
+    return locate.kind_of(uri, wanted, layer, minio_client=minio_client)
 
 
 def _kind_of_data(data: Any) -> str:

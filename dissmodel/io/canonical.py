@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +16,10 @@ from dissmodel.record.schema import ContentDigest
 VERSION = 1
 MAGIC = b"dissmodel content 1\n"
 """What every digest begins with."""
+
+# WKT 2 ends with the identifier of the whole, if it has one; where it has two, neither counts. PROJ finds it
+# too, but takes long to load.
+_IDENTIFIED = re.compile(r'(?<!\d\]),\s*ID\["(\w+)",(\d+)\]\]\s*$')
 
 
 def canonical_values(values: NDArray[Any], masked: NDArray[np.bool_] | None = None) -> NDArray[Any]:
@@ -40,6 +45,9 @@ def canonical_crs(wkt: str | None) -> str:
     """
     if not wkt:
         return ""
+    named = _IDENTIFIED.search(wkt)
+    if named:
+        return f"{named[1]}:{named[2]}"
     import pyproj  # noqa: PLC0415  (most callers have no use for it)
 
     crs = pyproj.CRS.from_user_input(wkt)

@@ -20,10 +20,13 @@ from dissmodel.io.canonical import (
 )
 from dissmodel.io.layer import Layer, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
-from dissmodel.io.wkb import canonical_wkb
+from dissmodel.io.wkb import canonical_wkbs
+from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
 
 _INTEGER_EXACT_IN_FLOAT = 2**53
+# Values that are encoded together; no part of the definition.
+_AT_ONCE = 2**15
 
 
 class Column(NamedTuple):
@@ -51,19 +54,31 @@ def _column(column: Column) -> bytes:
     pieces: list[bytes] = [head, np.packbits(column.null).tobytes()]
     fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
     if fixed is not None:
-        values = np.where(column.null, 0, column.values).astype(fixed)
-        return hashed(*pieces, canonical_values(values).tobytes())
-    encode = canonical_wkb if column.kind == "geometry" else _encoded
-    for value, null in zip(column.values, column.null.tolist(), strict=True):
-        data = b"" if null else encode(value)
-        pieces += (u64(len(data)), data)
-    return hashed(b"".join(pieces))
+        numbers = np.where(column.null, 0, column.values).astype(fixed)
+        return hashed(*pieces, canonical_values(numbers).tobytes())
+    digest = new()
+    for piece in pieces:
+        digest.update(piece)
+    for start in range(0, len(column.null), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        present = zip(column.values[some], column.null[some].tolist(), strict=True)
+        values = [b"" if null else _encoded(value) for value, null in present]
+        digest.update(_with_lengths(canonical_wkbs(values) if column.kind == "geometry" else values))
+    return digest.digest()
+
+
+def _with_lengths(values: list[bytes]) -> bytes:
+    heads = {length: u64(length) for length in {len(value) for value in values}}
+    return b"".join([piece for value in values for piece in (heads[len(value)], value)])
 
 
 def _encoded(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
-    return str(value.tolist() if isinstance(value, np.ndarray) else value).encode("utf-8", "surrogateescape")
+    text_of_it = (
+        value if isinstance(value, str) else str(value.tolist() if isinstance(value, np.ndarray) else value)
+    )
+    return text_of_it.encode("utf-8", "surrogateescape")
 
 
 def _columns(layer: Layer) -> tuple[str | None, list[Column]]:

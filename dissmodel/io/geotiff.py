@@ -1,46 +1,27 @@
-"""GeoTIFFs as files: opened safely, written as a stream."""
+"""GeoTIFFs as files that somebody made: opened safely."""
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import numpy as np
-import numpy.typing as npt
 import rasterio
 from rasterio._err import CPLE_BaseError
-from rasterio.crs import CRS
-from rasterio.dtypes import in_dtype_range
-from rasterio.enums import Compression
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
-from rasterio.io import MemoryFile
-from rasterio.windows import Window
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from dissmodel import progress
-from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput, StorageError, UsageError
+from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.locate import companions
-
-Array = npt.NDArray[Any]
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
 _READ_CACHE = 16 * 2**20
-# Whole tiles are written, one after the other: nothing need be kept, and with nothing kept their order in the
-# file can't depend on what else GDAL holds at the moment.
-_WRITE_CACHE = 2**16
-_TILE = 512
 _LOST_TAG = "IO error during reading of"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, ArithmeticError)
-_UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
 
 
 @contextmanager
@@ -126,221 +107,7 @@ def _refusing_lost_tags() -> Iterator[None]:
         logger.removeHandler(complaints)
     lost = [message for message in complaints.messages if _LOST_TAG in message]
     if lost:
-        raise OSError(lost[0].partition("TIFFFetchNormalTag:")[2] or lost[0])
-
-
-def write_geotiff(
-    path: str | os.PathLike[str],
-    bands: Mapping[str, Callable[[slice], Array]],
-    *,
-    shape: tuple[int, int],
-    dtype: npt.DTypeLike,
-    nodata: float | None = None,
-    transform: Any = None,
-    crs: Any = None,
-    tags: Mapping[str, str] | None = None,
-    band_tags: Mapping[str, Mapping[str, str]] | None = None,
-) -> None:
-    """Write a GeoTIFF band by band and row block by row block, so that no band is ever held whole.
-
-    Tiles of 512 cells (fewer where the image is smaller), ZSTD level 1 with a predictor, one band after the
-    other, BigTIFF where 4 GiB might be exceeded. The same arguments give the same bytes. The file appears
-    under its name only when it is complete; what belonged to a file that was there before (masks, overviews,
-    world files) goes with it.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file; its folder is made, what was there is replaced.
-    bands : mapping of str to callable
-        For each band its name, written as description and as tag ``band_name``, and a function from a slice
-        of rows to an array (rows of the slice, columns). Called once for each block, from top to bottom.
-    shape : tuple of (int, int)
-        Rows and columns.
-    dtype : dtype-like
-        Of all bands.
-    nodata : float, optional
-        The value that means no data, in all bands.
-    transform : affine.Affine, optional
-        From (column, row) to coordinates of `crs`; without it the file has no georeference.
-    crs : optional
-        As anything that PROJ reads.
-    tags : mapping of str to str, optional
-        Tags of the file.
-    band_tags : mapping of str to mapping, optional
-        More tags of bands, by the band's name.
-
-    Raises
-    ------
-    UsageError
-        If a GeoTIFF can't hold this, or a block has the wrong shape.
-    StorageError
-        If the file can't be written.
-    """
-    path = Path(path)
-    profile = _profile(path, len(bands), shape, np.dtype(dtype), nodata)
-    profile |= {
-        key: value for key, value in (("transform", transform), ("crs", _crs(crs))) if value is not None
-    }
-    # Hidden and in the same folder, so that renaming it is one step.
-    scratch = path.with_name(f".{path.stem[:100]}.{uuid4().hex[:8]}.tif")
-    metadata = scratch.with_name(scratch.name + ".aux.xml")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with rasterio.Env(GDAL_CACHEMAX=_WRITE_CACHE):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = rasterio.open(scratch, "w", **profile)
-            with dataset:
-                _write(dataset, bands, tags or {}, band_tags or {})
-        _refuse_incomplete(scratch)
-        scratch.replace(path)
-        for stale in companions(path):
-            stale.unlink()
-        if metadata.exists():
-            # What the format itself has no place for, such as a CRS beyond its keys.
-            metadata.replace(path.with_name(path.name + ".aux.xml"))
-    except _UNWRITABLE as error:
-        raise StorageError(
-            f"{path} could not be written: {getattr(error, 'strerror', None) or error.__cause__ or error}",
-            "Check the space on the disk and the rights of the folder.",
-        ) from error
-    finally:
-        for leftover in (scratch, metadata):
-            with suppress(OSError):
-                leftover.unlink(missing_ok=True)
-
-
-def _write(
-    dataset: Any,
-    bands: Mapping[str, Callable[[slice], Array]],
-    tags: Mapping[str, str],
-    band_tags: Mapping[str, Mapping[str, str]],
-) -> None:
-    # What is said about the data comes before the data: GDAL would write the directory twice otherwise.
-    dataset.update_tags(**tags)
-    for number, name in enumerate(bands, start=1):
-        dataset.set_band_description(number, name)
-        dataset.update_tags(number, band_name=name, **band_tags.get(name, {}))
-    tile_rows, tile_cols = dataset.block_shapes[0]
-    cell_bytes = np.dtype(dataset.dtypes[0]).itemsize
-    done, total = 0, dataset.width * dataset.height * len(bands) * cell_bytes
-    for top in range(0, dataset.height, tile_rows):
-        rows = slice(top, min(top + tile_rows, dataset.height))
-        for number, (name, block_of) in enumerate(bands.items(), start=1):
-            block = np.asarray(block_of(rows))
-            if block.shape != (rows.stop - rows.start, dataset.width):
-                raise UsageError(
-                    f"The rows {rows.start} to {rows.stop} of {name} have the shape {block.shape}."
-                )
-            block = block.astype(dataset.dtypes[0], copy=False)
-            for left in range(0, dataset.width, tile_cols):
-                tile = block[:, left : left + tile_cols]
-                dataset.write(tile, number, window=Window(left, top, tile.shape[1], tile.shape[0]))
-            done += block.size * cell_bytes
-            progress.current().transferred(done, total)
-
-
-def _refuse_incomplete(path: Path) -> None:
-    # What GDAL fails to write while it closes a file, such as the last tile on a full disk, it tells nobody.
-    try:
-        with reading(path) as dataset:
-            tiles = [
-                tuple(
-                    int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band) or 0)
-                    for what in ("OFFSET", "SIZE")
-                )
-                for band in dataset.indexes
-                for (row, col), _ in dataset.block_windows(band)
-            ]
-    except InvalidInput as error:
-        raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
-    size = path.stat().st_size
-    if any(not start or not length or start + length > size for start, length in tiles):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _profile(
-    path: Path, count: int, shape: tuple[int, int], dtype: np.dtype[Any], nodata: float | None
-) -> dict[str, Any]:
-    rows, cols = shape
-    if count < 1 or rows < 1 or cols < 1:
-        raise UsageError(f"{path}: there is nothing to write ({count} bands of {rows} by {cols} cells).")
-    if dtype.name not in _PREDICTORS:
-        raise UsageError(
-            f"{path}: a GeoTIFF can't hold {dtype}.", "Convert it: " + ", ".join(_PREDICTORS) + "."
-        )
-    if nodata is not None and not in_dtype_range(nodata, dtype.name):
-        raise UsageError(f"{path}: the nodata value {nodata} is no {dtype}.", "Choose another nodata value.")
-    compression = {"compress": "zstd", "zstd_level": 1} if _has_zstd() else {"compress": "deflate"}
-    if not _has_zstd():
-        warnings.warn(
-            "This GDAL can't write ZSTD: the GeoTIFF is compressed with DEFLATE, which is slower.",
-            DissmodelWarning,
-            stacklevel=3,
-        )
-    return compression | {
-        "driver": "GTiff",
-        "height": rows,
-        "width": cols,
-        "count": count,
-        "dtype": dtype.name,
-        "nodata": nodata,
-        "tiled": True,
-        "blockxsize": _tile(cols),
-        "blockysize": _tile(rows),
-        "predictor": _PREDICTORS[dtype.name],
-        "interleave": "band",
-        "bigtiff": "if_safer",
-        # Without it GDAL takes four bands of bytes for red, green, blue and alpha.
-        "photometric": "minisblack",
-    }
-
-
-# 3 is for floats, 2 for integers.
-_PREDICTORS = {
-    "uint8": 2,
-    "uint16": 2,
-    "uint32": 2,
-    "uint64": 2,
-    "int8": 2,
-    "int16": 2,
-    "int32": 2,
-    "int64": 2,
-    "float32": 3,
-    "float64": 3,
-}
-
-
-def _tile(size: int) -> int:
-    # TIFF wants tiles of a multiple of 16 cells.
-    return min(_TILE, -(-size // 16) * 16)
-
-
-def _crs(crs: Any) -> CRS | None:
-    if not crs:
-        return None
-    try:
-        return CRS.from_user_input(crs)
-    except CRSError as error:
-        raise UsageError(
-            f"{crs} is no CRS: {error}", "Give an EPSG code such as EPSG:31984, or WKT."
-        ) from error
-
-
-@cache
-def _has_zstd() -> bool:
-    """Whether the GDAL that rasterio brings was built with ZSTD."""
-    options = {"driver": "GTiff", "width": 16, "height": 16, "count": 1, "dtype": "uint8", "compress": "zstd"}
-    try:
-        with warnings.catch_warnings(), MemoryFile() as memory:
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with memory.open(**options) as dataset:
-                dataset.write(np.zeros((1, 16, 16), "uint8"))
-            with memory.open() as dataset:
-                return bool(dataset.compression == Compression.zstd)
-    except _UNWRITABLE:
-        return False
+        raise OSError(lost[0].rpartition(":")[2].removesuffix("; tag ignored"))
 
 
 def _is_tiff(path: Path) -> bool:

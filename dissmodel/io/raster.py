@@ -18,13 +18,14 @@ from rasterio.dtypes import in_dtype_range
 from dissmodel.errors import UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import put_object
-from dissmodel.io.bands import MAX_BYTES, FileBands
-from dissmodel.io.geotiff import opened, reading, write_geotiff
+from dissmodel.io.bands import FileBands
+from dissmodel.io.geotiff import opened, reading
+from dissmodel.io.geotiff_writer import write_geotiff
 from dissmodel.io.locate import locate
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
 
-__all__ = ["MAX_BYTES", "load_geotiff", "open_geotiff", "reading", "save_geotiff", "write_geotiff"]
+__all__ = ["load_geotiff", "open_geotiff", "reading", "save_geotiff", "write_geotiff"]
 
 Array = npt.NDArray[Any]
 BandSpec = Sequence[tuple[str, npt.DTypeLike, Any]]

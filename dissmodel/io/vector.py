@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dissmodel import progress
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
 from dissmodel.io.layer import DRIVERS, Layer, open_layer, passing_warnings_on, reading, require_pyarrow
@@ -72,11 +73,15 @@ def load_gdf(
     """
     with locate(uri, "vector", layer, minio_client=minio_client) as found:
         chosen = open_layer(found.path, found.layer, found.shown)
+        # GDAL hands over a layer whole, so between nothing and everything there is nothing to report.
+        size = found.path.stat().st_size
+        progress.current().transferred(0, size)
         with reading(found.shown):
             if chosen.driver == "Parquet":
                 gdf = _read_parquet(found.path, columns, kwargs)
             else:
                 gdf = _read(chosen, columns, kwargs)
+        progress.current().transferred(size, size)
         if len(gdf) == 0:
             raise InvalidInput(f"{found.shown} has no features.", "Give a file that has some.")
         return gdf, sha256_file(found.source)
@@ -150,6 +155,8 @@ def save_gdf(
             for part in companions(partial):
                 part.replace(path.with_name(part.name))
             partial.replace(path)
+        size = path.stat().st_size
+        progress.current().transferred(size, size)
         return sha256_file(path)
     except OSError as error:
         raise StorageError(

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from dissmodel.io.canonical import canonical_values
 
-# Where no eight bytes of a geometry can be a NaN or a negative zero, its coordinates are canonical.
-_SUSPECT = re.compile(rb"\x00{7}\x80|[\xf0-\xff][\x7f\xff]")
 _OLD_Z = 0x80000000
 _Z = 1000
 _DIMENSIONS = {0: 2, 1: 3, 2: 3, 3: 4}
 _POINT, _LINE, _POLYGONS = 1, 2, (3, 17)
 
 
-def canonical_wkb(wkb: bytes) -> bytes:
-    """Return ISO WKB with one quiet NaN and no negative zero in its coordinates.
+def canonical_wkbs(geometries: Sequence[bytes]) -> list[bytes]:
+    """Return ISO WKB with one quiet NaN and no negative zero in the coordinates.
 
     Parameters
     ----------
-    wkb : bytes
-        Little-endian WKB as GDAL writes it: ISO, or with the old flag for Z; no curves.
+    geometries : sequence of bytes
+        Little-endian WKB as GDAL writes it: ISO, or with the old flag for Z; no curves. Empty stays empty.
 
     Examples
     --------
-    >>> canonical_wkb(bytes.fromhex("0101000000" "0000000000000080" "000000000000f03f")).hex()
-    '01010000000000000000000000000000000000f03f'
+    >>> [one.hex() for one in canonical_wkbs([bytes.fromhex("01010000000000000000000080000000000000f03f")])]
+    ['01010000000000000000000000000000000000f03f']
     """
-    if not wkb[4] and _SUSPECT.search(wkb) is None:
-        return wkb
-    copy = bytearray(wkb)
-    _tidy(copy, 0)
-    return bytes(copy)
+    canonical = list(geometries)
+    for number in _suspects(geometries):
+        copy = bytearray(geometries[number])
+        _tidy(copy, 0)
+        canonical[number] = bytes(copy)
+    return canonical
+
+
+def _suspects(geometries: Sequence[bytes]) -> set[int]:
+    """Return which geometries have the old flag, or bytes that could be a NaN or a negative zero."""
+    joined = np.frombuffer(b"".join(geometries), dtype=np.uint8)
+    low, high = joined[:-1], joined[1:]
+    nans = np.flatnonzero(((high & 0x7F) == 0x7F) & (low >= 0xF0))  # noqa: PLR2004  (an exponent of ones)
+    zeros = np.flatnonzero((high == 0x80) & (low == 0))  # noqa: PLR2004  (the sign)
+    for back in range(1, 7):
+        zeros = zeros[joined[zeros - back] == 0]
+    ends = np.cumsum([len(wkb) for wkb in geometries])
+    old = {number for number, wkb in enumerate(geometries) if wkb and wkb[4]}
+    return old.union(np.searchsorted(ends, np.concatenate([nans, zeros]) + 1, side="right").tolist())
 
 
 def _tidy(wkb: bytearray, at: int) -> int:

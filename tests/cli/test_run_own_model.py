@@ -156,7 +156,8 @@ def test_a_folder_is_an_output_too(dissmodel, data, executor_file):
 
 def test_an_output_elsewhere_is_recorded_as_external(dissmodel, data, executor_file, tmp_path):
     elsewhere = tmp_path / "elsewhere.bin"
-    save = f"record.output_path = {str(elsewhere)!r}; Path(record.output_path).write_bytes(result); return record"
+    write = f"record.output_path = {str(elsewhere)!r}; Path(record.output_path).write_bytes(result)"
+    save = f"{write}; return record"
 
     dissmodel("run", executor_file(save=save), "--input", data, "--output", "r.bin")
 

@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-
 _MOST = 2**53  # a column of floats, as shapefiles have it, counts no further
 
 

@@ -16,11 +16,15 @@ import rasterio
 import shapely
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.io import content_raster
-from dissmodel.io.canonical import canonical_values
+from dissmodel.io import content_raster, content_vector
+from dissmodel.io.canonical import canonical_crs, canonical_values
 from dissmodel.io.content import content_digest, grid_of
 from dissmodel.io.vector import save_gdf
+from dissmodel.io.wkb import canonical_wkbs
 
+POLYCONIC = (
+    "+proj=poly +lat_0=0 +lon_0=-54 +x_0=0 +y_0=0 +a=6378137 +rf=298.257222 +units=m +no_defs +type=crs"
+)
 DOCUMENT = Path(__file__).parents[3] / "docs/content-digest.md"
 TRANSFORM = rasterio.Affine(30, 0, 500000, 0, -30, 9000000)
 SHAPE = (1030, 700)
@@ -289,6 +293,53 @@ def test_heights_and_empty_points_in_iso_wkb(tmp_path):
     digest = content_digest(tmp_path / "a.gpkg")
 
     assert column("geometry", 1, b"\0", struct.pack("<Q", len(wkb)) + wkb).hex() == digest.parts["geometry"]
+
+
+def test_only_special_coordinates_of_wkb_change():
+    rng = np.random.default_rng(4)
+    shapes = [shapely.linestrings(rng.normal(size=(n, 2)) * 10**n) for n in range(2, 9)] * 50
+    shapes += [shapely.box(30.0 * n, 0.5, 30.0 * n + 30, 32) for n in range(200)] + [shapely.Point(1e300, 2)]
+    plain = shapely.to_wkb(shapes).tolist()
+    payload = bytes.fromhex("230100000000f8ff")
+    lines = [b"\1\2\0\0\0\2\0\0\0" + struct.pack("<2d", n, 255.75) for n in range(3)]
+    quiet, minus, zero, one = (
+        bytes.fromhex(eight)
+        for eight in ("000000000000f87f", "0000000000000080", "0000000000000000", "000000000000f03f")
+    )
+    given = [lines[0] + payload + zero, *plain, lines[1] + minus + one, b"", lines[2] + one + minus]
+    expected = [lines[0] + quiet + zero, *plain, lines[1] + zero + one, b"", lines[2] + one + zero]
+
+    assert expected == canonical_wkbs(given)
+    assert [] == canonical_wkbs([])
+
+
+def test_columns_are_hashed_piece_by_piece(tmp_path, monkeypatch):
+    save_gdf(frame(), tmp_path / "a.fgb")
+    whole = content_digest(tmp_path / "a.fgb")
+    monkeypatch.setattr(content_vector, "_AT_ONCE", 7)
+
+    assert whole == content_digest(tmp_path / "a.fgb")
+
+
+@pytest.mark.parametrize(
+    "crs", ["EPSG:31984", "EPSG:4326", "EPSG:7415", "OGC:CRS84", "ESRI:102033", POLYCONIC]
+)
+def test_a_crs_is_called_what_proj_calls_it(crs):
+    import pyproj
+
+    wkt = rasterio.CRS.from_user_input(crs).to_wkt(version="WKT2_2019")
+    named = pyproj.CRS.from_wkt(wkt).to_json_dict().get("id")
+
+    assert (
+        f"{named['authority']}:{named['code']}" if named else " ".join(sorted(POLYCONIC.split()))
+    ) == canonical_crs(wkt)
+
+
+def test_a_crs_with_two_identifiers_has_none():
+    wkt = rasterio.CRS.from_epsg(31984).to_wkt(version="WKT2_2019")
+    twice = wkt.removesuffix("]") + ',ID["EPSG",31983]]'
+
+    assert canonical_crs(wkt.replace(',ID["EPSG",31984]]', "]")) == canonical_crs(twice)
 
 
 def test_files_that_are_no_dataset(tmp_path):

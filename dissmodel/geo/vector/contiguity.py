@@ -1,0 +1,171 @@
+"""Neighbours that touch."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dissmodel.geo.vector.polygons import (
+    Geometries,
+    Polygons,
+    check_no_duplicates,
+    check_valid,
+    polygons_of,
+)
+from dissmodel.geo.vector.sparse import Integers, Neighborhood, distinct, from_pairs
+
+# Their boundaries have a line in common (dimension 1), in the DE-9IM.
+_SHARE_AN_EDGE = "****1****"
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_HALF = np.uint64(32)
+
+
+def queen(geometries: Geometries) -> Neighborhood:
+    """Return who touches whom: polygons that have at least one point in common, exactly, with no tolerance.
+
+    On a planar layer this is ``libpysal.graph.Graph.build_contiguity(rook=False, strict=True)``; polygons
+    that overlap are neighbours here too.
+
+    Parameters
+    ----------
+    geometries : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
+        Valid polygons and multipolygons; a third coordinate is not looked at.
+
+    Raises
+    ------
+    InvalidInput
+        If a geometry is missing, empty, invalid or no polygon, or two cover the same area.
+
+    Examples
+    --------
+    >>> squares = shapely.box([0, 1, 5], [0, 1, 0], [1, 2, 6], [1, 2, 1])
+    >>> touching = queen(squares)
+    >>> touching.of(0).tolist(), touching.islands.tolist()
+    ([1], [2])
+    """
+    polygons = polygons_of(geometries)
+    check_valid(polygons)
+    return touching(polygons)
+
+
+def rook(geometries: Geometries) -> Neighborhood:
+    """Return who shares an edge with whom: polygons whose boundaries have a line in common.
+
+    On a planar layer this is ``libpysal.graph.Graph.build_contiguity(rook=True, strict=True)``; polygons
+    that share an edge and overlap too are neighbours here. Parameters and errors are those of `queen`.
+
+    >>> sharing = rook(shapely.box([0, 1, 1], [0, 0, 1], [1, 2, 2], [1, 1, 2]))
+    >>> [sharing.of(cell).tolist() for cell in range(3)]
+    [[1], [0, 2], [1]]
+    """
+    polygons = polygons_of(geometries)
+    check_valid(polygons)
+    return sharing_edges(polygons)
+
+
+def touching(polygons: Polygons) -> Neighborhood:
+    """Return what `queen` returns, for polygons that are checked."""
+    vertices, owners = shapely.get_coordinates(polygons, return_index=True)
+    # The last vertex of a polygon closes a ring, so it is there already.
+    last = np.append(owners[1:] != owners[:-1], True)[: len(owners)]
+    certain = _meeting(vertices[~last], owners[~last], len(polygons))
+    first, second = _uncertain(polygons, certain)
+    true = shapely.intersects(polygons[first], polygons[second])
+    return _settled(polygons, certain, first[true], second[true])
+
+
+def sharing_edges(polygons: Polygons) -> Neighborhood:
+    """Return what `rook` returns, for polygons that are checked."""
+    edges, owners = _edges(polygons)
+    certain = _meeting(edges, owners, len(polygons))
+    first, second = _uncertain(polygons, certain)
+    bounds = shapely.bounds(polygons)
+    west_south = np.maximum(bounds[first, :2], bounds[second, :2])
+    east_north = np.minimum(bounds[first, 2:], bounds[second, 2:])
+    # Boxes that have but one point in common need no closer look.
+    long = (west_south < east_north).any(axis=1)
+    first, second = first[long], second[long]
+    true = shapely.relate_pattern(polygons[first], polygons[second], _SHARE_AN_EDGE)
+    return _settled(polygons, certain, first[true], second[true])
+
+
+def _settled(polygons: Polygons, certain: Integers, first: Integers, second: Integers) -> Neighborhood:
+    cells = len(polygons)
+    if cells:
+        first = np.concatenate([first, certain // cells])
+        second = np.concatenate([second, certain % cells])
+    check_no_duplicates(polygons, first, second)
+    return from_pairs(cells, first, second)
+
+
+def _meeting(points: NDArray[np.float64], owners: Integers, cells: int) -> Integers:
+    """Return the pairs of cells that own an equal point, each ``lower * cells + higher``, ascending.
+
+    Most neighbours have a vertex in common, number for number, which sorting finds far faster than geometry.
+    Sorted are hashes; that two points of one hash are equal is looked up, so that a collision does no harm.
+    """
+    hashes = _hashes(points)
+    order = np.argsort(hashes)
+    inorder, points, owners = hashes[order], points[order], owners[order]
+    found: list[Integers] = []
+    # Each point is compared with the next one of its hash, then with the next but one, until none has any.
+    start = np.flatnonzero(inorder[1:] == inorder[:-1])
+    distance = 1
+    while len(start):
+        pair = owners[start], owners[start + distance]
+        equal = pair[0] != pair[1]
+        for column in points.T:
+            equal &= column[start] == column[start + distance]
+        found.append((np.minimum(*pair) * cells + np.maximum(*pair))[equal])
+        distance += 1
+        start = start[start + distance < len(inorder)]
+        start = start[inorder[start] == inorder[start + distance]]
+    return distinct(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+
+def _hashes(points: NDArray[np.float64]) -> NDArray[np.uint64]:
+    hashes = np.zeros(len(points), dtype=np.uint64)
+    for column in points.T:
+        # Adding zero makes a negative zero a positive one, which it is equal to.
+        hashes ^= (column + 0.0).view(np.uint64)
+        hashes *= _ODD[0]
+        hashes ^= hashes >> _HALF
+        hashes *= _ODD[1]
+    return hashes
+
+
+def _edges(polygons: Polygons) -> tuple[NDArray[np.float64], Integers]:
+    """Return the edges, as x and y of their lower and their higher end, and the polygon of each."""
+    if not len(polygons):
+        return np.empty((0, 4)), np.empty(0, dtype=np.int64)
+    _, vertices, offsets = shapely.to_ragged_array(polygons, include_z=False)
+    # Of rings in vertices, of polygons in rings and, where there are any, of multipolygons in polygons.
+    rings, features = offsets[0], reduce(lambda inner, outer: inner[outer], offsets)
+    owners = np.repeat(np.arange(len(polygons)), np.diff(features))
+    begins = np.ones(len(vertices), dtype=bool)
+    begins[rings[1:] - 1] = False
+    start = np.flatnonzero(begins)
+    (x0, y0), (x1, y1) = vertices[start].T, vertices[start + 1].T
+    swap = (x0 > x1) | ((x0 == x1) & (y0 > y1))
+    edges = np.stack([x0, y0, x1, y1], axis=1)
+    edges[swap] = edges[swap][:, [2, 3, 0, 1]]
+    return edges, owners[start]
+
+
+def _uncertain(polygons: Polygons, certain: Integers) -> tuple[Any, Any]:
+    """Return the pairs of polygons whose boxes meet and that are not among the certain ones."""
+    cells = len(polygons)
+    first, second = shapely.STRtree(polygons).query(polygons)
+    once = first < second
+    first, second = first[once], second[once]
+    if len(certain):
+        links = first * cells + second
+        at = np.searchsorted(certain, links)
+        at[at == len(certain)] = 0
+        new = certain[at] != links
+        first, second = first[new], second[new]
+    return first, second
