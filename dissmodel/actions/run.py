@@ -73,7 +73,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
 def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
-    opening.runtime = capture.runtime(prepared.request.threads)
+    opening.runtime = capture.runtime(prepared.request.threads, opening.code)
     opening.code_version = opening.runtime.dissmodel.version or ""
     opening.status = "running"
     opening.output_path = str(work / destination.name) if destination.name is not None else None

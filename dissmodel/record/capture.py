@@ -14,7 +14,7 @@ from pathlib import Path
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
 from dissmodel.record.redact import redact_argv
-from dissmodel.record.schema import ExperimentRecord, Package, Runtime
+from dissmodel.record.schema import Code, ExperimentRecord, Package, Runtime
 
 __all__ = ["code_of", "command", "commit_name", "native", "packages", "peak_memory_bytes", "runtime"]
 
@@ -29,14 +29,20 @@ _NATIVE = {
 }
 
 
-def runtime(threads: int | None = None) -> Runtime:
+_FIELD = re.compile(r"^(Name|Version):[ \t]*(\S+)[ \t]*$", re.MULTILINE)
+
+
+def runtime(threads: int | None = None, executor: Code | None = None) -> Runtime:
     """Return the machine and the libraries of this process; call it after the run, when they are loaded.
 
     Parameters
     ----------
     threads : int, optional
         How many threads the model was given.
+    executor : Code, optional
+        The executor's code; where it is a built-in one, dissmodel itself need not be looked at again.
     """
+    is_ours = executor is not None and executor.package == "dissmodel"
     return Runtime(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -47,7 +53,7 @@ def runtime(threads: int | None = None) -> Runtime:
         cpu_count=_cpu_count(),
         threads=threads,
         locale=locale.setlocale(locale.LC_CTYPE),
-        dissmodel=code_of(ExperimentRecord, "dissmodel"),
+        dissmodel=executor if executor and is_ours else code_of(ExperimentRecord, "dissmodel"),
         packages=packages(),
         native=native(),
     )
@@ -57,8 +63,14 @@ def packages() -> dict[str, Package]:
     """Return every installed distribution by its normalised name, in alphabetical order."""
     found: dict[str, Package] = {}
     for dist in importlib.metadata.distributions():
-        metadata = dist.metadata
-        name, version = metadata["Name"], metadata["Version"]
+        # Not dist.metadata: it parses every project's whole description.
+        headers, _, _ = (
+            (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "")
+            .replace("\r", "")
+            .partition("\n\n")
+        )
+        fields = dict(_FIELD.findall(headers))
+        name, version = fields.get("Name"), fields.get("Version")
         if not name or not version:  # the remains of an install that was interrupted
             continue
         origin = direct_url(dist)

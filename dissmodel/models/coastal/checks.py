@@ -26,6 +26,7 @@ LOWEST, HIGHEST = -500.0, 9000.0
 _BLOCK = 1 << 20
 _NAMED = 5
 _LARGEST_INTEGER = 2.0**53
+_INT32 = np.iinfo(np.int32)
 
 Bools = NDArray[np.bool_]
 
@@ -38,102 +39,149 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
         yield slice(first, first + height)
 
 
-def land_use(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.uint8]:
-    """Return land-use codes as bytes, `NO_USE` outside; see `_codes`."""
-    return _codes("uso", values, inside, LEGAL_USE, NO_USE)
-
-
-def soil(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.uint8]:
-    """Return soil codes as bytes, `NO_SOIL` outside; see `_codes`."""
-    return _codes("solo", values, inside, LEGAL_SOIL, NO_SOIL)
-
-
-def _codes(
-    name: str, values: NDArray[Any], inside: Bools | None, legal: Bools, outside: int
-) -> NDArray[np.uint8]:
-    """Return `values` (any shape and real dtype) as bytes.
-
-    Raises
-    ------
-    InvalidInput
-        If a value inside the space (None: all are) is not one of the legal codes.
-    """
-    codes = np.empty(values.shape, dtype=np.uint8)
-    wrong: Counter[float] = Counter()
-    for block in blocks(values):
-        given = values[block]
-        with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
-            as_bytes = given.astype(np.uint8)
-        keep = np.ones(given.shape, np.bool_) if inside is None else inside[block]
-        _count(wrong, given[keep & ~((as_bytes == given) & legal[as_bytes])])
-        codes[block] = np.where(keep, as_bytes, np.uint8(outside))
-    known = ", ".join(str(code) for code in np.flatnonzero(legal))
-    _refuse(f"{name} holds values that are none of its codes", wrong, f"The codes of {name} are {known}.")
-    return codes
-
-
-def elevation(values: NDArray[Any], inside: Bools | None = None) -> NDArray[np.float64]:
-    """Return elevations as contiguous float64 in metres, NaN outside the space.
-
-    An array that is that already is changed in place.
-
-    Raises
-    ------
-    InvalidInput
-        If a value inside the space (None: all are) is no elevation.
-    """
-    own = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.writeable
-    heights = values if own else np.empty(values.shape)
-    wrong: Counter[float] = Counter()
-    for block in blocks(values):
-        given = values[block]
-        keep = np.ones(given.shape, np.bool_) if inside is None else inside[block]
-        _count(wrong, given[keep & ~((given >= LOWEST) & (given <= HIGHEST))])
-        heights[block] = np.where(keep, given, np.nan)
-    _refuse(
-        f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
-        wrong,
-        "Mend these cells, or declare the value as nodata if it stands for none.",
-    )
-    return heights
-
-
-def visiting_order(values: NDArray[Any], inside: Bools) -> NDArray[np.signedinteger[Any]] | None:
-    """Return each cell's place in the visiting order, -1 outside; None if that is row-major.
+class Codes:
+    """Codes as bytes, checked block by block.
 
     Parameters
     ----------
-    values : ndarray, shape (rows, cols)
-        Integers, smaller first.
-    inside : ndarray of bool, shape (rows, cols)
-        The space.
-
-    Raises
-    ------
-    InvalidInput
-        If a value in the space is no integer or stands in two cells.
+    name : str
+        What errors call them.
+    shape : tuple of int
+        Of all of them.
+    legal : ndarray of bool, shape (256,)
+        Which bytes are codes.
+    outside : int
+        What stands outside the space.
     """
-    given = values[inside]
-    with np.errstate(invalid="ignore"):
-        whole = (np.rint(given) == given) & (np.abs(given) <= _LARGEST_INTEGER)
-    wrong: Counter[float] = Counter()
-    _count(wrong, given[~whole])
-    _refuse("order holds values that are no integers", wrong, "Give every cell its own number.")
-    if np.all(given[1:] > given[:-1]):
-        return None
-    if given.min() == 0 and given.max() == given.size - 1:
-        # What an earlier run wrote: most often places already, and there is nothing to sort.
-        places = given.astype(_places_dtype(given.size))
-        seen = np.zeros(given.size, dtype=np.bool_)
-        seen[places] = True
-        if seen.all():
-            return _on_grid(places, inside)
-    visit = np.argsort(given, kind="stable")
-    ordered = given[visit]
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    _count(wrong, given[np.isin(given, repeated)])
-    _refuse("order holds values that more than one cell has", wrong, "Give every cell its own number.")
-    return ranked(visit, inside)
+
+    def __init__(self, name: str, shape: tuple[int, ...], legal: Bools, outside: int) -> None:
+        self._name, self._legal, self._outside = name, legal, np.uint8(outside)
+        self._codes = np.empty(shape, dtype=np.uint8)
+        self._wrong: Counter[float] = Counter()
+
+    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
+        """Take over `given` (any real dtype), some rows, where `keep` says that they are in the space."""
+        with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
+            as_bytes = given.astype(np.uint8)
+        _count(self._wrong, given[keep & ~((as_bytes == given) & self._legal[as_bytes])])
+        self._codes[rows] = np.where(keep, as_bytes, self._outside)
+
+    def checked(self) -> NDArray[np.uint8]:
+        """Return all of them.
+
+        Raises
+        ------
+        InvalidInput
+            If a value inside the space is not one of the legal codes.
+        """
+        known = ", ".join(str(code) for code in np.flatnonzero(self._legal))
+        hint = f"The codes of {self._name} are {known}."
+        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint)
+        return self._codes
+
+
+class LandUse(Codes):
+    """Land-use codes, `NO_USE` outside the space."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__("uso", shape, LEGAL_USE, NO_USE)
+
+
+class Soil(Codes):
+    """Soil codes, `NO_SOIL` outside the space."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__("solo", shape, LEGAL_SOIL, NO_SOIL)
+
+
+class Elevation:
+    """Elevations as float64 in metres, NaN outside the space, checked block by block.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of all of them.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._heights = np.empty(shape)
+        self._wrong: Counter[float] = Counter()
+
+    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
+        """Take over `given`, some rows, where `keep` says that they are in the space."""
+        _count(self._wrong, given[keep & ~((given >= LOWEST) & (given <= HIGHEST))])
+        self._heights[rows] = np.where(keep, given, np.nan)
+
+    def checked(self) -> NDArray[np.float64]:
+        """Return all of them; raise `InvalidInput` if a value inside the space is no elevation."""
+        _refuse(
+            f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
+            self._wrong,
+            "Mend these cells, or declare the value as nodata if it stands for none.",
+        )
+        return self._heights
+
+
+def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
+    """Return what `field` makes of values that are all in the space."""
+    for block in blocks(values):
+        field.put(block, values[block], np.ones(values[block].shape, np.bool_))
+    return field.checked()
+
+
+class VisitingOrder:
+    """The visiting order of the cells of a raster, read block by block.
+
+    Parameters
+    ----------
+    shape : tuple of (int, int)
+        Of the raster.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._inside = np.zeros(shape, dtype=np.bool_)
+        self._numbers: list[NDArray[np.signedinteger[Any]]] = []
+        self._wrong: Counter[float] = Counter()
+
+    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
+        """Take over `given`, integers, smaller first; some rows, where `keep` says they are in the space."""
+        self._inside[rows] = keep
+        given = given[keep]
+        with np.errstate(invalid="ignore"):
+            integer = (np.rint(given) == given) & (np.abs(given) <= _LARGEST_INTEGER)
+        _count(self._wrong, given[~integer])
+        given = np.where(integer, given, 0).astype(np.int64)
+        small = not given.size or (given.min() >= _INT32.min and given.max() <= _INT32.max)
+        self._numbers.append(given.astype(np.int32) if small else given)
+
+    def checked(self) -> NDArray[np.signedinteger[Any]] | None:
+        """Return each cell's place in the visiting order, -1 outside; None if that is row-major.
+
+        Raises
+        ------
+        InvalidInput
+            If a value in the space is no integer or stands in two cells.
+        """
+        _refuse("order holds values that are no integers", self._wrong, "Give every cell its own number.")
+        given = np.concatenate(self._numbers)
+        self._numbers.clear()
+        if np.all(given[1:] > given[:-1]):
+            return None
+        if given.min() == 0 and given.max() == given.size - 1:
+            # What an earlier run wrote: most often places already, and there is nothing to sort.
+            seen = np.zeros(given.size, dtype=np.bool_)
+            seen[given] = True
+            if seen.all():
+                return _on_grid(given, self._inside)
+        visit = np.argsort(given, kind="stable")
+        ordered = given[visit]
+        repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+        if repeated.size:
+            _count(self._wrong, given[np.isin(given, repeated)])
+            what = "order holds values that more than one cell has"
+            _refuse(what, self._wrong, "Give every cell its own number.")
+        del given, ordered
+        return ranked(visit, self._inside)
 
 
 def ranked(visit: NDArray[np.intp], inside: Bools) -> NDArray[np.signedinteger[Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
-from dissmodel.io import load_dataset
+from dissmodel.io import open_dataset
+from dissmodel.io.bands import FileBands
 from dissmodel.models.coastal import names
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.space import examine_space
@@ -51,10 +52,11 @@ def inspect_raster_run(record: ExperimentRecord) -> Iterator[Finding]:
     parameters = CoastalParameters()
     with collector.at():
         parameters = check_record(record, collector)
-    data = None
-    with collector.at():
-        data, _ = load_dataset(record.source.uri, fmt=record.input_format, layer=record.source.layer)
-    if data is not None:
+    source = record.source
+    with (
+        collector.at(),
+        open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, _),
+    ):
         numbers = _fewest_numbers(data)
         with collector.at():
             state = examine_space(
@@ -74,9 +76,9 @@ def inspect_raster_run(record: ExperimentRecord) -> Iterator[Finding]:
 
 def _fewest_numbers(data: Any) -> int:
     """Return how many numbers the result will have at least; of polygons only their grid tells."""
-    if not isinstance(data, tuple):
+    if not isinstance(data, FileBands):
         return len(names.FIELDS) * len(data)
-    rows, cols = data[0].shape
+    rows, cols = data.shape
     return len(names.FIELDS) * int(rows) * int(cols)
 
 

@@ -62,9 +62,9 @@ def read_polygons(
             with problems.at():
                 numbers[name] = _numbers(cells, found[name])
     read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
-        "uso": checks.land_use,
-        "solo": checks.soil,
-        "alt": checks.elevation,
+        "uso": lambda codes: checks.whole(checks.LandUse(codes.shape), codes),
+        "solo": lambda codes: checks.whole(checks.Soil(codes.shape), codes),
+        "alt": lambda heights: checks.whole(checks.Elevation(heights.shape), heights),
         "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
     }
     values: dict[str, Any] = {"passo": 0}

@@ -15,7 +15,7 @@ from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.utils import default_output_uri
-from dissmodel.io import load_dataset
+from dissmodel.io import open_dataset
 from dissmodel.io.raster import write_geotiff
 from dissmodel.models.coastal import checks
 from dissmodel.models.coastal.choice import choose_kernel
@@ -66,10 +66,10 @@ class CoastalRaster(ModelExecutor):
     def load(self, record: ExperimentRecord) -> CoastalState:
         """Read the input; note its digest and its grid."""
         parameters = CoastalParameters.model_validate(record.parameters)
-        data, record.source.checksum = load_dataset(
-            record.source.uri, fmt=record.input_format, layer=record.source.layer
-        )
-        state = read_space(data, parameters, band_map=record.band_map, column_map=record.column_map)
+        source = record.source
+        with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
+            state = read_space(data, parameters, band_map=record.band_map, column_map=record.column_map)
+        source.checksum = checksum
         record.grid = Grid(
             shape=state.shape,
             transform=None if state.transform is None else tuple(state.transform)[:6],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import RAISED, Problems
-from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.bands import Bands
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
 from dissmodel.models.coastal.parameters import CoastalParameters
@@ -21,23 +21,24 @@ from dissmodel.models.coastal.state import CoastalState
 
 _NOT_REAL = {"alt": (-9999.0,), "solo": (-9999.0, -1.0)}
 _BYTE = 256
+_Field = checks.Codes | checks.Elevation | checks.VisitingOrder
+_FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
+    "uso": checks.LandUse,
+    "solo": checks.Soil,
+    "alt": checks.Elevation,
+    "order": checks.VisitingOrder,
+}
 
 
 def read_raster(
-    backend: RasterBackend,
-    meta: Mapping[str, Any],
-    parameters: CoastalParameters,
-    band_map: Mapping[str, Any],
-    problems: Problems = RAISED,
+    bands: Bands, parameters: CoastalParameters, band_map: Mapping[str, Any], problems: Problems = RAISED
 ) -> CoastalState | None:
-    """Return the cell space of a raster; bands are taken out of `backend` as they are used up.
+    """Return the cell space of a raster, reading its bands once.
 
     Parameters
     ----------
-    backend : RasterBackend
-        The bands, each of shape (rows, cols), in the file's own dtypes.
-    meta : Mapping
-        ``crs``, ``transform``, ``tags``, ``bands`` and ``mask`` as `dissmodel.io.load_dataset` returns them.
+    bands : Bands
+        As `dissmodel.io.open_dataset` returns them.
     parameters : CoastalParameters
         ``crs`` and ``resolution`` are used, ``end_time`` is checked.
     band_map : Mapping of str to str
@@ -51,32 +52,25 @@ def read_raster(
         If a band is missing, a value in the space is illegal, no cell is in the space, or the run would end
         before the first step.
     """
-    bands = backend.arrays
+    meta = bands.meta
     found = {}
-    for name, band in _find(band_map, list(bands), meta["bands"], problems).items():
+    for name, band in _find(band_map, list(bands.dtypes), meta["bands"], problems).items():
         with problems.at():
-            if bands[band].dtype.kind not in "iuf":
+            if bands.dtypes[band].kind not in "iuf":
                 raise InvalidInput(
-                    f"The band {band!r} holds {bands[band].dtype} values, not real numbers.",
+                    f"The band {band!r} holds {bands.dtypes[band]} values, not real numbers.",
                     "Convert it, for example with: gdal_translate -ot Float64",
                     code="illegal_value",
                 )
             found[name] = band
-    inside = None
-    if "uso" in found:
-        with problems.at():
-            inside = _space(bands, found, meta)
-    read: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Any]] = {
-        "uso": checks.land_use,
-        "solo": checks.soil,
-        "alt": checks.elevation,
-        "order": checks.visiting_order,
-    }
     values: dict[str, Any] = {"order": None}
-    for name, checked in read.items():
-        if name in found and inside is not None:
-            with problems.at():
-                values[name] = checked(bands.pop(found[name]), inside)
+    if "uso" in found:
+        fields = {name: _FIELDS[name](bands.shape) for name in _FIELDS if name in found}
+        with problems.at():
+            _fill(fields, bands, found)
+            for name, field in fields.items():
+                with problems.at():
+                    values[name] = field.checked()
     with problems.at():
         values["step"] = _step(meta["tags"].get("passo"))
     with problems.at():
@@ -130,35 +124,35 @@ class _Absent(NamedTuple):
         return absent
 
 
-def _space(
-    bands: Mapping[str, NDArray[Any]], found: Mapping[str, str], meta: Mapping[str, Any]
-) -> NDArray[np.bool_]:
-    """Return which pixels are in the space; warn of those that only lack an elevation or a soil.
+def _fill(fields: Mapping[str, _Field], bands: Bands, found: Mapping[str, str]) -> None:
+    """Give each field its values in the space; warn of pixels that only lack an elevation or a soil.
 
     Where one of these two bands isn't found, nothing lacks it.
     """
-    declared = {name: _declared(meta["bands"][found[name]], name) for name in names.FIELDS if name in found}
+    notes = bands.meta["bands"]
+    declared = {name: _declared(notes[found[name]], name) for name in names.FIELDS if name in found}
     no_use = _Absent((0.0, *declared["uso"]))
     absent = {
         name: _Absent((*_NOT_REAL[name], *(value for value in declared[name] if not is_real(value))))
         for name, is_real in (("alt", _is_elevation), ("solo", _is_soil))
         if name in found
     }
-    uso = bands[found["uso"]]
-    inside = np.empty(uso.shape, dtype=np.bool_)
-    lack = 0
+    cells = lack = 0
     alone = dict.fromkeys(_NOT_REAL, 0)
-    for rows in checks.blocks(uso):
-        covered = ~no_use.where(uso[rows])
-        if meta["mask"] is not None:
-            covered &= meta["mask"][rows]
-        whole = covered.copy()
-        for name, values in absent.items():
-            lacks = covered & values.where(bands[found[name]][rows])
+    for rows, values, valid in bands.blocks([found[name] for name in fields]):
+        given = {name: values[found[name]] for name in fields}
+        covered = ~no_use.where(given["uso"])
+        if valid is not None:
+            covered &= valid
+        keep = covered.copy()
+        for name, nothing in absent.items():
+            lacks = covered & nothing.where(given[name])
             alone[name] += int(np.count_nonzero(lacks))
-            whole &= ~lacks
-        lack += int(np.count_nonzero(covered & ~whole))
-        inside[rows] = whole
+            keep &= ~lacks
+        lack += int(np.count_nonzero(covered & ~keep))
+        cells += int(np.count_nonzero(keep))
+        for name, field in fields.items():
+            field.put(rows, given[name], keep)
     if lack:
         warnings.warn(
             f"{lack} pixels have a land use but lack an elevation ({alone['alt']}) or a soil "
@@ -166,13 +160,12 @@ def _space(
             DissmodelWarning,
             stacklevel=2,
         )
-    if not inside.any():
+    if not cells:
         raise InvalidInput(
             "No cell is in the space: every pixel is nodata, masked or lacks one of its three values.",
             "Look at the band's values; is it the right one? --band-map uso=NAME",
             code="empty_space",
         )
-    return inside
 
 
 def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from dissmodel.errors import InvalidInput
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.bands import ArrayBands, FileBands
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster_space import read_raster
 from dissmodel.models.coastal.state import CoastalState
@@ -24,8 +25,8 @@ def read_space(
 
     Parameters
     ----------
-    data : tuple of (RasterBackend, dict), or geopandas.GeoDataFrame
-        As `dissmodel.io.load_dataset` returns it. The bands of a raster are used up.
+    data : FileBands, or tuple of (RasterBackend, dict), or geopandas.GeoDataFrame
+        As `dissmodel.io.open_dataset` or `dissmodel.io.load_dataset` returns it.
     parameters : CoastalParameters
         ``crs`` and ``resolution`` shape the space; ``end_time`` is checked against it.
     band_map, column_map : Mapping of str to str, optional
@@ -59,8 +60,9 @@ def examine_space(
         )
         return None
     if isinstance(data, tuple):
-        backend, meta = data
-        return read_raster(backend, meta, parameters, band_map or {}, problems)
+        data = ArrayBands(*data)
+    if isinstance(data, ArrayBands | FileBands):
+        return read_raster(data, parameters, band_map or {}, problems)
     # What polygons need is not loaded for a raster.
     from dissmodel.models.coastal.polygon_space import read_polygons  # noqa: PLC0415  (as above)
 
