@@ -346,7 +346,9 @@ def _crs_of(grid: dict[str, Any]) -> Any:
     try:
         return CRS.from_wkt(text) if text else None
     except CRSError as error:
-        raise InvalidInput(f"The dataset's CRS can't be read: {error}.") from error
+        raise InvalidInput(
+            f"The dataset's CRS can't be read: {error}.", "Write it as WKT in the attribute crs_wkt."
+        ) from error
 
 
 def _transform_of(grid: dict[str, Any], coords: Any) -> Any:

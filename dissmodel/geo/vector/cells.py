@@ -48,7 +48,7 @@ def grid(rows: NDArray[Any], cols: NDArray[Any], *, rule: Rule = "queen") -> Nei
     """
     rows, cols = np.asarray(rows), np.asarray(cols)
     if rule not in _SIDES:
-        raise UsageError(f"There is no rule {rule!r} for a grid.", did_you_mean(rule, _SIDES))
+        raise UsageError(f"There is no rule {rule!r} for a grid.", did_you_mean(str(rule), _SIDES))
     if (
         rows.dtype.kind not in "iu"
         or cols.dtype.kind not in "iu"

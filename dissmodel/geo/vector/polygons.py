@@ -39,7 +39,8 @@ def polygons_of(geometries: Geometries) -> Polygons:
     if polygons.ndim != 1:
         raise InvalidInput("The cells have no geometry.", "Give a layer of polygons.", code="bad_geometry")
     _check(shapely.is_missing(polygons), "have no geometry")
-    areal = np.isin(shapely.get_type_id(polygons), _AREAL)
+    areal = shapely.is_geometry(polygons)
+    areal[areal] = np.isin(shapely.get_type_id(polygons[areal]), _AREAL)
     if not areal.all():
         _check(~areal, "are no polygons", f"a {type(polygons[np.argmin(areal)]).__name__}")
     _check(shapely.is_empty(polygons), "have an empty geometry")

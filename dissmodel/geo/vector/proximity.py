@@ -15,7 +15,7 @@ from dissmodel.geo.vector.sparse import Integers, Neighborhood, from_links
 
 Floats = NDArray[np.float64]
 
-_MOST_LINKS = 2**28
+_MOST_LINKS = 2**27
 _PAIRS_AT_ONCE = 2**22
 _FIRST_BATCH = 16
 
