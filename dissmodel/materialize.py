@@ -32,6 +32,8 @@ from dissmodel.record import ExperimentRecord, Replacement, store
 
 PREFIX = ".dissmodel-"
 _LOCK = ".lock"
+_NO_FOLDER = (FileExistsError, NotADirectoryError)
+_LOOK = "Check the rights of the folder and the space on the disk, then run it again."
 _OLD_RECORD = "old.record.json"
 _OLD = "old"
 _NEW = "new"
@@ -74,8 +76,9 @@ def claim(record_path: Path) -> Iterator[Path]:
             _sweep(folder)
             work(scratch).mkdir(parents=True)
         except OSError as error:
+            why = "this is no folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
             raise StorageError(
-                f"{folder}: can't be written: {error.strerror or error}.",
+                f"{folder}: can't be written: {why}.",
                 "Give an output in a folder that you may write to: --output FOLDER/NAME",
             ) from error
         yield scratch
@@ -89,7 +92,11 @@ def settle(record_path: Path) -> None:
     UsageError
         If a run is just writing it.
     """
-    if record_path.exists() and store.read(record_path).status == "replacing":
+    try:
+        under_way = record_path.exists() and store.read(record_path).status == "replacing"
+    except InvalidInput:  # what is no record journals nothing
+        return
+    if under_way:
         with _locked(record_path, patience=_PATIENCE) as scratch:
             _clear(record_path, scratch)
 
@@ -167,7 +174,7 @@ def begin(
         for number, name in names.items():
             (record_path.parent / name).replace(kept / number)
     except OSError as error:
-        raise StorageError(f"{record_path}: can't be replaced: {error.strerror or error}.") from error
+        raise StorageError(f"{record_path}: can't be replaced: {error.strerror or error}.", _LOOK) from error
 
 
 def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
@@ -201,7 +208,7 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
                 missing.append(name)
                 continue
         except OSError as error:
-            raise StorageError(f"{final}: can't be written: {error.strerror or error}.") from error
+            raise StorageError(f"{final}: can't be written: {error.strerror or error}.", _LOOK) from error
         moved[name] = final
     for folder in {final.parent for final in moved.values()}:
         store.sync_folder(folder)
@@ -233,7 +240,10 @@ def recover(record_path: Path) -> bool:
         return False
     scratch = _scratch(record_path)
     if under_way.scratch != scratch.name:
-        raise InvalidInput(f"{record_path}: {under_way.scratch!r} is not its scratch folder.")
+        raise InvalidInput(
+            f"{record_path}: {under_way.scratch!r} is not its scratch folder.",
+            "Move the record away, or give another name: --output NAME",
+        )
     old = {number: store.artifact_path(record_path, name) for number, name in under_way.old.items()}
     new = [store.artifact_path(record_path, name) for name in under_way.new]
     try:
@@ -249,7 +259,7 @@ def recover(record_path: Path) -> bool:
         else:
             record_path.unlink()
     except OSError as error:
-        raise StorageError(f"{record_path}: can't be restored: {error.strerror or error}.") from error
+        raise StorageError(f"{record_path}: can't be restored: {error.strerror or error}.", _LOOK) from error
     return True
 
 

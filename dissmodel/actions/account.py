@@ -16,6 +16,7 @@ from dissmodel.record.status import Outcome, decide
 
 _LONGEST_MESSAGE = 2_000
 _LONGEST_TRACEBACK = 100_000
+_LONGEST_CHAIN = 100
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 # What an executor may write into its copy of the record and what does not come from there.
@@ -99,13 +100,23 @@ def failed(
     )
 
 
+def let_go(error: BaseException) -> None:
+    """Free what an error keeps alive; a run that ended for want of memory needs some to write its record."""
+    one: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if one is None:
+            return
+        traceback.clear_frames(one.__traceback__)
+        one = one.__context__
+
+
 def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     """Return an error as a user is told of it."""
     if isinstance(error, DissmodelError):
         return error
     said = _text(error) or "without a message"
     if phase == "validate" and isinstance(error, ValueError):
-        return InvalidInput(said, code="validation")
+        return InvalidInput(said, "Mend the input or the parameters that it names.", code="validation")
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return StorageError(
             f"{model} failed in {phase}: {said}.",
@@ -153,9 +164,7 @@ def _text(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    """Return the traceback, without the middle of a very long one, and let go of what its frames hold."""
+    """Return the traceback, without the middle of a very long one."""
     text = "".join(traceback.format_exception(error))
-    # A run that ended for want of memory needs some to write its record.
-    traceback.clear_frames(error.__traceback__)
     half = _LONGEST_TRACEBACK // 2
     return text if len(text) <= _LONGEST_TRACEBACK else f"{text[:half]}\n…\n{text[-half:]}"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.io.uri import parse
 from dissmodel.record import store
@@ -123,14 +123,15 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
                 f"{output}: this is the input.", "Give another name: --output NAME", code="output_is_input"
             )
     _check_record(destination)
-    if output.exists() and output.is_dir() != destination.whole_folder:
-        raise UsageError(f"{output}: there is a {'folder' if output.is_dir() else 'file'} of that name.")
+    found = "folder" if output.is_dir() else "file" if output.is_file() else "device or pipe"
+    if output.exists() and found != ("folder" if destination.whole_folder else "file"):
+        raise UsageError(f"{output}: there is a {found} of that name.", "Give another name: --output NAME")
     if output.is_dir() and any(output.iterdir()) and not destination.record_path.exists():
         raise UsageError(
             f"{output}: the folder is not empty and no record describes it.", "Give the name of a new folder."
         )
     for taken in (output, destination.record_path):
-        if taken.exists() and not overwrite:
+        if os.path.lexists(taken) and not overwrite:  # a link that leads nowhere is someone's too
             raise UsageError(
                 f"{taken} exists.", "Give another name, or replace it: --overwrite", code="output_exists"
             )
@@ -150,19 +151,21 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
             # A record is only text: a file that is not the one it describes belongs to someone else.
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
-    kept = [path for path in files if path.exists() and not any(_same(path, one) for one in keep)]
+    kept = [path for path in files if os.path.lexists(path) and not any(_same(path, one) for one in keep)]
     return tuple(dict.fromkeys(kept))
 
 
 def _check_record(destination: Destination) -> None:
     path = destination.record_path
-    if not path.exists():
+    if not os.path.lexists(path):
         return
     try:
         record = store.read(path)
-    except DissmodelError as error:
+    except InvalidInput as error:
+        if error.code == "record_newer":
+            raise
         raise UsageError(
-            f"{path}: the record's name is taken by a file that is no record.",
+            f"{path}: the record's name is taken by something that is no record.",
             "Give another name: --output NAME",
             code="record_taken",
         ) from error

@@ -57,6 +57,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
         return _run(prepared, scratch, listener)
     except BaseException as error:
         with materialize.undisturbed():
+            account.let_go(error)
             failure = account.as_failure(error, prepared.record.model_name, listener.current)
             if listener.current == _DONE:  # a signal came, or the copy can't be written: the result stands
                 record_path: Path | None = prepared.destination.record_path
@@ -125,7 +126,11 @@ def _deliver(
         materialize.begin(record, record_path, scratch, sorted(old), results.finals.values())
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
-            raise RunFailed(f"The result's files vanished: {', '.join(promotion.missing)}.", code="no_output")
+            raise RunFailed(
+                f"The result's files vanished: {', '.join(promotion.missing)}.",
+                "Let nothing else write in that folder, then run it again.",
+                code="no_output",
+            )
         changed = results.changed()
         if changed is not None:
             raise RunFailed(

@@ -166,7 +166,10 @@ def _with_input(record: ExperimentRecord, source: Path, request: ValidateRequest
     try:
         size, checksum = source.stat().st_size, sha256_file(source)
     except OSError as error:
-        raise StorageError(f"{source} could not be read: {error.strerror or error}.") from error
+        raise StorageError(
+            f"{source} could not be read: {error.strerror or error}.",
+            "Check the rights of the file and of its folders.",
+        ) from error
     whole.source = DataSource(uri=str(source), layer=request.layer, size=size, checksum=checksum)
     return whole
 

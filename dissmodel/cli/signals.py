@@ -53,7 +53,8 @@ def stopping() -> Iterator[None]:
         raise
     finally:
         for signum, handler in before.items():
-            signal.signal(signum, handler)
+            # What has been told to end is ending: another signal must not kill it on the last metres.
+            signal.signal(signum, handler if last < 0 else signal.SIG_IGN)
         if _left_over(others):
             timer = threading.Timer(_GRACE, _end, [code])
             timer.daemon = True

@@ -94,7 +94,10 @@ def read_text(uri: str | os.PathLike[str], encoding: str = "utf-8") -> str:
     try:
         return read_bytes(uri).decode(encoding)
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{parse(uri).shown} is no {encoding} text: {error}.") from error
+        raise InvalidInput(
+            f"{parse(uri).shown} is no {encoding} text: {error}.",
+            f"Save it as {encoding}, or pass encoding=.",
+        ) from error
 
 
 def write_bytes(

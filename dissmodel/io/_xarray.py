@@ -51,7 +51,9 @@ def load_xarray(
         with _engine_named(), xr.open_dataset(path, **{"decode_coords": "all", **kwargs}) as dataset:
             return RasterBackend.from_xarray(dataset), _checksum(path)
     except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error}.", "It may be damaged.") from error
+        raise InvalidInput(
+            f"{path} can't be read: {error}.", "It may be damaged: make or download it again."
+        ) from error
 
 
 def save_xarray(

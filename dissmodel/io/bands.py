@@ -216,7 +216,11 @@ def _names(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[
         else:
             names[number] = (name or f"band_{number}", bool(name))
     if not names:
-        raise InvalidInput(f"{shown} has no band with data.", code="no_band")
+        raise InvalidInput(
+            f"{shown} has no band with data: all are masks (alpha).",
+            "Give each band its name.",
+            code="no_band",
+        )
     twice = [name for name, count in Counter(name for name, _ in names.values()).items() if count > 1]
     if twice:
         raise InvalidInput(

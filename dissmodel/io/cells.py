@@ -26,7 +26,9 @@ _HALF_CELL = 0.5
 # coordinates in text formats, far below what a person would call off the grid.
 _OFF_GRID = 0.01
 _SAME_SIZE = 1e-6
-_RESAMPLE = "Pass resolution=… to resample the polygons to square pixels; some cells may then be lost."
+_RESAMPLE = (
+    "Give --param resolution=… to resample the polygons to square pixels; some cells may then be lost."
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dissmodel.io.canonical import (
     text,
     u64,
 )
-from dissmodel.io.layer import Layer, open_layer, reading, require_pyarrow
+from dissmodel.io.layer import Layer, check_count, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
 from dissmodel.io.wkb import canonical_wkbs
 from dissmodel.record.digest import new
@@ -43,6 +43,7 @@ def digest_vector(found: Located) -> ContentDigest:
     layer = open_layer(found.path, found.layer, found.shown)
     with reading(found.shown):
         crs, columns = _parquet_columns(found) if layer.driver == "Parquet" else _columns(layer)
+        check_count(layer, len(columns[-1].null), found.shown)
         parts = {name: _column(c) for name, c in zip(distinct(c.name for c in columns), columns, strict=True)}
     count = u64(len(columns[-1].null))
     grid = hashed(MAGIC, text("vector grid"), count, text(canonical_crs(crs)))

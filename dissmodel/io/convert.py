@@ -72,7 +72,10 @@ def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
         raise UsageError("attrs names no column to burn.", "Pass attrs=['uso', …].")
     for name in fills:
         if name not in gdf.columns:
-            raise InvalidInput(f"There is no column {name!r}.", did_you_mean(name, map(str, gdf.columns)))
+            known = [str(column) for column in gdf.columns if column != gdf.geometry.name]
+            raise InvalidInput(
+                f"There is no column {name!r}.", did_you_mean(name, known) or "The data has no columns."
+            )
     west, south, east, north = gdf.total_bounds
     shape = (count_pixels((north - south) / height), count_pixels((east - west) / width))
     check_shape(*shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,11 +14,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.locate import companions
+from dissmodel.io.tiff_layout import ends_early, is_tiff
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
 _READ_CACHE = 16 * 2**20
-_LOST_TAG = "IO error during reading of"
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, ArithmeticError)
 
 
@@ -50,10 +47,15 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
         with naming_damage(shown):
             for companion in companions(path):
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
-                if companion.suffix.lower() in {".msk", ".ovr"} and not _is_tiff(companion):
-                    raise InvalidInput(f"{companion} belongs to {shown} and is no TIFF.", "Remove it.")
+                if companion.suffix.lower() in {".msk", ".ovr"}:
+                    if not is_tiff(companion):
+                        raise InvalidInput(
+                            f"{companion} belongs to {shown} and is no TIFF.", f"Remove {companion}."
+                        )
+                    _check_end(companion, str(companion))
+            _check_end(path, shown)
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_READ_CACHE))
-            with warnings.catch_warnings(), _refusing_lost_tags():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
         yield dataset
@@ -67,11 +69,13 @@ def naming_damage(shown: str) -> Iterator[None]:
     except DissmodelError:
         raise
     except _UNREADABLE as error:
-        raise InvalidInput(
-            f"{shown} can't be read as a GeoTIFF: {error.__cause__ or error}",
-            "It may be truncated or damaged: make or download it again.",
-            code="raster_damaged",
-        ) from error
+        if "codec" in f"{error} {error.__cause__}":
+            raise InvalidInput(
+                f"{shown} is compressed in a way that can't be unpacked here.",
+                "Write it in another: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
+                code="raster_compression",
+            ) from error
+        raise _damaged(shown, "not all of it can be read") from error
 
 
 @contextmanager
@@ -81,35 +85,14 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
         yield dataset
 
 
-class _Complaints(logging.Handler):
-    """What GDAL says to this thread."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.thread = threading.get_ident()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread:
-            self.messages.append(record.getMessage())
+def _check_end(path: Path, shown: str) -> None:
+    if is_tiff(path) and ends_early(path):
+        raise _damaged(shown, "its end is missing")
 
 
-@contextmanager
-def _refusing_lost_tags() -> Iterator[None]:
-    # Names, nodata, CRS and transform often lie at a file's end. Where that was cut off, GDAL goes on without
-    # them and only its log says so.
-    logger = logging.getLogger("rasterio._env")
-    complaints = _Complaints()
-    logger.addHandler(complaints)
-    try:
-        yield
-    finally:
-        logger.removeHandler(complaints)
-    lost = [message for message in complaints.messages if _LOST_TAG in message]
-    if lost:
-        raise OSError(lost[0].rpartition(":")[2].removesuffix("; tag ignored"))
-
-
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(4) in _TIFF_MAGIC
+def _damaged(shown: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"{shown} can't be read as a GeoTIFF: {what}.",
+        "It may be truncated or damaged: make or download it again.",
+        code="raster_damaged",
+    )

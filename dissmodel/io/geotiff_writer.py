@@ -139,7 +139,8 @@ def _write(
             block = np.asarray(block_of(rows))
             if block.shape != (rows.stop - rows.start, dataset.width):
                 raise UsageError(
-                    f"The rows {rows.start} to {rows.stop} of {name} have the shape {block.shape}."
+                    f"The rows {rows.start} to {rows.stop} of {name} have the shape {block.shape}.",
+                    f"Give {rows.stop - rows.start} rows of {dataset.width} cells.",
                 )
             block = block.astype(dataset.dtypes[0], copy=False)
             for left in range(0, dataset.width, tile_cols):
@@ -173,7 +174,10 @@ def _profile(
 ) -> dict[str, Any]:
     rows, cols = shape
     if count < 1 or rows < 1 or cols < 1:
-        raise UsageError(f"{path}: there is nothing to write ({count} bands of {rows} by {cols} cells).")
+        raise UsageError(
+            f"{path}: there is nothing to write ({count} bands of {rows} by {cols} cells).",
+            "Give at least one band with cells.",
+        )
     if dtype.name not in _PREDICTORS:
         raise UsageError(
             f"{path}: a GeoTIFF can't hold {dtype}.", "Convert it: " + ", ".join(_PREDICTORS) + "."

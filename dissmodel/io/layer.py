@@ -36,7 +36,8 @@ _MAGIC = (
     (rb"(\xef\xbb\xbf)?\s*\{", "GeoJSON"),
 )
 _HEAD_BYTES = 512
-_SHP_LENGTH = struct.Struct(">24xi")
+_SHP_LENGTH = struct.Struct(">24xi")  # of .shp and .shx, in units of two bytes
+_DBF_LENGTHS = struct.Struct("<4xIHH")  # how many rows; bytes of the header, and of each row
 _MOST_WARNINGS = 5
 _MOST_NAMES = 20
 
@@ -78,7 +79,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     if driver == "Parquet":
         return Layer(str(path), None, driver)
     if driver == "ESRI Shapefile":
-        _check_shapefile(path, head, shown)
+        _check_shapefile(path, shown)
     if "!" in str(path.absolute()) and driver != "GeoJSON":
         raise InvalidInput(f"{path}: GDAL can't open a path with a '!'.", "Rename the file or its folder.")
     # The prefix keeps GDAL from trying other drivers that read JSON: some of them open whatever it names.
@@ -118,19 +119,43 @@ def reading(shown: str) -> Iterator[None]:
             yield
     except (DataSourceError, DataLayerError) as error:
         raise InvalidInput(
-            f"{shown} could not be read: {error}.", "It may be damaged: make or download it again."
+            f"{shown} could not be read: not all of it is there, or it is damaged.",
+            "Make or download it again.",
+            code="vector_damaged",
         ) from error
 
 
-def _check_shapefile(path: Path, head: bytes, shown: str) -> None:
+def _check_shapefile(path: Path, shown: str) -> None:
     # GDAL reads a shapefile that was cut off as features without geometry or without attributes.
-    size = path.stat().st_size
-    expected = 2 * _SHP_LENGTH.unpack_from(head)[0] if len(head) >= _SHP_LENGTH.size else size + 1
-    tables = [part for part in companions(path) if part.suffix.lower() == ".dbf"]
-    if size < expected or any(table.stat().st_size == 0 for table in tables):
+    parts = {part.suffix.lower(): part for part in companions(path)} | {".shp": path}
+    lost = [suffix for suffix in (".shx", ".dbf") if suffix not in parts]
+    if lost:
         raise InvalidInput(
-            f"{shown} is incomplete: it is shorter than it says of itself.", "Make or download it again."
+            f"{shown} lacks its {' and '.join(lost)}: a shapefile is several files.",
+            "Give it with all its files together: .shp, .shx, .dbf and .prj.",
+            code="shapefile_part_missing",
         )
+    for suffix in (".shp", ".shx", ".dbf"):
+        if parts[suffix].stat().st_size < _said_length(parts[suffix]):
+            raise InvalidInput(
+                f"{shown} is incomplete: its {suffix} is shorter than it says of itself.",
+                "Make or download it again.",
+                code="vector_damaged",
+            )
+
+
+def _said_length(part: Path) -> int:
+    """Return how many bytes a part of a shapefile has, by its own header."""
+    layout = _DBF_LENGTHS if part.suffix.lower() == ".dbf" else _SHP_LENGTH
+    with part.open("rb") as stream:
+        head = stream.read(layout.size)
+    if len(head) < layout.size:
+        return layout.size
+    numbers: tuple[int, ...] = layout.unpack(head)
+    if layout is _SHP_LENGTH:
+        return 2 * numbers[0]
+    rows, header, row = numbers
+    return header + rows * row
 
 
 def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> str | None:
@@ -142,7 +167,7 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
         what = f"Layer {layer!r} of {shown}" if layer else shown
         raise InvalidInput(
             f"{what} has no geometry.",
-            f"Layers with geometry: {listing}." if spatial else "",
+            f"Layers with geometry: {listing}." if spatial else "Give a file whose features have geometry.",
             code="no_geometry",
         )
     if layer is None:
@@ -158,6 +183,22 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
             f"{shown} has no layer {layer!r}.", did_you_mean(layer, map(str, spatial)), code="layer_unknown"
         )
     return layer
+
+
+def check_count(layer: Layer, found: int, shown: str) -> None:
+    """Raise `InvalidInput` if a file has fewer features than it says of itself."""
+    # Where a FlatGeobuf was cut off between two features, GDAL is silent; other formats show their damage.
+    if layer.driver != "FlatGeobuf":
+        return
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
+    if said > found:
+        raise InvalidInput(
+            f"{shown} is incomplete: {found} of its {said} features are there.",
+            "Make or download it again.",
+            code="vector_damaged",
+        )
 
 
 def require_pyarrow(name: str) -> None:

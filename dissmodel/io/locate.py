@@ -44,6 +44,8 @@ _BY_SUFFIX = {
     ".geojson": "GeoJSON",
     ".json": "GeoJSON",
 }
+# A .shx begins as a .shp does, and GDAL would open the .shp for it.
+_PARTS = {".shx", ".dbf", ".prj", ".cpg"}
 _HEAD_BYTES = 512
 _MOST_NAMES = 10_000
 
@@ -133,9 +135,9 @@ def kind_of(
 
 
 def existing(uri: str | os.PathLike[str]) -> Path:
-    """Return the local file that a user named, absolute, if there is one that can be read and is not empty.
+    """Return the local file that a user named, absolute, if there is one that can be read.
 
-    What it holds is not looked at: a model may read formats that nothing here knows.
+    What it holds, if anything, is not looked at: a model may read formats that nothing here knows.
 
     Raises
     ------
@@ -208,8 +210,16 @@ def _check_content(path: Path, shown: str) -> str:
     content = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if content is None and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         content = "GeoJSON"
-    promised = _BY_SUFFIX.get(path.suffix.lower())
-    if promised is not None and promised != content:
+    suffix = path.suffix.lower()
+    if suffix in _PARTS and content in {None, "shapefile"}:
+        raise InvalidInput(
+            f"{shown} is only a part of a shapefile.",
+            f"Give the part with the geometry: {path.with_suffix('.shp')}",
+            code="shapefile_part",
+        )
+    promised = _BY_SUFFIX.get(suffix)
+    # The parts of a shapefile find each other by name.
+    if (promised is not None or content == "shapefile") and promised != content:
         seen = f"it is a {content}" if content else f"it does not begin as a {promised} does"
         raise InvalidInput(
             f"{shown} is not what its name says: {seen}.",
@@ -253,24 +263,30 @@ def _head(path: Path) -> bytes:
 
 
 def _missing(path: Path) -> InvalidInput:
-    names = _names(path.parent)
-    if names is None:
-        hint = f"There is no folder {path.parent} either." if not path.parent.exists() else ""
-    else:
+    try:
         # All names of a folder help nobody: only near ones are shown.
-        near = did_you_mean(path.name, names)
+        near = did_you_mean(path.name, _names(path.parent))
         hint = near if near.startswith("Did") else "Check the path."
+    except NotADirectoryError:
+        hint = f"{path.parent} is no folder: check the path."
+    except PermissionError:
+        hint = "Check the path."
+    except OSError:
+        hint = f"There is no folder {path.parent} either: check the path."
     return InvalidInput(f"{path} does not exist.", hint, code="input_missing")
 
 
-def _inside(folder: Path) -> str:
-    known = [name for name in _names(folder) or [] if Path(name).suffix.lower() in _BY_SUFFIX]
-    return f"Give a file, such as {folder / min(known)}." if known else "Give a file."
-
-
-def _names(folder: Path) -> list[str] | None:
+def _inside(path: Path) -> str:
     try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in islice(entries, _MOST_NAMES)]
+        known = [name for name in _names(path) if Path(name).suffix.lower() in _BY_SUFFIX]
     except OSError:
-        return None
+        known = []
+    return f"Give a file, such as {path / min(known)}." if known else "Give the path of a file with data."
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the names in a folder that are no folders, some of them where there are very many."""
+    with os.scandir(folder) as entries:
+        return [
+            entry.name for entry in islice(entries, _MOST_NAMES) if not entry.is_dir(follow_symlinks=False)
+        ]

@@ -246,7 +246,9 @@ def _converted(array: Array, dtype: np.dtype[Any], nodata: float | None, rows: s
 
 def _common_dtype(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     if not dtypes:
-        raise UsageError("The backend has no array: there is nothing to write.")
+        raise UsageError(
+            "The backend has no array: there is nothing to write.", "Set one: backend.set(name, array)"
+        )
     common: np.dtype[Any] = np.result_type(*dtypes)
     # GDAL has neither of these two.
     promoted = {"bool": "uint8", "float16": "float32"}

@@ -78,7 +78,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     Raises
     ------
     UsageError
-        If the text is empty, holds a NUL character or has a scheme that is not one of these.
+        If the text is empty, holds a NUL character, is not UTF-8, or has a scheme that is not one of these.
 
     Examples
     --------
@@ -90,6 +90,12 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     given = os.fspath(text)
     if not given.strip() or "\0" in given:
         raise UsageError(f"{given!r} is no path.", "Give the path of a file.")
+    try:
+        given.encode()
+    except UnicodeEncodeError:  # neither a record nor GDAL could hold it
+        raise UsageError(
+            f"{given!r}: this name is not UTF-8.", "Rename the file or its folder, or give another name."
+        ) from None
     scheme = _SCHEME.match(given)
     if scheme is None:
         return Uri("file", Path(given), given)

@@ -18,7 +18,15 @@ import numpy as np
 from dissmodel import progress
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
-from dissmodel.io.layer import DRIVERS, Layer, open_layer, passing_warnings_on, reading, require_pyarrow
+from dissmodel.io.layer import (
+    DRIVERS,
+    Layer,
+    check_count,
+    open_layer,
+    passing_warnings_on,
+    reading,
+    require_pyarrow,
+)
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
@@ -78,12 +86,14 @@ def load_gdf(
         progress.current().transferred(0, size)
         with reading(found.shown):
             if chosen.driver == "Parquet":
-                gdf = _read_parquet(found.path, columns, kwargs)
+                gdf = _read_parquet(found.path, found.shown, columns, kwargs)
             else:
-                gdf = _read(chosen, columns, kwargs)
+                gdf = _read(chosen, found.shown, columns, kwargs)
+        if not kwargs:
+            check_count(chosen, len(gdf), found.shown)
         progress.current().transferred(size, size)
         if len(gdf) == 0:
-            raise InvalidInput(f"{found.shown} has no features.", "Give a file that has some.")
+            raise InvalidInput(f"{found.shown} has no features.", "Give a file, or a layer, that has some.")
         return gdf, sha256_file(found.source)
 
 
@@ -184,11 +194,13 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read(chosen: Layer, columns: Sequence[str] | None, kwargs: dict[str, Any]) -> gpd.GeoDataFrame:
+def _read(
+    chosen: Layer, shown: str, columns: Sequence[str] | None, kwargs: dict[str, Any]
+) -> gpd.GeoDataFrame:
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     if columns is not None:
-        _check_columns(columns, pyogrio.read_info(chosen.source, layer=chosen.name)["fields"])
+        _check_columns(columns, pyogrio.read_info(chosen.source, layer=chosen.name)["fields"], shown)
     # Without Arrow: it is no faster here, and a result must not depend on whether pyarrow is installed.
     wanted = {"layer": chosen.name, "columns": columns, "use_arrow": False, **kwargs}
     try:
@@ -200,26 +212,31 @@ def _read(chosen: Layer, columns: Sequence[str] | None, kwargs: dict[str, Any]) 
         return pyogrio.read_dataframe(chosen.source, **{**wanted, "encoding": "ISO-8859-1"})
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None, kwargs: dict[str, Any]) -> gpd.GeoDataFrame:
-    require_pyarrow(path.name)
+def _read_parquet(
+    path: Path, shown: str, columns: Sequence[str] | None, kwargs: dict[str, Any]
+) -> gpd.GeoDataFrame:
+    require_pyarrow(shown)
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
     try:
         gdf = gpd.read_parquet(path, **kwargs)
     except (ValueError, OSError, NotImplementedError, LookupError) as error:  # as pyarrow's are
         raise InvalidInput(
-            f"{path.name} could not be read as GeoParquet: {error}", "It must hold a geometry column."
+            f"{shown} could not be read as GeoParquet: it is damaged, or has no geometry column.",
+            "Make or download it again; geopandas' to_parquet writes such files.",
+            code="vector_damaged",
         ) from error
     if columns is None:
         return gdf
-    _check_columns(columns, gdf.columns)
+    _check_columns(columns, [name for name in gdf.columns if name != gdf.geometry.name], shown)
     return gdf[[*columns, gdf.geometry.name]]
 
 
-def _check_columns(columns: Sequence[str], known: Sequence[str]) -> None:
+def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> None:
     for name in columns:
         if name not in set(known):
-            raise InvalidInput(f"There is no column {name!r}.", did_you_mean(name, map(str, known)))
+            near = did_you_mean(name, map(str, known))
+            raise InvalidInput(f"{shown} has no column {name!r}.", near or "It has none at all.")
 
 
 def _write(gdf: gpd.GeoDataFrame, path: Path, driver: str, layer: str, kwargs: dict[str, Any]) -> None:

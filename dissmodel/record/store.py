@@ -274,7 +274,10 @@ def _read(path: Path) -> bytes:
             code="record_missing",
         ) from error
     except OSError as error:
-        raise StorageError(f"{path}: can't be read: {error.strerror or error}.") from error
+        raise StorageError(
+            f"{path}: can't be read: {error.strerror or error}.",
+            "Check the rights of the file and of its folders.",
+        ) from error
     if len(data) > MAX_BYTES:
         raise _not_a_record(path, f"it has more than {MAX_BYTES} bytes")
     return data

@@ -158,7 +158,9 @@ def _import_file(path: Path) -> ModuleType:
     name = f"dissmodel_file_{full.stem}"
     spec = importlib.util.spec_from_file_location(name, full)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} can't be imported.", code="model_unloadable")
+        raise UsageError(
+            f"{path} can't be imported as Python.", "Give the path of a .py file.", code="model_unloadable"
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # As `python file.py` does, so that the file finds its neighbours, also those it imports later.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ API_LEVEL = "0.6.6"
 MAX_BYTES = 1 << 20
 _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
 _SHOWN = 80
+_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # as a shell hands them over: <(…)
 _SECTIONS = ("parameters", "bands", "columns")
 _METADATA = {"name", "class", "package", "executor_module", "description", "dissmodel", *_SECTIONS}
 
@@ -103,8 +105,16 @@ def load_spec(path: Path) -> Spec:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not str(path).startswith(_STREAMS):
+            raise InvalidInput(
+                f"{path}: this is {'a folder' if path.is_dir() else 'no regular file'}.",
+                "Give the path of a model's TOML.",
+                code="spec_unreadable",
+            )
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
+    except InvalidInput:
+        raise
     except FileNotFoundError:
         raise InvalidInput(
             f"{path}: there is no such file.", "Give the path of a model's TOML.", code="spec_missing"

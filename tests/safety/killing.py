@@ -136,7 +136,7 @@ def trials(root, kind, count):
                 found.append({"over": over, **trial(root, template, at=at)})
                 at, killed = at + 1, found[-1]["killed"]
         else:
-            whole_time = trial(root, template)["took"]
+            whole_time = min(trial(root, template)["took"] for _ in range(3))
             instants = [whole_time * (number + 0.5) / count for number in range(count)]
             found += [{"over": over, **trial(root, template, after=instant)} for instant in instants]
     return {"known": known, "trials": found}

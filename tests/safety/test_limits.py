@@ -162,6 +162,7 @@ def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
         "import numpy; kept = numpy.ones(2**30)",
         # Until nothing is left, and held while the record is written.
         "kept = []\nwhile True: kept.append(bytearray(2**16))",
+        "kept = []\nwhile True: kept.append(bytearray(2**10))",
     ],
 )
 def test_a_limit_on_memory(place, takes):

@@ -59,15 +59,20 @@ class Codes:
         self._codes = np.empty(shape, dtype=np.uint8)
         self._wrong: Counter[float] = Counter()
 
-    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
-        """Take over `given` (any real dtype), some rows, where `keep` says that they are in the space."""
+    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
+        """Take over `given` (any real dtype), some rows, where `keep` says that they are in the space.
+
+        Returns where they are illegal there.
+        """
         with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
             as_bytes = given.astype(np.uint8)
-        _count(self._wrong, given[keep & ~((as_bytes == given) & self._legal[as_bytes])])
+        wrong = keep & ~((as_bytes == given) & self._legal[as_bytes])
+        _count(self._wrong, given[wrong])
         self._codes[rows] = np.where(keep, as_bytes, self._outside)
+        return wrong
 
-    def checked(self) -> NDArray[np.uint8]:
-        """Return all of them.
+    def checked(self, where: str = "") -> NDArray[np.uint8]:
+        """Return all of them; an error ends in `where`.
 
         Raises
         ------
@@ -76,7 +81,7 @@ class Codes:
         """
         known = ", ".join(str(code) for code in np.flatnonzero(self._legal))
         hint = f"The codes of {self._name} are {known}."
-        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint)
+        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint, where)
         return self._codes
 
 
@@ -107,26 +112,35 @@ class Elevation:
         self._heights = np.empty(shape)
         self._wrong: Counter[float] = Counter()
 
-    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
-        """Take over `given`, some rows, where `keep` says that they are in the space."""
-        _count(self._wrong, given[keep & ~((given >= LOWEST) & (given <= HIGHEST))])
-        self._heights[rows] = np.where(keep, given, np.nan)
+    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
+        """Take over `given`, some rows, where `keep` says that they are in the space.
 
-    def checked(self) -> NDArray[np.float64]:
-        """Return all of them; raise `InvalidInput` if a value inside the space is no elevation."""
+        Returns where they are no elevations there.
+        """
+        wrong = keep & ~((given >= LOWEST) & (given <= HIGHEST))
+        _count(self._wrong, given[wrong])
+        self._heights[rows] = np.where(keep, given, np.nan)
+        return wrong
+
+    def checked(self, where: str = "") -> NDArray[np.float64]:
+        """Return all of them; raise `InvalidInput`, which ends in `where`, if one is no elevation."""
         _refuse(
             f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
             self._wrong,
             "Mend these cells, or declare the value as nodata if it stands for none.",
+            where,
         )
         return self._heights
 
 
 def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
-    """Return what `field` makes of values that are all in the space."""
+    """Return what `field` makes of the values of features, which are all in the space."""
+    first: int | None = None
     for block in blocks(values):
-        field.put(block, values[block], np.ones(values[block].shape, np.bool_))
-    return field.checked()
+        wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))
+        if first is None and wrong.any():
+            first = block.start + int(np.argmax(wrong))
+    return field.checked("" if first is None else f"; the first is feature {first}, counted from 0")
 
 
 class VisitingOrder:
@@ -272,7 +286,7 @@ def _count(counter: Counter[float], values: NDArray[Any]) -> None:
             counter[float(value)] += int(cells)
 
 
-def _refuse(what: str, wrong: Counter[float], hint: str) -> None:
+def _refuse(what: str, wrong: Counter[float], hint: str, where: str = "") -> None:
     if not wrong:
         return
     # NaN is not itself, so blocks count it under several keys.
@@ -281,4 +295,4 @@ def _refuse(what: str, wrong: Counter[float], hint: str) -> None:
         merged["none (NaN)" if math.isnan(value) else f"{value:.15g}"] += cells
     named = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(_NAMED)]
     more = f" and {len(merged) - _NAMED} more values" if len(merged) > _NAMED else ""
-    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")
+    raise InvalidInput(f"{what}: {', '.join(named)}{more}{where}.", hint, code="illegal_value")

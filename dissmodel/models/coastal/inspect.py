@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.executor import ExperimentRecord
@@ -12,17 +12,22 @@ from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, lo
 from dissmodel.io import open_dataset
 from dissmodel.io.bands import FileBands
 from dissmodel.models.coastal import names
-from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
 from dissmodel.models.coastal.space import examine_space
-from dissmodel.models.coastal.state import CoastalState
+from dissmodel.models.coastal.state import CellState, CoastalState
 
 _NUMBER_BYTES = 8
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
 
 
-def check_record(record: ExperimentRecord, problems: Problems = RAISED) -> CoastalParameters:
-    """Check parameters, maps and that there is an input to read; return the parameters.
+P = TypeVar("P", bound=SeaParameters)
+Examine: TypeAlias = Callable[[Any, SeaParameters, ExperimentRecord, Collector], int]
+"""Looks at a dataset, keeps what it finds and returns how many bytes the result takes, at most."""
+
+
+def check_record(record: ExperimentRecord, model: type[P], problems: Problems = RAISED) -> P:
+    """Check a record against a model's parameters, its maps and that there is an input; return the former.
 
     Raises
     ------
@@ -31,12 +36,12 @@ def check_record(record: ExperimentRecord, problems: Problems = RAISED) -> Coast
     pydantic.ValidationError
         If a parameter is unknown or out of bounds.
     """
-    parameters = CoastalParameters.model_validate(record.parameters)
+    parameters = model.model_validate(record.parameters)
     names.check_map("band", record.band_map, problems)
     names.check_map("column", record.column_map, problems)
     if not record.source.uri:
         problems.tell(UsageError("There is no input.", "--input FILE"))
-    if parameters.accretion_enabled:
+    if isinstance(parameters, CoastalParameters) and parameters.accretion_enabled:
         warnings.warn(
             "Accretion applies a law in millimetres to a sea level in metres, as published; "
             "mangrove soil rises fast.",
@@ -46,32 +51,42 @@ def check_record(record: ExperimentRecord, problems: Problems = RAISED) -> Coast
     return parameters
 
 
-def inspect_raster_run(record: ExperimentRecord) -> Iterator[Finding]:
-    """Yield what is found by reading the input of a run that writes a GeoTIFF."""
+def inspect_run(record: ExperimentRecord, model: type[SeaParameters], examine: Examine) -> Iterator[Finding]:
+    """Yield what is found by reading the input of a run."""
     collector = Collector(record.source.uri)
-    parameters = CoastalParameters()
+    parameters: SeaParameters = model()
     with collector.at():
-        parameters = check_record(record, collector)
+        parameters = check_record(record, model, collector)
     source = record.source
     with (
         collector.at(),
         open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, _),
     ):
-        numbers = _fewest_numbers(data)
-        with collector.at():
-            state = examine_space(
-                data,
-                parameters,
-                band_map=record.band_map,
-                column_map=record.column_map,
-                problems=collector,
-            )
-            if state is not None:
-                collector.add("ok", _described(state, parameters))
-                bands = len(names.FIELDS) + (state.order is not None)
-                numbers = bands * state.uso.size
-        look_at_room(_NUMBER_BYTES * numbers + _BESIDE_BYTES, record.output_path, collector)
+        size = examine(data, parameters, record, collector)
+        look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
     yield from collector.findings
+
+
+def examine_raster(
+    data: Any, parameters: SeaParameters, record: ExperimentRecord, collector: Collector
+) -> int:
+    """Look at the input of a run that writes a GeoTIFF."""
+    numbers = _fewest_numbers(data)
+    with collector.at():
+        state = examine_space(
+            data, parameters, band_map=record.band_map, column_map=record.column_map, problems=collector
+        )
+        if state is not None:
+            rows, cols = state.shape
+            collector.add("ok", described(f"{rows} rows × {cols} columns, ", state, parameters))
+            bands = len(names.FIELDS) + (state.order is not None)
+            numbers = bands * state.uso.size
+    return _NUMBER_BYTES * numbers
+
+
+def described(size: str, state: CoastalState | CellState, parameters: SeaParameters) -> str:
+    """Return a sentence about a cell space that a run can begin with."""
+    return f"{size}{state.cells} cells in the space, steps {state.step + 1} to {parameters.end_time}"
 
 
 def _fewest_numbers(data: Any) -> int:
@@ -80,11 +95,3 @@ def _fewest_numbers(data: Any) -> int:
         return len(names.FIELDS) * len(data)
     rows, cols = data.shape
     return len(names.FIELDS) * int(rows) * int(cols)
-
-
-def _described(state: CoastalState, parameters: CoastalParameters) -> str:
-    rows, cols = state.shape
-    return (
-        f"{rows} rows × {cols} columns, {state.cells} cells in the space, "
-        f"steps {state.step + 1} to {parameters.end_time}"
-    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from dissmodel.models.coastal.metrics import StepMetrics
-from dissmodel.models.coastal.parameters import CoastalParameters
-from dissmodel.models.coastal.state import CoastalState
+from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
+from dissmodel.models.coastal.state import CellState, CoastalState
+
+State = TypeVar("State", bound=CoastalState | CellState, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,11 @@ class Terms:
     sea_level : float
         Sea level L = t · r, m.
     reach : float
-        Up to where mangrove migrates, Z = tide height + L, m.
+        Up to where mangrove migrates, Z = tide height + L, m; without the mangrove model, minus infinity.
     accretion : float or None
         What sediment adds to mangrove soil, m; None where accretion is off.
+    floor : float
+        From which elevation on a flooded cell sends water, m: 0; without the flood model, infinity.
     """
 
     step: int
@@ -33,25 +38,32 @@ class Terms:
     sea_level: float
     reach: float
     accretion: float | None = None
+    floor: float = 0.0
 
     @classmethod
-    def at(cls, step: int, parameters: CoastalParameters) -> Terms:
-        """Return the terms of `step`.
+    def at(cls, step: int, parameters: SeaParameters) -> Terms:
+        """Return the terms of `step` for the models that take such parameters.
 
         Accretion is Alongi's law (2008) as published with the model: written for millimetres, applied to a
         level in metres.
 
         >>> Terms.at(3, CoastalParameters(sea_level_rise_rate=0.5))
-        Terms(step=3, rise=0.5, sea_level=1.5, reach=7.5, accretion=None)
+        Terms(step=3, rise=0.5, sea_level=1.5, reach=7.5, accretion=None, floor=0.0)
+        >>> from dissmodel.models.coastal.parameters import FloodParameters
+        >>> Terms.at(3, FloodParameters(sea_level_rise_rate=0.5)).reach
+        -inf
         """
         rise = parameters.sea_level_rise_rate
         level = step * rise
+        floor = 0.0 if parameters.flood else math.inf
+        if not isinstance(parameters, CoastalParameters):
+            return cls(step, rise, level, reach=-math.inf, floor=floor)
         sediment = 1.693 / 1000 + 0.939 * level if parameters.accretion_enabled else None
-        return cls(step, rise, level, parameters.tide_height + level, sediment)
+        return cls(step, rise, level, parameters.tide_height + level, sediment, floor)
 
 
-class Kernel(Protocol):
-    """Computes steps.
+class Kernel(Protocol[State]):
+    """Computes steps on one kind of cell space.
 
     Attributes
     ----------
@@ -67,5 +79,5 @@ class Kernel(Protocol):
     @property
     def threads(self) -> int: ...  # noqa: D102  (described above)
 
-    def step(self, state: CoastalState, now: Terms) -> StepMetrics:
+    def step(self, state: State, now: Terms) -> StepMetrics:
         """Advance `state` in place, its ``step`` too, by one step and return the measures."""

@@ -1,23 +1,34 @@
-"""The coastal model as a component of a simulation."""
+"""The coastal models as a component of a simulation, and a whole simulation of them."""
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
+import numpy as np
+
 from dissmodel import progress
-from dissmodel.core import Model
+from dissmodel.core import Environment, Model
+from dissmodel.errors import UsageError
+from dissmodel.executor import ExperimentRecord
+from dissmodel.models.coastal import checks
+from dissmodel.models.coastal.choice import choose_kernel
+from dissmodel.models.coastal.classes import NO_USE
 from dissmodel.models.coastal.kernel import Kernel, Terms
-from dissmodel.models.coastal.metrics import StepMetrics
-from dissmodel.models.coastal.parameters import CoastalParameters
-from dissmodel.models.coastal.state import CoastalState
+from dissmodel.models.coastal.metrics import StepMetrics, columns
+from dissmodel.models.coastal.parameters import SeaParameters
+from dissmodel.models.coastal.state import CellState, CoastalState
+
+Space: TypeAlias = CoastalState | CellState
 
 
 class CoastalModel(Model):
-    """Flood and mangrove: one tick of the environment's clock is one step.
+    """Flood, mangrove or both, as the parameters say: one tick of the environment's clock is one step.
 
     Parameters
     ----------
-    state : CoastalState
+    state : CoastalState or CellState
         The cell space; it is advanced in place.
-    parameters : CoastalParameters
+    parameters : SeaParameters
         Rates and heights, and the last step.
     kernel : Kernel
         What computes a step.
@@ -29,7 +40,7 @@ class CoastalModel(Model):
     """
 
     def setup(  # type: ignore[override]  # each model says what it takes
-        self, state: CoastalState, parameters: CoastalParameters, kernel: Kernel
+        self, state: Space, parameters: SeaParameters, kernel: Kernel[Any]
     ) -> None:
         """Take the cell space."""
         self.state = state
@@ -44,3 +55,37 @@ class CoastalModel(Model):
         now = Terms.at(int(self.env.now()), self.parameters)
         self.metrics.append(self.kernel.step(self.state, now))
         progress.current().step(len(self.metrics), self._total, self._cells)
+
+
+def simulate(state: Space, parameters: SeaParameters, record: ExperimentRecord) -> None:
+    """Advance `state` up to ``end_time``, in place; note the measures of each step and who computed them.
+
+    Raises
+    ------
+    UsageError
+        If the sea rises so fast that elevations are no numbers any more.
+    """
+    first, last = state.step + 1, parameters.end_time
+    kernel = choose_kernel(state, last - first + 1, record.runtime.threads if record.runtime else None)
+    environment = Environment(start_time=first, end_time=last)
+    model = CoastalModel(start_time=first, end_time=last, state=state, parameters=parameters, kernel=kernel)
+    environment.run()
+    _refuse_overflow(state, parameters)
+    record.step_metrics = columns(model.metrics)
+    if record.runtime is not None:
+        record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
+
+
+def _refuse_overflow(state: Space, parameters: SeaParameters) -> None:
+    # NaN stands for "outside": a cell that overflowed would leave the space without a word.
+    lost = sum(
+        int(np.count_nonzero(~np.isfinite(state.alt[rows]) & (state.uso[rows] != NO_USE)))
+        for rows in checks.blocks(state.alt)
+    )
+    if lost:
+        raise UsageError(
+            f"sea_level_rise_rate = {parameters.sea_level_rise_rate:g}: the elevation of {lost} cells "
+            f"overflowed up to step {state.step}.",
+            "Give the rise in metres per step: --param sea_level_rise_rate=0.011",
+            code="overflow",
+        )

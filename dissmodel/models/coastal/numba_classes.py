@@ -1,4 +1,4 @@
-"""What becomes of the classes of each cell, compiled: loops over the cells of one row.
+"""What becomes of the classes of each cell, compiled: loops over the cells of one row, or of another run.
 
 The rules are asked once a step and cell, and the answers kept as the bits of a byte, its traits. Then what
 becomes of a cell takes a few operations on bytes.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dissmodel.models.coastal import classes
 from dissmodel.models.coastal.numba_build import inlined
 from dissmodel.models.coastal.numba_flood import around
+from dissmodel.models.coastal.numba_measures import LOWEST
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -49,14 +50,6 @@ MAY_DROWN, MAY_TAKE_MUD, MAY_TAKE_MANGROVE = 8, 16, 32
 SILTS, WET = 64, 128
 SENDS = SENDS_WATER | SENDS_MUD | SENDS_MANGROVE
 
-# Eight bytes at once.
-LOWEST = np.uint64(0x0101010101010101)
-EVEN_BYTES = np.uint64(0x00FF00FF00FF00FF)
-PAIRS = np.uint64(0x0001000100010001)
-
-COUNTS = 5
-"""What is counted of each cell: source, flooded, newly flooded, migrated mangrove, migrated mud."""
-
 
 @inlined
 def _among(code: Any, codes: Codes) -> Any:
@@ -69,17 +62,17 @@ def _among(code: Any, codes: Codes) -> Any:
 @inlined
 def survey(
     cells: tuple[Floats, Bytes, Bytes],
-    limits: tuple[float, float],
+    limits: tuple[float, float, float],
     heights: Floats,
     low: Bytes,
     traits: Bytes,
 ) -> None:
-    """Copy the elevations of a row and write the bits of each cell; `low` is room for bytes."""
+    """Copy the elevations of cells and write the bits of each; `low` is room for bytes."""
     alt, uso, solo = cells
-    level, reach = limits
+    level, reach, floor = limits
     for c in range(alt.size):
         heights[c] = alt[c]
-        low[c] = (alt[c] >= 0) | ((alt[c] <= level) << 1) | ((alt[c] <= reach) << 2)
+        low[c] = (alt[c] >= floor) | ((alt[c] <= level) << 1) | ((alt[c] <= reach) << 2)
     for c in range(alt.size):
         wet = _among(uso[c], FLOODED)
         muddy = _among(solo[c], MANGROVE_SOIL)
@@ -114,6 +107,15 @@ def become(traits: ThreeBytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
     for c in range(uso.size):
         sent = (nw[c] | n[c] | ne[c] | w[c] | e[c] | sw[c] | s[c] | se[c]) & SENDS
         fate[c] = here[c] & (sent << 3)
+    settle(here, fate, uso, solo)
+
+
+@inlined
+def settle(here: Bytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
+    """Advance the classes of cells with these traits, given in `fate` what becomes of each.
+
+    What is counted of each cell is left in `fate`, a bit each.
+    """
     for c in range(uso.size):
         use = uso[c]
         drowned = use
@@ -131,19 +133,6 @@ def become(traits: ThreeBytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
             | (uso[c] == MANGROVE) << 3
             | (solo[c] == MUD) << 4
         )
-
-
-@inlined
-def count(words: Words, counts: NDArray[np.int64]) -> None:
-    """Add the set bits of a row to their counts; `words` are eight cells' bits each."""
-    for first in range(0, words.size, 255):  # a byte adds up 255 bits at most
-        some = words[first : first + 255]
-        for kind in range(COUNTS):
-            total = np.uint64(0)
-            for word in some:
-                total += (word >> np.uint64(kind)) & LOWEST
-            pairs = (total & EVEN_BYTES) + ((total >> np.uint64(8)) & EVEN_BYTES)
-            counts[kind] += np.int64((pairs * PAIRS) >> np.uint64(48))
 
 
 @inlined

@@ -16,7 +16,7 @@ from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
 from dissmodel.models.coastal.kernel import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.numba_build import make_ready
-from dissmodel.models.coastal.numba_flood import NOTHING
+from dissmodel.models.coastal.numba_measures import measures, terms_of
 from dissmodel.models.coastal.numba_rows import HALO, Rows, advance, room
 from dissmodel.models.coastal.state import CoastalState
 
@@ -48,15 +48,14 @@ class NumbaKernel:
         """Compile what `state` needs, or load it from the cache, and return it; a step does so too."""
         kind = None if state.order is None else state.order.dtype
         if kind not in self._ready:
-            arguments = _work(state, slice(0, 0), (0.0,) * 4)
+            arguments = _work(state, slice(0, 0), (0.0,) * 5)
             self._ready[kind] = make_ready(advance, arguments, self._say)
         return self._ready[kind]
 
     def step(self, state: CoastalState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""
         compiled = self.prepare(state)
-        sediment = NOTHING if now.accretion is None else now.accretion
-        terms = (now.rise, now.sea_level, now.reach, sediment)
+        terms = terms_of(now)
         # Each takes copies of its neighbours' rows before any of them begins.
         bands = [_work(state, rows, terms) for rows in _bands(state.shape[0], self.threads)]
         if len(bands) == 1:
@@ -66,7 +65,7 @@ class NumbaKernel:
                 for done in [pool.submit(compiled, *band) for band in bands]:
                     done.result()
         state.step = now.step
-        return _measures(now, [band[-1].counts.tolist() for band in bands])
+        return measures(now, [band[-1].counts.tolist() for band in bands])
 
     def _say(self) -> None:
         (self._announce or progress.current().warn)(COMPILING)
@@ -107,20 +106,3 @@ def _halo(array: NDArray[Any], rows: slice, outside: float) -> NDArray[Any]:
         if 0 <= row < array.shape[0]:
             halo[place] = array[row]
     return halo
-
-
-def _measures(now: Terms, bands: list[list[int]]) -> StepMetrics:
-    """Add up the counts of the bands."""
-    sources, flooded, newly_flooded, mangrove_migrated, soil_migrated, coarse, fine = map(
-        sum, zip(*bands, strict=True)
-    )
-    return StepMetrics(
-        step=now.step,
-        sea_level=now.sea_level,
-        sources=sources,
-        flooded=flooded,
-        newly_flooded=newly_flooded,
-        mangrove_migrated=mangrove_migrated,
-        soil_migrated=soil_migrated,
-        sum_alt=((coarse << 34) + fine) / 2**50,  # whole numbers until here, rounded once
-    )

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal import classes, numba_classes, numba_flood
-from dissmodel.models.coastal.numba_build import bits_of, cached, fetch, inlined
-from dissmodel.models.coastal.numba_classes import COUNTS, PAD, SPAN, become, count, mark, silt_up, survey
+from dissmodel.models.coastal import classes, numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.numba_build import cached, fetch, inlined
+from dissmodel.models.coastal.numba_classes import PAD, SPAN, become, mark, silt_up, survey
 from dissmodel.models.coastal.numba_flood import CHUNK, NOTHING, gather, gather_in_order, hear, send_shares
+from dissmodel.models.coastal.numba_measures import COUNTS, add_up, count
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -24,11 +25,6 @@ Turn: TypeAlias = tuple[int, int, int]
 
 HALO = 2
 """Rows above and below a band that its new state depends on."""
-
-# Elevations are added as whole numbers of 2^-16 m and of 2^-50 m. Adding one and a half times 2^52 of a unit
-# rounds to that unit and leaves the number of units in the low bits.
-COARSE, FINE = 1.5 * 2.0**36, 1.5 * 2.0**2
-HIGHEST = 2.0**23  # what lies farther off is left out, as the cells outside are
 
 
 class Rows(NamedTuple):
@@ -73,19 +69,6 @@ def room(cols: int, *, ordered: bool) -> Room:
         heard=np.empty(9 * CHUNK if ordered else 0),
         counts=np.zeros(COUNTS + 2, np.int64),
     )
-
-
-@inlined
-def _add_up(alt: Floats) -> tuple[Any, Any]:
-    """Return the sum of a row in units of 2^-16 m and, for what is left, of 2^-50 m."""
-    coarse, fine = np.int64(0), np.int64(0)
-    for c in range(alt.size):
-        known = alt[c] if abs(alt[c]) < HIGHEST else 0.0
-        big = known + COARSE
-        small = (known - (big - COARSE)) + FINE
-        coarse += bits_of(big) - bits_of(COARSE)
-        fine += bits_of(small) - bits_of(FINE)
-    return coarse, fine
 
 
 @inlined
@@ -172,9 +155,9 @@ def _fetch(band: Rows, k: int) -> None:
         fetch(band.solo[k], c)
 
 
-@cached(classes, numba_classes, numba_flood)
+@cached(classes, numba_classes, numba_flood, numba_measures)
 def advance(
-    band: Rows, halo: Rows, orders: Any, terms: tuple[float, float, float, float], ring: Room
+    band: Rows, halo: Rows, orders: Any, terms: tuple[float, float, float, float, float], ring: Room
 ) -> None:
     """Advance a band of rows in place by one step and count what is measured.
 
@@ -187,11 +170,11 @@ def advance(
     orders : tuple of two ndarray of int32 or int64, or None
         The ranks of the cells of both in the visiting order; None for row-major.
     terms : tuple of float
-        Rise per step, sea level, reach of the mangrove and what sediment adds, m; `NOTHING` adds nothing.
+        As `numba_measures.terms_of` returns them.
     ring : Room
         Fresh room; its counts are the result.
     """
-    rise, level, reach, sediment = terms
+    rise, level, reach, floor, sediment = terms
     rows, cols = band.alt.shape
     inside = slice(PAD, PAD + cols)
     for k in range(-HALO, rows + HALO):
@@ -200,7 +183,9 @@ def advance(
         source = band if within else halo
         at = k if within else (k + HALO if k < 0 else k + HALO - rows)
         cells = source.alt[at], source.uso[at], source.solo[at]
-        survey(cells, (level, reach), ring.heights[new][inside], ring.low[:cols], ring.traits[new][inside])
+        survey(
+            cells, (level, reach, floor), ring.heights[new][inside], ring.low[:cols], ring.traits[new][inside]
+        )
         if orders is not None:
             _copy(orders[0][at] if within else orders[1][at], ring.ranks[new])
         if 0 <= k + 1 < rows:
@@ -216,6 +201,6 @@ def advance(
             silt_up(out, ring.traits[mid][inside], sediment)
         become(_three(ring.traits, turn), ring.fate, band.uso[r], band.solo[r])
         count(ring.fate.view(np.uint64), ring.counts)
-        coarse, fine = _add_up(out)
+        coarse, fine = add_up(out)
         ring.counts[COUNTS] += coarse
         ring.counts[COUNTS + 1] += fine

@@ -14,19 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.models.coastal.classes import (
-    FLOODED,
-    FLOODED_AS,
-    MANGROVE_SOIL,
     MANGROVE_USE,
-    MIGRATED_MANGROVE,
-    MIGRATED_MUD,
-    MIGRATION_TARGET,
     MUD_SOURCE,
     NO_SOIL,
     NO_USE,
 )
 from dissmodel.models.coastal.kernel import Terms
 from dissmodel.models.coastal.metrics import StepMetrics, Tally
+from dissmodel.models.coastal.numpy_rules import NOTHING, become, silts, sources
 from dissmodel.models.coastal.state import CoastalState
 
 Bools = NDArray[np.bool_]
@@ -36,7 +31,6 @@ Floats = NDArray[np.float64]
 # The senders that a cell hears, in row-major order; (0, 0) is the cell itself.
 _SENDERS = tuple((dr, dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1))
 _NEIGHBOURS = tuple(offset for offset in _SENDERS if offset != (0, 0))
-_NOTHING = -0.0  # x + -0.0 is x with every bit, also for x = -0.0
 _BLOCK_CELLS = 65_536
 _SENDERS_AT_ONCE = 65_536
 
@@ -59,7 +53,7 @@ class NumpyKernel:
     def step(self, state: CoastalState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""
         height = max(1, self._block_cells // state.shape[1])
-        whole = None if state.order is None else _scatter(state, state.order, now.rise)
+        whole = None if state.order is None else _scatter(state, state.order, now)
         tally = Tally()
         windows = zip(
             _windows(state.alt, height, np.nan),
@@ -69,11 +63,11 @@ class NumpyKernel:
         )
         for number, (alt, uso, solo) in enumerate(windows):
             rows = slice(number * height, (number + 1) * height)
-            source = FLOODED[uso] & (alt >= 0)
+            source = sources(alt, uso, now)
             new_alt = _gather(alt, source, now.rise) if whole is None else whole[rows]
             new_uso, new_solo = _classes(alt, uso, solo, source, now)
             if now.accretion is not None:
-                new_alt[MANGROVE_SOIL[_core(solo)] & ~FLOODED[_core(uso)]] += now.accretion
+                new_alt[silts(_core(uso), _core(solo))] += now.accretion
             tally.add(_core(source), _core(uso), new_uso, new_solo, new_alt)
             state.alt[rows], state.uso[rows], state.solo[rows] = new_alt, new_uso, new_solo
         state.step = now.step
@@ -113,7 +107,7 @@ def _gather(alt: Floats, source: Bools, rise: float) -> Floats:
 
     Each cell adds up what it hears, sender by sender.
     """
-    share = np.full(alt.shape, _NOTHING)
+    share = np.full(alt.shape, NOTHING)
     sender = _seen(alt, 0, 0, 1)
     receivers = np.ones(sender.shape, dtype=np.uint8)
     for dr, dc in _NEIGHBOURS:
@@ -125,12 +119,12 @@ def _gather(alt: Floats, source: Bools, rise: float) -> Floats:
     for dr, dc in _SENDERS:
         heard = _seen(share, dr, dc, 2)
         if (dr, dc) != (0, 0):
-            heard = np.where(before <= _seen(alt, dr, dc, 2), heard, _NOTHING)
+            heard = np.where(before <= _seen(alt, dr, dc, 2), heard, NOTHING)
         after += heard
     return after
 
 
-def _scatter(state: CoastalState, order: NDArray[np.signedinteger[Any]], rise: float) -> Floats:
+def _scatter(state: CoastalState, order: NDArray[np.signedinteger[Any]], now: Terms) -> Floats:
     """Return the elevation of the whole space after the flood, in the cells' own order.
 
     Sender after sender, as the text of the rule has it.
@@ -141,14 +135,14 @@ def _scatter(state: CoastalState, order: NDArray[np.signedinteger[Any]], rise: f
     before, after = padded.ravel(), padded.flatten()
 
     source = np.zeros(padded.shape, dtype=np.bool_)
-    source[1:-1, 1:-1] = FLOODED[state.uso] & (state.alt >= 0)
+    source[1:-1, 1:-1] = sources(state.alt, state.uso, now)
     senders = np.flatnonzero(source)[np.argsort(order[source[1:-1, 1:-1]])]
     offsets = np.array([dr * (cols + 2) + dc for dr, dc in _NEIGHBOURS])
     for first in range(0, senders.size, _SENDERS_AT_ONCE):
         some = senders[first : first + _SENDERS_AT_ONCE, np.newaxis]
         neighbours = some + offsets
         takes = before[neighbours] <= before[some]
-        share = rise / (1.0 + np.count_nonzero(takes, axis=1, keepdims=True))
+        share = now.rise / (1.0 + np.count_nonzero(takes, axis=1, keepdims=True))
         # One row per sender, so that the flat order of the pairs is the visiting order: ufunc.at adds them
         # one at a time.
         targets = np.concatenate([some, neighbours], axis=1)
@@ -159,16 +153,8 @@ def _scatter(state: CoastalState, order: NDArray[np.signedinteger[Any]], rise: f
 
 def _classes(alt: Floats, uso: Bytes, solo: Bytes, source: Bools, now: Terms) -> tuple[Bytes, Bytes]:
     """Return land use and soil of a block after the step."""
-    height, use, soil = _core(alt), _core(uso), _core(solo)
-    drowns = _beside(source) & (height <= now.sea_level) & ~FLOODED[use]
-    new_use = np.where(drowns, FLOODED_AS[use], use)
-
-    may_migrate = MIGRATION_TARGET[use] & (height <= now.reach)
-    takes_mud = may_migrate & _beside(MUD_SOURCE[solo])  # where it lies already, it stays
-    new_soil = np.where(takes_mud, np.uint8(MIGRATED_MUD), soil)
-    takes_mangrove = may_migrate & MANGROVE_SOIL[soil] & _beside(MANGROVE_USE[uso])
-    new_use[takes_mangrove] = MIGRATED_MANGROVE
-    return new_use, new_soil
+    beside = _beside(source), _beside(MUD_SOURCE[solo]), _beside(MANGROVE_USE[uso])
+    return become(_core(alt), _core(uso), _core(solo), beside, now)
 
 
 def _beside(what: Bools) -> Bools:

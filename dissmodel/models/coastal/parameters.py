@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -37,8 +37,13 @@ def _countable(value: int) -> int:
 WholeNumber = Annotated[int, BeforeValidator(_not_text), AfterValidator(_countable)]
 
 
-class CoastalParameters(BaseModel):
-    """What a user may set.
+class SeaParameters(BaseModel):
+    """What a user may set of every coastal model.
+
+    Attributes
+    ----------
+    flood, mangrove : bool
+        Which of the two models run; it belongs to the class.
 
     Raises
     ------
@@ -47,11 +52,13 @@ class CoastalParameters(BaseModel):
 
     Examples
     --------
-    >>> CoastalParameters.model_validate({"taxa_elevacao": 0.5, "end_time": 10.0}).sea_level_rise_rate
+    >>> SeaParameters.model_validate({"taxa_elevacao": 0.5, "end_time": 10.0}).sea_level_rise_rate
     0.5
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    flood: ClassVar[bool] = True
+    mangrove: ClassVar[bool] = True
 
     end_time: WholeNumber = Field(
         default=88,
@@ -66,19 +73,6 @@ class CoastalParameters(BaseModel):
         validation_alias=AliasChoices("sea_level_rise_rate", "taxa_elevacao"),
         description="Rise of the sea level per step (IPCC RCP8.5)",
         json_schema_extra={"unit": "m/step"},
-    )
-    tide_height: Number = Field(
-        default=6.0,
-        allow_inf_nan=False,
-        validation_alias=AliasChoices("tide_height", "altura_mare"),
-        description="Height of the tide, up to which mangrove migrates",
-        json_schema_extra={"unit": "m"},
-    )
-    accretion_enabled: bool = Field(
-        default=False,
-        validation_alias=AliasChoices("accretion_enabled", "acrecao_ativa"),
-        description="Sediment raises mangrove soil (Alongi 2008)",
-        json_schema_extra={"unit": ""},
     )
     resolution: Number | None = Field(
         default=None,
@@ -124,3 +118,37 @@ class CoastalParameters(BaseModel):
             except rasterio.errors.CRSError as error:
                 raise ValueError("this is no coordinate reference system that PROJ reads") from error
         return given
+
+
+class FloodParameters(SeaParameters):
+    """What a user may set of the flood alone."""
+
+    mangrove = False
+
+
+class CoastalParameters(SeaParameters):
+    """What a user may set of flood and mangrove.
+
+    >>> CoastalParameters(altura_mare=4).tide_height
+    4.0
+    """
+
+    tide_height: Number = Field(
+        default=6.0,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("tide_height", "altura_mare"),
+        description="Height of the tide, up to which mangrove migrates",
+        json_schema_extra={"unit": "m"},
+    )
+    accretion_enabled: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("accretion_enabled", "acrecao_ativa"),
+        description="Sediment raises mangrove soil (Alongi 2008)",
+        json_schema_extra={"unit": ""},
+    )
+
+
+class MangroveParameters(CoastalParameters):
+    """What a user may set of the mangrove alone."""
+
+    flood = False

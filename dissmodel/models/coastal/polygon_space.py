@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io import convert
-from dissmodel.models.coastal import checks, names
+from dissmodel.models.coastal import checks
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.parameters import SeaParameters
+from dissmodel.models.coastal.polygon_fields import read_fields
 from dissmodel.models.coastal.state import CoastalState
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def read_polygons(
     cells: GeoDataFrame,
-    parameters: CoastalParameters,
+    parameters: SeaParameters,
     column_map: Mapping[str, Any],
     problems: Problems = RAISED,
 ) -> CoastalState | None:
@@ -35,7 +36,7 @@ def read_polygons(
     ----------
     cells : geopandas.GeoDataFrame
         One feature per cell.
-    parameters : CoastalParameters
+    parameters : SeaParameters
         ``crs`` and ``resolution`` are used, a resolution other than the cells' own resamples them;
         ``end_time`` is checked.
     column_map : Mapping of str to str
@@ -49,58 +50,25 @@ def read_polygons(
         If a column is missing or holds illegal values, the cells make no grid, or the run would end before
         the first step.
     """
-    if cells.empty:
-        problems.tell(
-            InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
-        )
+    values = read_fields(cells, parameters, column_map, problems)
+    if values is None:
         return None
-    present = [str(column) for column in cells.columns if column != cells.geometry.name]
-    found = names.find("column", column_map, present, problems)
-    numbers = {}
-    for name in (*names.FIELDS, "passo"):
-        if name in found:
-            with problems.at():
-                numbers[name] = _numbers(cells, found[name])
-    read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
-        "uso": lambda codes: checks.whole(checks.LandUse(codes.shape), codes),
-        "solo": lambda codes: checks.whole(checks.Soil(codes.shape), codes),
-        "alt": lambda heights: checks.whole(checks.Elevation(heights.shape), heights),
-        "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
-    }
-    values: dict[str, Any] = {"passo": 0}
-    for name, checked in read.items():
-        if name in numbers:
-            with problems.at():
-                values[name] = checked(numbers[name])
     with problems.at():
-        index, transform = _pixels(cells, found, parameters.resolution)
+        index, transform = _pixels(cells, values.found, parameters.resolution)
     with problems.at():
         crs = checks.settled_crs(cells.crs, parameters.crs)
-    with problems.at():
-        checks.check_end(parameters.end_time, values["passo"])
     if problems.failed:
         return None
     inside = index >= 0
     return CoastalState(
-        uso=np.where(inside, values["uso"][index], np.uint8(NO_USE)),
-        solo=np.where(inside, values["solo"][index], np.uint8(NO_SOIL)),
-        alt=np.where(inside, values["alt"][index], np.nan),
-        step=values["passo"],
+        uso=np.where(inside, values.uso[index], np.uint8(NO_USE)),
+        solo=np.where(inside, values.solo[index], np.uint8(NO_SOIL)),
+        alt=np.where(inside, values.alt[index], np.nan),
+        step=values.step,
         order=_feature_order(index, inside),
         transform=transform,
         crs=crs,
     )
-
-
-def _numbers(cells: GeoDataFrame, column: str) -> NDArray[np.float64]:
-    """Return a column as float64, NaN where it is null."""
-    values = cells[column]
-    if values.dtype.kind not in "iuf":
-        raise InvalidInput(
-            f"The column {column!r} holds {values.dtype} values (or nothing), not numbers.",
-            "Mend the file, or name another column with --column-map",
-        )
-    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _pixels(
@@ -127,7 +95,7 @@ def _resampled(cells: GeoDataFrame, resolution: float) -> tuple[NDArray[np.int64
     if not present:
         raise InvalidInput(
             f"No cell is in the space: none covers the centre of a pixel of {resolution:g} m.",
-            "Give a smaller resolution.",
+            "Give a smaller one: --param resolution=…",
             code="empty_space",
         )
     if present < len(cells):

@@ -1,29 +1,25 @@
-"""The executor `coastal_raster`."""
+"""The executors that work on pixels: `coastal_raster`, `flood_raster` and `mangrove_raster`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
-from dissmodel.core import Environment
-from dissmodel.errors import StorageError, UsageError
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.errors import StorageError
+from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 from dissmodel.io.raster import write_geotiff
-from dissmodel.models.coastal import checks
-from dissmodel.models.coastal.choice import choose_kernel
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.inspect import check_record, inspect_raster_run
-from dissmodel.models.coastal.metrics import columns
-from dissmodel.models.coastal.model import CoastalModel
-from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.contract import CoastalExecutor
+from dissmodel.models.coastal.inspect import examine_raster, inspect_run
+from dissmodel.models.coastal.model import simulate
+from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CoastalState
 from dissmodel.models.coastal.style import qml
@@ -34,7 +30,7 @@ NODATA = -9999.0
 """The value outside the space, in every band of the output."""
 
 
-class CoastalRaster(ModelExecutor):
+class CoastalRaster(CoastalExecutor):
     """Sea-level rise and mangrove migration on a coast of cells, as a raster (BR-MANGUE).
 
     Reads a GeoTIFF with the bands ``uso``, ``alt`` and ``solo``, or polygons with these columns; writes a
@@ -42,30 +38,17 @@ class CoastalRaster(ModelExecutor):
     """
 
     name = "coastal_raster"
-    Parameters: ClassVar[type[BaseModel] | None] = CoastalParameters
     substrate = "raster"
     output_suffix = ".tif"
     output_suffixes = (".tif", ".tiff")
 
-    def validate(self, record: ExperimentRecord) -> None:
-        """Check parameters, maps and that there is an input to read.
-
-        Raises
-        ------
-        UsageError
-            If a map names what the model doesn't read, or there is no input.
-        pydantic.ValidationError
-            If a parameter is unknown or out of bounds.
-        """
-        check_record(record)
-
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
         """Read the input and say everything that is wrong with it, and whether the result has room."""
-        return inspect_raster_run(record)
+        return inspect_run(record, self.Parameters, examine_raster)
 
     def load(self, record: ExperimentRecord) -> CoastalState:
         """Read the input; note its digest and its grid."""
-        parameters = CoastalParameters.model_validate(record.parameters)
+        parameters = self.parameters(record)
         source = record.source
         with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
             state = read_space(data, parameters, band_map=record.band_map, column_map=record.column_map)
@@ -79,25 +62,8 @@ class CoastalRaster(ModelExecutor):
         return state
 
     def run(self, data: CoastalState, record: ExperimentRecord) -> CoastalState:
-        """Simulate up to ``end_time``, in place; note the measures of each step.
-
-        Raises
-        ------
-        UsageError
-            If the sea rises so fast that elevations are no numbers any more.
-        """
-        parameters = CoastalParameters.model_validate(record.parameters)
-        first, last = data.step + 1, parameters.end_time
-        kernel = choose_kernel(data, last - first + 1, record.runtime.threads if record.runtime else None)
-        environment = Environment(start_time=first, end_time=last)
-        model = CoastalModel(
-            start_time=first, end_time=last, state=data, parameters=parameters, kernel=kernel
-        )
-        environment.run()
-        _refuse_overflow(data, parameters)
-        record.step_metrics = columns(model.metrics)
-        if record.runtime is not None:
-            record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
+        """Simulate up to ``end_time``, in place, as `dissmodel.models.coastal.model.simulate` does."""
+        simulate(data, self.parameters(record), record)
         return data
 
     def save(self, result: CoastalState, record: ExperimentRecord) -> ExperimentRecord:
@@ -120,25 +86,13 @@ class CoastalRaster(ModelExecutor):
             )
             style.write_text(qml(), encoding="utf-8", newline="\n")
         except OSError as error:
-            raise StorageError(f"{output}: can't be written: {error.strerror or error}.") from error
+            raise StorageError(
+                f"{output}: can't be written: {error.strerror or error}.",
+                "Check the space on the disk and the rights of the folder.",
+            ) from error
         record.add_artifact("output", sha256_file(output))
         record.add_artifact("style", sha256_file(style))
         return record
-
-
-def _refuse_overflow(state: CoastalState, parameters: CoastalParameters) -> None:
-    # NaN stands for "outside": a cell that overflowed would leave the space without a word.
-    lost = sum(
-        int(np.count_nonzero(~np.isfinite(state.alt[rows]) & (state.uso[rows] != NO_USE)))
-        for rows in checks.blocks(state.alt)
-    )
-    if lost:
-        raise UsageError(
-            f"sea_level_rise_rate = {parameters.sea_level_rise_rate:g}: the elevation of {lost} cells "
-            f"overflowed up to step {state.step}.",
-            "Give the rise in metres per step: --param sea_level_rise_rate=0.011",
-            code="overflow",
-        )
 
 
 def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:
@@ -156,3 +110,17 @@ def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]
     if order is not None:
         bands["order"] = lambda rows: np.where(order[rows] < 0, NODATA, order[rows])
     return bands
+
+
+class FloodRaster(CoastalRaster):
+    """Sea-level rise on a coast of cells, as a raster: the flood of BR-MANGUE alone."""
+
+    name = "flood_raster"
+    Parameters = FloodParameters
+
+
+class MangroveRaster(CoastalRaster):
+    """Mangrove migration on a coast of cells, as a raster: the mangrove of BR-MANGUE alone."""
+
+    name = "mangrove_raster"
+    Parameters = MangroveParameters

@@ -16,7 +16,7 @@ from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io.bands import Bands
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
-from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.parameters import SeaParameters
 from dissmodel.models.coastal.state import CoastalState
 
 _NOT_REAL = {"alt": (-9999.0,), "solo": (-9999.0, -1.0)}
@@ -31,7 +31,7 @@ _FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
 
 
 def read_raster(
-    bands: Bands, parameters: CoastalParameters, band_map: Mapping[str, Any], problems: Problems = RAISED
+    bands: Bands, parameters: SeaParameters, band_map: Mapping[str, Any], problems: Problems = RAISED
 ) -> CoastalState | None:
     """Return the cell space of a raster, reading its bands once.
 
@@ -39,7 +39,7 @@ def read_raster(
     ----------
     bands : Bands
         As `dissmodel.io.open_dataset` returns them.
-    parameters : CoastalParameters
+    parameters : SeaParameters
         ``crs`` and ``resolution`` are used, ``end_time`` is checked.
     band_map : Mapping of str to str
         Canonical name → name in the file.

@@ -9,14 +9,14 @@ from dissmodel.errors import InvalidInput
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.bands import ArrayBands, FileBands
-from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.parameters import SeaParameters
 from dissmodel.models.coastal.raster_space import read_raster
 from dissmodel.models.coastal.state import CoastalState
 
 
 def read_space(
     data: Any,
-    parameters: CoastalParameters,
+    parameters: SeaParameters,
     *,
     band_map: Mapping[str, Any] | None = None,
     column_map: Mapping[str, Any] | None = None,
@@ -27,7 +27,7 @@ def read_space(
     ----------
     data : FileBands, or tuple of (RasterBackend, dict), or geopandas.GeoDataFrame
         As `dissmodel.io.open_dataset` or `dissmodel.io.load_dataset` returns it.
-    parameters : CoastalParameters
+    parameters : SeaParameters
         ``crs`` and ``resolution`` shape the space; ``end_time`` is checked against it.
     band_map, column_map : Mapping of str to str, optional
         Canonical name → name in the file, for rasters and for polygons.
@@ -44,7 +44,7 @@ def read_space(
 
 def examine_space(
     data: Any,
-    parameters: CoastalParameters,
+    parameters: SeaParameters,
     *,
     band_map: Mapping[str, Any] | None = None,
     column_map: Mapping[str, Any] | None = None,

@@ -1,14 +1,17 @@
-"""The cell space in memory."""
+"""The cell space in memory, on a grid of pixels or as a list of cells with neighbours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.models.coastal.classes import NO_USE
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.sparse import Neighborhood
 
 
 @dataclass(slots=True)
@@ -60,3 +63,33 @@ class CoastalState:
     def cells(self) -> int:
         """The number of cells in the space."""
         return int(np.count_nonzero(self.uso))
+
+
+@dataclass(slots=True)
+class CellState:
+    """A coastal cell space of any cells at one moment, all in the space; a kernel advances it in place.
+
+    Attributes
+    ----------
+    uso : ndarray of uint8, shape (n,)
+        Land use, in visiting order as all arrays.
+    solo : ndarray of uint8, shape (n,)
+        Soil.
+    alt : ndarray of float64, shape (n,)
+        Elevation in metres.
+    neighborhood : Neighborhood
+        Who is whose neighbour, both ways.
+    step : int
+        The step that this state belongs to (``passo``); the next one is ``step + 1``.
+    """
+
+    uso: NDArray[np.uint8]
+    solo: NDArray[np.uint8]
+    alt: NDArray[np.float64]
+    neighborhood: Neighborhood
+    step: int = 0
+
+    @property
+    def cells(self) -> int:
+        """The number of cells."""
+        return len(self.uso)

@@ -290,3 +290,102 @@ def test_the_same_as_one_json_object(refused_input, grid):
 
     assert "none.tif does not exist" in missing.message
     assert "grid.tif is a GeoTIFF" in vector.message
+
+
+@pytest.mark.parametrize("lost", [100, 50])
+def test_a_geotiff_whose_tags_are_cut_off(refused_input, grid, lost):
+    # GDAL would go on without names, nodata and passo.
+    whole = Path(grid()).read_bytes()
+    Path("grid.tif").write_bytes(whole[:-lost])
+
+    assert "grid.tif can't be read as a GeoTIFF: its end is missing." in refused_input("grid.tif").message
+
+
+@pytest.mark.parametrize("part", ["shx", "dbf", "prj"])
+def test_a_part_of_a_shapefile_is_no_shapefile(refused_input, grid, part):
+    # GDAL opens the .shp for a .shx; the record would have the digest of the index only.
+    grid("grid.shp")
+
+    said = refused_input(f"grid.{part}")
+
+    assert f"grid.{part} is only a part of a shapefile." in said.message
+    assert said.hint.endswith("grid.shp")
+
+
+def test_a_shapefile_under_another_name(refused_input, grid):
+    Path(grid("grid.shp")).rename("grid.dat")
+
+    assert ".shp" in refused_input("grid.dat").hint
+
+
+@pytest.mark.parametrize("lost", [["shx"], ["dbf"], ["shx", "dbf"]])
+def test_a_shapefile_says_which_part_it_lacks(refused_input, grid, packed, lost):
+    grid("grid.shp")
+    for part in lost:
+        Path(f"grid.{part}").unlink()
+
+    for source in ("grid.shp", packed({path.name: path.name for path in Path().glob("grid.*")})):
+        said = refused_input(source)
+
+        assert f"{source} lacks its .{' and .'.join(lost)}: " in said.message
+        assert "all its files together" in said.hint
+
+
+def test_a_damaged_table_of_a_shapefile_is_no_missing_column(refused_input, grid):
+    grid("grid.shp")
+    whole = Path("grid.dbf").read_bytes()
+    for kept in (2, 40, 100, len(whole) - 10):
+        Path("grid.dbf").write_bytes(whole[:kept])
+
+        assert "again" in refused_input("grid.shp").hint
+
+
+@pytest.mark.parametrize(("suffix", "kept"), [("gpkg", 16), ("gpkg", 5000), ("shx", 500)])
+def test_a_damaged_vector_file_is_told_without_the_library_s_internals(refused_input, grid, suffix, kept):
+    source = grid("grid.shp" if suffix == "shx" else f"grid.{suffix}")
+    part = Path(f"grid.{suffix}")
+    part.write_bytes(part.read_bytes()[:kept])
+
+    said = refused_input(source)
+
+    for inside in ("sqlite3_prepare", "DRIVER", "Success", ".."):
+        assert inside not in said.message
+
+
+def test_a_table_without_geometry(refused_input, frame):
+    import pyogrio
+
+    pyogrio.write_dataframe(frame.drop(columns="geometry"), "table.gpkg", driver="GPKG")
+
+    assert "table.gpkg has no geometry" in refused_input("table.gpkg").message
+
+
+def test_an_input_below_a_file(refused_input, grid):
+    grid()
+
+    said = refused_input("grid.tif/under.tif", phase=None)
+
+    assert "under.tif does not exist" in said.message
+    assert "grid.tif is no folder" in said.hint
+
+
+def test_an_input_in_a_folder_whose_name_is_too_long(refused_input):
+    assert "does not exist" in refused_input("x" * 300 + "/grid.tif", phase=None).message
+
+
+def test_a_folder_as_input_does_not_propose_a_folder(refused_input, grid):
+    grid()
+    Path("a.tif").mkdir()
+
+    assert "grid.tif" in refused_input(".", phase=None).hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8(refused, grid):
+    odd = os.fsdecode(b"b\xff.tif")
+    shutil.copy(grid(), odd)
+
+    for source, output in ((odd, "r.tif"), ("grid.tif", os.fsdecode(b"r\xff.tif"))):
+        said = refused("run", "coastal_raster", "-p", "end_time=2", "-i", source, "-o", output, code=2)
+
+        assert "UTF-8" in said.message

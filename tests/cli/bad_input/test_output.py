@@ -133,7 +133,53 @@ def test_a_record_of_another_kind_of_output(output_refused):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows says it otherwise")
 @pytest.mark.parametrize("output", ["grid.tif/r.tif", "grid.tif/folder/r.tif"])
 def test_a_folder_that_is_a_file(output_refused, output):
-    assert "grid.tif" in output_refused(output, code=5).message
+    said = output_refused(output, code=5)
+
+    assert "grid.tif" in said.message
+    assert "is no folder" in said.message
+
+
+@pytest.mark.parametrize("output", ["x" * 300 + ".tif", "x" * 246 + ".tif", "a/" * 2000 + "r.tif"])
+def test_a_name_that_is_too_long(output_refused, output):
+    # Room for ".record.json", and for ".dissmodel-" and ".lock" around the stem, is needed too.
+    assert "long" in output_refused(output).message
+
+
+@NO_LINKS
+def test_a_place_below_a_link_that_leads_to_itself(output_refused):
+    Path("loop").symlink_to("loop")
+
+    output_refused("loop/r.tif", code=5)
+
+
+@NO_LINKS
+@pytest.mark.parametrize("name", ["r.tif", "r.record.json"])
+def test_a_link_that_leads_nowhere_is_someone_s(output_refused, name):
+    Path(name).symlink_to("not-mounted.tif")
+
+    assert name in output_refused("r.tif").message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has none of these")
+@pytest.mark.parametrize("words", [[], ["--overwrite"]])
+def test_a_pipe_is_not_replaced(output_refused, words):
+    os.mkfifo("r.tif")
+
+    assert "r.tif: there is a device or pipe of that name." in output_refused("r.tif", *words).message
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", "text", "", '{"experiment_id": 3}'])
+@pytest.mark.parametrize("words", [[], ["--overwrite"]])
+def test_a_record_s_place_that_is_taken_by_something_else(output_refused, content, words):
+    if content is None:
+        Path("r.record.json").mkdir()
+    else:
+        Path("r.record.json").write_text(content)
+
+    said = output_refused("r.tif", *words)
+
+    assert "r.record.json" in said.message
+    assert "--output" in said.hint
 
 
 @pytest.fixture

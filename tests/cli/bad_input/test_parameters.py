@@ -1,5 +1,7 @@
 """Wrong parameters, models, TOML files and commands."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -290,6 +292,27 @@ def test_a_toml_that_is_no_file_of_text(refused, grid, name):
     grid()
 
     assert name in refused(*RUN, "--toml", name, code=3).message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has none of these")
+@pytest.mark.parametrize("name", ["pipe.toml", "/dev/zero", "folder.toml"])
+def test_a_toml_that_is_no_regular_file(refused, grid, name):
+    # Nobody writes to the pipe: who opens it waits for ever.
+    os.mkfifo("pipe.toml")
+    Path("folder.toml").mkdir()
+    grid()
+
+    assert f"{name}: this is " in refused(*RUN, "--toml", name, code=3).message
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="a shell has <(…) only where this is")
+def test_a_toml_that_a_shell_hands_over(dissmodel, grid):
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as stream:
+        stream.write("[model]\n[model.parameters]\nend_time = 2\n")
+        stream.close()
+
+        assert 0 == dissmodel("run", "coastal_raster", "-i", grid(), "--toml", f"/dev/fd/{reading}").code
 
 
 # The command itself

@@ -202,7 +202,7 @@ def test_burning_says_what_is_missing():
     cells = boxes([0], [0])
     with pytest.raises(ValueError, match="'usa'") as caught:
         vector_to_raster_backend(cells, 30, ["usa"])
-    assert "Known: col, geometry, row, uso." == caught.value.hint
+    assert "Known: col, row, uso." == caught.value.hint
     with pytest.raises(UsageError, match="no column"):
         vector_to_raster_backend(cells, 30, [])
     with pytest.raises(InvalidInput, match="no CRS"):

@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError
+from dissmodel.io.content import content_digest
 from dissmodel.io.vector import load_gdf, save_gdf
 from dissmodel.record.digest import sha256_file
 
@@ -166,6 +167,22 @@ def test_a_truncated_file_is_an_error(tmp_path, suffix, share):
         load_gdf(main)
 
 
+def test_a_flatgeobuf_that_was_cut_off_between_two_features(tmp_path):
+    path = tmp_path / "a.fgb"
+    save_gdf(cells(), path)
+    whole = path.read_bytes()
+    # Eight bytes that name the format, then the header and each feature, behind the length of each.
+    at = 8
+    for _ in range(1 + 10):
+        at += 4 + int.from_bytes(whole[at : at + 4], "little")
+    path.write_bytes(whole[:at])
+
+    with pytest.raises(InvalidInput, match=r"a\.fgb is incomplete: 10 of its 60 features are there"):
+        load_gdf(path)
+    with pytest.raises(InvalidInput, match="10 of its 60"):
+        content_digest(path)
+
+
 def test_a_json_file_does_not_make_gdal_open_another(tmp_path):
     save_gdf(wgs84(), tmp_path / "secret.geojson")
     command = f"gdal vector pipeline read {tmp_path}/secret.geojson ! write --of stream streamed"
@@ -220,6 +237,7 @@ import resource, signal, sys
 from pathlib import Path
 import pyogrio
 from dissmodel.errors import StorageError
+from dissmodel.io.content import content_digest
 from dissmodel.io.vector import load_gdf, save_gdf
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 whole, part = map(Path, sys.argv[1:])

@@ -1,0 +1,82 @@
+"""Whether a TIFF is whole, as far as its directories say."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""What TIFFs begin with: two orders of bytes, classic and BigTIFF."""
+
+# Field type → bytes of one value (TIFF 6.0, section 2; BigTIFF adds 16 to 18).
+_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)) | {16: 8, 17: 8, 18: 8}
+_MOST_TAGS = 100_000
+_FAR = 2**40  # beyond the end of any raster that can be read; not every system seeks farther
+
+
+class _Form(NamedTuple):
+    first: int  # where the file says where its first directory is
+    offset: struct.Struct
+    tags: struct.Struct
+    tag: struct.Struct
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as a TIFF does."""
+    with path.open("rb") as stream:
+        return stream.read(4) in MAGIC
+
+
+def ends_early(path: Path) -> bool:
+    """Whether a directory of a TIFF, or the value of a tag in it, lies beyond the file's end.
+
+    Names, nodata, CRS and mask often lie at a file's end. Where that was cut off, GDAL goes on without them
+    and only its log says so, or nothing does.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that `is_tiff`.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(4)
+        order = "<" if head[:2] == b"II" else ">"
+        form = _form(order, big=b"+" in head)
+        try:
+            (at,) = _read(stream, form.first, form.offset)
+            seen: set[int] = set()
+            tags = 0  # a hostile file may have directories that overlap or lead to themselves
+            while at and at not in seen:
+                seen.add(at)
+                (count,) = _read(stream, at, form.tags)
+                tags += count + 1
+                if tags > _MOST_TAGS:
+                    return False
+                at += form.tags.size
+                for _ in range(count):
+                    _, kind, values, place = _read(stream, at, form.tag)
+                    length = _BYTES.get(kind, 0) * values
+                    if length > form.offset.size and place + length > size:
+                        return True
+                    at += form.tag.size
+                (at,) = _read(stream, at, form.offset)
+        except struct.error:  # fewer bytes than it takes
+            return True
+    return False
+
+
+def _form(order: str, *, big: bool) -> _Form:
+    offset, count, tag = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
+    return _Form(8 if big else 4, *(struct.Struct(order + layout) for layout in (offset, count, tag)))
+
+
+def _read(stream: BinaryIO, at: int, layout: struct.Struct) -> tuple[int, ...]:
+    stream.seek(min(at, _FAR))
+    return layout.unpack(stream.read(layout.size))

@@ -1,0 +1,97 @@
+"""The step over cells in visiting order with neighbours, in NumPy.
+
+This is the text of the rules: every cell sends, in its turn, to itself and its neighbours. Cells are worked
+on in blocks, so that temporary arrays stay small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.geo.vector.sparse import Neighborhood
+from dissmodel.models.coastal.classes import MANGROVE_USE, MUD_SOURCE
+from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.metrics import StepMetrics, Tally
+from dissmodel.models.coastal.numpy_rules import Bools, Floats, become, silts, sources
+from dissmodel.models.coastal.state import CellState
+
+_BLOCK_CELLS = 65_536
+
+
+class CellsKernel:
+    """The step over cells in NumPy, on one thread.
+
+    Parameters
+    ----------
+    block_cells : int
+        How many cells are worked on at once. The result doesn't depend on it.
+    """
+
+    name = "numpy"
+    threads = 1
+
+    def __init__(self, block_cells: int = _BLOCK_CELLS) -> None:
+        self._block_cells = block_cells
+
+    def step(self, state: CellState, now: Terms) -> StepMetrics:
+        """Advance `state` in place by one step and return its measures."""
+        sends = sources(state.alt, state.uso, now)
+        sending = (sends, MUD_SOURCE[state.solo], MANGROVE_USE[state.uso])
+        beside = tuple(np.zeros(state.cells, np.bool_) for _ in sending)
+        alt = state.alt.copy()
+        for block in _blocks(state.neighborhood, self._block_cells):
+            _send_water(block, state.alt, sends, now.rise, alt)
+            for what, reached in zip(sending, beside, strict=True):
+                reached[block.neighbors[np.repeat(what[block.cells], block.count)]] = True
+        if now.accretion is not None:
+            alt[silts(state.uso, state.solo)] += now.accretion
+        tally = Tally()
+        for first in range(0, state.cells, self._block_cells):
+            some = slice(first, first + self._block_cells)
+            near = (beside[0][some], beside[1][some], beside[2][some])
+            before = state.uso[some].copy()
+            uso, solo = become(state.alt[some], before, state.solo[some], near, now)
+            tally.add(sends[some], before, uso, solo, alt[some])
+            state.uso[some], state.solo[some] = uso, solo
+        state.alt[:] = alt
+        state.step = now.step
+        return tally.result(now.step, now.sea_level)
+
+
+class _Block(NamedTuple):
+    """Some cells that follow each other, how many neighbours each has, and these."""
+
+    cells: slice
+    count: NDArray[np.int64]
+    neighbors: NDArray[np.signedinteger[Any]]
+
+
+def _blocks(neighborhood: Neighborhood, size: int) -> Iterator[_Block]:
+    offsets = neighborhood.offsets
+    for first in range(0, len(neighborhood), size):
+        bounds = offsets[first : first + size + 1]
+        yield _Block(
+            slice(first, first + len(bounds) - 1),
+            np.diff(bounds),
+            neighborhood.neighbors[bounds[0] : bounds[-1]],
+        )
+
+
+def _send_water(block: _Block, before: Floats, sends: Bools, rise: float, after: Floats) -> None:
+    """Add to `after` what the cells of a block send, one sender after the other."""
+    senders = np.flatnonzero(sends[block.cells])
+    count = block.count[senders]
+    neighbors = block.neighbors[np.repeat(sends[block.cells], block.count)]
+    senders += block.cells.start
+    takes = before[neighbors] <= np.repeat(before[senders], count)
+    ends = np.cumsum(count)
+    taken = np.concatenate([[0], np.cumsum(takes)])
+    receivers = taken[ends] - taken[ends - count]
+    # Who gets something, each sender before its neighbours, in the order of the senders: ufunc.at adds the
+    # shares one at a time.
+    targets = np.insert(neighbors[takes], taken[ends - count], senders)
+    np.add.at(after, targets, np.repeat(rise / (1.0 + receivers), receivers + 1))

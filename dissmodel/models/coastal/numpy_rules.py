@@ -1,0 +1,57 @@
+"""The rules of one step in NumPy, for cells of any substrate: who sends, and what becomes of whom."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.models.coastal.classes import (
+    FLOODED,
+    FLOODED_AS,
+    MANGROVE_SOIL,
+    MIGRATED_MANGROVE,
+    MIGRATED_MUD,
+    MIGRATION_TARGET,
+)
+from dissmodel.models.coastal.kernel import Terms
+
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+NOTHING = -0.0  # x + -0.0 is x with every bit, also for x = -0.0
+
+
+def sources(alt: Floats, uso: Bytes, now: Terms) -> Bools:
+    """Return which cells send water."""
+    return FLOODED[uso] & (alt >= now.floor)
+
+
+def become(
+    alt: Floats, uso: Bytes, solo: Bytes, beside: tuple[Bools, Bools, Bools], now: Terms
+) -> tuple[Bytes, Bytes]:
+    """Return land use and soil of cells after the step.
+
+    Parameters
+    ----------
+    alt, uso, solo : ndarray, one shape
+        The cells before the step.
+    beside : tuple of three ndarray of bool, of that shape
+        Which of them have a neighbour that sends water, mud and mangrove.
+    now : Terms
+        The step's terms.
+    """
+    water, mud, mangrove = beside
+    drowns = water & (alt <= now.sea_level) & ~FLOODED[uso]
+    new_use = np.where(drowns, FLOODED_AS[uso], uso)
+
+    may_migrate = MIGRATION_TARGET[uso] & (alt <= now.reach)
+    takes_mud = may_migrate & mud  # where it lies already, it stays
+    new_soil = np.where(takes_mud, np.uint8(MIGRATED_MUD), solo)
+    new_use[may_migrate & MANGROVE_SOIL[solo] & mangrove] = MIGRATED_MANGROVE
+    return new_use, new_soil
+
+
+def silts(uso: Bytes, solo: Bytes) -> Bools:
+    """Return to which cells, as they are before the step, sediment is added."""
+    return MANGROVE_SOIL[solo] & ~FLOODED[uso]

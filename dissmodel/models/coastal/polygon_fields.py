@@ -1,0 +1,112 @@
+"""The fields of polygons, checked; which cells they are of and who is beside whom is another matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.errors import InvalidInput
+from dissmodel.executor.findings import RAISED, Problems
+from dissmodel.models.coastal import checks, names
+from dissmodel.models.coastal.parameters import SeaParameters
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the features hold, in their order.
+
+    Attributes
+    ----------
+    uso, solo : ndarray of uint8, shape (n,)
+        Land use and soil.
+    alt : ndarray of float64, shape (n,)
+        Elevation, m.
+    step : int
+        The step that the features belong to, 0 where they don't say.
+    found : Mapping of str to str
+        Canonical name → name in the file.
+    """
+
+    uso: NDArray[np.uint8]
+    solo: NDArray[np.uint8]
+    alt: NDArray[np.float64]
+    step: int
+    found: Mapping[str, str]
+
+
+def read_fields(
+    cells: GeoDataFrame,
+    parameters: SeaParameters,
+    column_map: Mapping[str, Any],
+    problems: Problems = RAISED,
+) -> Fields | None:
+    """Return the fields of polygons; None if there are no features.
+
+    Where problems are collected, what has one is all zeros.
+
+    Parameters
+    ----------
+    cells : geopandas.GeoDataFrame
+        One feature per cell.
+    parameters : SeaParameters
+        ``end_time`` is checked.
+    column_map : Mapping of str to str
+        Canonical name → name in the file.
+    problems : Problems
+        What becomes of a problem.
+
+    Raises
+    ------
+    InvalidInput, UsageError
+        If there are no features, a column is missing or holds illegal values, or the run would end before the
+        first step.
+    """
+    if cells.empty:
+        problems.tell(
+            InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
+        )
+        return None
+    present = [str(column) for column in cells.columns if column != cells.geometry.name]
+    found = names.find("column", column_map, present, problems)
+    read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
+        "uso": lambda codes: checks.whole(checks.LandUse(codes.shape), codes),
+        "solo": lambda codes: checks.whole(checks.Soil(codes.shape), codes),
+        "alt": lambda heights: checks.whole(checks.Elevation(heights.shape), heights),
+        "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
+    }
+    nothing = np.zeros(len(cells), np.uint8)
+    values: dict[str, Any] = {"uso": nothing, "solo": nothing, "alt": np.zeros(len(cells)), "passo": 0}
+    for name, checked in read.items():
+        if name in found:
+            with problems.at():
+                values[name] = checked(_numbers(cells, found[name]))
+    with problems.at():
+        checks.check_end(parameters.end_time, values["passo"])
+    return Fields(values["uso"], values["solo"], values["alt"], values["passo"], found)
+
+
+def _numbers(cells: GeoDataFrame, column: str) -> NDArray[np.float64]:
+    """Return a column as float64, NaN where it is null."""
+    values = cells[column]
+    if values.dtype.kind not in "iuf":
+        there = values.notna().to_numpy()
+        number = int(np.argmax(there))
+        what = (
+            f"holds {values.dtype} values, not numbers, in {np.count_nonzero(there)} of {len(values)} "
+            f"features; the first is feature {number}, counted from 0: {str(values.iloc[number])[:40]!r}"
+            if there.any()
+            else f"holds nothing, not numbers, in all of {len(values)} features"
+        )
+        raise InvalidInput(
+            f"The column {column!r} {what}.",
+            "Mend the file, or name another column with --column-map",
+            code="illegal_value",
+        )
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
