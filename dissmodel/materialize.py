@@ -29,6 +29,7 @@ from types import FrameType
 from dissmodel import locks
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.record import ExperimentRecord, Replacement, store
+from dissmodel.record.digest import sha256_file
 
 PREFIX = ".dissmodel-"
 _LOCK = ".lock"
@@ -138,7 +139,11 @@ def discard(folder: Path) -> None:
 
 
 def begin(
-    record: ExperimentRecord, record_path: Path, scratch: Path, old: Iterable[Path], new: Iterable[Path]
+    record: ExperimentRecord,
+    record_path: Path,
+    scratch: Path,
+    old: Iterable[Path],
+    new: Mapping[Path, str],
 ) -> None:
     """Journal that a pair is about to be written, and move the files in its way into the scratch folder.
 
@@ -150,8 +155,10 @@ def begin(
         Where the pair's record lies or will lie.
     scratch : Path
         The run's scratch folder, beside it.
-    old, new : Iterable of Path
-        The files that go and those that come, beside the record or below.
+    old : Iterable of Path
+        The files that go, beside the record or below.
+    new : Mapping of Path to str
+        Those that come, there too → their sha256.
 
     Raises
     ------
@@ -160,9 +167,8 @@ def begin(
     """
     kept = scratch / _OLD
     names = {str(number): _relative(path, record_path) for number, path in enumerate(old)}
-    under_way = Replacement(
-        scratch=scratch.name, old=names, new=[_relative(path, record_path) for path in new]
-    )
+    coming = {_relative(path, record_path): digest for path, digest in new.items()}
+    under_way = Replacement(scratch=scratch.name, old=names, new=coming)
     try:
         kept.mkdir()
         if record_path.exists():
@@ -215,10 +221,23 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
     return Promotion(moved, tuple(missing))
 
 
+def abandon(record_path: Path, source: Path, finals: Mapping[str, Path]) -> None:
+    """Undo `begin` and `promote`, unless the new record stands already."""
+    if _under_way(record_path) is None:
+        return
+    for name, final in finals.items():
+        path = source / name
+        if not path.exists() and final.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            final.replace(path)
+    recover(record_path)
+
+
 def recover(record_path: Path) -> bool:
     """Bring back the pair that a run began to replace and never did; idempotent.
 
-    The caller holds the pair's lock.
+    The caller holds the pair's lock. A record is only text, and time has passed: only a file with the digest
+    of the run's own is removed, and no other is overwritten.
 
     Returns
     -------
@@ -228,15 +247,13 @@ def recover(record_path: Path) -> bool:
     Raises
     ------
     InvalidInput
-        If the record at `record_path` can't be read or names a place that is not beside it.
+        If the record at `record_path` can't be read or names a place that is not beside it, or a file of
+        someone else's lies where an old one belongs.
     StorageError
         If something can't be moved back.
     """
-    if not record_path.exists():
-        return False
-    record = store.read(record_path)
-    under_way = record.replacing
-    if under_way is None or record.status != "replacing":
+    under_way = _under_way(record_path)
+    if under_way is None:
         return False
     scratch = _scratch(record_path)
     if under_way.scratch != scratch.name:
@@ -245,15 +262,23 @@ def recover(record_path: Path) -> bool:
             "Move the record away, or give another name: --output NAME",
         )
     old = {number: store.artifact_path(record_path, name) for number, name in under_way.old.items()}
-    new = [store.artifact_path(record_path, name) for name in under_way.new]
+    new = {store.artifact_path(record_path, name): digest for name, digest in under_way.new.items()}
+    kept = {scratch / _OLD / Path(number).name: path for number, path in old.items()}
+    back = {aside: path for aside, path in kept.items() if aside.is_file()}
     try:
-        # A name that is old and new is either still the old file, or comes back by the rename below.
-        for path in set(new) - set(old.values()):
-            path.unlink(missing_ok=True)
-        for number, path in old.items():
-            kept = scratch / _OLD / Path(number).name
-            if kept.exists():
-                kept.replace(path)
+        for path, digest in new.items():
+            # A name that is old and new is still the old file where that was not moved aside.
+            if path in {*back.values(), *(new.keys() - set(old.values()))} and _is(path, digest):
+                path.unlink()
+        for path in back.values():
+            if path.exists():
+                raise InvalidInput(
+                    f"{path}: a file of someone else's lies where the old result belongs.",
+                    f"Move it away; then type again what you typed. The old one is in {scratch / _OLD}.",
+                    code="in_the_way",
+                )
+        for aside, path in back.items():
+            aside.replace(path)
         if (scratch / _OLD_RECORD).exists():
             (scratch / _OLD_RECORD).replace(record_path)
         else:
@@ -261,6 +286,13 @@ def recover(record_path: Path) -> bool:
     except OSError as error:
         raise StorageError(f"{record_path}: can't be restored: {error.strerror or error}.", _LOOK) from error
     return True
+
+
+def _under_way(record_path: Path) -> Replacement | None:
+    if not record_path.exists():
+        return None
+    record = store.read(record_path)
+    return record.replacing if record.status == "replacing" else None
 
 
 def _scratch(record_path: Path) -> Path:
@@ -302,6 +334,10 @@ def _sweep(folder: Path) -> None:
         record_path = folder / f"{stem}{store.SUFFIX}"
         with contextlib.suppress(OSError, DissmodelError), _locked(record_path) as scratch:
             _clear(record_path, scratch)
+
+
+def _is(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_file(path) == digest
 
 
 def _relative(path: Path, record_path: Path) -> str:

@@ -123,7 +123,10 @@ def _deliver(
 ) -> None:
     """Promote the files and write the record; if that fails, everything is as it was."""
     try:
-        materialize.begin(record, record_path, scratch, sorted(old), results.finals.values())
+        new = {
+            record_path.parent / one.path: one.sha256 for one in results.files.values() if not one.external
+        }
+        materialize.begin(record, record_path, scratch, sorted(old), new)
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
             raise RunFailed(
@@ -140,7 +143,7 @@ def _deliver(
             )
         store.write(record, record_path, staging=scratch)
     except BaseException:
-        materialize.recover(record_path)
+        materialize.abandon(record_path, materialize.work(scratch), results.finals)
         raise
 
 

@@ -75,7 +75,7 @@ def naming_damage(shown: str) -> Iterator[None]:
                 "Write it in another: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
                 code="raster_compression",
             ) from error
-        raise _damaged(shown, "not all of it can be read") from error
+        raise _damaged(shown, "a part of it is missing or damaged") from error
 
 
 @contextmanager

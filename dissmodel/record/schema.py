@@ -138,12 +138,12 @@ class Replacement(_Part):
     """What is under way at a record's place: names are relative to it, ``scratch`` is a folder beside it.
 
     ``old`` maps a number to an earlier file's name (kept in the scratch folder under that number); ``new``
-    lists the names that are being written.
+    maps each name that is being written to the sha256 of what will stand there.
     """
 
     scratch: str
     old: dict[str, str]
-    new: list[str]
+    new: dict[str, str]
 
 
 class ExperimentRecord(_Part):

@@ -180,7 +180,7 @@ def test_a_model_can_not_say_what_was_observed(over_a_pair, place):
         {WROTE.strip()}
         record.status, record.experiment_id, record.source.uri = 'splendid', 'x', 'elsewhere'
         record.created_at, record.schema_version = datetime(2000, 1, 1, tzinfo=UTC), 9
-        record.replacing = Replacement(scratch='.dissmodel-r', old={{}}, new=['r.bin'])
+        record.replacing = Replacement(scratch='.dissmodel-r', old={{}}, new={{'r.bin': '0' * 64}})
         record.error, record.record_digest = Failure(phase='x', type='y', message='z'), 'abc'
         record.model_name = record.command = record.code = None
         return record

@@ -5,6 +5,7 @@ import pytest
 from dissmodel import locks, materialize
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.record import ExperimentRecord, Replacement, store
+from dissmodel.record.digest import sha256_file
 
 
 @pytest.fixture
@@ -22,7 +23,8 @@ def place(tmp_path):
 
 def begin(place, old=()):
     record, scratch, folder, finals = place
-    materialize.begin(record, folder / "r.record.json", scratch, old, finals.values())
+    new = {final: sha256_file(materialize.work(scratch) / name) for name, final in finals.items()}
+    materialize.begin(record, folder / "r.record.json", scratch, old, new)
 
 
 def names(folder):
@@ -155,14 +157,66 @@ def test_a_completed_record_is_left_alone(tmp_path):
     assert store.read_document(path) == document
 
 
+def test_a_strangers_file_is_neither_removed_nor_overwritten(place):
+    _, scratch, folder, finals = place
+    (folder / "r.tif").write_bytes(b"old")
+    begin(place, [folder / "r.tif"])
+    materialize.promote(materialize.work(scratch), finals)
+    finals["r.qml"].write_bytes(b"a stranger's")
+    finals["r.tif"].write_bytes(b"a stranger's, too")
+
+    with pytest.raises(InvalidInput, match=r"r\.tif: a file of someone else's"):
+        materialize.recover(folder / "r.record.json")
+
+    assert finals["r.qml"].read_bytes() == b"a stranger's"
+    assert finals["r.tif"].read_bytes() == b"a stranger's, too"
+    finals["r.tif"].unlink()
+    assert materialize.recover(folder / "r.record.json")
+    assert finals["r.tif"].read_bytes() == b"old"
+
+
+def test_a_record_from_elsewhere_removes_nothing(tmp_path):
+    (tmp_path / "thesis.tif").write_text("mine")
+    under_way = Replacement(scratch=".dissmodel-r", old={}, new={"thesis.tif": "0" * 64})
+    store.write(ExperimentRecord(status="replacing", replacing=under_way), tmp_path / "r.record.json")
+
+    materialize.recover(tmp_path / "r.record.json")
+
+    assert (tmp_path / "thesis.tif").read_text() == "mine"
+
+
+def test_abandoning_undoes_a_promotion_even_of_files_that_changed(place):
+    _, scratch, folder, finals = place
+    (folder / "r.tif").write_bytes(b"old")
+    begin(place, [folder / "r.tif"])
+    materialize.promote(materialize.work(scratch), finals)
+    finals["r.tif"].write_bytes(b"written by a thread that went on")
+
+    materialize.abandon(folder / "r.record.json", materialize.work(scratch), finals)
+
+    assert [".dissmodel-r", "r.tif"] == names(folder)
+    assert finals["r.tif"].read_bytes() == b"old"
+
+
+def test_what_stands_is_not_abandoned(place):
+    record, scratch, folder, finals = place
+    begin(place)
+    materialize.promote(materialize.work(scratch), finals)
+    store.write(record, folder / "r.record.json")
+
+    materialize.abandon(folder / "r.record.json", materialize.work(scratch), finals)
+
+    assert [".dissmodel-r", "r.qml", "r.record.json", "r.tif"] == names(folder)
+
+
 @pytest.mark.parametrize(
     "under_way",
     [
-        Replacement(scratch="../elsewhere", old={}, new=[]),
-        Replacement(scratch=".dissmodel-r/..", old={}, new=[]),
-        Replacement(scratch=".dissmodel-other", old={}, new=[]),
-        Replacement(scratch=".dissmodel-r", old={}, new=["../precious"]),
-        Replacement(scratch=".dissmodel-r", old={"0": "/precious"}, new=[]),
+        Replacement(scratch="../elsewhere", old={}, new={}),
+        Replacement(scratch=".dissmodel-r/..", old={}, new={}),
+        Replacement(scratch=".dissmodel-other", old={}, new={}),
+        Replacement(scratch=".dissmodel-r", old={}, new={"../precious": "0" * 64}),
+        Replacement(scratch=".dissmodel-r", old={"0": "/precious"}, new={}),
     ],
 )
 def test_a_hostile_journal_touches_nothing(tmp_path, under_way):

@@ -128,9 +128,7 @@ def with_state(cells: Cells) -> GeoDataFrame:
         found.get("passo", "passo"): np.full(state.cells, state.step, dtype=np.int64),
     }
     frame = cells.frame
-    return frame.assign(
-        **{name: _typed(values, frame[name] if name in frame else None) for name, values in new.items()}
-    )
+    return frame.assign(**{name: _typed(values, frame.get(name)) for name, values in new.items()})
 
 
 def _typed(values: NDArray[Any], before: GeoSeries | None) -> Any:
@@ -138,5 +136,5 @@ def _typed(values: NDArray[Any], before: GeoSeries | None) -> Any:
     if before is None:
         return values
     with np.errstate(invalid="ignore", over="ignore"):
-        kept = values.astype(before.to_numpy().dtype)
+        kept = values.astype(getattr(before.dtype, "numpy_dtype", before.dtype))
     return kept if np.array_equal(kept, values) else values.astype(np.float64)

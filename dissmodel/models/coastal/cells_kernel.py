@@ -7,17 +7,19 @@ on in blocks, so that temporary arrays stay small.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.geo.vector.sparse import Neighborhood
 from dissmodel.models.coastal.classes import MANGROVE_USE, MUD_SOURCE
 from dissmodel.models.coastal.kernel import Terms
 from dissmodel.models.coastal.metrics import StepMetrics, Tally
 from dissmodel.models.coastal.numpy_rules import Bools, Floats, become, silts, sources
 from dissmodel.models.coastal.state import CellState
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.sparse import Neighborhood
 
 _BLOCK_CELLS = 65_536
 
@@ -46,7 +48,7 @@ class CellsKernel:
         for block in _blocks(state.neighborhood, self._block_cells):
             _send_water(block, state.alt, sends, now.rise, alt)
             for what, reached in zip(sending, beside, strict=True):
-                reached[block.neighbors[np.repeat(what[block.cells], block.count)]] = True
+                reached[block.neighbors[np.repeat(what[block.cells], block.counts)]] = True
         if now.accretion is not None:
             alt[silts(state.uso, state.solo)] += now.accretion
         tally = Tally()
@@ -63,10 +65,10 @@ class CellsKernel:
 
 
 class _Block(NamedTuple):
-    """Some cells that follow each other, how many neighbours each has, and these."""
+    """Some cells that follow each other, how many neighbours each has, and who they are."""
 
     cells: slice
-    count: NDArray[np.int64]
+    counts: NDArray[np.int64]
     neighbors: NDArray[np.signedinteger[Any]]
 
 
@@ -84,8 +86,8 @@ def _blocks(neighborhood: Neighborhood, size: int) -> Iterator[_Block]:
 def _send_water(block: _Block, before: Floats, sends: Bools, rise: float, after: Floats) -> None:
     """Add to `after` what the cells of a block send, one sender after the other."""
     senders = np.flatnonzero(sends[block.cells])
-    count = block.count[senders]
-    neighbors = block.neighbors[np.repeat(sends[block.cells], block.count)]
+    count = block.counts[senders]
+    neighbors = block.neighbors[np.repeat(sends[block.cells], block.counts)]
     senders += block.cells.start
     takes = before[neighbors] <= np.repeat(before[senders], count)
     ends = np.cumsum(count)

@@ -66,13 +66,13 @@ class Codes:
         """
         with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
             as_bytes = given.astype(np.uint8)
-        wrong = keep & ~((as_bytes == given) & self._legal[as_bytes])
+        wrong: Bools = keep & ~((as_bytes == given) & self._legal[as_bytes])
         _count(self._wrong, given[wrong])
         self._codes[rows] = np.where(keep, as_bytes, self._outside)
         return wrong
 
     def checked(self, where: str = "") -> NDArray[np.uint8]:
-        """Return all of them; an error ends in `where`.
+        """Return all of them; the hint of an error begins with `where`.
 
         Raises
         ------
@@ -80,8 +80,8 @@ class Codes:
             If a value inside the space is not one of the legal codes.
         """
         known = ", ".join(str(code) for code in np.flatnonzero(self._legal))
-        hint = f"The codes of {self._name} are {known}."
-        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint, where)
+        hint = f"{where}The codes of {self._name} are {known}."
+        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint)
         return self._codes
 
 
@@ -117,18 +117,17 @@ class Elevation:
 
         Returns where they are no elevations there.
         """
-        wrong = keep & ~((given >= LOWEST) & (given <= HIGHEST))
+        wrong: Bools = keep & ~((given >= LOWEST) & (given <= HIGHEST))
         _count(self._wrong, given[wrong])
         self._heights[rows] = np.where(keep, given, np.nan)
         return wrong
 
     def checked(self, where: str = "") -> NDArray[np.float64]:
-        """Return all of them; raise `InvalidInput`, which ends in `where`, if one is no elevation."""
+        """Return all of them; raise `InvalidInput`, with `where` in its hint, if one is no elevation."""
         _refuse(
             f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
             self._wrong,
-            "Mend these cells, or declare the value as nodata if it stands for none.",
-            where,
+            f"{where}Mend these cells, or declare the value as nodata if it stands for none.",
         )
         return self._heights
 
@@ -140,7 +139,7 @@ def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
         wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))
         if first is None and wrong.any():
             first = block.start + int(np.argmax(wrong))
-    return field.checked("" if first is None else f"; the first is feature {first}, counted from 0")
+    return field.checked("" if first is None else f"The first is feature {first}, counted from 0. ")
 
 
 class VisitingOrder:
@@ -286,7 +285,7 @@ def _count(counter: Counter[float], values: NDArray[Any]) -> None:
             counter[float(value)] += int(cells)
 
 
-def _refuse(what: str, wrong: Counter[float], hint: str, where: str = "") -> None:
+def _refuse(what: str, wrong: Counter[float], hint: str) -> None:
     if not wrong:
         return
     # NaN is not itself, so blocks count it under several keys.
@@ -295,4 +294,4 @@ def _refuse(what: str, wrong: Counter[float], hint: str, where: str = "") -> Non
         merged["none (NaN)" if math.isnan(value) else f"{value:.15g}"] += cells
     named = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(_NAMED)]
     more = f" and {len(merged) - _NAMED} more values" if len(merged) > _NAMED else ""
-    raise InvalidInput(f"{what}: {', '.join(named)}{more}{where}.", hint, code="illegal_value")
+    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")

@@ -10,7 +10,7 @@ from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
-State = TypeVar("State", bound=CoastalState | CellState, contravariant=True)
+State_contra = TypeVar("State_contra", bound=CoastalState | CellState, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Terms:
         return cls(step, rise, level, parameters.tide_height + level, sediment, floor)
 
 
-class Kernel(Protocol[State]):
+class Kernel(Protocol[State_contra]):
     """Computes steps on one kind of cell space.
 
     Attributes
@@ -79,5 +79,5 @@ class Kernel(Protocol[State]):
     @property
     def threads(self) -> int: ...  # noqa: D102  (described above)
 
-    def step(self, state: State, now: Terms) -> StepMetrics:
+    def step(self, state: State_contra, now: Terms) -> StepMetrics:
         """Advance `state` in place, its ``step`` too, by one step and return the measures."""

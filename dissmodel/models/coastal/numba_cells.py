@@ -96,7 +96,7 @@ def send(
 
 
 @inlined
-def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) -> Any:  # noqa: PLR0917  (no keywords)
+def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) -> Any:
     """Return the elevation of cell `i` after the flood."""
     a = sent.heights[i]
     after = a

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissmodel.errors import DissmodelWarning
-from dissmodel.models.coastal import raster
+from dissmodel.models.coastal import model
 from dissmodel.models.coastal.choice import BREAK_EVEN, choose_kernel
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
 from dissmodel.models.coastal.kernel import Terms
@@ -186,7 +186,7 @@ def test_the_published_numbers(
 
     # Whichever way the executor comes to its kernel.
     for entry in ("NumpyKernel", "choose_kernel"):
-        monkeypatch.setattr(raster, entry, compiled, raising=False)
+        monkeypatch.setattr(model, entry, compiled, raising=False)
     record = run_raster(shared(name), parameters=parameters)
 
     assert digest == state_hash(record.output_path)

@@ -1,0 +1,425 @@
+"""The executors on polygons, from file to file."""
+
+import hashlib
+import importlib.util
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.executor import ExecutorRegistry, ExperimentRecord, execute_lifecycle
+from dissmodel.executor.testing import ExecutorTestHarness
+from dissmodel.io import load_dataset
+from dissmodel.io.vector import save_gdf
+from dissmodel.models.coastal import raster, vector
+
+FAST = {"sea_level_rise_rate": 0.5}
+MODELS = {
+    "coastal": (raster.CoastalRaster, vector.CoastalVector),
+    "flood": (raster.FloodRaster, vector.FloodVector),
+    "mangrove": (raster.MangroveRaster, vector.MangroveVector),
+}
+EXACT = [".gpkg", ".fgb", ".parquet"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run an executor on a file or a frame; return the record, whose output lies in tmp_path."""
+
+    def run(source, output="result.gpkg", executor=vector.CoastalVector, **fields):
+        if not isinstance(source, str | type(tmp_path)):
+            save_gdf(source, tmp_path / "cells.gpkg")
+            source = tmp_path / "cells.gpkg"
+        record = ExperimentRecord(
+            model_name=executor.name,
+            source={"uri": str(source)},
+            output_path=str(tmp_path / output),
+            **fields,
+        )
+        return execute_lifecycle(executor(), record)[0]
+
+    return run
+
+
+def read(record):
+    return load_dataset(record.output_path)[0]
+
+
+def state_hash(frame):
+    content = [
+        frame[name].to_numpy().astype(kind).tobytes()
+        for name, kind in (("uso", "<i2"), ("solo", "<i2"), ("alt", "<f8"))
+    ]
+    return hashlib.sha256(b"".join(content)).hexdigest()[:16]
+
+
+def bricks(rows=12, cols=9, crs="EPSG:31983"):
+    """A wall of bricks, each row shifted by half of one, visited in no order at all: T-junctions, no grid."""
+    row, col = (part.ravel() for part in np.indices((rows, cols)))
+    rng = np.random.default_rng(11)
+    visit = rng.permutation(row.size)
+    row, col = row[visit], col[visit]
+    west = col * 30.0 + row % 2 * 15
+    return geopandas.GeoDataFrame(
+        {
+            "name": [f"brick {i}" for i in range(row.size)],
+            "uso": np.select([col < 2, col < 4, col < 7], [3, 1, 2], 4).astype(np.int32),
+            "alt": col * 0.3 + row * 0.01,
+            "solo": np.where(row == 5, 0, np.where(col < 4, 3, 4)).astype(np.int16),
+            "share": rng.random(row.size),
+        },
+        geometry=shapely.box(west, -row * 30 - 30.0, west + 30, -row * 30.0),
+        crs=crs,
+    )
+
+
+def squares(crs="EPSG:31983"):
+    """Six squares with row and col, in no order."""
+    row, col = np.array([0, 1, 0, 1, 0, 1]), np.array([2, 2, 1, 1, 0, 0])
+    return geopandas.GeoDataFrame(
+        {
+            "uso": [3, 3, 2, 2, 1, 1],
+            "alt": np.linspace(0, 1, 6),
+            "solo": [4, 4, 3, 3, 3, 3],
+            "row": row,
+            "col": col,
+        },
+        geometry=shapely.box(col * 30, -row * 30 - 30, col * 30 + 30, -row * 30),
+        crs=crs,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "steps", "digest", "flooded", "total"),
+    [
+        ("elevacao_pol.zip", 0.5, 1, "c81cc5916643f1ff", 0, 980506.0),
+        ("elevacao_pol.zip", 0.5, 5, "d57e59863ff405b0", 397, 987404.5),
+        ("elevacao_pol.zip", 0.5, 10, "4958429b6f03dcc3", 2092, 998209.0),
+        ("elevacao_pol.zip", 0.5, 11, "e43132274be7def5", 2469, 1000937.0),
+        ("synthetic_grid_60x60_shp.zip", 0.011, 10, "7e24dced38f33514", 51, 18825.6175),
+    ],
+)
+def test_the_published_numbers(shared, run, name, rate, steps, digest, flooded, total):
+    record = run(shared(name), parameters={"sea_level_rise_rate": rate, "end_time": steps})
+
+    assert digest == state_hash(read(record))
+    assert flooded == record.step_metrics["flooded"][-1]
+    assert total == record.step_metrics["sum_alt"][-1]
+    assert list(range(1, steps + 1)) == record.step_metrics["step"]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_both_substrates_have_the_same_bits(shared, run, state_hash, kind):
+    source, parameters = shared("elevacao_pol.zip"), {**FAST, "end_time": 20}
+    pixels, cells = MODELS[kind]
+
+    on_pixels = run(source, "r.tif", pixels, parameters=parameters)
+    on_cells = run(source, "r.gpkg", cells, parameters=parameters)
+
+    assert state_hash(on_pixels.output_path) == globals()["state_hash"](read(on_cells))
+    assert on_pixels.step_metrics == on_cells.step_metrics
+
+
+def test_each_model_does_its_own_part(run):
+    given = bricks()
+    results = {
+        kind: read(run(given, f"{kind}.gpkg", cells, parameters={**FAST, "end_time": 10}))
+        for kind, (_, cells) in MODELS.items()
+    }
+
+    assert not np.isin(results["flood"].uso, [8]).any()
+    assert given.solo.tolist() == results["flood"].solo.tolist()
+    assert np.isin(results["flood"].uso, [7, 9, 10]).any()
+    assert given.alt.tolist() == results["mangrove"].alt.tolist()
+    assert not np.isin(results["mangrove"].uso, [6, 7, 9, 10]).any()
+    assert (results["mangrove"].uso == 8).any()
+    assert (results["coastal"].solo == 9).any()
+    assert np.isin(results["coastal"].uso, [7, 9, 10]).any()
+
+
+def test_only_the_state_changes(run):
+    given = bricks()
+
+    result = read(run(given, parameters={**FAST, "end_time": 6}))
+
+    assert [*given.columns[:-1], "passo", "geometry"] == [*result.columns]
+    assert given.dtypes.drop("geometry").to_dict() == result.dtypes[given.columns].drop("geometry").to_dict()
+    for name in ("name", "share"):
+        assert given[name].tolist() == result[name].tolist()
+    assert shapely.equals_exact(given.geometry.array, result.geometry.array).all()
+    assert given.crs == result.crs
+    assert [6] == result.passo.unique().tolist()
+    for name in ("uso", "alt", "solo"):
+        assert (given[name] != result[name]).any()
+
+
+def test_a_number_type_stays_where_it_holds_every_value(run):
+    given = bricks().astype({"uso": "int64", "solo": "float64", "alt": "float32"})
+    given["passo"] = 2.0
+
+    still = read(run(given, parameters={"sea_level_rise_rate": 0, "end_time": 3}))
+    rising = read(run(given, parameters={"sea_level_rise_rate": 0.1, "end_time": 3}))
+
+    kinds = {"uso": "int64", "solo": "float64", "passo": "float64"}
+    assert {**kinds, "alt": "float32"} == {name: str(still[name].dtype) for name in (*kinds, "alt")}
+    assert {**kinds, "alt": "float64"} == {name: str(rising[name].dtype) for name in (*kinds, "alt")}
+
+
+def test_whole_elevations_become_fractions(run):
+    given = bricks()
+    given["alt"] = np.arange(len(given)) % 5
+
+    assert np.dtype(np.float64) == read(run(given, parameters={**FAST, "end_time": 1})).alt.dtype
+
+
+def test_a_column_map_names_what_is_read_and_written(run):
+    given = bricks()
+    other = given.rename(columns={"uso": "landuse", "alt": "height"}).assign(etapa=0)
+
+    expected = read(run(given, "a.gpkg", parameters={**FAST, "end_time": 4}))
+    mapped = {"uso": "landuse", "alt": "height", "passo": "etapa"}
+    found = read(run(other, "b.gpkg", parameters={**FAST, "end_time": 4}, column_map=mapped))
+
+    assert set(other.columns) == set(found.columns)
+    assert expected.uso.tolist() == found.landuse.tolist()
+    assert expected.alt.tolist() == found.height.tolist()
+    assert [4] == found.etapa.unique().tolist()
+
+
+@pytest.mark.parametrize("suffix", EXACT)
+@pytest.mark.parametrize("kind", MODELS)
+def test_ten_steps_and_ten_are_twenty(run, tmp_path, suffix, kind):
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("GeoParquet needs pyarrow")
+    executor = MODELS[kind][1]
+    given = bricks(crs="EPSG:4326")
+
+    run(given, f"ten{suffix}", executor, parameters={**FAST, "end_time": 10})
+    twice = run(tmp_path / f"ten{suffix}", f"twice{suffix}", executor, parameters={**FAST, "end_time": 20})
+    once = run(given, f"once{suffix}", executor, parameters={**FAST, "end_time": 20})
+
+    assert list(range(11, 21)) == twice.step_metrics["step"]
+    assert state_hash(read(once)) == state_hash(read(twice))
+    assert (tmp_path / f"once{suffix}").read_bytes() == (tmp_path / f"twice{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run, tmp_path, state_hash, kind):
+    source, (pixels, cells) = shared("elevacao_pol.zip"), MODELS[kind]
+
+    run(source, "ten.tif", pixels, parameters={**FAST, "end_time": 10})
+    run(source, "ten.gpkg", cells, parameters={**FAST, "end_time": 10})
+    once = run(source, "once.tif", pixels, parameters={**FAST, "end_time": 20})
+    twenty = {**FAST, "end_time": 20}
+    twice = run(tmp_path / "ten.tif", "twice.tif", pixels, parameters=twenty)
+    changed_over = run(tmp_path / "ten.gpkg", "over.tif", pixels, parameters=twenty)
+    on_cells = run(tmp_path / "ten.gpkg", "twice.gpkg", cells, parameters=twenty)
+
+    expected = state_hash(once.output_path)
+    assert expected == state_hash(twice.output_path)
+    assert expected == state_hash(changed_over.output_path)
+    assert expected == globals()["state_hash"](read(on_cells))
+
+
+def test_geojson_and_a_shapefile_say_what_they_lose(run):
+    given = bricks()
+    exact = read(run(given, parameters={**FAST, "end_time": 7}))
+
+    with pytest.warns(DissmodelWarning, match="WGS 84|rounded"):
+        geojson = run(given, "r.geojson", parameters={**FAST, "end_time": 7})
+    with pytest.warns(DissmodelWarning, match="some in alt.* are rounded"):
+        shapefile = run(given, "r.shp", parameters={**FAST, "end_time": 7})
+
+    for record in (geojson, shapefile):
+        assert exact.uso.tolist() == read(record).uso.tolist()
+        np.testing.assert_allclose(exact.alt, read(record).alt, rtol=1e-12)
+
+
+def test_the_layer_is_named_by_the_model_and_the_bytes_don_t_depend_on_the_hour_or_the_name(run, tmp_path):
+    import pyogrio
+
+    for name in ("a.gpkg", "b.gpkg"):
+        run(bricks(), name, parameters={**FAST, "end_time": 2})
+
+    assert "coastal_vector" == pyogrio.list_layers(tmp_path / "a.gpkg")[0][0]
+    assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
+
+
+def test_row_and_col_decide_who_is_beside_whom(run):
+    apart = squares()
+    # Each square shrinks a little: by geometry they are islands, by number they are neighbours.
+    apart["geometry"] = apart.geometry.buffer(-1, join_style="mitre")
+
+    by_number = read(run(apart, parameters={**FAST, "end_time": 3}))
+    islands = run(apart.drop(columns="col"), parameters={**FAST, "end_time": 3})
+
+    assert state_hash(read(run(squares(), parameters={**FAST, "end_time": 3}))) == state_hash(by_number)
+    assert 0 == islands.step_metrics["newly_flooded"][-1] + islands.step_metrics["flooded"][-1]
+
+
+def test_overlapping_cells_are_neighbours(run):
+    given = bricks().iloc[:0]
+    given = geopandas.GeoDataFrame(
+        {"uso": [3, 2], "alt": [0.5, 0.5], "solo": [4, 4]},
+        geometry=shapely.box([0, 10], 0, [30, 40], 30),
+        crs=given.crs,
+    )
+
+    result = read(run(given, parameters={**FAST, "end_time": 1}))
+
+    assert ([3, 10], [0.75, 0.75]) == (result.uso.tolist(), result.alt.tolist())
+
+
+def test_a_layer_without_crs_runs_and_a_parameter_sets_one(run):
+    with pytest.warns(DissmodelWarning, match="no coordinate reference system"):
+        assert read(run(bricks(crs=None), parameters={"end_time": 1})).crs is None
+    assert 31983 == read(run(bricks(crs=None), parameters={"end_time": 1, "crs": "EPSG:31983"})).crs.to_epsg()
+    with pytest.raises(InvalidInput, match="EPSG:31983"):
+        run(bricks(), parameters={"end_time": 1, "crs": "EPSG:31984"})
+
+
+def test_a_resolution_changes_nothing_and_says_so(run):
+    with pytest.warns(DissmodelWarning, match="resolution = 10 changes nothing"):
+        run(bricks(), parameters={"end_time": 1, "resolution": 10})
+
+
+def changed(frame, **columns):
+    return frame.assign(**columns)
+
+
+def with_geometry(at, geometry):
+    frame = squares().drop(columns=["row", "col"])
+    geometries = frame.geometry.to_numpy().copy()
+    geometries[at] = geometry
+    return frame.set_geometry(geopandas.GeoSeries(geometries, crs=frame.crs))
+
+
+BOWTIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+NAN = float("nan")
+BAD = {
+    "row and col twice": (
+        changed(squares(), row=0),
+        {},
+        ["3 of 6", "feature 1", "feature 0", "row 0, col 2"],
+    ),
+    "row and col elsewhere": (
+        changed(squares(), row=[9, 1, 0, 1, 0, 1]),
+        {},
+        ["feature 0", "half a cell", "6"],
+    ),
+    "row is no number": (
+        changed(squares(), row=[0.5, 1, 0, 1, 0, 1]),
+        {},
+        ["row", "1 cells", "feature 0", "0.5"],
+    ),
+    "a cell twice": (
+        with_geometry(4, squares().geometry.iloc[1]),
+        {},
+        ["feature 4", "feature 1", "1 feature"],
+    ),
+    "no geometry": (with_geometry([2, 3], None), {}, ["2 of 6", "no geometry", "feature 2"]),
+    "an empty geometry": (with_geometry(3, shapely.Polygon()), {}, ["1 of 6", "empty", "feature 3"]),
+    "an invalid geometry": (
+        with_geometry(5, BOWTIE),
+        {},
+        ["1 of 6", "invalid", "feature 5", "Self-intersection"],
+    ),
+    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "no polygons", "feature 1", "Point"]),
+    "nothing in a field": (
+        changed(squares(), alt=[0, 0, NAN, 0, NAN, 0]),
+        {},
+        ["alt", "(2 cells)", "feature 2"],
+    ),
+    "no code": (changed(squares(), uso=[3, 3, 2, 2, 77, 1]), {}, ["uso", "77 (1 cell)", "feature 4"]),
+    "text": (
+        changed(squares(), solo=[None, *"34393"]),
+        {},
+        ["'solo'", "not numbers", "5 of 6", "feature 1", "'3'"],
+    ),
+    "empty text": (changed(squares(), solo=[None] * 6), {}, ["'solo'", "nothing", "6"]),
+    "no column": (squares().drop(columns="solo"), {}, ["'solo'", "'uso'"]),
+    "a map to nowhere": (squares(), {"alt": "height"}, ["'height'", "'alt'"]),
+    "steps mixed": (changed(squares(), passo=[4, 4, 4, 4, 5, 4]), {}, ["'passo'", "4", "5"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(run, tmp_path, case):
+    given, column_map, words = BAD[case]
+    save_gdf(given, tmp_path / "cells.gpkg")
+
+    with pytest.raises(InvalidInput) as caught:
+        run(tmp_path / "cells.gpkg", column_map=column_map, parameters={"end_time": 9})
+
+    assert [] == [word for word in words if word not in str(caught.value) + caught.value.hint]
+    assert caught.value.hint
+    assert "resolution" not in caught.value.hint
+    assert not (tmp_path / "result.gpkg").exists()
+    record = ExperimentRecord(
+        source={"uri": str(tmp_path / "cells.gpkg")}, column_map=column_map, parameters={"end_time": 9}
+    )
+    findings = list(vector.CoastalVector().inspect(record))
+    assert caught.value.message in [one.message for one in findings if one.severity == "error"]
+
+
+def test_a_column_map_that_the_model_does_not_know(run):
+    with pytest.raises(UsageError, match="reads no column 'sea'"):
+        run(bricks(), column_map={"sea": "uso"})
+
+
+def test_a_raster_is_no_layer(run, write_tif, coast):
+    with pytest.raises(InvalidInput, match="is a raster") as caught:
+        run(write_tif(coast))
+
+    assert "_raster" in caught.value.hint
+
+
+def test_all_that_is_wrong_is_found_at_once(tmp_path):
+    given = changed(squares(), uso=99, row=0).drop(columns="solo")
+    save_gdf(given, tmp_path / "cells.gpkg")
+    record = ExperimentRecord(source={"uri": str(tmp_path / "cells.gpkg")}, parameters={"end_time": 3})
+
+    errors = [one.message for one in vector.CoastalVector().inspect(record) if one.severity == "error"]
+
+    assert 3 == len(errors)
+    assert [True] * 3 == [any(word in one for one in errors) for word in ("'solo'", "99 (6 cells)", "row 0")]
+
+
+def test_what_is_right_is_said(tmp_path):
+    save_gdf(bricks(), tmp_path / "cells.gpkg")
+    record = ExperimentRecord(source={"uri": str(tmp_path / "cells.gpkg")}, parameters={"end_time": 3})
+
+    findings = list(vector.CoastalVector().inspect(record))
+
+    assert {"ok"} == {one.severity for one in findings}
+    assert "108 cells in the space, steps 1 to 3" in findings[0].message
+
+
+@pytest.mark.parametrize("suffix", [*EXACT, ".geojson", ".shp"])
+@pytest.mark.filterwarnings("ignore:.*(WGS 84|rounded):dissmodel.errors.DissmodelWarning")
+def test_the_room_that_is_asked_for_is_enough(run, tmp_path, suffix):
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("GeoParquet needs pyarrow")
+    run(bricks(60, 60), f"r{suffix}", parameters={**FAST, "end_time": 3})
+
+    size = sum(path.stat().st_size for path in tmp_path.glob("r.*"))
+    assert size <= vector._bytes(bricks(60, 60)) + 100_000
+
+
+@pytest.mark.parametrize("executor", [one for pair in MODELS.values() for one in pair])
+def test_the_contract_holds(executor):
+    assert ExecutorTestHarness(executor).run_contract_tests()
+    assert executor is ExecutorRegistry.get(executor.name)
+    assert executor.summary()
+
+
+@pytest.mark.parametrize("substrate", [0, 1])
+def test_the_flood_alone_has_no_tide(substrate):
+    assert (
+        not {"tide_height", "accretion_enabled"} & MODELS["flood"][substrate].Parameters.model_fields.keys()
+    )
+    assert {"tide_height", "accretion_enabled"} <= MODELS["mangrove"][
+        substrate
+    ].Parameters.model_fields.keys()
