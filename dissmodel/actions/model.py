@@ -5,13 +5,77 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import UsageError
 from dissmodel.executor import ModelExecutor
-from dissmodel.executor.parameters import Layer
+from dissmodel.executor.parameters import Layer, Resolved
+from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import plugins
 from dissmodel.registry.spec import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """Which model, and its parameters.
+
+    Attributes
+    ----------
+    model : str or None
+        As `dissmodel.registry.plugins.find` takes it; None: the one that `toml` names.
+    toml : Path or None
+        The model's TOML.
+    parameters : Mapping
+        Given on the command line, under any of their names.
+    executor : type[ModelExecutor] or None
+        The model itself, where the caller has it.
+    """
+
+    model: str | None = None
+    toml: Path | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    executor: type[ModelExecutor] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRequest(ModelRequest):
+    """A model, and how to read its input and where to write its output.
+
+    Attributes
+    ----------
+    output : str or None
+        The result's path; None: a name made of the model's and the run's.
+    band_map, column_map : Mapping of str to str
+        Canonical name → name in the file; they win over those of the TOML.
+    format : str
+        ``auto``, ``raster``, ``tiff`` or ``vector``.
+    layer : str or None
+        Which of several datasets.
+    overwrite : bool
+        Whether an earlier result may be replaced.
+    """
+
+    output: str | None = None
+    band_map: Mapping[str, str] = field(default_factory=dict)
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    layer: str | None = None
+    overwrite: bool = False
+
+    def record(self, model: plugins.Model, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
+        """Return a run's record with what the request says, before its input is looked at."""
+        return ExperimentRecord(
+            model_name=model.executor.name,
+            resolved_spec=spec.resolved if spec is not None else {},
+            source=DataSource(layer=self.layer),
+            input_format="raster" if self.format == "tiff" else self.format,
+            band_map={**(spec.bands if spec else {}), **self.band_map},
+            column_map={**(spec.columns if spec else {}), **self.column_map},
+            parameters=resolved.values,
+            parameter_origin=resolved.origin,
+        )
 
 
 def find_model(

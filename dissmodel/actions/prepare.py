@@ -5,71 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination, check, choose
-from dissmodel.actions.model import find_model, parameter_layers
-from dissmodel.executor import ModelExecutor, parameters
+from dissmodel.actions.model import DataRequest, find_model, parameter_layers
+from dissmodel.executor import parameters
 from dissmodel.io.locate import companions, existing
 from dissmodel.progress import Reporter
-from dissmodel.record import DataSource, ExperimentRecord, capture, identity
+from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.registry.plugins import Model
 from dissmodel.registry.spec import load_spec
 
 
-@dataclass(frozen=True)
-class RunRequest:
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(DataRequest):
     """What a user asked for.
 
     Attributes
     ----------
-    model : str or None
-        As `dissmodel.registry.plugins.find` takes it; None: the one that `toml` names.
     input : str
         The dataset.
-    output : str or None
-        The result's path; None: a name made of the model's and the run's.
-    parameters : Mapping
-        Given on the command line, under any of their names.
-    toml : Path or None
-        The model's TOML.
-    band_map, column_map : Mapping of str to str
-        Canonical name → name in the file; they win over those of the TOML.
-    format : str
-        ``auto``, ``raster``, ``tiff`` or ``vector``.
-    layer : str or None
-        Which of several datasets.
-    overwrite : bool
-        Whether an earlier result may be replaced.
     seed : int or None
         For the random numbers of Python and NumPy.
     threads : int or None
         How many threads the model may use; None: all there are.
     command : tuple of str
         What was typed, for the record.
-    executor : type[ModelExecutor] or None
-        The model itself, where the caller has it.
     experiment_id : str
         The run's id, 32 hex digits.
     """
 
-    model: str | None
     input: str
-    output: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    toml: Path | None = None
-    band_map: Mapping[str, str] = field(default_factory=dict)
-    column_map: Mapping[str, str] = field(default_factory=dict)
-    format: str = "auto"
-    layer: str | None = None
-    overwrite: bool = False
     seed: int | None = None
     threads: int | None = None
     command: tuple[str, ...] = ()
-    executor: type[ModelExecutor] | None = None
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -126,21 +97,13 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
         reporter.warn(f"{request.toml}: the section [{section}] means nothing here.")
     source = existing(request.input)
     code = identity.code_of(model.executor, model.distribution)
-    record = ExperimentRecord(
-        experiment_id=request.experiment_id,
-        model_name=model.executor.name,
-        model_commit=identity.commit_name(code),
-        resolved_spec=spec.resolved if spec is not None else {},
-        source=DataSource(uri=str(source), layer=request.layer),
-        input_format="raster" if request.format == "tiff" else request.format,
-        band_map={**(spec.bands if spec else {}), **request.band_map},
-        column_map={**(spec.columns if spec else {}), **request.column_map},
-        parameters=resolved.values,
-        parameter_origin=resolved.origin,
-        seed=request.seed,
-        code=code,
-        command=capture.command(request.command),
-    )
+    record = request.record(model, spec, resolved)
+    record.experiment_id = request.experiment_id
+    record.model_commit = identity.commit_name(code)
+    record.code = code
+    record.seed = request.seed
+    record.command = capture.command(request.command)
+    record.source.uri = str(source)
     destination = choose(request.output, model.executor, record.experiment_id)
     files = (source, *companions(source))
     materialize.settle(destination.record_path)

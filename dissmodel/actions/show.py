@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from dissmodel.actions.model import find_model, load, parameter_layers
+from dissmodel.actions.model import ModelRequest, find_model, load, parameter_layers
 from dissmodel.errors import DissmodelError
-from dissmodel.executor import ModelExecutor, parameters
+from dissmodel.executor import parameters
 from dissmodel.registry import plugins
 from dissmodel.registry.spec import load_spec
 
@@ -30,16 +27,6 @@ class ModelList:
 
     models: tuple[ModelRow, ...]
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ShowRequest:
-    """Which model (by name, by TOML or itself), and the parameters to resolve as a run would."""
-
-    model: str | None
-    toml: Path | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    executor: type[ModelExecutor] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,7 @@ def list_models() -> ModelList:
     return ModelList(tuple(models), tuple(problems))
 
 
-def show_model(request: ShowRequest) -> ModelView:
+def show_model(request: ModelRequest) -> ModelView:
     """Return a model's parameters, resolved as a run would resolve them.
 
     Raises

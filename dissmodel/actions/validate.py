@@ -5,29 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from dissmodel.actions.destination import check, choose
-from dissmodel.actions.model import find_model, parameter_layers
+from dissmodel.actions.model import DataRequest, find_model, parameter_layers
 from dissmodel.errors import StorageError, UsageError
-from dissmodel.executor import ModelExecutor, parameters
+from dissmodel.executor import parameters
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.io.locate import companions, existing
-from dissmodel.record import DataSource, ExperimentRecord
+from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.registry.plugins import Model
 from dissmodel.registry.spec import Spec, load_spec
 
 
-@dataclass(frozen=True)
-class ValidateRequest:
-    """What to look at, as `dissmodel.actions.run.RunRequest` says it.
+@dataclass(frozen=True, kw_only=True)
+class ValidateRequest(DataRequest):
+    """What to look at.
 
     Attributes
     ----------
@@ -37,17 +36,7 @@ class ValidateRequest:
         Run the model on each input too, where nothing is wrong; the result is thrown away.
     """
 
-    model: str | None
     inputs: tuple[str, ...] = ()
-    output: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    toml: Path | None = None
-    band_map: Mapping[str, str] = field(default_factory=dict)
-    column_map: Mapping[str, str] = field(default_factory=dict)
-    format: str = "auto"
-    layer: str | None = None
-    overwrite: bool = False
-    executor: type[ModelExecutor] | None = None
     trial: bool = False
 
 
@@ -97,9 +86,9 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
         with told.at():
             sources.append(existing(given))
             if model is not None and record is not None:
-                _look_at_input(model, _with_input(record, sources[-1], request), told)
+                _look_at_input(model, _with_input(record, sources[-1]), told)
                 if request.trial and not told.failed:
-                    _try(model, _with_input(record, sources[-1], request), told)
+                    _try(model, _with_input(record, sources[-1]), told)
         yield from told.findings
     if model is not None and request.output is not None:
         told = Collector(request.output)
@@ -142,16 +131,7 @@ def _record(
         told.add("warning", message)
     if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
         told.add("ok", f"these may have their values: {', '.join(checked.resolved.values)}")
-    record = ExperimentRecord(
-        experiment_id=uuid4().hex,
-        model_name=model.executor.name,
-        resolved_spec=spec.resolved if spec is not None else {},
-        input_format="raster" if request.format == "tiff" else request.format,
-        band_map={**(spec.bands if spec else {}), **request.band_map},
-        column_map={**(spec.columns if spec else {}), **request.column_map},
-        parameters=checked.resolved.values,
-        parameter_origin=checked.resolved.origin,
-    )
+    record = request.record(model, spec, checked.resolved)
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
         destination = choose(request.output, model.executor, record.experiment_id)
@@ -160,7 +140,7 @@ def _record(
     return record
 
 
-def _with_input(record: ExperimentRecord, source: Path, request: ValidateRequest) -> ExperimentRecord:
+def _with_input(record: ExperimentRecord, source: Path) -> ExperimentRecord:
     """Return a copy of the record, which the model may change as it likes."""
     whole = record.model_copy(deep=True)
     try:
@@ -170,7 +150,7 @@ def _with_input(record: ExperimentRecord, source: Path, request: ValidateRequest
             f"{source} could not be read: {error.strerror or error}.",
             "Check the rights of the file and of its folders.",
         ) from error
-    whole.source = DataSource(uri=str(source), layer=request.layer, size=size, checksum=checksum)
+    whole.source.uri, whole.source.size, whole.source.checksum = str(source), size, checksum
     return whole
 
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dissmodel import __version__
-from dissmodel.cli import options, record, run, show, validate
+from dissmodel.cli import compare, options, record, run, show, validate
 from dissmodel.cli.signals import stopping
 from dissmodel.errors import DissmodelError, UsageError
 
@@ -167,6 +167,7 @@ def _root(
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.add_typer(record.app, name="record")
 
 

@@ -148,10 +148,13 @@ class _Commands:
         self, toml: options.Toml = None, param: options.Params = None, as_json: options.Json = False
     ) -> None:
         """Show the parameters as a run would resolve them."""
-        from dissmodel.actions.show import ShowRequest, show_model
+        from dissmodel.actions.model import ModelRequest
+        from dissmodel.actions.show import show_model
         from dissmodel.cli import render
 
-        request = ShowRequest(None, _toml(toml), parse_parameters(param or ()), executor=self._executor)
+        request = ModelRequest(
+            toml=_toml(toml), parameters=parse_parameters(param or ()), executor=self._executor
+        )
         render.model_view(show_model(request), as_json=as_json)
 
     def _output(self, output: str | None, experiment_id: str) -> str | None:

@@ -22,11 +22,12 @@ def show(
 
     Example: dissmodel show coastal_raster --param end_time=20
     """
-    from dissmodel.actions.show import ShowRequest, list_models, show_model
+    from dissmodel.actions.model import ModelRequest
+    from dissmodel.actions.show import list_models, show_model
     from dissmodel.cli import render
 
     if model is None and toml is None:
         render.model_list(list_models(), as_json=as_json)
     else:
-        view = show_model(ShowRequest(model, toml, parse_parameters(param or ())))
+        view = show_model(ModelRequest(model=model, toml=toml, parameters=parse_parameters(param or ())))
         render.model_view(view, as_json=as_json)

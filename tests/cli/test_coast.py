@@ -160,7 +160,15 @@ def expected(coasts, tmp_path_factory):
 
     output = tmp_path_factory.mktemp("expected") / "r.tif"
     parameters = {"end_time": 6, "sea_level_rise_rate": 0.5}
-    run(RunRequest("coastal_raster", str(coasts / "grid.tif"), str(output), parameters), Silent())
+    run(
+        RunRequest(
+            model="coastal_raster",
+            input=str(coasts / "grid.tif"),
+            output=str(output),
+            parameters=parameters,
+        ),
+        Silent(),
+    )
     return bands(output)
 
 

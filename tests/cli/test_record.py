@@ -25,8 +25,8 @@ def pairs(tmp_path_factory, make_coast):
     for name, steps in (("one", 3), ("two", 5)):
         run(
             RunRequest(
-                "coastal_raster",
-                str(folder / "grid.zip"),
+                model="coastal_raster",
+                input=str(folder / "grid.zip"),
                 output=str(folder / f"{name}.tif"),
                 parameters={"end_time": steps},
             ),

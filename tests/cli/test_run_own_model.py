@@ -314,7 +314,9 @@ def test_a_pair_that_a_killed_run_was_replacing_is_brought_back_first(dissmodel,
     record = store.read(folder / "r.record.json")
     scratch = folder / ".dissmodel-r"
     materialize.work(scratch).mkdir(parents=True)
-    materialize.begin(record, folder / "r.record.json", scratch, [folder / "r.bin"], {folder / "r.bin": "0" * 64})
+    materialize.begin(
+        record, folder / "r.record.json", scratch, [folder / "r.bin"], {folder / "r.bin": "0" * 64}
+    )
     assert not Path("r.bin").exists()
 
     said = dissmodel("run", executor_file(), "-i", data, "-o", "r.bin")

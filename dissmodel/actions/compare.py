@@ -1,0 +1,165 @@
+"""Compare two datasets, and write where they differ."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel import compare as comparing
+from dissmodel.errors import DissmodelError, DissmodelWarning, UsageError
+from dissmodel.io.locate import companions, existing, kind_of
+from dissmodel.io.uri import parse
+from dissmodel.record import store
+
+_SUFFIXES = (".tif", ".tiff")
+_NO_MAP = "Leave --diff-map out; the table names what changed."
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What to compare.
+
+    Attributes
+    ----------
+    a, b : str
+        Two files.
+    tolerance : dissmodel.compare.Tolerance or None
+        What still counts as the same; None: nothing but equal values.
+    layers : tuple of str
+        None, one for both, or one for each; an empty name chooses nothing.
+    diff_map : str or None
+        Where to write B - A.
+    overwrite : bool
+        Whether a file may be there.
+    """
+
+    a: str
+    b: str
+    tolerance: comparing.Tolerance | None = None
+    layers: tuple[str, ...] = ()
+    diff_map: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison of two files.
+
+    Attributes
+    ----------
+    a, b : pathlib.Path
+        The files, absolute.
+    comparison : dissmodel.compare.Comparison
+        The verdict and its parts.
+    diff_map : pathlib.Path or None
+        The map that was written.
+    warnings : tuple of str
+        What a reader should know of the files.
+    """
+
+    a: Path
+    b: Path
+    comparison: comparing.Comparison
+    diff_map: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def compare(request: CompareRequest) -> Compared:
+    """Compare two files; write the map if one is asked for and there is a grid to write it on.
+
+    Raises
+    ------
+    UsageError
+        If the map has no place, or the files are no rasters; nothing is compared then.
+    DissmodelError
+        As `dissmodel.compare.compare`.
+    """
+    a, b = existing(request.a), existing(request.b)
+    layers = _layers(request.layers)
+    path = None
+    if request.diff_map is not None:
+        for one, layer in zip((a, b), layers, strict=True):
+            _refuse_other_than_raster(one, layer)
+        path = _place(request.diff_map, (a, b), overwrite=request.overwrite)
+    told: list[str] = []
+    with _keeping_warnings(told):
+        comparison = comparing.compare(a, b, request.tolerance, layers=layers)
+        if path is not None and comparison.verdict == "not-comparable":
+            told.append(f"{path} was not written: there is no difference of what can't be compared.")
+            path = None
+        if path is not None:
+            from dissmodel.compare.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+
+            write_difference(a, b, path, layers=layers)
+    return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))
+
+
+def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
+    match given:
+        case ():
+            return None, None
+        case (both,):
+            return both or None, both or None
+        case (one, other):
+            return one or None, other or None
+    raise UsageError(
+        f"--layer is given {len(given)} times.", "Give it once for both files, or twice: for A, then for B."
+    )
+
+
+def _refuse_other_than_raster(path: Path, layer: str | None) -> None:
+    try:
+        kind = kind_of(path, layer=layer)
+    except DissmodelError as error:
+        if error.code not in {"format_unknown", "no_dataset"}:
+            raise
+        kind = None
+    if kind != "raster":
+        what = "vector data" if kind else "no dataset"
+        raise UsageError(
+            f"--diff-map: {path} is {what}; the difference of rasters only is a map.",
+            _NO_MAP,
+            code="diff_map_no_raster",
+        )
+
+
+def _place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
+    """Return where the map goes, if nothing is lost there."""
+    path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
+    if path.suffix.lower() not in _SUFFIXES or path.is_dir():
+        what = "a folder" if path.is_dir() else "no GeoTIFF's name"
+        raise UsageError(f"--diff-map {given}: this is {what}.", "--diff-map difference.tif")
+    taken = {one.resolve() for source in sources for one in (source, *companions(source))}
+    if path.resolve() in taken or any(path.exists() and path.samefile(one) for one in taken):
+        raise UsageError(
+            f"--diff-map {given}: this is one of the files to compare.", "--diff-map difference.tif"
+        )
+    if store.record_path(path).exists():
+        raise UsageError(
+            f"--diff-map {given}: {store.record_path(path).name} vouches for what has this name.",
+            "Give the map another name.",
+        )
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError(
+            f"--diff-map {given}: it exists already.",
+            "Give another name, or --overwrite to replace it.",
+            code="output_exists",
+        )
+    return path
+
+
+@contextmanager
+def _keeping_warnings(told: list[str]) -> Iterator[None]:
+    """Add what the block warns a user of to `told`; other warnings are raised again."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DissmodelWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, DissmodelWarning):
+            told.append(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

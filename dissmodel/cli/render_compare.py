@@ -1,0 +1,130 @@
+"""A comparison, as a person or a program reads it on standard output."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dissmodel.cli.render import _json, _line, _short, _table, _warn, printable
+
+if TYPE_CHECKING:
+    from dissmodel.actions.compare import Compared
+    from dissmodel.compare import Part, Place
+
+_MEANING = {
+    "identical-file": "the same bytes",
+    "identical-content": "equal values in other bytes",
+    "within-tolerance": "no value differs by more than was admitted",
+}
+_LONGEST = 40
+
+
+def comparison_json(compared: Compared) -> None:
+    """Print all of a comparison."""
+    from dissmodel.record.plain import plain
+
+    found = compared.comparison
+    _json(
+        {
+            "a": str(compared.a),
+            "b": str(compared.b),
+            "verdict": found.verdict,
+            "same": found.same,
+            "kind": found.kind,
+            "why": list(found.why),
+            "tolerance": dataclasses.asdict(found.tolerance) if found.tolerance else None,
+            # Values may be NaN or infinite, which JSON lacks.
+            "parts": [plain({**dataclasses.asdict(part), "share": part.share}) for part in found.parts],
+            "diff_map": str(compared.diff_map) if compared.diff_map else None,
+            "warnings": list(compared.warnings),
+        }
+    )
+
+
+def comparison(compared: Compared) -> None:
+    """Print the verdict, what it rests on, and the changes of classes."""
+    found = compared.comparison
+    _warn(printable(message) for message in compared.warnings)
+    meaning = _MEANING.get(found.verdict)
+    files = f"{_short(str(compared.a))} and {_short(str(compared.b))}"
+    _line(printable(f"{found.verdict}: {files}" + (f" ({meaning})" if meaning else "")))
+    for why in found.why:
+        _line(printable(f"  {why}"))
+    if found.verdict != "identical-content":
+        _parts(found.parts, found.kind == "raster")
+    if compared.diff_map is not None:
+        _line(printable(f"\ndifference B - A: {_short(str(compared.diff_map))}"))
+
+
+def _parts(parts: tuple[Part, ...], raster: bool) -> None:
+    if not parts:
+        return
+    what, unit = ("band", "cells") if raster else ("column", "features")
+    tolerant = any(part.beyond is not None for part in parts)
+    head = (what, "type", "changed", "share", *(("beyond",) if tolerant else ()), "max |B-A|", "mean |B-A|")
+    _line("")
+    _table(head, [tuple(map(printable, _row(part, tolerant))) for part in parts])
+    for line in _places(parts):
+        _line(printable(line))
+    for part in parts:
+        if part.moves:
+            _moves(part, unit)
+
+
+def _row(part: Part, tolerant: bool) -> tuple[str, ...]:
+    types = part.types[0] if part.types[0] == part.types[1] else "/".join(part.types)
+    beyond = (str(part.beyond),) if tolerant else ()
+    counts = (f"{part.changed} of {part.cells}", _percent(part.share), *beyond)
+    return (_cut(part.name), types, *counts, _number(part.max_abs), _number(part.mean_abs))
+
+
+def _places(parts: Iterable[Part]) -> Iterator[str]:
+    firsts = [
+        (f"{_cut(part.name)}, {label}", place)
+        for part in parts
+        for label, place in (("first changed", part.first), ("first beyond the tolerance", part.first_beyond))
+        if place is not None
+    ]
+    if firsts:
+        yield ""
+        yield "Where it begins (rows, columns and features count from 0)"
+        yield from (f"  {label}: {_place(place)}" for label, place in firsts)
+
+
+def _place(place: Place) -> str:
+    if place.feature is not None:
+        where = f"feature {place.feature}"
+    else:
+        where = f"row {place.row}, column {place.col}"
+        where += f" (x {place.x!r}, y {place.y!r})" if place.x is not None else ""
+    if place.a is None and place.b is None:
+        return where
+    return f"{where}: {_value(place.a)} → {_value(place.b)}"
+
+
+def _moves(part: Part, unit: str) -> None:
+    _line(printable(f"\n{_cut(part.name)}, largest changes"))
+    rows = [(_value(move.before), _value(move.after), str(move.count)) for move in part.moves]
+    _table(("  from", "to", unit), [(f"  {printable(a)}", printable(b), count) for a, b, count in rows])
+    if part.more_moves:
+        _line(f"  … and {part.more_moves} more kinds of change")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "no data"
+    return f'"{_cut(value)}"' if isinstance(value, str) else repr(value)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _percent(share: float) -> str:
+    # A single cell of many is not nothing.
+    return "<0.01 %" if 0 < share < 1e-4 else f"{100 * share:.2f} %"  # noqa: PLR2004  (what two digits show)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
