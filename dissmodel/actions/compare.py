@@ -133,8 +133,8 @@ def _place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():
         what = "a folder" if path.is_dir() else "no GeoTIFF's name"
         raise UsageError(f"--diff-map {given}: this is {what}.", "--diff-map difference.tif")
-    taken = {one.resolve() for source in sources for one in (source, *companions(source))}
-    if path.resolve() in taken or any(path.exists() and path.samefile(one) for one in taken):
+    taken = [one for source in sources for one in (source, *companions(source))]
+    if path.exists() and any(path.samefile(one) for one in taken):
         raise UsageError(
             f"--diff-map {given}: this is one of the files to compare.", "--diff-map difference.tif"
         )

@@ -38,7 +38,7 @@ def compare(
     within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two exit with 4.
     What is no dataset is compared by its bytes.
 
-    Example: dissmodel compare grid.zip grid.zip --rtol 1e-9
+    Example: dissmodel compare grid.zip result.tif --atol 10
     """
     from dissmodel.actions.compare import CompareRequest
     from dissmodel.actions.compare import compare as compare_files

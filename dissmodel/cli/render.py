@@ -28,17 +28,17 @@ def run_result(result: RunResult) -> None:
     """Say what a run left, and where."""
     record = result.record
     seconds = record.metrics.get("time_total_sec", 0.0)
-    _line(f"{record.model_name} {record.status} in {seconds:.2f} s")
+    print_line(f"{record.model_name} {record.status} in {seconds:.2f} s")
     for name, path in result.files.items():
-        _line(f"  {name:8} {_short(str(path))}  ({_size(record.files[name].size)})")
-    _line(f"  {'record':8} {_short(str(result.record_path))}")
+        print_line(f"  {name:8} {short_path(str(path))}  ({_size(record.files[name].size)})")
+    print_line(f"  {'record':8} {short_path(str(result.record_path))}")
 
 
 def run_json(result: RunResult) -> None:
     """Print a run's record and where things lie."""
     from dissmodel.record import store
 
-    _json(
+    print_json(
         {
             "record_path": str(result.record_path),
             "files": {name: str(path) for name, path in result.files.items()},
@@ -50,11 +50,11 @@ def run_json(result: RunResult) -> None:
 def model_list(listing: ModelList, *, as_json: bool) -> None:
     """Print the models, and on standard error what is wrong with the others."""
     if as_json:
-        _json(dataclasses.asdict(listing))
+        print_json(dataclasses.asdict(listing))
         return
     rows = [(row.name, row.substrate or "-", row.source, row.summary) for row in listing.models]
-    _table(("model", "substrate", "source", "what it is"), rows)
-    _warn(listing.problems)
+    print_table(("model", "substrate", "source", "what it is"), rows)
+    print_warnings(listing.problems)
 
 
 def model_view(view: ModelView, *, as_json: bool) -> None:
@@ -62,10 +62,12 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     if as_json:
         from dissmodel.record.plain import plain
 
-        _json(plain(dataclasses.asdict(view)))  # an undeclared parameter may be anything, also NaN
+        print_json(plain(dataclasses.asdict(view)))  # an undeclared parameter may be anything, also NaN
         return
     row = view.row
-    _line(f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": "))
+    print_line(
+        f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": ")
+    )
     rows = [
         (
             one.name,
@@ -79,26 +81,26 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
         for one in view.parameters
     ]
     if rows:
-        _line("")
-        _table(("parameter", "type", "unit", "bounds", "default", "value", "from"), rows)
-        _line("")
+        print_line("")
+        print_table(("parameter", "type", "unit", "bounds", "default", "value", "from"), rows)
+        print_line("")
     for one in view.parameters:
         also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
         if one.description or also:
-            _line(f"  {one.name}: {one.description}{also}")
+            print_line(f"  {one.name}: {one.description}{also}")
     if not view.declared:
-        _line("The model declares no parameters; whatever is given is passed on.")
-    _warn(view.warnings)
+        print_line("The model declares no parameters; whatever is given is passed on.")
+    print_warnings(view.warnings)
 
 
 def record_json(document: Mapping[str, Any]) -> None:
     """Print a record as it stands."""
-    _json({"record": document})
+    print_json({"record": document})
 
 
 def record_view(record: ExperimentRecord, path: Path) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
-    _line(printable(f"{record.model_name or 'a model'}: {record.status}  ({_short(str(path))})"))
+    print_line(printable(f"{record.model_name or 'a model'}: {record.status}  ({short_path(str(path))})"))
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
     _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
@@ -119,34 +121,36 @@ def verification(result: Verification, *, as_json: bool) -> None:
     """Print a line per thing that was checked."""
     if as_json:
         checks = [{**dataclasses.asdict(check), "record": str(check.record)} for check in result.checks]
-        _json({"ok": result.ok, "checks": checks})
+        print_json({"ok": result.ok, "checks": checks})
         return
     several = len({check.record for check in result.checks}) > 1
     shown = None
     for check in result.checks:
         if several and check.record != shown:
             shown = check.record
-            _line(printable(f"{_short(str(check.record))}:"))
-        line = f"{check.verdict:11}  {check.name:8}  {_short(check.path)}"
+            print_line(printable(f"{short_path(str(check.record))}:"))
+        line = f"{check.verdict:11}  {check.name:8}  {short_path(check.path)}"
         if check.verdict == "not checked":
             line += f"  ({check.found})"
-        _line(printable(line).rstrip())
+        print_line(printable(line).rstrip())
         if check.verdict in {"differs", "missing"}:
-            _line(printable(f"{'':13}expected {check.expected}"))
-            _line(printable(f"{'':13}found    {check.found}"))
+            print_line(printable(f"{'':13}expected {check.expected}"))
+            print_line(printable(f"{'':13}found    {check.found}"))
 
 
 def validation(result: Validation, *, as_json: bool, errors_only: bool = False) -> None:
     """Print a line per finding, and below it what to do about it."""
     if as_json:
-        _json({"ok": result.ok, "findings": [dataclasses.asdict(finding) for finding in result.findings]})
+        print_json(
+            {"ok": result.ok, "findings": [dataclasses.asdict(finding) for finding in result.findings]}
+        )
         return
     for finding in result.findings:
         if errors_only and finding.severity != "error":
             continue
-        _line(printable(f"{finding.severity:8} {_short(finding.subject)}: {finding.message}"))
+        print_line(printable(f"{finding.severity:8} {short_path(finding.subject)}: {finding.message}"))
         if finding.hint:
-            _line(printable(f"{'':8} {finding.hint}"))
+            print_line(printable(f"{'':8} {finding.hint}"))
 
 
 def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -219,17 +223,18 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
     rows = list(rows)
     if not rows:
         return
-    _line(f"\n{title}")
+    print_line(f"\n{title}")
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         label = f"{name:{width}}  " if width else ""
-        _line(printable(f"  {label}{value}").rstrip())
+        print_line(printable(f"  {label}{value}").rstrip())
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under a head, each column as wide as it has to be."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
-        _line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        print_line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _value(value: Any) -> str:
@@ -247,7 +252,7 @@ def _size(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def _short(path: str) -> str:
+def short_path(path: str) -> str:
     """Return a path as one would type it here; a URL and no path as they are."""
     if not path or "://" in path:
         return path
@@ -266,16 +271,19 @@ def printable(text: str) -> str:
     )
 
 
-def _json(content: Mapping[str, Any]) -> None:
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object, with the version of its form."""
     document = {"schema_version": SCHEMA_VERSION, **content}
     # In ASCII, for how a terminal spells out other letters is no JSON.
-    _line(json.dumps(document, default=str, allow_nan=False))
+    print_line(json.dumps(document, default=str, allow_nan=False))
 
 
-def _warn(messages: Iterable[str]) -> None:
+def print_warnings(messages: Iterable[str]) -> None:
+    """Print warnings, on standard error."""
     for message in messages:
         sys.stderr.write(f"warning: {message}\n")
 
 
-def _line(text: str) -> None:
+def print_line(text: str) -> None:
+    """Print a line of a result."""
     sys.stdout.write(text + "\n")

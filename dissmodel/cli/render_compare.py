@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import _json, _line, _short, _table, _warn, printable
+from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, printable, short_path
 
 if TYPE_CHECKING:
     from dissmodel.actions.compare import Compared
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MEANING = {
     "identical-file": "the same bytes",
-    "identical-content": "equal values in other bytes",
+    "identical-content": "equal values, written otherwise",
     "within-tolerance": "no value differs by more than was admitted",
 }
 _LONGEST = 40
@@ -25,7 +25,7 @@ def comparison_json(compared: Compared) -> None:
     from dissmodel.record.plain import plain
 
     found = compared.comparison
-    _json(
+    print_json(
         {
             "a": str(compared.a),
             "b": str(compared.b),
@@ -45,16 +45,17 @@ def comparison_json(compared: Compared) -> None:
 def comparison(compared: Compared) -> None:
     """Print the verdict, what it rests on, and the changes of classes."""
     found = compared.comparison
-    _warn(printable(message) for message in compared.warnings)
+    print_warnings(printable(message) for message in compared.warnings)
     meaning = _MEANING.get(found.verdict)
-    files = f"{_short(str(compared.a))} and {_short(str(compared.b))}"
-    _line(printable(f"{found.verdict}: {files}" + (f" ({meaning})" if meaning else "")))
+    files = f"{short_path(str(compared.a))} and {short_path(str(compared.b))}"
+    print_line(printable(f"{found.verdict}: {files}" + (f" ({meaning})" if meaning else "")))
     for why in found.why:
-        _line(printable(f"  {why}"))
+        print_line(printable(f"  {why}"))
     if found.verdict != "identical-content":
         _parts(found.parts, found.kind == "raster")
     if compared.diff_map is not None:
-        _line(printable(f"\ndifference B - A: {_short(str(compared.diff_map))}"))
+        print_line("")
+        print_line(printable(f"difference B - A: {short_path(str(compared.diff_map))}"))
 
 
 def _parts(parts: tuple[Part, ...], raster: bool) -> None:
@@ -63,10 +64,10 @@ def _parts(parts: tuple[Part, ...], raster: bool) -> None:
     what, unit = ("band", "cells") if raster else ("column", "features")
     tolerant = any(part.beyond is not None for part in parts)
     head = (what, "type", "changed", "share", *(("beyond",) if tolerant else ()), "max |B-A|", "mean |B-A|")
-    _line("")
-    _table(head, [tuple(map(printable, _row(part, tolerant))) for part in parts])
+    print_line("")
+    print_table(head, [tuple(map(printable, _row(part, tolerant))) for part in parts])
     for line in _places(parts):
-        _line(printable(line))
+        print_line(printable(line))
     for part in parts:
         if part.moves:
             _moves(part, unit)
@@ -84,7 +85,7 @@ def _places(parts: Iterable[Part]) -> Iterator[str]:
         (f"{_cut(part.name)}, {label}", place)
         for part in parts
         for label, place in (("first changed", part.first), ("first beyond the tolerance", part.first_beyond))
-        if place is not None
+        if place is not None and (place is part.first or place != part.first)
     ]
     if firsts:
         yield ""
@@ -104,11 +105,12 @@ def _place(place: Place) -> str:
 
 
 def _moves(part: Part, unit: str) -> None:
-    _line(printable(f"\n{_cut(part.name)}, largest changes"))
+    print_line("")
+    print_line(printable(f"{_cut(part.name)}, largest changes"))
     rows = [(_value(move.before), _value(move.after), str(move.count)) for move in part.moves]
-    _table(("  from", "to", unit), [(f"  {printable(a)}", printable(b), count) for a, b, count in rows])
+    print_table(("  from", "to", unit), [(f"  {printable(a)}", printable(b), count) for a, b, count in rows])
     if part.more_moves:
-        _line(f"  … and {part.more_moves} more kinds of change")
+        print_line(f"  … and {part.more_moves} more kinds of change")
 
 
 def _value(value: Any) -> str:

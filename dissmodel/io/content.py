@@ -41,7 +41,7 @@ def content_digest(path: Path) -> ContentDigest | None:
     InvalidInput
         If it is a dataset and damaged.
     """
-    if not _may_be_dataset(path):
+    if not may_be_dataset(path):
         return None
     try:
         with locate(path) as found:
@@ -66,7 +66,7 @@ def grid_of(path: Path) -> Grid | None:
     InvalidInput
         If it is a dataset and damaged.
     """
-    if not _may_be_dataset(path):
+    if not may_be_dataset(path):
         return None
     try:
         with locate(path) as found:
@@ -85,7 +85,8 @@ def grid_of(path: Path) -> Grid | None:
         raise
 
 
-def _may_be_dataset(path: Path) -> bool:
+def may_be_dataset(path: Path) -> bool:
+    """Tell from its name and its first bytes whether a file may hold raster or vector data."""
     suffix = path.suffix.lower()
     if suffix not in {*KINDS, ".zip"} or path.is_dir():
         return False

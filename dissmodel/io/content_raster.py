@@ -61,10 +61,10 @@ def _bands(dataset: Any, numbers: list[int]) -> list[bytes]:
         height = min(BLOCK, rows - top)
         # Blocks are many and small, so a block row of any width takes little while it is incomplete.
         blocks = [[(new(), new()) for _ in range(0, cols, BLOCK)] for _ in numbers]
-        for window in _windows(dataset, len(numbers), top, height):
+        for window in windows(dataset, len(numbers), top, height):
             values = dataset.read(numbers, window=window)
             for band, number in enumerate(numbers):
-                masked = _masked(dataset, number, window, values[band])
+                masked = masked_cells(dataset, number, window, values[band])
                 _feed(blocks[band], window.col_off, canonical_values(values[band], masked), masked)
         for part, row in zip(parts, blocks, strict=True):
             for cells, mask in row:
@@ -72,7 +72,7 @@ def _bands(dataset: Any, numbers: list[int]) -> list[bytes]:
     return [part.digest() for part in parts]
 
 
-def _windows(dataset: Any, bands: int, top: int, height: int) -> Iterator[Any]:
+def windows(dataset: Any, bands: int, top: int, height: int) -> Iterator[Any]:
     """Cut a block row as the file is cut: by columns where it has tiles, else by rows."""
     cols = dataset.width
     cells = max(1, _WINDOW_BYTES // (bands * np.dtype(dataset.dtypes[0]).itemsize))
@@ -86,7 +86,7 @@ def _windows(dataset: Any, bands: int, top: int, height: int) -> Iterator[Any]:
             yield Window(0, first, cols, min(step, top + height - first))
 
 
-def _masked(dataset: Any, number: int, window: Any, values: NDArray[Any]) -> NDArray[np.bool_]:
+def masked_cells(dataset: Any, number: int, window: Any, values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which cells have no data, by the mask of the file or exactly by the band's nodata value."""
     flags = {flag.name for flag in dataset.mask_flag_enums[number - 1]}
     if "all_valid" in flags:

@@ -42,7 +42,7 @@ def digest_vector(found: Located) -> ContentDigest:
     """Digest a layer; raises as `open_layer` and `reading`."""
     layer = open_layer(found.path, found.layer, found.shown)
     with reading(found.shown):
-        crs, columns = _parquet_columns(found) if layer.driver == "Parquet" else _columns(layer)
+        crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
         check_count(layer, len(columns[-1].null), found.shown)
         parts = {name: _column(c) for name, c in zip(distinct(c.name for c in columns), columns, strict=True)}
     count = u64(len(columns[-1].null))
@@ -63,7 +63,7 @@ def _column(column: Column) -> bytes:
     for start in range(0, len(column.null), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         present = zip(column.values[some], column.null[some].tolist(), strict=True)
-        values = [b"" if null else _encoded(value) for value, null in present]
+        values = [b"" if null else encoded_column(value) for value, null in present]
         digest.update(_with_lengths(canonical_wkbs(values) if column.kind == "geometry" else values))
     return digest.digest()
 
@@ -73,7 +73,8 @@ def _with_lengths(values: list[bytes]) -> bytes:
     return b"".join([piece for value in values for piece in (heads[len(value)], value)])
 
 
-def _encoded(value: Any) -> bytes:
+def encoded_column(value: Any) -> bytes:
+    """Return the canonical bytes of one value of a column."""
     if isinstance(value, bytes):
         return value
     text_of_it = (
@@ -82,7 +83,7 @@ def _encoded(value: Any) -> bytes:
     return text_of_it.encode("utf-8", "surrogateescape")
 
 
-def _columns(layer: Layer) -> tuple[str | None, list[Column]]:
+def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
     """Read the columns, the geometry last; integers keep every bit and nulls are no NaN."""
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
@@ -139,7 +140,8 @@ def _exact(layer: Layer, name: str, values: NDArray[Any], null: NDArray[np.bool_
     return exact
 
 
-def _parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
+def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
+    """Return the CRS and the columns of a GeoParquet file, the geometry among them."""
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
     require_pyarrow(found.shown)

@@ -42,6 +42,10 @@ _DBF_NAME_LENGTH = 10
 _WGS84 = 4326
 
 
+# Formats that store numbers as text, which GDAL shortens.
+_AS_TEXT = {"ESRI Shapefile": "a Shapefile", "GeoJSON": "GeoJSON"}
+
+
 def load_gdf(
     uri: str | os.PathLike[str],
     minio_client: Any = None,
@@ -315,7 +319,7 @@ def _check_written(gdf: gpd.GeoDataFrame, path: Path, driver: str, *, indexed: b
     try:
         chosen = open_layer(path)
         info = pyogrio.read_info(chosen.source)
-        fields = set(info["fields"]) if driver == "ESRI Shapefile" else set()
+        fields = set(info["fields"]) if driver in _AS_TEXT else set()
         floats = [name for name in gdf.columns if name in fields and gdf[name].dtype.kind == "f"]
         meta, _, geometry, values = pyogrio.raw.read(chosen.source, columns=floats)
     except (InvalidInput, pyogrio.errors.DataLayerError) as error:
@@ -328,7 +332,7 @@ def _check_written(gdf: gpd.GeoDataFrame, path: Path, driver: str, *, indexed: b
     rounded = [n for n in floats if not np.array_equal(np.asarray(gdf[n]), read[n], equal_nan=True)]
     if rounded:
         warnings.warn(
-            f"a Shapefile stores numbers as text: some in {', '.join(rounded)} are rounded.",
+            f"{_AS_TEXT[driver]} stores numbers as text: some in {', '.join(rounded)} are rounded.",
             DissmodelWarning,
             stacklevel=2,
         )

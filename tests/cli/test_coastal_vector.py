@@ -11,6 +11,7 @@ import shapely
 
 from dissmodel.io import load_dataset
 from dissmodel.models.coastal import raster, vector
+from dissmodel.registry.classes import ExecutorRegistry
 
 WORDS = ("-p", "sea_level_rise_rate=0.5", "-q")
 EXECUTORS = (
@@ -20,6 +21,13 @@ EXECUTORS = (
     raster.FloodRaster,
     raster.MangroveRaster,
 )
+
+
+@pytest.fixture(autouse=True)
+def registered(dissmodel):
+    """Other tests may have registered models of their own under the same names."""
+    for executor in EXECUTORS:
+        ExecutorRegistry.register(executor)
 
 
 @pytest.fixture

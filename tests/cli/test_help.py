@@ -35,6 +35,7 @@ TYPED = [line for _, block in README for line in block.splitlines() if line.star
 def ready(dissmodel, make_coast):
     """The folder as it is after the README's first command: a coast, its result and the record."""
     make_coast.main(["--output", "grid.zip"])
+    make_coast.main(["--rows", "60", "--cols", "80", "--output", "cells.gpkg"])
     words = "run coastal_raster --input grid.zip --output result.tif --param end_time=2 -q"
     assert 0 == dissmodel(*words.split()).code
     return dissmodel

@@ -50,6 +50,7 @@ def here(tmp_path, monkeypatch):
         ["run", "--help"],
         ["show", "--help"],
         ["validate", "--help"],
+        ["compare", "--help"],
         ["record", "--help"],
         ["record", "show", "--help"],
         ["record", "verify", "--help"],

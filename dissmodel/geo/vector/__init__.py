@@ -10,7 +10,7 @@ _MODULES = {
     "neighborhood_of": "dissmodel.geo.vector.neighborhood",
 }
 
-__all__ = ["Neighborhood", "neighborhood_of"]  # noqa: F822  (see __getattr__)
+__all__ = ["Neighborhood", "neighborhood_of"]
 
 
 def __getattr__(name: str) -> Any:

@@ -81,6 +81,8 @@ def read_cells(
     values = read_fields(frame, parameters, column_map, problems)
     if values is None:
         return None
+    with problems.at():
+        _refuse_near_passo(frame, values.found)
     neighborhood = None
     with problems.at():
         neighborhood = _neighborhood(frame, values.found)
@@ -92,6 +94,17 @@ def read_cells(
         frame = frame.set_crs(parameters.crs)
     state = CellState(values.uso, values.solo, values.alt, neighborhood, values.step)
     return Cells(frame, state, values.found)
+
+
+def _refuse_near_passo(frame: GeoDataFrame, found: Mapping[str, str]) -> None:
+    """Refuse a field that `passo` can't stand beside where only capitals differ, as in a GeoPackage."""
+    near = [str(name) for name in frame.columns if str(name).casefold() == "passo"]
+    if near and "passo" not in found:
+        raise InvalidInput(
+            f"The column {near[0]!r} and passo, which the result needs, would have one name.",
+            f"If it holds the step of the features: --column-map passo={near[0]}; else rename it.",
+            code="ambiguous_column",
+        )
 
 
 def _neighborhood(frame: GeoDataFrame, found: Mapping[str, str]) -> Neighborhood:

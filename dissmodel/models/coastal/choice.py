@@ -15,7 +15,7 @@ from dissmodel.models.coastal.state import CellState, CoastalState
 BREAK_EVEN = 10_000_000
 """Pixels × steps from which numba repays its import (measured: benchmarks/kernel.py --break-even)."""
 
-BREAK_EVEN_CELLS = 5_000_000
+BREAK_EVEN_CELLS = 6_000_000
 """Cells with neighbours × steps from which it does (measured: benchmarks/vector.py --break-even)."""
 
 

@@ -42,8 +42,8 @@ class SeaParameters(BaseModel):
 
     Attributes
     ----------
-    flood, mangrove : bool
-        Which of the two models run; it belongs to the class.
+    flood : bool
+        Whether the flood runs; it belongs to the class. The mangrove runs where there is a tide to set.
 
     Raises
     ------
@@ -58,7 +58,6 @@ class SeaParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     flood: ClassVar[bool] = True
-    mangrove: ClassVar[bool] = True
 
     end_time: WholeNumber = Field(
         default=88,
@@ -122,8 +121,6 @@ class SeaParameters(BaseModel):
 
 class FloodParameters(SeaParameters):
     """What a user may set of the flood alone."""
-
-    mangrove = False
 
 
 class CoastalParameters(SeaParameters):

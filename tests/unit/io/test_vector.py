@@ -263,3 +263,12 @@ def test_a_disk_that_is_full_at_the_last_byte(tmp_path, suffix):
     assert "could not be written" in run.stdout
     assert "what was there" == part.read_text()
     assert [part.name] == [p.name for p in tmp_path.iterdir() if not p.name.startswith("whole")]
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".shp"])
+def test_a_format_that_rounds_says_so(tmp_path, suffix):
+    exact = 0.9299999999999999  # GDAL writes 0.93
+    frame = gpd.GeoDataFrame({"alt": [exact]}, geometry=[shapely.box(0, 0, 1, 1)], crs="EPSG:4326")
+
+    with pytest.warns(DissmodelWarning, match="some in alt are rounded"):
+        save_gdf(frame, tmp_path / f"a{suffix}")

@@ -1,0 +1,180 @@
+"""Measure the step on polygons against the step on pixels, and whole runs; print markdown tables.
+
+Kernels take turns on the same coast, and medians are compared, so that a busy machine moves all alike.
+
+    python benchmarks/vector.py                      # 100,000 cells, and a whole run of 88 steps
+    python benchmarks/vector.py --cells 1000000 --steps 5
+    python benchmarks/vector.py --input ../shared/data/elevacao_pol.zip
+    python benchmarks/vector.py --break-even         # from how many cells x steps numba repays its import
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "coast"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kernel import coast
+from make_coast import main as write_coast
+
+from dissmodel.geo.vector.neighborhood import grid
+from dissmodel.models.coastal.cells_kernel import CellsKernel
+from dissmodel.models.coastal.kernel import Kernel, Terms
+from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel
+from dissmodel.models.coastal.numba_kernel import NumbaKernel
+from dissmodel.models.coastal.parameters import CoastalParameters
+from dissmodel.models.coastal.state import CellState, CoastalState
+
+# A run of its own process, which says what it took: seconds of CPU and bytes at the most.
+RUN = """
+import resource, sys
+import dissmodel.models.coastal.vector
+from dissmodel.cli.app import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+"""
+
+
+def space(pixels: CoastalState, order: str) -> tuple[CoastalState, CellState]:
+    """Return the same space as pixels and as cells with neighbours, visited in an order."""
+    rows, cols = np.nonzero(pixels.inside)
+    visit = np.arange(rows.size)
+    if order == "column by column":
+        visit = np.lexsort((rows, cols))
+    elif order == "arbitrary":
+        visit = np.random.default_rng(1).permutation(rows.size)
+    rows, cols = rows[visit], cols[visit]
+    ranks = None
+    if order != "row by row":
+        ranks = np.full(pixels.shape, -1, np.int32)
+        ranks[rows, cols] = np.arange(rows.size)
+    cells = CellState(
+        pixels.uso[rows, cols], pixels.solo[rows, cols], pixels.alt[rows, cols], grid(rows, cols)
+    )
+    on_grid = CoastalState(pixels.uso.copy(), pixels.solo.copy(), pixels.alt.copy(), order=ranks)
+    return on_grid, cells
+
+
+def copied(state: CellState) -> CellState:
+    """Return a state of its own."""
+    return CellState(state.uso.copy(), state.solo.copy(), state.alt.copy(), state.neighborhood, state.step)
+
+
+def turns(pixels: CoastalState, cells: CellState, steps: int, repeats: int) -> dict[str, float]:
+    """Return the median seconds of a step, by kernel."""
+    contestants: list[tuple[str, Kernel[Any], Any]] = [
+        ("pixels: numba, 1 thread", NumbaKernel(1), pixels),
+        ("numba, 1 thread", NumbaCellsKernel(1), copied(cells)),
+        ("numba, 2 threads", NumbaCellsKernel(2), copied(cells)),
+        ("NumPy", CellsKernel(), copied(cells)),
+    ]
+    for _, kernel, state in contestants:
+        kernel.step(state, Terms.at(1, CoastalParameters()))  # compiles
+    seconds: dict[str, list[float]] = {name: [] for name, _, _ in contestants}
+    for turn in range(repeats):
+        for name, kernel, state in contestants:
+            begin = time.perf_counter()
+            for t in range(2 + turn * steps, 2 + (turn + 1) * steps):
+                kernel.step(state, Terms.at(t, CoastalParameters()))
+            seconds[name].append((time.perf_counter() - begin) / steps)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def table(cells: int, steps: int, repeats: int) -> None:
+    """Measure the kernels and print."""
+    side = round(cells**0.5)
+    made = coast(side, side)
+    print(
+        f"{made.cells} cells, medians of {repeats} interleaved turns of {steps} steps, ns per cell and step\n"
+    )
+    print("| visiting order | kernel | ns | × pixels |")
+    print("|---|---|---:|---:|")
+    for order in ("row by row", "column by column", "arbitrary"):
+        medians = turns(*space(made, order), steps, repeats)
+        base = medians["pixels: numba, 1 thread"]
+        for name, median in medians.items():
+            print(f"| {order} | {name} | {median / made.cells * 1e9:.1f} | {median / base:.1f} |")
+
+
+def whole_run(source: Path | None, cells: int, repeats: int) -> None:
+    """Run `coastal_vector` in a process of its own, 88 steps, and print what it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        if source is None:
+            side = str(round(cells**0.5))
+            source = Path(folder) / "grid.gpkg"
+            write_coast(["--rows", side, "--cols", side, "--output", str(source)])
+        words = [
+            "run",
+            "coastal_vector",
+            "-i",
+            str(source),
+            "-o",
+            str(Path(folder) / "r.gpkg"),
+            "-q",
+            "--overwrite",
+        ]
+        found = []
+        for _ in range(repeats + 1):  # the first one compiles
+            done = subprocess.run(
+                [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True
+            )
+            found.append([float(number) for number in done.stdout.split()[-2:]])
+    seconds, peak = (statistics.median(column) for column in zip(*found[1:], strict=True))
+    print(f"\nrun coastal_vector on {source.name}, 88 steps, everything included: ", end="")
+    print(f"{seconds:.2f} s of CPU, {peak / 1e6:,.0f} MB at the most")
+
+
+def break_even(repeats: int) -> None:
+    """Print from how many cells x steps numba is ahead, where its code is in the cache."""
+    load = "import numpy as np\nfrom dissmodel.geo.vector.neighborhood import grid\n"
+    load += "from dissmodel.models.coastal.state import CellState\n"
+    load += "from dissmodel.models.coastal.cells_kernel import CellsKernel\n"
+    numba = "from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel\n"
+    numba += "codes = np.ones(9, np.uint8)\nplaces = np.arange(9)\n"
+    numba += "NumbaCellsKernel(1).prepare(CellState(codes, codes, np.ones(9), grid(places, places)))\n"
+    seconds: dict[str, list[float]] = {load + numba: [], load: []}
+    for turn in range(repeats + 1):
+        for command, times in seconds.items():
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", command], check=True)
+            times.extend([time.perf_counter() - begin] if turn else [])
+    more = statistics.median(seconds[load + numba]) - statistics.median(seconds[load])
+    medians = turns(*space(coast(224, 224), "arbitrary"), 4, repeats)
+    less = (medians["NumPy"] - medians["numba, 1 thread"]) / 224**2
+    print(f"numba takes {more:.2f} s more to load and {less * 1e9:.1f} ns less per cell and step:")
+    print(f"it is ahead from {more / less:.2g} cells × steps")
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cells", type=int, default=100_000)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--input", type=Path, help="polygons for the whole run, instead of a made coast")
+    parser.add_argument("--break-even", action="store_true")
+    args = parser.parse_args()
+    if args.break_even:
+        break_even(args.repeats)
+    else:
+        table(args.cells, args.steps, args.repeats)
+        whole_run(args.input, args.cells, min(args.repeats, 3))
+
+
+if __name__ == "__main__":
+    main()

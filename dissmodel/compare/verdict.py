@@ -1,0 +1,213 @@
+"""What a comparison says, and how the verdict follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dissmodel.errors import UsageError
+
+Verdict = Literal["identical-file", "identical-content", "within-tolerance", "different", "not-comparable"]
+"""From the same bytes to nothing that could be compared."""
+
+PartVerdict = Literal["identical", "within-tolerance", "different"]
+
+Value = bool | int | float | str | None
+"""A value as it is shown; None: masked, null, or a geometry."""
+
+SAME = frozenset({"identical-file", "identical-content", "within-tolerance"})
+"""The verdicts that mean the same result."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far `b` may be from `a`: ``|a - b| ≤ atol + rtol · |b|``, as `numpy.isclose` has it.
+
+    Attributes
+    ----------
+    rtol : float
+        Relative to the value of B, no unit.
+    atol : float
+        In the unit of the band or column.
+
+    Raises
+    ------
+    UsageError
+        If one of them is negative or not finite.
+    """
+
+    rtol: float = 0.0
+    atol: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not math.isfinite(value) or value < 0:
+                raise UsageError(f"--{name} {value}: a tolerance is a number of 0 or more.", f"--{name} 1e-9")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value changed.
+
+    Attributes
+    ----------
+    row, col : int or None
+        Of a raster's cell, from 0 at the upper left.
+    x, y : float or None
+        The cell's centre in the CRS of the raster; None without a georeference.
+    feature : int or None
+        Of a vector's feature, from 0 in the file's order.
+    a, b : bool, int, float, str or None
+        The two values; None where there is none, and for geometries.
+    """
+
+    a: Value
+    b: Value
+    row: int | None = None
+    col: int | None = None
+    x: float | None = None
+    y: float | None = None
+    feature: int | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """How many cells or features went from one class to another; None is no value (masked, null, NaN)."""
+
+    before: Value
+    after: Value
+    count: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What became of a band or a column.
+
+    Attributes
+    ----------
+    name : str
+        As the content digest calls it; ``geometry`` is that of a vector dataset.
+    types : tuple of (str, str)
+        In A and in B: a band's dtype, or a column's kind.
+    verdict : {"identical", "within-tolerance", "different"}
+        As the values say. It is not "identical" where the types differ.
+    cells : int
+        How many cells or features there are.
+    changed : int
+        How many differ at all. NaN equals NaN, no data equals no data, -0.0 equals 0.0; geometries differ as
+        their canonical WKB does.
+    beyond : int or None
+        How many differ by more than the tolerance; None without one. What is not a finite number on both
+        sides has to be equal.
+    first, first_beyond : Place or None
+        The first of them, row by row.
+    max_abs, mean_abs : float or None
+        Of the absolute differences where both are finite numbers, changed or not; None where none are.
+    moves : tuple of Move
+        The largest changes from class to class, for integer values of few classes, and texts.
+    more_moves : int
+        How many kinds of change are left out of `moves`.
+    """
+
+    name: str
+    types: tuple[str, str]
+    verdict: PartVerdict
+    cells: int
+    changed: int
+    beyond: int | None = None
+    first: Place | None = None
+    first_beyond: Place | None = None
+    max_abs: float | None = None
+    mean_abs: float | None = None
+    moves: tuple[Move, ...] = ()
+    more_moves: int = 0
+
+    @property
+    def share(self) -> float:
+        """The changed part of all cells or features, from 0 to 1."""
+        return self.changed / self.cells if self.cells else 0.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What two datasets of one kind are to each other.
+
+    Attributes
+    ----------
+    apart : tuple of str
+        Why they can't be compared, a sentence each.
+    notes : tuple of str
+        What else differs, such as the order of the bands, or is good to know.
+    parts : tuple of Part
+        What both have.
+    ordered : bool
+        Whether what both have is in the same order.
+    """
+
+    apart: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    ordered: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict on two files, and what it rests on.
+
+    Attributes
+    ----------
+    verdict : str
+        One of `Verdict`.
+    kind : {"raster", "vector"} or None
+        What both hold; None where they were compared by their bytes only.
+    why : tuple of str
+        What is not a matter of values: why they can't be compared, or what else differs.
+    parts : tuple of Part
+        Each band or column that both have, in A's order; none where the files are the same.
+    tolerance : Tolerance or None
+        What was asked for.
+    """
+
+    verdict: Verdict
+    kind: Literal["raster", "vector"] | None = None
+    why: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    tolerance: Tolerance | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the same result."""
+        return self.verdict in SAME
+
+
+def judge(kind: Literal["raster", "vector"], found: Findings, tolerance: Tolerance | None) -> Comparison:
+    """Return the verdict that follows from what was found.
+
+    >>> judge("raster", Findings(apart=("B has no band 'alt'.",)), None).verdict
+    'not-comparable'
+    """
+    verdict: Verdict
+    if found.apart:
+        verdict = "not-comparable"
+    elif not found.ordered or any(part.verdict == "different" for part in found.parts):
+        verdict = "different"
+    elif any(part.verdict == "within-tolerance" for part in found.parts):
+        verdict = "within-tolerance"
+    else:
+        verdict = "identical-content"
+    return Comparison(verdict, kind, (*found.apart, *found.notes), found.parts, tolerance)
+
+
+def match_names(a: Sequence[str], b: Sequence[str], what: str) -> tuple[list[str], tuple[str, ...], bool]:
+    """Return the names that both have, in A's order; why others can't be compared; whether the order is one.
+
+    >>> match_names(["alt", "uso"], ["uso", "soil"], "band")
+    (['uso'], ("B has no band 'alt'.", "A has no band 'soil'."), True)
+    """
+    in_a, in_b = set(a), set(b)
+    shared = [name for name in a if name in in_b]
+    apart = [f"B has no {what} {name!r}." for name in a if name not in in_b]
+    apart += [f"A has no {what} {name!r}." for name in b if name not in in_a]
+    return shared, tuple(apart), shared == [name for name in b if name in in_a]
