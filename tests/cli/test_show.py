@@ -1,7 +1,7 @@
 """`dissmodel show`: which models there are, and what one of them takes."""
 
-import re
 import json
+import re
 import sys
 from pathlib import Path
 
