@@ -93,11 +93,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     >>> did_you_mean("costal_raster", ["coastal_raster", "flood_raster"])
     "Did you mean 'coastal_raster'?"
+    >>> did_you_mean("tide", ["end_time", "tide_height"])
+    "Did you mean 'tide_height'?"
     >>> did_you_mean("x", [])
     ''
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
+    near = near or [one for one in names if name.lower() in one.lower()][:3]
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     return "Known: " + ", ".join(names) + "." if names else ""

@@ -19,6 +19,8 @@ _LONGEST_TRACEBACK = 100_000
 _LONGEST_CHAIN = 100
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+_READ_ON = "Its record has the traceback."
+
 # What an executor may write into its copy of the record and what does not come from there.
 _OURS = (
     "experiment_id",
@@ -37,6 +39,8 @@ _OURS = (
     "code",
     "command",
     "schema_version",
+    "reproduces",
+    "derived_from",
     "error",
     "replacing",
 )
@@ -68,7 +72,9 @@ def completed(
     grid = saved.grid or (content.grid_of(results.main_file) if results.main_file is not None else None)
     return _over(opening, saved, listener).model_copy(
         update={
-            "status": "completed",
+            "status": decide(
+                Outcome("done", main_artifact=results.main_file is not None, input_unchanged=True)
+            ),
             "files": dict(results.files),
             "artifacts": {name: artifact.sha256 for name, artifact in results.files.items()},
             "output_path": results.files[results.MAIN].path,
@@ -82,10 +88,13 @@ def failed(
 ) -> ExperimentRecord:
     """Return the record of a run that `error` ended, which the user is told of as `failure`."""
     interrupted = isinstance(error, KeyboardInterrupt)
-    outcome = Outcome("done", error="interrupt" if interrupted else "error")
+    if failure.code == "tainted":  # the run itself was done, and its result there
+        outcome = Outcome("done", main_artifact=True, input_unchanged=False)
+    else:
+        outcome = Outcome("done", error="interrupt" if interrupted else "error")
     return _over(opening, opening, listener).model_copy(
         update={
-            "status": "tainted" if failure.code == "tainted" else decide(outcome),
+            "status": decide(outcome),
             "output_path": None,
             "artifacts": {},
             "error": Failure(
@@ -93,7 +102,7 @@ def failed(
                 type=type(error).__name__,
                 code=failure.code,
                 message=_text(error) or "interrupted" if interrupted else failure.message,
-                hint=failure.hint,
+                hint="" if failure.hint == _READ_ON else failure.hint,
                 traceback=_traceback(error),
             ),
         }
@@ -122,9 +131,7 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             f"{model} failed in {phase}: {said}.",
             "Make room, or give an output on another disk: --output NAME",
         )
-    return RunFailed(
-        f"{model} failed in {phase}: {type(error).__name__}: {said}", "Its record has the traceback."
-    )
+    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", _READ_ON)
 
 
 def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener) -> ExperimentRecord:

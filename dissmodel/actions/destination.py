@@ -114,14 +114,12 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
         return
     output = destination.folder / destination.name
     for source in sources:
-        if (
-            _same(source, output)
-            or _same(source, destination.record_path)
-            or (destination.whole_folder and source.resolve().is_relative_to(output.resolve()))
-        ):
-            raise UsageError(
-                f"{output}: this is the input.", "Give another name: --output NAME", code="output_is_input"
-            )
+        inside = destination.whole_folder and source.resolve().is_relative_to(output.resolve())
+        for place in (output, destination.record_path):
+            if _same(source, place) or inside:
+                raise UsageError(
+                    f"{place}: this is the input.", "Give another name: --output NAME", code="output_is_input"
+                )
     _check_record(destination)
     found = "folder" if output.is_dir() else "file" if output.is_file() else "device or pipe"
     if output.exists() and found != ("folder" if destination.whole_folder else "file"):

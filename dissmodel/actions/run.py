@@ -15,9 +15,9 @@ from dissmodel.actions.destination import replaced
 from dissmodel.actions.listening import Listener, listening
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
 from dissmodel.actions.results import LATEST, Results, collect
-from dissmodel.errors import DissmodelError, RunFailed
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
 from dissmodel.executor import execute_lifecycle
-from dissmodel.executor.config import output_base
+from dissmodel.executor.config import output_base, thread_limit
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, store
 
@@ -74,14 +74,14 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
 def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
-    opening.runtime = capture.runtime(prepared.request.threads, opening.code)
+    opening.runtime = capture.runtime(opening.code)
     opening.code_version = opening.runtime.dissmodel.version or ""
     opening.status = "running"
     opening.output_path = str(work / destination.name) if destination.name is not None else None
     store.write(opening, scratch / "running.record.json")
     if opening.seed is not None:
         _seed(opening.seed)
-    with listening(listener), output_base(work):
+    with listening(listener), output_base(work), thread_limit(prepared.request.threads):
         saved = _execute(prepared, opening)
         listener.phase("promote")
         old = frozenset(replaced(destination, keep=prepared.inputs))
@@ -100,7 +100,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
         _deliver(record, results, destination.record_path, scratch, old)
         listener.phase(_DONE)
     if not destination.named:
-        store.write(record, destination.folder / LATEST, staging=scratch)
+        _note_latest(record, destination.folder / LATEST, scratch, prepared, listener)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}
     return RunResult(record, destination.record_path, files)
 
@@ -145,6 +145,20 @@ def _deliver(
     except BaseException:
         materialize.abandon(record_path, materialize.work(scratch), results.finals)
         raise
+
+
+def _note_latest(
+    record: ExperimentRecord, path: Path, scratch: Path, prepared: Prepared, listener: Listener
+) -> None:
+    """Copy the record to the place of the latest one, unless something else lies there."""
+    try:
+        if path in prepared.inputs:
+            raise InvalidInput("it is the input")
+        if os.path.lexists(path):
+            store.read(path)  # only a record gives way
+        store.write(record, path, staging=scratch)
+    except DissmodelError as error:
+        listener.warn(f"{path.name} was left as it is: {error.message}")
 
 
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:

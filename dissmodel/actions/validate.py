@@ -90,8 +90,8 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
                 if request.trial and not told.failed:
                     _try(model, _with_input(record, sources[-1]), told)
         yield from told.findings
-    if model is not None and request.output is not None:
-        told = Collector(request.output)
+    if model is not None and (request.output is not None or request.inputs):
+        told = Collector(request.output or "the current folder")
         _look_at_output(request, model, sources, told)
         yield from told.findings
 

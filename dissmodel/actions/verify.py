@@ -16,6 +16,10 @@ from dissmodel.record import ExperimentRecord, digest, store
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
+# How a run ends that leaves no result to check.
+_OVER = frozenset({"failed", "interrupted", "tainted"})
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that a record vouches for: what it should be and what it is.
@@ -59,7 +63,9 @@ def _check(path: Path) -> Iterator[Check]:
         yield Check(path, "record", str(path), verdict, "a record", f"{error.message} {error.hint}".strip())
         return
     yield _check_record(path, record, digest.record_digest(document))
-    if record.status != "completed":
+    if record.status in _OVER:
+        yield Check(path, "status", str(path), "not checked", "completed", f"{record.status}: no result")
+    elif record.status != "completed":
         yield Check(path, "status", str(path), "differs", "completed", record.status)
     yield from _check_files(path, record)
     yield from _check_input(path, record)

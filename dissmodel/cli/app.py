@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typer.core import TyperGroup
 from dissmodel import __version__
 from dissmodel.cli import compare, options, record, run, show, validate
 from dissmodel.cli.signals import stopping
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError, StorageError, UsageError
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
@@ -39,7 +40,7 @@ class ErrorBoundary(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn what it raises into a message and an exit code."""
         try:
-            return super().invoke(ctx)
+            return _flushed(super().invoke(ctx))
         except DissmodelError as error:
             if ctx.meta["debug"]:
                 traceback.print_exc()
@@ -53,6 +54,14 @@ class ErrorBoundary(TyperGroup):
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        except OSError as error:  # those of files are told by name, deeper down
+            if ctx.meta["debug"]:
+                raise
+            with contextlib.suppress(OSError):  # nothing of what stands in the stream can go there
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            why = StorageError(f"What was to be printed can't be written: {error.strerror or error}.")
+            _tell(why, as_json=False)
+            sys.exit(why.exit_code)
         except Exception as error:
             usage = _as_usage(error, ctx)
             if usage is not None:
@@ -62,6 +71,12 @@ class ErrorBoundary(TyperGroup):
                 raise
             _tell(_as_bug(error), as_json=ctx.meta["as_json"])
             sys.exit(EXIT_BUG)
+
+
+def _flushed(result: Any) -> Any:
+    """Pass a result on once all is printed: what can't be is told now, not after the end."""
+    sys.stdout.flush()
+    return result
 
 
 def _as_usage(error: Exception, ctx: Any) -> UsageError | None:

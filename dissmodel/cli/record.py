@@ -55,7 +55,6 @@ def verify(
     from dissmodel.cli import render
 
     verification = verify_records(tuple(files))
-    if as_json or not quiet:
-        render.verification(verification, as_json=as_json)
+    render.verification(verification, as_json=as_json, errors_only=quiet)
     if not verification.ok:
         sys.exit(EXIT_DIFFERS)

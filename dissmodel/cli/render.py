@@ -111,14 +111,15 @@ def record_view(record: ExperimentRecord, path: Path) -> None:
     _section("Metrics", others)
     if record.error is not None:
         error = record.error
-        _section(
-            "Failed", [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
-        )
+        rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
+        frames = [line.strip() for line in error.traceback.splitlines() if line.startswith("  File ")]
+        rows += [("at", frames[-1])] if frames else []
+        _section(record.status.capitalize(), [row for row in rows if row[1]])
     _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
 
 
-def verification(result: Verification, *, as_json: bool) -> None:
-    """Print a line per thing that was checked."""
+def verification(result: Verification, *, as_json: bool, errors_only: bool = False) -> None:
+    """Print a line per thing that was checked, or per thing that differs or is missing."""
     if as_json:
         checks = [{**dataclasses.asdict(check), "record": str(check.record)} for check in result.checks]
         print_json({"ok": result.ok, "checks": checks})
@@ -126,6 +127,8 @@ def verification(result: Verification, *, as_json: bool) -> None:
     several = len({check.record for check in result.checks}) > 1
     shown = None
     for check in result.checks:
+        if errors_only and check.verdict in {"ok", "not checked"}:
+            continue
         if several and check.record != shown:
             shown = check.record
             print_line(printable(f"{short_path(str(check.record))}:"))

@@ -46,6 +46,8 @@ def run(
     from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.errors import UsageError
 
+    if model is None and toml is None:
+        raise UsageError("Which model?", "dissmodel run MODEL --input FILE. List them: dissmodel show")
     if input_ is None:
         raise UsageError("Which input?", "dissmodel run MODEL --input FILE", code="usage")
     request = RunRequest(

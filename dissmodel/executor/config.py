@@ -1,4 +1,4 @@
-"""Where an executor writes if nobody said where."""
+"""What surrounds an executor: where it writes if nobody said where, how many threads it may use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 _output_base: ContextVar[str] = ContextVar("dissmodel_output_base", default="./outputs")
+_threads: ContextVar[int | None] = ContextVar("dissmodel_threads", default=None)
 
 
 class Settings:
@@ -17,6 +18,11 @@ class Settings:
     def default_output_base(self) -> str:
         """The folder for outputs without a path: a run's scratch folder during a run, else ``./outputs``."""
         return _output_base.get()
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads a model may use; None: all there are."""
+        return _threads.get()
 
 
 settings = Settings()
@@ -30,3 +36,13 @@ def output_base(folder: Path) -> Iterator[None]:
         yield
     finally:
         _output_base.reset(token)
+
+
+@contextmanager
+def thread_limit(threads: int | None) -> Iterator[None]:
+    """Let models use that many threads within the block."""
+    token = _threads.set(threads)
+    try:
+        yield
+    finally:
+        _threads.reset(token)

@@ -70,7 +70,9 @@ class ExecutorTestHarness:
             try:
                 with output_base(Path(folder)):
                     execute_lifecycle(self.executor_cls(), record)
-            except Exception:  # noqa: BLE001  (whatever a foreign executor raises is the finding)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001  (whatever a foreign executor raises is the finding)
                 _LOG.exception("%s does not run", self.executor_cls)
                 return False
         return True

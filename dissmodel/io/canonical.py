@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -54,7 +55,9 @@ def canonical_crs(wkt: str | None) -> str:
     identity = crs.to_json_dict().get("id")
     if identity:
         return f"{identity['authority']}:{identity['code']}"
-    with warnings.catch_warnings():
+    parts: list[str] = []
+    # A local or engineering CRS has no such string.
+    with warnings.catch_warnings(), contextlib.suppress(pyproj.exceptions.CRSError):
         # PROJ's string leaves names out, which is what it is taken for.
         warnings.simplefilter("ignore", UserWarning)
         parts = crs.to_proj4().split()

@@ -279,6 +279,7 @@ def _missing(path: Path) -> InvalidInput:
 def _inside(path: Path) -> str:
     try:
         known = [name for name in _names(path) if Path(name).suffix.lower() in _BY_SUFFIX]
+        known = [name for name in known if not name.endswith("record.json")]
     except OSError:
         known = []
     return f"Give a file, such as {path / min(known)}." if known else "Give the path of a file with data."

@@ -32,13 +32,11 @@ _NATIVE = {
 _FIELD = re.compile(r"^(Name|Version):[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 
 
-def runtime(threads: int | None = None, executor: Code | None = None) -> Runtime:
+def runtime(executor: Code | None = None) -> Runtime:
     """Return the machine and the libraries of this process; call it after the run, when they are loaded.
 
     Parameters
     ----------
-    threads : int, optional
-        How many threads the model was given.
     executor : Code, optional
         The executor's code; where it is a built-in one, dissmodel itself need not be looked at again.
     """
@@ -51,7 +49,6 @@ def runtime(threads: int | None = None, executor: Code | None = None) -> Runtime
         machine=platform.machine(),
         cpu=_cpu(),
         cpu_count=_cpu_count(),
-        threads=threads,
         locale=locale.setlocale(locale.LC_CTYPE),
         dissmodel=executor if executor and is_ours else code_of(ExperimentRecord, "dissmodel"),
         packages=packages(),

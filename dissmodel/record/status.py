@@ -41,8 +41,8 @@ def decide(outcome: Outcome) -> Status:
 
     What ended the run comes first: a run that failed on a changed input is ``failed``. A result that is not
     whole is ``failed``, and ``tainted`` is one that is whole but was made from an input that changed
-    meanwhile. An input that can't be checked (a remote one) taints nothing. ``replacing`` is no outcome; it
-    is what a record says while an earlier pair gives way to a new one.
+    meanwhile; it is not delivered. An input that can't be checked (a remote one) taints nothing.
+    ``replacing`` is no outcome; it is what a record says while an earlier pair gives way to a new one.
 
     >>> decide(Outcome("done", main_artifact=True, input_unchanged=True))
     'completed'

@@ -89,7 +89,7 @@ def test_one_flipped_bit_in_the_output_is_caught(dissmodel, here, where):
     assert ["differs      output    one.tif"] == [x for x in said.out.splitlines() if x.startswith("differs")]
     assert f"expected {was}\n" in said.out
     assert f"found    {sha256_file('one.tif')}\n" in said.out
-    assert "" == quiet.out
+    assert [line for line in said.out.splitlines() if not line.startswith("ok ")] == quiet.out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -404,8 +404,8 @@ def test_verifying_golden_records(dissmodel):
     assert {"record": "ok", "output": "missing", "report": "missing", "input": "not checked"} == verdicts(
         full
     )
-    assert {"record": "ok", "status": "differs", "input": "not checked"} == verdicts(failed)
-    assert 4 == full.code == failed.code
+    assert {"record": "ok", "status": "not checked", "input": "not checked"} == verdicts(failed)
+    assert (4, 0) == (full.code, failed.code)
 
 
 @pytest.mark.parametrize("there", ["as noted", "from Windows"])
@@ -480,7 +480,8 @@ def test_show_says_where_and_why_a_run_ended(dissmodel, executor_file, steps, en
     assert f"  phase  {phase}\n" in said.out
     assert error in said.out
     assert "\nResult\n" not in said.out
-    assert 4 == dissmodel("record", "verify", path).code
+    # There is no result to check; of the tainted run the input is no more what it was.
+    assert (4 if status == "tainted" else 0) == dissmodel("record", "verify", path).code
 
 
 def test_show_of_records_by_the_public_dissmodel(dissmodel):

@@ -10,6 +10,7 @@ from dissmodel import progress
 from dissmodel.core import Environment, Model
 from dissmodel.errors import UsageError
 from dissmodel.executor import ExperimentRecord
+from dissmodel.executor.config import settings
 from dissmodel.models.coastal import checks
 from dissmodel.models.coastal.choice import choose_kernel
 from dissmodel.models.coastal.classes import NO_USE
@@ -66,7 +67,7 @@ def simulate(state: Space, parameters: SeaParameters, record: ExperimentRecord) 
         If the sea rises so fast that elevations are no numbers any more.
     """
     first, last = state.step + 1, parameters.end_time
-    kernel = choose_kernel(state, last - first + 1, record.runtime.threads if record.runtime else None)
+    kernel = choose_kernel(state, last - first + 1, settings.threads)
     environment = Environment(start_time=first, end_time=last)
     model = CoastalModel(start_time=first, end_time=last, state=state, parameters=parameters, kernel=kernel)
     environment.run()

@@ -23,6 +23,9 @@ from dissmodel.models.coastal.state import CoastalState
 Announce = Callable[[str], None]
 COMPILING = "Compiling the fast kernel; this happens once on this machine and takes some seconds."
 
+_BANDS = 8  # for each thread
+_LEAST_ROWS = 32  # of a band, which reads four more
+
 
 class NumbaKernel:
     """The step compiled with numba; bit for bit that of `NumpyKernel`, whatever the number of threads.
@@ -61,7 +64,7 @@ class NumbaKernel:
         if len(bands) == 1:
             compiled(*bands[0])
         else:
-            with ThreadPoolExecutor(len(bands)) as pool:
+            with ThreadPoolExecutor(min(self.threads, len(bands))) as pool:
                 for done in [pool.submit(compiled, *band) for band in bands]:
                     done.result()
         state.step = now.step
@@ -83,8 +86,11 @@ def usable_threads() -> int:
 
 
 def _bands(rows: int, threads: int) -> list[slice]:
-    """Cut `rows` rows into as many bands of nearly the same height as there are threads."""
-    bands = max(1, min(rows, threads))
+    """Cut `rows` rows into bands of nearly the same height, at least one for each thread.
+
+    Where the sea is there is more to do than inland: many bands even that out.
+    """
+    bands = 1 if threads == 1 else max(min(rows, threads), min(rows // _LEAST_ROWS, threads * _BANDS))
     cuts = [rows * number // bands for number in range(bands + 1)]
     return [slice(first, last) for first, last in pairwise(cuts)]
 
