@@ -10,8 +10,9 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination, check, choose
 from dissmodel.actions.model import DataRequest, find_model, parameter_layers
+from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.io.locate import companions, existing
+from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
@@ -96,6 +97,8 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     for section in spec.ignored if spec is not None else ():
         reporter.warn(f"{request.toml}: the section [{section}] means nothing here.")
     source = existing(request.input)
+    for message in _unused(request):
+        reporter.warn(message)
     code = identity.code_of(model.executor, model.distribution)
     record = request.record(model, spec, resolved)
     record.experiment_id = request.experiment_id
@@ -113,3 +116,15 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     record.source.checksum = inputs[source]
     record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
     return Prepared(model, inputs, destination, record, request)
+
+
+def _unused(request: RunRequest) -> list[str]:
+    """Return what was typed and says nothing about an input of this kind."""
+    try:
+        kind = kind_of(request.input, request.format, request.layer)
+    except DissmodelError:  # a format that only the model knows, or one that loading will refuse
+        return []
+    typed, option = (
+        (request.column_map, "--column-map") if kind == "raster" else (request.band_map, "--band-map")
+    )
+    return [f"The input holds {kind} data: {option} says nothing about it."] if typed else []

@@ -143,3 +143,36 @@ def test_a_crs_of_nowhere_costs_no_result(dissmodel, coast):
     shutil.copy("r.tif", "s.tif")
     assert "identical-file" in dissmodel("compare", "r.tif", "s.tif").out
     assert the_record()["files"]["output"]["content_digest"]["grid"]
+
+
+def test_a_map_that_says_nothing_about_the_input_is_named(dissmodel, coast):
+    coast(20, 30)
+    coast(20, 30, "cells.gpkg")
+
+    raster = dissmodel(
+        "run",
+        "coastal_raster",
+        "-i",
+        "grid.tif",
+        "-o",
+        "r.tif",
+        "-p",
+        "end_time=2",
+        "--column-map",
+        "uso=LandUse",
+    )
+    vector = dissmodel(
+        "run",
+        "coastal_raster",
+        "-i",
+        "cells.gpkg",
+        "-o",
+        "s.tif",
+        "-p",
+        "end_time=2",
+        "--band-map",
+        "uso=LandUse",
+    )
+
+    assert "--column-map says nothing about it" in raster.err
+    assert "--band-map says nothing about it" in vector.err

@@ -54,6 +54,9 @@ def test_a_terminal_sees_the_phase_the_step_and_the_rate(folder):
     assert "running" in seen
     assert "5/5" in seen
     assert "cells/s" in seen
+    assert re.search(r"running .* \d:\d\d:\d\d", seen)  # the time left
+    for phase in ("loading", "saving"):
+        assert re.search(rf"{phase} .*\d+/\d+ MB", seen), phase
 
 
 def test_quiet_is_quiet_on_a_terminal_too(folder):

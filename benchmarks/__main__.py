@@ -1,0 +1,22 @@
+"""Every benchmark, one after the other: ``python benchmarks`` prints the tables of docs/performance.md."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+COMMANDS = (
+    ("The kernel", ["kernel.py"]),
+    ("The kernel, larger", ["kernel.py", "--rows", "4000", "--cols", "4000", "--steps", "10", "--no-numpy"]),
+    ("GeoTIFF and hashing", ["geotiff.py"]),
+    ("A whole run, and start-up", ["startup.py"]),
+    ("Polygons", ["vector.py"]),
+    ("Neighbourhoods", ["neighborhood.py"]),
+)
+
+for title, (script, *options) in COMMANDS:
+    print(f"## {title}\n", flush=True)
+    subprocess.run([sys.executable, HERE / script, *options], check=True)
+    print(flush=True)
