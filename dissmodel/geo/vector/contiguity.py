@@ -142,7 +142,8 @@ def _edges(polygons: Polygons) -> tuple[NDArray[np.float64], Integers]:
     """Return the edges, as x and y of their lower and their higher end, and the polygon of each."""
     if not len(polygons):
         return np.empty((0, 4)), np.empty(0, dtype=np.int64)
-    _, vertices, offsets = shapely.to_ragged_array(polygons, include_z=False)
+    # A copy, for a frame's array may be read-only, which an older shapely does not take.
+    _, vertices, offsets = shapely.to_ragged_array(np.array(polygons), include_z=False)
     # Of rings in vertices, of polygons in rings and, where there are any, of multipolygons in polygons.
     rings, features = offsets[0], reduce(lambda inner, outer: inner[outer], offsets)
     owners = np.repeat(np.arange(len(polygons)), np.diff(features))
