@@ -232,3 +232,15 @@ def test_rasters_are_compared_without_pandas(pair):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert "4 set()\n" == said.stdout
+
+
+def test_the_layers_of_one_file_are_compared_though_its_bytes_are_the_same(dissmodel):
+    for layer, alt in (("a", 1.0), ("b", 2.0)):
+        frame = gpd.GeoDataFrame({"alt": [alt]}, geometry=[shapely.box(0, 0, 1, 1)], crs="EPSG:31984")
+        frame.to_file("two.gpkg", layer=layer, driver="GPKG")
+
+    said = dissmodel("compare", "two.gpkg", "two.gpkg", "--layer", "a", "--layer", "b", "--json")
+    nowhere = dissmodel("compare", "two.gpkg", "two.gpkg", "--layer", "nowhere")
+
+    assert (4, "different") == (said.code, said.json["verdict"])
+    assert 3 == nowhere.code
