@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import time
 import traceback
 from datetime import UTC, datetime
@@ -114,16 +115,19 @@ def let_go(error: BaseException) -> None:
     one: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if one is None:
-            return
+            break
         traceback.clear_frames(one.__traceback__)
         one = one.__context__
+    if isinstance(error, MemoryError):  # what holds itself is freed by nothing else
+        gc.collect()
 
 
 def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     """Return an error as a user is told of it."""
     if isinstance(error, DissmodelError):
         return error
-    said = _text(error) or "without a message"
+    nothing = "there is not enough memory" if isinstance(error, MemoryError) else "without a message"
+    said = _text(error) or nothing
     if phase == "validate" and isinstance(error, ValueError):
         return InvalidInput(said, "Mend the input or the parameters that it names.", code="validation")
     if isinstance(error, OSError) and error.errno in _NO_ROOM:

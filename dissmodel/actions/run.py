@@ -22,6 +22,8 @@ from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, store
 
 _DONE = "done"
+# What a run that used up its memory needs to say so; address space only, nothing is written into it.
+_SPARE = 32 << 20
 
 __all__ = ["RunRequest", "RunResult", "run"]
 
@@ -53,11 +55,13 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
 
 def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     """Run; from here on whatever happens leaves a record."""
+    spare = [bytearray(_SPARE)]
     try:
         return _run(prepared, scratch, listener)
     except BaseException as error:
+        spare.clear()
+        account.let_go(error)
         with materialize.undisturbed():
-            account.let_go(error)
             failure = account.as_failure(error, prepared.record.model_name, listener.current)
             if listener.current == _DONE:  # a signal came, or the copy can't be written: the result stands
                 record_path: Path | None = prepared.destination.record_path

@@ -163,6 +163,8 @@ def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
         # Until nothing is left, and held while the record is written.
         "kept = []\nwhile True: kept.append(bytearray(2**16))",
         "kept = []\nwhile True: kept.append(bytearray(2**10))",
+        "kept = []\nwhile True: kept.append([])",
+        "kept = []\nwhile True: kept.append([kept])",
     ],
 )
 def test_a_limit_on_memory(place, takes):
