@@ -41,6 +41,7 @@ _OURS = (
     "command",
     "schema_version",
     "reproduces",
+    "reproduction",
     "derived_from",
     "error",
     "replacing",

@@ -49,6 +49,8 @@ class Results:
         Where the main one, named `MAIN`, lies now; None if the model left nothing.
     stamps : Mapping of Path to tuple of int
         Final path → size and time of the last change, as they were when the file was measured.
+    sources : Mapping of str to str
+        Name → name within the working folder; external files are not in it.
     """
 
     MAIN = "output"
@@ -57,6 +59,11 @@ class Results:
     finals: Mapping[str, Path]
     main_file: Path | None
     stamps: Mapping[Path, tuple[int, int]]
+    sources: Mapping[str, str]
+
+    def here(self, work: Path) -> dict[str, Path]:
+        """Return where each file lies as long as it is in the working folder, by its name."""
+        return {name: work / self.sources.get(name, artifact.path) for name, artifact in self.files.items()}
 
     def changed(self) -> Path | None:
         """Return a file that was written to after it had been measured, None if there is none."""
@@ -90,6 +97,7 @@ def collect(
     files: dict[str, Artifact] = {}
     finals: dict[str, Path] = {}
     stamps: dict[Path, tuple[int, int]] = {}
+    sources: dict[str, str] = {}
     left = list(_regular_files(work))
     if main is not None and main not in left:
         files[Results.MAIN] = _measure(main, str(main), external=True)
@@ -106,7 +114,8 @@ def collect(
         if name in files:
             name = artifact.path
         files[name] = artifact
-        finals[path.relative_to(work).as_posix()] = final
+        sources[name] = path.relative_to(work).as_posix()
+        finals[sources[name]] = final
     measured = {artifact.sha256 for artifact in files.values()}
     for name, digest in saved.artifacts.items():
         if digest not in measured:
@@ -114,7 +123,7 @@ def collect(
                 f"warning: the model noted an artifact {name!r} ({digest[:16]}…) that was not found"
             )
     ordered = dict(sorted(files.items(), key=lambda item: (item[0] != Results.MAIN, item[0])))
-    return Results(ordered, finals, main, stamps)
+    return Results(ordered, finals, main, stamps, sources)
 
 
 def _main(work: Path, saved: ExperimentRecord) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,21 @@ class RunResult:
     files: Mapping[str, Path]
 
 
-def run(request: RunRequest, reporter: Reporter) -> RunResult:
+Conclusion = Callable[[ExperimentRecord, Mapping[str, Path]], ExperimentRecord]
+"""From the record of a run that completed and its files by name, where they lie now, to what it is to say."""
+
+
+def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = None) -> RunResult:
     """Run a model on an input; write the result and, last, its record.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What to run.
+    reporter : Reporter
+        Hears how far it is.
+    conclude : callable, optional
+        Looks at the result before it is delivered and returns the record with what it found.
 
     Raises
     ------
@@ -50,14 +63,18 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
     with materialize.claim(prepared.destination.record_path) as scratch:
         prepared.check()
         shown_as = {str(materialize.work(scratch)): str(prepared.destination.folder)}
-        return _begin(prepared, scratch, Listener(reporter, shown_as))
+        return _begin(prepared, scratch, Listener(reporter, shown_as), conclude or _as_it_is)
 
 
-def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
+def _as_it_is(record: ExperimentRecord, _files: Mapping[str, Path]) -> ExperimentRecord:
+    return record
+
+
+def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:
     """Run; from here on whatever happens leaves a record."""
     spare = [bytearray(_SPARE)]
     try:
-        return _run(prepared, scratch, listener)
+        return _run(prepared, scratch, listener, conclude)
     except BaseException as error:
         spare.clear()
         account.let_go(error)
@@ -75,7 +92,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
             raise failure from error
 
 
-def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
+def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
     opening.runtime = capture.runtime(opening.code)
@@ -99,7 +116,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener) -> RunResult:
     changed = prepared.changed_input()
     if changed is not None:
         raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
-    record = account.completed(opening, saved, results, listener)
+    record = conclude(account.completed(opening, saved, results, listener), results.here(work))
     with materialize.undisturbed():
         _deliver(record, results, destination.record_path, scratch, old)
         listener.phase(_DONE)

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-
-EXIT_DIFFERS = 4
+from dissmodel.cli.options import EXIT_DIFFERS
 
 
 def compare(

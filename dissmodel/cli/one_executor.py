@@ -109,6 +109,8 @@ class _Commands:
         elif not quiet:
             render.run_result(result)
             sys.stdout.write(f"  {'times':8} {profiling.name}\n")
+        if result.record.differs:
+            sys.exit(options.EXIT_DIFFERS)
 
     def validate(
         self,

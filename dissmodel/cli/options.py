@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+EXIT_DIFFERS = 4
+"""The exit code of a command that found something else than it should be."""
+
 
 class Format(StrEnum):
     """What the input holds."""

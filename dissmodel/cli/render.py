@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dissmodel.actions.show import ModelList, ModelView
     from dissmodel.actions.validate import Validation
     from dissmodel.actions.verify import Verification
-    from dissmodel.record import ExperimentRecord
+    from dissmodel.record import ExperimentRecord, Note
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +32,8 @@ def run_result(result: RunResult) -> None:
     for name, path in result.files.items():
         print_line(f"  {name:8} {short_path(str(path))}  ({_size(record.files[name].size)})")
     print_line(f"  {'record':8} {short_path(str(result.record_path))}")
+    for note in record.findings:
+        print_line(printable(f"  {note.severity}: {_found(note)}"))
 
 
 def run_json(result: RunResult) -> None:
@@ -109,6 +111,7 @@ def record_view(record: ExperimentRecord, path: Path) -> None:
     _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times])
     others = [(name, _value(value)) for name, value in record.metrics.items() if not name.startswith("time_")]
     _section("Metrics", others)
+    _section("Findings", [(note.severity, _found(note)) for note in record.findings])
     if record.error is not None:
         error = record.error
         rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
@@ -220,6 +223,11 @@ def _result_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         rows += [(name, f"sha256 {digest}") for name, digest in record.artifacts.items()]
         rows += [("file", record.output_path)] if record.output_path else []
     return rows
+
+
+def _found(note: Note) -> str:
+    subject = f"{note.subject}: " if note.subject else ""
+    return f"{subject}{note.message} {note.hint}".rstrip()
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:

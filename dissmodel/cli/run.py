@@ -38,6 +38,8 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
+    Exits with 4 if the model itself found that its result is not what it should be.
+
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
     from dissmodel.actions.run import RunRequest
@@ -71,3 +73,5 @@ def run(
         render.run_json(result)
     elif not quiet:
         render.run_result(result)
+    if result.record.differs:
+        sys.exit(options.EXIT_DIFFERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from dissmodel.errors import UsageError
 from dissmodel.executor.findings import Collector, Finding, look_at_dataset
+from dissmodel.geo.legend import Legend
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.registry.classes import ExecutorRegistry
@@ -34,9 +35,13 @@ class ModelExecutor(ABC):
     substrate : str
         ``"raster"`` or ``"vector"``; empty where it can't be said.
     output_suffix : str
-        The suffix of the result where a user names none, such as ``".tif"``; empty where the model decides.
+        The suffix of the result where a user names none, such as ``".tif"``; ``"/"`` where the result is a
+        folder; empty where the model decides.
     output_suffixes : tuple[str, ...]
         Every suffix that the model can write; empty: not known, nothing is refused.
+    legends : Mapping[str, Legend]
+        Band or column of the result → its classes. Maps are drawn with them, the first one first. Where
+        results are compared, classes are equal or they are not, whatever tolerance numbers have.
 
     Examples
     --------
@@ -55,6 +60,7 @@ class ModelExecutor(ABC):
     substrate: ClassVar[str] = ""
     output_suffix: ClassVar[str] = ""
     output_suffixes: ClassVar[tuple[str, ...]] = ()
+    legends: ClassVar[Mapping[str, Legend]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -9,8 +9,10 @@ from dissmodel.record.schema import (
     ExperimentRecord,
     Failure,
     Grid,
+    Note,
     Package,
     Replacement,
+    Reproduction,
     Runtime,
 )
 
@@ -23,7 +25,9 @@ __all__ = [
     "ExperimentRecord",
     "Failure",
     "Grid",
+    "Note",
     "Package",
     "Replacement",
+    "Reproduction",
     "Runtime",
 ]

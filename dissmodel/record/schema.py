@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
 
+Severity = Literal["ok", "warning", "differs"]
 Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
 
 
@@ -134,6 +135,30 @@ class Failure(_Part):
     traceback: str = ""
 
 
+class Note(_Part):
+    """What a model found out about its own result. With ``differs`` the command that ran it exits with 4."""
+
+    severity: Severity
+    subject: str = ""
+    message: str
+    hint: str = ""
+
+
+class Reproduction(_Part):
+    """How far a run came to the result of the one that it repeats.
+
+    ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.compare.Verdict`,
+    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it. ``changed`` has a line for
+    each thing around the run that differs and could matter, as `dissmodel.record.diff.Difference` has it.
+    """
+
+    record_digest: str | None = None
+    verdict: str
+    artifacts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    changed: list[dict[str, Any]] = Field(default_factory=list)
+    tolerance: dict[str, float] | None = None
+
+
 class Replacement(_Part):
     """What is under way at a record's place: names are relative to it, ``scratch`` is a folder beside it.
 
@@ -191,7 +216,9 @@ class ExperimentRecord(_Part):
     cpu_seconds: float | None = None
     error: Failure | None = None
     replacing: Replacement | None = None
+    findings: list[Note] = Field(default_factory=list)
     reproduces: str | None = None
+    reproduction: Reproduction | None = None
     derived_from: str | None = None
     record_digest: str | None = None
 
@@ -208,6 +235,22 @@ class ExperimentRecord(_Part):
     def add_log(self, msg: str) -> None:
         """Append a line to the log."""
         self.logs.append(msg)
+
+    def add_finding(
+        self,
+        severity: Literal["ok", "warning", "differs"],
+        message: str,
+        *,
+        subject: str = "",
+        hint: str = "",
+    ) -> None:
+        """Note what the run found out about its own result; one ``differs`` lets the command exit with 4."""
+        self.findings.append(Note(severity=severity, subject=subject, message=message, hint=hint))
+
+    @property
+    def differs(self) -> bool:
+        """Whether the run itself found that its result is not what it should be."""
+        return any(note.severity == "differs" for note in self.findings)
 
     def add_artifact(self, name: str, checksum: str) -> None:
         """Note that the run made the artifact `name`, with this sha256."""

@@ -7,25 +7,17 @@ and rules are those of BR-MANGUE (Bezerra 2014, INPE).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dissmodel.geo.legend import CellClass
 
 NO_USE = 0
 """The land-use byte outside the space."""
 
 NO_SOIL = 255
 """The soil byte outside the space (0 is a river channel)."""
-
-
-@dataclass(frozen=True, slots=True)
-class CellClass:
-    """A class of cells: its code in the data, its name and its colour on a map (``#rrggbb``)."""
-
-    code: int
-    name: str
-    colour: str
 
 
 LAND_USES = (

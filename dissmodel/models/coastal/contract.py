@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.geo.legend import Legend
+from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.models.coastal.inspect import check_record
 from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
 
@@ -16,6 +19,7 @@ class CoastalExecutor(ModelExecutor):
     """
 
     Parameters: ClassVar[type[SeaParameters]] = CoastalParameters
+    legends: ClassVar[Mapping[str, Legend]] = {"uso": LAND_USES, "solo": SOILS}
 
     @classmethod
     def parameters(cls, record: ExperimentRecord) -> SeaParameters:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from dissmodel.models.coastal.classes import LAND_USES, CellClass
+from dissmodel.geo.legend import CellClass
+from dissmodel.models.coastal.classes import LAND_USES
 
 
 def qml(classes: Iterable[CellClass] = LAND_USES, band: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""``dissmodel record``: show and verify."""
+"""``dissmodel record verify``."""
 
 from __future__ import annotations
 
@@ -9,37 +9,9 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Look at records and check results against them.\n\n"
-    "Example: dissmodel record verify result.record.json",
-)
-
-EXIT_DIFFERS = 4
+from dissmodel.cli.options import EXIT_DIFFERS
 
 
-@app.command()
-def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A record, such as result.record.json.")],
-    as_json: options.Json = False,
-) -> None:
-    """Say what ran, on what, with what, and what came out.
-
-    Example: dissmodel record show result.record.json
-    """
-    from dissmodel.actions.records import open_record
-    from dissmodel.cli import render
-
-    record, document = open_record(file)
-    if as_json:
-        render.record_json(document)
-    else:
-        render.record_view(record, file)
-
-
-@app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json.")],
     as_json: options.Json = False,

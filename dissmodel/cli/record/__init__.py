@@ -1,0 +1,16 @@
+"""``dissmodel record``: what a record says, and whether it is true; one file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from dissmodel.cli.record import show, verify
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at records and check results against them.\n\n"
+    "Example: dissmodel record verify result.record.json",
+)
+app.command("show")(show.show)
+app.command("verify")(verify.verify)
