@@ -123,6 +123,54 @@ def find(text: str, module: str | None = None) -> Model:
     )
 
 
+def find_in(name: str, module: str | None, distribution: str | None) -> Model:
+    """Return the model `name` that one package defines, whatever others offer under that name.
+
+    Parameters
+    ----------
+    name : str
+        The executor's name.
+    module : str, optional
+        What to import; by default what the distribution's entry points say, else its package of that name.
+    distribution : str, optional
+        The installed distribution.
+
+    Raises
+    ------
+    UsageError
+        If the package can't be imported or defines no such model.
+    """
+    offered = [one for one in offers() if distribution is None or _same_name(one.distribution, distribution)]
+    if module is None:
+        matching = [one for one in offered if one.name == name]
+        if matching:
+            return matching[0].load()
+        module = (distribution or name).replace("-", "_")
+    before = dict(ExecutorRegistry._executors)  # noqa: SLF001  (the published place)
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
+        raise UsageError(
+            f"{distribution or name}: {module} can't be imported: {type(error).__name__}: {error}.",
+            "Tell whoever publishes the model; its executor_module has to be importable.",
+            code="model_unloadable",
+        ) from error
+    now = ExecutorRegistry._executors  # noqa: SLF001  (as above)
+    if name in now and now[name].__module__.partition(".")[0] == module.partition(".")[0]:
+        return Model(now[name], distribution or module, distribution)
+    new = sorted(one for one in now if now[one] is not before.get(one))
+    others = f"only {', '.join(new)}" if new else "nothing"
+    raise UsageError(
+        f"{distribution or name}: {module} registers {others}, no model {name!r}.",
+        "Tell whoever publishes the model: class and the executor's name have to be the same.",
+        code="model_unloadable",
+    )
+
+
+def _same_name(one: str, other: str) -> bool:
+    return one.replace("_", "-").lower() == other.replace("_", "-").lower()
+
+
 def _from_file(path: Path, name: str) -> Model:
     if not path.is_file():
         raise UsageError(

@@ -1,0 +1,189 @@
+"""The process of a model that has packages of its own: it does what it is asked, one request a line.
+
+It is started as ``python -m dissmodel.executor.child``. Requests come on standard input, answers and progress
+go to what was standard output; whatever the model itself prints goes to standard error. It ends when its
+parent does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from dissmodel.errors import DissmodelWarning
+from dissmodel.executor import wire
+from dissmodel.executor.host import InProcess, Surroundings
+from dissmodel.executor.parameters import Layer
+from dissmodel.progress import reporting
+from dissmodel.record import Code, ExperimentRecord, store
+from dissmodel.registry import plugins
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    _end_with_parent()
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="\n")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is the interpreter's own
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    told = _Wire(out)
+    worker: InProcess | None = None
+    while True:
+        request = requests.get()
+        if request["do"] == "end":
+            return
+        with _telling(told):
+            try:
+                if request["do"] == "open":
+                    worker = _open(**request["what"])
+                    answer: Any = wire.face_to_wire(worker.face)
+                else:
+                    assert worker is not None  # the first request opens one
+                    answer = _answer(worker, request["do"], request["what"])
+            except BaseException as error:  # noqa: BLE001  (the other process is told, whatever it is)
+                text = "".join(traceback.format_exception(error))
+                told.say({"error": wire.error_to_wire(error, text)})
+            else:
+                told.say({"answer": answer})
+
+
+def _open(name: str, module: str | None, distribution: str | None, origin: str) -> InProcess:
+    model = plugins.find_in(name, module, distribution)
+    return InProcess(model.executor, origin, model.distribution or distribution)
+
+
+def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
+    match do:
+        case "code":
+            return worker.code().model_dump(mode="json")
+        case "runtime":
+            return worker.runtime(Code.model_validate(what["code"])).model_dump(mode="json")
+        case "check":
+            return wire.checked_to_wire(worker.check([Layer(**layer) for layer in what["layers"]]))
+        case "describe":
+            rows = worker.describe(wire.resolved_from_wire(what["resolved"]))
+            return [dataclasses.asdict(row) for row in rows]
+        case "contract":
+            return [dataclasses.asdict(one) for one in worker.contract()]
+        case "inspect":
+            record = store.read(Path(what["record"]))
+            return [dataclasses.asdict(one) for one in worker.inspect(record)]
+        case "run":
+            _run(worker, what)
+            return dataclasses.asdict(worker.usage())
+    raise ValueError(do)
+
+
+def _run(worker: InProcess, what: dict[str, Any]) -> None:
+    """Run; what the model noted in its record is there for the other process, come what may."""
+    given: ExperimentRecord = store.read(Path(what["record"]))
+    process = os.getpid()
+    around = Surroundings(Path(what["base"]), what["threads"], what["seed"])
+    try:
+        given = worker.run(given, around)
+    finally:
+        if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
+            os._exit(0)
+        store.write(given, Path(what["saved"]))
+
+
+class _Wire:
+    """A reporter that tells the other process."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()  # a model may report from threads of its own
+
+    def say(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._out.write(json.dumps(message, default=str) + "\n")
+            self._out.flush()
+
+    def phase(self, name: str) -> None:
+        self.say({"phase": name})
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        self.say({"step": [int(done), int(total), int(cells)]})
+
+    def transferred(self, done: int, total: int) -> None:
+        self.say({"transferred": [int(done), int(total)]})
+
+    def warn(self, message: str) -> None:
+        self.say({"warn": message})
+
+    def output(self, line: str) -> None:
+        self.say({"output": line})
+
+
+@contextlib.contextmanager
+def _telling(told: _Wire) -> Iterator[None]:
+    def show(message: Warning | str, category: type[Warning], *_where: Any, **_kw: Any) -> None:
+        if issubclass(category, DissmodelWarning):
+            told.warn(str(message))
+        else:
+            told.output(f"{category.__name__}: {message}")
+
+    with reporting(told), warnings.catch_warnings():
+        warnings.simplefilter("always", DissmodelWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Hand over requests; where they end without a word, the parent is gone, and all here has to go too."""
+    ended = False
+    for line in sys.stdin:
+        request = json.loads(line)
+        ended = ended or request["do"] == "end"
+        requests.put(request)
+    if not ended:
+        _end_all()
+
+
+def _end_all() -> None:
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the model's own processes too
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _end_with_parent() -> None:
+    """Let the system end this process too, for a model may hold the interpreter in code of its own.
+
+    It kills this process only; a copy that does nothing but wait for that ends what the model started.
+    """
+    if sys.platform != "linux" or os.getpgrp() != os.getpid():
+        return
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):  # another C library: the end of the pipe has to do
+        return
+    child = os.getpid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        os.closerange(0, 3)
+        while os.getppid() == child:
+            signal.pause()
+        os.killpg(0, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

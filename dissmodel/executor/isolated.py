@@ -1,0 +1,273 @@
+"""A model in a process of its own, with an environment of its own: the parent's side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dissmodel import progress
+from dissmodel.errors import RunFailed
+from dissmodel.executor import parameters, wire
+from dissmodel.executor.findings import Finding
+from dissmodel.executor.host import Face, Surroundings, Usage
+from dissmodel.record import Code, ExperimentRecord, Runtime, store
+from dissmodel.record.redact import is_secret_name
+
+_GRACE = 3.0  # seconds to end after a signal, and after the last request
+_TAIL = 40  # lines
+_LONGEST_LINE = 2_000
+_CHUNK = 1 << 16
+# What would let other code than the environment's into it.
+_FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
+
+
+class Isolated:
+    """Runs a model in another process; a `dissmodel.executor.host.Host`, to be used in a ``with`` block.
+
+    Parameters
+    ----------
+    python : Path
+        The interpreter of the model's environment, where this dissmodel is installed too.
+    name : str
+        The executor's name.
+    module : str or None
+        What to import; None: what the distribution offers.
+    distribution : str or None
+        The distribution that the model is in.
+    origin : str
+        Where it is from, for people.
+    scratch : Path
+        A folder for the records that go to and fro.
+
+    Raises
+    ------
+    DissmodelError
+        From each method what the other process raised, and `RunFailed` (code ``"model_crashed"``) if it ended
+        without an answer.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        *,
+        name: str,
+        module: str | None,
+        distribution: str | None,
+        origin: str,
+        scratch: Path,
+    ) -> None:
+        self._scratch = scratch
+        self._model = name
+        self._usage: Usage | None = None
+        self._tail: deque[str] = deque(maxlen=_TAIL)
+        self._process = subprocess.Popen(  # noqa: S603  (the interpreter of an environment that we made)
+            [str(python), "-I", "-X", "utf8", "-m", "dissmodel.executor.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(os.environ),
+            start_new_session=True,
+        )
+        self._reporter: progress.Reporter = progress.current()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        try:
+            opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
+            self._face = wire.face_from_wire(opened)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def face(self) -> Face:
+        """What the model says of itself."""
+        return self._face
+
+    def code(self) -> Code:
+        """Return which code defines the model, as its environment has it."""
+        return Code.model_validate(self._ask("code"))
+
+    def runtime(self, code: Code) -> Runtime:
+        """Return the model's environment."""
+        return Runtime.model_validate(self._ask("runtime", code=code.model_dump(mode="json")))
+
+    def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
+        """Merge and check parameters."""
+        plain = [
+            {"origin": layer.origin, "values": dict(layer.values), "place": layer.place} for layer in layers
+        ]
+        return wire.checked_from_wire(self._ask("check", layers=plain))
+
+    def describe(self, resolved: parameters.Resolved) -> tuple[parameters.Parameter, ...]:
+        """Return a row per parameter."""
+        plain = {"values": resolved.values, "origin": resolved.origin, "warnings": list(resolved.warnings)}
+        return wire.rows_from_wire(self._ask("describe", resolved=plain))
+
+    def contract(self) -> tuple[Finding, ...]:
+        """Check the executor contract."""
+        return wire.findings_from_wire(self._ask("contract"))
+
+    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
+        """Say what is known about the record's input."""
+        path = self._scratch / "inspect.record.json"
+        store.write(record, path)
+        return wire.findings_from_wire(self._ask("inspect", record=str(path)))
+
+    def run(self, record: ExperimentRecord, around: Surroundings) -> ExperimentRecord:
+        """Run the lifecycle there."""
+        given, saved = self._scratch / "given.record.json", self._scratch / "saved.record.json"
+        store.write(record, given)
+        try:
+            answer = self._ask(
+                "run",
+                record=str(given),
+                saved=str(saved),
+                base=str(around.base),
+                threads=around.threads,
+                seed=around.seed,
+            )
+        except BaseException:
+            if saved.is_file():
+                noted = store.read(saved)
+                record.metrics, record.logs = noted.metrics, noted.logs
+            raise
+        self._usage = wire.usage_from_wire(answer)
+        return store.read(saved)
+
+    def usage(self) -> Usage:
+        """Return what the run took in that process."""
+        return self._usage or Usage(0.0, None, {})
+
+    def close(self) -> None:
+        """End the process, and whatever it started."""
+        with contextlib.suppress(OSError, ValueError):
+            self._send({"do": "end"})
+        self._end(None)
+
+    def _ask(self, do: str, **what: Any) -> Any:
+        self._reporter = progress.current()
+        try:
+            self._send({"do": do, "what": what})
+            while True:
+                message = self._receive()
+                if "answer" in message:
+                    return message["answer"]
+                if "error" in message:
+                    raise wire.error_from_wire(message["error"])
+                self._pass_on(message)
+        except OSError as error:
+            raise self._crashed() from error
+        except KeyboardInterrupt:
+            self._end(signal.SIGINT)
+            raise
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None  # it is a pipe
+        self._process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._process.stdout is not None  # it is a pipe
+        line = self._process.stdout.readline(wire.LONGEST)
+        if not line.endswith(b"\n"):
+            raise self._crashed()
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _pass_on(self, message: Mapping[str, Any]) -> None:
+        for kind, value in message.items():
+            match kind:
+                case "phase":
+                    self._reporter.phase(str(value))
+                case "step":
+                    self._reporter.step(*value)
+                case "transferred":
+                    self._reporter.transferred(*value)
+                case "warn":
+                    self._reporter.warn(str(value))
+                case "output":
+                    self._reporter.output(str(value))
+
+    def _listen(self) -> None:
+        """Pass on what the model prints, line by line."""
+        assert self._process.stderr is not None  # it is a pipe
+        rest = b""
+        while chunk := os.read(self._process.stderr.fileno(), _CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LONGEST_LINE:  # a model that never ends its line must not fill the memory
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._heard(line)
+        if rest:
+            self._heard(rest)
+
+    def _heard(self, line: bytes) -> None:
+        text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+        self._tail.append(text)
+        self._reporter.output(text)
+
+    def _crashed(self) -> RunFailed:
+        """Return the error of a process that ended without an answer."""
+        self._end(None)
+        code = self._process.returncode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        said = "; its last words: " + " | ".join(list(self._tail)[-3:]) if self._tail else ""
+        return RunFailed(
+            f"The process of {self._model} {how}{said}.",
+            "Its record has all that it printed.",
+            code="model_crashed",
+        )
+
+    def _end(self, signum: signal.Signals | None) -> None:
+        """End the process and its own ones: a signal first where there is one, then there is no choice."""
+        if signum is not None:
+            self._signal(signum)
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        self._process.wait()
+        self._listener.join(_GRACE)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    def _signal(self, signum: signal.Signals) -> None:
+        """Send a signal to the process and to those that it started."""
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signum)
+            elif self._process.poll() is None:
+                self._process.terminate()
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a model's process gets: no credentials, and nothing that brings other code.
+
+    >>> sorted(environment({"HOME": "/h", "AWS_PROFILE": "p", "MY_TOKEN": "t", "PYTHONPATH": "y"}))
+    ['HOME']
+    """
+    return {
+        name: value
+        for name, value in own.items()
+        if name not in _FOREIGN and not name.startswith(("AWS_", "MINIO_")) and not is_secret_name(name)
+    }
