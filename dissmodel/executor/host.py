@@ -99,7 +99,7 @@ class Host(Protocol):
         """Say what is known about the record's input without running; write nothing."""
 
     def run(self, record: ExperimentRecord, around: Surroundings) -> ExperimentRecord:
-        """Run the lifecycle, return what ``save`` returned; `record` has what the model noted, if it fails."""
+        """Run the lifecycle and return what ``save`` returned; if it fails, `record` has what it noted."""
 
     def usage(self) -> Usage:
         """Return what it took so far."""

@@ -225,8 +225,8 @@ def test_neither_it_nor_what_it_started_outlives_its_parent(python, tmp_path, si
         here = Path({str(tmp_path)!r})
         with Isolated(Path({str(python)!r}), name="elsewhere", module="elsewhere", distribution=None,
                       origin="", scratch=here) as model:
-            record = ExperimentRecord(parameters={{"do": "hang", "times": 1}}, output_path=str(here / "out.txt"))
-            model.run(record, Surroundings(here))
+            asked = {{"do": "hang", "times": 1}}
+            model.run(ExperimentRecord(parameters=asked, output_path=str(here / "out.txt")), Surroundings(here))
     """)
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     pids = _wait_for(tmp_path / "out.pid")

@@ -1,0 +1,95 @@
+"""What a place that holds objects can do, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Progress = Callable[[int], None]
+"""Told how many more bytes have gone over, from whichever thread moves them."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What a place knows of an object.
+
+    Attributes
+    ----------
+    key : str
+        Its name there, with ``/`` between parts.
+    size : int
+        Bytes.
+    sha256 : str or None
+        As whoever put it noted it; a claim until the bytes are hashed.
+    etag : str or None
+        What changes when the object does; None where the place has no such thing.
+    """
+
+    key: str
+    size: int
+    sha256: str | None = None
+    etag: str | None = None
+
+
+class Storage(Protocol):
+    """A place with objects. All methods are safe to call from several threads.
+
+    Every method raises `dissmodel.errors.StorageError`, which names the place and the key and never a secret:
+    code ``"storage_denied"`` where the credentials don't do, ``"storage_unreachable"`` where nothing answers,
+    ``"storage_missing"`` where the bucket or folder is not there, ``"storage"`` otherwise.
+    """
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the place, such as ``s3://bucket at http://host:9000``."""
+
+    def stat(self, key: str) -> Stat | None:
+        """Return what is known of an object, None where there is none."""
+
+    def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
+        """Write an object into the new file `path`, streamed; no file is left if it fails.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such object (code ``"object_missing"``), or it has more than `limit` bytes
+            (``"object_too_large"``), whatever the server said before.
+        StorageError
+            If fewer bytes came than were said.
+        """
+
+    def put(
+        self,
+        path: Path,
+        key: str,
+        *,
+        sha256: str,
+        media_type: str = "application/octet-stream",
+        only_new: bool = False,
+        progress: Progress | None = None,
+    ) -> Stat:
+        """Store a file whole or not at all, note its sha256, and check what the server says it has.
+
+        Parameters
+        ----------
+        path : Path
+            The file; it streams.
+        key : str
+            Its name there.
+        sha256 : str
+            Of the file, 64 hex digits.
+        media_type : str
+            What it is.
+        only_new : bool
+            Replace nothing, as far as the place can promise that (code ``"object_exists"``).
+        progress : callable, optional
+            Told of bytes sent.
+        """
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; do nothing where there is none."""
