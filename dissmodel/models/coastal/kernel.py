@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from dissmodel.models.coastal.metrics import StepMetrics
-from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
+from dissmodel.models.coastal.parameters import RiseParameters, TideParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
 State_contra = TypeVar("State_contra", bound=CoastalState | CellState, contravariant=True)
@@ -41,13 +41,13 @@ class Terms:
     floor: float = 0.0
 
     @classmethod
-    def at(cls, step: int, parameters: SeaParameters) -> Terms:
+    def at(cls, step: int, parameters: RiseParameters) -> Terms:
         """Return the terms of `step` for the models that take such parameters.
 
         Accretion is Alongi's law (2008) as published with the model: written for millimetres, applied to a
         level in metres.
 
-        >>> Terms.at(3, CoastalParameters(sea_level_rise_rate=0.5))
+        >>> Terms.at(3, TideParameters(sea_level_rise_rate=0.5))
         Terms(step=3, rise=0.5, sea_level=1.5, reach=7.5, accretion=None, floor=0.0)
         >>> from dissmodel.models.coastal.parameters import FloodParameters
         >>> Terms.at(3, FloodParameters(sea_level_rise_rate=0.5)).reach
@@ -56,7 +56,7 @@ class Terms:
         rise = parameters.sea_level_rise_rate
         level = step * rise
         floor = 0.0 if parameters.flood else math.inf
-        if not isinstance(parameters, CoastalParameters):
+        if not isinstance(parameters, TideParameters):
             return cls(step, rise, level, reach=-math.inf, floor=floor)
         sediment = 1.693 / 1000 + 0.939 * level if parameters.accretion_enabled else None
         return cls(step, rise, level, parameters.tide_height + level, sediment, floor)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from dissmodel.errors import InvalidInput
+
+_SHOWN = 10
 _MOST = 2**53  # a column of floats, as shapefiles have it, counts no further
 
 
@@ -35,10 +41,11 @@ def _countable(value: int) -> int:
 
 
 WholeNumber = Annotated[int, BeforeValidator(_not_text), AfterValidator(_countable)]
+Step = Annotated[WholeNumber, Field(ge=1)]
 
 
-class SeaParameters(BaseModel):
-    """What a user may set of every coastal model.
+class RiseParameters(BaseModel):
+    """What a user may set wherever the sea rises.
 
     Attributes
     ----------
@@ -52,7 +59,7 @@ class SeaParameters(BaseModel):
 
     Examples
     --------
-    >>> SeaParameters.model_validate({"taxa_elevacao": 0.5, "end_time": 10.0}).sea_level_rise_rate
+    >>> RiseParameters.model_validate({"taxa_elevacao": 0.5, "end_time": 10.0}).sea_level_rise_rate
     0.5
     """
 
@@ -72,13 +79,6 @@ class SeaParameters(BaseModel):
         validation_alias=AliasChoices("sea_level_rise_rate", "taxa_elevacao"),
         description="Rise of the sea level per step (IPCC RCP8.5)",
         json_schema_extra={"unit": "m/step"},
-    )
-    resolution: Number | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Size of a pixel, where it cannot be inferred or polygons are to be resampled",
-        json_schema_extra={"unit": "m"},
     )
     crs: str | None = Field(
         default=None,
@@ -119,16 +119,8 @@ class SeaParameters(BaseModel):
         return given
 
 
-class FloodParameters(SeaParameters):
-    """What a user may set of the flood alone."""
-
-
-class CoastalParameters(SeaParameters):
-    """What a user may set of flood and mangrove.
-
-    >>> CoastalParameters(altura_mare=4).tide_height
-    4.0
-    """
+class TideParameters(RiseParameters):
+    """What a user may set wherever mangrove migrates."""
 
     tide_height: Number = Field(
         default=6.0,
@@ -145,7 +137,111 @@ class CoastalParameters(SeaParameters):
     )
 
 
+class SeaParameters(RiseParameters):
+    """What a user may set of every model that writes the state of a coast.
+
+    Examples
+    --------
+    >>> parameters = SeaParameters(end_time=30, snapshots=[5], every=10)
+    >>> [step for step in range(1, 31) if parameters.keeps(step)], parameters.kept_after(5)
+    ([5, 10, 20], 2)
+    """
+
+    resolution: Number | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Size of a pixel, where it cannot be inferred or polygons are to be resampled",
+        json_schema_extra={"unit": "m"},
+    )
+    snapshots: tuple[Step, ...] | None = Field(
+        default=None,
+        description="Steps after which the state is kept too, such as [10,20]",
+        json_schema_extra={"unit": "step"},
+    )
+    every: WholeNumber | None = Field(
+        default=None,
+        ge=1,
+        description="Keep the state after every multiple of so many steps that comes before the last one",
+        json_schema_extra={"unit": "step"},
+    )
+
+    @model_validator(mode="after")
+    def _snapshots_are_steps_of_the_run(self) -> Self:
+        given = self.snapshots or ()
+        twice = [step for step, count in Counter(given).items() if count > 1]
+        if twice:
+            raise ValueError(f"snapshots = {_listed(given)}: {_listed(twice)} stand there more than once")
+        late = [step for step in given if step > self.end_time]
+        if late:
+            raise ValueError(
+                f"snapshots = {_listed(given)}: {_listed(late)} come after end_time = {self.end_time}"
+            )
+        return self
+
+    def check_snapshots(self, step: int) -> None:
+        """Raise `InvalidInput` if a snapshot is asked for that a run from the state after `step` never has."""
+        early = [one for one in self.snapshots or () if one <= step]
+        if early:
+            raise InvalidInput(
+                f"snapshots = {_listed(self.snapshots or ())}: {_listed(early)} come before the first step, "
+                f"{step + 1}: the input belongs to step {step}.",
+                f"Name steps from {step + 1} to {self.end_time}: they are counted on from the first run.",
+                code="snapshots",
+            )
+
+    def keeps(self, step: int) -> bool:
+        """Return whether the state after `step` is to be kept beside the result."""
+        return step in (self.snapshots or ()) or self._is_multiple(step)
+
+    def kept_after(self, step: int) -> int:
+        """Return how many states are kept after `step`."""
+        named = sum(one > step and not self._is_multiple(one) for one in self.snapshots or ())
+        return named + (0 if self.every is None else (self.end_time - 1) // self.every - step // self.every)
+
+    def _is_multiple(self, step: int) -> bool:
+        # The last step is the result itself.
+        return self.every is not None and step % self.every == 0 and step < self.end_time
+
+
+class FloodParameters(SeaParameters):
+    """What a user may set of the flood alone."""
+
+
+class CoastalParameters(SeaParameters, TideParameters):
+    """What a user may set of flood and mangrove.
+
+    >>> CoastalParameters(altura_mare=4).tide_height
+    4.0
+    """
+
+
 class MangroveParameters(CoastalParameters):
     """What a user may set of the mangrove alone."""
 
     flood = False
+
+
+class ValidationParameters(TideParameters):
+    """What a user may set of the comparison of both substrates.
+
+    >>> ValidationParameters(tolerance=0.5).for_a_run().tide_height
+    6.0
+    """
+
+    tolerance: Number = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How far two elevations of one cell may be apart; classes have to be equal",
+        json_schema_extra={"unit": "m"},
+    )
+
+    def for_a_run(self) -> CoastalParameters:
+        """Return the parameters of the runs that are compared."""
+        return CoastalParameters.model_validate(self.model_dump(exclude={"tolerance"}))
+
+
+def _listed(steps: Iterable[int]) -> str:
+    shown = [str(step) for step in itertools.islice(steps, _SHOWN + 1)]
+    return ", ".join(shown[:_SHOWN]) + (" …" if len(shown) > _SHOWN else "")

@@ -56,7 +56,7 @@ def read_fields(
     cells : geopandas.GeoDataFrame
         One feature per cell.
     parameters : SeaParameters
-        ``end_time`` is checked.
+        ``end_time`` and ``snapshots`` are checked.
     column_map : Mapping of str to str
         Canonical name → name in the file.
     problems : Problems
@@ -89,6 +89,7 @@ def read_fields(
                 values[name] = checked(_numbers(cells, found[name]))
     with problems.at():
         checks.check_end(parameters.end_time, values["passo"])
+        parameters.check_snapshots(values["passo"])
     return Fields(values["uso"], values["solo"], values["alt"], values["passo"], found)
 
 

@@ -79,6 +79,7 @@ def read_raster(
         values["crs"] = checks.settled_crs(meta["crs"], parameters.crs)
     with problems.at():
         checks.check_end(parameters.end_time, values.get("step", 0))
+        parameters.check_snapshots(values.get("step", 0))
     return None if problems.failed else CoastalState(**values)
 
 

@@ -226,7 +226,8 @@ def test_neither_it_nor_what_it_started_outlives_its_parent(python, tmp_path, si
         with Isolated(Path({str(python)!r}), name="elsewhere", module="elsewhere", distribution=None,
                       origin="", scratch=here) as model:
             asked = {{"do": "hang", "times": 1}}
-            model.run(ExperimentRecord(parameters=asked, output_path=str(here / "out.txt")), Surroundings(here))
+            record = ExperimentRecord(parameters=asked, output_path=str(here / "out.txt"))
+            model.run(record, Surroundings(here))
     """)
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     pids = _wait_for(tmp_path / "out.pid")
