@@ -203,7 +203,12 @@ def _from_file(path: Path, name: str) -> Model:
 
 def _import_file(path: Path) -> ModuleType:
     full = path.resolve()
-    name = f"dissmodel_file_{full.stem}"
+    root = full.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    # A file of a package is imported as such, for it may import its neighbours by the package's name.
+    inside = ".".join(full.relative_to(root).with_suffix("").parts)
+    name = inside if "." in inside else f"dissmodel_file_{full.stem}"
     spec = importlib.util.spec_from_file_location(name, full)
     if spec is None or spec.loader is None:
         raise UsageError(
@@ -212,7 +217,7 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # As `python file.py` does, so that the file finds its neighbours, also those it imports later.
-    sys.path.insert(0, str(full.parent))
+    sys.path[:0] = dict.fromkeys([str(root), str(full.parent)])
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file: whatever it raises is its own

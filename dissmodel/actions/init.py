@@ -1,0 +1,129 @@
+"""A model package that works at once."""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+import string
+import sys
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.registry import plugins
+
+Substrate = Literal["raster", "vector"]
+
+_SUFFIX: dict[Substrate, str] = {"raster": "tif", "vector": "gpkg"}
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class InitRequest:
+    """What to make.
+
+    Attributes
+    ----------
+    path : Path
+        The new folder; its name is the package's.
+    substrate : {"raster", "vector"}
+        What the model works on.
+    """
+
+    path: Path
+    substrate: Substrate = "raster"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made.
+
+    Attributes
+    ----------
+    folder : Path
+        The new folder.
+    model : str
+        The model's name, and that of its Python package.
+    files : tuple of str
+        What is in it, relative to it.
+    suffix : str
+        Of the example that its script makes, without the dot.
+    """
+
+    folder: Path
+    model: str
+    files: tuple[str, ...]
+    suffix: str
+
+
+def init(request: InitRequest) -> Made:
+    """Write a model package into a new or empty folder.
+
+    Raises
+    ------
+    UsageError
+        If the folder is not empty or its name can't be a package's.
+    StorageError
+        If it can't be written.
+    """
+    folder = Path(os.path.abspath(request.path))  # noqa: PTH100  (resolve() would follow the user's own links)
+    model = _module(folder.name)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "the folder is not empty" if folder.is_dir() else "there is a file of that name"
+        raise UsageError(f"{folder}: {what}.", "Give the name of a new one: dissmodel init NAME")
+    names = {
+        "name": folder.name,
+        "module": model,
+        "class_name": "".join(part.capitalize() for part in model.split("_")),
+        "suffix": _SUFFIX[request.substrate],
+    }
+    files = {place: _filled(source, names) for place, source in _plan(model, request.substrate).items()}
+    try:
+        for place, text in files.items():
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: can't be written: {error.strerror or error}.", "Give a folder that you may write to."
+        ) from error
+    return Made(folder, model, tuple(sorted(files)), names["suffix"])
+
+
+def _module(name: str) -> str:
+    """Return the Python package of a project's name."""
+    module = name.lower().replace("-", "_")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", module) or len(module) > _LONGEST:
+        why = "a model's name begins with a letter and has letters, digits and - only"
+    elif keyword.iskeyword(module) or module in sys.stdlib_module_names or module in {"tests", "registry"}:
+        why = "Python itself, or the package, has something of that name"
+    elif module == "dissmodel" or module in {offer.name for offer in plugins.offers()}:
+        why = "there is a model or package of that name already"
+    else:
+        return module
+    raise UsageError(f"{name!r}: {why}.", "Give another: dissmodel init coast-growth", code="model_name")
+
+
+def _plan(model: str, substrate: Substrate) -> dict[str, str]:
+    """Return each file of the package → its template."""
+    return {
+        "pyproject.toml": "common/pyproject.toml.txt",
+        "README.md": "common/README.md.txt",
+        ".gitignore": "common/gitignore.txt",
+        "model.toml": "common/model.toml.txt",
+        f"registry/{model}.toml": "common/spec.toml.txt",
+        f"{model}/__init__.py": "common/__init__.py.txt",
+        f"{model}/rule.py": "common/rule.py.txt",
+        f"{model}/executor.py": f"{substrate}/executor.py.txt",
+        "make_input.py": f"{substrate}/make_input.py.txt",
+        "tests/test_model.py": "common/tests/test_model.py.txt",
+    }
+
+
+def _filled(source: str, names: dict[str, str]) -> str:
+    template = resources.files("dissmodel").joinpath("templates", *source.split("/"))
+    return string.Template(template.read_text(encoding="utf-8")).substitute(names)

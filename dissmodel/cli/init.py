@@ -1,0 +1,44 @@
+"""``dissmodel init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+
+
+def init(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The new folder, named as the package.")],
+    raster: Annotated[
+        bool, typer.Option("--raster", help="A model on a raster (this if nothing is said).")
+    ] = False,
+    vector: Annotated[bool, typer.Option("--vector", help="A model on polygons.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make a model package that works at once: a rule, an executor, tests, an example, a spec for a registry.
+
+    Example: dissmodel init coast-growth --vector
+    """
+    from dissmodel.actions.init import InitRequest
+    from dissmodel.actions.init import init as make
+    from dissmodel.cli import render
+    from dissmodel.errors import UsageError
+
+    if raster and vector:
+        raise UsageError("--raster and --vector: one of them.", "Leave one out.")
+    made = make(InitRequest(name, "vector" if vector else "raster"))
+    if as_json:
+        render.print_json({"folder": str(made.folder), "model": made.model, "files": list(made.files)})
+    elif not quiet:
+        there = render.short_path(str(made.folder))
+        render.print_line(f"{made.model}: a model package in {there}")
+        for file in made.files:
+            render.print_line(f"  {file}")
+        render.print_line("Next:")
+        render.print_line(f"  cd {there} && python make_input.py")
+        example = f"--input input.{made.suffix} --output result.{made.suffix}"
+        render.print_line(f"  dissmodel run {made.model}/executor.py {example}")
