@@ -14,6 +14,7 @@ COMMANDS = (
     ("A whole run, and start-up", ["startup.py"]),
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
+    ("Registries", ["registry.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

@@ -37,6 +37,7 @@ _OURS = (
     "parameters",
     "parameter_origin",
     "seed",
+    "thread_limit",
     "code",
     "command",
     "schema_version",

@@ -83,10 +83,10 @@ def compare(request: CompareRequest) -> Compared:
     path = None
     if request.diff_map is not None:
         for one, layer in zip((a, b), layers, strict=True):
-            _refuse_other_than_raster(one, layer)
-        path = _place(request.diff_map, (a, b), overwrite=request.overwrite)
+            refuse_other_than_raster(one, layer)
+        path = map_place(request.diff_map, (a, b), overwrite=request.overwrite)
     told: list[str] = []
-    with _keeping_warnings(told):
+    with keeping_warnings(told):
         comparison = comparing.compare(a, b, request.tolerance, layers=layers)
         if path is not None and comparison.verdict == "not-comparable":
             told.append(f"{path} was not written: there is no difference of what can't be compared.")
@@ -111,7 +111,14 @@ def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
     )
 
 
-def _refuse_other_than_raster(path: Path, layer: str | None) -> None:
+def refuse_other_than_raster(path: Path, layer: str | None) -> None:
+    """Refuse what has no map of its difference.
+
+    Raises
+    ------
+    UsageError
+        If `path` is no raster.
+    """
     try:
         kind = kind_of(path, layer=layer)
     except DissmodelError as error:
@@ -127,8 +134,14 @@ def _refuse_other_than_raster(path: Path, layer: str | None) -> None:
         )
 
 
-def _place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
-    """Return where the map goes, if nothing is lost there."""
+def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
+    """Return where the map goes, if nothing is lost there.
+
+    Raises
+    ------
+    UsageError
+        If something is there, or the name is none of a GeoTIFF.
+    """
     path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():
         what = "a folder" if path.is_dir() else "no GeoTIFF's name"
@@ -153,7 +166,7 @@ def _place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
 
 
 @contextmanager
-def _keeping_warnings(told: list[str]) -> Iterator[None]:
+def keeping_warnings(told: list[str]) -> Iterator[None]:
     """Add what the block warns a user of to `told`; other warnings are raised again."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DissmodelWarning)

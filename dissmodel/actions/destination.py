@@ -7,12 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dissmodel.actions.attest import attestations
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
+from dissmodel.record.sign import signature_path
 
+_FOLDER = "/"
 _LONGEST_NAME = 255
 _LONGEST_PATH = 3500
 _LONGEST = 200  # the names of the record, of its failed runs and of the scratch folder are longer
@@ -56,10 +59,11 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
     UsageError
         If the name does not fit what the model writes.
     """
+    writes_folder = executor.output_suffix == _FOLDER
     if output is None:
         stem = f"{executor.name}_{experiment_id[:8]}"
-        name = stem + executor.output_suffix if executor.output_suffix else None
-        return Destination(Path.cwd(), name, stem, whole_folder=False, named=False)
+        name = stem + executor.output_suffix.removesuffix(_FOLDER) if executor.output_suffix else None
+        return Destination(Path.cwd(), name, stem, whole_folder=writes_folder, named=False)
     uri = parse(output)
     if uri.path is None:
         raise UsageError(f"{output}: results are written to local files.", "Give a path: --output result.tif")
@@ -75,7 +79,13 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
             f"--output {example}",
             code="output_suffix",
         )
-    whole_folder = ends_as_folder or (not path.suffix and not executor.output_suffix)
+    if writes_folder and path.suffix and not ends_as_folder:
+        raise UsageError(
+            f"{output}: {executor.name} writes a folder; this looks like a file.",
+            f"The name of a folder ends in a slash: --output {output}/",
+            code="output_suffix",
+        )
+    whole_folder = ends_as_folder or writes_folder or not (path.suffix or executor.output_suffix)
     stem = path.name if whole_folder else path.stem
     return Destination(path.parent, path.name, stem, whole_folder, named=True)
 
@@ -149,6 +159,9 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
             # A record is only text: a file that is not the one it describes belongs to someone else.
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
+        # What someone signed is the old pair; it would be a wrong word about the new one.
+        signed = (destination.record_path, *attestations(destination.record_path))
+        files += [*signed[1:], *map(signature_path, signed)]
     kept = [path for path in files if os.path.lexists(path) and not any(_same(path, one) for one in keep)]
     return tuple(dict.fromkeys(kept))
 
@@ -167,7 +180,9 @@ def _check_record(destination: Destination) -> None:
             "Give another name: --output NAME",
             code="record_taken",
         ) from error
-    owner = Path(record.output_path or "").name
+    said = Path(record.output_path or "")
+    # The main file of a folder lies in it.
+    owner = said.parts[0] if destination.whole_folder and said.parts else said.name
     if owner != destination.name:
         raise UsageError(
             f"{path} is the record of {owner or 'another output'}.",

@@ -10,12 +10,14 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination, check, choose
 from dissmodel.actions.model import DataRequest, find_model, parameter_layers
+from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
 from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
+from dissmodel.record.lineage import find_origin
 from dissmodel.registry.plugins import Model
 from dissmodel.registry.spec import load_spec
 
@@ -34,15 +36,21 @@ class RunRequest(DataRequest):
         How many threads the model may use; None: all there are.
     command : tuple of str
         What was typed, for the record.
+    records : tuple of Path
+        Folders where the record of the run that made the input may lie; its own is looked into anyway.
     experiment_id : str
         The run's id, 32 hex digits.
+    repeats : Repeat or None
+        The run that this one repeats: it has the model and the parameters.
     """
 
     input: str
     seed: int | None = None
     threads: int | None = None
     command: tuple[str, ...] = ()
+    records: tuple[Path, ...] = ()
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
+    repeats: Repeat | None = None
 
 
 @dataclass(frozen=True)
@@ -90,17 +98,21 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
         If the run can't begin.
     """
     spec = load_spec(request.toml) if request.toml is not None else None
-    model = find_model(request.model, spec, request.executor)
-    resolved = parameters.resolve(model.executor.Parameters, parameter_layers(spec, request.parameters))
+    repeats = request.repeats
+    model = repeats.model if repeats is not None else find_model(request.model, spec, request.executor)
+    layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
+    resolved = parameters.resolve(model.executor.Parameters, layers)
     for message in resolved.warnings:
         reporter.warn(message)
     for section in spec.ignored if spec is not None else ():
         reporter.warn(f"{request.toml}: the section [{section}] means nothing here.")
     source = existing(request.input)
-    for message in _unused(request):
+    for message in _unused(request) if repeats is None else ():
         reporter.warn(message)
     code = identity.code_of(model.executor, model.distribution)
-    record = request.record(model, spec, resolved)
+    record = request.record(model, spec, resolved).model_copy(update={"thread_limit": request.threads})
+    if repeats is not None:
+        repeats.note(record)
     record.experiment_id = request.experiment_id
     record.model_commit = identity.commit_name(code)
     record.code = code
@@ -115,6 +127,11 @@ def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
     record.source.size = source.stat().st_size
     record.source.checksum = inputs[source]
     record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
+    origin = find_origin(inputs[source], source, request.records, record.add_log)
+    if origin is not None:
+        record.derived_from = origin.experiment_id
+    elif request.records:
+        reporter.warn("--records: no record there is of a run that made the input.")
     return Prepared(model, inputs, destination, record, request)
 
 

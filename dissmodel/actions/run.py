@@ -18,7 +18,7 @@ from dissmodel.actions.results import LATEST, Results, collect
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
 from dissmodel.executor import execute_lifecycle
 from dissmodel.executor.config import output_base, thread_limit
-from dissmodel.progress import Reporter
+from dissmodel.progress import Reporter, reporting
 from dissmodel.record import ExperimentRecord, capture, store
 
 _DONE = "done"
@@ -116,7 +116,8 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
     changed = prepared.changed_input()
     if changed is not None:
         raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
-    record = conclude(account.completed(opening, saved, results, listener), results.here(work))
+    with reporting(listener):
+        record = conclude(account.completed(opening, saved, results, listener), results.here(work))
     with materialize.undisturbed():
         _deliver(record, results, destination.record_path, scratch, old)
         listener.phase(_DONE)

@@ -6,25 +6,27 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from dissmodel.actions.attest import attestations, check_attestation
 from dissmodel.actions.records import open_record
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.uri import parse
-from dissmodel.record import ExperimentRecord, digest, store
+from dissmodel.record import ExperimentRecord, digest, sign, store
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
+_GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 
 
 @dataclass(frozen=True)
 class Check:
     """One thing that a record vouches for: what it should be and what it is.
 
-    `expected` and `found` are digests, or words where there is none.
+    `expected` and `found` are digests, or words where there is none; `note` says more of what is well.
     """
 
     record: Path
@@ -33,6 +35,7 @@ class Check:
     verdict: Verdict
     expected: str
     found: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,29 @@ class Verification:
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
 
 
-def verify(records: tuple[Path, ...]) -> Verification:
-    """Check the records, their files and, where they can be reached, their inputs.
+def verify(records: tuple[Path, ...], allowed_signers: Path | None = None) -> Verification:
+    """Check the records, their files, signatures and, where they can be reached, their inputs.
 
     A record that can't be read is a check that differs, so that the others are checked all the same.
+
+    Parameters
+    ----------
+    records : tuple of pathlib.Path
+        The records.
+    allowed_signers : pathlib.Path, optional
+        Who may have signed them; with it a record without a signature lacks one. Statements that others
+        signed about a record are checked too, and those of signers who are not in the list left aside.
+
+    Raises
+    ------
+    UsageError
+        If there is no such list, or if OpenSSH isn't installed.
     """
-    return Verification(tuple(check for path in records for check in _check(path)))
+    signers = allowed_signers.expanduser() if allowed_signers is not None else None
+    return Verification(tuple(check for path in records for check in _check(path, signers)))
 
 
-def _check(path: Path) -> Iterator[Check]:
+def _check(path: Path, signers: Path | None) -> Iterator[Check]:
     try:
         record, document = open_record(path)
     except DissmodelError as error:
@@ -63,12 +80,62 @@ def _check(path: Path) -> Iterator[Check]:
         yield Check(path, "record", str(path), verdict, "a record", f"{error.message} {error.hint}".strip())
         return
     yield _check_record(path, record, digest.record_digest(document))
+    yield from _check_signature(path, document, signers)
     if record.status in _OVER:
         yield Check(path, "status", str(path), "not checked", "completed", f"{record.status}: no result")
     elif record.status != "completed":
         yield Check(path, "status", str(path), "differs", "completed", record.status)
     yield from _check_files(path, record)
     yield from _check_input(path, record)
+    yield from _check_attestations(path, document, signers)
+
+
+def _check_signature(record: Path, document: dict[str, Any], signers: Path | None) -> Iterator[Check]:
+    path = sign.signature_path(record)
+    try:
+        signature = sign.read(path)
+    except InvalidInput as error:
+        yield Check(record, "signature", str(path), "differs", "a signature", error.message)
+        return
+    if signers is None:
+        if signature is not None:
+            yield Check(record, "signature", str(path), "not checked", "", _GIVE_SIGNERS)
+        return
+    expected = f"a signature by one of {signers}"
+    if signature is None:
+        yield Check(record, "signature", str(path), "missing", expected, "no such file")
+        return
+    signer = sign.verify(digest.canonical(document), signature, signers, sign.RECORD)
+    if signer.verdict == "good":
+        yield Check(record, "signature", str(path), "ok", expected, signer.fingerprint, signer.principal)
+    else:
+        yield Check(record, "signature", str(path), "differs", expected, _whose(signer, "this record"))
+
+
+def _check_attestations(record: Path, document: dict[str, Any], signers: Path | None) -> Iterator[Check]:
+    for path in attestations(record):
+        if signers is None:
+            yield Check(record, "attestation", str(path), "not checked", "", _GIVE_SIGNERS)
+            continue
+        one = check_attestation(path, document, signers)
+        verdict: Verdict = "ok" if one.says else "differs"
+        found = one.says or one.wrong
+        if not found and one.signer is None:
+            verdict, found = "missing", "it has no signature"
+        elif not found and one.signer is not None:
+            verdict = "not checked" if one.signer.verdict == "unknown" else "differs"
+            found = _whose(one.signer, "this statement")
+        expected = f"a statement about this record by one of {signers}"
+        yield Check(record, "attestation", str(path), verdict, expected, found, one.says)
+
+
+def _whose(signer: sign.Signer, of: str) -> str:
+    if not signer.fingerprint:
+        return "no SSH signature"
+    what = (
+        "signed by a key that is none of theirs" if signer.verdict == "unknown" else f"no signature of {of}"
+    )
+    return f"{what}: {signer.fingerprint}"
 
 
 def _check_record(path: Path, record: ExperimentRecord, found: str) -> Check:

@@ -13,7 +13,19 @@ import typer
 from typer.core import TyperGroup
 
 from dissmodel import __version__
-from dissmodel.cli import compare, options, record, run, show, validate
+from dissmodel.cli import (
+    compare,
+    config,
+    env,
+    init,
+    options,
+    record,
+    registry,
+    reproduce,
+    run,
+    show,
+    validate,
+)
 from dissmodel.cli.signals import stopping
 from dissmodel.errors import DissmodelError, StorageError, UsageError
 
@@ -182,8 +194,13 @@ def _root(
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
+app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
+app.command("init")(init.init)
 app.add_typer(record.app, name="record")
+app.add_typer(registry.app, name="registry")
+app.add_typer(config.app, name="config")
+app.add_typer(env.app, name="env")
 
 
 def prepare_streams() -> None:

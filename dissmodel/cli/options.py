@@ -31,7 +31,9 @@ Inputs = Annotated[list[str] | None, _INPUTS]
 Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")]
 Output = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The result; by default ./MODEL_ID.SUFFIX."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The result, a file or a folder; by default ./MODEL_ID.SUFFIX."
+    ),
 ]
 BandMap = Annotated[
     list[str] | None, typer.Option("--band-map", metavar="NAME=BAND", help=_NAMES.format("band"))
@@ -43,6 +45,9 @@ InputFormat = Annotated[Format, typer.Option("--format", help="What the input ho
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")]
 Params = Annotated[

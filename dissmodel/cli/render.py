@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dissmodel.actions.preview import Preview
     from dissmodel.actions.run import RunResult
     from dissmodel.actions.show import ModelList, ModelView
     from dissmodel.actions.validate import Validation
@@ -24,7 +25,7 @@ SCHEMA_VERSION = 1
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def run_result(result: RunResult) -> None:
+def run_result(result: RunResult, picture: Preview | None = None) -> None:
     """Say what a run left, and where."""
     record = result.record
     seconds = record.metrics.get("time_total_sec", 0.0)
@@ -32,11 +33,13 @@ def run_result(result: RunResult) -> None:
     for name, path in result.files.items():
         print_line(f"  {name:8} {short_path(str(path))}  ({_size(record.files[name].size)})")
     print_line(f"  {'record':8} {short_path(str(result.record_path))}")
+    if picture is not None:
+        print_line(f"  {'preview':8} {short_path(str(picture.path))}")
     for note in record.findings:
         print_line(printable(f"  {note.severity}: {_found(note)}"))
 
 
-def run_json(result: RunResult) -> None:
+def run_json(result: RunResult, picture: Preview | None = None) -> None:
     """Print a run's record and where things lie."""
     from dissmodel.record import store
 
@@ -45,8 +48,21 @@ def run_json(result: RunResult) -> None:
             "record_path": str(result.record_path),
             "files": {name: str(path) for name, path in result.files.items()},
             "record": store.to_document(result.record),
+            **_preview(picture),
         }
     )
+
+
+def preview(picture: Preview) -> None:
+    """Say where a picture lies, and on standard error what to know of it."""
+    print_line(printable(short_path(str(picture.path))))
+    print_warnings(map(printable, picture.warnings))
+
+
+def _preview(picture: Preview | None) -> dict[str, Any]:
+    if picture is None:
+        return {}
+    return {"preview": {**dataclasses.asdict(picture), "path": str(picture.path)}}
 
 
 def model_list(listing: ModelList, *, as_json: bool) -> None:
@@ -95,9 +111,9 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     print_warnings(view.warnings)
 
 
-def record_json(document: Mapping[str, Any]) -> None:
-    """Print a record as it stands."""
-    print_json({"record": document})
+def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Preview | None = None) -> None:
+    """Print a record as it stands, and which files were made of it."""
+    print_json({"record": document, **({"csv": csv} if csv is not None else {}), **_preview(picture)})
 
 
 def record_view(record: ExperimentRecord, path: Path) -> None:
@@ -138,6 +154,8 @@ def verification(result: Verification, *, as_json: bool, errors_only: bool = Fal
         line = f"{check.verdict:11}  {check.name:8}  {short_path(check.path)}"
         if check.verdict == "not checked":
             line += f"  ({check.found})"
+        elif check.note:
+            line += f"  ({check.note})"
         print_line(printable(line).rstrip())
         if check.verdict in {"differs", "missing"}:
             print_line(printable(f"{'':13}expected {check.expected}"))

@@ -10,7 +10,7 @@ from dissmodel.cli.render import print_json, print_line, print_table, print_warn
 
 if TYPE_CHECKING:
     from dissmodel.actions.compare import Compared
-    from dissmodel.compare import Part, Place
+    from dissmodel.compare import Comparison, Part, Place, Verdict
 
 _MEANING = {
     "identical-file": "the same bytes",
@@ -22,40 +22,56 @@ _LONGEST = 40
 
 def comparison_json(compared: Compared) -> None:
     """Print all of a comparison."""
-    from dissmodel.record.plain import plain
-
     found = compared.comparison
     print_json(
         {
             "a": str(compared.a),
             "b": str(compared.b),
-            "verdict": found.verdict,
-            "same": found.same,
-            "kind": found.kind,
-            "why": list(found.why),
-            "tolerance": dataclasses.asdict(found.tolerance) if found.tolerance else None,
-            # Values may be NaN or infinite, which JSON lacks.
-            "parts": [plain({**dataclasses.asdict(part), "share": part.share}) for part in found.parts],
+            **as_document(found),
             "diff_map": str(compared.diff_map) if compared.diff_map else None,
             "warnings": list(compared.warnings),
         }
     )
 
 
+def as_document(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON has it."""
+    from dissmodel.record.plain import plain
+
+    tolerance = {"rtol": found.tolerance.rtol, "atol": found.tolerance.atol} if found.tolerance else None
+    return {
+        "verdict": found.verdict,
+        "same": found.same,
+        "kind": found.kind,
+        "why": list(found.why),
+        "tolerance": tolerance,
+        # Values may be NaN or infinite, which JSON lacks.
+        "parts": [plain({**dataclasses.asdict(part), "share": part.share}) for part in found.parts],
+    }
+
+
 def comparison(compared: Compared) -> None:
     """Print the verdict, what it rests on, and the changes of classes."""
     found = compared.comparison
     print_warnings(printable(message) for message in compared.warnings)
-    meaning = _MEANING.get(found.verdict)
-    files = f"{short_path(str(compared.a))} and {short_path(str(compared.b))}"
-    print_line(printable(f"{found.verdict}: {files}" + (f" ({meaning})" if meaning else "")))
+    details(found, f"{short_path(str(compared.a))} and {short_path(str(compared.b))}")
+    if compared.diff_map is not None:
+        print_line("")
+        print_line(printable(f"difference B - A: {short_path(str(compared.diff_map))}"))
+
+
+def details(found: Comparison, files: str) -> None:
+    """Print a verdict on what is called `files`, and below it the bands or columns if any differ."""
+    print_line(printable(f"{found.verdict}: {files}{meaning(found.verdict)}"))
     for why in found.why:
         print_line(printable(f"  {why}"))
     if found.verdict != "identical-content":
         _parts(found.parts, found.kind == "raster")
-    if compared.diff_map is not None:
-        print_line("")
-        print_line(printable(f"difference B - A: {short_path(str(compared.diff_map))}"))
+
+
+def meaning(verdict: Verdict) -> str:
+    """Return what a verdict means, in brackets; nothing where the rest says it."""
+    return f" ({_MEANING[verdict]})" if verdict in _MEANING else ""
 
 
 def _parts(parts: tuple[Part, ...], raster: bool) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dissmodel.cli.render import printable
 from dissmodel.progress import Reporter, Silent
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _DOING = {
     "run": "running",
     "save": "saving",
     "promote": "finishing",
+    "compare": "comparing",
 }
 
 
@@ -43,8 +45,8 @@ class Lines(Silent):
             self._phase = (name, time.perf_counter())
 
     def warn(self, message: str) -> None:
-        """Write it."""
-        self._write(f"warning: {message}")
+        """Write it; names in it may come from a file of anyone's."""
+        self._write(printable(f"warning: {message}"))
 
     def output(self, line: str) -> None:
         """Write it as the model did."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,11 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Where the record of the input's own run may lie; repeatable."),
+    ] = None,
+    preview: options.Preview = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -66,12 +72,19 @@ def run(
         seed=seed,
         threads=threads,
         command=("dissmodel", *sys.argv[1:]),
+        records=tuple(records or ()),
     )
     with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
         result = run_model(request, reporter)
+        picture = None
+        if preview:
+            from dissmodel.actions.preview import PreviewRequest, preview_of_run
+
+            wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)
+            picture = preview_of_run(wanted, reporter)
     if as_json:
-        render.run_json(result)
+        render.run_json(result, picture)
     elif not quiet:
-        render.run_result(result)
+        render.run_result(result, picture)
     if result.record.differs:
         sys.exit(options.EXIT_DIFFERS)

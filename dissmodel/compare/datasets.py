@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dissmodel import progress
 from dissmodel.compare.verdict import Comparison, Tolerance, judge
 from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.io.content import may_be_dataset
@@ -31,7 +32,8 @@ def compare(
         Local files: rasters or vector layers, zips of one, or any other files, which are compared by their
         bytes.
     tolerance : Tolerance, optional
-        Ask for ``within-tolerance``; numbers only. It also admits another type of the same numbers.
+        Ask for ``within-tolerance``; measured numbers only, see there. It also admits another type of the
+        same numbers.
     layers : tuple of (str or None, str or None)
         Which layer or archive member to read, where there are several.
 
@@ -48,6 +50,7 @@ def compare(
         If one can't be read.
     """
     a, b = existing(a), existing(b)
+    progress.current().phase("compare")
     if layers[0] == layers[1] is None and _same_bytes(a, b):
         return Comparison("identical-file", tolerance=tolerance)
     with ExitStack() as stack:

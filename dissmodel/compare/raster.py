@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from dissmodel import progress
 from dissmodel.compare.tally import Tally, Values
 from dissmodel.compare.verdict import Findings, Place, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
@@ -96,15 +97,16 @@ def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Find
         elsewhere = _other_grid(one, other)
         if elsewhere:
             return Findings(elsewhere)
-        names, missing, ordered = match_names(list(one.numbers), list(other.numbers), "band")
-        tallies = {name: Tally(tolerance) for name in names}
+        names, lacking, ordered = match_names(list(one.numbers), list(other.numbers), "band")
+        tallies = {name: Tally(tolerance, name) for name in names}
+        meter = _Meter(one, other, names)
         for start in range(0, len(names), _TOGETHER):
-            _feed(one, other, {name: tallies[name] for name in names[start : start + _TOGETHER]})
+            _feed(one, other, {name: tallies[name] for name in names[start : start + _TOGETHER]}, meter)
         types = {name: (one.dtype(name), other.dtype(name)) for name in names}
         notes = [f"{name!r} is {x} in A and {y} in B." for name, (x, y) in types.items() if x != y]
         notes += [] if ordered else ["The bands are in another order."]
         parts = [tallies[name].part(name, types[name], _placing(one)) for name in names]
-        return Findings(missing, tuple(notes), tuple(parts), ordered)
+        return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
 
 def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
@@ -122,7 +124,22 @@ def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
     return tuple(why)
 
 
-def _feed(a: Raster, b: Raster, tallies: dict[str, Tally]) -> None:
+class _Meter:
+    """Says how many bytes of cells are compared, and of how many."""
+
+    def __init__(self, a: Raster, b: Raster, names: Sequence[str]) -> None:
+        cells = a.dataset.width * a.dataset.height
+        self._done = 0
+        self._total = sum(
+            cells * np.dtype(raster.dtype(name)).itemsize for raster in (a, b) for name in names
+        )
+
+    def add(self, *bands: NDArray[Any]) -> None:
+        self._done += sum(band.nbytes for band in bands)
+        progress.current().transferred(self._done, self._total)
+
+
+def _feed(a: Raster, b: Raster, tallies: dict[str, Tally], meter: _Meter) -> None:
     rows, cols = a.dataset.shape
     names = list(tallies)
     for top in range(0, rows, BLOCK):
@@ -133,6 +150,7 @@ def _feed(a: Raster, b: Raster, tallies: dict[str, Tally]) -> None:
             for tally, ((one, one_masked), (other, other_masked)) in zip(
                 tallies.values(), pairs, strict=True
             ):
+                meter.add(one, other)
                 step = max(1, _AT_ONCE // window.width)
                 for first in range(0, window.height, step):
                     some = slice(first, first + step)

@@ -41,6 +41,8 @@ class Tally:
     ----------
     tolerance : Tolerance or None
         What is counted as beyond it.
+    name : str
+        That of the band or column, which may be one of classes.
 
     Examples
     --------
@@ -52,8 +54,11 @@ class Tally:
     (1, Place(a=1, b=3, row=None, col=None, x=None, y=None, feature=1), (Move(before=1, after=3, count=1),))
     """
 
-    def __init__(self, tolerance: Tolerance | None) -> None:
+    def __init__(self, tolerance: Tolerance | None, name: str = "") -> None:
         self._tolerance = tolerance
+        # Until a value is met that is no whole number.
+        self._is_whole = True
+        self._is_class = tolerance is not None and name in tolerance.classes
         self._cells = self._changed = self._beyond = self._numbers = 0
         self._first: _Spot | None = None
         self._first_beyond: _Spot | None = None
@@ -77,6 +82,7 @@ class Tally:
             finite = both & np.isfinite(a.numbers) & np.isfinite(b.numbers)
             self._cells += changed.size
             self._numbers += int(np.count_nonzero(finite))
+            self._is_whole = self._is_whole and all(map(_holds_whole_numbers, (a, b)))
             self._note_classes(a, b)
             where = np.flatnonzero(changed)
             if where.size == 0:
@@ -115,10 +121,12 @@ class Tally:
 
     def part(self, name: str, types: tuple[str, str], place_of: Callable[[int], Place]) -> Part:
         """Return what was counted; `place_of` makes a place, without values, of a position in the whole."""
+        exact = self._tolerance is not None and (self._is_whole or self._is_class)
+        beyond, first_beyond = (self._changed, self._first) if exact else (self._beyond, self._first_beyond)
         within: PartVerdict = "within-tolerance" if self._tolerance is not None else "different"
         verdict: PartVerdict = "identical"
         if self._changed or types[0] != types[1]:
-            verdict = "different" if self._beyond else within
+            verdict = "different" if beyond else within
         moves = sorted(self._moves.items(), key=lambda move: (-move[1], str(move[0])))
         has_numbers = self._numbers > 0
         return Part(
@@ -127,9 +135,10 @@ class Tally:
             verdict=verdict,
             cells=self._cells,
             changed=self._changed,
-            beyond=self._beyond if self._tolerance is not None else None,
+            beyond=beyond if self._tolerance is not None else None,
+            exact=exact,
             first=_placed(self._first, place_of),
-            first_beyond=_placed(self._first_beyond, place_of) if self._tolerance is not None else None,
+            first_beyond=_placed(first_beyond, place_of) if self._tolerance is not None else None,
             max_abs=self._greatest if has_numbers else None,
             mean_abs=self._total / self._numbers if has_numbers else None,
             moves=tuple(Move(before, after, count) for (before, after), count in moves[:MOST_MOVES]),
@@ -159,6 +168,17 @@ class Tally:
                 self._moves.clear()
             else:
                 self._classes |= classes
+
+
+def _holds_whole_numbers(values: Values) -> bool:
+    """Whether every value is a whole number; a NaN is no value."""
+    kind = values.numbers.dtype.kind
+    if kind in "iub":
+        return True
+    if kind == "c":
+        return False
+    numbers = values.numbers[~values.missing]
+    return bool((np.isnan(numbers) | (np.isfinite(numbers) & (numbers == np.rint(numbers)))).all())
 
 
 def _taken(values: Values, where: NDArray[np.intp]) -> Values:

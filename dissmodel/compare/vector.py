@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from dissmodel import progress
 from dissmodel.compare.tally import Tally, Values
 from dissmodel.compare.verdict import Findings, Part, Place, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
@@ -35,22 +36,23 @@ def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Find
         apart.append(f"The CRS is another one: {one_crs or 'none'} in A, {other_crs or 'none'} in B.")
     if apart:
         return Findings(tuple(apart))
-    names, missing, ordered = match_names(list(one), list(other), "column")
+    names, lacking, ordered = match_names(list(one), list(other), "column")
     parts, notes = [], []
-    for name in names:
+    for done, name in enumerate(names):
+        progress.current().step(done, len(names))
         # Each pair may go once it is compared.
         x, y = one.pop(name), other.pop(name)
         if x.kind != y.kind:
             notes.append(f"{name!r} is {x.kind} in A and {y.kind} in B.")
             if not {x.kind, y.kind} <= set(_NUMBERS):
-                missing = (*missing, f"The column {name!r} can't be compared: {x.kind} and {y.kind}.")
+                lacking = (*lacking, f"The column {name!r} can't be compared: {x.kind} and {y.kind}.")
                 continue
         part = _compare(name, x, y, tolerance)
         parts.append(part)
         if x.kind == "geometry" and part.changed and Counter(_bytes(x)) == Counter(_bytes(y)):
             notes.append("The geometries are the same ones, in another order.")
     notes += [] if ordered else ["The columns are in another order."]
-    return Findings(missing, tuple(notes), tuple(parts), ordered)
+    return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
 
 def _read(found: Located) -> tuple[str, dict[str, Column]]:
@@ -65,7 +67,7 @@ def _read(found: Located) -> tuple[str, dict[str, Column]]:
 
 
 def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Part:
-    tally = Tally(tolerance)
+    tally = Tally(tolerance, name)
     if a.kind in _NUMBERS:
         tally.add(_numbers(a), _numbers(b), int)
     else:

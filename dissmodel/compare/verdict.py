@@ -25,12 +25,17 @@ SAME = frozenset({"identical-file", "identical-content", "within-tolerance"})
 class Tolerance:
     """How far `b` may be from `a`: ``|a - b| ≤ atol + rtol · |b|``, as `numpy.isclose` has it.
 
+    It is for measured numbers. Classes are equal or they are not: whatever is stored as an integer, a text or
+    a geometry, and floats that hold whole numbers only in A and in B.
+
     Attributes
     ----------
     rtol : float
         Relative to the value of B, no unit.
     atol : float
         In the unit of the band or column.
+    classes : frozenset of str
+        Bands or columns that hold classes, however they are stored.
 
     Raises
     ------
@@ -40,6 +45,7 @@ class Tolerance:
 
     rtol: float = 0.0
     atol: float = 0.0
+    classes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
@@ -101,6 +107,8 @@ class Part:
     beyond : int or None
         How many differ by more than the tolerance; None without one. What is not a finite number on both
         sides has to be equal.
+    exact : bool
+        Whether a tolerance was asked for and not applied, because these are no measured numbers.
     first, first_beyond : Place or None
         The first of them, row by row.
     max_abs, mean_abs : float or None
@@ -117,6 +125,7 @@ class Part:
     cells: int
     changed: int
     beyond: int | None = None
+    exact: bool = False
     first: Place | None = None
     first_beyond: Place | None = None
     max_abs: float | None = None
@@ -138,6 +147,8 @@ class Findings:
     ----------
     apart : tuple of str
         Why they can't be compared, a sentence each.
+    lacking : tuple of str
+        What only one of them has, or has as something else, a sentence each.
     notes : tuple of str
         What else differs, such as the order of the bands, or is good to know.
     parts : tuple of Part
@@ -147,6 +158,7 @@ class Findings:
     """
 
     apart: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     ordered: bool = True
@@ -163,7 +175,8 @@ class Comparison:
     kind : {"raster", "vector"} or None
         What both hold; None where they were compared by their bytes only.
     why : tuple of str
-        What is not a matter of values: why they can't be compared, or what else differs.
+        What is not a matter of values: why they can't be compared, what else differs, where a tolerance was
+        not applied.
     parts : tuple of Part
         Each band or column that both have, in A's order; none where the files are the same.
     tolerance : Tolerance or None
@@ -185,29 +198,34 @@ class Comparison:
 def judge(kind: Literal["raster", "vector"], found: Findings, tolerance: Tolerance | None) -> Comparison:
     """Return the verdict that follows from what was found.
 
-    >>> judge("raster", Findings(apart=("B has no band 'alt'.",)), None).verdict
+    >>> judge("raster", Findings(apart=("The CRS is another one.",)), None).verdict
     'not-comparable'
+    >>> judge("raster", Findings(lacking=("B has no band 'alt'.",)), None).verdict
+    'different'
     """
     verdict: Verdict
     if found.apart:
         verdict = "not-comparable"
-    elif not found.ordered or any(part.verdict == "different" for part in found.parts):
+    elif found.lacking or not found.ordered or any(part.verdict == "different" for part in found.parts):
         verdict = "different"
     elif any(part.verdict == "within-tolerance" for part in found.parts):
         verdict = "within-tolerance"
     else:
         verdict = "identical-content"
-    return Comparison(verdict, kind, (*found.apart, *found.notes), found.parts, tolerance)
+    exact = [part.name for part in found.parts if part.exact and part.changed]
+    notes = [f"{name!r} holds no measured numbers: it was compared exactly." for name in exact]
+    why = (*found.apart, *found.lacking, *found.notes, *notes)
+    return Comparison(verdict, kind, why, found.parts, tolerance)
 
 
 def match_names(a: Sequence[str], b: Sequence[str], what: str) -> tuple[list[str], tuple[str, ...], bool]:
-    """Return the names that both have, in A's order; why others can't be compared; whether the order is one.
+    """Return the names that both have, in A's order; what only one has; whether the order is one.
 
     >>> match_names(["alt", "uso"], ["uso", "soil"], "band")
     (['uso'], ("B has no band 'alt'.", "A has no band 'soil'."), True)
     """
     in_a, in_b = set(a), set(b)
     shared = [name for name in a if name in in_b]
-    apart = [f"B has no {what} {name!r}." for name in a if name not in in_b]
-    apart += [f"A has no {what} {name!r}." for name in b if name not in in_a]
-    return shared, tuple(apart), shared == [name for name in b if name in in_a]
+    lacking = [f"B has no {what} {name!r}." for name in a if name not in in_b]
+    lacking += [f"A has no {what} {name!r}." for name in b if name not in in_a]
+    return shared, tuple(lacking), shared == [name for name in b if name in in_a]

@@ -34,7 +34,7 @@ _PLAIN: Mapping[Any, str] = {
 
 _SHOWN = 80
 
-Origin = Literal["default", "spec", "command line"]
+Origin = Literal["default", "spec", "command line", "record"]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ _HALF_CELL = 0.5
 # coordinates in text formats, far below what a person would call off the grid.
 _OFF_GRID = 0.01
 _SAME_SIZE = 1e-6
+# Letters of a value that a message shows.
+_SHOWN = 40
 _RESAMPLE = (
     "Give --param resolution=… to resample the polygons to square pixels; some cells may then be lost."
 )
@@ -150,17 +152,24 @@ def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
     polygons: NDArray[np.object_] = gdf.geometry.to_numpy()
     if len(polygons) == 0:
         raise InvalidInput("There are no cells.", "Give a layer that has features.")
-    for wrong, what in (
-        (shapely.is_missing(polygons), "have no geometry"),
-        (shapely.is_empty(polygons), "have an empty geometry"),
-        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are no polygons"),
-        (~shapely.is_valid(polygons), "have an invalid geometry"),
+    for wrong, what, why in (
+        (shapely.is_missing(polygons), "have no geometry", None),
+        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are no polygons", _article_and_type),
+        (shapely.is_empty(polygons), "have an empty geometry", None),
+        (~shapely.is_valid(polygons), "have an invalid geometry", shapely.is_valid_reason),
     ):
         if wrong.any():
+            first = polygons[np.argmax(wrong)]
             raise InvalidInput(
-                f"{_some(wrong)} of {len(polygons)} {what}.", "Mend or remove them.", code="bad_geometry"
+                f"{_some(wrong)} of {len(polygons)} {what}{'' if why is None else f': {why(first)}'}.",
+                "Mend or remove them.",
+                code="bad_geometry",
             )
     return polygons
+
+
+def _article_and_type(geometry: Any) -> str:
+    return f"a {geometry.geom_type}"
 
 
 def _some(which: NDArray[np.bool_]) -> str:
@@ -180,16 +189,18 @@ def _typical(sizes: NDArray[np.float64]) -> float:
 
 
 def _integers(gdf: gpd.GeoDataFrame, name: str) -> NDArray[np.int64]:
-    values: NDArray[Any] = gdf[name].to_numpy()
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"{name} holds something that is no number.", "It must hold integers.") from None
+    import pandas as pd  # noqa: PLC0415  (a frame has loaded it)
+
+    column = gdf[name]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # Beyond 2**53 neighbouring integers are one float, and far below a raster ends.
     wrong = ~(np.abs(numbers) < 2**53) | (numbers != np.rint(numbers))
     if wrong.any():
+        value = column.iloc[int(np.argmax(wrong))]
+        text = isinstance(value, str)
+        shown = repr(value[:_SHOWN]) if text else "nan" if pd.isna(value) else str(value)[:_SHOWN]
         raise InvalidInput(
-            f"{name} is no integer in {_some(wrong)}: {values[np.argmax(wrong)]}.",
+            f"{name} is no {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
             f"{name} must hold the cell's number, in every feature.",
             code="bad_row_col",
         )

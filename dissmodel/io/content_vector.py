@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ from dissmodel.io.canonical import (
 )
 from dissmodel.io.layer import Layer, check_count, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
+from dissmodel.io.nulls import exact_integers, nulls
 from dissmodel.io.wkb import canonical_wkbs
 from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
 
-_INTEGER_EXACT_IN_FLOAT = 2**53
+_UTF8 = methodcaller("encode", "utf-8", "surrogateescape")
 # Values that are encoded together; no part of the definition.
 _AT_ONCE = 2**15
 
@@ -62,15 +64,32 @@ def _column(column: Column) -> bytes:
         digest.update(piece)
     for start in range(0, len(column.null), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        present = zip(column.values[some], column.null[some].tolist(), strict=True)
-        values = [b"" if null else encoded_column(value) for value, null in present]
+        values = _encoded(column.kind, column.values[some], column.null[some])
         digest.update(_with_lengths(canonical_wkbs(values) if column.kind == "geometry" else values))
     return digest.digest()
 
 
+def _encoded(kind: str, values: Any, null: NDArray[np.bool_]) -> list[bytes]:
+    """Return the canonical bytes of values, none where they are null."""
+    if kind == "geometry":
+        return np.where(null, b"", values).tolist()  # type: ignore[no-any-return]
+    if kind in {"text", "time"}:
+        return list(map(_UTF8, np.where(null, "", values).tolist()))
+    # Binary values and lists, which few layers have.
+    return [b"" if none else encoded_column(value) for value, none in zip(values, null.tolist(), strict=True)]
+
+
 def _with_lengths(values: list[bytes]) -> bytes:
-    heads = {length: u64(length) for length in {len(value) for value in values}}
-    return b"".join([piece for value in values for piece in (heads[len(value)], value)])
+    """Return each value behind its length."""
+    lengths = np.fromiter(map(len, values), dtype="<u8", count=len(values))
+    start = np.cumsum(lengths + 8) - (lengths + 8)
+    of_length = (start[:, None] + np.arange(8, dtype=np.uint64)).ravel()
+    whole = np.empty(int(lengths.sum()) + 8 * len(values), dtype=np.uint8)
+    rest = np.ones(len(whole), dtype=bool)
+    rest[of_length] = False
+    whole[of_length] = lengths.view(np.uint8)
+    whole[rest] = np.frombuffer(b"".join(values), dtype=np.uint8)
+    return whole.tobytes()
 
 
 def encoded_column(value: Any) -> bytes:
@@ -85,24 +104,22 @@ def encoded_column(value: Any) -> bytes:
 
 def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
     """Read the columns, the geometry last; integers keep every bit and nulls are no NaN."""
+    import pandas as pd  # noqa: PLC0415  (slow to load)
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
+    # Without Arrow, so that a digest can't depend on whether pyarrow is installed.
     meta, _, geometry, fields = pyogrio.raw.read(layer.source, layer=layer.name, datetime_as_string=True)
     columns = []
     for name, dtype, values in zip(meta["fields"], meta["dtypes"], fields, strict=True):
         kind = _kind(str(dtype))
-        if values.dtype.kind == "O":
-            null = np.array([value is None for value in values], dtype=bool)
-        elif values.dtype.kind != "f":
-            null = np.zeros(len(values), dtype=bool)
-        else:
-            null = np.isnan(values)
-            if kind == "real" and layer.driver != "GPKG" and null.any():
-                null = _nulls(layer, name, len(values))
-            elif kind == "integer" and null.any():
-                values = _exact(layer, name, values, null)  # noqa: PLW2901  (the better reading of the same)
+        null = np.asarray(pd.isna(values), dtype=bool)
+        if values.dtype.kind == "f" and null.any():
+            if kind in {"integer", "boolean"}:
+                values = exact_integers(layer, name, values, null)  # noqa: PLW2901  (the better reading of the same)
+            elif layer.driver != "GPKG":
+                null = nulls(layer, name, len(values))
         columns.append(Column(name, kind, null, values))
-    null = np.array([value is None for value in geometry], dtype=bool)
+    null = np.asarray(pd.isna(geometry), dtype=bool)
     return meta["crs"], [*columns, Column("geometry", "geometry", null, geometry)]
 
 
@@ -111,33 +128,6 @@ def _kind(dtype: str) -> str:
         if dtype.startswith(start):
             return kind
     return "text" if dtype == "object" else dtype
-
-
-def _quoted(layer: Layer, name: str) -> str:
-    return '"' + name.replace('"', '""' if layer.driver == "GPKG" else '\\"') + '"'
-
-
-def _nulls(layer: Layer, name: str, count: int) -> NDArray[np.bool_]:
-    """Ask GDAL which values are null, for pyogrio returns a null float as NaN."""
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    shared = {"layer": layer.name, "columns": [name], "read_geometry": False, "return_fids": True}
-    every = pyogrio.raw.read(layer.source, **shared)[1]
-    null = pyogrio.raw.read(layer.source, where=f"{_quoted(layer, name)} IS NULL", **shared)[1]
-    return np.isin(every, null) if len(every) == count else np.zeros(count, dtype=bool)
-
-
-def _exact(layer: Layer, name: str, values: NDArray[Any], null: NDArray[np.bool_]) -> NDArray[Any]:
-    """Read integers among nulls again, for pyogrio returns them as floats."""
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    if not (np.abs(values[~null]) >= _INTEGER_EXACT_IN_FLOAT).any():
-        return values
-    where = f"{_quoted(layer, name)} IS NOT NULL"
-    wanted = {"layer": layer.name, "columns": [name], "read_geometry": False, "where": where}
-    exact = np.zeros(len(values), dtype=np.int64)
-    exact[~null] = pyogrio.raw.read(layer.source, **wanted)[3][0]
-    return exact
 
 
 def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:

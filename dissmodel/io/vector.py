@@ -7,43 +7,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dissmodel import progress
-from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
-from dissmodel.io.layer import (
-    DRIVERS,
-    Layer,
-    check_count,
-    open_layer,
-    passing_warnings_on,
-    reading,
-    require_pyarrow,
-)
+from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
+from dissmodel.io.parquet import read_parquet
 from dissmodel.io.uri import parse
+from dissmodel.io.vector_check import check_written
+from dissmodel.io.vector_read import read_frame
+from dissmodel.io.vector_write import write_frame
 from dissmodel.record.digest import sha256_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 __all__ = ["DRIVERS", "Layer", "load_gdf", "open_layer", "reading", "save_gdf"]
-
-_PINNED_TIME = "2000-01-01T00:00:00.000Z"
-_MOST_NAMES = 20
-_DBF_NAME_LENGTH = 10
-_WGS84 = 4326
-
-
-# Formats that store numbers as text, which GDAL shortens.
-_AS_TEXT = {"ESRI Shapefile": "a Shapefile", "GeoJSON": "GeoJSON"}
 
 
 def load_gdf(
@@ -67,13 +51,15 @@ def load_gdf(
     columns : sequence of str, optional
         The attributes to read; all by default.
     **kwargs
-        Passed to `pyogrio.read_dataframe` (``bbox``, ``where``, ``encoding`` …), for GeoParquet to
+        Passed to `pyogrio.raw.read` (``bbox``, ``where``, ``encoding`` …), for GeoParquet to
         `geopandas.read_parquet`.
 
     Returns
     -------
     gdf : geopandas.GeoDataFrame
-        The features in the file's order, float64 attributes with every bit, the CRS as the file says it.
+        The features in the file's order, numbers with every bit, the CRS as the file says it. Integers and
+        booleans with nulls have pandas' nullable types; a null float is NaN. With pyarrow or without, the
+        frame is the same; only measures (M) of geometries are read with it alone.
     sha256 : str
         Of the file at `uri`, 64 hex digits.
 
@@ -90,7 +76,8 @@ def load_gdf(
         progress.current().transferred(0, size)
         with reading(found.shown):
             if chosen.driver == "Parquet":
-                gdf = _read_parquet(found.path, found.shown, columns, kwargs)
+                gdf = read_parquet(found.path, found.shown, kwargs)
+                gdf = gdf if columns is None else _chosen(gdf, columns, found.shown)
             else:
                 gdf = _read(chosen, found.shown, columns, kwargs)
         if not kwargs:
@@ -110,10 +97,10 @@ def save_gdf(
 ) -> str:
     """Write features to the file at `uri`, in the format of its suffix.
 
-    The file appears under its name only when it is complete. GeoPackage, GeoJSON and FlatGeobuf hold no
-    trace of the hour: the same features give the same bytes. GeoJSON stores longitude and latitude on
-    WGS 84, so other coordinates are transformed, with a warning. A Shapefile cuts names and rounds numbers;
-    a warning says which. A GeoPackage stores -0.0 as 0.0 and NaN as null.
+    The file appears under its name only when it is complete. No format holds a trace of the hour or of the
+    file's name: the same features give the same bytes, with pyarrow or without. GeoJSON stores longitude and
+    latitude on WGS 84, so other coordinates are transformed, with a warning. A warning also says what a
+    format rounds, cuts or writes as text. NaN is written as null, and -0.0 as 0.0 in a GeoPackage.
 
     Parameters
     ----------
@@ -127,7 +114,7 @@ def save_gdf(
     layer : str
         The layer's name, where the format keeps one.
     **kwargs
-        Passed to `pyogrio.write_dataframe`, for GeoParquet to `GeoDataFrame.to_parquet`.
+        Passed to `pyogrio.raw.write`, for GeoParquet to `GeoDataFrame.to_parquet`.
 
     Returns
     -------
@@ -137,7 +124,7 @@ def save_gdf(
     Raises
     ------
     UsageError
-        If the suffix belongs to no format.
+        If the suffix belongs to no format, or what is to be written needs pyarrow and it isn't there.
     StorageError
         If the folder or the file can't be written.
     InvalidInput
@@ -162,7 +149,9 @@ def save_gdf(
         with tempfile.TemporaryDirectory(prefix=".dissmodel-", dir=path.parent) as folder:
             partial = Path(folder) / path.name
             with _writing(path):
-                _write(gdf, partial, driver, layer, kwargs)
+                write_frame(gdf, partial, driver, layer, kwargs)
+                indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, kwargs)
+                check_written(gdf, partial, driver, indexed=indexed)
             # What belonged to an older file of this name would be taken for a part of the new one.
             for stale in companions(path):
                 stale.unlink()
@@ -205,33 +194,10 @@ def _read(
 
     if columns is not None:
         _check_columns(columns, pyogrio.read_info(chosen.source, layer=chosen.name)["fields"], shown)
-    # Without Arrow: it is no faster here, and a result must not depend on whether pyarrow is installed.
-    wanted = {"layer": chosen.name, "columns": columns, "use_arrow": False, **kwargs}
-    try:
-        return pyogrio.read_dataframe(chosen.source, **wanted)
-    except UnicodeDecodeError:
-        warnings.warn(
-            "its text is not encoded as it says; it is read as ISO-8859-1.", DissmodelWarning, stacklevel=3
-        )
-        return pyogrio.read_dataframe(chosen.source, **{**wanted, "encoding": "ISO-8859-1"})
+    return read_frame(chosen, columns, kwargs)
 
 
-def _read_parquet(
-    path: Path, shown: str, columns: Sequence[str] | None, kwargs: dict[str, Any]
-) -> gpd.GeoDataFrame:
-    require_pyarrow(shown)
-    import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
-
-    try:
-        gdf = gpd.read_parquet(path, **kwargs)
-    except (ValueError, OSError, NotImplementedError, LookupError) as error:  # as pyarrow's are
-        raise InvalidInput(
-            f"{shown} could not be read as GeoParquet: it is damaged, or has no geometry column.",
-            "Make or download it again; geopandas' to_parquet writes such files.",
-            code="vector_damaged",
-        ) from error
-    if columns is None:
-        return gdf
+def _chosen(gdf: gpd.GeoDataFrame, columns: Sequence[str], shown: str) -> gpd.GeoDataFrame:
     _check_columns(columns, [name for name in gdf.columns if name != gdf.geometry.name], shown)
     return gdf[[*columns, gdf.geometry.name]]
 
@@ -241,98 +207,3 @@ def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> 
         if name not in set(known):
             near = did_you_mean(name, map(str, known))
             raise InvalidInput(f"{shown} has no column {name!r}.", near or "It has none at all.")
-
-
-def _write(gdf: gpd.GeoDataFrame, path: Path, driver: str, layer: str, kwargs: dict[str, Any]) -> None:
-    if driver == "Parquet":
-        require_pyarrow(path.name)
-        gdf.to_parquet(path, **{"index": False, **kwargs})
-        return
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    options: dict[str, Any] = {"driver": driver, "layer": layer, "use_arrow": False}
-    match driver:
-        case "GPKG":
-            taken = {str(name).lower() for name in gdf.columns}
-            options["FID"] = _free("fid", taken)
-            options["GEOMETRY_NAME"] = _free("geom", taken - {gdf.geometry.name})
-        case "FlatGeobuf":
-            options["SPATIAL_INDEX"] = "NO"  # an index puts the features in its own order
-        case "GeoJSON":
-            gdf = _on_wgs84(gdf)
-            options |= {"COORDINATE_PRECISION": 17, "SIGNIFICANT_FIGURES": 17, "RFC7946": "NO"}
-        case "ESRI Shapefile":
-            options["layer"] = None
-            _warn_of_long_names(gdf)
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _PINNED_TIME})
-    try:
-        pyogrio.write_dataframe(gdf, path, **{**options, **kwargs})
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-    _check_written(
-        gdf, path, driver, indexed=driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, kwargs)
-    )
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _on_wgs84(gdf: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    if gdf.crs is None:
-        warnings.warn(
-            "the data has no CRS, but readers of GeoJSON will take it for WGS 84.",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-        return gdf
-    if gdf.crs.to_epsg() == _WGS84:
-        return gdf
-    warnings.warn(
-        f"GeoJSON stores longitude and latitude on WGS 84: coordinates in {gdf.crs.name} were transformed.",
-        DissmodelWarning,
-        stacklevel=2,
-    )
-    return gdf.to_crs(_WGS84)
-
-
-def _warn_of_long_names(gdf: gpd.GeoDataFrame) -> None:
-    names = [str(name) for name in gdf.columns if name != gdf.geometry.name]
-    long = [name for name in names if len(name.encode()) > _DBF_NAME_LENGTH]
-    if long:
-        warnings.warn(
-            f"a Shapefile holds {_DBF_NAME_LENGTH} letters of a name; cut: {', '.join(long[:_MOST_NAMES])}.",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-
-
-def _check_written(gdf: gpd.GeoDataFrame, path: Path, driver: str, *, indexed: bool) -> None:
-    """Read the file back: where the disk is full at the very end, GDAL says nothing."""
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    if len(gdf) == 0:
-        return
-    try:
-        chosen = open_layer(path)
-        info = pyogrio.read_info(chosen.source)
-        fields = set(info["fields"]) if driver in _AS_TEXT else set()
-        floats = [name for name in gdf.columns if name in fields and gdf[name].dtype.kind == "f"]
-        meta, _, geometry, values = pyogrio.raw.read(chosen.source, columns=floats)
-    except (InvalidInput, pyogrio.errors.DataLayerError) as error:
-        raise OSError(None, f"it is incomplete ({error})") from error
-    if len(geometry) != len(gdf):
-        raise OSError(None, f"only {len(geometry)} of {len(gdf)} features arrived")
-    if indexed and not info["capabilities"]["fast_spatial_filter"]:
-        raise OSError(None, "its spatial index, which is written last, is missing")
-    read = dict(zip(meta["fields"], values, strict=True))
-    rounded = [n for n in floats if not np.array_equal(np.asarray(gdf[n]), read[n], equal_nan=True)]
-    if rounded:
-        warnings.warn(
-            f"{_AS_TEXT[driver]} stores numbers as text: some in {', '.join(rounded)} are rounded.",
-            DissmodelWarning,
-            stacklevel=2,
-        )

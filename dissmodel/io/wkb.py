@@ -43,9 +43,12 @@ def _suspects(geometries: Sequence[bytes]) -> set[int]:
     zeros = np.flatnonzero((high == 0x80) & (low == 0))  # noqa: PLR2004  (the sign)
     for back in range(1, 7):
         zeros = zeros[joined[zeros - back] == 0]
-    ends = np.cumsum([len(wkb) for wkb in geometries])
-    old = {number for number, wkb in enumerate(geometries) if wkb and wkb[4]}
-    return old.union(np.searchsorted(ends, np.concatenate([nans, zeros]) + 1, side="right").tolist())
+    lengths = np.fromiter(map(len, geometries), dtype=np.int64, count=len(geometries))
+    ends = np.cumsum(lengths)
+    there = np.flatnonzero(lengths)
+    old = there[joined[(ends - lengths)[there] + 4] != 0]
+    special = np.searchsorted(ends, np.concatenate([nans, zeros]) + 1, side="right")
+    return {*old.tolist(), *special.tolist()}
 
 
 def _tidy(wkb: bytearray, at: int) -> int:

@@ -148,8 +148,8 @@ class Reproduction(_Part):
     """How far a run came to the result of the one that it repeats.
 
     ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.compare.Verdict`,
-    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it. ``changed`` has a line for
-    each thing around the run that differs and could matter, as `dissmodel.record.diff.Difference` has it.
+    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it. ``changed`` has
+    all that differs around the run, as `dissmodel.record.diff.Difference` has it, with whether it could matter.
     """
 
     record_digest: str | None = None
@@ -206,6 +206,7 @@ class ExperimentRecord(_Part):
     finished_at: datetime | None = None
     parameter_origin: dict[str, str] = Field(default_factory=dict)
     seed: int | None = None
+    thread_limit: int | None = None
     code: Code | None = None
     runtime: Runtime | None = None
     command: list[str] = Field(default_factory=list)

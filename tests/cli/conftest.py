@@ -33,6 +33,9 @@ def dissmodel(monkeypatch, capsys, tmp_path):
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    for name in ("CONFIG", "DATA", "CACHE"):
+        monkeypatch.setenv(f"DISSMODEL_{name}", str(tmp_path / "user" / name.lower()))
+    monkeypatch.delenv("DISSMODEL_REGISTRY", raising=False)
     monkeypatch.setattr(ExecutorRegistry, "_executors", dict(ExecutorRegistry._executors))
     monkeypatch.setattr(sys, "path", list(sys.path))
 

@@ -84,7 +84,7 @@ def test_a_run_on_hexagons_and_its_record(dissmodel, honeycomb):
     assert (0, "") == (said.code, said.err)
     record = json.loads(Path("result.record.json").read_text(encoding="utf-8"))
     assert ("completed", "coastal_vector") == (record["status"], record["model_name"])
-    assert ["output"] == [*record["files"]]
+    assert ["output", "style"] == [*record["files"]]
     assert list(range(1, 9)) == record["step_metrics"]["step"]
     assert record["step_metrics"]["flooded"][-1] > 0
     assert "numpy" == record["runtime"]["kernel"]

@@ -89,9 +89,10 @@ def test_values_that_json_lacks(dissmodel):
             0,
             "identical-content: a.tif and packed.tif (equal values, written otherwise)",
         ),
-        (["a.tif", "b.tif", "--atol", "1"], 0, "within-tolerance: "),
-        (["a.tif", "b.tif", "--rtol", "0.34"], 0, "within-tolerance: "),  # 1 of 4, and 0.25 of 1.25
-        (["a.tif", "b.tif", "--rtol", "0.24"], 4, "different: "),
+        (["a.tif", "near.tif", "--atol", "0.25"], 0, "within-tolerance: "),
+        (["a.tif", "near.tif", "--rtol", "0.2"], 0, "within-tolerance: "),  # 0.25 of 1.25
+        (["a.tif", "near.tif", "--rtol", "0.19"], 4, "different: "),
+        (["a.tif", "b.tif", "--atol", "100"], 4, "different: "),  # classes
         (["a.tif", "elsewhere.tif"], 4, "not-comparable: "),
     ],
 )
@@ -104,6 +105,7 @@ def test_the_exit_code_says_whether_it_is_the_same(pair, words, code, verdict):
         packed.write(dataset.read())
         packed.descriptions = dataset.descriptions
     write("elsewhere.tif", ALT, USO, crs="EPSG:31983")
+    write("near.tif", [[0.5, 1.25], [1.5, -9999.0]], USO)
     said = pair("compare", *words)
     quiet = pair("compare", *words, "-q")
 

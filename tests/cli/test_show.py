@@ -123,6 +123,8 @@ def test_the_parameters_of_coastal_raster(dissmodel):
         "accretion_enabled": ["true or false", "-", "-", "false", "false", "default"],
         "resolution": ["number or none", "m", "> 0, finite", "none", "none", "default"],
         "crs": ["text or none", "-", "-", "none", "none", "default"],
+        "snapshots": ["list of integer or none", "step", "-", "none", "none", "default"],
+        "every": ["integer or none", "step", "≥ 1", "none", "none", "default"],
     } == rows(said)
     for alias in ("taxa_elevacao", "altura_mare", "acrecao_ativa"):
         assert f"(also {alias})" in said.out

@@ -11,6 +11,7 @@ from dissmodel.compare.difference import write_difference
 from dissmodel.errors import InvalidInput
 from dissmodel.io import content_raster
 from dissmodel.io.content import content_digest
+from dissmodel.progress import Silent, reporting
 
 TRANSFORM = rasterio.Affine(30, 0, 500000, 0, -30, 9000000)
 SHAPE = (600, 700)
@@ -222,10 +223,10 @@ def test_another_grid_is_not_comparable(tmp_path, original, options, why):
     assert why in said
 
 
-def test_another_band_is_not_comparable_and_the_others_are_compared(tmp_path, original):
+def test_another_band_is_a_difference_and_the_others_are_compared(tmp_path, original):
     found = compare(original, write(tmp_path / "b.tif", changed(1, 0, 0, 99), names=("height", "uso")))
 
-    assert ("not-comparable", ("B has no band 'alt'.", "A has no band 'height'.")) == (
+    assert ("different", ("B has no band 'alt'.", "A has no band 'height'.")) == (
         found.verdict,
         found.why,
     )
@@ -270,6 +271,26 @@ def test_many_bands_are_compared(tmp_path):
 
     assert [0] * 18 + [1] == [part.changed for part in found.parts]
     assert ("band_19", 2, 3) == (found.parts[-1].name, found.parts[-1].first.row, found.parts[-1].first.col)
+
+
+def test_how_far_it_is_is_told_up_to_the_end(tmp_path, original):
+    class Heard(Silent):
+        def __init__(self):
+            self.phases, self.bytes = [], []
+
+        def phase(self, name):
+            self.phases.append(name)
+
+        def transferred(self, done, total):
+            self.bytes.append((done, total))
+
+    heard = Heard()
+    with reporting(heard):
+        compare(original, write(tmp_path / "b.tif", changed(0, 9, 9, ulp), **OPTIONS["lzw, small tiles"]))
+    total = 2 * 2 * 600 * 700 * 8
+
+    assert (["compare"], (total, total)) == (heard.phases, heard.bytes[-1])
+    assert sorted(heard.bytes) == heard.bytes
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -177,8 +177,6 @@ def test_integers_beyond_2_to_the_53_are_told_apart(saved):
             frame().set_crs(31983, allow_override=True),
             "The CRS is another one: EPSG:31984 in A, EPSG:31983 in B.",
         ),
-        (frame().drop(columns="uso"), "B has no column 'uso'."),
-        (frame().assign(uso="3"), "The column 'uso' can't be compared: integer and text."),
     ],
 )
 def test_what_is_not_comparable_says_why(saved, original, gdf, why):
@@ -186,6 +184,22 @@ def test_what_is_not_comparable_says_why(saved, original, gdf, why):
 
     assert "not-comparable" == found.verdict
     assert why in found.why
+
+
+@pytest.mark.parametrize(
+    ("gdf", "why"),
+    [
+        (frame().drop(columns="uso"), "B has no column 'uso'."),
+        (frame().assign(uso="3"), "The column 'uso' can't be compared: integer and text."),
+    ],
+)
+def test_a_column_that_one_lacks_is_a_difference_and_the_others_are_compared(saved, original, gdf, why):
+    found = compare(original, saved(gdf, "b.gpkg"), Tolerance(atol=1e9))
+
+    assert "different" == found.verdict
+    assert why in found.why
+    assert {"alt", "name", "geometry"} == {part.name for part in found.parts}
+    assert {"identical"} == {part.verdict for part in found.parts}
 
 
 def test_integers_and_reals_are_compared_as_numbers(saved, original):

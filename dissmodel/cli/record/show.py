@@ -2,27 +2,90 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dissmodel.cli import options
 
+if TYPE_CHECKING:
+    from dissmodel.record import ExperimentRecord
+
 
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A record, such as result.record.json.")],
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
+    ] = False,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Where other records of the lineage may lie; repeatable."),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Print what the model measured at each step.")
+    ] = False,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw each measure as a curve.")] = False,
+    csv: Annotated[
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="Write the measures as CSV; - prints it."),
+    ] = None,
+    preview: options.Preview = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a CSV or a picture.")] = False,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Say what ran, on what, with what, and what came out.
+
+    With --metrics, --chart, --csv or --preview these alone.
 
     Example: dissmodel record show result.record.json
     """
     from dissmodel.actions.records import open_record
     from dissmodel.cli import render
+    from dissmodel.errors import UsageError
 
+    if as_json and csv == "-":
+        raise UsageError("--json and --csv - both print on standard output.", "Give one, or --csv FILE.")
     record, document = open_record(file)
+    if lineage or records:
+        from dissmodel.actions.lineage import lineage as follow
+        from dissmodel.cli import render_records
+
+        found = follow(file, tuple(records or ()))
+        (render_records.lineage_json if as_json else render_records.lineage)(found)
+        return
+    silent = as_json or quiet
+    measures = metrics or chart or csv is not None
+    if measures:
+        _show_measures(record, file, metrics and not silent, chart and not silent, csv, overwrite)
+    picture = None
+    if preview:
+        from dissmodel.actions.preview import PreviewRequest
+        from dissmodel.actions.preview import preview as draw
+
+        picture = draw(PreviewRequest(record=file, overwrite=overwrite))
     if as_json:
-        render.record_json(document)
-    else:
+        render.record_json(document, csv, picture)
+    elif picture is not None and not quiet:
+        render.preview(picture)
+    elif not measures and not quiet:
         render.record_view(record, file)
+
+
+def _show_measures(
+    record: ExperimentRecord, file: Path, metrics: bool, chart: bool, csv: str | None, overwrite: bool
+) -> None:
+    from dissmodel.actions.steps import as_csv, step_table, write_csv
+    from dissmodel.cli import render_steps
+
+    table = step_table(record, file)
+    if csv == "-":
+        sys.stdout.write(as_csv(table))
+    elif csv is not None:
+        write_csv(table, Path(csv), overwrite=overwrite)
+    if metrics:
+        render_steps.step_rows(table)
+    if chart:
+        render_steps.step_charts(table)

@@ -14,19 +14,26 @@ from dissmodel.cli.options import EXIT_DIFFERS
 
 def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json.")],
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Who may have signed them: lines NAME KEY-TYPE KEY, as git has them."
+        ),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check results, inputs and the records themselves against their digests, offline.
 
-    Exits with 4 if anything differs or is missing.
+    With --allowed-signers each record must have the signature of one of them, and what they attest beside it
+    is checked and told. Exits with 4 if anything differs or is missing.
 
     Example: dissmodel record verify result.record.json
     """
     from dissmodel.actions.verify import verify as verify_records
     from dissmodel.cli import render
 
-    verification = verify_records(tuple(files))
+    verification = verify_records(tuple(files), allowed_signers)
     render.verification(verification, as_json=as_json, errors_only=quiet)
     if not verification.ok:
         sys.exit(EXIT_DIFFERS)

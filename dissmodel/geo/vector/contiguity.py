@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from dissmodel.geo.vector.edges import edges_of
+from dissmodel.geo.vector.edges import hashes as _hashes
+from dissmodel.geo.vector.overlaps import warn_of_overlaps
 from dissmodel.geo.vector.polygons import (
     Geometries,
     Polygons,
@@ -20,8 +22,6 @@ from dissmodel.geo.vector.sparse import Integers, Neighborhood, distinct, from_p
 
 # Their boundaries have a line in common (dimension 1), in the DE-9IM.
 _SHARE_AN_EDGE = "****1****"
-_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
-_HALF = np.uint64(32)
 
 
 def queen(geometries: Geometries) -> Neighborhood:
@@ -39,6 +39,11 @@ def queen(geometries: Geometries) -> Neighborhood:
     ------
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon, or two cover the same area.
+
+    Warns
+    -----
+    DissmodelWarning
+        If some overlap: how many pairs, and the first of them.
 
     Examples
     --------
@@ -68,20 +73,22 @@ def rook(geometries: Geometries) -> Neighborhood:
 
 
 def touching(polygons: Polygons) -> Neighborhood:
-    """Return what `queen` returns, for polygons that are checked."""
+    """Return what `queen` returns, for polygons that are checked, with its warning."""
     vertices, owners = shapely.get_coordinates(polygons, return_index=True)
     # The last vertex of a polygon closes a ring, so it is there already.
     last = np.append(owners[1:] != owners[:-1], True)[: len(owners)]
     certain = _meeting(vertices[~last], owners[~last], len(polygons))
     first, second = _uncertain(polygons, certain)
     true = shapely.intersects(polygons[first], polygons[second])
-    return _settled(polygons, certain, first[true], second[true])
+    first, second = _settled(polygons, certain, first[true], second[true])
+    warn_of_overlaps(polygons, first, second)
+    return from_pairs(len(polygons), first, second)
 
 
 def sharing_edges(polygons: Polygons) -> Neighborhood:
     """Return what `rook` returns, for polygons that are checked."""
-    edges, owners = _edges(polygons)
-    certain = _meeting(edges, owners, len(polygons))
+    edges = edges_of(polygons)
+    certain = _meeting(edges.ends, edges.owners, len(polygons))
     first, second = _uncertain(polygons, certain)
     bounds = shapely.bounds(polygons)
     west_south = np.maximum(bounds[first, :2], bounds[second, :2])
@@ -90,16 +97,19 @@ def sharing_edges(polygons: Polygons) -> Neighborhood:
     long = (west_south < east_north).any(axis=1)
     first, second = first[long], second[long]
     true = shapely.relate_pattern(polygons[first], polygons[second], _SHARE_AN_EDGE)
-    return _settled(polygons, certain, first[true], second[true])
+    return from_pairs(len(polygons), *_settled(polygons, certain, first[true], second[true]))
 
 
-def _settled(polygons: Polygons, certain: Integers, first: Integers, second: Integers) -> Neighborhood:
+def _settled(
+    polygons: Polygons, certain: Integers, first: Integers, second: Integers
+) -> tuple[Integers, Integers]:
+    """Return all pairs, which are no duplicates."""
     cells = len(polygons)
     if cells:
         first = np.concatenate([first, certain // cells])
         second = np.concatenate([second, certain % cells])
     check_no_duplicates(polygons, first, second)
-    return from_pairs(cells, first, second)
+    return first, second
 
 
 def _meeting(points: NDArray[np.float64], owners: Integers, cells: int) -> Integers:
@@ -126,35 +136,6 @@ def _meeting(points: NDArray[np.float64], owners: Integers, cells: int) -> Integ
         start = start[start + distance < len(inorder)]
         start = start[inorder[start] == inorder[start + distance]]
     return distinct(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
-
-
-def _hashes(points: NDArray[np.float64]) -> NDArray[np.uint64]:
-    hashes = np.zeros(len(points), dtype=np.uint64)
-    for column in points.T:
-        hashes ^= column.view(np.uint64)
-        hashes *= _ODD[0]
-        hashes ^= hashes >> _HALF
-        hashes *= _ODD[1]
-    return hashes
-
-
-def _edges(polygons: Polygons) -> tuple[NDArray[np.float64], Integers]:
-    """Return the edges, as x and y of their lower and their higher end, and the polygon of each."""
-    if not len(polygons):
-        return np.empty((0, 4)), np.empty(0, dtype=np.int64)
-    # A copy, for a frame's array may be read-only, which an older shapely does not take.
-    _, vertices, offsets = shapely.to_ragged_array(np.array(polygons), include_z=False)
-    # Of rings in vertices, of polygons in rings and, where there are any, of multipolygons in polygons.
-    rings, features = offsets[0], reduce(lambda inner, outer: inner[outer], offsets)
-    owners = np.repeat(np.arange(len(polygons)), np.diff(features))
-    begins = np.ones(len(vertices), dtype=bool)
-    begins[rings[1:] - 1] = False
-    start = np.flatnonzero(begins)
-    (x0, y0), (x1, y1) = vertices[start].T, vertices[start + 1].T
-    swap = (x0 > x1) | ((x0 == x1) & (y0 > y1))
-    edges = np.stack([x0, y0, x1, y1], axis=1)
-    edges[swap] = edges[swap][:, [2, 3, 0, 1]]
-    return edges, owners[start]
 
 
 def _uncertain(polygons: Polygons, certain: Integers) -> tuple[Any, Any]:

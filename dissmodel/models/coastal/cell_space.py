@@ -57,7 +57,7 @@ def read_cells(
     frame : geopandas.GeoDataFrame
         One feature per cell; what else a dataset can be is refused.
     parameters : SeaParameters
-        ``crs`` is used, ``end_time`` is checked.
+        ``crs`` is used, ``end_time`` and ``snapshots`` are checked.
     column_map : Mapping of str to str
         Canonical name → name in the file.
     problems : Problems
@@ -73,7 +73,7 @@ def read_cells(
         problems.tell(
             InvalidInput(
                 "The input is a raster, and this model works on polygons.",
-                "Give a dataset of polygons, or take the model of the same name that ends in _raster.",
+                "Give a dataset of polygons, or take a model whose name ends in _raster.",
                 code="no_polygons",
             )
         )

@@ -12,7 +12,7 @@ from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, lo
 from dissmodel.io import open_dataset
 from dissmodel.io.bands import FileBands
 from dissmodel.models.coastal import names
-from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
+from dissmodel.models.coastal.parameters import RiseParameters, SeaParameters, TideParameters
 from dissmodel.models.coastal.space import examine_space
 from dissmodel.models.coastal.state import CellState, CoastalState
 
@@ -21,8 +21,8 @@ _NUMBER_BYTES = 8
 _BESIDE_BYTES = 100_000
 
 
-P = TypeVar("P", bound=SeaParameters)
-Examine: TypeAlias = Callable[[Any, SeaParameters, ExperimentRecord, Collector], int]
+P = TypeVar("P", bound=RiseParameters)
+Examine: TypeAlias = Callable[[Any, P, ExperimentRecord, Collector], int]
 """Looks at a dataset, keeps what it finds and returns how many bytes the result takes, at most."""
 
 
@@ -41,7 +41,7 @@ def check_record(record: ExperimentRecord, model: type[P], problems: Problems = 
     names.check_map("column", record.column_map, problems)
     if not record.source.uri:
         problems.tell(UsageError("There is no input.", "--input FILE"))
-    if isinstance(parameters, CoastalParameters) and parameters.accretion_enabled:
+    if isinstance(parameters, TideParameters) and parameters.accretion_enabled:
         warnings.warn(
             "Accretion applies a law in millimetres to a sea level in metres, as published; "
             "mangrove soil rises fast.",
@@ -51,10 +51,10 @@ def check_record(record: ExperimentRecord, model: type[P], problems: Problems = 
     return parameters
 
 
-def inspect_run(record: ExperimentRecord, model: type[SeaParameters], examine: Examine) -> Iterator[Finding]:
+def inspect_run(record: ExperimentRecord, model: type[P], examine: Examine[P]) -> Iterator[Finding]:
     """Yield what is found by reading the input of a run."""
     collector = Collector(record.source.uri)
-    parameters: SeaParameters = model()
+    parameters = model()
     with collector.at():
         parameters = check_record(record, model, collector)
     source = record.source
@@ -71,7 +71,7 @@ def examine_raster(
     data: Any, parameters: SeaParameters, record: ExperimentRecord, collector: Collector
 ) -> int:
     """Look at the input of a run that writes a GeoTIFF."""
-    numbers = _fewest_numbers(data)
+    numbers, written = _fewest_numbers(data), 1
     with collector.at():
         state = examine_space(
             data, parameters, band_map=record.band_map, column_map=record.column_map, problems=collector
@@ -81,10 +81,11 @@ def examine_raster(
             collector.add("ok", described(f"{rows} rows × {cols} columns, ", state, parameters))
             bands = len(names.FIELDS) + (state.order is not None)
             numbers = bands * state.uso.size
-    return _NUMBER_BYTES * numbers
+            written += parameters.kept_after(state.step)
+    return _NUMBER_BYTES * numbers * written
 
 
-def described(size: str, state: CoastalState | CellState, parameters: SeaParameters) -> str:
+def described(size: str, state: CoastalState | CellState, parameters: RiseParameters) -> str:
     """Return a sentence about a cell space that a run can begin with."""
     return f"{size}{state.cells} cells in the space, steps {state.step + 1} to {parameters.end_time}"
 

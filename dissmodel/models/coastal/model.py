@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,10 +19,33 @@ from dissmodel.models.coastal.choice import choose_kernel
 from dissmodel.models.coastal.classes import NO_USE
 from dissmodel.models.coastal.kernel import Kernel, Terms
 from dissmodel.models.coastal.metrics import StepMetrics, columns
-from dissmodel.models.coastal.parameters import SeaParameters
+from dissmodel.models.coastal.parameters import RiseParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
 Space: TypeAlias = CoastalState | CellState
+AfterStep: TypeAlias = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is known of a simulation that is over.
+
+    Attributes
+    ----------
+    metrics : tuple of StepMetrics
+        The measures of each step.
+    kernel : str
+        What computed the steps.
+    threads : int
+        How many threads it used.
+    seconds : float
+        How long all steps took, without what was compiled before them.
+    """
+
+    metrics: tuple[StepMetrics, ...]
+    kernel: str
+    threads: int
+    seconds: float
 
 
 class CoastalModel(Model):
@@ -29,10 +55,12 @@ class CoastalModel(Model):
     ----------
     state : CoastalState or CellState
         The cell space; it is advanced in place.
-    parameters : SeaParameters
+    parameters : RiseParameters
         Rates and heights, and the last step.
     kernel : Kernel
         What computes a step.
+    after_step : callable, optional
+        Called after each step, when the state is that of its end.
 
     Attributes
     ----------
@@ -41,12 +69,17 @@ class CoastalModel(Model):
     """
 
     def setup(  # type: ignore[override]  # each model says what it takes
-        self, state: Space, parameters: SeaParameters, kernel: Kernel[Any]
+        self,
+        state: Space,
+        parameters: RiseParameters,
+        kernel: Kernel[Any],
+        after_step: AfterStep | None = None,
     ) -> None:
         """Take the cell space."""
         self.state = state
         self.parameters = parameters
         self.kernel = kernel
+        self.after_step = after_step
         self.metrics: list[StepMetrics] = []
         self._total = parameters.end_time - state.step
         self._cells = state.cells
@@ -56,10 +89,22 @@ class CoastalModel(Model):
         now = Terms.at(int(self.env.now()), self.parameters)
         self.metrics.append(self.kernel.step(self.state, now))
         progress.current().step(len(self.metrics), self._total, self._cells)
+        if self.after_step is not None:
+            self.after_step()
 
 
-def simulate(state: Space, parameters: SeaParameters, record: ExperimentRecord) -> None:
-    """Advance `state` up to ``end_time``, in place; note the measures of each step and who computed them.
+def simulate(
+    state: Space, parameters: RiseParameters, record: ExperimentRecord, after_step: AfterStep | None = None
+) -> None:
+    """Do as `advance` does; note the measures of each step in `record`, and who computed them."""
+    done = advance(state, parameters, after_step)
+    record.step_metrics = columns(done.metrics)
+    if record.runtime is not None:
+        record.runtime.kernel, record.runtime.threads = done.kernel, done.threads
+
+
+def advance(state: Space, parameters: RiseParameters, after_step: AfterStep | None = None) -> Simulation:
+    """Advance `state` up to ``end_time``, in place, and call `after_step` after each step.
 
     Raises
     ------
@@ -69,15 +114,22 @@ def simulate(state: Space, parameters: SeaParameters, record: ExperimentRecord) 
     first, last = state.step + 1, parameters.end_time
     kernel = choose_kernel(state, last - first + 1, settings.threads)
     environment = Environment(start_time=first, end_time=last)
-    model = CoastalModel(start_time=first, end_time=last, state=state, parameters=parameters, kernel=kernel)
+    model = CoastalModel(
+        start_time=first,
+        end_time=last,
+        state=state,
+        parameters=parameters,
+        kernel=kernel,
+        after_step=after_step,
+    )
+    began = time.perf_counter()
     environment.run()
+    seconds = time.perf_counter() - began
     _refuse_overflow(state, parameters)
-    record.step_metrics = columns(model.metrics)
-    if record.runtime is not None:
-        record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
+    return Simulation(tuple(model.metrics), kernel.name, kernel.threads, seconds)
 
 
-def _refuse_overflow(state: Space, parameters: SeaParameters) -> None:
+def _refuse_overflow(state: Space, parameters: RiseParameters) -> None:
     # NaN stands for "outside": a cell that overflowed would leave the space without a word.
     lost = sum(
         int(np.count_nonzero(~np.isfinite(state.alt[rows]) & (state.uso[rows] != NO_USE)))

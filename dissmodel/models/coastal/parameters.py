@@ -180,7 +180,7 @@ class SeaParameters(RiseParameters):
         return self
 
     def check_snapshots(self, step: int) -> None:
-        """Raise `InvalidInput` if a snapshot is asked for that a run from the state after `step` never has."""
+        """Raise `InvalidInput` if a snapshot is asked for that a run on from `step` never has."""
         early = [one for one in self.snapshots or () if one <= step]
         if early:
             raise InvalidInput(

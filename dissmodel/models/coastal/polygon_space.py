@@ -38,7 +38,7 @@ def read_polygons(
         One feature per cell.
     parameters : SeaParameters
         ``crs`` and ``resolution`` are used, a resolution other than the cells' own resamples them;
-        ``end_time`` is checked.
+        ``end_time`` and ``snapshots`` are checked.
     column_map : Mapping of str to str
         Canonical name → name in the file.
     problems : Problems
@@ -66,7 +66,8 @@ def read_polygons(
         alt=np.where(inside, values.alt[index], np.nan),
         step=values.step,
         order=_feature_order(index, inside),
-        transform=transform,
+        # A corner of -0.0 is one of 0.0 once it was written and read.
+        transform=Affine(*(part + 0.0 for part in transform[:6])),
         crs=crs,
     )
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from dissmodel.errors import StorageError
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import Finding
-from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 from dissmodel.io.raster import write_geotiff
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
@@ -22,7 +21,7 @@ from dissmodel.models.coastal.model import simulate
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CoastalState
-from dissmodel.models.coastal.style import qml
+from dissmodel.models.coastal.style import qml, write_style
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.schema import Grid
 
@@ -53,46 +52,53 @@ class CoastalRaster(CoastalExecutor):
         with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
             state = read_space(data, parameters, band_map=record.band_map, column_map=record.column_map)
         source.checksum = checksum
-        record.grid = Grid(
-            shape=state.shape,
-            transform=None if state.transform is None else tuple(state.transform)[:6],
-            crs=None if state.crs is None else state.crs.to_wkt(),
-            cells=state.cells,
-        )
+        record.grid = grid_of(state)
         return state
 
     def run(self, data: CoastalState, record: ExperimentRecord) -> CoastalState:
-        """Simulate up to ``end_time``, in place, as `dissmodel.models.coastal.model.simulate` does."""
-        simulate(data, self.parameters(record), record)
+        """Simulate up to ``end_time``, in place; write the states to be kept."""
+        keep = self.snapshots(data, record, lambda path: _write(data, path)[0])
+        simulate(data, self.parameters(record), record, keep)
         return data
 
     def save(self, result: CoastalState, record: ExperimentRecord) -> ExperimentRecord:
         """Write the GeoTIFF and its style; note their digests."""
-        if record.output_path is None:
-            record.output_path = default_output_uri(record.experiment_id, self.output_suffix)
-        output = Path(record.output_path)
-        style = output.with_suffix(".qml")
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            write_geotiff(
-                output,
-                _bands(result),
-                shape=result.shape,
-                dtype="float64",
-                nodata=NODATA,
-                transform=result.transform,
-                crs=result.crs,
-                tags={"passo": str(result.step)},
-            )
-            style.write_text(qml(), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise StorageError(
-                f"{output}: can't be written: {error.strerror or error}.",
-                "Check the space on the disk and the rights of the folder.",
-            ) from error
-        record.add_artifact("output", sha256_file(output))
-        record.add_artifact("style", sha256_file(style))
+        output, style = _write(result, self.output(record))
+        record.add_artifact("output", output)
+        record.add_artifact("style", style)
         return record
+
+
+def grid_of(state: CoastalState) -> Grid:
+    """Return the grid of a state, as a record has it."""
+    return Grid(
+        shape=state.shape,
+        transform=None if state.transform is None else tuple(state.transform)[:6],
+        crs=None if state.crs is None else state.crs.to_wkt(),
+        cells=state.cells,
+    )
+
+
+def _write(state: CoastalState, path: Path) -> tuple[str, str]:
+    """Write a state and its style; return the digests of both files."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_geotiff(
+            path,
+            _bands(state),
+            shape=state.shape,
+            dtype="float64",
+            nodata=NODATA,
+            transform=state.transform,
+            crs=state.crs,
+            tags={"passo": str(state.step)},
+        )
+    except OSError as error:
+        raise StorageError(
+            f"{path}: can't be written: {error.strerror or error}.",
+            "Check the space on the disk and the rights of the folder.",
+        ) from error
+    return sha256_file(path), write_style(path, qml())
 
 
 def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:

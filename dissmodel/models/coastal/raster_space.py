@@ -40,7 +40,7 @@ def read_raster(
     bands : Bands
         As `dissmodel.io.open_dataset` returns them.
     parameters : SeaParameters
-        ``crs`` and ``resolution`` are used, ``end_time`` is checked.
+        ``crs`` and ``resolution`` are used, ``end_time`` and ``snapshots`` are checked.
     band_map : Mapping of str to str
         Canonical name → name in the file.
     problems : Problems

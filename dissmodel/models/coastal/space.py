@@ -28,7 +28,7 @@ def read_space(
     data : FileBands, or tuple of (RasterBackend, dict), or geopandas.GeoDataFrame
         As `dissmodel.io.open_dataset` or `dissmodel.io.load_dataset` returns it.
     parameters : SeaParameters
-        ``crs`` and ``resolution`` shape the space; ``end_time`` is checked against it.
+        ``crs`` and ``resolution`` shape the space; ``end_time`` and ``snapshots`` are checked against it.
     band_map, column_map : Mapping of str to str, optional
         Canonical name → name in the file, for rasters and for polygons.
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import Collector, Finding
-from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 from dissmodel.models.coastal.cell_space import Cells, read_cells, with_state
 from dissmodel.models.coastal.contract import CoastalExecutor
 from dissmodel.models.coastal.inspect import described, inspect_run
 from dissmodel.models.coastal.model import simulate
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters, SeaParameters
+from dissmodel.models.coastal.style import polygon_qml, write_style
 
+_SHAPEFILE_NAME = 10  # bytes
 # What a number, the name of its field and the marks around them take in GeoJSON, the largest of the formats.
 _FIELD_BYTES, _COORDINATE_BYTES, _FEATURE_BYTES = 40, 25, 200
 
@@ -65,19 +67,25 @@ class CoastalVector(CoastalExecutor):
         return cells
 
     def run(self, data: Cells, record: ExperimentRecord) -> Cells:
-        """Simulate up to ``end_time``, in place, as `dissmodel.models.coastal.model.simulate` does."""
-        simulate(data.state, self.parameters(record), record)
+        """Simulate up to ``end_time``, in place; write the states to be kept."""
+        keep = self.snapshots(data.state, record, lambda path: self._write(data, path)[0])
+        simulate(data.state, self.parameters(record), record, keep)
         return data
 
     def save(self, result: Cells, record: ExperimentRecord) -> ExperimentRecord:
-        """Write the features in the format that the output's suffix says; note the digest."""
+        """Write the features in the format of the output's suffix, and their style; note the digests."""
+        output, style = self._write(result, self.output(record))
+        record.add_artifact("output", output)
+        record.add_artifact("style", style)
+        return record
+
+    def _write(self, cells: Cells, path: Path) -> tuple[str, str]:
+        """Write the features as they are now and their style; return the digests of both files."""
         # Imported here: a model is defined without pandas.
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (as above)
 
-        if record.output_path is None:
-            record.output_path = default_output_uri(record.experiment_id, self.output_suffix)
-        record.add_artifact("output", save_gdf(with_state(result), record.output_path, layer=self.name))
-        return record
+        output = save_gdf(with_state(cells), path, layer=self.name)
+        return output, write_style(path, polygon_qml(_field_name(cells.found["uso"], path)))
 
 
 class FloodVector(CoastalVector):
@@ -103,14 +111,23 @@ def _warn_of_resolution(parameters: SeaParameters) -> None:
         )
 
 
+def _field_name(column: str, path: Path) -> str:
+    """Return what a column is called in the file; a Shapefile cuts names."""
+    if path.suffix.lower() != ".shp":
+        return column
+    return column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
+
+
 def _examine(data: Any, parameters: SeaParameters, record: ExperimentRecord, collector: Collector) -> int:
     """Look at the input of a run that writes polygons; return how many bytes these take, at most."""
+    cells = None
     with collector.at():
         _warn_of_resolution(parameters)
         cells = read_cells(data, parameters, record.column_map, collector)
         if cells is not None:
             collector.add("ok", described("polygons, ", cells.state, parameters))
-    return _bytes(data) if hasattr(data, "geometry") else 0
+    written = 1 + (0 if cells is None else parameters.kept_after(cells.state.step))
+    return written * _bytes(data) if hasattr(data, "geometry") else 0
 
 
 def _bytes(frame: Any) -> int:

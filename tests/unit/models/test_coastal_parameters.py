@@ -14,6 +14,8 @@ def test_defaults():
         "accretion_enabled": False,
         "resolution": None,
         "crs": None,
+        "snapshots": None,
+        "every": None,
     }
 
     assert expected == CoastalParameters().model_dump()

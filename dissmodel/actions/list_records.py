@@ -1,0 +1,238 @@
+"""The records below a folder: which there are, filtered and in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from dissmodel.actions.verify import Check, verify
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.record import store
+from dissmodel.record.plain import plain
+from dissmodel.record.scan import Summary, scan
+
+State = Literal["ok", "differs", "missing", "not checked"]
+
+_LONGEST_HINT = 300
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """Which records to list.
+
+    Attributes
+    ----------
+    folder : Path
+        They lie in it or below.
+    model, status : str or None
+        Only those of this model, that ended so.
+    parameters : Mapping
+        Only those whose runs had these values.
+    since : datetime or None
+        Only those of runs that began then or later; it knows its time zone.
+    sort : str
+        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it the other way round.
+    verify : bool
+        Whether to check files and inputs too.
+    csv : Path or None
+        Where a table is going to be written.
+    overwrite : bool
+        Whether a file may be there.
+    """
+
+    folder: Path
+    model: str | None = None
+    status: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    since: datetime | None = None
+    sort: str = "-when"
+    verify: bool = False
+    csv: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record of the list.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies.
+    record : Summary
+        What it says.
+    output : str or None
+        Where its main file lies, so far as the record says.
+    checks : tuple of Check or None
+        What was found of its files; None if nobody asked.
+    """
+
+    path: Path
+    record: Summary
+    output: str | None
+    checks: tuple[Check, ...] | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The worst of the checks; None if nobody asked."""
+        if self.checks is None:
+            return None
+        verdicts = {check.verdict for check in self.checks}
+        for bad in ("differs", "missing"):
+            if bad in verdicts:
+                return bad
+        return "ok" if "ok" in verdicts and self.record.status == "completed" else "not checked"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The records that were asked for, in order.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        The records.
+    total : int
+        How many there are that can be read.
+    unreadable : tuple of str
+        What can't be, and why.
+    hint : str
+        What may have been meant, where nothing matches.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+    unreadable: tuple[str, ...]
+    hint: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether a check found something that differs or is missing."""
+        return any(row.state in {"differs", "missing"} for row in self.rows)
+
+
+def list_records(request: ListRequest) -> Listing:
+    """Read the records below a folder; a file that can't be read is said, and is no failure.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such folder.
+    UsageError
+        If the order is none, or something is where the table is to be written.
+    """
+    key = _order(request.sort)
+    if request.csv is not None:
+        _refuse_taken(request.csv, overwrite=request.overwrite)
+    kept: list[Row] = []
+    unreadable: list[str] = []
+    seen = _Seen()
+    for found in scan(request.folder):
+        if found.record is None:
+            unreadable.append(found.error.message if found.error is not None else str(found.path))
+            continue
+        seen.add(found.record)
+        if _matches(found.record, request):
+            kept.append(Row(found.path, found.record, _output(found.path, found.record)))
+    # A stable sort: what is equal stays with the newest first.
+    kept.sort(key=_when, reverse=True)
+    kept.sort(key=key, reverse=request.sort.startswith("-"))
+    if request.verify:
+        kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
+    hint = seen.hint(request) if seen.total and not kept else ""
+    return Listing(tuple(kept), seen.total, tuple(unreadable), hint)
+
+
+def _when(row: Row) -> datetime:
+    return row.record.created_at or _LONG_AGO
+
+
+_ORDERS: Mapping[str, Callable[[Row], Any]] = {
+    "when": _when,
+    "model": lambda row: row.record.model_name,
+    "status": lambda row: row.record.status,
+    "output": lambda row: row.output or "",
+}
+
+
+def _order(sort: str) -> Callable[[Row], Any]:
+    name = sort.removeprefix("-")
+    if name not in _ORDERS:
+        raise UsageError(
+            f"--sort {sort}: there is no such column to sort by.",
+            f"{did_you_mean(name, _ORDERS)} With a - before it, the other way round.",
+        )
+    return _ORDERS[name]
+
+
+def _refuse_taken(path: Path, *, overwrite: bool) -> None:
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError(
+            f"--csv {path}: it exists already.",
+            "Give another name, or --overwrite to replace it.",
+            code="output_exists",
+        )
+
+
+def _matches(record: Summary, request: ListRequest) -> bool:
+    return (
+        request.model in {None, record.model_name}
+        and request.status in {None, record.status}
+        and (request.since is None or (record.created_at is not None and record.created_at >= request.since))
+        and all(
+            name in record.parameters and _equal(record.parameters[name], plain(value))
+            for name, value in request.parameters.items()
+        )
+    )
+
+
+def _equal(recorded: Any, given: Any) -> bool:
+    """Say whether two values are the same parameter: 1 is 1.0, but not true."""
+    return isinstance(recorded, bool) is isinstance(given, bool) and bool(recorded == given)
+
+
+def _output(path: Path, record: Summary) -> str | None:
+    """Return where the main file lies; what a record of another machine says, as it says it."""
+    if record.output_path is None:
+        return None
+    try:
+        return str(store.artifact_path(path, record.output_path))
+    except InvalidInput:
+        return record.output_path
+
+
+@dataclass
+class _Seen:
+    """The names that the records of a folder hold, for whoever mistyped one."""
+
+    total: int = 0
+    models: set[str] = field(default_factory=set)
+    statuses: set[str] = field(default_factory=set)
+    parameters: set[str] = field(default_factory=set)
+
+    def add(self, record: Summary) -> None:
+        """Note those of a record."""
+        self.total += 1
+        self.models.add(record.model_name)
+        self.statuses.add(record.status)
+        self.parameters.update(record.parameters)
+
+    def hint(self, request: ListRequest) -> str:
+        """Return a sentence about the first name that no record holds; empty if each is held by some."""
+        asked: list[tuple[str, str | None, Iterable[str]]] = [
+            ("--model", request.model, self.models),
+            ("--status", request.status, self.statuses),
+            *(("--param", name, self.parameters) for name in request.parameters),
+        ]
+        for option, name, known in asked:
+            if name is not None and name not in set(known):
+                meant = did_you_mean(name, known)
+                return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
+        return ""

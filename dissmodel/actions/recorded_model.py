@@ -1,0 +1,106 @@
+"""The model that a record names; nothing is installed, and no file is imported, because a record says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from dissmodel.actions.model import load
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.record import ExperimentRecord
+from dissmodel.registry import plugins
+
+_LONGEST = 200
+# An option of an installer, or what a shell would act on.
+_NO_PACKAGE = re.compile(r"(^|\s)-|[\x00-\x1f\x7f`$|&]")
+
+
+def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -> plugins.Model:
+    """Return today's model of that name and that package, or the one that the user names.
+
+    Parameters
+    ----------
+    record_path : Path
+        Where the record lies.
+    record : ExperimentRecord
+        The record.
+    given : str or None
+        As `dissmodel.registry.plugins.find` takes it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or the model was in a file, which only the user can name.
+    """
+    if given is not None:
+        return load(lambda: plugins.find(given))
+    name = record.model_name[:_LONGEST]
+    code = record.code
+    if code is not None and code.package is None:
+        source = f" (its sha256 was {code.source_digest})" if code.source_digest else ""
+        raise UsageError(
+            f"{record_path}: its model {name!r} was in a file of its own, {_file_of(code.module)}{source}.",
+            "A file is not run because a record names it. If you trust it, give it: --model FILE.py",
+            code="model_needed",
+        )
+    offers = [offer for offer in plugins.offers() if offer.name in _names(record)]
+    if code is not None and code.package is not None:
+        package = canonicalize_name(code.package)
+        mine = [offer for offer in offers if canonicalize_name(offer.distribution) == package]
+        if not mine and offers:
+            raise UsageError(
+                f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which offers"
+                " none of that name here.",
+                f"Install the package, or take another's model: --model {offers[0].qualified}",
+                code="unknown_model",
+            )
+        offers = mine
+    if not offers:
+        near = did_you_mean(name, [offer.name for offer in plugins.offers()])
+        raise UsageError(
+            f"{record_path}: there is no model {name!r} here.",
+            f"{near} Name it: --model NAME".strip(),
+            code="unknown_model",
+        )
+    if len(offers) > 1:
+        raise UsageError(
+            f"{record_path}: its model may be {' or '.join(offer.qualified for offer in offers)}.",
+            f"Say which: --model {offers[0].qualified}",
+            code="ambiguous_model",
+        )
+    return load(offers[0].load)
+
+
+def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
+    """Refuse a record whose spec has something else than a package where a package belongs.
+
+    Raises
+    ------
+    InvalidInput
+        If it has.
+    """
+    model = record.resolved_spec.get("model")
+    package = model.get("package") if isinstance(model, dict) else None
+    if package is None:
+        return
+    if not isinstance(package, str) or _NO_PACKAGE.search(package):
+        raise InvalidInput(
+            f"{record_path}: the spec in it names no package: {str(package)[:_LONGEST]!r}.",
+            "A package is a name, name==version or git+https://…; ask whoever gave you this record.",
+            code="spec_package",
+        )
+
+
+def _names(record: ExperimentRecord) -> set[str]:
+    """Return what the model may be called; the public DisSModel calls many of them ``local``."""
+    names = {record.model_name}
+    model = record.resolved_spec.get("model")
+    if record.schema_version == 0 and isinstance(model, dict):
+        names |= {one for one in (model.get("class"), model.get("name")) if isinstance(one, str)}
+    return names
+
+
+def _file_of(module: str | None) -> str:
+    return f"{(module or 'a').removeprefix('dissmodel_file_')[:_LONGEST]}.py"

@@ -1,0 +1,117 @@
+"""The models of registries: a list, and what is said about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dissmodel.actions.registry import NONE_KNOWN
+from dissmodel.config import load_settings
+from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.registry import index, plugins
+
+
+@dataclass(frozen=True)
+class RegistryModel:
+    """One line of the list; `problem` says why the model can't be used."""
+
+    name: str
+    registry: str
+    substrate: str
+    package: str
+    description: str
+    installed: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class RegistryModels:
+    """The models of all registries, and the registries that gave none, each with what to do about it."""
+
+    models: tuple[RegistryModel, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RegistryModelView:
+    """A model of a registry: where its spec is from, what it says, its parameters."""
+
+    row: RegistryModel
+    url: str
+    commit: str | None
+    path: Path
+    spec: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+
+def list_registry_models() -> RegistryModels:
+    """Return the models of all registries, as they lie on this machine."""
+    offered = {offer.name for offer in plugins.offers()}
+    models, problems = [], []
+    registries = index.registries()
+    if not registries:
+        problems.append(f"No registry is known. {NONE_KNOWN}")
+    for registry in registries:
+        if registry.folder is None:
+            problems.append(f"{registry.name}: not synced yet. dissmodel registry sync {registry.name}")
+            continue
+        try:
+            models += [_row(entry, offered) for entry in index.entries_of(registry)]
+        except InvalidInput as error:
+            problems.append(f"{registry.name}: {error.message} {error.hint}".rstrip())
+    return RegistryModels(tuple(sorted(models, key=lambda row: (row.name, row.registry))), tuple(problems))
+
+
+def show_registry_model(text: str) -> RegistryModelView:
+    """Return what a registry says about a model, by its name or ``REGISTRY/NAME``.
+
+    Raises
+    ------
+    DissmodelError
+        If there is none, there is more than one, or its TOML can't be used.
+    """
+    settings = load_settings()
+    entry = index.find(text, settings, packages=False)
+    if entry is None:
+        usable = [one for one in index.entries(settings) if one.spec is not None]
+        near = index.near(text, [one.qualified if "/" in text else one.name for one in usable])
+        raise UsageError(
+            f"No registry has a model {text!r}.",
+            f"{near} List them: dissmodel registry list".strip(),
+            code="unknown_model",
+        )
+    assert entry.spec is not None
+    registry = next(one for one in index.registries(settings) if one.name == entry.registry)
+    return RegistryModelView(
+        _row(entry, {offer.name for offer in plugins.offers()}),
+        registry.url,
+        entry.commit,
+        entry.path,
+        entry.spec.model,
+        entry.spec.parameters,
+    )
+
+
+def _row(entry: index.Entry, offered: set[str]) -> RegistryModel:
+    model = entry.spec.model if entry.spec is not None else {}
+    is_here = entry.spec is not None and entry.spec.executor in offered
+    return RegistryModel(
+        entry.name,
+        entry.registry,
+        _substrate(model),
+        model.get("package", ""),
+        model.get("description", ""),
+        is_here,
+        entry.problem.removeprefix(f"{entry.path}: "),
+    )
+
+
+def _substrate(model: Mapping[str, Any]) -> str:
+    """Return what a spec says about its data: in so many words, or by the names that it maps."""
+    said = model.get("substrate")
+    if said in {"raster", "vector"}:
+        return str(said)
+    mapped = [name for table, name in (("bands", "raster"), ("columns", "vector")) if model.get(table)]
+    return mapped[0] if len(mapped) == 1 else ""

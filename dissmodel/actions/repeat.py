@@ -1,0 +1,100 @@
+"""What a run takes over from the record of the one that it repeats."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from dissmodel.errors import UsageError
+from dissmodel.executor import parameters
+from dissmodel.executor.parameters import Layer, Origin
+from dissmodel.record import ExperimentRecord
+from dissmodel.registry.plugins import Model
+
+_FROM = cast("Origin", "record")
+_HIDDEN = "***"
+# How a record writes what JSON lacks.
+_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A run that is repeated.
+
+    Attributes
+    ----------
+    record : ExperimentRecord
+        Its record.
+    path : Path
+        Where that lies.
+    model : Model
+        Today's model.
+    """
+
+    record: ExperimentRecord
+    path: Path
+    model: Model
+
+    def layers(self) -> list[Layer]:
+        """Return the recorded parameters.
+
+        Raises
+        ------
+        UsageError
+            If the record hides the value of one.
+        """
+        values = self.record.parameters
+        hidden = sorted(name for name, value in values.items() if _hides(value))
+        if hidden:
+            raise UsageError(
+                f"{self.path}: it does not hold the value of {', '.join(hidden)}, which was secret.",
+                "Run the model with it again: dissmodel run MODEL --input FILE --param NAME=VALUE",
+                code="parameter_secret",
+            )
+        declared = self.model.executor.Parameters
+        if declared is None:
+            values = {name: _number(value) for name, value in values.items()}
+        dropped = self.dropped()
+        return [Layer(_FROM, {name: values[name] for name in values if name not in dropped}, str(self.path))]
+
+    def dropped(self) -> tuple[str, ...]:
+        """Return the parameters that the public DisSModel let through and today's model does not know."""
+        declared = self.model.executor.Parameters
+        if self.record.schema_version or declared is None:
+            return ()
+        given = self.record.parameters
+        return tuple(
+            name
+            for name, value in given.items()
+            if parameters.check(declared, [Layer(_FROM, {name: value}, "")]).names
+        )
+
+    def note(self, record: ExperimentRecord) -> None:
+        """Write into the new run's record what is the old one's: its id, its spec, where values came from."""
+        record.reproduces = self.record.experiment_id
+        record.resolved_spec = copy.deepcopy(self.record.resolved_spec)
+        known: Mapping[str, str] = self.record.parameter_origin
+        record.parameter_origin = {
+            name: known.get(name, origin) if origin == _FROM else origin
+            for name, origin in record.parameter_origin.items()
+        }
+
+
+def _hides(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_hides, value.values()))
+    if isinstance(value, list):
+        return any(map(_hides, value))
+    return isinstance(value, str) and _HIDDEN in value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _number(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_number(one) for one in value]
+    return _NUMBERS.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,250 @@
+"""Run again what a record describes, and say in how far the result is the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+from dissmodel.actions.artifacts import Recorded, compare_artifacts, recorded_files, worst
+from dissmodel.actions.circumstances import before, differences, tell, thread_limit
+from dissmodel.actions.compare import keeping_warnings, map_place, refuse_other_than_raster
+from dissmodel.actions.recorded_input import find_input
+from dissmodel.actions.recorded_model import find_model, refuse_package
+from dissmodel.actions.records import open_record
+from dissmodel.actions.repeat import Repeat
+from dissmodel.actions.reproduction import Reproduced, ReproduceRequest
+from dissmodel.actions.results import Results
+from dissmodel.actions.run import RunRequest, RunResult, run
+from dissmodel.compare import Comparison, Tolerance
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.progress import Reporter
+from dissmodel.record import ExperimentRecord, Reproduction
+from dissmodel.record.diff import Difference
+from dissmodel.record.digest import record_digest
+
+__all__ = ["ReproduceRequest", "Reproduced", "reproduce"]
+
+_FORMATS = frozenset({"auto", "raster", "tiff", "vector"})
+
+
+def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
+    """Run again from the record alone, compare, and leave a record of that beside the new result.
+
+    Nothing is run, and no model imported, before the input is known to be the recorded bytes.
+
+    Raises
+    ------
+    InvalidInput, StorageError
+        If the record or its input can't be read, or the record is none of a run that completed.
+    UsageError
+        If the model is not here, or the new result has no place.
+    Differs
+        If the input is not the recorded one; if `strict` is asked for and the code is not.
+    DissmodelError
+        As `dissmodel.actions.run.run`.
+    """
+    path = Path(os.path.abspath(request.record))  # noqa: PTH100  (resolve() would follow the user's links)
+    record, document = open_record(path)
+    old = recorded_files(path, record)
+    _refuse_unfit(path, record, old)
+    _refuse_original(request, path, old)
+    chosen_map = _map_place(request, path, old)
+    source = find_input(path, record, request.input)
+    digest = record_digest(document)
+    if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
+        reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
+    repeat = Repeat(record, path, find_model(path, record, request.model))
+    if repeat.dropped():
+        reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
+    threads = request.threads if request.threads is not None else thread_limit(record)
+    tell(before(repeat, threads), reporter, strict=request.strict)
+    with _folder(request, path) as folder:
+        again = _run_request(request, repeat, source, folder, old[Results.MAIN])
+        judge = _Judge(repeat, old, digest, _tolerance(request.tolerance, repeat))
+        try:
+            result = run(again, reporter, judge)
+        except (DissmodelError, KeyboardInterrupt) as error:
+            if request.check:  # what it left is gone with the folder
+                error.record_path = None  # type: ignore[union-attr]  # an exception takes any attribute
+            raise
+        written = _write_map(chosen_map, old, result, judge)
+    left = not request.check
+    return Reproduced(
+        recorded=record,
+        recorded_path=path,
+        record=result.record,
+        record_path=result.record_path if left else None,
+        files=result.files if left else {},
+        artifacts=judge.artifacts,
+        changed=judge.changed,
+        diff_map=written,
+        warnings=tuple(dict.fromkeys(judge.warnings)),
+    )
+
+
+class _Judge:
+    """Compares the new result before it is delivered, and writes the verdict into its record."""
+
+    def __init__(
+        self, repeat: Repeat, old: Mapping[str, Recorded], digest: str, tolerance: Tolerance | None
+    ) -> None:
+        self._repeat = repeat
+        self._old = old
+        self._digest = digest
+        self._tolerance = tolerance
+        self.artifacts: dict[str, Comparison] = {}
+        self.changed: tuple[Difference, ...] = ()
+        self.warnings: list[str] = []
+
+    def __call__(self, record: ExperimentRecord, files: Mapping[str, Path]) -> ExperimentRecord:
+        recorded, tolerance = self._repeat.record, self._tolerance
+        if record.source.checksum != recorded.source.checksum.lower():
+            raise Differs("The input was changed as the run began.", "Run it again.", code="input_changed")
+        with keeping_warnings(self.warnings):
+            self.artifacts = compare_artifacts(self._old, recorded, record, files, tolerance)
+        self.changed = differences(recorded, record)
+        reproduction = Reproduction(
+            record_digest=self._digest,
+            verdict=worst(self.artifacts),
+            artifacts={name: _document(one) for name, one in self.artifacts.items()},
+            changed=[asdict(one) for one in self.changed],
+            tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,
+        )
+        return record.model_copy(update={"reproduction": reproduction})
+
+
+def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Recorded]) -> None:
+    if record.status != "completed":
+        raise InvalidInput(
+            f"{path}: there is nothing to compare with: the run is {record.status[:40]}, not completed.",
+            "Give the record of a run that completed.",
+            code="nothing_to_reproduce",
+        )
+    if Results.MAIN not in old:
+        raise InvalidInput(
+            f"{path}: there is nothing to compare with: the record names no output.",
+            "Give the record of a run that completed.",
+            code="nothing_to_reproduce",
+        )
+    refuse_package(path, record)
+    if record.input_format not in _FORMATS:
+        raise InvalidInput(
+            f"{path}: {record.input_format[:40]!r} is no input format.",
+            f"There are {', '.join(sorted(_FORMATS))}.",
+            code="not_a_record",
+        )
+
+
+def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> Path | None:
+    """Return where the map goes, if there is something to draw and nothing is lost there."""
+    if request.diff_map is None:
+        return None
+    before = old[Results.MAIN].intact()
+    if before is None:
+        raise UsageError(
+            f"--diff-map: the recorded result is not beside {path} as it was.", "Leave --diff-map out."
+        )
+    refuse_other_than_raster(before, None)
+    chosen = map_place(request.diff_map, (before,), overwrite=request.overwrite)
+    if request.output is not None and Path(os.path.abspath(request.output)) == chosen:  # noqa: PTH100  (as above)
+        raise UsageError(f"--diff-map {request.diff_map}: this is the output.", "--diff-map difference.tif")
+    return chosen
+
+
+def _write_map(
+    path: Path | None, old: Mapping[str, Recorded], result: RunResult, judge: _Judge
+) -> Path | None:
+    before = old[Results.MAIN].path
+    if path is None or before is None:
+        return None
+    if judge.artifacts[Results.MAIN].verdict == "not-comparable":
+        judge.warnings.append(f"{path} was not written: there is no difference of what can't be compared.")
+        return None
+    from dissmodel.compare.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+
+    write_difference(before, result.files[Results.MAIN], path)
+    return path
+
+
+@contextlib.contextmanager
+def _folder(request: ReproduceRequest, path: Path) -> Iterator[Path]:
+    """Give the folder for a result without a named place; where nothing is to be left, it goes again."""
+    if not request.check:
+        yield path.parent
+        return
+    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> None:
+    """Refuse an output whose place the recorded run has."""
+    if request.output is None:
+        return
+    if request.check:
+        raise UsageError("--check leaves nothing, so --output has no place.", "Give one of the two.")
+    output = Path(request.output).resolve()
+    taken = [path, *(one.path for one in old.values() if one.path is not None)]
+    if any(one.resolve().is_relative_to(output) for one in taken):
+        raise UsageError(
+            f"--output {request.output}: this is the recorded result, which a reproduction never replaces.",
+            "Give another name, or leave --output out.",
+            code="output_is_original",
+        )
+
+
+def _run_request(
+    request: ReproduceRequest, repeat: Repeat, source: Path, folder: Path, main: Recorded
+) -> RunRequest:
+    record = repeat.record
+    experiment_id = uuid4().hex
+    return RunRequest(
+        input=str(source),
+        output=request.output or str(folder / _name(repeat, experiment_id, main)) + _end(main),
+        band_map=record.band_map,
+        column_map=record.column_map,
+        format=record.input_format,
+        layer=record.source.layer,
+        overwrite=request.overwrite,
+        seed=record.seed,
+        threads=request.threads if request.threads is not None else thread_limit(record),
+        command=request.command,
+        experiment_id=experiment_id,
+        repeats=repeat,
+    )
+
+
+def _name(repeat: Repeat, experiment_id: str, main: Recorded) -> str:
+    """Return a name of its own for the new result, made of the recorded one's."""
+    tag = f"repro-{experiment_id[:8]}"
+    path = PurePosixPath(main.artifact.path)
+    if main.artifact.external or not path.name:
+        return f"{repeat.model.executor.name}.{tag}{repeat.model.executor.output_suffix}"
+    if len(path.parts) > 1:
+        return f"{path.parts[0]}.{tag}"
+    # Where there is no suffix, what follows a dot would be taken for one.
+    return f"{path.stem}.{tag}{path.suffix}" if path.suffix else f"{path.name}-{tag}"
+
+
+def _end(main: Recorded) -> str:
+    """Return what tells a folder from a file."""
+    return os.sep if not main.artifact.external and len(PurePosixPath(main.artifact.path).parts) > 1 else ""
+
+
+def _tolerance(asked: Tolerance | None, repeat: Repeat) -> Tolerance | None:
+    """Return the tolerance, with the classes that the model knows under the names they have in the data."""
+    if asked is None:
+        return None
+    maps: Mapping[str, Any] = {**repeat.record.band_map, **repeat.record.column_map}
+    names = set(repeat.model.executor.legends)
+    return Tolerance(asked.rtol, asked.atol, frozenset(names | {str(maps.get(one, one)) for one in names}))
+
+
+def _document(found: Comparison) -> dict[str, Any]:
+    parts = [{**asdict(part), "share": part.share} for part in found.parts]
+    return {"verdict": found.verdict, "kind": found.kind, "why": list(found.why), "parts": parts}

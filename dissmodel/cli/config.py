@@ -1,0 +1,108 @@
+"""``dissmodel config``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.errors import UsageError, did_you_mean
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at the settings and change your own.\n\nExample: dissmodel config show",
+)
+
+
+@app.command("show")
+def show(
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; none: all.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show each setting, who set it, and where.
+
+    Your file wins over the default, a project's dissmodel.toml over yours, the environment over both.
+
+    Example: dissmodel config show
+    """
+    from dissmodel.actions.config import show_settings
+    from dissmodel.cli import render
+
+    rows = [row for row in show_settings() if key in {None, row.name}]
+    if not rows:
+        from dissmodel.config.keys import KEYS, key_of
+
+        key_of(key or "")  # says what is wrong with the name
+        raise UsageError(f"{key} is not set.", did_you_mean(key or "", KEYS))
+    if as_json:
+        settings = {
+            row.name: {"value": row.value, "origin": row.origin, "where": row.where or None} for row in rows
+        }
+        render.print_json({"settings": settings})
+        return
+    lines = [(row.name, _value(row.value), row.origin, row.where) for row in rows]
+    render.print_table(("setting", "value", "from", "where"), lines)
+
+
+@app.command("set")
+def set_(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as storage.bucket.")],
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="Its value; a list has commas in it.")
+    ] = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Take it out instead.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a setting into your own file; comments in it stay.
+
+    Example: dissmodel config set storage.bucket results
+    """
+    from dissmodel.actions.config import set_setting, unset_setting
+    from dissmodel.cli import render
+
+    if (value is None) != unset:
+        raise UsageError(
+            "Give a value, or --unset, not both." if unset else f"Which value is {key} to have?",
+            f"Type: dissmodel config set {key} VALUE, or: dissmodel config set --unset {key}",
+        )
+    if value is None:
+        path = unset_setting(key)
+        document: dict[str, object] = {"key": key, "value": None, "path": str(path)}
+        said = f"{key} is no longer set in {path}"
+    else:
+        row = set_setting(key, value)
+        document = {"key": key, "value": row.value, "path": row.where}
+        said = f"{key} = {_value(row.value)} in {row.where}"
+    if as_json:
+        render.print_json(document)
+    elif not quiet:
+        render.print_line(render.printable(said))
+
+
+@app.command("path")
+def path(as_json: options.Json = False) -> None:
+    """Print where your own settings are; the file need not be there yet.
+
+    Example: dissmodel config path
+    """
+    from dissmodel.actions.config import config_files
+    from dissmodel.cli import render
+
+    files = config_files()
+    if as_json:
+        render.print_json({"user": str(files.user), "project": str(files.project) if files.project else None})
+    else:
+        render.print_line(str(files.user))
+
+
+def _value(value: object) -> str:
+    import json
+
+    from dissmodel.cli.render import printable
+
+    if value is None:
+        return "-"
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

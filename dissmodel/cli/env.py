@@ -1,0 +1,120 @@
+"""``dissmodel env``: the environments that models' packages run in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dissmodel.cli import options
+
+if TYPE_CHECKING:
+    from dissmodel.actions.environments import Entry, Removed
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at the environments that models' packages run in, and remove them.\n\n"
+    "Example: dissmodel env list",
+)
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """List the environments, the one that was used last first, with their size and who used them.
+
+    Example: dissmodel env list
+    """
+    from dissmodel.actions.environments import list_environments
+    from dissmodel.cli import render
+
+    entries = list_environments()
+    if as_json:
+        render.print_json({"environments": [_document(entry) for entry in entries]})
+        return
+    rows = [
+        (
+            entry.environment.key,
+            render._size(entry.size),  # noqa: SLF001  (how this command line writes sizes)
+            entry.last_used.astimezone().strftime("%Y-%m-%d %H:%M"),
+            ", ".join(render.printable(name) for name, _ in entry.used) or "-",
+            render.printable(entry.environment.resolved.requirement),
+        )
+        for entry in entries
+    ]
+    if rows:
+        render.print_table(("environment", "size", "last used", "by", "package"), rows)
+    else:
+        render.print_line("There is no environment yet; the first run of a model with a package makes one.")
+
+
+@app.command("remove")
+def remove(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="An environment, or a package: all of its environments."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all of them.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove environments; the next run of the model makes its own anew.
+
+    Example: dissmodel env remove --all
+    """
+    from dissmodel.actions.environments import remove as remove_environments
+    from dissmodel.errors import UsageError
+
+    if bool(names) == everything:
+        raise UsageError("Say which, or --all.", "List them: dissmodel env list")
+    _say(remove_environments(tuple(names or ()), everything=everything), as_json=as_json, quiet=quiet)
+
+
+@app.command("prune")
+def prune(
+    unused_for: Annotated[
+        int, typer.Option(metavar="DAYS", min=0, max=36500, help="How long nothing may have used them.")
+    ] = 30,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove the environments that nothing has used for a while, and what killed installations left.
+
+    Example: dissmodel env prune --unused-for 90
+    """
+    from dissmodel.actions.environments import prune as prune_environments
+
+    _say(prune_environments(timedelta(days=unused_for)), as_json=as_json, quiet=quiet)
+
+
+def _say(removed: Removed, *, as_json: bool, quiet: bool) -> None:
+    from dissmodel.cli import render
+
+    if as_json:
+        render.print_json({"removed": list(removed.keys), "freed_bytes": removed.freed})
+    elif not quiet:
+        for key in removed.keys:
+            render.print_line(f"removed {key}")
+        count = len(removed.keys)
+        size = render._size(removed.freed)  # noqa: SLF001  (how this command line writes sizes)
+        render.print_line(f"{count} environment{'s' * (count != 1)} removed, {size} freed")
+
+
+def _document(entry: Entry) -> dict[str, object]:
+    import dataclasses
+
+    environment = entry.environment
+    return {
+        "key": environment.key,
+        "path": str(environment.path),
+        "python": str(environment.python),
+        "created_at": environment.created_at,
+        "last_used_at": entry.last_used.isoformat(timespec="seconds"),
+        "used_by": {name: when.isoformat(timespec="seconds") for name, when in entry.used},
+        "size_bytes": entry.size,
+        "own_size_bytes": entry.own_size,
+        "current": entry.is_current,
+        "resolved": dataclasses.asdict(environment.resolved),
+        "packages": dict(environment.packages),
+    }

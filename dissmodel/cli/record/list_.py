@@ -1,0 +1,108 @@
+"""``dissmodel record list``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+from dissmodel.cli.values import parse_parameters
+from dissmodel.errors import UsageError
+
+
+def parse_since(text: str) -> datetime:
+    """Return the time that a date, or a number of days or hours, stands for; it knows its time zone.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_since("2026-01-31T12:00Z").isoformat()
+    '2026-01-31T12:00:00+00:00'
+    """
+    ago = re.fullmatch(r"([0-9]{1,7})([dh])", text.strip())
+    try:
+        if ago is not None:
+            unit = {"d": "days", "h": "hours"}[ago[2]]
+            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+        # A time without a zone is one of this place.
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"--since {text}: this is no date and no time span.",
+            "--since 2026-01-31, --since 7d, --since 12h",
+        ) from error
+
+
+def list_records(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, also below.")] = Path(),
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this model.")] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only runs that ended so, such as completed.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="Only runs with this value; repeatable."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_since, metavar="DATE", help="Only runs since a date, or since 7d or 12h."),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="COLUMN", help="when, model, status or output; -when: the latest first.")
+    ] = "-when",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash results and inputs too, as record verify does.")
+    ] = False,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write all of it as CSV; - is standard output.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier CSV.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the records in a folder and below: when, model, status, the parameters that were given, output.
+
+    A file that can't be read is said and no failure. With --verify, exits with 4 if anything differs or is
+    missing.
+
+    Example: dissmodel record list --model coastal_raster --since 7d
+    """
+    from dissmodel.actions import list_records as action
+    from dissmodel.cli import render_records
+    from dissmodel.record import store
+
+    if csv == "-" and as_json:
+        raise UsageError("--csv - and --json both write to standard output.", "Give one of the two.")
+    file = Path(csv) if csv not in {None, "-"} else None
+    listing = action.list_records(
+        action.ListRequest(
+            folder=folder,
+            model=model,
+            status=status,
+            parameters=parse_parameters(param or ()),
+            since=since,
+            sort=sort,
+            verify=verify,
+            csv=file,
+            overwrite=overwrite,
+        )
+    )
+    if file is not None:
+        store.write_atomically(file, render_records.as_csv(listing).encode())
+    if as_json:
+        render_records.listing_json(listing)
+    elif csv == "-":
+        sys.stdout.write(render_records.as_csv(listing))
+    else:
+        render_records.listing(listing, written=file, errors_only=quiet)
+    if listing.differs:
+        sys.exit(options.EXIT_DIFFERS)

@@ -1,0 +1,54 @@
+"""``dissmodel registry list``, ``show`` and ``path``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+
+
+def list_models(as_json: options.Json = False) -> None:
+    """List the models of all registries, as the last sync left them.
+
+    Example: dissmodel registry list
+    """
+    from dissmodel.actions.registry_models import list_registry_models
+    from dissmodel.cli import render_registry
+
+    render_registry.models(list_registry_models(), as_json=as_json)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name, or REGISTRY/NAME.")],
+    as_json: options.Json = False,
+) -> None:
+    """Show what a registry says about a model: its package, its parameters, where it is from.
+
+    Example: dissmodel registry show mine/flood
+    """
+    from dissmodel.actions.registry_models import show_registry_model
+    from dissmodel.cli import render_registry
+
+    render_registry.model(show_registry_model(name), as_json=as_json)
+
+
+def path(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A registry; none: the only one there is.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print the folder in which a registry's models/ lies.
+
+    Example: dissmodel registry path mine
+    """
+    from dissmodel.actions.registry import registry_path
+    from dissmodel.cli import render
+
+    folder = registry_path(name)
+    if as_json:
+        render.print_json({"path": str(folder)})
+    else:
+        render.print_line(str(folder))

@@ -1,0 +1,52 @@
+"""``dissmodel registry add`` and ``remove``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import options
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called here.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A git repository, or a folder.")],
+    branch: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a registry into your settings; the next sync fetches it. A folder is read where it is.
+
+    Example: dissmodel registry add coast https://example.org/coast-models.git
+    """
+    from dissmodel.actions.registry import add_registry
+    from dissmodel.cli import render
+
+    added = add_registry(name, url, branch)
+    if as_json:
+        render.print_json({"name": added.name, "url": added.url, "branch": added.branch})
+    elif not quiet:
+        render.print_line(render.printable(f"added {added.name}: {added.url}"))
+        render.print_line(f"  Next: dissmodel registry sync {added.name}")
+
+
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called here.")],
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Take a registry out of your settings, and its copy off this machine; a folder of yours stays.
+
+    Example: dissmodel registry remove mine
+    """
+    from dissmodel.actions.registry import remove_registry
+    from dissmodel.cli import render
+
+    remove_registry(name)
+    if as_json:
+        render.print_json({"removed": name})
+    elif not quiet:
+        render.print_line(f"removed {name}")

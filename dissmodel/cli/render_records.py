@@ -1,0 +1,243 @@
+"""Lists and chains of records, as a person or a program reads them on standard output."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, printable, short_path
+
+if TYPE_CHECKING:
+    from dissmodel.actions.lineage import Lineage, Step
+    from dissmodel.actions.list_records import Listing, Row
+    from dissmodel.record.scan import Summary
+
+_SHORT_ID = 8
+_LONGEST_ID = 64
+_LEAST = 8  # no column becomes narrower
+_MOST_COLUMNS = 1000
+_FORMULA = ("=", "+", "-", "@")
+
+
+def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
+    """Print a line per record, as wide as the terminal; on standard error what can't be read."""
+    print_warnings(map(_plain, found.unreadable))
+    rows = [row for row in found.rows if not errors_only or row.state in {"differs", "missing"}]
+    if written is not None and not errors_only:
+        print_line(_plain(f"{short_path(str(written))}: {len(rows)} record{'s' * (len(rows) != 1)}"))
+        return
+    if not found.rows and not errors_only:
+        print_warnings([_plain(f"none of {found.total} records matches. {found.hint}".rstrip())])
+    if not rows:
+        return
+    checked = rows[0].state is not None
+    head = ("when (UTC)", "model", "status", *(("files",) if checked else ()), "given", "output", "id")
+    lines = [_cells(row) for row in rows]
+    width = _width()
+    if width is None:
+        print_table(head, lines)
+    else:
+        _print_within(width, head, lines)
+
+
+def listing_json(found: Listing) -> None:
+    """Print all of a list."""
+    print_json(
+        {
+            "total": found.total,
+            "records": [
+                {
+                    **_summary_json(row.path, row.record),
+                    "output": row.output,
+                    **({"files": row.state} if row.state is not None else {}),
+                }
+                for row in found.rows
+            ],
+            "unreadable": list(found.unreadable),
+            "hint": found.hint,
+        }
+    )
+
+
+def as_csv(found: Listing) -> str:
+    """Return a list as CSV: all parameters, each in a column of its own, named ``parameters.NAME``."""
+    names = list(dict.fromkeys(name for row in found.rows for name in row.record.parameters))
+    if len(names) > _MOST_COLUMNS:
+        print_warnings([f"{len(names)} parameters; the CSV has {_MOST_COLUMNS} of them."])
+        names = names[:_MOST_COLUMNS]
+    checked = any(row.state is not None for row in found.rows)
+    head = ["experiment_id", "created_at", "model_name", "status", *(["files"] if checked else [])]
+    head += ["output", "record", *(f"parameters.{name}" for name in names)]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([_csv_text(name) for name in head])
+    for row in found.rows:
+        record = row.record
+        when = record.created_at.isoformat() if record.created_at is not None else ""
+        files = [row.state] if checked else []
+        cells = [record.experiment_id, when, record.model_name, record.status, *files]
+        cells += [row.output or "", str(row.path)]
+        parameters = [
+            _csv_value(record.parameters[name]) if name in record.parameters else "" for name in names
+        ]
+        writer.writerow([*(_csv_text(cell or "") for cell in cells), *parameters])
+    return stream.getvalue()
+
+
+def lineage_json(found: Lineage) -> None:
+    """Print all of a chain."""
+    last = found.steps[-1].record
+    print_json(
+        {
+            "steps": [
+                {
+                    **_summary_json(step.path, step.record),
+                    "output": step.record.output_path,
+                    "source": step.record.source.model_dump(),
+                    "found_by": step.link.by if step.link is not None else None,
+                    "others": step.link.others if step.link is not None else 0,
+                    "checks": [
+                        {**dataclasses.asdict(check), "record": str(check.record)} for check in step.checks
+                    ],
+                }
+                for step in found.steps
+            ],
+            "end": found.end,
+            "first_input": last.source.model_dump() if found.end == "input" else None,
+            "missing": last.derived_from if found.end == "missing" else None,
+            "unreadable": list(found.unreadable),
+        }
+    )
+
+
+def lineage(found: Lineage) -> None:
+    """Print a chain, the latest run first, and how it ends."""
+    if found.unreadable:
+        others = f" (and {len(found.unreadable) - 1} more)" if len(found.unreadable) > 1 else ""
+        print_warnings([_plain(f"{found.unreadable[0]}{others}")])
+    for number, step in enumerate(found.steps):
+        if number:
+            print_line("")
+            print_line(_plain(_joint(found.steps[number - 1].record, step)))
+        _step(step)
+    last = found.steps[-1].record
+    source = f"{short_path(_plain(last.source.uri))}  (sha256 {last.source.checksum})"
+    run = (last.derived_from or "")[:_LONGEST_ID]
+    print_line("")
+    match found.end:
+        case "input":
+            print_line(_plain(f"first input: {source if last.source.checksum else 'the record says none'}"))
+        case "missing":
+            print_line(_plain(f"missing: the record of run {run}, which made {source}"))
+            print_line("  Name the folder that it lies in: --records FOLDER")
+        case "cycle":
+            print_line(_plain(f"This goes in a circle: run {run} is above already."))
+
+
+def _joint(later: Summary, step: Step) -> str:
+    link = step.link
+    assert link is not None  # only the first has none
+    if link.by == "id and content":
+        return "Its input was made by:"
+    if link.by == "id":
+        return "Its input is said to be made by this run, of which no file has its bytes:"
+    also = f", as did {link.others} other run{'s' * (link.others != 1)}" if link.others else ""
+    noted = (
+        f" Run {later.derived_from[:_LONGEST_ID]}, which it notes, was not found."
+        if later.derived_from
+        else ""
+    )
+    return f"Its input has the bytes that this run made{also}:{noted}"
+
+
+def _step(step: Step) -> None:
+    record = step.record
+    print_line(
+        _plain(f"{record.model_name or 'a model'}: {record.status}  ({short_path(_plain(str(step.path)))})")
+    )
+    rows = [("id", record.experiment_id), ("began", _when(record)), ("given", _given(record))]
+    for check in step.checks:
+        why = f"  ({check.found})" if check.verdict in {"missing", "not checked"} else ""
+        rows.append((check.name, f"{check.verdict:11}  {short_path(_plain(check.path))}{why}"))
+    width = max(len(_plain(name)) for name, _ in rows)
+    for name, value in rows:
+        if value:
+            print_line(f"  {_plain(name):{width}}  {_plain(value)}".rstrip())
+
+
+def _summary_json(path: Path, record: Summary) -> Mapping[str, Any]:
+    document = record.model_dump(mode="json", exclude={"source", "artifacts", "files", "output_path"})
+    return {"record": str(path.absolute()), **document, "given": record.given}
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    record = row.record
+    files = (row.state,) if row.state is not None else ()
+    # A run that left no result has only its record to look at.
+    output = short_path(_plain(row.output)) if row.output else f"({short_path(_plain(str(row.path)))})"
+    texts = (_when(record), record.model_name or "-", record.status, *files, _given(record), output)
+    return (*map(_plain, texts), _plain(record.experiment_id[:_SHORT_ID]))
+
+
+def _when(record: Summary) -> str:
+    return f"{record.created_at:%Y-%m-%d %H:%M}" if record.created_at is not None else "-"
+
+
+def _given(record: Summary) -> str:
+    return ", ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in record.given.items()
+    )
+
+
+def _csv_value(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return _csv_text(json.dumps(value, ensure_ascii=False))
+    return _csv_text(value) if isinstance(value, str) else repr(value)
+
+
+def _csv_text(text: str) -> str:
+    """Return a text that a spreadsheet takes for one: a record may come from anyone."""
+    return f"'{_plain(text)}" if text.startswith(_FORMULA) else _plain(text)
+
+
+def _plain(text: str) -> str:
+    # Most texts are; to look at each character takes a hundred times as long.
+    return text if text.isprintable() else printable(text)
+
+
+def _width() -> int | None:
+    """Return how wide a line may be; None where whatever reads it has no width."""
+    given = os.environ.get("COLUMNS", "")
+    if sys.stdout.isatty() or (given.isdecimal() and int(given) > 0):
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def _print_within(width: int, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table of which no line is longer than `width`, the longest columns cut first."""
+    widths = [min(max(len(row[column]) for row in (head, *rows)), width) for column in range(len(head))]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        longest = max(range(1, len(widths) - 1), key=widths.__getitem__)  # never the time, nor the id
+        if widths[longest] <= _LEAST:
+            break
+        widths[longest] -= 1
+    output = len(head) - 2
+    for row in (head, *rows):
+        # The end of a path says more than its beginning.
+        cells = [_cut(cell, widths[n], keep_end=n == output) for n, cell in enumerate(row)]
+        line = "  ".join(f"{cell:{widths[n]}}" for n, cell in enumerate(cells))
+        print_line(_cut(line.rstrip(), width))
+
+
+def _cut(text: str, width: int, *, keep_end: bool = False) -> str:
+    if len(text) <= width:
+        return text
+    return f"…{text[len(text) - width + 1 :]}" if keep_end else f"{text[: width - 1]}…"

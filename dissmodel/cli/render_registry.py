@@ -1,0 +1,158 @@
+"""From what the registry actions return to lines or JSON. All texts may be other people's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from dissmodel.cli.render import print_json, print_line, print_table, printable, short_path
+from dissmodel.record.redact import redact
+
+if TYPE_CHECKING:
+    from dissmodel.actions.registry import SyncReport
+    from dissmodel.actions.registry_check import RegistryCheck, SpecFinding
+    from dissmodel.actions.registry_models import RegistryModels, RegistryModelView
+    from dissmodel.registry.sync import Outcome
+
+_MOST_NAMES = 20
+_SHORT = 12
+
+
+def sync_report(report: SyncReport, *, errors_only: bool) -> None:
+    """Say what came, changed and went; and on standard error what could not be had."""
+    for outcome in report.outcomes if not errors_only else ():
+        _outcome(outcome)
+    for name, error in report.failures.items():
+        sys.stderr.write(printable(redact(f"error: {name}: {error.message}")) + "\n")
+        if error.hint:
+            sys.stderr.write(printable(redact(f"  {error.hint}")) + "\n")
+
+
+def sync_json(report: SyncReport) -> None:
+    """Print what came, changed and went, and what could not be had."""
+    print_json(
+        {
+            "ok": not report.failures,
+            "registries": [_outcome_document(outcome) for outcome in report.outcomes],
+            "failures": [
+                {
+                    "registry": name,
+                    "code": error.code,
+                    "message": redact(error.message),
+                    "hint": redact(error.hint),
+                }
+                for name, error in report.failures.items()
+            ],
+        }
+    )
+
+
+def models(found: RegistryModels, *, as_json: bool) -> None:
+    """Print a line per model, and on standard error the registries that gave none."""
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    rows = [
+        (
+            printable(f"{row.registry}/{row.name}"),
+            row.substrate or "-",
+            printable(row.package) or "-",
+            "broken" if row.problem else "yes" if row.installed else "no",
+            printable(row.problem or row.description),
+        )
+        for row in found.models
+    ]
+    print_table(("model", "substrate", "package", "installed", "what it is"), rows)
+    for problem in found.problems:
+        sys.stderr.write(printable(f"warning: {problem}") + "\n")
+
+
+def model(view: RegistryModelView, *, as_json: bool) -> None:
+    """Print what a registry says about a model."""
+    if as_json:
+        from dissmodel.record.plain import plain
+
+        print_json(plain({**dataclasses.asdict(view), "row": None, **dataclasses.asdict(view.row)}))
+        return
+    row = view.row
+    print_line(printable(f"{row.registry}/{row.name}: {row.description}".rstrip(": ")))
+    facts = [
+        ("from", view.url),
+        ("commit", view.commit or "none"),
+        ("file", short_path(str(view.path))),
+        ("executor", str(view.spec.get("class") or view.spec.get("name") or row.name)),
+        ("package", row.package or "none: it comes with dissmodel or is installed"),
+        ("module", str(view.spec.get("executor_module", ""))),
+        ("substrate", row.substrate),
+        ("dissmodel", str(view.spec.get("dissmodel", ""))),
+        ("installed", "yes" if row.installed else "no"),
+    ]
+    for name, value in facts:
+        if value:
+            print_line(printable(f"  {name:10} {value}"))
+    if view.parameters:
+        print_line("\nParameters")
+    for name, value in view.parameters.items():
+        print_line(printable(f"  {name} = {_value(value)}"))
+
+
+def check(checked: RegistryCheck, *, as_json: bool, errors_only: bool) -> None:
+    """Print a line per finding, and below it what to do about it."""
+    if as_json:
+        findings = [dataclasses.asdict(finding) for finding in checked.findings]
+        print_json({"ok": checked.ok, "files": checked.files, "findings": findings})
+        return
+    shown = [one for one in checked.findings if not errors_only or one.severity == "error"]
+    for finding in shown:
+        print_line(printable(f"{_place(finding)}: {finding.severity}: {finding.message}"))
+        if finding.hint:
+            print_line(printable(f"  {finding.hint}"))
+    if not errors_only:
+        errors = sum(finding.severity == "error" for finding in checked.findings)
+        counts = {"model": checked.files, "error": errors, "warning": len(checked.findings) - errors}
+        print_line(", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items()))
+
+
+def _outcome(outcome: Outcome) -> None:
+    before, after = outcome.before, outcome.after
+    old = before.commit if before is not None else None
+    count = f"{len(after.models)} model{'s' * (len(after.models) != 1)}"
+    commits = (after.commit or "a folder")[:_SHORT]
+    if old != after.commit:
+        commits = f"{(old or 'none')[:_SHORT]} → {commits}"
+    print_line(printable(f"{outcome.registry}: {commits}, {count}  ({outcome.url})"))
+    said = {"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed}
+    for what, names in said.items():
+        if names:
+            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            print_line(printable(f"  {what:8} {', '.join(names[:_MOST_NAMES])}{more}"))
+    for file, why in after.refused.items():
+        print_line(printable(f"  {'refused':8} {file}: {why}"))
+    if not any(said.values()):
+        print_line("  nothing new")
+
+
+def _outcome_document(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "registry": outcome.registry,
+        "url": outcome.url,
+        "branch": outcome.after.branch,
+        "old_commit": outcome.before.commit if outcome.before is not None else None,
+        "commit": outcome.after.commit,
+        "models": len(outcome.after.models),
+        "added": outcome.added,
+        "changed": outcome.changed,
+        "removed": outcome.removed,
+        "refused": outcome.after.refused,
+    }
+
+
+def _place(finding: SpecFinding) -> str:
+    line = f":{finding.line}" if finding.line is not None else ""
+    return f"{short_path(finding.path)}{line}"
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,46 @@
+"""What a model measured at each step, on a terminal."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+
+from dissmodel.actions.steps import STEP, StepTable
+from dissmodel.cli.chart import can_draw, chart
+from dissmodel.cli.render import print_line, printable
+
+PIPE_WIDTH = 80
+_DIGITS, _DECIMALS = 10, 6
+
+
+def step_rows(table: StepTable) -> None:
+    """Print a row per step, the numbers aligned."""
+    head = [STEP, *map(printable, table.measures)]
+    columns = [_aligned(values) for values in (table.steps, *table.measures.values())]
+    widths = [max(map(len, [name, *cells])) for name, cells in zip(head, columns, strict=True)]
+    for row in (head, *zip(*columns, strict=True)):
+        print_line("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
+
+
+def step_charts(table: StepTable) -> None:
+    """Print a chart per measure, as wide as the terminal; 80 columns where there is none."""
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else PIPE_WIDTH
+    plain = not can_draw(sys.stdout.encoding)
+    for number, (name, values) in enumerate(table.measures.items()):
+        if number:
+            print_line("")
+        for line in chart(printable(name), table.steps, values, width=width - 1, plain=plain):
+            print_line(line)
+
+
+def _aligned(values: Sequence[float | int]) -> list[str]:
+    """Return numbers with as many decimals as the one that needs most, within reason."""
+    if all(isinstance(value, int) for value in values):
+        return [str(value) for value in values]
+    short = [f"{value:.{_DIGITS}g}" for value in values]
+    if any("e" in text for text, value in zip(short, values, strict=True) if math.isfinite(value)):
+        return short
+    decimals = min(_DECIMALS, max(len(text.partition(".")[2]) for text in short))
+    return [f"{value:.{decimals}f}" for value in values]

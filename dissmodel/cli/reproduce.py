@@ -1,0 +1,98 @@
+"""``dissmodel reproduce``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dissmodel.cli import compare_options, options
+from dissmodel.cli.options import EXIT_DIFFERS
+
+
+def reproduce(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="Such as result.record.json.")],
+    input_: Annotated[
+        str | None,
+        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The new result; by default NAME.repro-ID beside the record.",
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Leave nothing but the verdict.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE.py", help="The model, if the record alone does not lead to it."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse other code than the recorded one.")
+    ] = False,
+    rtol: compare_options.RelativeTolerance = None,
+    atol: compare_options.AbsoluteTolerance = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default as the recorded run.")
+    ] = None,
+    diff_map: compare_options.DiffMap = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier reproduction, or map; never the original.")
+    ] = False,
+    attest: Annotated[
+        bool, typer.Option("--attest", help="Leave a signed statement of it beside the record.")
+    ] = False,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The SSH key that signs the statement.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run again what a record describes, and say in how far the result is the same.
+
+    The input has to be the recorded bytes; nothing is run before that is known. What differs around the two
+    runs is said first. The verdict is identical-file (the same bytes), identical-content (equal values in
+    other bytes), within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two
+    exit with 4. The new result and its record lie beside the old ones, which are never touched.
+
+    Example: dissmodel reproduce result.record.json
+    """
+    from dissmodel.actions.attest import attest as attest_reproduction
+    from dissmodel.actions.attest import signing_key
+    from dissmodel.actions.reproduce import ReproduceRequest
+    from dissmodel.actions.reproduce import reproduce as reproduce_record
+    from dissmodel.cli import render_reproduce
+    from dissmodel.cli.reporter import terminal_reporter
+
+    may_ask = sys.stdin.isatty()
+    signing = signing_key(wanted=attest, key=key, may_ask=may_ask)
+    request = ReproduceRequest(
+        record=record,
+        input=input_,
+        output=output,
+        check=check,
+        model=model,
+        strict=strict,
+        tolerance=compare_options.tolerance(rtol, atol),
+        threads=threads,
+        diff_map=diff_map,
+        overwrite=overwrite,
+        command=("dissmodel", *sys.argv[1:]),
+    )
+    with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+        found = reproduce_record(request, reporter)
+    statement = None
+    if signing is not None:
+        statement = attest_reproduction(found.record, found.recorded_path, signing, may_ask=may_ask)
+    if as_json:
+        render_reproduce.reproduction_json(found, statement)
+    elif not quiet:
+        render_reproduce.reproduction(found, statement)
+    if not found.same:
+        sys.exit(EXIT_DIFFERS)

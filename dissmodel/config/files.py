@@ -1,0 +1,166 @@
+"""The two files that settings come from: where they are, what they say, how a line in one is changed."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dissmodel.config.keys import KEYS, Key, Value, from_toml, key_of
+from dissmodel.errors import InvalidInput, StorageError, UsageError
+
+MAX_BYTES = 1 << 18
+PROJECT_NAME = "dissmodel.toml"
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """Return where the user's settings are: ``DISSMODEL_CONFIG``, or where this system keeps such files."""
+    given = environ.get("DISSMODEL_CONFIG")
+    if given:
+        return Path(given).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415  (only where the variable is not set)
+
+    return Path(platformdirs.user_config_dir("dissmodel", appauthor=False)) / "config.toml"
+
+
+def project_file(folder: Path) -> Path | None:
+    """Return the nearest ``dissmodel.toml``: in `folder`, or above it within the same git repository."""
+    folder = folder.absolute()
+    root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    for one in (folder, *folder.parents):
+        if (one / PROJECT_NAME).is_file():
+            return one / PROJECT_NAME
+        if one == root:
+            break
+    return None
+
+
+def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
+    """Return what a file sets, by name; nothing if there is no such file.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+    project : bool
+        Whether it is a project's, which may not say whom to trust or where secrets go.
+
+    Raises
+    ------
+    InvalidInput
+        If it is too large or no TOML, or a setting in it is unknown, of another type, or not its to set.
+    StorageError
+        If it can't be read.
+    """
+    found = {}
+    for name, value in _flat(_parse(path, read_text(path))):
+        try:
+            key = key_of(name)
+            if project and not key.project:
+                raise UsageError(
+                    f"{name} can't be set for a project: such a file comes with other people's data.",
+                    "Take the line out. If you want it, set it for yourself: dissmodel config set "
+                    f"{name} VALUE",
+                    code="project_setting",
+                )
+            found[name] = (key, from_toml(key, value))
+        except UsageError as error:
+            raise InvalidInput(f"{path}: {error.message}", error.hint, code=error.code) from None
+    return found
+
+
+def read_text(path: Path) -> str:
+    """Return a settings file's text; empty if there is no such file.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no regular file, too large or not UTF-8.
+    StorageError
+        If it can't be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InvalidInput(f"{path}: this is no regular file.", "Name a TOML file.", code="config_file")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        why = getattr(error, "strerror", None) or error
+        raise StorageError(
+            f"{path}: the settings can't be read: {why}.", "Look at its rights, or set DISSMODEL_CONFIG."
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise InvalidInput(
+            f"{path}: settings may have {MAX_BYTES >> 10} KiB; this file is larger.", code="config_file"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput(
+            f"{path}: this is not text in UTF-8.", "Save it as UTF-8.", code="config_file"
+        ) from None
+
+
+def edited(path: Path, text: str, name: str, value: Value | None) -> str:
+    r"""Return a settings file's text with one setting changed, or taken out; all else stays as it is.
+
+    >>> edited(Path("c.toml"), "# mine\ntrust = []\n", "storage.bucket", "results")
+    '# mine\ntrust = []\n\n[storage]\nbucket = "results"\n'
+
+    Raises
+    ------
+    InvalidInput
+        If the text is no TOML.
+    """
+    _parse(path, text)
+    import tomlkit  # noqa: PLC0415  (only what writes needs it)
+
+    document = tomlkit.parse(text)
+    *tables, last = name.split(".")
+    inner: Any = document
+    chain = [inner]
+    for table in tables:
+        if table not in inner:
+            if value is None:
+                return text
+            inner[table] = tomlkit.table(is_super_table=table == "registries")
+        inner = inner[table]
+        if not isinstance(inner, dict):
+            raise InvalidInput(f"{path}: {table} has to be a table.", f"Write [{table}].", code="config_file")
+        chain.append(inner)
+    if value is not None:
+        inner[last] = list(value) if isinstance(value, tuple) else value
+        return tomlkit.dumps(document)
+    inner.pop(last, None)
+    for table, outer, left in reversed(list(zip(tables, chain, chain[1:], strict=False))):
+        if not left:
+            del outer[table]
+    return tomlkit.dumps(document)
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InvalidInput(
+            f"{path}: this is no valid TOML: {why}.",
+            'Mend it there; text stands in quotes, as in bucket = "results".',
+            code="config_file",
+        ) from None
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for part, value in table.items():
+        # A name in quotes may hold a dot, and must not pass for a table and a name.
+        name = f"{above}{part}" if "." not in part else f"{above}{part!r}"
+        if isinstance(value, dict) and name not in KEYS:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value

@@ -1,0 +1,221 @@
+"""Which settings there are, and what each may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from dissmodel.config.remote import parse_remote
+from dissmodel.errors import UsageError, did_you_mean
+
+Value: TypeAlias = str | bool | tuple[str, ...]
+Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint"]
+
+DEFAULT = "default"
+"""The name of the registry that ``registry.default`` says the place of."""
+
+_RESERVED = {DEFAULT, "builtin"}
+_REGISTRY = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SECRET = re.compile(
+    r"secret|token|passw|credential|(?:access|private|api)[-_]?key|(?:^|[._])auth", re.IGNORECASE
+)
+_LONGEST = 4096
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting.
+
+    Attributes
+    ----------
+    name : str
+        As it is typed, its tables with dots.
+    kind : str
+        What it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry`` (a
+        place, see `parse_remote`) or ``endpoint`` (a host and port, or a URL, without a password).
+    summary : str
+        What it is for.
+    variable : str
+        The environment variable that sets it.
+    project : bool
+        Whether a project's file may set it: it comes with other people's data.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    variable: str
+    project: bool = False
+
+
+def _key(name: str, kind: Kind, summary: str, variable: str = "", *, project: bool = False) -> Key:
+    return Key(name, kind, summary, variable or _variable(name), project)
+
+
+def _variable(name: str) -> str:
+    return "DISSMODEL_" + re.sub(r"[.-]", "_", name).upper()
+
+
+_ALL = (
+    _key("registry.default", "registry", "the registry that sync fetches by default", "DISSMODEL_REGISTRY"),
+    _key("trust", "list", "packages that are installed without asking"),
+    _key("storage.endpoint", "endpoint", "the object store's host and port"),
+    _key("storage.region", "text", "its region", project=True),
+    _key("storage.bucket", "text", "where push puts results", project=True),
+    _key("storage.inputs_bucket", "text", "where push puts inputs", project=True),
+    _key("storage.secure", "flag", "whether it is reached by https"),
+    _key("storage.profile", "text", "a profile of ~/.aws/credentials"),
+    _key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
+    _key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
+    _key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
+)
+KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})
+"""Every setting whose name is fixed; ``registries.NAME.url`` and ``.branch`` are the others."""
+
+
+def key_of(name: str) -> Key:
+    """Return the setting of that name.
+
+    >>> key_of("registries.coast.branch").variable
+    'DISSMODEL_REGISTRIES_COAST_BRANCH'
+
+    Raises
+    ------
+    UsageError
+        If there is none (code ``"unknown_setting"``), or it would be a secret (``"secret_setting"``).
+    """
+    if name in KEYS:
+        return KEYS[name]
+    table, _, rest = name.partition(".")
+    if table == "registries":
+        registry, _, last = rest.rpartition(".")
+        if registry and last in {"url", "branch"}:
+            check_registry_name(registry)
+            summary = f"the {'place' if last == 'url' else 'branch'} of the registry {registry}"
+            return _key(name, "registry" if last == "url" else "text", summary)
+        raise UsageError(
+            f"There is no setting {name[:80]!r}.",
+            "A registry has registries.NAME.url and registries.NAME.branch.",
+            code="unknown_setting",
+        )
+    if _SECRET.search(name):
+        raise UsageError(
+            f"{name[:80]} would be a secret, and the settings are no place for one.",
+            "Keep it where its owner does: the environment, ~/.aws/credentials, an mc alias, git's helper.",
+            code="secret_setting",
+        )
+    raise UsageError(
+        f"There is no setting {name[:80]!r}.",
+        f"{did_you_mean(name, KEYS)} See them: dissmodel config show",
+        code="unknown_setting",
+    )
+
+
+def check_registry_name(name: str) -> str:
+    """Return `name` if a registry may have it; it becomes a folder's name and the start of ``NAME/model``.
+
+    Raises
+    ------
+    UsageError
+        If it may not (code ``"registry_name"``).
+    """
+    if not _REGISTRY.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} is no name for a registry.",
+            "Take small letters, digits, - and _, as in coast-models.",
+            code="registry_name",
+        )
+    if name in _RESERVED:
+        hint = "Set its place with: dissmodel config set registry.default URL"
+        raise UsageError(
+            f"The name {name!r} is taken.", hint if name == DEFAULT else "Take another.", code="registry_name"
+        )
+    return name
+
+
+def from_text(key: Key, text: str) -> Value:
+    """Return what a user typed for `key`, or set in the environment, as its value.
+
+    Raises
+    ------
+    UsageError
+        If it isn't one.
+    """
+    if key.kind == "flag":
+        flag = _FLAGS.get(text.strip().lower())
+        if flag is None:
+            raise _wrong(key, f"{text[:80]!r} is neither true nor false.", "Write true or false.")
+        return flag
+    if key.kind == "list":
+        return _checked_list(key, [part.strip() for part in text.split(",") if part.strip()])
+    return _checked_text(key, text)
+
+
+def from_toml(key: Key, value: object) -> Value:
+    """Return what a file holds for `key`; it may hold no secret and no path that depends on where one is.
+
+    Raises
+    ------
+    UsageError
+        If it is of another type, or not fit to be kept in a file.
+    """
+    if key.kind == "flag":
+        if not isinstance(value, bool):
+            raise _wrong(key, "it has to be true or false.", "Write it without quotes.")
+        return value
+    if key.kind == "list":
+        if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+            raise _wrong(key, "it has to be a list of texts.", f'Write it as {key.name} = ["...", "..."]')
+        return _checked_list(key, list(value))
+    if not isinstance(value, str):
+        raise _wrong(key, "it has to be text.", "Write it in quotes.")
+    return _lasting(key, _checked_text(key, value))
+
+
+def _lasting(key: Key, text: str) -> str:
+    if key.kind == "registry":
+        remote = parse_remote(text)
+        if remote.secret is not None:
+            raise UsageError(
+                f"{remote.url}: a user name or a token in the URL is a secret, and the settings keep none.",
+                "Give the URL without it, and let git know it: git config --global credential.helper store",
+                code="secret_setting",
+            )
+        is_relative = remote.folder is not None and not Path(text).expanduser().is_absolute()
+    else:
+        is_relative = key.kind == "folder" and not Path(text).expanduser().is_absolute()
+    if is_relative:
+        raise _wrong(key, f"{text!r} would be another folder wherever one is.", "Give the whole path.")
+    return text
+
+
+def _checked_list(key: Key, values: list[str]) -> tuple[str, ...]:
+    return tuple(_checked_text(key, value) for value in values)
+
+
+def _checked_text(key: Key, text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
+        raise _wrong(key, "it is empty, too long, or has characters that can't be seen.", "Look at it again.")
+    if key.kind == "registry":
+        parse_remote(text)
+    if key.kind == "endpoint" and re.search(r"[@?#\s]", text):
+        raise UsageError(
+            f"{key.name}: this holds more than a host and a port.",
+            "Write it as minio.example.org:9000, and keep user and password out of it.",
+            code="secret_setting",
+        )
+    if key.kind == "folder":
+        try:
+            Path(text).expanduser()
+        except RuntimeError:
+            raise _wrong(key, f"{text!r} names an unknown user.", "Give the whole path.") from None
+    return text
+
+
+def _wrong(key: Key, why: str, hint: str) -> UsageError:
+    return UsageError(f"{key.name}: {why}", hint, code="setting_value")

@@ -1,0 +1,92 @@
+"""Exactly what would be installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Exactly what would be installed.
+
+    Attributes
+    ----------
+    kind : {"index", "git", "path", "record"}
+        Where it comes from; "record" is the set of packages that a record names.
+    name : str
+        The package's normalised name.
+    version : str or None
+        Of an index package, always; otherwise if ``pyproject.toml`` says it.
+    commit : str or None
+        Of a git package, always; of a folder, that of its checkout.
+    source : str
+        The repository's URL, the folder's, or the indexes; without credentials.
+    requirement : str
+        As the spec has it.
+    extras : tuple of str
+        The optional parts that it asks for.
+    subdirectory : str or None
+        The package's folder in the repository.
+    dirty : bool or None
+        Whether the folder's checkout has changes.
+    pins : tuple of str
+        The requirements of a record's set, one a line, with the hashes that the record has.
+    """
+
+    kind: Literal["index", "git", "path", "record"]
+    name: str
+    version: str | None
+    commit: str | None
+    source: str
+    requirement: str
+    extras: tuple[str, ...] = ()
+    subdirectory: str | None = None
+    dirty: bool | None = None
+    pins: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What a word of consent is for: this version, this commit, this folder.
+
+        >>> Resolved("index", "coast", "1.0", None, "https://pypi.org/simple", "coast>=1").identity
+        'coast==1.0'
+        """
+        match self.kind:
+            case "index":
+                return f"{self.name}=={self.version}"
+            case "git":
+                return f"git+{self.source}@{self.commit}{self._fragment}"
+            case "path":
+                return self.source
+        return f"record:{self.version}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that ask an installer for it."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        match self.kind:
+            case "index":
+                return (f"{self.name}{extras}=={self.version}",)
+            case "git":
+                return (f"{self.name}{extras} @ {self.identity}",)
+            case "path":
+                return (f"-e {self.source}",)
+        return tuple(pin.partition(" --hash=")[0] for pin in self.pins)
+
+    @property
+    def built(self) -> tuple[str, ...]:
+        """The packages in it that have to be built, which runs their code: all others are wheels."""
+        if self.kind == "record":
+            return tuple(pin.partition(" @ ")[0] for pin in self.pins if " @ git+" in pin)
+        return (self.name,) if self.kind in {"git", "path"} else ()
+
+    @property
+    def _fragment(self) -> str:
+        return f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
+
+    @staticmethod
+    def from_document(document: dict[str, Any]) -> Resolved:
+        """Return what `dataclasses.asdict` made a document of, and JSON a file."""
+        lists = {name: tuple(document.get(name, ())) for name in ("extras", "pins")}
+        return Resolved(**{**document, **lists})

@@ -1,0 +1,273 @@
+"""The environments on this machine: each is whole or not there, and is built once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
+from uuid import uuid4
+
+from packaging.version import Version
+
+from dissmodel.environments import wheel
+from dissmodel.environments.build import build
+from dissmodel.environments.resolved import Resolved
+from dissmodel.errors import StorageError
+from dissmodel.locks import held
+from dissmodel.record.digest import sha256_bytes, sha256_file
+from dissmodel.record.store import write_atomically
+
+MARKER = "environment.json"
+LOCK = "lock.txt"
+KEY = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+
+BUILDING_PREFIX = ".building-"
+LOCK_PREFIX = ".lock-"
+
+_USED = "used"
+_FORM = 1
+_PATIENCE_S = 3600.0
+_SOURCES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python of its own with a model's package and the running dissmodel in it.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    python : Path
+        Its interpreter.
+    key : str
+        The folder's name: package, version or commit, and a digest of all that makes it another one.
+    resolved : Resolved
+        What it was made for.
+    packages : Mapping of str to str
+        Every package in it, name → version.
+    created_at : str
+        When it was made, ISO 8601.
+    is_new : bool
+        Whether it was built just now.
+    """
+
+    path: Path
+    python: Path
+    key: str
+    resolved: Resolved
+    packages: Mapping[str, str] = field(default_factory=dict)
+    created_at: str = ""
+    is_new: bool = False
+
+    @property
+    def lock(self) -> str:
+        """The exact versions, as requirements with the hashes that the index gave."""
+        return (self.path / LOCK).read_text(encoding="utf-8")
+
+
+def obtain(
+    resolved: Resolved,
+    data_dir: Path,
+    *,
+    consent: Callable[[Resolved], None],
+    offline: bool = False,
+    allow_build: bool = False,
+) -> Environment:
+    """Return the environment of a package; build it if there is none.
+
+    One that is there costs no installer: a small file is read.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        What has to be in it.
+    data_dir : Path
+        The user's data folder.
+    consent : callable
+        Raises `ConsentRequired` unless the user agrees: `dissmodel.environments.trust.check`. It is asked
+        each time, for what was built may have been revoked.
+    offline : bool
+        Whether to build from the installer's cache alone.
+    allow_build : bool
+        Whether index packages without a wheel may be built, which runs their code.
+
+    Raises
+    ------
+    ConsentRequired
+        From `consent`; nothing is installed then.
+    RunFailed
+        If the installation fails; nothing is left of it.
+    InvalidInput
+        If something in it needs another dissmodel.
+    StorageError
+        If the index, a repository or the disk lets it down.
+    """
+    consent(resolved)
+    root = data_dir / "environments"
+    key = key_of(resolved)
+    found = _load(root / key)
+    if found is not None:
+        return found
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with held(root / f"{LOCK_PREFIX}{key}", patience=_PATIENCE_S) as is_ours:
+            if not is_ours:
+                raise StorageError(
+                    f"{key}: another process has been building it for an hour.",
+                    "Look what it does, end it, and try again.",
+                    code="environment_busy",
+                )
+            found = _load(root / key)  # built while we waited
+            if found is not None:
+                return found
+            _discard_leftovers(root, key)
+            return _build(resolved, key, data_dir, offline=offline, allow_build=allow_build)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or root}: {error.strerror or error}.",
+            "Free some room, or choose another data folder: DISSMODEL_DATA",
+            code="environment_unwritable",
+        ) from error
+
+
+def key_of(resolved: Resolved) -> str:
+    """Return the name of an environment: what makes it another one is in the digest at its end."""
+    source: dict[str, str] = {}
+    if resolved.kind == "path":  # what it needs may have changed; its code is used where it lies
+        folder = _folder_of(resolved.source)
+        source = {name: sha256_file(folder / name) for name in _SOURCES if (folder / name).is_file()}
+    identity = resolved.identity
+    if resolved.kind == "index" and resolved.version:
+        identity = f"{resolved.name}=={Version(resolved.version)}"
+    document = {
+        "form": _FORM,
+        "identity": identity,
+        "extras": resolved.extras,
+        "source": source,
+        "python": [platform.python_implementation(), platform.python_version(), sysconfig.get_platform()],
+        "dissmodel": wheel.running().digest,
+    }
+    digest = sha256_bytes(json.dumps(document, sort_keys=True).encode())
+    state = resolved.commit[:12] if resolved.kind == "git" and resolved.commit else resolved.version or "0"
+    state = "path" if resolved.kind == "path" else re.sub(r"[^a-z0-9.+]", "-", state.lower())[:40]
+    return f"{resolved.name[:60]}-{state}-{digest[:12]}"
+
+
+def environments(data_dir: Path) -> tuple[Environment, ...]:
+    """Return those that are whole, the oldest first."""
+    root = data_dir / "environments"
+    names = sorted(path for path in root.iterdir() if KEY.fullmatch(path.name)) if root.is_dir() else []
+    found = [one for one in map(_load, names) if one is not None]
+    return tuple(sorted(found, key=lambda one: (one.created_at, one.key)))
+
+
+@contextlib.contextmanager
+def using(environment: Environment, model: str) -> Iterator[None]:
+    """Note that a model uses an environment, which can't be removed within the block.
+
+    Where the folder can't be written to, nothing is noted and nothing can be removed either.
+
+    Raises
+    ------
+    StorageError
+        If it has been removed meanwhile.
+    """
+    folder = environment.path / _USED
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(held(folder / f".{os.getpid()}-{uuid4().hex[:8]}"))
+            (folder / quote(model, safe=" ")[:200]).touch()
+        if not (environment.path / MARKER).is_file():
+            raise StorageError(
+                f"{environment.key} was removed just now.", "Run it again.", code="environment_removed"
+            )
+        yield
+
+
+def uses(environment: Environment) -> dict[str, datetime]:
+    """Return the models that used it, name → when last (UTC)."""
+    with contextlib.suppress(OSError):
+        return {
+            unquote(one.name): datetime.fromtimestamp(one.stat().st_mtime, UTC)
+            for one in sorted((environment.path / _USED).iterdir())
+            if not one.name.startswith(".")
+        }
+    return {}
+
+
+def use_locks(environment: Environment) -> tuple[Path, ...]:
+    """Return the locks of those who use it, or were killed while they did."""
+    return tuple((environment.path / _USED).glob(".[0-9]*"))
+
+
+def python_of(folder: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _build(resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow_build: bool) -> Environment:
+    """Build under another name; the rename makes it there, whole."""
+    root = data_dir / "environments"
+    folder = root / f"{BUILDING_PREFIX}{key}.{uuid4().hex[:8]}"
+    try:
+        lock, packages = build(resolved, folder, data_dir, offline=offline, allow_build=allow_build)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        document = {
+            "schema_version": _FORM,
+            "key": key,
+            "created_at": created,
+            "dissmodel": wheel.running().version,
+            "resolved": dataclasses.asdict(resolved),
+            "packages": packages,
+        }
+        (folder / LOCK).write_text(lock, encoding="utf-8")
+        write_atomically(folder / MARKER, json.dumps(document, indent=1).encode())
+        if os.path.lexists(root / key):  # its interpreter is gone
+            (root / key).rename(root / f"{BUILDING_PREFIX}{key}.{uuid4().hex[:8]}")
+        folder.rename(root / key)
+    finally:
+        _discard_leftovers(root, key)
+    return Environment(root / key, python_of(root / key), key, resolved, packages, created, is_new=True)
+
+
+def _load(folder: Path) -> Environment | None:
+    """Return the environment in a folder; None if there is none, or if its interpreter is gone."""
+    try:
+        document: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        if document["schema_version"] != _FORM or not python_of(folder).exists():
+            return None
+        return Environment(
+            path=folder,
+            python=python_of(folder),
+            key=folder.name,
+            resolved=Resolved.from_document(document["resolved"]),
+            packages=document["packages"],
+            created_at=document["created_at"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _discard_leftovers(root: Path, key: str) -> None:
+    """Remove what a killed builder of `key` left; call it with its lock."""
+    for path in root.glob(f"{BUILDING_PREFIX}{key}.*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _folder_of(url: str) -> Path:
+    return Path(url2pathname(urlsplit(url).path))

@@ -1,0 +1,187 @@
+"""What the environments take and who uses them; how one goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from dissmodel.environments import lock, store, wheel
+from dissmodel.environments.store import Environment
+from dissmodel.errors import StorageError, UsageError, did_you_mean
+from dissmodel.locks import held
+
+_REMOVING = ".removing-"
+_STALE_S = 86400.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An environment and what there is to know of it.
+
+    Attributes
+    ----------
+    environment : Environment
+        Itself.
+    size : int
+        The bytes of its files; those that the installer's cache has too are stored once.
+    own_size : int
+        The bytes that only it holds: what its removal frees.
+    used : tuple of (str, datetime)
+        The models that used it and when last (UTC), the latest first.
+    is_current : bool
+        Whether the dissmodel that runs is the one in it; a run asks for no other.
+    """
+
+    environment: Environment
+    size: int
+    own_size: int
+    used: tuple[tuple[str, datetime], ...]
+    is_current: bool
+
+    @property
+    def last_used(self) -> datetime:
+        """When a model used it last; if none has, when it was made."""
+        return self.used[0][1] if self.used else datetime.fromisoformat(self.environment.created_at)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed, and how many bytes that freed."""
+
+    keys: tuple[str, ...]
+    freed: int
+
+
+def list_environments(data_dir: Path) -> tuple[Entry, ...]:
+    """Return the environments, the one that was used last first."""
+    found = [_entry(one) for one in store.environments(data_dir)]
+    return tuple(sorted(found, key=lambda one: one.last_used, reverse=True))
+
+
+def remove(what: str, data_dir: Path) -> Removed:
+    """Remove one environment by its key, or all of a package by its name.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or if a run is using it.
+    StorageError
+        If another process is building it, or the disk lets it down.
+    """
+    entries = list_environments(data_dir)
+    meant = [one for one in entries if what in {one.environment.key, one.environment.resolved.name}]
+    if not meant:
+        known = {name for one in entries for name in (one.environment.key, one.environment.resolved.name)}
+        raise UsageError(
+            f"There is no environment {what!r}.",
+            f"{did_you_mean(what, known)} List them: dissmodel env list".strip(),
+            code="no_environment",
+        )
+    for entry in meant:
+        _remove(entry.environment)
+    return Removed(tuple(one.environment.key for one in meant), sum(one.own_size for one in meant))
+
+
+def prune(data_dir: Path, unused_for: timedelta) -> Removed:
+    """Remove the environments that nothing has used for so long, and what killed processes left.
+
+    What a run is using stays.
+    """
+    root = data_dir / "environments"
+    now = datetime.now(UTC)
+    gone, freed = [], 0
+    for entry in list_environments(data_dir):
+        if now - entry.last_used >= unused_for:
+            with contextlib.suppress(UsageError):
+                _remove(entry.environment)
+                gone.append(entry.environment.key)
+                freed += entry.own_size
+    for path in _leftovers(root, data_dir):
+        freed += _size(path)[1]
+        _delete(path)
+    return Removed(tuple(gone), freed)
+
+
+def _remove(environment: Environment) -> None:
+    """Rename it away, then delete it: half of one never has its name."""
+    root = environment.path.parent
+    try:
+        with held(root / f"{store.LOCK_PREFIX}{environment.key}") as is_ours:
+            if not is_ours:
+                raise StorageError(
+                    f"{environment.key}: another process is at it.", "Try again.", code="environment_busy"
+                )
+            if any(_is_held(path) for path in store.use_locks(environment)):
+                raise UsageError(
+                    f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
+                )
+            aside = root / f"{_REMOVING}{environment.key}.{uuid4().hex[:8]}"
+            environment.path.rename(aside)
+        _delete(aside)
+    except OSError as error:
+        raise StorageError(
+            f"{environment.path}: can't be removed: {error.strerror or error}.", "Check the folder's rights."
+        ) from error
+
+
+def _is_held(path: Path) -> bool:
+    with held(path) as was_free:
+        return not was_free
+
+
+def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
+    """Yield what is no environment and nobody is making: half-built ones, broken ones, old wheels."""
+    whole = {one.path for one in store.environments(data_dir)}
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.name.startswith(_REMOVING):
+            yield path
+        elif path.name.startswith(store.BUILDING_PREFIX) or (
+            store.KEY.fullmatch(path.name) and path not in whole
+        ):
+            key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0] or path.name
+            with held(root / f"{store.LOCK_PREFIX}{key}") as is_ours:
+                if is_ours:
+                    yield path
+    current = wheel.running().file_name
+    folder = lock.wheels_folder(data_dir)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            if path.name != current and time.time() - path.stat().st_mtime > _STALE_S:
+                yield path
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _entry(environment: Environment) -> Entry:
+    size, own = _size(environment.path)
+    used = sorted(store.uses(environment).items(), key=lambda one: one[1], reverse=True)
+    is_current = environment.packages.get("dissmodel") == wheel.running().version
+    return Entry(environment, size, own, tuple(used), is_current)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Return the bytes of all files below a path, and of those that have no other name elsewhere."""
+    if not path.is_dir():
+        size = path.lstat().st_size
+        return size, size
+    size = own = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found = (Path(folder) / name).lstat()
+                size += found.st_size
+                own += found.st_size if found.st_nlink == 1 else 0
+    return size, own

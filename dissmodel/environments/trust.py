@@ -1,0 +1,234 @@
+"""The user's word: installing a package runs other people's code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Pep508
+from packaging.utils import canonicalize_name
+
+from dissmodel.environments.requirement import Requirement
+from dissmodel.environments.resolved import Resolved
+from dissmodel.errors import ConsentRequired, StorageError, UsageError
+from dissmodel.locks import held
+from dissmodel.record.store import write_atomically
+
+_FORM = 1
+_PATIENCE_S = 10.0
+_MAX_BYTES = 4 << 20
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What the user agreed to: an exact version, commit or folder; when, and which registry had asked."""
+
+    what: str
+    when: str
+    registry: str = ""
+
+
+def check(
+    resolved: Resolved,
+    data_dir: Path,
+    *,
+    registry: str = "",
+    patterns: Iterable[str] = (),
+    ask: Callable[[str], bool] | None = None,
+) -> None:
+    """Return if the user agrees to an installation; what was agreed to once is remembered.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        What would be installed.
+    data_dir : Path
+        The user's data folder.
+    registry : str
+        Who offers it, to be shown.
+    patterns : iterable of str
+        What the user's configuration trusts: see `matches`.
+    ask : callable, optional
+        Shows a text and returns whether the user agrees; None where nobody can be asked.
+
+    Raises
+    ------
+    ConsentRequired
+        If the user says no, or can't be asked.
+    UsageError
+        If a pattern is none.
+    """
+    trusted = [matches(pattern, resolved) for pattern in patterns]  # all of them: a broken one is told
+    if any(trusted) or any(one.what == resolved.identity for one in approvals(data_dir)):
+        return
+    what = describe(resolved, registry)
+    if ask is None or not ask(what):
+        raise ConsentRequired(
+            f"{what} This runs its author's code on this machine.",
+            "Look at it, then say --yes, or trust it for good: dissmodel registry trust --help",
+        )
+    approve(resolved, data_dir, registry=registry)
+
+
+def describe(resolved: Resolved, registry: str = "") -> str:
+    """Return what would be installed, in a sentence."""
+    asked = f", asked for by {registry}" if registry else ""
+    match resolved.kind:
+        case "index":
+            return f"{resolved.name} {resolved.version} would be installed from {resolved.source}{asked}."
+        case "git":
+            version = f" {resolved.version}" if resolved.version else ""
+            return (
+                f"{resolved.name}{version} would be built from {resolved.source} at commit "
+                f"{resolved.commit}{asked}."
+            )
+        case "path":
+            return f"{resolved.name} would be installed from the folder {resolved.source}{asked}."
+    more = f" and {len(resolved.pins) - _SHOWN} more" if len(resolved.pins) > _SHOWN else ""
+    return f"{', '.join(resolved.pins[:_SHOWN])}{more} would be installed, as a record has them{asked}."
+
+
+def matches(pattern: str, resolved: Resolved) -> bool:
+    """Tell whether a pattern of the trust list means a package.
+
+    ``coastal-flood`` means that name in the index, any version; ``coastal-flood==0.1.0`` one version;
+    ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that lies below.
+    Scheme, host and port have to be the same, a folder's name all of it.
+
+    >>> model = Resolved("git", "coast", None, "1f", "https://github.com/org/coast", "")
+    >>> matches("git+https://github.com/org/*", model), matches("git+https://github.com/org/c", model)
+    (True, False)
+
+    Raises
+    ------
+    UsageError
+        If it is no pattern.
+    """
+    text = pattern.strip()
+    if text.startswith("git+"):
+        below = text.endswith("/*")
+        plain = text.removesuffix("/*")
+        if "*" in plain:
+            _refuse(pattern, "a * stands for all below a folder: .../org/*")
+        one = Requirement.parse(plain)
+        if one.ref or one.subdirectory:
+            _refuse(pattern, "a repository is trusted as a whole, not a tag of it")
+        if resolved.kind != "git":
+            return False
+        trusted, found = _plain(one.url or ""), _plain(resolved.source)
+        return found.startswith(f"{trusted}/") if below else found == trusted
+    try:
+        named = Pep508(text)
+    except InvalidRequirement:
+        _refuse(pattern, "write a package's name, or git+https://host/org/*")
+    if named.url or named.marker or named.extras:
+        _refuse(pattern, "write a package's name, or git+https://host/org/*")
+    return (
+        resolved.kind == "index"
+        and canonicalize_name(named.name) == resolved.name
+        and named.specifier.contains(resolved.version or "0", prereleases=True)
+    )
+
+
+def approvals(data_dir: Path) -> tuple[Approval, ...]:
+    """Return what the user agreed to, the oldest first.
+
+    Raises
+    ------
+    StorageError
+        If the file of them can't be read, or is none.
+    """
+    path = _path(data_dir)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema_version"] != _FORM:
+            raise ValueError("another version of dissmodel wrote it")
+        return tuple(Approval(**one) for one in document["approved"])
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{path}: it can't be read: {error}.", f"Remove it; what is needed is asked again: {path}"
+        ) from error
+
+
+def approve(resolved: Resolved, data_dir: Path, *, registry: str = "") -> None:
+    """Remember that the user agreed to exactly this."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    added = Approval(resolved.identity, now, registry)
+    with _changing(data_dir):
+        others = [one for one in approvals(data_dir) if one.what != added.what]
+        _write(data_dir, [*others, added])
+
+
+def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
+    """Forget the approvals of a package (all of its versions), a repository or one exact text; return them.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    with _changing(data_dir):
+        known = approvals(data_dir)
+        gone = tuple(one for one in known if _means(what.strip(), one.what))
+        if not gone:
+            raise UsageError(
+                f"{what}: nothing of that name was agreed to.",
+                "List what was: dissmodel registry trust",
+                code="no_approval",
+            )
+        _write(data_dir, [one for one in known if one not in gone])
+    return gone
+
+
+def _means(given: str, approved: str) -> bool:
+    name, found, _ = approved.partition("==")
+    if found:
+        return given == approved or canonicalize_name(given) == name
+    repository = re.sub(r"@[0-9a-f]{40,64}(?:#.*)?$", "", approved)
+    return given in {approved, repository} or _plain(given) == _plain(repository)
+
+
+def _plain(url: str) -> str:
+    return url.removesuffix("/").removesuffix(".git")
+
+
+def _refuse(pattern: str, why: str) -> NoReturn:
+    raise UsageError(
+        f"trust {pattern[:200]!r}: {why}.", "See what it takes: dissmodel config show trust", code="bad_trust"
+    )
+
+
+def _path(data_dir: Path) -> Path:
+    return data_dir / "trust.json"
+
+
+@contextmanager
+def _changing(data_dir: Path) -> Iterator[None]:
+    path = data_dir / ".trust.lock"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with held(path, patience=_PATIENCE_S) as is_ours:
+            if not is_ours:
+                raise StorageError(f"{path}: another process holds it.", "Try again.", code="trust_busy")
+            yield
+    except OSError as error:
+        raise StorageError(
+            f"{path}: {error.strerror or error}.", "Choose another data folder: DISSMODEL_DATA"
+        ) from error
+
+
+def _write(data_dir: Path, approved: Iterable[Approval]) -> None:
+    document = {"schema_version": _FORM, "approved": [asdict(one) for one in approved]}
+    write_atomically(_path(data_dir), (json.dumps(document, indent=1) + "\n").encode())

@@ -1,0 +1,158 @@
+"""The only place that starts the installer."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dissmodel.environments.pip_settings import PipSettings, pip_settings
+from dissmodel.environments.process import finished
+from dissmodel.errors import DissmodelError, RunFailed, StorageError
+from dissmodel.record.redact import is_secret_name, redact
+
+PYPI = "https://pypi.org/simple"
+
+_TAIL_LINES = 12
+_LINE = 300
+
+# uv's own variables that say where packages are and how to get at them; others change what is installed.
+_UV = (
+    *("UV_CACHE_DIR", "UV_CONCURRENT_", "UV_HTTP_", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
+    *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INSECURE_HOST"),
+    *("UV_KEYRING_PROVIDER", "UV_OFFLINE", "UV_REQUEST_TIMEOUT"),
+)
+_UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_GIT = ("GIT_CONFIG", "GIT_SSL", "GIT_SSH", "GIT_ASKPASS", "GIT_PROXY", "GIT_HTTP")
+# A build runs a package's own code: what leads it elsewhere, or what it could steal, stays here.
+_DROPPED = ("UV_", "PIP_", "PYTHON", "GIT_", "VIRTUAL_ENV", "CONDA_", "AWS_", "MINIO_", "S3_", "DISSMODEL_")
+_UNREACHABLE = (
+    "failed to fetch", "dns error", "error sending request", "connection refused", "timed out",
+    "network was disabled", "network connectivity is disabled", "could not connect",
+    "could not resolve host", "network is unreachable",
+)  # fmt: skip
+
+_ABSENT = re.compile(
+    r"was not found in the (?:package registry|provided package locations)"
+    r"|there (?:is no version|are no versions) of"
+    r"|only .+ (?:is|are) available"
+)
+
+
+def run(
+    arguments: Sequence[str], *, doing: str, folder: Path, offline: bool = False, patience: float = 600.0
+) -> None:
+    """Run ``python -m uv`` and wait for it.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Its words, without what every call has.
+    doing : str
+        What it is for, as an error's first words: ``"Installing coastal-flood 0.1.0"``.
+    folder : Path
+        Where it runs; nothing there is read as its configuration.
+    offline : bool
+        Whether it has to do with what its cache holds.
+    patience : float
+        How long it may take, in seconds; then it is ended with all that it started.
+
+    Raises
+    ------
+    RunFailed
+        If it fails or takes too long; the message ends with its own last lines.
+    StorageError
+        If it can't reach an index or a repository.
+    """
+    settings = pip_settings()
+    words = [sys.executable, "-m", "uv", "--no-config", "--no-progress", "--color", "never", "-q", *arguments]
+    words += ["--offline"] if offline else []
+    env = _environment(settings)
+    if settings.no_index and arguments[:1] == ["pip"] and not _own_indexes():
+        words += ["--no-index"]
+    try:
+        ended = finished(words, env=env, patience=patience, folder=folder)
+    except OSError as error:
+        raise RunFailed(f"{doing}: uv can't be started: {error}.", code="install_failed") from error
+    except subprocess.TimeoutExpired:
+        raise RunFailed(
+            f"{doing} took more than {patience:.0f} s and was stopped.", "Try again.", code="install_failed"
+        ) from None
+    if ended.code != 0:
+        raise _failure(doing, ended.err, offline=offline)
+
+
+def indexes() -> tuple[str, ...]:
+    """Return where index packages come from, without credentials."""
+    own = _own_indexes()
+    if own:
+        return tuple(redact(place) for value in own.values() for place in value.replace(",", " ").split())
+    settings = pip_settings()
+    default = () if settings.no_index else (*settings.extra_indexes, settings.index or PYPI)
+    return tuple(redact(place) for place in (*default, *settings.find_links))
+
+
+def _own_indexes() -> dict[str, str]:
+    return {name: os.environ[name] for name in _UV_INDEXES if os.environ.get(name)}
+
+
+def _environment(settings: PipSettings) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith((*_UV, *_GIT))
+        or name == "SSH_AUTH_SOCK"
+        or (not name.startswith(_DROPPED) and not is_secret_name(name))
+    }
+    # In variables, not in arguments, which every user of the machine can read: a URL may hold a password.
+    found: dict[str, str | None] = {}
+    if not _own_indexes():
+        found = {
+            "UV_INDEX_URL": settings.index,
+            "UV_EXTRA_INDEX_URL": " ".join(settings.extra_indexes),
+            "UV_FIND_LINKS": ",".join(settings.find_links),
+            "UV_INSECURE_HOST": " ".join(settings.trusted_hosts),
+            # pip takes the best version from all of its indexes, and these were set for pip.
+            "UV_INDEX_STRATEGY": "unsafe-best-match" if settings.extra_indexes else None,
+        }
+    found["SSL_CERT_FILE"] = kept.get("SSL_CERT_FILE") or settings.cert
+    if settings.proxy and not any(name.upper().endswith("S_PROXY") for name in kept):
+        found["HTTPS_PROXY"] = found["HTTP_PROXY"] = settings.proxy
+    quiet_git = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GCM_INTERACTIVE": "never",
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+        "GIT_SSH_COMMAND": kept.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes"),
+    }
+    waits = {"UV_HTTP_TIMEOUT": kept.get("UV_HTTP_TIMEOUT", "15")}
+    return {**kept, **quiet_git, **waits, **{name: value for name, value in found.items() if value}}
+
+
+def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
+    lines = [line.strip()[:_LINE] for line in redact(said).splitlines() if line.strip()]
+    text = said.lower()
+    message = f"{doing} failed: {' | '.join(_without_hints(lines)[-_TAIL_LINES:]) or 'uv said nothing'}"
+    if any(sign in text for sign in _UNREACHABLE):
+        hint = (
+            "Connect, and try again." if offline else "Check the network, the proxy and pip's index settings."
+        )
+        return StorageError(message, hint, code="index_unreachable")
+    if "building from source is disabled" in text or "no usable wheels" in text:
+        hint = "It has no wheel for this Python: --allow-build builds it here, which runs its code."
+        return RunFailed(message, hint, code="no_wheel")
+    if _ABSENT.search(text):
+        return RunFailed(message, "Check its name and its version.", code="no_such_package")
+    return RunFailed(message, "Mend the package, or ask its author.", code="install_failed")
+
+
+def _without_hints(lines: Sequence[str]) -> list[str]:
+    def kept() -> Iterator[str]:
+        for line in lines:
+            if line.startswith("hint:"):
+                return
+            yield line
+
+    return list(kept()) or list(lines)

@@ -1,0 +1,210 @@
+"""From a layer of a vector file to a frame: through Arrow where pyarrow is there, else without, the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dissmodel.errors import DissmodelWarning
+from dissmodel.io.layer import Layer
+from dissmodel.io.nulls import exact_integers
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+FID_COLUMN = "fid_column"
+"""In a frame's `attrs`: the name of the column of feature ids in the GeoPackage that it is from."""
+
+_OFFSET = r"T.*(Z|[+-]\d\d(?::?\d\d)?)$"
+# Geometries beyond those are curves; pyogrio makes lines of them where Arrow hands them over.
+_LAST_PLAIN = int(shapely.GeometryType.GEOMETRYCOLLECTION)
+
+
+class _Read(NamedTuple):
+    """What was read: facts about the layer, feature ids, geometries, columns in the order of the fields."""
+
+    meta: Mapping[str, Any]
+    fids: NDArray[np.int64]
+    geometries: NDArray[np.object_]
+    columns: list[Any]
+
+
+def read_frame(layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
+    """Read a layer with the types that its fields have.
+
+    Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
+    objects of `datetime`. Datetimes are numpy's with the offset that all have, or objects where some differ.
+    JSON is text. The feature ids of a GeoPackage are the first column where they are more than a count.
+
+    Parameters
+    ----------
+    layer : Layer
+        What to read.
+    columns : sequence of str or None
+        The attributes; all if None.
+    options : Mapping of str to Any
+        For `pyogrio.raw.read`.
+    """
+    import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+
+    wanted = {"layer": layer.name, "columns": columns, "datetime_as_string": True, "return_fids": True}
+    read = _through_arrow if has_pyarrow() and "encoding" not in options else _through_numpy
+    try:
+        found = read(layer, {**wanted, **options})
+    except UnicodeDecodeError:
+        warnings.warn(
+            "its text is not encoded as it says; it is read as ISO-8859-1.", DissmodelWarning, stacklevel=3
+        )
+        found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
+    fields = dict(zip(found.meta["fields"].tolist(), found.columns, strict=True))
+    geometry = free_name("geometry", {name.lower() for name in fields})
+    frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=found.meta["crs"])
+    if layer.driver == "GPKG" and columns is None and not options:
+        _add_ids(frame, found.fids, layer)
+    return frame
+
+
+def has_pyarrow() -> bool:
+    """Tell whether pyarrow is installed."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return `name`, with as many ``_`` behind it as make it none of those taken, which are in lower case."""
+    while name.lower() in taken:
+        name += "_"
+    return name
+
+
+def nullable(values: NDArray[Any], null: NDArray[np.bool_]) -> Any:
+    """Return integers or booleans as they are, or in pandas' type for them if some are null."""
+    if not null.any():
+        return values
+    import pandas as pd  # noqa: PLC0415  (slow to load)
+
+    return (pd.arrays.BooleanArray if values.dtype.kind == "b" else pd.arrays.IntegerArray)(values, null)
+
+
+def _add_ids(frame: gpd.GeoDataFrame, fids: NDArray[np.int64], layer: Layer) -> None:
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    name = pyogrio.read_info(layer.source, layer=layer.name)["fid_column"] or "fid"
+    frame.attrs[FID_COLUMN] = name
+    if name not in frame.columns and not np.array_equal(fids, np.arange(1, len(fids) + 1)):
+        frame.insert(0, name, fids)
+
+
+def _through_numpy(layer: Layer, wanted: dict[str, Any]) -> _Read:
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    meta, fids, wkb, fields = pyogrio.raw.read(layer.source, **wanted)
+    columns = []
+    for name, dtype, kind, values in zip(
+        meta["fields"], meta["dtypes"], meta["ogr_types"], fields, strict=True
+    ):
+        if kind in {"OFTInteger", "OFTInteger64"} and values.dtype.kind == "f":
+            null = np.isnan(values)
+            exact = exact_integers(layer, name, values, null, fids)
+            columns.append(nullable(exact.astype(dtype), null))
+        else:
+            columns.append(_typed(values, kind))
+    return _Read(meta, fids, shapely.from_wkb(wkb), columns)
+
+
+def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    try:
+        meta, table = pyogrio.raw.read_arrow(layer.source, **wanted)
+    except OSError as error:
+        raise pyogrio.errors.DataSourceError(str(error)) from error
+    # The ids come first and the geometry last; names may repeat theirs.
+    try:
+        parts = [shapely.from_wkb(_array(part)) for part in table.columns[-1].chunks]
+    except NotImplementedError:
+        return _through_numpy(layer, wanted)
+    geometries = np.concatenate([np.empty(0, dtype=object), *parts])
+    if (shapely.get_type_id(geometries) > _LAST_PLAIN).any():
+        return _through_numpy(layer, wanted)
+    columns = []
+    for kind, dtype, column in zip(meta["ogr_types"], meta["dtypes"], table.columns[1:-1], strict=True):
+        if kind in {"OFTInteger", "OFTInteger64"}:
+            null = _array(column.is_null())
+            filled = column.fill_null(False if dtype == "bool" else 0) if column.null_count else column
+            columns.append(nullable(_array(filled), null))
+        elif kind == "OFTString":
+            columns.append(_arrow_text(column))
+        else:
+            columns.append(_typed(_array(column), kind))
+    return _Read(meta, _array(table.columns[0]), geometries, columns)
+
+
+def _arrow_text(column: Any) -> Any:
+    plain = column.cast(column.type.storage_type) if hasattr(column.type, "storage_type") else column
+    try:
+        plain.validate(full=True)
+    except ValueError as error:  # as pyarrow's ArrowInvalid is
+        # What pyogrio raises where it does without Arrow.
+        raise UnicodeDecodeError("utf-8", b"", 0, 0, str(error)) from error
+    return _text(plain.to_pandas())
+
+
+def _array(column: Any) -> NDArray[Any]:
+    values: NDArray[Any] = column.to_numpy() if hasattr(column, "chunks") else column.to_numpy(False)  # noqa: FBT003  (zero copy only)
+    return values
+
+
+def _typed(values: NDArray[Any], kind: str) -> Any:
+    """Return a column of what GDAL calls `kind`, given as pyogrio returns it."""
+    match kind:
+        case "OFTString":
+            return _text(values)
+        case "OFTDate":
+            return values.astype("M8[D]").astype(object)
+        case "OFTDateTime":
+            return _datetimes(values)
+        case "OFTStringList":
+            # There is no array of texts of its own in numpy, and none that pyogrio and pyarrow agree on.
+            lists = np.empty(len(values), dtype=object)
+            lists[:] = [None if value is None else value.astype(object) for value in values]
+            return lists
+        case _:
+            return values
+
+
+def _text(values: Any) -> Any:
+    import pandas as pd  # noqa: PLC0415  (slow to load)
+
+    # What pandas takes texts for: its own type since 3, objects before.
+    return pd.Series(values, dtype=pd.Series(["text"]).dtype).array
+
+
+def _datetimes(values: NDArray[Any]) -> Any:
+    import pandas as pd  # noqa: PLC0415  (slow to load)
+
+    texts: Any = pd.Series(values, dtype=object)
+    offsets = texts.str.extract(_OFFSET, expand=False)
+    found = offsets[texts.notna()].unique()
+    if len(found) > 1:
+        return texts.map(datetime.fromisoformat, na_action="ignore").array
+    offset = found[0] if len(found) and isinstance(found[0], str) else ""
+    local = texts.str.slice(stop=-len(offset) or None).to_numpy(dtype=object, na_value=None)
+    times = pd.Series(local.astype("M8[ms]"))
+    return (times.dt.tz_localize(_zone(offset)) if offset else times).array
+
+
+def _zone(offset: str) -> timezone:
+    """Return the zone of an offset as GDAL writes it.
+
+    >>> str(_zone("Z")), str(_zone("-03:30"))
+    ('UTC', 'UTC-03:30')
+    """
+    zone = datetime.fromisoformat(f"2000-01-01T00:00{offset}").utcoffset() or timedelta()
+    return timezone(zone) if zone else UTC

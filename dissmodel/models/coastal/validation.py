@@ -1,0 +1,294 @@
+"""The executor that runs both substrates on one input and says whether they agree: `coastal_validation`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError
+from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor.config import settings
+from dissmodel.executor.findings import RAISED, Collector, Finding, Problems
+from dissmodel.io import open_dataset
+from dissmodel.models.coastal.agreement import Agreement, agreement, in_words
+from dissmodel.models.coastal.cell_space import read_cells
+from dissmodel.models.coastal.classes import LAND_USES, SOILS
+from dissmodel.models.coastal.inspect import check_record, described, inspect_run
+from dissmodel.models.coastal.metrics import columns
+from dissmodel.models.coastal.model import Simulation, advance
+from dissmodel.models.coastal.names import FIELDS
+from dissmodel.models.coastal.parameters import ValidationParameters
+from dissmodel.models.coastal.raster import grid_of
+from dissmodel.models.coastal.report import PICTURE, Subject, report, verdict
+from dissmodel.models.coastal.space import read_space
+from dissmodel.models.coastal.state import CellState, CoastalState
+from dissmodel.record.digest import sha256_bytes
+from dissmodel.visualization import scatter
+
+REPORT = "report.md"
+
+_OFF_GRID = {"cells_lost", "cells_off_grid", "bad_row_col"}
+_MOST_BYTES = 1_000_000  # of the report and the picture
+# One of each pair of opposite directions.
+_HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same cells on both substrates.
+
+    Attributes
+    ----------
+    pixels : CoastalState
+        One pixel for each cell, visited in the order of the features.
+    cells : CellState
+        The polygons, in this order.
+    first : int
+        The first step.
+    """
+
+    pixels: CoastalState
+    cells: CellState
+    first: int
+
+    def band(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return a band of the pixels and of the polygons, in the order of the features: shape (n,)."""
+        inside = self.pixels.inside
+        values = getattr(self.pixels, name)[inside]
+        if self.pixels.order is not None:
+            ordered = np.empty_like(values)
+            ordered[self.pixels.order[inside]] = values
+            values = ordered
+        return values, getattr(self.cells, name)
+
+    def links(self) -> tuple[int, int]:
+        """Return how many links between neighbours there are: of pixels, of polygons."""
+        inside = np.pad(self.pixels.inside, 1)
+        pairs = sum(
+            int(np.count_nonzero(inside & np.roll(inside, offset, (0, 1))))
+            for offset in _HALF_OF_THE_NEIGHBOURS
+        )
+        return 2 * pairs, len(self.cells.neighborhood.neighbors)
+
+
+class CoastalValidation(ModelExecutor):
+    """Both substrates of the coastal model on one input of polygons, and whether they agree.
+
+    Writes a folder with ``report.md`` and ``scatter.png``. If a class, or an elevation by more than
+    ``tolerance``, differs in a cell, the run completes and its record has a finding that says so.
+    """
+
+    name = "coastal_validation"
+    Parameters = ValidationParameters
+    output_suffix = "/"
+
+    @classmethod
+    def parameters(cls, record: ExperimentRecord) -> ValidationParameters:
+        """Return the record's parameters; raise `pydantic.ValidationError` if they are none of the model."""
+        return cls.Parameters.model_validate(record.parameters)
+
+    def validate(self, record: ExperimentRecord) -> None:
+        """Check parameters, maps and that there is an input to read.
+
+        Raises
+        ------
+        UsageError
+            If a map names what the model doesn't read, or there is no input.
+        pydantic.ValidationError
+            If a parameter is unknown or out of bounds.
+        """
+        check_record(record, self.Parameters)
+
+    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
+        """Read the input and say everything that is wrong with it, and whether the result has room."""
+        return inspect_run(record, self.Parameters, _examine)
+
+    def load(self, record: ExperimentRecord) -> Pair:
+        """Read the input for both; note its digest and the grid of its pixels."""
+        source = record.source
+        with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
+            pair = read_pair(data, self.parameters(record), record.column_map)
+        assert pair is not None  # where problems are raised there is a pair or an error
+        source.checksum = checksum
+        record.grid = grid_of(pair.pixels)
+        return pair
+
+    def run(self, data: Pair, record: ExperimentRecord) -> Pair:
+        """Simulate both up to ``end_time``, in place; note how long a step took, and the measures of each."""
+        parameters = self.parameters(record).for_a_run()
+        raster, vector = advance(data.pixels, parameters), advance(data.cells, parameters)
+        for name, done in (("raster", raster), ("vector", vector)):
+            record.metrics[f"time_per_step_{name}_sec"] = round(done.seconds / len(done.metrics), 6)
+        _note(record, raster, vector)
+        return data
+
+    def save(self, result: Pair, record: ExperimentRecord) -> ExperimentRecord:
+        """Compare, write the report and the picture; note their digests and what was found."""
+        parameters = self.parameters(record)
+        bands = {name: result.band(name) for name in FIELDS}
+        found = [
+            agreement(name, *pair, parameters.tolerance if name == "alt" else 0.0)
+            for name, pair in bands.items()
+        ]
+        subject = Subject(
+            name=Path(record.source.uri).name,
+            sha256=record.source.checksum,
+            shape=result.pixels.shape,
+            steps=(result.first, result.cells.step),
+            links=result.links(),
+        )
+        _tell(record, subject, found)
+        for one in found:
+            record.metrics |= {
+                f"match_{one.name}_percent": one.match,
+                f"mae_{one.name}": one.mae,
+                f"rmse_{one.name}": one.rmse,
+                f"max_error_{one.name}": one.max_error,
+            }
+        record.metrics["cells"] = found[0].cells
+        folder = Path(record.output_path or f"{settings.default_output_base}/{record.experiment_id}")
+        page = report(subject, parameters, found).encode()
+        picture = scatter.draw(_picture(subject, bands, found))
+        _write(folder, {REPORT: page, PICTURE: picture})
+        record.output_path = str(folder / REPORT)
+        record.add_artifact("output", sha256_bytes(page))
+        record.add_artifact("scatter", sha256_bytes(picture))
+        return record
+
+
+def read_pair(
+    frame: Any,
+    parameters: ValidationParameters,
+    column_map: Mapping[str, Any],
+    problems: Problems = RAISED,
+) -> Pair | None:
+    """Return polygons as cells of both substrates.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        One feature per cell, each filling a pixel of one grid; what else a dataset can be is refused.
+    parameters : ValidationParameters
+        ``crs`` is used, ``end_time`` is checked.
+    column_map : Mapping of str to str
+        Canonical name → name in the file.
+    problems : Problems
+        What becomes of a problem; where they are collected and there are any, the result is None.
+
+    Raises
+    ------
+    InvalidInput, UsageError
+        If `dissmodel.models.coastal.cell_space.read_cells` does, or the cells are no grid.
+    """
+    run = parameters.for_a_run()
+    cells = read_cells(frame, run, column_map, problems)
+    if cells is None:
+        return None
+    # What both would warn of was said.
+    with problems.at(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DissmodelWarning)
+        try:
+            pixels = read_space(cells.frame, run, column_map=column_map)
+        except InvalidInput as error:
+            if error.code not in _OFF_GRID:
+                raise
+            raise InvalidInput(
+                error.message,
+                "Both substrates are compared cell by cell, so the cells have to be those of one grid. "
+                "Polygons of any shape: dissmodel run coastal_vector",
+                code=error.code,
+            ) from error
+    return None if problems.failed else Pair(pixels, cells.state, cells.state.step + 1)
+
+
+def _examine(
+    data: Any, parameters: ValidationParameters, record: ExperimentRecord, collector: Collector
+) -> int:
+    with collector.at():
+        pair = read_pair(data, parameters, record.column_map, collector)
+        if pair is not None:
+            rows, cols = pair.pixels.shape
+            size = f"polygons, as pixels {rows} rows × {cols} columns, "
+            collector.add("ok", described(size, pair.cells, parameters))
+    return _MOST_BYTES
+
+
+def _note(record: ExperimentRecord, raster: Simulation, vector: Simulation) -> None:
+    """Note the measures of each step, those of the polygons too where they are others, and who computed."""
+    record.step_metrics = columns(raster.metrics)
+    for name, values in columns(vector.metrics).items():
+        if values != record.step_metrics[name]:
+            record.step_metrics[f"{name}_vector"] = values
+    if record.runtime is not None:
+        record.runtime.kernel = " and ".join(dict.fromkeys((raster.kernel, vector.kernel)))
+        record.runtime.threads = max(raster.threads, vector.threads)
+
+
+def _tell(record: ExperimentRecord, subject: Subject, found: list[Agreement]) -> None:
+    """Note the findings."""
+    if verdict(found) == "agree":
+        record.add_finding("ok", in_words(found), subject="raster and vector")
+        return
+    hint = f"{REPORT} has the numbers, {PICTURE} shows them."
+    pixels, polygons = subject.links
+    if pixels != polygons:
+        hint = (
+            f"The pixels have {pixels:,} links between neighbours, the polygons {polygons:,}: do these meet "
+            "exactly? Fields row and col say who is beside whom without the geometry."
+        )
+    for one in found:
+        if one.apart:
+            most = f", at most by {one.max_error:.6g} m" if one.name == "alt" else ""
+            record.add_finding(
+                "differs",
+                f"{one.apart:,} of {one.cells:,} cells differ{most}; the first is feature {one.first}, "
+                "counted from 0.",
+                subject=one.name,
+                hint=hint,
+            )
+            hint = ""
+
+
+def _picture(
+    subject: Subject, bands: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], found: list[Agreement]
+) -> scatter.Scatter:
+    of = {one.name: one for one in found}
+    alt = of["alt"]
+    return scatter.Scatter(
+        title=f"Raster against vector: the substrates {verdict(found)}",
+        subtitle=f"{in_words(found)} Steps {subject.steps[0]} to {subject.steps[1]}.",
+        labels=("raster", "vector"),
+        numbers=scatter.Numbers(
+            "alt",
+            "m",
+            *bands["alt"],
+            notes=(
+                f"match {alt.match:.7g} % of {alt.cells:,} cells",
+                f"MAE {alt.mae:.6g} m",
+                f"RMSE {alt.rmse:.6g} m",
+                f"max error {alt.max_error:.6g} m",
+            ),
+        ),
+        classes=tuple(
+            scatter.Classes(name, legend, *bands[name], note=f"match {of[name].match:.7g} % of the cells")
+            for name, legend in (("uso", LAND_USES), ("solo", SOILS))
+        ),
+    )
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: can't be written: {error.strerror or error}.",
+            "Check the space on the disk and the rights of the folder.",
+        ) from error

@@ -1,0 +1,238 @@
+"""Which run made an input: found by what records hold, wherever they lie and whatever they are called."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from dissmodel.record import store
+from dissmodel.record.scan import Found, Summary, names, scan, summarise
+
+MAX_NAMES = 20_000
+"""How many names of the folder of an input a run looks at."""
+MAX_RECORDS = 500
+"""How many records there it looks into."""
+MAX_BYTES = 64 << 20
+"""How many bytes of them it reads."""
+
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+By = Literal["id and content", "id", "content"]
+
+
+def find_origin(
+    sha256: str, beside: Path, folders: Iterable[Path] = (), tell: Callable[[str], object] | None = None
+) -> Summary | None:
+    """Return what the record of the run says that made a file; None if none is found.
+
+    Looked at are ``<stem>.record.json`` beside the file; then, up to `MAX_NAMES`, `MAX_RECORDS` and
+    `MAX_BYTES`, the others in its folder; then everything below `folders`. The first of these that has one
+    decides, and of several there the original, not its reproductions, and the oldest.
+
+    Parameters
+    ----------
+    sha256 : str
+        The file's, 64 hex digits.
+    beside : Path
+        The file.
+    folders : iterable of Path
+        Where else records lie.
+    tell : callable, optional
+        Hears what was not searched.
+
+    Raises
+    ------
+    InvalidInput
+        If one of `folders` is no folder.
+    """
+    tell = tell or _nobody
+    elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
+    own = store.record_path(beside)
+    if os.path.lexists(own):
+        found = summarise(own)
+        if found.record is not None and _made(found.record, sha256):
+            return found.record
+    return _oldest(_neighbours(beside.parent, tell), sha256) or _oldest(_readable(elsewhere, tell), sha256)
+
+
+def _nobody(_message: str) -> None:
+    """Hear nothing."""
+
+
+def _made(record: Summary, sha256: str) -> bool:
+    return (
+        record.status == "completed"
+        and sha256 in record.digests
+        and _ID.fullmatch(record.experiment_id) is not None
+    )
+
+
+def _oldest(paths: Iterable[Path], sha256: str) -> Summary | None:
+    # Most files don't hold the digest at all: to look for it takes a tenth of the time that parsing does.
+    found = (summarise(path).record for path in paths if _mentions(path, sha256))
+    made = [record for record in found if record is not None and _made(record, sha256)]
+    return min(made, key=_by_age, default=None)
+
+
+def _by_age(record: Summary | Entry) -> tuple[bool, datetime]:
+    return record.reproduces is not None, record.created_at or _LONG_AGO
+
+
+def _mentions(path: Path, sha256: str) -> bool:
+    try:
+        state = path.stat()
+        # A pipe would be waited for without end.
+        readable = stat.S_ISREG(state.st_mode) and state.st_size <= store.MAX_BYTES
+        return readable and sha256.encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:
+    """Return records in a folder, so many as a run may look at without being asked to."""
+    try:
+        with os.scandir(folder) as entries:
+            seen = [entry.name for entry in itertools.islice(entries, MAX_NAMES + 1)]
+        records = sorted(name for name in seen if name.endswith(store.SUFFIX))
+        sizes = itertools.accumulate((folder / name).lstat().st_size for name in records[:MAX_RECORDS])
+        fitting = [folder / name for name, size in zip(records, sizes, strict=False) if size <= MAX_BYTES]
+    except OSError:
+        return []
+    if len(seen) > MAX_NAMES or len(fitting) < len(records):
+        tell(
+            f"{len(fitting)} of the records in the input's folder were looked into for the run that made it, "
+            "not all; with --records FOLDER all would be."
+        )
+    return fitting
+
+
+def _readable(found: Iterable[Found], tell: Callable[[str], object]) -> Iterator[Path]:
+    for one in found:
+        if one.error is not None:
+            tell(one.error.message)
+        else:
+            yield one.path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What links a record to others."""
+
+    path: Path
+    experiment_id: str
+    created_at: datetime | None
+    reproduces: str | None
+    completed: bool
+
+
+@dataclass(frozen=True)
+class Link:
+    """The record of the run that made another's input.
+
+    Attributes
+    ----------
+    path : Path
+        The record.
+    experiment_id : str
+        Its id.
+    by : str
+        What the two have in common: the id, the content, or both.
+    others : int
+        How many other runs made the same content.
+    """
+
+    path: Path
+    experiment_id: str
+    by: By
+    others: int = 0
+
+
+class Index:
+    """The records of some folders, by id and by what their runs made.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        They are read at once, with all that lies below.
+
+    Attributes
+    ----------
+    unreadable : list of Found
+        What could not be read.
+
+    Raises
+    ------
+    InvalidInput
+        If one of `folders` is no folder.
+    """
+
+    def __init__(self, folders: Iterable[Path] = ()) -> None:
+        self.unreadable: list[Found] = []
+        self._by_id: dict[str, list[Entry]] = {}
+        self._by_digest: dict[str, list[Entry]] = {}
+        self._seen: set[Path] = set()
+        self._folders: set[Path] = set()
+        for found in itertools.chain.from_iterable([scan(folder) for folder in folders]):
+            self._add(found)
+
+    def look_in(self, folder: Path) -> None:
+        """Add the records in a folder, not those below; do nothing where it is none."""
+        place = folder.absolute()
+        # A record is only text: Path.is_dir would raise for a name that is too long.
+        if place not in self._folders and os.path.isdir(place):  # noqa: PTH112
+            self._folders.add(place)
+            for found in scan(place, below=False):
+                self._add(found)
+
+    def origin(self, record: Summary) -> Link | None:
+        """Return the record of the run that made a run's input.
+
+        The record with the id that it notes decides. Where there is none, it is a run that made the same
+        bytes and began earlier; of several the original, not its reproductions, and the oldest.
+        """
+        same = [
+            entry
+            for entry in self._by_digest.get(record.source.checksum, [])
+            if entry.completed and entry.experiment_id != record.experiment_id
+        ]
+        named = self._by_id.get(record.derived_from or "", [])
+        holding = {entry.path for entry in same}
+        both = [entry for entry in named if entry.path in holding]
+        if both or named:
+            best = min(both or named, key=_by_age)
+            return Link(best.path, best.experiment_id, "id and content" if both else "id")
+        until = record.created_at
+        earlier = [one for one in same if not (until and one.created_at and one.created_at > until)]
+        if not earlier:
+            return None
+        best = min(earlier, key=_by_age)
+        others = len({entry.experiment_id for entry in earlier}) - 1
+        return Link(best.path, best.experiment_id, "content", others)
+
+    def _add(self, found: Found) -> None:
+        path = found.path.absolute()
+        if path in self._seen:
+            return
+        self._seen.add(path)
+        if found.record is None:
+            self.unreadable.append(found)
+            return
+        record = found.record
+        entry = Entry(
+            found.path,
+            record.experiment_id,
+            record.created_at,
+            record.reproduces,
+            record.status == "completed",
+        )
+        self._by_id.setdefault(record.experiment_id, []).append(entry)
+        for digest in record.digests - {""}:
+            self._by_digest.setdefault(digest, []).append(entry)

@@ -1,0 +1,153 @@
+"""Records below a folder, one at a time, from the files alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dissmodel.errors import DissmodelError, InvalidInput, StorageError
+from dissmodel.record import store
+
+_SCRATCH = ".dissmodel-"
+
+
+def _in_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:  # the public DisSModel has always noted UTC
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:  # in the year 1 or 9999
+        raise ValueError(str(error)) from error
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _File(_Part):
+    sha256: str
+
+
+class _Source(_Part):
+    uri: str = ""
+    checksum: str = ""
+
+
+class Summary(_Part):
+    """What a list of records shows of one; its fields are those of `ExperimentRecord`, ``created_at`` in UTC.
+
+    To check the whole of a record takes twice as long as to read it.
+    """
+
+    experiment_id: str
+    created_at: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    model_name: str = ""
+    status: str = "pending"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameter_origin: dict[str, str] = Field(default_factory=dict)
+    output_path: str | None = None
+    source: _Source = Field(default_factory=_Source)
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, _File] = Field(default_factory=dict)
+    reproduces: str | None = None
+    derived_from: str | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters that someone gave; all of them where the record doesn't say which."""
+        return {
+            name: value
+            for name, value in self.parameters.items()
+            if self.parameter_origin.get(name) != "default"
+        }
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """The sha256 of every file that the run made."""
+        return frozenset([*self.artifacts.values(), *(file.sha256 for file in self.files.values())])
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record's file, or a folder that can't be looked into: what it says, or why that can't be read."""
+
+    path: Path
+    record: Summary | None = None
+    error: DissmodelError | None = None
+
+
+def scan(folder: Path, *, below: bool = True) -> Iterator[Found]:
+    """Yield what the records in a folder say; parameters and errors as for `names`."""
+    return (summarise(one.path) if one.error is None else one for one in names(folder, below=below))
+
+
+def names(folder: Path, *, below: bool = True) -> Iterator[Found]:
+    """Yield the records in a folder, unread, in the order of their names; then those of the folders in it.
+
+    Every file named ``*.record.json`` is one, so ``experiment_record.json``, the copy of the latest, is not.
+    Folders that are links are not followed, and those of runs under way not entered.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    below : bool
+        Whether to look into its folders too.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such folder. One further down that can't be looked into is yielded with its ``error``.
+    """
+    if not os.path.isdir(folder):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        what = "this is no folder" if os.path.lexists(folder) else "there is no such folder"
+        raise InvalidInput(f"{folder}: {what}.", "Give the folder that the records lie in.", code="no_folder")
+    return _names(str(folder), below=below)
+
+
+def _names(folder: str, *, below: bool) -> Iterator[Found]:
+    todo = [folder]
+    while todo:  # os.walk calls itself for each level, and folders may be nested deeper than Python allows
+        place = todo.pop()
+        try:
+            with os.scandir(place) as entries:
+                there = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError as error:
+            yield Found(Path(place), error=_closed(place, error))
+            continue
+        for name, is_folder in there:
+            if name.endswith(store.SUFFIX) and not is_folder:
+                yield Found(Path(place, name))
+        folders = [name for name, is_folder in there if is_folder and not name.startswith(_SCRATCH)]
+        todo += [os.path.join(place, name) for name in reversed(folders) if below]  # noqa: PTH118  (a text)
+
+
+def summarise(path: Path) -> Found:
+    """Return what the record in a file says, or why it can't be read."""
+    try:
+        return Found(path, Summary.model_validate(store.read_document(path)))
+    except DissmodelError as error:
+        return Found(path, error=error)
+    except ValidationError as error:
+        return Found(path, error=_misfit(path, error))
+
+
+def _closed(place: str, error: OSError) -> StorageError:
+    why = f"{place}: can't be looked into: {error.strerror or error}."
+    return StorageError(why, "Check the rights of the folder.")
+
+
+def _misfit(path: Path, error: ValidationError) -> InvalidInput:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])[:200]
+    return InvalidInput(
+        f"{path}: this is no record: {where}: {first['msg']}.",
+        "Give the .record.json file that a run left beside its result.",
+        code="not_a_record",
+    )

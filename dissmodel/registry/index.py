@@ -1,0 +1,296 @@
+"""The models of all registries, as they lie on this machine; nothing here asks the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dissmodel.config import Settings, load_settings, parse_remote
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.git import checkout_of
+from dissmodel.registry import plugins
+from dissmodel.registry.spec import Spec, load_spec
+from dissmodel.registry.state import State, folder_of, read_state, snapshot_of, synced_names
+
+MOST = 10_000
+"""How many models a registry may have."""
+
+_LINK = "a registry holds files, and this is a symbolic link"
+_MODEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that is set or was synced.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it.
+    url : str
+        Where it is from, without a secret; a folder's path if it is read in place.
+    branch : str or None
+        Which branch; None: the remote's own default.
+    folder : pathlib.Path or None
+        The folder that holds ``models/``; None if it was never synced.
+    state : State or None
+        What the last sync left.
+    in_place : bool
+        Whether it is a folder of the user's.
+    """
+
+    name: str
+    url: str
+    branch: str | None = None
+    folder: Path | None = None
+    state: State | None = field(default=None, repr=False)
+    in_place: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of a registry.
+
+    Attributes
+    ----------
+    registry, name : str
+        Both together, ``registry/name``, are what nothing else is called.
+    path : pathlib.Path
+        Its TOML.
+    commit : str or None
+        The registry's commit, ``-dirty`` with changes that are in none; None for a folder that no git knows.
+    spec : Spec or None
+        What the TOML says; None if it can't be used.
+    problem, hint : str
+        Why it can't, and what to do about it.
+    """
+
+    registry: str
+    name: str
+    path: Path
+    commit: str | None = None
+    spec: Spec | None = None
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def qualified(self) -> str:
+        """The name that nothing else has, such as ``coast/flood``."""
+        return f"{self.registry}/{self.name}"
+
+
+def registries(settings: Settings | None = None) -> tuple[Registry, ...]:
+    """Return every registry that is set or was synced, by name.
+
+    Raises
+    ------
+    DissmodelError
+        If the settings can't be read.
+    """
+    settings = settings or load_settings()
+    names = {*settings.registries, *synced_names(settings.data_dir)}
+    return tuple(_registry(name, settings) for name in sorted(names))
+
+
+def entries(settings: Settings | None = None) -> tuple[Entry, ...]:
+    """Return every model of every registry, also those that can't be used; nothing is imported.
+
+    Raises
+    ------
+    DissmodelError
+        If the settings can't be read.
+    """
+    return tuple(entry for one in registries(settings) for entry in entries_of(one))
+
+
+def entries_of(registry: Registry) -> tuple[Entry, ...]:
+    """Return the models of one registry, by name, also those that can't be used."""
+    if registry.folder is None:
+        return ()
+    models = registry.folder / "models"
+    if registry.in_place:
+        commit = _commit_of(models)
+        found = [_entry(registry, file, commit, why) for file, why in files_in(models)]
+    else:
+        state = registry.state
+        assert state is not None
+        files = {**dict.fromkeys((f"{name}.toml" for name in state.models), ""), **state.refused}
+        found = [_entry(registry, file, state.commit, why) for file, why in files.items()]
+    return tuple(sorted(found, key=lambda entry: entry.name))
+
+
+def find(text: str, settings: Settings | None = None, *, packages: bool = True) -> Entry | None:
+    """Return the model of a registry that `text` names: ``name`` or ``registry/name``; None if none does.
+
+    Only the files that it may mean are read.
+
+    Parameters
+    ----------
+    text : str
+        What the user typed.
+    settings : Settings, optional
+        Which registries there are; by default those that a command started here knows.
+    packages : bool
+        Whether a model of an installed package is another of that name.
+
+    Raises
+    ------
+    UsageError
+        If more than one registry or package offers it (``"ambiguous_model"``), or the registry that is named
+        has no such model (``"unknown_model"``).
+    InvalidInput
+        If its TOML can't be used.
+    """
+    known = {one.name: one for one in registries(settings)}
+    origin, _, name = text.rpartition("/")
+    if origin and origin not in known:
+        return None
+    matching = [one for one in known.values() if not origin or one.name == origin]
+    found = [entry for one in matching if (entry := _one(one, name)) is not None]
+    offers = plugins.offers() if packages else ()
+    offered = [offer for offer in offers if text in {offer.name, offer.qualified}]
+    if len(found) + len(offered) > 1:
+        names = sorted([entry.qualified for entry in found] + [offer.qualified for offer in offered])
+        hint = f"Say which: dissmodel run {names[0]} ..."
+        if len(set(names)) == 1:
+            hint = "Give the registry another name: dissmodel registry add NAME URL"
+        raise UsageError(
+            f"{text}: more than one package or registry offers this model: {', '.join(names)}.",
+            hint,
+            code="ambiguous_model",
+        )
+    if not found and origin:
+        names = [entry.name for entry in entries_of(known[origin])]
+        raise UsageError(
+            f"The registry {origin} has no model {name!r}.",
+            f"{near(name, names)} Bring it up to date: dissmodel registry sync {origin}".strip(),
+            code="unknown_model",
+        )
+    if found and found[0].spec is None:
+        raise InvalidInput(found[0].problem, found[0].hint, code="spec_unusable")
+    return found[0] if found else None
+
+
+def near(name: str, names: list[str]) -> str:
+    """Return a sentence with the nearest names; empty where none is near, for there may be hundreds."""
+    said = did_you_mean(name, names)
+    return said if said.startswith("Did") else ""
+
+
+def file_problem(file: str) -> str:
+    """Return why a file below ``models/`` can't be a model's; empty if it can.
+
+    >>> file_problem("flood.toml")
+    ''
+    >>> file_problem("...toml")
+    "a model's name has letters, digits, - and _ only"
+    """
+    name = file.removesuffix(".toml")
+    return "" if _MODEL.fullmatch(name) else "a model's name has letters, digits, - and _ only"
+
+
+def twins(files: list[str]) -> set[str]:
+    """Return those of the names that some file systems can't tell apart."""
+    seen: dict[str, list[str]] = {}
+    for file in files:
+        seen.setdefault(file.casefold(), []).append(file)
+    return {file for same in seen.values() if len(same) > 1 for file in same}
+
+
+def files_in(models: Path) -> Iterator[tuple[str, str]]:
+    """Yield the files of a folder ``models``, and what is wrong with each; nothing, where it may be read.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such folder, or it holds more than a registry may (code ``"registry_layout"``).
+    """
+    if models.is_symlink() or not models.is_dir():
+        raise InvalidInput(
+            f"{models.parent}: there is no folder models in it, so it is no registry.",
+            "A registry has its models in models/NAME.toml.",
+            code="registry_layout",
+        )
+    files = sorted(path.name for path in models.glob("*.toml"))
+    if len(files) > MOST:
+        raise InvalidInput(f"{models}: more than {MOST} models.", code="registry_layout")
+    same = twins(files)
+    for file in files:
+        why = file_problem(file)
+        if not why and (models / file).is_symlink():
+            why = _LINK
+        elif file in same:
+            why = "two files differ in capital letters only"
+        yield file, why
+
+
+def _registry(name: str, settings: Settings) -> Registry:
+    setting = settings.registries.get(name)
+    home = folder_of(settings.data_dir, name)
+    state = read_state(home)
+    if setting is not None:
+        remote = parse_remote(setting.url)
+        if remote.folder is not None:
+            return Registry(name, remote.url, None, remote.folder, None, in_place=True)
+        if state is None or state.in_place:
+            return Registry(name, remote.url, setting.branch)
+    if state is None:
+        return Registry(name, "")
+    return Registry(name, state.url, state.branch, snapshot_of(home, state), state, state.in_place)
+
+
+def _one(registry: Registry, name: str) -> Entry | None:
+    if registry.folder is None or not _MODEL.fullmatch(name):
+        return None
+    file = f"{name}.toml"
+    path = registry.folder / "models" / file
+    if registry.in_place:
+        is_link = path.is_symlink() or path.parent.is_symlink()
+        return _entry(registry, file, _commit_of(path), _LINK if is_link else "") if path.is_file() else None
+    assert registry.state is not None
+    why = registry.state.refused.get(file, "")
+    known = why or name in registry.state.models
+    return _entry(registry, file, registry.state.commit, why) if known else None
+
+
+def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Entry:
+    assert registry.folder is not None
+    name, path = file.removesuffix(".toml"), registry.folder / "models" / file
+    if why:
+        return Entry(registry.name, name, path, commit, problem=f"{path}: {why}.")
+    try:
+        if not registry.in_place:
+            _check_digest(registry, name, path)
+        spec = load_spec(path)
+        called = spec.model.get("name", name)
+        if called != name:
+            raise InvalidInput(
+                f"{path}: it calls itself {called!r}, and the file's name says {name!r}.",
+                f"Rename the file to {called}.toml." if _MODEL.fullmatch(called) else "Mend its name.",
+            )
+    except DissmodelError as error:
+        return Entry(registry.name, name, path, commit, None, error.message, error.hint)
+    return Entry(registry.name, name, path, commit, spec)
+
+
+def _check_digest(registry: Registry, name: str, path: Path) -> None:
+    digests: Mapping[str, str] = registry.state.models if registry.state is not None else {}
+    try:
+        same = sha256_file(path) == digests.get(name)
+    except OSError:
+        same = False
+    if not same:
+        raise InvalidInput(
+            f"{path}: this is not what the last sync fetched.",
+            f"Fetch it again: dissmodel registry sync {registry.name}",
+        )
+
+
+def _commit_of(path: Path) -> str | None:
+    checkout = checkout_of(path)
+    if checkout is None:
+        return None
+    return f"{checkout.commit}-dirty" if checkout.dirty else checkout.commit

@@ -1,0 +1,104 @@
+"""What the last sync of a registry left on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.store import write_atomically
+
+MAX_BYTES = 16 << 20
+_NAME = "state.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class State:
+    """A registry as it was synced.
+
+    Attributes
+    ----------
+    url : str
+        Where from, without a secret; a folder's path if it is read in place.
+    branch : str or None
+        Which branch was asked for.
+    commit : str or None
+        What was found there; None for a folder that no git knows.
+    synced_at : str
+        When, UTC, ISO 8601.
+    models : Mapping of str to str
+        Name → sha256 of its TOML.
+    refused : Mapping of str to str
+        What of ``models/`` was not taken, and why.
+    in_place : bool
+        Whether it is a folder of the user's, of which there is no copy.
+    """
+
+    url: str
+    branch: str | None
+    commit: str | None
+    synced_at: str
+    models: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    in_place: bool = False
+
+
+def folder_of(data_dir: Path, registry: str) -> Path:
+    """Return the folder that belongs to a registry."""
+    return data_dir / "registries" / registry
+
+
+def synced_names(data_dir: Path) -> tuple[str, ...]:
+    """Return the names of the registries that were synced."""
+    try:
+        return tuple(
+            sorted(path.parent.name for path in (data_dir / "registries").glob(f"[a-z0-9]*/{_NAME}"))
+        )
+    except OSError:
+        return ()
+
+
+def snapshot_of(folder: Path, state: State) -> Path:
+    """Return the folder that holds ``models/``."""
+    return Path(state.url) if state.in_place or state.commit is None else folder / state.commit
+
+
+def is_intact(folder: Path, state: State) -> bool:
+    """Tell whether the copy of a registry is what was fetched, file for file."""
+    models = snapshot_of(folder, state) / "models"
+    with contextlib.suppress(OSError):
+        return all(sha256_file(models / f"{name}.toml") == digest for name, digest in state.models.items())
+    return False
+
+
+def read_state(folder: Path) -> State | None:
+    """Return what the last sync left; None if there was none, or if it can't be made out."""
+    try:
+        with (folder / _NAME).open("rb") as stream:
+            document = json.loads(stream.read(MAX_BYTES))
+        if document.pop("version") != _VERSION:
+            return None
+        state = State(**document)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    texts = (state.url, state.branch or "", state.commit or "", state.synced_at)
+    maps = (state.models, state.refused)
+    if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, dict) for one in maps):
+        return None
+    return state
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Write it, whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        If it can't be written.
+    """
+    document = {"version": _VERSION, **asdict(state)}
+    write_atomically(folder / _NAME, f"{json.dumps(document, indent=1)}\n".encode())

@@ -1,0 +1,206 @@
+"""Bring a registry to this machine, or up to date: all of it or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dissmodel.config import Remote
+from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.locks import held
+from dissmodel.record.digest import sha256_bytes, sha256_file
+from dissmodel.record.git import checkout_of
+from dissmodel.registry.git import Repository
+from dissmodel.registry.index import MOST, file_problem, files_in, twins
+from dissmodel.registry.spec import MAX_BYTES
+from dissmodel.registry.state import State, folder_of, is_intact, read_state, write_state
+
+_PATIENCE_S = 60.0
+_MOST_BYTES = 64 << 20
+_SCRATCH = ".new-"
+_LINK = "120000"
+_SUBMODULE = "160000"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sync found.
+
+    Attributes
+    ----------
+    registry, url : str
+        Which one, and where it is from, without a secret.
+    before, after : State or None
+        What there was and what there is.
+    added, changed, removed : tuple of str
+        The names of models.
+    """
+
+    registry: str
+    url: str
+    before: State | None
+    after: State
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> Outcome:
+    """Bring a registry's models to this machine.
+
+    Parameters
+    ----------
+    registry : str
+        Its name here.
+    remote : Remote
+        Where it is. A folder is read where it is; only what was in it is noted.
+    branch : str or None
+        Which branch; None: the remote's own default.
+    data_dir : Path
+        Where registries lie.
+
+    Raises
+    ------
+    StorageError
+        If the remote can't be had, or the disk can't be written.
+    InvalidInput
+        If what is there is no registry. In all cases what was there before still is.
+    """
+    folder = folder_of(data_dir, registry)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with held(folder.with_name(f".{registry}.lock"), patience=_PATIENCE_S) as is_held:
+            if not is_held:
+                raise StorageError(
+                    f"The registry {registry} is being synced by another command.", "Try again in a moment."
+                )
+            before = read_state(folder)
+            try:
+                after = _brought(folder, remote, branch, before)
+                write_state(folder, after)
+            finally:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # where nothing came, and nothing was
+            _tidy(folder, {state.commit for state in (before, after) if state is not None})
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: can't be written: {error.strerror or error}.",
+            "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA.",
+        ) from error
+    old: Mapping[str, str] = before.models if before is not None else {}
+    new = after.models
+    return Outcome(
+        registry,
+        remote.url,
+        before,
+        after,
+        added=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(sorted(name for name in new.keys() & old.keys() if new[name] != old[name])),
+        removed=tuple(sorted(old.keys() - new.keys())),
+    )
+
+
+def _brought(folder: Path, remote: Remote, branch: str | None, before: State | None) -> State:
+    if remote.folder is not None:
+        return _from_folder(remote, remote.folder)
+    for left in folder.glob(f"{_SCRATCH}*"):  # of a sync that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
+        repository = Repository(Path(scratch) / "git", remote)
+        head = repository.head(branch)
+        is_here = before is not None and not before.in_place and before.commit == head.commit
+        if before is not None and is_here and before.url == remote.url and is_intact(folder, before):
+            return replace(before, branch=branch, synced_at=_now())
+        commit = repository.fetch(head, MAX_BYTES)
+        models, refused = _read(repository, remote.url)
+        _put(models, Path(scratch), folder / commit)
+    digests = {name: sha256_bytes(content) for name, content in models.items()}
+    return State(remote.url, branch, commit, _now(), digests, refused)
+
+
+def _from_folder(remote: Remote, folder: Path) -> State:
+    models = folder / "models"
+    digests, refused = {}, {}
+    for file, why in files_in(models):
+        if why:
+            refused[_shown(file)] = why
+        elif (models / file).is_file():
+            digests[file.removesuffix(".toml")] = sha256_file(models / file)
+    checkout = checkout_of(models)
+    commit = checkout.commit if checkout is not None else None
+    return State(remote.url, None, commit, _now(), digests, refused, in_place=True)
+
+
+def _read(repository: Repository, url: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the models of what was fetched, name → TOML; and what was not taken, file → why."""
+    found = {path: (mode, name) for mode, name, path in repository.tree("models")}
+    if not found or "models" in found:
+        raise InvalidInput(
+            f"{url}: there is no folder models in it, so it is no registry.",
+            "A registry has its models in models/NAME.toml. Look at the URL and the branch.",
+            code="registry_layout",
+        )
+    files = {
+        path.removeprefix("models/"): one
+        for path, one in found.items()
+        if path.count("/") == 1 and (path.endswith(".toml") or one[0] == _SUBMODULE)
+    }
+    if len(files) > MOST:
+        raise InvalidInput(f"{url}: more than {MOST} models.", code="registry_layout")
+    sizes = repository.sizes()
+    same = twins([*files])
+    refused = {
+        _shown(file): why
+        for file, (mode, name) in files.items()
+        if (why := _refusal(file, mode, sizes.get(name), is_twin=file in same))
+    }
+    taken = {file: name for file, (_, name) in files.items() if _shown(file) not in refused}
+    if sum(sizes[name] for name in taken.values()) > _MOST_BYTES:
+        raise InvalidInput(
+            f"{url}: its models have more than {_MOST_BYTES >> 20} MiB.", code="registry_layout"
+        )
+    contents = repository.blobs(sorted(set(taken.values())))
+    return {file.removesuffix(".toml"): contents[name] for file, name in sorted(taken.items())}, refused
+
+
+def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
+    if mode == _SUBMODULE:
+        return "a registry holds files, and this is a submodule"
+    if mode == _LINK:
+        return "a registry holds files, and this is a symbolic link"
+    if is_twin:
+        return "two files differ in capital letters only"
+    if size is None or size > MAX_BYTES:  # the remote leaves out what is too large
+        return f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger"
+    return file_problem(file)
+
+
+def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:
+    """Write a copy beside the one in use; only the name of the whole is given to it."""
+    new = scratch / "tree"
+    (new / "models").mkdir(parents=True)
+    for name, content in models.items():
+        (new / "models" / f"{name}.toml").write_bytes(content)
+    if target.exists():  # of a sync that was killed, or somebody changed a file in it
+        target.rename(scratch / "old")
+    new.rename(target)
+
+
+def _tidy(folder: Path, kept: set[str | None]) -> None:
+    """Remove all copies but the last two: a command that began before the sync may still read."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _shown(file: str) -> str:
+    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

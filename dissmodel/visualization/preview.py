@@ -1,0 +1,232 @@
+"""A sheet with a map before, after and what changed, and a table below: worth printing."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from dissmodel.geo.legend import Legend
+from dissmodel.visualization.colours import paint, paint_change
+from dissmodel.visualization.table import Table, draw_table
+from dissmodel.visualization.text import plain, write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Floats = npt.NDArray[np.float64]
+
+DPI = 150
+# Inches.
+_MARGIN, _GAP = 0.4, 0.25
+_TITLE, _LINE, _PANEL_TITLE, _BELOW_MAP, _RAMP = 0.36, 0.2, 0.3, 0.42, 0.5
+_NARROWEST, _PANEL, _HIGHEST = 9.0, 4.3, 5.6
+_LETTERS_PER_INCH = 12.5
+# Percentiles that a ramp spans: a few cells that are far out must not leave one colour for all the others.
+_MOST = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A state of the map.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (rows, columns)
+        Codes or measures, the north above, the west on the left; NaN where there is nothing.
+    title : str
+        Over it.
+    """
+
+    values: Floats
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """What is to be drawn.
+
+    Attributes
+    ----------
+    title, subtitle : str
+        Above all.
+    after : Picture
+        The result.
+    before : Picture or None
+        What it was made of, of the same shape; without it there is no change to be seen either.
+    legend : Legend or None
+        The classes; None: the values are measures.
+    what : str
+        What is measured.
+    table : Table
+        Below the maps; of classes it is the legend too.
+    notes : tuple of str
+        Below the table.
+    aspect : float
+        Height of the map on the ground, by its width.
+    metres : float or None
+        Its width on the ground, for the scale bar; None: not known.
+    mark : str
+        Kept in the file under ``dissmodel``.
+    """
+
+    title: str
+    subtitle: str
+    after: Picture
+    before: Picture | None
+    legend: Legend | None
+    what: str
+    table: Table
+    notes: tuple[str, ...]
+    aspect: float
+    metres: float | None
+    mark: str
+
+
+def draw(sheet: Sheet) -> bytes:
+    """Return the sheet as a PNG; the same sheet gives the same bytes with the same matplotlib."""
+    with _own_settings():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (loaded when drawn)
+        from matplotlib.figure import Figure  # noqa: PLC0415  (the same)
+
+        count = 1 if sheet.before is None else 3
+        panel = _panel_size(sheet.aspect, count)
+        width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
+        letters = int((width - 2 * _MARGIN) * _LETTERS_PER_INCH)
+        subtitle = textwrap.wrap(plain(sheet.subtitle, 2 * letters), letters)[:2]
+        notes = [plain(note, letters) for note in sheet.notes]
+        below_map = _BELOW_MAP + (_RAMP if sheet.legend is None else 0.0)
+        above_map = _TITLE + _LINE * len(subtitle) + _PANEL_TITLE
+        below_table = _LINE * (len(notes) + 0.5)
+        height = 2 * _MARGIN + above_map + panel[1] + below_map + sheet.table.height + below_table
+        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        top = height - _MARGIN
+        write(figure, _MARGIN, top, plain(sheet.title, letters * 2 // 3), size=14, weight="bold", va="top")
+        for number, line in enumerate(subtitle):
+            write(figure, _MARGIN, top - _TITLE - number * _LINE, line, va="top", color="#444444")
+        bottom = top - above_map - panel[1]
+        first = (width - count * panel[0] - (count - 1) * _GAP) / 2
+        places = [(first + number * (panel[0] + _GAP), bottom) for number in range(count)]
+        _draw_maps(figure, sheet, places, panel)
+        table_top = bottom - below_map
+        draw_table(figure, sheet.table, _MARGIN, table_top, width - 2 * _MARGIN)
+        for number, note in enumerate(notes):
+            under = table_top - sheet.table.height - (number + 0.5) * _LINE
+            write(figure, _MARGIN, under, note, size=8, color="#444444", va="top")
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", metadata={"Software": None, "dissmodel": sheet.mark})
+        return stream.getvalue()
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Draw with matplotlib's own settings, whatever the user's are, and without a word of missing letters."""
+    import matplotlib.style  # noqa: PLC0415  (loaded when something is drawn)
+
+    with matplotlib.style.context("default"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        yield
+
+
+def _panel_size(aspect: float, count: int) -> tuple[float, float]:
+    width = _PANEL if count > 1 else 1.5 * _PANEL
+    height = min(max(width * aspect, 0.6), _HIGHEST)
+    return min(width, max(height / aspect, 1.5)), height
+
+
+def _draw_maps(
+    figure: Figure, sheet: Sheet, places: list[tuple[float, float]], size: tuple[float, float]
+) -> None:
+    axes = [_panel(figure, place, size) for place in places]
+    states = [sheet.after] if sheet.before is None else [sheet.before, sheet.after]
+    titles = [state.title for state in states]
+    if sheet.legend is not None:
+        images = [paint(state.values, sheet.legend) for state in states]
+        if sheet.before is not None:
+            images.append(paint_change(sheet.before.values, sheet.after.values, sheet.legend))
+            titles.append("change: what changed cells became")
+        for one, image in zip(axes, images, strict=True):
+            one.imshow(image, aspect="auto", interpolation="nearest")
+    else:
+        _draw_measures(figure, axes, [state.values for state in states], sheet.what)
+        titles.append("change: after − before")
+    for one, title in zip(axes, titles, strict=False):
+        one.set_title(plain(title, int(size[0] * 11)), size=10, parse_math=False)
+    if sheet.metres is not None:
+        _draw_scale(figure, places[0], size[0], sheet.metres)
+
+
+def _panel(figure: Figure, place: tuple[float, float], size: tuple[float, float]) -> Axes:
+    wide, high = figure.get_size_inches()
+    axes = figure.add_axes((place[0] / wide, place[1] / high, size[0] / wide, size[1] / high))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set(color="#999999", linewidth=0.6)
+    return axes
+
+
+def _draw_measures(figure: Figure, axes: list[Axes], states: list[Floats], what: str) -> None:
+    """Draw measures on one ramp, and their difference on another whose middle is no change."""
+    known = np.concatenate([state[np.isfinite(state)] for state in states])
+    low, high = np.percentile(known, _MOST).tolist() if known.size else (0.0, 1.0)
+    for one, state in zip(axes, states, strict=False):
+        image = one.imshow(state, aspect="auto", interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
+        _draw_ramp(figure, one, image, what)
+    if len(states) > 1:
+        difference = states[1] - states[0]
+        sizes = np.abs(difference[np.isfinite(difference)])
+        most = (float(np.percentile(sizes, _MOST[1])) or float(sizes.max()) or 1.0) if sizes.size else 1.0
+        image = axes[-1].imshow(
+            difference, aspect="auto", interpolation="nearest", cmap="RdBu_r", vmin=-most, vmax=most
+        )
+        _draw_ramp(figure, axes[-1], image, f"change of {what}")
+
+
+def _draw_ramp(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
+    wide, high = figure.get_size_inches()
+    box = axes.get_position()
+    length = box.width * 0.7
+    place = figure.add_axes(
+        (box.x0 + (box.width - length) / 2, box.y0 - (_BELOW_MAP + 0.02) / high, length, 0.12 / high)
+    )
+    ramp = figure.colorbar(image, cax=place, orientation="horizontal", extend=_beyond(image))
+    ramp.ax.tick_params(labelsize=7)
+    ramp.ax.locator_params(nbins=5)
+    ramp.ax.set_xlabel(plain(label, int(length * wide * 12)), size=8, parse_math=False)
+
+
+def _beyond(image: AxesImage) -> str:
+    """Return at which ends of its ramp an image has values beyond."""
+    low, high = image.get_clim()
+    values = np.asarray(image.get_array(), np.float64)
+    under, over = bool((values < low).any()), bool((values > high).any())
+    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get((under, over), "both")
+
+
+def _draw_scale(figure: Figure, place: tuple[float, float], width: float, metres: float) -> None:
+    """Draw a bar of a round length, at most a third of the map, below its left corner."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415  (loaded when something is drawn)
+
+    longest = metres / 3
+    power = 10.0 ** math.floor(math.log10(longest))
+    length = next(step for step in (5, 2, 1) if step * power <= longest) * power
+    inches = length / metres * width
+    figure.add_artist(
+        Rectangle(
+            (place[0], place[1] - 0.12), inches, 0.04, transform=figure.dpi_scale_trans, facecolor="#333333"
+        )
+    )
+    label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"  # noqa: PLR2004  (metres in a km)
+    write(figure, place[0] + inches + 0.06, place[1] - 0.1, label, size=8, va="center")

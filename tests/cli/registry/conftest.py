@@ -1,0 +1,168 @@
+"""Registries in real git repositories, by file:// and over smart HTTP on loopback."""
+
+import base64
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SPEC = '[model]\nname = "{0}"\nclass = "{0}"\npackage = "coastal-flood==0.1.0"\ndescription = "A model."\n'
+GIT = {
+    **{f"GIT_{who}_NAME": "Ana" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "ana@example.org" for who in ("AUTHOR", "COMMITTER")},
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Nothing of the user's: settings, data and git's own configuration are in a folder of the test."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in [one for one in os.environ if one.startswith(("DISSMODEL_", "GIT_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(home / "config.toml"))
+    monkeypatch.setenv("DISSMODEL_DATA", str(home / "data"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    for name, value in GIT.items():
+        monkeypatch.setenv(name, value)
+    (home / "gitconfig").write_text("[init]\n\tdefaultBranch = main\n", encoding="utf-8")
+    return home
+
+
+class Published:
+    """A registry that somebody published: a working copy, and the URL of its repository."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "models").mkdir(parents=True)
+        self.git("init", "--quiet")
+
+    def git(self, *words):
+        words = ["git", "-C", str(self.folder), *words]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+    @staticmethod
+    def spec(name, more=""):
+        return SPEC.format(name) + more
+
+    @property
+    def url(self):
+        return f"file://{self.folder}"
+
+    def write(self, name, text=None):
+        path = self.folder / "models" / f"{name}.toml"
+        path.write_text(self.spec(name) if text is None else text, encoding="utf-8")
+        return path
+
+    def commit(self, *options):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "models", *options)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A registry with the models `flood` and `growth`."""
+    registry = Published(tmp_path / "published")
+    registry.write("flood")
+    registry.write("growth")
+    registry.commit()
+    return registry
+
+
+class Backend(BaseHTTPRequestHandler):
+    """Git's own smart HTTP, as a web server starts it."""
+
+    password = None
+    stalls = ""
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+    def do_GET(self):
+        self._serve(b"")
+
+    def do_POST(self):
+        self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def _serve(self, body):
+        path, _, query = self.path.partition("?")
+        self.server.asked.append(path)
+        if self.password is not None and self.headers.get("Authorization") != self.password:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="models"')
+            self.end_headers()
+            return
+        # Protocol 2 asks for the list of branches by POST too.
+        if self.stalls and path.endswith(self.stalls) and b"command=fetch" in body:
+            self.server.stalled.set()
+            self.server.over.wait(60)
+            return
+        environment = {
+            **os.environ,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROJECT_ROOT": str(self.server.root),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+        }
+        done = subprocess.run(
+            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def served(published):
+    """Return a function that serves the published registry over HTTP, and gives the server with its `url`."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(*, user=None, stalls=""):
+            password = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
+            handler = type("Handler", (Backend,), {"password": password, "stalls": stalls})
+            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            server.root, server.asked = published.folder.parent, []
+            server.stalled, server.over = threading.Event(), threading.Event()
+            server.host = f"127.0.0.1:{server.server_port}"
+            server.url = f"http://{server.host}/{published.folder.name}/.git"
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+            thread.start()
+            for end in (server.server_close, thread.join, server.shutdown, server.over.set):
+                stack.callback(end)
+            return server
+
+        yield serve
+
+
+@pytest.fixture
+def silent_url():
+    """The URL of a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/models.git"
+
+
+@pytest.fixture
+def kept(home):
+    """Return a function that gives all that the files below the user's folder say, in one text."""
+
+    def texts():
+        paths = (path for path in Path(home).rglob("*") if path.is_file())
+        return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in paths)
+
+    return texts

@@ -1,0 +1,211 @@
+import socket
+import threading
+import warnings
+
+import pytest
+
+from dissmodel.environments import Requirement, remote, resolve
+from dissmodel.errors import DissmodelWarning, RunFailed, StorageError, UsageError
+
+from .conftest import commit, git, make_project, make_wheel
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return make_project(tmp_path / "repo")
+
+
+def ask(text, data_dir, **options):
+    return resolve(Requirement.parse(text), data_dir=data_dir, **options)
+
+
+def test_an_exact_version_is_taken_without_asking(data_dir, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+
+    found = ask("Coastal_Flood[maps]==0.1.0", data_dir)
+
+    assert "coastal-flood==0.1.0" == found.identity
+    assert ("coastal-flood[maps]==0.1.0",) == found.lines
+    assert not data_dir.exists()
+
+
+def test_a_range_is_the_newest_version_that_goes_with_all_else(index, data_dir):
+    for version in ("0.1.0", "0.2.0", "0.3.0"):
+        make_wheel(index, "coastal-flood", version, ["numpy<1"] if version == "0.3.0" else [])
+    make_wheel(index, "coastal-flood", "0.4.0rc1")
+
+    assert "0.2.0" == ask("coastal-flood>=0.1", data_dir).version
+
+
+def test_tags_branches_and_commits(repository, data_dir):
+    first = commit(repository, "v1")
+    git(repository, "tag", "light")
+    git(repository, "branch", "old/one")
+    second = commit(repository)
+    url = f"git+{repository.as_uri()}"
+
+    for ref, expected in (
+        ("v1", first),
+        ("light", first),
+        ("old/one", first),
+        (first, first),
+        ("main", second),
+    ):
+        assert expected == ask(f"{url}@{ref}", data_dir).commit
+    assert second == ask(url, data_dir).commit
+
+
+def test_a_tag_comes_before_a_branch_of_that_name(repository, data_dir):
+    first = commit(repository, "v1")
+    commit(repository)
+    git(repository, "branch", "v1")
+
+    assert first == ask(f"git+{repository.as_uri()}@v1", data_dir).commit
+
+
+def test_what_is_shown_of_a_git_package(repository, data_dir):
+    state = commit(repository, "v1")
+
+    found = ask(f"git+{repository.as_uri()}@v1", data_dir)
+
+    assert ("coastal-flood", "0.1.0") == (found.name, found.version)
+    assert f"git+{repository.as_uri()}@{state}" == found.identity
+
+
+@pytest.mark.parametrize("ref", ["v9", "abcdef0", "mai", "refs/heads/mai"])
+def test_a_ref_that_is_not_there(repository, data_dir, ref):
+    commit(repository, "v1")
+
+    with pytest.raises(UsageError) as caught:
+        ask(f"git+{repository.as_uri()}@{ref}", data_dir)
+
+    assert "no_such_ref" == caught.value.code
+    assert ref in caught.value.message
+
+
+def test_an_empty_repository_and_none_at_all(tmp_path, data_dir):
+    git(tmp_path, "init", "-q", "empty")
+
+    with pytest.raises(UsageError) as empty:
+        ask(f"git+{(tmp_path / 'empty').as_uri()}", data_dir)
+    with pytest.raises(StorageError) as none:
+        ask(f"git+{(tmp_path / 'none').as_uri()}", data_dir)
+
+    assert "no commit yet" in empty.value.message
+    assert "does not appear to be a git repository" in none.value.message
+
+
+def test_a_commit_that_is_not_there(repository, data_dir):
+    commit(repository)
+
+    with pytest.raises(RunFailed) as caught:
+        ask(f"git+{repository.as_uri()}@{'1' * 40}", data_dir)
+
+    assert "fetch_failed" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "no_pyproject"),
+        ("[project", "bad_pyproject"),
+        ("[tool.x]", "no_pyproject"),
+        ("#" * 2**20 + "#", "bad_pyproject"),
+    ],
+    ids=["none", "broken", "nameless", "huge"],
+)
+def test_a_repository_without_a_usable_pyproject(repository, data_dir, content, code):
+    (repository / "pyproject.toml").unlink()
+    if content is not None:
+        (repository / "pyproject.toml").write_text(content, encoding="utf-8")
+    commit(repository)
+
+    with pytest.raises(UsageError) as caught:
+        ask(f"git+{repository.as_uri()}", data_dir)
+
+    assert code == caught.value.code
+
+
+def test_a_pyproject_that_is_a_link_is_none(repository, data_dir):
+    (repository / "pyproject.toml").unlink()
+    (repository / "pyproject.toml").symlink_to("/etc/hostname")
+    commit(repository)
+
+    with pytest.raises(UsageError) as caught:
+        ask(f"git+{repository.as_uri()}", data_dir)
+
+    assert "no_pyproject" == caught.value.code
+
+
+def test_resolving_runs_nothing_of_the_repository(repository, data_dir, tmp_path):
+    make_project(repository, hook=f"open({str(tmp_path / 'ran')!r}, 'w')")
+    commit(repository)
+    hooks = repository / ".git" / "hooks"
+    for name in ("post-checkout", "reference-transaction"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+        (hooks / name).chmod(0o755)
+
+    ask(f"git+{repository.as_uri()}", data_dir)
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_with_its_checkout(repository, data_dir):
+    state = commit(repository)
+
+    clean = ask(str(repository), data_dir)
+    (repository / "coastal_flood" / "__init__.py").write_text("changed = 1\n", encoding="utf-8")
+    dirty = ask(str(repository), data_dir)
+
+    assert (state, False, "coastal-flood") == (clean.commit, clean.dirty, clean.name)
+    assert (state, True) == (dirty.commit, dirty.dirty)
+    assert (f"-e {repository.as_uri()}",) == clean.lines
+
+
+@pytest.mark.parametrize("name", ["none", "empty"])
+def test_a_folder_that_is_no_project(tmp_path, data_dir, name):
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(UsageError) as caught:
+        ask(str(tmp_path / name), data_dir)
+
+    assert str(tmp_path / name) in caught.value.message
+
+
+def test_what_was_installed_last_stands_where_nobody_answers(index, install, data_dir, repository, tmp_path):
+    state = commit(repository)
+    text = f"git+{repository.as_uri()}@main"
+    install(text)
+    repository.rename(tmp_path / "away")
+
+    with pytest.warns(DissmodelWarning, match="as before"):
+        found = ask(text, data_dir)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        offline = ask(text, data_dir, offline=True)
+
+    assert (state, state) == (found.commit, offline.commit)
+
+
+def test_offline_a_tag_that_was_never_installed_is_not_known(data_dir, repository):
+    commit(repository)
+
+    with pytest.raises(StorageError) as caught:
+        ask(f"git+{repository.as_uri()}@main", data_dir, offline=True)
+
+    assert "offline" in caught.value.message
+
+
+def test_a_remote_that_never_answers(data_dir, monkeypatch):
+    monkeypatch.setattr(remote, "_LOOK_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+        thread = threading.Thread(target=lambda: accepted.append(server.accept()), daemon=True)
+        thread.start()
+
+        with pytest.raises(StorageError) as caught:
+            ask(f"git+http://127.0.0.1:{server.getsockname()[1]}/org/repo@v1", data_dir)
+
+        thread.join(5)
+        accepted[0][0].close()
+    assert "did not answer within 1 s" in caught.value.message
