@@ -15,6 +15,7 @@ COMMANDS = (
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Registries", ["registry.py"]),
+    ("Records", ["records.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

@@ -3,7 +3,8 @@
 Kernels take turns on the same coast, and medians are compared, so that a busy machine moves all alike.
 
     python benchmarks/vector.py                      # 100,000 cells, and a whole run of 88 steps
-    python benchmarks/vector.py --cells 1000000 --steps 5
+    python benchmarks/vector.py --cells 1000000 --steps 5   # at most 4 GB
+    python benchmarks/vector.py --cells 1000000 --only-runs
     python benchmarks/vector.py --input ../shared/data/elevacao_pol.zip
     python benchmarks/vector.py --break-even         # from how many cells x steps numba repays its import
 """
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "coast"))
@@ -26,8 +28,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from kernel import coast
 from make_coast import main as write_coast
+from neighborhood import hexagons as honeycomb
 
 from dissmodel.geo.vector.neighborhood import grid
+from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.cells_kernel import CellsKernel
 from dissmodel.models.coastal.kernel import Kernel, Terms
 from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel
@@ -35,9 +39,12 @@ from dissmodel.models.coastal.numba_kernel import NumbaKernel
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
-# A run of its own process, which says what it took: seconds of CPU and bytes at the most.
+# A run of its own process, which says what it took: seconds of CPU and bytes at the most. The first word says
+# whether Arrow carries the layers.
 RUN = """
 import resource, sys
+if sys.argv.pop(1) == "without":
+    sys.modules["pyarrow"] = None
 import dissmodel.models.coastal.vector
 from dissmodel.cli.app import main
 try:
@@ -111,32 +118,41 @@ def table(cells: int, steps: int, repeats: int) -> None:
             print(f"| {order} | {name} | {median / made.cells * 1e9:.1f} | {median / base:.1f} |")
 
 
-def whole_run(source: Path | None, cells: int, repeats: int) -> None:
-    """Run `coastal_vector` in a process of its own, 88 steps, and print what it takes."""
+def hexagons(cells: int) -> gpd.GeoDataFrame:
+    """Return a coast on cells that are no grid, so that the geometry says who is beside whom."""
+    shapes = honeycomb(cells)
+    row, col = np.divmod(np.arange(cells), round(cells**0.5))
+    part = col / max(col.max(), 1)
+    fields = {
+        "uso": np.select([part < 0.1, part < 0.3, part < 0.6], [3, 1, 2], 4).astype(np.int32),
+        "alt": part * 10 + row * 0.001,
+        "solo": np.where(part < 0.3, 3, 4).astype(np.int32),
+    }
+    return gpd.GeoDataFrame(fields, geometry=shapes, crs="EPSG:31983")
+
+
+def whole_runs(source: Path | None, cells: int, repeats: int) -> None:
+    """Run `coastal_vector` in processes of their own, 88 steps, and print what they take."""
+    print("\n| run coastal_vector, 88 steps, everything included | pyarrow | s of CPU | MB at the most |")
+    print("|---|---|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
+        sources = [source] if source else [Path(folder) / "grid.gpkg", Path(folder) / "hexagons.gpkg"]
         if source is None:
             side = str(round(cells**0.5))
-            source = Path(folder) / "grid.gpkg"
-            write_coast(["--rows", side, "--cols", side, "--output", str(source)])
-        words = [
-            "run",
-            "coastal_vector",
-            "-i",
-            str(source),
-            "-o",
-            str(Path(folder) / "r.gpkg"),
-            "-q",
-            "--overwrite",
-        ]
-        found = []
-        for _ in range(repeats + 1):  # the first one compiles
-            done = subprocess.run(
-                [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True
-            )
-            found.append([float(number) for number in done.stdout.split()[-2:]])
-    seconds, peak = (statistics.median(column) for column in zip(*found[1:], strict=True))
-    print(f"\nrun coastal_vector on {source.name}, 88 steps, everything included: ", end="")
-    print(f"{seconds:.2f} s of CPU, {peak / 1e6:,.0f} MB at the most")
+            write_coast(["--rows", side, "--cols", side, "--output", str(sources[0])])
+            save_gdf(hexagons(cells), sources[1])
+        for one in sources:
+            words = ["run", "coastal_vector", "-i", str(one), "-o", f"{folder}/r.gpkg", "-q", "--overwrite"]
+            found: dict[str, list[list[float]]] = {"with": [], "without": []}
+            for _ in range(repeats + 1):  # the first one compiles
+                for how, taken in found.items():
+                    done = subprocess.run(
+                        [sys.executable, "-c", RUN, how, *words], capture_output=True, text=True, check=True
+                    )
+                    taken.append([float(number) for number in done.stdout.split()[-2:]])
+            for how, taken in found.items():
+                seconds, peak = (statistics.median(column) for column in zip(*taken[1:], strict=True))
+                print(f"| {one.name} | {how} | {seconds:.2f} | {peak / 1e6:,.0f} |", flush=True)
 
 
 def break_even(repeats: int) -> None:
@@ -168,12 +184,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--input", type=Path, help="polygons for the whole run, instead of a made coast")
     parser.add_argument("--break-even", action="store_true")
+    parser.add_argument("--only-runs", action="store_true", help="whole runs, without the table of kernels")
     args = parser.parse_args()
     if args.break_even:
         break_even(args.repeats)
     else:
-        table(args.cells, args.steps, args.repeats)
-        whole_run(args.input, args.cells, min(args.repeats, 3))
+        if not args.only_runs:
+            table(args.cells, args.steps, args.repeats)
+        whole_runs(args.input, args.cells, min(args.repeats, 3))
 
 
 if __name__ == "__main__":

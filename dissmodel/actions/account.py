@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import gc
-import time
 import traceback
 from datetime import UTC, datetime
 
 from dissmodel.actions.listening import Listener
 from dissmodel.actions.results import Results
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
+from dissmodel.executor.host import Usage
 from dissmodel.io import content
-from dissmodel.record import ExperimentRecord, Failure, Runtime, capture
+from dissmodel.record import ExperimentRecord, Failure, Runtime
 from dissmodel.record.status import Outcome, decide
 
 _LONGEST_MESSAGE = 2_000
@@ -57,7 +57,7 @@ def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
 
 
 def completed(
-    opening: ExperimentRecord, saved: ExperimentRecord, results: Results, listener: Listener
+    opening: ExperimentRecord, saved: ExperimentRecord, results: Results, listener: Listener, usage: Usage
 ) -> ExperimentRecord:
     """Return the record of a run that completed.
 
@@ -71,9 +71,11 @@ def completed(
         What was found of its files.
     listener : Listener
         What it said.
+    usage : Usage
+        What it took.
     """
     grid = saved.grid or (content.grid_of(results.main_file) if results.main_file is not None else None)
-    return _over(opening, saved, listener).model_copy(
+    return _over(opening, saved, listener, usage).model_copy(
         update={
             "status": decide(
                 Outcome("done", main_artifact=results.main_file is not None, input_unchanged=True)
@@ -87,7 +89,11 @@ def completed(
 
 
 def failed(
-    opening: ExperimentRecord, error: BaseException, failure: DissmodelError, listener: Listener
+    opening: ExperimentRecord,
+    error: BaseException,
+    failure: DissmodelError,
+    listener: Listener,
+    usage: Usage,
 ) -> ExperimentRecord:
     """Return the record of a run that `error` ended, which the user is told of as `failure`."""
     interrupted = isinstance(error, KeyboardInterrupt)
@@ -95,7 +101,7 @@ def failed(
         outcome = Outcome("done", main_artifact=True, input_unchanged=False)
     else:
         outcome = Outcome("done", error="interrupt" if interrupted else "error")
-    return _over(opening, opening, listener).model_copy(
+    return _over(opening, opening, listener, usage).model_copy(
         update={
             "status": decide(outcome),
             "output_path": None,
@@ -140,27 +146,28 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", _READ_ON)
 
 
-def _over(opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener) -> ExperimentRecord:
+def _over(
+    opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener, usage: Usage
+) -> ExperimentRecord:
     return saved.model_copy(
         update={
             **{name: getattr(opening, name) for name in _OURS},
             "finished_at": datetime.now(UTC),
             "logs": [listener.fit(str(line)) for line in _lines(saved)] + listener.lines,
-            "runtime": _runtime(opening, saved),
-            "peak_memory_bytes": capture.peak_memory_bytes(),
-            "cpu_seconds": round(time.process_time(), 3),
+            "runtime": _runtime(opening, saved, usage),
+            "peak_memory_bytes": usage.peak_memory_bytes,
+            "cpu_seconds": usage.cpu_seconds,
         }
     )
 
 
-def _runtime(opening: ExperimentRecord, saved: ExperimentRecord) -> Runtime | None:
+def _runtime(opening: ExperimentRecord, saved: ExperimentRecord, usage: Usage) -> Runtime | None:
     """Return what ran: as it was before the model, with what only the run could tell."""
     if opening.runtime is None:
         return None
     ran = saved.runtime if isinstance(saved.runtime, Runtime) else opening.runtime
-    return opening.runtime.model_copy(
-        update={"native": capture.native(), "kernel": ran.kernel, "threads": ran.threads}
-    )
+    native = opening.runtime.native if usage.native is None else usage.native
+    return opening.runtime.model_copy(update={"native": native, "kernel": ran.kernel, "threads": ran.threads})
 
 
 def _lines(record: ExperimentRecord) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from collections.abc import Sequence
 
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import Differs
 from dissmodel.progress import Reporter
-from dissmodel.record import ExperimentRecord, capture, identity
+from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference, runtime_differences
 
 _CODE = ("model ", "dissmodel ")
@@ -21,15 +19,17 @@ _LONGEST = 200
 def before(repeat: Repeat, threads: int | None) -> tuple[Difference, ...]:
     """Return what differs from the recorded run, as far as it is known before the new one."""
     runtime = repeat.record.runtime
-    for loader in _LOADERS:
-        if runtime is not None and loader in runtime.native:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(loader)
-    code = identity.code_of(repeat.model.executor, repeat.model.distribution)
+    load = [loader for loader in _LOADERS if runtime is not None and loader in runtime.native]
+    host = repeat.model.host
+    code = host.code()
     now = ExperimentRecord(
-        model_name=repeat.model.executor.name, status="running", code=code, runtime=capture.runtime(code)
+        model_name=host.face.name,
+        status="running",
+        code=code,
+        runtime=host.runtime(code, load),
+        thread_limit=threads,
     )
-    return differences(repeat.record, now.model_copy(update={"thread_limit": threads}))
+    return differences(repeat.record, now)
 
 
 def differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Difference, ...]:
@@ -76,5 +76,5 @@ def told(one: Difference) -> str:
 
 def thread_limit(record: ExperimentRecord) -> int | None:
     """Return how many threads the user let a run have; None: all there are, or it is not recorded."""
-    limit = getattr(record, "thread_limit", None)
-    return limit if isinstance(limit, int) and limit > 0 else None
+    limit = record.thread_limit
+    return limit if limit is not None and limit > 0 else None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel import compare as comparing
-from dissmodel.errors import DissmodelError, DissmodelWarning, UsageError
+from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.io.uri import parse
 from dissmodel.record import store
+from dissmodel.warn import keeping_warnings
 
 _SUFFIXES = (".tif", ".tiff")
 _NO_MAP = "Leave --diff-map out; the table names what changed."
@@ -163,16 +161,3 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
             code="output_exists",
         )
     return path
-
-
-@contextmanager
-def keeping_warnings(told: list[str]) -> Iterator[None]:
-    """Add what the block warns a user of to `told`; other warnings are raised again."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DissmodelWarning)
-        yield
-    for one in caught:
-        if issubclass(one.category, DissmodelWarning):
-            told.append(str(one.message))
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dissmodel.actions.attest import attestations
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
-from dissmodel.executor import ModelExecutor
+from dissmodel.executor.host import Face
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
@@ -51,7 +51,7 @@ class Destination:
         return self.folder / f"{self.stem}.record.json"
 
 
-def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str) -> Destination:
+def choose(output: str | None, model: Face, experiment_id: str) -> Destination:
     """Return where the result goes.
 
     Raises
@@ -59,33 +59,33 @@ def choose(output: str | None, executor: type[ModelExecutor], experiment_id: str
     UsageError
         If the name does not fit what the model writes.
     """
-    writes_folder = executor.output_suffix == _FOLDER
+    writes_folder = model.output_suffix == _FOLDER
     if output is None:
-        stem = f"{executor.name}_{experiment_id[:8]}"
-        name = stem + executor.output_suffix.removesuffix(_FOLDER) if executor.output_suffix else None
+        stem = f"{model.name}_{experiment_id[:8]}"
+        name = stem + model.output_suffix.removesuffix(_FOLDER) if model.output_suffix else None
         return Destination(Path.cwd(), name, stem, whole_folder=writes_folder, named=False)
     uri = parse(output)
     if uri.path is None:
         raise UsageError(f"{output}: results are written to local files.", "Give a path: --output result.tif")
     path = Path(os.path.abspath(uri.path))  # noqa: PTH100  (resolve() would follow the user's own links)
     _check_name(output, path)
-    suffixes = executor.output_suffixes
+    suffixes = model.output_suffixes
     ends_as_folder = output.endswith(("/", os.sep)) or path.is_dir()
     if suffixes and (ends_as_folder or path.suffix.lower() not in suffixes):
         example = path / f"result{suffixes[0]}" if ends_as_folder else path.with_suffix(suffixes[0])
         what = "a folder" if ends_as_folder else f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise UsageError(
-            f"{output}: {executor.name} writes {' or '.join(suffixes)}; this is {what}.",
+            f"{output}: {model.name} writes {' or '.join(suffixes)}; this is {what}.",
             f"--output {example}",
             code="output_suffix",
         )
     if writes_folder and path.suffix and not ends_as_folder:
         raise UsageError(
-            f"{output}: {executor.name} writes a folder; this looks like a file.",
+            f"{output}: {model.name} writes a folder; this looks like a file.",
             f"The name of a folder ends in a slash: --output {output}/",
             code="output_suffix",
         )
-    whole_folder = ends_as_folder or writes_folder or not (path.suffix or executor.output_suffix)
+    whole_folder = ends_as_folder or writes_folder or not (path.suffix or model.output_suffix)
     stem = path.name if whole_folder else path.stem
     return Destination(path.parent, path.name, stem, whole_folder, named=True)
 

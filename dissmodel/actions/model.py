@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dissmodel.actions.isolation import Consent, Isolation, isolated
+from dissmodel.environments import Requirement
 from dissmodel.errors import UsageError
 from dissmodel.executor import ModelExecutor
+from dissmodel.executor.host import Host, InProcess
 from dissmodel.executor.parameters import Layer, Resolved
 from dissmodel.record import DataSource, ExperimentRecord
-from dissmodel.registry import plugins
-from dissmodel.registry.spec import Spec
+from dissmodel.registry import index, plugins
+from dissmodel.registry.spec import Spec, load_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +34,15 @@ class ModelRequest:
         Given on the command line, under any of their names.
     executor : type[ModelExecutor] or None
         The model itself, where the caller has it.
+    consent : Consent
+        What the user agrees to, if a package has to be installed.
     """
 
     model: str | None = None
     toml: Path | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     executor: type[ModelExecutor] | None = None
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +70,10 @@ class DataRequest(ModelRequest):
     layer: str | None = None
     overwrite: bool = False
 
-    def record(self, model: plugins.Model, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
+    def record(self, name: str, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
         """Return a run's record with what the request says, before its input is looked at."""
         return ExperimentRecord(
-            model_name=model.executor.name,
+            model_name=name,
             resolved_spec=spec.resolved if spec is not None else {},
             source=DataSource(layer=self.layer),
             input_format="raster" if self.format == "tiff" else self.format,
@@ -78,26 +84,74 @@ class DataRequest(ModelRequest):
         )
 
 
-def find_model(
-    name: str | None, spec: Spec | None, executor: type[ModelExecutor] | None = None
-) -> plugins.Model:
-    """Return the model that was typed, or that the TOML names; or `executor`, where the caller has it.
+@dataclass(frozen=True)
+class Found:
+    """A model that can be run, and what is known of where it is from.
+
+    Attributes
+    ----------
+    host : Host
+        Runs it.
+    spec : Spec or None
+        The TOML that it was found by.
+    commit : str
+        The commit of the registry that the TOML is from; empty if it is from none.
+    lock : str or None
+        The exact packages of its environment, if it has one of its own.
+    """
+
+    host: Host
+    spec: Spec | None = None
+    commit: str = ""
+    lock: str | None = None
+
+
+@contextlib.contextmanager
+def open_model(request: ModelRequest) -> Iterator[Found]:
+    """Find a model, make the environment of its package where it has one, and hold it for the block.
 
     Raises
     ------
     UsageError
-        If neither names one, or each names another.
+        If there is no such model, or more than one.
+    ConsentRequired
+        If a package would have to be installed, and the user has not agreed to that.
+    DissmodelError
+        If it can't be installed or loaded.
     """
-    if executor is not None:
-        return plugins.Model(executor, executor.__module__)
-    module = None
-    if spec is not None:
-        name = _one_name(name, spec)
-        module = spec.model.get("executor_module")
+    spec = load_spec(request.toml) if request.toml is not None else None
+    if request.executor is not None:
+        yield Found(InProcess(request.executor, request.executor.__module__), spec)
+        return
+    name = request.model if spec is None else _one_name(request.model, spec)
     if name is None:
         raise UsageError("Which model?", "Name one, or a TOML that does. List them: dissmodel show")
-    typed = name
-    return load(lambda: plugins.find(typed, module))
+    entry = index.find(name) if spec is None and not _is_file(name) else None
+    if entry is not None:
+        spec = entry.spec
+    package = spec.package if spec is not None and not _is_file(name) else ""
+    if spec is None or not package:
+        wanted = spec.executor if entry is not None and spec is not None else name
+        module = spec.model.get("executor_module") if spec is not None else None
+        model = load(lambda: plugins.find(str(wanted), module))
+        host = InProcess(model.executor, entry.qualified if entry else model.origin, model.distribution)
+        yield Found(host, spec, (entry.commit or "") if entry else "")
+        return
+    requirement = Requirement.parse(package, spec.path.parent)
+    if requirement.kind == "path" and entry is not None and not entry.in_place:
+        raise UsageError(
+            f"{entry.qualified}: its package is a folder, {package}, which means nothing on another machine.",
+            "Tell whoever keeps the registry; it takes name==version or git+https://host/org/repo@tag.",
+            code="bad_package",
+        )
+    origin = entry.qualified if entry is not None else str(spec.path)
+    asked = Isolation(str(spec.executor), spec.model.get("executor_module"), origin)
+    with isolated(requirement, asked, request.consent) as (host_there, lock):
+        yield Found(host_there, spec, (entry.commit or "") if entry else "", lock)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or ".py:" in name
 
 
 def _one_name(name: str | None, spec: Spec) -> str:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination, check, choose
-from dissmodel.actions.model import DataRequest, find_model, parameter_layers
+from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
@@ -18,8 +18,6 @@ from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
-from dissmodel.registry.plugins import Model
-from dissmodel.registry.spec import load_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +57,8 @@ class Prepared:
 
     Attributes
     ----------
-    model : Model
-        The executor's class and where it is from.
+    model : Found
+        What runs, and where it is from.
     inputs : Mapping of Path to str
         Each file of the input → its sha256; the one that was named comes first.
     destination : Destination
@@ -71,7 +69,7 @@ class Prepared:
         What it was asked for.
     """
 
-    model: Model
+    model: Found
     inputs: Mapping[Path, str]
     destination: Destination
     record: ExperimentRecord
@@ -89,37 +87,38 @@ class Prepared:
         return None
 
 
-def prepare(request: RunRequest, reporter: Reporter) -> Prepared:
-    """Resolve model, parameters, input and destination; write nothing.
+def prepare(request: RunRequest, model: Found, reporter: Reporter) -> Prepared:
+    """Resolve parameters, input and destination; write nothing.
 
     Raises
     ------
     DissmodelError
         If the run can't begin.
     """
-    spec = load_spec(request.toml) if request.toml is not None else None
-    repeats = request.repeats
-    model = repeats.model if repeats is not None else find_model(request.model, spec, request.executor)
+    host, repeats = model.host, request.repeats
+    spec = model.spec if repeats is None else None  # what a record says, it says whole
     layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
-    resolved = parameters.resolve(model.executor.Parameters, layers)
+    resolved = parameters.settled(host.check(layers))
     for message in resolved.warnings:
         reporter.warn(message)
-    for section in spec.ignored if spec is not None else ():
-        reporter.warn(f"{request.toml}: the section [{section}] means nothing here.")
+    if spec is not None:
+        for section in spec.ignored:
+            reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
     source = existing(request.input)
     for message in _unused(request) if repeats is None else ():
         reporter.warn(message)
-    code = identity.code_of(model.executor, model.distribution)
-    record = request.record(model, spec, resolved).model_copy(update={"thread_limit": request.threads})
+    code = host.code()
+    record = request.record(host.face.name, spec, resolved)
+    record.thread_limit = request.threads
     if repeats is not None:
         repeats.note(record)
     record.experiment_id = request.experiment_id
-    record.model_commit = identity.commit_name(code)
+    record.model_commit = model.commit or identity.commit_name(code)
     record.code = code
     record.seed = request.seed
     record.command = capture.command(request.command)
     record.source.uri = str(source)
-    destination = choose(request.output, model.executor, record.experiment_id)
+    destination = choose(request.output, host.face, record.experiment_id)
     files = (source, *companions(source))
     materialize.settle(destination.record_path)
     check(destination, files, overwrite=request.overwrite)

@@ -2,19 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from dissmodel.actions.model import load
+from dissmodel.actions.isolation import Consent, Isolation, isolated
+from dissmodel.actions.model import Found, ModelRequest, load, open_model
+from dissmodel.environments import Requirement
+from dissmodel.environments.recorded import recorded
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean
-from dissmodel.record import ExperimentRecord
+from dissmodel.executor.host import InProcess
+from dissmodel.record import Code, ExperimentRecord
 from dissmodel.registry import plugins
 
 _LONGEST = 200
 # An option of an installer, or what a shell would act on.
 _NO_PACKAGE = re.compile(r"(^|\s)-|[\x00-\x1f\x7f`$|&]")
+
+
+@contextlib.contextmanager
+def open_recorded(
+    record_path: Path,
+    record: ExperimentRecord,
+    given: str | None,
+    consent: Consent,
+    *,
+    as_recorded: bool = False,
+) -> Iterator[Found]:
+    """Open the model that a record names, for the block.
+
+    A model of a package is installed in the version or commit that the record has, if the user agrees: a
+    record is no consent.
+
+    Parameters
+    ----------
+    record_path : Path
+        Where the record lies.
+    record : ExperimentRecord
+        The record.
+    given : str or None
+        The model that the user names, as ``dissmodel run`` takes it.
+    consent : Consent
+        What the user agrees to.
+    as_recorded : bool
+        Whether all packages have to be those of the record, in an environment of their own.
+
+    Raises
+    ------
+    DissmodelError
+        As `find_model`, and as `dissmodel.actions.isolation.isolated`.
+    """
+    spec, code = record.resolved_spec.get("model"), record.code or Code()
+    spec = spec if isinstance(spec, dict) else {}
+    package, module = _text(spec.get("package")), _text(spec.get("executor_module"))
+    if as_recorded:
+        if given is not None:
+            raise UsageError("--env recorded and --model: one of them.", "Leave one out.")
+        if code.package is None:
+            find_model(
+                record_path, record, None
+            )  # which tells that a file is not run because a record says so
+        model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
+        wanted = recorded(record, record.runtime.lock if record.runtime is not None else None)
+        with isolated(wanted, model, consent, distribution=code.package) as (host, lock):
+            yield Found(host, lock=lock)
+    elif given is not None:
+        with open_model(ModelRequest(model=given, consent=consent)) as found:
+            yield found
+    elif package:
+        requirement = _as_recorded(Requirement.parse(package, record_path.parent), code)
+        model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
+        with isolated(requirement, model, consent) as (host, lock):
+            yield Found(host, lock=lock)
+    else:
+        here = find_model(record_path, record, None)
+        yield Found(InProcess(here.executor, here.origin, here.distribution))
+
+
+def _as_recorded(requirement: Requirement, code: Code) -> Requirement:
+    """Return what asks for the version or the commit that the record has, where it has one."""
+    extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
+    if requirement.kind == "index" and code.version:
+        return Requirement.parse(f"{requirement.name}{extras}=={code.version}")
+    if requirement.kind == "git" and code.commit:
+        name = f"{requirement.name}{extras} @ " if requirement.name else ""
+        below = f"#subdirectory={requirement.subdirectory}" if requirement.subdirectory else ""
+        return Requirement.parse(f"{name}git+{requirement.url}@{code.commit}{below}")
+    return requirement
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -> plugins.Model:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel import materialize
+from dissmodel.actions.unbundle import is_bundle, open_bundle
 from dissmodel.errors import DissmodelError
 from dissmodel.record import ExperimentRecord, store
 
@@ -14,11 +15,16 @@ from dissmodel.record import ExperimentRecord, store
 def open_record(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
     """Read a record, and its document as it stands; a pair that a killed run was replacing comes back first.
 
+    Of a bundle it is the record in it.
+
     Raises
     ------
     InvalidInput
         If there is none or it can't be read.
     """
+    if is_bundle(path):
+        with open_bundle(path, record_only=True) as here:
+            return store.read(here), store.read_document(here)
     # What a living run is writing, or what lies where nothing can be written, is shown as it stands.
     with contextlib.suppress(OSError, DissmodelError):
         materialize.settle(path)

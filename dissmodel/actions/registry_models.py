@@ -11,6 +11,7 @@ from dissmodel.actions.registry import NONE_KNOWN
 from dissmodel.config import load_settings
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.registry import index, plugins
+from dissmodel.registry.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -95,23 +96,14 @@ def show_registry_model(text: str) -> RegistryModelView:
 
 
 def _row(entry: index.Entry, offered: set[str]) -> RegistryModel:
-    model = entry.spec.model if entry.spec is not None else {}
-    is_here = entry.spec is not None and entry.spec.executor in offered
+    spec = entry.spec or Spec(entry.path, {})
+    is_here = entry.spec is not None and spec.executor in offered
     return RegistryModel(
         entry.name,
         entry.registry,
-        _substrate(model),
-        model.get("package", ""),
-        model.get("description", ""),
+        spec.substrate,
+        spec.package,
+        spec.description,
         is_here,
         entry.problem.removeprefix(f"{entry.path}: "),
     )
-
-
-def _substrate(model: Mapping[str, Any]) -> str:
-    """Return what a spec says about its data: in so many words, or by the names that it maps."""
-    said = model.get("substrate")
-    if said in {"raster", "vector"}:
-        return str(said)
-    mapped = [name for table, name in (("bands", "raster"), ("columns", "vector")) if model.get(table)]
-    return mapped[0] if len(mapped) == 1 else ""

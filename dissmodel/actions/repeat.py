@@ -7,15 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from dissmodel.actions.model import Found
 from dissmodel.errors import UsageError
-from dissmodel.executor import parameters
-from dissmodel.executor.parameters import Layer, Origin
+from dissmodel.executor.parameters import Layer
 from dissmodel.record import ExperimentRecord
-from dissmodel.registry.plugins import Model
 
-_FROM = cast("Origin", "record")
 _HIDDEN = "***"
 # How a record writes what JSON lacks.
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -31,13 +29,13 @@ class Repeat:
         Its record.
     path : Path
         Where that lies.
-    model : Model
+    model : Found
         Today's model.
     """
 
     record: ExperimentRecord
     path: Path
-    model: Model
+    model: Found
 
     def layers(self) -> list[Layer]:
         """Return the recorded parameters.
@@ -55,22 +53,21 @@ class Repeat:
                 "Run the model with it again: dissmodel run MODEL --input FILE --param NAME=VALUE",
                 code="parameter_secret",
             )
-        declared = self.model.executor.Parameters
-        if declared is None:
+        if not self.model.host.face.declared:
             values = {name: _number(value) for name, value in values.items()}
         dropped = self.dropped()
-        return [Layer(_FROM, {name: values[name] for name in values if name not in dropped}, str(self.path))]
+        return [
+            Layer("record", {name: values[name] for name in values if name not in dropped}, str(self.path))
+        ]
 
     def dropped(self) -> tuple[str, ...]:
         """Return the parameters that the public DisSModel let through and today's model does not know."""
-        declared = self.model.executor.Parameters
-        if self.record.schema_version or declared is None:
+        host = self.model.host
+        if self.record.schema_version or not host.face.declared:
             return ()
         given = self.record.parameters
         return tuple(
-            name
-            for name, value in given.items()
-            if parameters.check(declared, [Layer(_FROM, {name: value}, "")]).names
+            name for name, value in given.items() if host.check([Layer("record", {name: value}, "")]).names
         )
 
     def note(self, record: ExperimentRecord) -> None:
@@ -79,7 +76,7 @@ class Repeat:
         record.resolved_spec = copy.deepcopy(self.record.resolved_spec)
         known: Mapping[str, str] = self.record.parameter_origin
         record.parameter_origin = {
-            name: known.get(name, origin) if origin == _FROM else origin
+            name: known.get(name, origin) if origin == "record" else origin
             for name, origin in record.parameter_origin.items()
         }
 

@@ -6,16 +6,16 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from dissmodel.actions.artifacts import Recorded, compare_artifacts, recorded_files, worst
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
-from dissmodel.actions.compare import keeping_warnings, map_place, refuse_other_than_raster
+from dissmodel.actions.compare import map_place, refuse_other_than_raster
 from dissmodel.actions.recorded_input import find_input
-from dissmodel.actions.recorded_model import find_model, refuse_package
+from dissmodel.actions.recorded_model import open_recorded, refuse_package
 from dissmodel.actions.records import open_record
 from dissmodel.actions.repeat import Repeat
 from dissmodel.actions.reproduction import Reproduced, ReproduceRequest
@@ -23,10 +23,11 @@ from dissmodel.actions.results import Results
 from dissmodel.actions.run import RunRequest, RunResult, run
 from dissmodel.compare import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
-from dissmodel.progress import Reporter
+from dissmodel.progress import Reporter, reporting
 from dissmodel.record import ExperimentRecord, Reproduction
 from dissmodel.record.diff import Difference
 from dissmodel.record.digest import record_digest
+from dissmodel.warn import keeping_warnings
 
 __all__ = ["ReproduceRequest", "Reproduced", "reproduce"]
 
@@ -59,14 +60,37 @@ def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     digest = record_digest(document)
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
         reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
-    repeat = Repeat(record, path, find_model(path, record, request.model))
+    with (
+        reporting(reporter),
+        open_recorded(
+            path, record, request.model, request.consent, as_recorded=request.env == "recorded"
+        ) as model,
+    ):
+        again = _Again(path, record, old, source, digest, chosen_map)
+        return _reproduce(request, again, Repeat(record, path, model), reporter)
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What was found of the recorded run before its model was opened."""
+
+    path: Path
+    record: ExperimentRecord
+    old: Mapping[str, Recorded]
+    source: Path
+    digest: str
+    chosen_map: Path | None
+
+
+def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporter: Reporter) -> Reproduced:
+    path, record, old, chosen_map = found.path, found.record, found.old, found.chosen_map
     if repeat.dropped():
         reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
     with _folder(request, path) as folder:
-        again = _run_request(request, repeat, source, folder, old[Results.MAIN])
-        judge = _Judge(repeat, old, digest, _tolerance(request.tolerance, repeat))
+        again = _run_request(request, repeat, found.source, folder, old[Results.MAIN])
+        judge = _Judge(repeat, old, found.digest, _tolerance(request.tolerance, repeat))
         try:
             result = run(again, reporter, judge)
         except (DissmodelError, KeyboardInterrupt) as error:
@@ -224,7 +248,8 @@ def _name(repeat: Repeat, experiment_id: str, main: Recorded) -> str:
     tag = f"repro-{experiment_id[:8]}"
     path = PurePosixPath(main.artifact.path)
     if main.artifact.external or not path.name:
-        return f"{repeat.model.executor.name}.{tag}{repeat.model.executor.output_suffix}"
+        face = repeat.model.host.face
+        return f"{face.name}.{tag}{face.output_suffix}"
     if len(path.parts) > 1:
         return f"{path.parts[0]}.{tag}"
     # Where there is no suffix, what follows a dot would be taken for one.
@@ -241,7 +266,7 @@ def _tolerance(asked: Tolerance | None, repeat: Repeat) -> Tolerance | None:
     if asked is None:
         return None
     maps: Mapping[str, Any] = {**repeat.record.band_map, **repeat.record.column_map}
-    names = set(repeat.model.executor.legends)
+    names = set(repeat.model.host.face.legends)
     return Tolerance(asked.rtol, asked.atol, frozenset(names | {str(maps.get(one, one)) for one in names}))
 
 

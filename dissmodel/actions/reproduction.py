@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from dissmodel.actions.artifacts import worst
 from dissmodel.actions.circumstances import other_code
+from dissmodel.actions.isolation import Consent
 from dissmodel.compare import Comparison, Tolerance, Verdict
 from dissmodel.compare.verdict import SAME
 from dissmodel.record import ExperimentRecord
@@ -38,6 +40,10 @@ class ReproduceRequest:
         How many threads the model may use; None: as many as in the recorded run.
     diff_map : str or None
         Where to write the new result less the recorded one.
+    env : {"here", "recorded"}
+        With the packages that are here, or with those of the record in an environment of their own.
+    consent : Consent
+        What the user agrees to, if packages have to be installed.
     overwrite : bool
         Whether an earlier reproduction at `output`, or an earlier map, may be replaced.
     command : tuple of str
@@ -53,6 +59,8 @@ class ReproduceRequest:
     tolerance: Tolerance | None = None
     threads: int | None = None
     diff_map: str | None = None
+    env: Literal["here", "recorded"] = "here"
+    consent: Consent = field(default_factory=Consent)
     overwrite: bool = False
     command: tuple[str, ...] = ()
 

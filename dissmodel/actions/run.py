@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import random
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from dissmodel import materialize
 from dissmodel.actions import account
 from dissmodel.actions.destination import replaced
 from dissmodel.actions.listening import Listener, listening
+from dissmodel.actions.model import open_model
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
 from dissmodel.actions.results import LATEST, Results, collect
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
-from dissmodel.executor import execute_lifecycle
-from dissmodel.executor.config import output_base, thread_limit
+from dissmodel.executor.host import Surroundings
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import ExperimentRecord, capture, store
+from dissmodel.record import Code, ExperimentRecord, store
 
 _DONE = "done"
 # What a run that used up its memory needs to say so; address space only, nothing is written into it.
@@ -59,11 +59,14 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
         If it can't begin: nothing is written then. If it began and did not complete, the error's
         ``record_path`` says where the record of what happened lies. Nothing that was there before is touched.
     """
-    prepared = prepare(request, reporter)
-    with materialize.claim(prepared.destination.record_path) as scratch:
-        prepared.check()
-        shown_as = {str(materialize.work(scratch)): str(prepared.destination.folder)}
-        return _begin(prepared, scratch, Listener(reporter, shown_as), conclude or _as_it_is)
+    with reporting(reporter), contextlib.ExitStack() as stack:
+        repeats = request.repeats
+        model = repeats.model if repeats is not None else stack.enter_context(open_model(request))
+        prepared = prepare(request, model, reporter)
+        with materialize.claim(prepared.destination.record_path) as scratch:
+            prepared.check()
+            shown_as = {str(materialize.work(scratch)): str(prepared.destination.folder)}
+            return _begin(prepared, scratch, Listener(reporter, shown_as), conclude or _as_it_is)
 
 
 def _as_it_is(record: ExperimentRecord, _files: Mapping[str, Path]) -> ExperimentRecord:
@@ -84,7 +87,10 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 record_path: Path | None = prepared.destination.record_path
             else:
                 materialize.discard(materialize.work(scratch))  # its disk may be full
-                record_path = _leave(account.failed(prepared.record, error, failure, listener), prepared)
+                usage = prepared.model.host.usage()
+                record_path = _leave(
+                    account.failed(prepared.record, error, failure, listener, usage), prepared
+                )
             told = error if isinstance(error, KeyboardInterrupt) else failure
             told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
             if told is error:
@@ -95,15 +101,14 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
 def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
-    opening.runtime = capture.runtime(opening.code)
+    opening.runtime = prepared.model.host.runtime(opening.code or Code())
+    opening.runtime.lock = prepared.model.lock
     opening.code_version = opening.runtime.dissmodel.version or ""
     opening.status = "running"
     opening.output_path = str(work / destination.name) if destination.name is not None else None
     store.write(opening, scratch / "running.record.json")
-    if opening.seed is not None:
-        _seed(opening.seed)
-    with listening(listener), output_base(work), thread_limit(prepared.request.threads):
-        saved = _execute(prepared, opening)
+    with listening(listener):
+        saved = _execute(prepared, opening, work)
         listener.phase("promote")
         old = frozenset(replaced(destination, keep=prepared.inputs))
         results = collect(work, saved, destination, tag=opening.experiment_id[:8], free=old)
@@ -117,7 +122,8 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
     if changed is not None:
         raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
     with reporting(listener):
-        record = conclude(account.completed(opening, saved, results, listener), results.here(work))
+        whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
+        record = conclude(whole, results.here(work))
     with materialize.undisturbed():
         _deliver(record, results, destination.record_path, scratch, old)
         listener.phase(_DONE)
@@ -127,12 +133,13 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
     return RunResult(record, destination.record_path, files)
 
 
-def _execute(prepared: Prepared, opening: ExperimentRecord) -> ExperimentRecord:
+def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> ExperimentRecord:
     """Run the lifecycle on a copy of the record; what the model measured and said is kept, come what may."""
     given = opening.model_copy(deep=True)
     process = os.getpid()
     try:
-        given, _ = execute_lifecycle(prepared.model.executor(), given)
+        around = Surroundings(work, prepared.request.threads, opening.seed)
+        given = prepared.model.host.run(given, around)
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)
@@ -198,11 +205,3 @@ def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:
                 continue
             return place
     return None
-
-
-def _seed(seed: int) -> None:
-    """Seed the generators that a model may draw from without one of its own."""
-    import numpy as np  # noqa: PLC0415  (only a seeded run needs it here)
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  (the global generator is the one to seed)

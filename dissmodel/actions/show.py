@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dissmodel.actions.model import ModelRequest, find_model, load, parameter_layers
+from dissmodel.actions.model import ModelRequest, load, open_model, parameter_layers
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.registry import plugins
-from dissmodel.registry.spec import load_spec
+from dissmodel.executor.host import Face, InProcess
+from dissmodel.registry import index, plugins
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,25 @@ class ModelView:
 
 
 def list_models() -> ModelList:
-    """Return every model that an installed package offers; a broken one is a problem, not an error."""
+    """Return every model that an installed package or a registry offers; a broken one is a problem, no error.
+
+    What a registry offers is shown as its TOML has it; nothing is installed for that.
+    """
     models = []
     problems = []
     for offer in plugins.offers():
         try:
-            models.append(_row(load(offer.load)))
+            model = load(offer.load)
+            models.append(_row(InProcess(model.executor, model.origin).face))
         except DissmodelError as error:
             problems.append(error.message)
+    for entry in index.entries():
+        if entry.spec is None:
+            problems.append(entry.problem)
+        else:
+            models.append(
+                ModelRow(entry.qualified, entry.spec.substrate, entry.registry, entry.spec.description)
+            )
     return ModelList(tuple(models), tuple(problems))
 
 
@@ -59,14 +70,11 @@ def show_model(request: ModelRequest) -> ModelView:
     DissmodelError
         If there is no such model, or a parameter is unknown or out of bounds.
     """
-    spec = load_spec(request.toml) if request.toml is not None else None
-    model = find_model(request.model, spec, request.executor)
-    declared = model.executor.Parameters
-    resolved = parameters.resolve(declared, parameter_layers(spec, request.parameters))
-    rows = parameters.describe(declared, resolved)
-    return ModelView(_row(model), rows, declared is not None, resolved.warnings)
+    with open_model(request) as model:
+        host = model.host
+        resolved = parameters.settled(host.check(parameter_layers(model.spec, request.parameters)))
+        return ModelView(_row(host.face), host.describe(resolved), host.face.declared, resolved.warnings)
 
 
-def _row(model: plugins.Model) -> ModelRow:
-    executor = model.executor
-    return ModelRow(executor.name, executor.substrate, model.origin, executor.summary())
+def _row(face: Face) -> ModelRow:
+    return ModelRow(face.name, face.substrate, face.origin, face.summary)

@@ -11,17 +11,15 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel.actions.destination import check, choose
-from dissmodel.actions.model import DataRequest, find_model, parameter_layers
+from dissmodel.actions.model import DataRequest, Found, open_model, parameter_layers
 from dissmodel.errors import StorageError, UsageError
-from dissmodel.executor import parameters
+from dissmodel.executor import ModelExecutor
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.io.locate import companions, existing
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
-from dissmodel.registry.plugins import Model
-from dissmodel.registry.spec import Spec, load_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +66,22 @@ def validate(request: ValidateRequest) -> Validation:
 
 def _look(request: ValidateRequest) -> Iterator[Finding]:
     told = Collector(_named(request))
-    spec, model = _find(request, told)
-    yield from told.findings
+    with contextlib.ExitStack() as stack:
+        model = _open(request, stack, told)
+        yield from told.findings
+        yield from _look_with(request, model, told)
+
+
+def _look_with(request: ValidateRequest, model: Found | None, told: Collector) -> Iterator[Finding]:
     record = None
     if model is not None:
-        contract = ExecutorTestHarness(model.executor).findings()
+        contract = model.host.contract()
         broken = [finding for finding in contract if finding.severity == "error"]
         yield from broken
         if not broken:
             yield Finding("ok", told.subject, f"keeps the executor contract ({len(contract)} checks)")
             told = Collector("parameters")
-            record = _record(request, spec, model, told)
+            record = _record(request, model, told)
             yield from told.findings
     sources = []
     for given in request.inputs:
@@ -87,8 +90,8 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
             sources.append(existing(given))
             if model is not None and record is not None:
                 _look_at_input(model, _with_input(record, sources[-1]), told)
-                if request.trial and not told.failed:
-                    _try(model, _with_input(record, sources[-1]), told)
+                if request.trial and request.executor is not None and not told.failed:
+                    _try(request.executor, _with_input(record, sources[-1]), told)
         yield from told.findings
     if model is not None and (request.output is not None or request.inputs):
         told = Collector(request.output or "the current folder")
@@ -103,24 +106,18 @@ def _named(request: ValidateRequest) -> str:
     return request.model or str(request.toml)
 
 
-def _find(request: ValidateRequest, told: Collector) -> tuple[Spec | None, Model | None]:
-    spec = None
+def _open(request: ValidateRequest, stack: contextlib.ExitStack, told: Collector) -> Found | None:
+    model = None
     with told.at():
-        if request.toml is not None:
-            spec = load_spec(request.toml)
-            for section in spec.ignored:
-                told.add("warning", f"{request.toml}: the section [{section}] means nothing here.")
-    with told.at():
-        if spec is not None or request.model is not None or request.executor is not None:
-            return spec, find_model(request.model, spec, request.executor)
-    return spec, None
+        model = stack.enter_context(open_model(request))
+        for section in model.spec.ignored if model.spec is not None else ():
+            told.add("warning", f"{request.toml}: the section [{section}] means nothing here.")
+    return model
 
 
-def _record(
-    request: ValidateRequest, spec: Spec | None, model: Model, told: Collector
-) -> ExperimentRecord | None:
+def _record(request: ValidateRequest, model: Found, told: Collector) -> ExperimentRecord | None:
     """Return a run's record without its input; None if the parameters that are right make none."""
-    checked = parameters.check(model.executor.Parameters, parameter_layers(spec, request.parameters))
+    checked = model.host.check(parameter_layers(model.spec, request.parameters))
     for problem in checked.problems:
         told.tell(problem)
     if checked.resolved is None:
@@ -131,10 +128,10 @@ def _record(
         told.add("warning", message)
     if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
         told.add("ok", f"these may have their values: {', '.join(checked.resolved.values)}")
-    record = request.record(model, spec, checked.resolved)
+    record = request.record(model.host.face.name, model.spec, checked.resolved)
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
-        destination = choose(request.output, model.executor, record.experiment_id)
+        destination = choose(request.output, model.host.face, record.experiment_id)
         if destination.name is not None:
             record.output_path = str(destination.folder / destination.name)
     return record
@@ -154,35 +151,34 @@ def _with_input(record: ExperimentRecord, source: Path) -> ExperimentRecord:
     return whole
 
 
-def _look_at_input(model: Model, record: ExperimentRecord, told: Collector) -> None:
+def _look_at_input(model: Found, record: ExperimentRecord, told: Collector) -> None:
     """Keep what the model itself finds, and whatever it raises."""
     uri = record.source.uri
     try:
-        # What the model prints must not mix with the findings on standard output.
-        with contextlib.redirect_stdout(sys.stderr), told.at():
-            for finding in model.executor().inspect(record):
+        with told.at():
+            for finding in model.host.inspect(record):
                 subject = told.subject if finding.subject == uri else finding.subject
                 told.keep(Finding(finding.severity, subject, finding.message, finding.hint))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  (a model is foreign code: whatever it raises is a finding)
         said = str(error) or "without a message"
-        told.add("error", f"{model.executor.name} can't look at it: {type(error).__name__}: {said}")
+        told.add("error", f"{model.host.face.name} can't look at it: {type(error).__name__}: {said}")
 
 
-def _try(model: Model, record: ExperimentRecord, told: Collector) -> None:
+def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collector) -> None:
     record.output_path = None
     with contextlib.redirect_stdout(sys.stderr):
-        runs = ExecutorTestHarness(model.executor).run_with_sample_data(record)
+        runs = ExecutorTestHarness(executor).run_with_sample_data(record)
     if runs:
-        told.add("ok", f"{model.executor.name} runs on it")
+        told.add("ok", f"{executor.name} runs on it")
     else:
-        told.add("error", f"{model.executor.name} does not run on it.", "The log says where it ends.")
+        told.add("error", f"{executor.name} does not run on it.", "The log says where it ends.")
 
 
-def _look_at_output(request: ValidateRequest, model: Model, sources: Sequence[Path], told: Collector) -> None:
+def _look_at_output(request: ValidateRequest, model: Found, sources: Sequence[Path], told: Collector) -> None:
     with told.at():
-        destination = choose(request.output, model.executor, uuid4().hex)
+        destination = choose(request.output, model.host.face, uuid4().hex)
         files = [file for source in sources for file in (source, *companions(source))]
         with told.at():
             check(destination, files, overwrite=request.overwrite)

@@ -50,6 +50,17 @@ Preview = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")]
+Records = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--records", metavar="FOLDER", help="Where records of the runs behind the input may lie; repeatable."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to install the model's package.")]
+AllowBuild = Annotated[
+    bool, typer.Option("--allow-build", help="Also build packages that have no wheel; this runs their code.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask no index and no repository.")]
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),

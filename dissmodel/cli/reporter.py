@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # What each phase is called; the end of a run is none.
 _DOING = {
+    "install": "installing",
     "validate": "checking",
     "load": "loading",
     "run": "running",

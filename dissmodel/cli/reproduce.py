@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import compare_options, options
+from dissmodel.cli.consent import agreed
 from dissmodel.cli.options import EXIT_DIFFERS
+
+
+class Env(StrEnum):
+    """Which packages run."""
+
+    here = "here"
+    recorded = "recorded"
 
 
 def reproduce(
@@ -44,6 +54,12 @@ def reproduce(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier reproduction, or map; never the original.")
     ] = False,
+    env: Annotated[
+        Env, typer.Option(help="The packages that are here, or those of the record, installed for it.")
+    ] = Env.here,
+    yes: options.Yes = False,
+    allow_build: options.AllowBuild = False,
+    offline: options.Offline = False,
     attest: Annotated[
         bool, typer.Option("--attest", help="Leave a signed statement of it beside the record.")
     ] = False,
@@ -82,11 +98,17 @@ def reproduce(
         tolerance=compare_options.tolerance(rtol, atol),
         threads=threads,
         diff_map=diff_map,
+        env=env.value,
         overwrite=overwrite,
         command=("dissmodel", *sys.argv[1:]),
     )
     with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-        found = reproduce_record(request, reporter)
+        found = agreed(
+            lambda consent: reproduce_record(replace(request, consent=consent), reporter),
+            yes=yes,
+            allow_build=allow_build,
+            offline=offline,
+        )
     statement = None
     if signing is not None:
         statement = attest_reproduction(found.record, found.recorded_path, signing, may_ask=may_ask)

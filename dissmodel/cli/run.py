@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
 
 
@@ -32,12 +33,12 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
-    records: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Where the record of the input's own run may lie; repeatable."),
-    ] = None,
+    records: options.Records = None,
     preview: options.Preview = False,
     overwrite: options.Overwrite = False,
+    yes: options.Yes = False,
+    allow_build: options.AllowBuild = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -75,7 +76,12 @@ def run(
         records=tuple(records or ()),
     )
     with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-        result = run_model(request, reporter)
+        result = agreed(
+            lambda consent: run_model(replace(request, consent=consent), reporter),
+            yes=yes,
+            allow_build=allow_build,
+            offline=offline,
+        )
         picture = None
         if preview:
             from dissmodel.actions.preview import PreviewRequest, preview_of_run

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_parameters
 
 
@@ -16,6 +18,9 @@ def show(
     ] = None,
     toml: options.Toml = None,
     param: options.Params = None,
+    yes: options.Yes = False,
+    allow_build: options.AllowBuild = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
 ) -> None:
     """List the models, or one model's parameters as a run would resolve them.
@@ -29,5 +34,11 @@ def show(
     if model is None and toml is None:
         render.model_list(list_models(), as_json=as_json)
     else:
-        view = show_model(ModelRequest(model=model, toml=toml, parameters=parse_parameters(param or ())))
+        request = ModelRequest(model=model, toml=toml, parameters=parse_parameters(param or ()))
+        view = agreed(
+            lambda consent: show_model(replace(request, consent=consent)),
+            yes=yes,
+            allow_build=allow_build,
+            offline=offline,
+        )
         render.model_view(view, as_json=as_json)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters
 
 EXIT_INVALID = 3
@@ -26,6 +28,9 @@ def validate(
     format_: options.InputFormat = options.Format.auto,
     layer: options.Layer = None,
     overwrite: options.Overwrite = False,
+    yes: options.Yes = False,
+    allow_build: options.AllowBuild = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -40,19 +45,23 @@ def validate(
     from dissmodel.actions.validate import validate as look
     from dissmodel.cli import render
 
-    validation = look(
-        ValidateRequest(
-            model=model,
-            inputs=tuple(input_ or ()),
-            output=output,
-            parameters=parse_parameters(param or ()),
-            toml=toml,
-            band_map=parse_names(band_map or (), "--band-map"),
-            column_map=parse_names(column_map or (), "--column-map"),
-            format=format_.value,
-            layer=layer,
-            overwrite=overwrite,
-        )
+    request = ValidateRequest(
+        model=model,
+        inputs=tuple(input_ or ()),
+        output=output,
+        parameters=parse_parameters(param or ()),
+        toml=toml,
+        band_map=parse_names(band_map or (), "--band-map"),
+        column_map=parse_names(column_map or (), "--column-map"),
+        format=format_.value,
+        layer=layer,
+        overwrite=overwrite,
+    )
+    validation = agreed(
+        lambda consent: look(replace(request, consent=consent)),
+        yes=yes,
+        allow_build=allow_build,
+        offline=offline,
     )
     render.validation(validation, as_json=as_json, errors_only=quiet)
     if not validation.ok:

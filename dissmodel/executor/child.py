@@ -73,7 +73,7 @@ def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
         case "code":
             return worker.code().model_dump(mode="json")
         case "runtime":
-            return worker.runtime(Code.model_validate(what["code"])).model_dump(mode="json")
+            return worker.runtime(Code.model_validate(what["code"]), what["load"]).model_dump(mode="json")
         case "check":
             return wire.checked_to_wire(worker.check([Layer(**layer) for layer in what["layers"]]))
         case "describe":

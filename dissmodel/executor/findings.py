@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput
 
 Severity = Literal["ok", "warning", "error"]
 
@@ -102,6 +102,8 @@ class Collector(Problems):
             warnings.simplefilter("always")
             try:
                 yield
+            except ConsentRequired:  # a question to the user, which is no finding
+                raise
             except DissmodelError as error:
                 self.tell(error)
             except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 import sys
 import time
@@ -66,11 +67,11 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a run took: CPU seconds, bytes at most, and the native libraries that it loaded."""
+    """What a run took: CPU seconds, bytes at most, the native libraries that it loaded; None: not known."""
 
-    cpu_seconds: float
-    peak_memory_bytes: int | None
-    native: dict[str, dict[str, str]]
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    native: dict[str, dict[str, str]] | None = None
 
 
 class Host(Protocol):
@@ -83,8 +84,8 @@ class Host(Protocol):
     def code(self) -> Code:
         """Return which code defines the model."""
 
-    def runtime(self, code: Code) -> Runtime:
-        """Return the machine and the libraries that the model runs with."""
+    def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
+        """Return the machine and the libraries that the model runs with; first import `load`, where there."""
 
     def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
         """Merge and check parameters, as `dissmodel.executor.parameters.check` does."""
@@ -144,8 +145,11 @@ class InProcess:
         """Return the code of the class."""
         return identity.code_of(self.executor, self._distribution)
 
-    def runtime(self, code: Code) -> Runtime:
+    def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
         """Return this process's."""
+        for name in load:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
         return capture.runtime(code)
 
     def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:

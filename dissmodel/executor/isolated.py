@@ -104,9 +104,10 @@ class Isolated:
         """Return which code defines the model, as its environment has it."""
         return Code.model_validate(self._ask("code"))
 
-    def runtime(self, code: Code) -> Runtime:
+    def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
         """Return the model's environment."""
-        return Runtime.model_validate(self._ask("runtime", code=code.model_dump(mode="json")))
+        there = self._ask("runtime", code=code.model_dump(mode="json"), load=list(load))
+        return Runtime.model_validate(there)
 
     def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
         """Merge and check parameters."""
@@ -153,7 +154,7 @@ class Isolated:
 
     def usage(self) -> Usage:
         """Return what the run took in that process."""
-        return self._usage or Usage(0.0, None, {})
+        return self._usage or Usage()
 
     def close(self) -> None:
         """End the process, and whatever it started."""

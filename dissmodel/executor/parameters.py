@@ -99,7 +99,17 @@ def resolve(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Resolv
     UsageError
         For an unknown name, two names of one parameter with different values, or a value out of bounds.
     """
-    checked = check(declared, layers)
+    return settled(check(declared, layers))
+
+
+def settled(checked: Checked) -> Resolved:
+    """Return what was checked, if nothing is wrong with it.
+
+    Raises
+    ------
+    UsageError
+        As `resolve`.
+    """
     if checked.names:
         raise checked.names[0]
     if checked.values:

@@ -131,7 +131,9 @@ def _kind(column: pd.Series, null: NDArray[np.bool_]) -> Kind:
 
 
 def _objects(column: Any) -> NDArray[Any]:
-    values: NDArray[Any] = column.to_numpy(dtype=object, na_value=None)
+    """Return a column as objects, None where it is null."""
+    values: NDArray[Any] = column.to_numpy(dtype=object, copy=True)
+    values[column.isna()] = None
     return values
 
 

@@ -197,7 +197,8 @@ def check_count(layer: Layer, found: int, shown: str) -> None:
         return
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
-    said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
+    with reading(shown):
+        said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
     if said > found:
         raise InvalidInput(
             f"{shown} is incomplete: {found} of its {said} features are there.",

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning
+from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.layer import Layer
 from dissmodel.io.nulls import exact_integers
 
@@ -115,7 +115,22 @@ def _through_numpy(layer: Layer, wanted: dict[str, Any]) -> _Read:
             columns.append(nullable(exact.astype(dtype), null))
         else:
             columns.append(_typed(values, kind))
-    return _Read(meta, fids, shapely.from_wkb(wkb), columns)
+    return _Read(meta, fids, _whole(wkb), columns)
+
+
+def _whole(wkb: NDArray[Any]) -> NDArray[np.object_]:
+    """Return geometries; raise InvalidInput for what is none, such as a ring that doesn't close."""
+    try:
+        geometries: NDArray[np.object_] = shapely.from_wkb(wkb)
+    except shapely.errors.ShapelyError as error:
+        wrong = shapely.is_missing(shapely.from_wkb(wkb, on_invalid="ignore")) & (wkb != None)  # noqa: E711  (of each)
+        raise InvalidInput(
+            f"{np.count_nonzero(wrong)} of {len(wkb)} features have a geometry that is none; the first is "
+            f"feature {np.argmax(wrong)}, counted from 0: {error}.",
+            "Mend or remove them.",
+            code="bad_geometry",
+        ) from error
+    return geometries
 
 
 def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
@@ -123,12 +138,11 @@ def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
 
     try:
         meta, table = pyogrio.raw.read_arrow(layer.source, **wanted)
-    except OSError as error:
-        raise pyogrio.errors.DataSourceError(str(error)) from error
-    # The ids come first and the geometry last; names may repeat theirs.
-    try:
-        parts = [shapely.from_wkb(_array(part)) for part in table.columns[-1].chunks]
-    except NotImplementedError:
+        # The ids come first and the geometry last; names may repeat theirs.
+        parts = [_geometries(part) for part in table.columns[-1].chunks]
+    except (OSError, ValueError, NotImplementedError, shapely.errors.ShapelyError):
+        # A damaged file or geometry; a FlatGeobuf with a feature that has none, where GDAL's offsets are
+        # wrong; curves, of which the other way makes lines.
         return _through_numpy(layer, wanted)
     geometries = np.concatenate([np.empty(0, dtype=object), *parts])
     if (shapely.get_type_id(geometries) > _LAST_PLAIN).any():
@@ -144,6 +158,12 @@ def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
         else:
             columns.append(_typed(_array(column), kind))
     return _Read(meta, _array(table.columns[0]), geometries, columns)
+
+
+def _geometries(wkb: Any) -> NDArray[np.object_]:
+    wkb.validate(full=True)
+    geometries: NDArray[np.object_] = shapely.from_wkb(_array(wkb))
+    return geometries
 
 
 def _arrow_text(column: Any) -> Any:

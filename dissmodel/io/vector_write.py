@@ -59,8 +59,8 @@ _IN_WORDS = {
 
 def write_frame(
     frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, options: Mapping[str, Any]
-) -> None:
-    """Write a frame, and warn of what the format can't hold.
+) -> list[Field]:
+    """Write a frame, and warn of what the format can't hold; return the fields.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def write_frame(
             frame = frame.copy(deep=False)
             frame.attrs = {}
         frame.to_parquet(path, **{"index": False, **options})
-        return
+        return []
     if driver == "GeoJSON":
         frame = _on_wgs84(frame)
     geometries = np.asarray(frame.geometry.array, dtype=object)
@@ -108,6 +108,7 @@ def write_frame(
             _through_arrow(path, geometries, fields, shared)
         else:
             _through_numpy(path, geometries, fields, shared)
+    return fields
 
 
 def _through_arrow(
@@ -173,7 +174,7 @@ def _creation_options(frame: gpd.GeoDataFrame, fields: Sequence[Field], driver: 
         case "GeoJSON":
             return {"COORDINATE_PRECISION": 17, "SIGNIFICANT_FIGURES": 17, "RFC7946": "NO"}
         case _:
-            return {"layer": None, "encoding": "UTF-8"}
+            return {"layer": None, "encoding": "UTF-8", "DBF_DATE_LAST_UPDATE": _PINNED_TIME[:10]}
 
 
 def _are_ids(field: Field) -> bool:

@@ -107,7 +107,10 @@ class Package(_Part):
 
 
 class Runtime(_Part):
-    """The machine and the libraries. ``native`` is loader → library → version, for what the run loaded."""
+    """The machine and the libraries. ``native`` is loader → library → version, for what the run loaded.
+
+    ``lock`` has the exact versions, with hashes, of an environment that was made for the model's package.
+    """
 
     python: str
     implementation: str
@@ -121,6 +124,7 @@ class Runtime(_Part):
     locale: str | None = None
     dissmodel: Code = Field(default_factory=Code)
     packages: dict[str, Package] = Field(default_factory=dict)
+    lock: str | None = None
     native: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 

@@ -211,13 +211,16 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     data = _read(path)
     try:
+        text = data.decode("utf-8-sig")
         document = json.loads(
-            data.decode("utf-8-sig"),
+            text,
             object_pairs_hook=_unique,
             parse_constant=str,
             parse_float=_parse_float,
         )
-        _check_tree(document)
+        _check_depth(document)
+        if "\\u" in text:  # only an escape can write half of a surrogate pair, which UTF-8 lacks
+            json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
         raise _not_a_record(path, f"it is nested deeper than {MAX_DEPTH}") from None
     except ValueError as error:
@@ -261,10 +264,12 @@ def _stem(output: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
             raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is no regular file")
         with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            # Not more than there is: room for 16 MiB takes longer to get than a record to read.
+            data = stream.read(min(state.st_size, MAX_BYTES) + 1)
     except InvalidInput:
         raise
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -305,18 +310,13 @@ def _parse_float(text: str) -> float | str:
     return value if math.isfinite(value) else text
 
 
-def _check_tree(document: Any) -> None:
-    level = [document]
-    for _ in range(MAX_DEPTH + 1):
+def _check_depth(document: Any) -> None:
+    level = [value for value in (document,) if isinstance(value, (dict, list))]
+    for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for value in level:
-            if isinstance(value, str):
-                value.encode()  # half of a surrogate pair has no UTF-8: a ValueError
-            elif isinstance(value, dict):
-                below += [*value.keys(), *value.values()]
-            elif isinstance(value, list):
-                below += value
-        if not below:
+            below += value.values() if isinstance(value, dict) else value
+        level = [value for value in below if isinstance(value, (dict, list))]
+        if not level:
             return
-        level = below
     raise ValueError(f"it is nested deeper than {MAX_DEPTH}")

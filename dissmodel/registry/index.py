@@ -66,6 +66,8 @@ class Entry:
         What the TOML says; None if it can't be used.
     problem, hint : str
         Why it can't, and what to do about it.
+    in_place : bool
+        Whether the registry is a folder of the user's.
     """
 
     registry: str
@@ -75,6 +77,7 @@ class Entry:
     spec: Spec | None = None
     problem: str = ""
     hint: str = ""
+    in_place: bool = False
 
     @property
     def qualified(self) -> str:
@@ -273,7 +276,7 @@ def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Entry
             )
     except DissmodelError as error:
         return Entry(registry.name, name, path, commit, None, error.message, error.hint)
-    return Entry(registry.name, name, path, commit, spec)
+    return Entry(registry.name, name, path, commit, spec, in_place=registry.in_place)
 
 
 def _check_digest(registry: Registry, name: str, path: Path) -> None:

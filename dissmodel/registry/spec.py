@@ -57,6 +57,26 @@ class Spec:
         return self.model.get("class") or self.model.get("name")
 
     @property
+    def description(self) -> str:
+        """What the spec says that the model is."""
+        return str(self.model.get("description", ""))
+
+    @property
+    def package(self) -> str:
+        """Which package has the model; empty if it is installed where dissmodel is."""
+        return str(self.model.get("package", ""))
+
+    @property
+    def substrate(self) -> str:
+        """What the model works on: in so many words, or by the names that it maps; empty if neither says."""
+        said = self.model.get("substrate")
+        if said in {"raster", "vector"}:
+            return str(said)
+        names = {"bands": "raster", "columns": "vector"}
+        mapped = [name for table, name in names.items() if self.model.get(table)]
+        return mapped[0] if len(mapped) == 1 else ""
+
+    @property
     def resolved(self) -> dict[str, Any]:
         """What a record keeps of it."""
         return {"model": dict(self.model)}

@@ -95,6 +95,7 @@ def test_the_command_lines_of_the_readme_run_one_after_the_other(ready):
         first = block.partition("\n")[0]
         if re.fullmatch(r"# \w+\.py", first):  # a file that the reader is to make
             Path(first.removeprefix("# ")).write_text(block, encoding="utf-8")
+    Path("again.tif").unlink()
     for line in TYPED:
         said = run_line(ready, line)
 

@@ -77,7 +77,7 @@ def test_help_and_version_load_nothing_heavy(words):
     [
         (["dissmodel", ""], {"run", "show", "record"}),
         (["dissmodel", "sh"], {"show"}),
-        (["dissmodel", "record", ""], {"show", "verify"}),
+        (["dissmodel", "record", ""], {"show", "verify", "list", "diff", "sign"}),
         (["dissmodel", "run", "--inp"], {"--input"}),
         (["dissmodel", "run", "--format", ""], {"auto", "raster", "tiff", "vector"}),
     ],
@@ -125,7 +125,12 @@ def test_records_are_read_and_checked_without_any_data_library(make_coast):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
     loaded(COMMAND, "run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2")
 
-    for words in (["record", "show", "r.record.json"], ["record", "verify", "r.record.json"]):
+    for words in (
+        ["record", "show", "r.record.json"],
+        ["record", "verify", "r.record.json"],
+        ["record", "list"],
+        ["record", "show", "r.record.json", "--lineage"],
+    ):
         said, found = loaded(COMMAND, *words)
 
         assert 0 == said.returncode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dissmodel.cli.record import diff, list_, show, sign, verify
+from dissmodel.cli.record import bundle, diff, list_, show, sign, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,6 +12,7 @@ app = typer.Typer(
     help="Look at records and check results against them.\n\n"
     "Example: dissmodel record verify result.record.json",
 )
+app.command("bundle")(bundle.bundle)
 app.command("diff")(diff.diff)
 app.command("list")(list_.list_records)
 app.command("show")(show.show)

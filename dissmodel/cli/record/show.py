@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 
 
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A record, such as result.record.json.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A record, such as result.record.json, or a bundle.")
+    ],
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
     ] = False,
-    records: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Where other records of the lineage may lie; repeatable."),
-    ] = None,
+    records: options.Records = None,
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Print what the model measured at each step.")
     ] = False,
@@ -38,7 +37,7 @@ def show(
 ) -> None:
     """Say what ran, on what, with what, and what came out.
 
-    With --metrics, --chart, --csv or --preview these alone.
+    With --lineage, --metrics, --chart, --csv or --preview these alone.
 
     Example: dissmodel record show result.record.json
     """
@@ -46,6 +45,8 @@ def show(
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
 
+    if lineage or records or preview:
+        _refuse_bundle(file)
     if as_json and csv == "-":
         raise UsageError("--json and --csv - both print on standard output.", "Give one, or --csv FILE.")
     record, document = open_record(file)
@@ -54,7 +55,10 @@ def show(
         from dissmodel.cli import render_records
 
         found = follow(file, tuple(records or ()))
-        (render_records.lineage_json if as_json else render_records.lineage)(found)
+        if as_json:
+            render_records.lineage_json(found)
+        elif not quiet:
+            render_records.lineage(found)
         return
     silent = as_json or quiet
     measures = metrics or chart or csv is not None
@@ -72,6 +76,17 @@ def show(
         render.preview(picture)
     elif not measures and not quiet:
         render.record_view(record, file)
+
+
+def _refuse_bundle(file: Path) -> None:
+    from dissmodel.actions.unbundle import is_bundle
+    from dissmodel.errors import UsageError
+
+    if is_bundle(file):
+        raise UsageError(
+            f"{file}: --lineage and --preview look and draw beside a record; this is a bundle.",
+            "Unpack it and give the record in it.",
+        )
 
 
 def _show_measures(

@@ -13,7 +13,9 @@ from dissmodel.cli.options import EXIT_DIFFERS
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json, and bundles.")
+    ],
     allowed_signers: Annotated[
         Path | None,
         typer.Option(
@@ -30,10 +32,10 @@ def verify(
 
     Example: dissmodel record verify result.record.json
     """
-    from dissmodel.actions.verify import verify as verify_records
+    from dissmodel.actions.bundled import verify_all
     from dissmodel.cli import render
 
-    verification = verify_records(tuple(files), allowed_signers)
+    verification = verify_all(tuple(files), allowed_signers)
     render.verification(verification, as_json=as_json, errors_only=quiet)
     if not verification.ok:
         sys.exit(EXIT_DIFFERS)

@@ -1,0 +1,57 @@
+"""Check records, and those in bundles, in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dissmodel.actions.attest import attestations
+from dissmodel.actions.unbundle import ATTESTATION, is_bundle, open_bundle, shown
+from dissmodel.actions.verify import Check, Verification, verify
+from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.record import sign
+
+
+def verify_all(files: tuple[Path, ...], allowed_signers: Path | None = None) -> Verification:
+    """Check records as `dissmodel.actions.verify.verify` does, and those in bundles too.
+
+    A bundle that can't be opened is a check that differs, so that the others are checked all the same.
+    Statements that lie beside a bundle are checked with those in it.
+
+    Raises
+    ------
+    UsageError
+        As `dissmodel.actions.verify.verify`.
+    """
+    return Verification(tuple(check for file in files for check in _checks(file, allowed_signers)))
+
+
+def _checks(file: Path, allowed_signers: Path | None) -> Iterator[Check]:
+    if not is_bundle(file):
+        yield from verify((file,), allowed_signers).checks
+        return
+    try:
+        with open_bundle(file) as record:
+            places = _with_statements(file, record)
+            checks = verify((record,), allowed_signers).checks
+    except (InvalidInput, StorageError) as error:
+        found = f"{error.message} {error.hint}".strip()
+        yield Check(file, "bundle", str(file), "differs", "a record and its files", found)
+        return
+    for one in checks:
+        path = places.get(one.path) or shown(one.path, record.parent, file)
+        yield replace(one, record=file, path=path, found=shown(one.found, record.parent, file))
+
+
+def _with_statements(file: Path, record: Path) -> dict[str, str]:
+    """Put the statements beside a bundle to those in it; return where each is now, and where it was."""
+    places = {}
+    for number, statement in enumerate(attestations(file)):
+        here = record.with_name(f"{record.stem}{ATTESTATION}beside-{number}.json")
+        for one, copy in ((statement, here), (sign.signature_path(statement), sign.signature_path(here))):
+            data = sign.read(one)
+            if data is not None:
+                copy.write_bytes(data)
+        places[str(here)] = str(statement)
+    return places

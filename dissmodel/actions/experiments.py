@@ -1,0 +1,286 @@
+"""How an experiment lies in a place that others can reach: which object is what, and what its record says.
+
+An experiment is a folder ``experiments/<experiment_id>/``. It is whole once ``record.json`` is in it, which is
+written last and names every other file relative to itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dissmodel.actions.artifacts import recorded_files
+from dissmodel.actions.results import Results
+from dissmodel.errors import Differs, InvalidInput, StorageError
+from dissmodel.io.storage.base import Storage
+from dissmodel.io.storage.place import open_storage
+from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.io.uri import parse
+from dissmodel.record import ExperimentRecord, digest, store
+
+RECORD = "record.json"
+OUTPUT = "output"
+INPUTS = "inputs"
+FOLDER = "experiments"
+OUTPUTS_BUCKET = "dissmodel-outputs"
+INPUTS_BUCKET = "dissmodel-inputs"
+MOST_OBJECTS = 100_000
+
+# Names that something else than a file of the result has, in the place or where it is pulled to.
+_RESERVED = re.compile(
+    rf"(record|{OUTPUT}\.record)\.json|(record|{OUTPUT})\.attest-|{INPUTS}(/|$)|\.dissmodel-"
+)
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
+_HIDDEN = re.compile(r"[\\/:\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of objects.
+
+    Attributes
+    ----------
+    storage : Storage
+        Where it is.
+    prefix : str
+        What the keys in it begin with: empty, or ending in a slash.
+    uri : str
+        Its name as others would type it, without credentials, ending in a slash.
+    """
+
+    storage: Storage
+    prefix: str
+    uri: str
+
+    def key(self, name: str) -> str:
+        """Return the key of an object in it."""
+        return self.prefix + name
+
+    def below(self, name: str) -> Place:
+        """Return the folder of that name in it."""
+        return Place(self.storage, f"{self.prefix}{name}/", f"{self.uri}{name}/")
+
+
+@dataclass(frozen=True)
+class PlacedRecord:
+    """A record as it lies in a place: parsed, as it stands, and its own digest, which holds."""
+
+    record: ExperimentRecord
+    document: dict[str, Any]
+    digest: str
+
+
+def open_place(text: str, settings: StorageSettings) -> Place:
+    """Return the folder that a user named.
+
+    Raises
+    ------
+    UsageError
+        If it is no place.
+    StorageError
+        If there are no credentials for it.
+    """
+    uri = parse(text)
+    shown = uri.path.absolute().as_posix() if uri.path is not None else uri.shown
+    storage, key = open_storage(text, settings)
+    prefix = key.strip("/")
+    return Place(storage, f"{prefix}/" if prefix else "", f"{shown.rstrip('/')}/")
+
+
+def outputs_place(to: str | None, settings: StorageSettings, *, make: bool) -> Place:
+    """Return the place of experiments: the one that is named, or the bucket that is set.
+
+    Parameters
+    ----------
+    to : str or None
+        What the user named.
+    settings : StorageSettings
+        How storage is reached.
+    make : bool
+        Whether a folder that is not there yet is made.
+    """
+    folder = parse(to).path if to is not None else None
+    if folder is not None and make:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{folder}: this folder can't be made: {error.strerror or error}.",
+                "Name one that you may write to: --to FOLDER",
+            ) from error
+    return open_place(to or f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings)
+
+
+def inputs_place(to: str | None, settings: StorageSettings) -> Place:
+    """Return the place of inputs: a bucket of their own, or a folder in the folder that is named."""
+    if to is not None and parse(to).scheme != "s3":
+        return open_place(to, settings).below(INPUTS)
+    return open_place(f"s3://{settings.inputs_bucket or INPUTS_BUCKET}", settings)
+
+
+def experiment_name(experiment_id: str, where: str) -> str:
+    """Return the id of an experiment if it can be the name of its folder.
+
+    Raises
+    ------
+    InvalidInput
+        If it can't: a record is only text.
+    """
+    if not is_id(experiment_id):
+        raise InvalidInput(
+            f"{where}: {experiment_id[:80]!r} is no id of an experiment.",
+            "Ask whoever gave you this record.",
+            code="experiment_id",
+        )
+    return experiment_id
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text can be the id of an experiment, or its beginning.
+
+    >>> is_id("1a2b3c4d"), is_id("../1a2b")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
+def object_names(paths: Mapping[str, str]) -> dict[str, str]:
+    """Return what each file of a result is called beside ``record.json``, whatever the result was called.
+
+    Parameters
+    ----------
+    paths : Mapping of str to str
+        Name → path relative to the record; an absolute one lies elsewhere.
+
+    Examples
+    --------
+    >>> object_names({"output": "flood.gpkg", "style": "flood.qml", "note": "note.txt"})
+    {'output': 'output.gpkg', 'style': 'output.qml', 'note': 'note.txt'}
+    >>> object_names({"output": "val/report.md", "map": "val/maps/a.png"})
+    {'output': 'output/report.md', 'map': 'output/maps/a.png'}
+    """
+    parts = PurePosixPath(paths.get(Results.MAIN, "")).parts
+    stem = PurePosixPath(parts[-1]).stem if parts else ""
+    if len(parts) > 1 and parts[0] != "/":
+        stem = parts[0]
+    found: dict[str, str] = {}
+    for name, path in sorted(paths.items(), key=lambda item: item[0] != Results.MAIN):
+        given = _renamed(path, stem)
+        while given in found.values() or _RESERVED.match(given):
+            given = f"other/{given}"
+        found[name] = given
+    return found
+
+
+def _renamed(path: str, stem: str) -> str:
+    if PurePosixPath(path).is_absolute() or re.match(r"[A-Za-z]:|\\", path):  # where the model put it
+        path = _HIDDEN.sub("_", re.split(r"[\\/]", path)[-1])
+    rest = path.removeprefix(stem) if stem else path
+    return OUTPUT + rest if rest != path and rest[:1] in {"", ".", "/"} else path
+
+
+def relocated(
+    document: Mapping[str, Any], names: Mapping[str, str], *, output: str, source: str | None
+) -> dict[str, Any]:
+    """Return a record's document with other locations; its digest and its signatures hold.
+
+    Parameters
+    ----------
+    document : Mapping
+        As the record's file has it.
+    names : Mapping of str to str
+        The path of each file relative to the record.
+    output : str
+        What ``output_path`` says.
+    source : str or None
+        What ``source.uri`` says; None leaves it as it is.
+    """
+    changed = copy.deepcopy(dict(document))
+    for name, entry in (changed.get("files") or {}).items():
+        entry["path"] = names[name]
+    changed["output_path"] = output
+    if source is not None:
+        changed["source"]["uri"] = source
+    return changed
+
+
+def read_placed(place: Place, key: str, uri: str) -> PlacedRecord:
+    """Return a record that lies in a place; nothing in it is trusted, but its digest holds.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none (code ``"record_missing"``).
+    Differs
+        If it isn't what its own digest says (code ``"record_changed"``).
+    StorageError
+        If it can't be read or is no record.
+    """
+    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
+        path = Path(folder) / RECORD
+        try:
+            place.storage.get(key, path, limit=store.MAX_BYTES)
+            record, document = store.read(path), store.read_document(path)
+        except InvalidInput as error:
+            if error.code == "object_missing":
+                raise InvalidInput(
+                    f"{uri}: there is no such experiment, or it isn't whole yet.",
+                    "Its folder has a record.json once all of it is there.",
+                    code="record_missing",
+                ) from error
+            said = error.message.replace(str(path), uri)
+            raise StorageError(said, "Ask whoever put it there.", code=error.code) from error
+    found = digest.record_digest(document)
+    if record.record_digest != found and (record.schema_version or record.record_digest is not None):
+        raise Differs(
+            f"{uri}: this record was changed: its digest is {found}, and it says {record.record_digest}.",
+            "Ask whoever put it there.",
+            code="record_changed",
+        )
+    return PlacedRecord(record, document, found)
+
+
+def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
+    """Return the path of each file as the record says it, by name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is a file of which it doesn't say where it lies.
+    """
+    found = {name: artifact.path for name, artifact in record.files.items()}
+    for name, one in recorded_files(Path(RECORD), record).items():
+        if name not in found and one.path is None:
+            raise InvalidInput(
+                f"{where}: it does not say where its {name[:80]!r} lies.",
+                "Run the model again with this version, then push that.",
+                code="artifact_path",
+            )
+        found.setdefault(name, one.artifact.path)
+    return found
+
+
+def keys_below(place: Place) -> frozenset[str]:
+    """Return the keys in a folder of objects.
+
+    Raises
+    ------
+    StorageError
+        If there are more than `MOST_OBJECTS`, as no experiment has.
+    """
+    return frozenset(bounded(place, (stat.key for stat in place.storage.list(place.prefix))))
+
+
+def bounded(place: Place, keys: Iterable[str]) -> Iterable[str]:
+    """Yield keys, `MOST_OBJECTS` at most."""
+    for number, key in enumerate(keys):
+        if number >= MOST_OBJECTS:
+            raise StorageError(
+                f"{place.uri}: more than {MOST_OBJECTS} objects lie there.", "Name a folder further down."
+            )
+        yield key

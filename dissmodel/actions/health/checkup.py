@@ -1,0 +1,76 @@
+"""Checks at the same time, each with an end: one that hangs holds up neither the others nor the answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dissmodel.errors import DissmodelError
+from dissmodel.executor.findings import Collector, Finding
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at.
+
+    Attributes
+    ----------
+    subject : str
+        What it is.
+    look : callable
+        Looks at it, and adds what it finds to the collector that it is given.
+    patience : float
+        How long it may take, in seconds.
+    """
+
+    subject: str
+    look: Callable[[Collector], None]
+    patience: float = 20.0
+
+
+class _Looking:
+    """A check that is under way, in a thread that the end of the process does not wait for."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._collector = Collector(check.subject)
+        self._bug: Exception | None = None
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._until = time.monotonic() + check.patience
+        self._thread.start()
+
+    def _look(self) -> None:
+        try:
+            self._check.look(self._collector)
+        except DissmodelError as error:
+            self._collector.tell(error)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            self._collector.add("error", f"{where}{error.strerror or error}")
+        except Exception as error:  # noqa: BLE001  (raised again by who asks for the findings)
+            self._bug = error
+
+    def findings(self) -> tuple[Finding, ...]:
+        self._thread.join(max(0.0, self._until - time.monotonic()))
+        if self._thread.is_alive():
+            self._collector.add("warning", f"no answer within {self._check.patience:.0f} s")
+        if self._bug is not None:
+            raise self._bug
+        return tuple(self._collector.findings)
+
+
+def findings_of(checks: Sequence[Check]) -> tuple[Finding, ...]:
+    """Carry out all checks at once and return what they found, in their order.
+
+    A check that raises a `DissmodelError` or an ``OSError`` has found just that; one that is not done in its
+    time is left behind, and that is a finding.
+
+    >>> quick = Check("git", lambda found: found.add("ok", "2.39"))
+    >>> slow = Check("disk", lambda found: time.sleep(1), patience=0.01)
+    >>> [(one.severity, one.subject, one.message) for one in findings_of([quick, slow])]
+    [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0 s')]
+    """
+    looking = [_Looking(check) for check in checks]
+    return tuple(finding for one in looking for finding in one.findings())

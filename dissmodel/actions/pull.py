@@ -1,0 +1,192 @@
+"""Bring experiments here from where others put them: every byte checked, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dissmodel.actions.arrivals import Arrival, arrive
+from dissmodel.actions.experiments import (
+    FOLDER,
+    RECORD,
+    Place,
+    bounded,
+    experiment_name,
+    is_id,
+    open_place,
+    outputs_place,
+    read_placed,
+)
+from dissmodel.actions.pullable import Pullable, pullable
+from dissmodel.actions.transfer import Pool
+from dissmodel.config import load_settings
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.progress import Reporter
+
+_SHORTEST_ID = 4
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What to bring here, and where it goes.
+
+    Attributes
+    ----------
+    experiment : str
+        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json`` or of
+        its folder; or a folder with experiments below it.
+    to : Path
+        Each experiment gets a folder here, named by its id.
+    with_input : bool
+        Whether the input comes too, into ``inputs/`` in that folder.
+    settings : StorageSettings or None
+        How storage is reached; None: as the user's settings say.
+    """
+
+    experiment: str
+    to: Path = Path()
+    with_input: bool = False
+    settings: StorageSettings | None = None
+
+
+@dataclass(frozen=True)
+class PulledExperiment:
+    """An experiment that is here, whole.
+
+    Attributes
+    ----------
+    experiment_id : str
+        Its id.
+    uri : str
+        Where its record came from.
+    record : Path
+        Its record here.
+    files : Mapping of str to Path
+        The files of the result by name; the input is ``input``, unless a file of the result has that name.
+    received : int
+        Bytes that came; what was here and right did not come again.
+    """
+
+    experiment_id: str
+    uri: str
+    record: Path
+    files: Mapping[str, Path]
+    received: int
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What became of each experiment; `failures` and `untried` are by the URI of the record."""
+
+    experiments: tuple[PulledExperiment, ...]
+    failures: Mapping[str, DissmodelError] = field(default_factory=dict)
+    untried: tuple[str, ...] = ()
+
+
+def pull(request: PullRequest, reporter: Reporter) -> Pulled:
+    """Bring experiments here, each into a folder of its own, its record last.
+
+    What a place says is not trusted: a record's own digest has to hold, and each file has to be what the record
+    says. What came whole before the pull was cut does not come again.
+
+    Parameters
+    ----------
+    request : PullRequest
+        What and where to.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no such experiment, or the only one can't be pulled: `Differs` if a record or a file is not
+        what it should be, here or there; `StorageError` if the place fails or the disk is full. With several
+        experiments the errors are in the result.
+    """
+    settings = request.settings or StorageSettings.of(load_settings())
+    found = _find(request.experiment, settings)
+    pool = Pool(reporter)
+    pool.expect("verify", 0)
+    looked = pool.each(lambda one: _look(*one, request, settings), found)
+    ready = [one for one in looked if isinstance(one, Pullable)]
+    pool.expect("pull", sum(one.size for one in ready))
+    arrived = iter(pool.each(lambda one: arrive(one, request.to, pool), ready))
+    outcomes = [next(arrived) if isinstance(one, Pullable) else one for one in looked]
+    uris = [f"{place.uri}{RECORD}" for place, _ in found]
+    failures = {uri: one for uri, one in zip(uris, outcomes, strict=True) if isinstance(one, DissmodelError)}
+    if len(uris) == 1 and failures:
+        raise failures[uris[0]]
+    return Pulled(
+        tuple(
+            PulledExperiment(one.experiment_id, uri, one.record, one.files, one.received)
+            for uri, one in zip(uris, outcomes, strict=True)
+            if isinstance(one, Arrival)
+        ),
+        failures,
+        tuple(uri for uri, one in zip(uris, outcomes, strict=True) if one is None),
+    )
+
+
+def _find(named: str, settings: StorageSettings) -> list[tuple[Place, str | None]]:
+    """Return the folder of each experiment that is meant, and its id where the folder has to bear it."""
+    if "://" not in named and "/" not in named and "\\" not in named and not Path(named).exists():
+        return [_by_id(named, settings)]
+    if named.endswith(f"/{RECORD}") or Path(named).name == RECORD:
+        return [(open_place(named.replace("\\", "/").removesuffix(RECORD) or ".", settings), None)]
+    place = open_place(named, settings)
+    if place.storage.stat(place.key(RECORD)) is not None:
+        return [(place, None)]
+    keys = bounded(place, (stat.key for stat in place.storage.list(place.prefix)))
+    folders = [
+        key.removeprefix(place.prefix).removesuffix(f"/{RECORD}")
+        for key in keys
+        if key.endswith(f"{FOLDER}/{key.split('/')[-2] if '/' in key else ''}/{RECORD}")
+    ]
+    if not folders:
+        raise InvalidInput(
+            f"{place.uri}: no experiment lies there.",
+            "Name an experiment's record: dissmodel pull s3://BUCKET/experiments/ID/record.json",
+            code="record_missing",
+        )
+    return [(place.below(folder), folder.rpartition("/")[2]) for folder in folders]
+
+
+def _by_id(text: str, settings: StorageSettings) -> tuple[Place, str]:
+    if not is_id(text) or len(text) < _SHORTEST_ID:
+        raise UsageError(
+            f"{text[:80]!r} is neither an id nor a place.",
+            "Give the id that a record has, or s3://BUCKET/experiments/ID/record.json.",
+        )
+    experiments = outputs_place(None, settings, make=False).below(FOLDER)
+    if experiments.storage.stat(experiments.key(f"{text}/{RECORD}")) is not None:
+        return experiments.below(text), text
+    keys = bounded(experiments, (stat.key for stat in experiments.storage.list(experiments.key(text))))
+    ids = {key.removeprefix(experiments.prefix).partition("/")[0] for key in keys if key.endswith(RECORD)}
+    if not ids:
+        raise InvalidInput(
+            f"{experiments.uri}: no experiment there has an id that begins with {text}.",
+            "Give the URI of its record: dissmodel pull s3://BUCKET/PREFIX/experiments/ID/record.json",
+            code="record_missing",
+        )
+    if len(ids) > 1:
+        raise UsageError(
+            f"{text}: {len(ids)} experiments have an id that begins so.",
+            f"Give more of it: {', '.join(sorted(ids)[:3])}",
+            code="ambiguous_id",
+        )
+    return experiments.below(min(ids)), min(ids)
+
+
+def _look(place: Place, folder: str | None, request: PullRequest, settings: StorageSettings) -> Pullable:
+    uri = f"{place.uri}{RECORD}"
+    placed = read_placed(place, place.key(RECORD), uri)
+    name = experiment_name(placed.record.experiment_id, uri)
+    if folder is not None and folder != name:
+        raise Differs(
+            f"{uri}: this is the record of {name}, not of the experiment whose folder it is in.",
+            "Ask whoever put it there.",
+            code="experiment_id",
+        )
+    return pullable(place, placed, settings, with_input=request.with_input)

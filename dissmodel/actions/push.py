@@ -1,0 +1,227 @@
+"""Put experiments where others can reach them: the files first, the record last."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dissmodel.actions.experiments import (
+    FOLDER,
+    RECORD,
+    Place,
+    inputs_place,
+    outputs_place,
+    read_placed,
+    relocated,
+)
+from dissmodel.actions.objects import State, other_content, send, state_of
+from dissmodel.actions.pushable import File, Pushable, pushable
+from dissmodel.actions.results import Results
+from dissmodel.actions.transfer import Pool
+from dissmodel.config import load_settings
+from dissmodel.errors import Differs, DissmodelError, UsageError
+from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.progress import Reporter
+from dissmodel.record import digest, store
+
+# A record that can't be relied on, as `read_placed` says so.
+_ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_too_large"})
+
+
+@dataclass(frozen=True)
+class PushRequest:
+    """What to push, and where to.
+
+    Attributes
+    ----------
+    records : tuple of Path
+        The records.
+    to : str or None
+        ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
+    with_input : bool
+        Whether their inputs are pushed too.
+    dry_run : bool
+        Only look.
+    settings : StorageSettings or None
+        How storage is reached; None: as the user's settings say.
+    """
+
+    records: tuple[Path, ...]
+    to: str | None = None
+    with_input: bool = False
+    dry_run: bool = False
+    settings: StorageSettings | None = None
+
+
+@dataclass(frozen=True)
+class PushedObject:
+    """An object of an experiment: its URI, its bytes, and whether it was sent, is to be, or was there."""
+
+    uri: str
+    size: int
+    state: Literal["sent", "to send", "there"]
+
+
+@dataclass(frozen=True)
+class PushedExperiment:
+    """An experiment that is whole in the place; `uri` is that of its record there, `objects` has all it has."""
+
+    record: Path
+    experiment_id: str
+    uri: str
+    objects: tuple[PushedObject, ...]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of each record.
+
+    Attributes
+    ----------
+    experiments : tuple of PushedExperiment
+        Those that are in the place, or would be.
+    failures : Mapping of Path to DissmodelError
+        Those that are not, and why.
+    untried : tuple of Path
+        Those that were left, since the place does not work.
+    """
+
+    experiments: tuple[PushedExperiment, ...]
+    failures: Mapping[Path, DissmodelError] = field(default_factory=dict)
+    untried: tuple[Path, ...] = ()
+
+
+def push(request: PushRequest, reporter: Reporter) -> Pushed:
+    """Put experiments into a place, each as ``experiments/<id>/``, its ``record.json`` last.
+
+    What is there and whole is not sent again, and what is there and something else not overwritten. All are
+    verified before anything is sent.
+
+    Parameters
+    ----------
+    request : PushRequest
+        What and where to.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        If the place can't be opened, or the only record can't be pushed: `Differs` if it does not hold or
+        another experiment has its id there, `UsageError` if it did not complete, `StorageError` if the place
+        fails. With several records the errors are in the result.
+    """
+    paths = tuple(dict.fromkeys(request.records))
+    if not paths:
+        raise UsageError("Which records?", "dissmodel push result.record.json")
+    settings = request.settings or StorageSettings.of(load_settings())
+    to = _To(
+        outputs_place(request.to, settings, make=not request.dry_run),
+        inputs_place(request.to, settings) if request.with_input else None,
+        request.dry_run,
+    )
+    pool = Pool(reporter)
+    pool.expect("verify", 0)
+    verified = pool.each(lambda path: pushable(path, with_input=request.with_input), paths)
+    ready = [one for one in verified if isinstance(one, Pushable)]
+    pool.expect("push", sum(one.size for one in ready))
+    pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))
+    outcomes = [next(pushed) if isinstance(one, Pushable) else one for one in verified]
+    failures = {
+        path: one for path, one in zip(paths, outcomes, strict=True) if isinstance(one, DissmodelError)
+    }
+    if len(paths) == 1 and failures:
+        raise failures[paths[0]]
+    return Pushed(
+        tuple(one for one in outcomes if isinstance(one, PushedExperiment)),
+        failures,
+        tuple(path for path, one in zip(paths, outcomes, strict=True) if one is None),
+    )
+
+
+@dataclass(frozen=True)
+class _To:
+    outputs: Place
+    inputs: Place | None
+    dry_run: bool
+
+
+def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
+    """Look at every object before the first is sent: what is refused leaves nothing behind."""
+    place = to.outputs.below(FOLDER).below(one.experiment_id)
+    wanted: list[tuple[Place, File]] = []
+    source = None
+    if to.inputs is not None and one.inputs:
+        folder = to.inputs.below(one.inputs[0].sha256)
+        wanted += [(folder, file) for file in one.inputs]
+        source = f"{folder.uri}{one.inputs[0].name}"
+    wanted += [(place, file) for file in (*one.files, *one.signatures)]
+    document = _document(one, place, source)
+    states = [state_of(folder, file) for folder, file in wanted]
+    objects = [
+        _sent(folder, file, state, to, pool) for (folder, file), state in zip(wanted, states, strict=True)
+    ]
+    try:
+        record = _sent_record(document, place, to, pool)
+    except DissmodelError as error:
+        if error.code != "object_exists":
+            raise
+        # Who pushed it at the same time was faster; what is there now is the same, or refused.
+        record = _sent_record(_document(one, place, source), place, to, pool)
+    return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
+
+
+def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
+    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
+        path = Path(folder) / RECORD
+        data = store.dumps(document[0])
+        path.write_bytes(data)
+        file = File(path, RECORD, len(data), digest.sha256_bytes(data), "application/json")
+        return _sent(place, file, document[1], to, pool)
+
+
+def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:
+    uri = f"{place.uri}{file.name}"
+    if to.dry_run:
+        return PushedObject(uri, file.size, "there" if state == "there" else "to send")
+    with pool.moving(0 if file.name == RECORD else file.size) as progress:
+        is_sent = state != "there" and send(place, file, state, progress)
+    return PushedObject(uri, file.size, "sent" if is_sent else "there")
+
+
+def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
+    """Return the record as it is to lie in the place, and whether it lies there.
+
+    Raises
+    ------
+    Differs
+        If another experiment has its id there.
+    """
+    main = one.names.get(Results.MAIN, "")
+    mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)
+    uri = f"{place.uri}{RECORD}"
+    stat = place.storage.stat(place.key(RECORD))
+    if stat is None:
+        return mine, "missing"
+    try:
+        there = read_placed(place, place.key(RECORD), uri)
+    except DissmodelError as error:
+        if error.code not in _ROTTEN:
+            raise
+        if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
+            return mine, "damaged"
+        raise other_content(uri) from error
+    if there.digest != one.digest:
+        raise Differs(
+            f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
+            "It is not overwritten.",
+            f'See what is there: dissmodel pull "{place.uri}"',
+            code="experiment_exists",
+        )
+    if source is None and "uri" in (there.document.get("source") or {}):
+        # Where one machine has the input says nothing to others, and whoever pushed it said more.
+        mine["source"]["uri"] = there.document["source"]["uri"]
+    return mine, "there" if mine == there.document else "damaged"

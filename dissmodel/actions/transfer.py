@@ -1,0 +1,111 @@
+"""Many transfers at once: a bounded pool, one count of their bytes, one end for all."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from dissmodel.errors import DissmodelError
+from dissmodel.progress import Reporter
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = 16
+"""How many transfers go on at once; most of their time they wait for an answer."""
+
+# What is wrong with the place, not with one object in it: the next transfer would only meet it again.
+_HOPELESS = frozenset({"storage_denied", "storage_missing", "storage_unreachable", "credentials_missing"})
+
+
+class _Stopped(BaseException):
+    """Raised in the middle of a transfer that nobody waits for any more; no error, so nothing retries it."""
+
+
+class Pool:
+    """Does the same with many things at once, and tells how many bytes have gone over.
+
+    Parameters
+    ----------
+    reporter : Reporter
+        Is told; never from two threads at once.
+
+    Examples
+    --------
+    >>> from dissmodel.progress import Silent
+    >>> Pool(Silent()).each(str.upper, ["a", "b"])
+    ['A', 'B']
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._done = 0
+        self._total = 0
+
+    def expect(self, phase: str, total: int) -> None:
+        """Begin a phase of `total` bytes."""
+        with self._lock:
+            self._done, self._total = 0, total
+            self._reporter.phase(phase)
+            self._reporter.transferred(0, total)
+
+    @contextlib.contextmanager
+    def moving(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Give what one transfer of `size` bytes calls with each further number of bytes.
+
+        A transfer that was tried again counts once, and after the block it counts in full.
+        """
+        counted = 0
+
+        def count(number: int) -> None:
+            nonlocal counted
+            if self._stop.is_set():
+                raise _Stopped
+            more = max(0, min(number, size - counted))
+            counted += more
+            self._add(more)
+
+        yield count
+        self._add(size - counted)
+
+    def each(
+        self, work: Callable[[Item], Result], items: Sequence[Item]
+    ) -> list[Result | DissmodelError | None]:
+        """Return what `work` made of each item, in their order.
+
+        Returns
+        -------
+        list
+            For each item a result; the error where there was one; or None where it was not tried, since
+            another item had shown that the place does not work at all.
+        """
+        hopeless = threading.Event()
+
+        def one(item: Item) -> Result | DissmodelError | None:
+            if hopeless.is_set() or self._stop.is_set():
+                return None
+            try:
+                return work(item)
+            except DissmodelError as error:
+                if error.code in _HOPELESS:
+                    hopeless.set()
+                return error
+
+        with ThreadPoolExecutor(max(1, min(WORKERS, len(items)))) as pool:
+            futures = [pool.submit(one, item) for item in items]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _add(self, number: int) -> None:
+        with self._lock:
+            self._done += number
+            self._reporter.transferred(self._done, self._total)

@@ -1,0 +1,40 @@
+"""The one question that the command line asks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from dissmodel.actions.isolation import Consent
+
+T = TypeVar("T")
+
+
+def agreed(act: Callable[[Consent], T], *, yes: bool, allow_build: bool, offline: bool) -> T:
+    """Do what may need the user's word; where it does and there is a terminal, ask and do it again.
+
+    Parameters
+    ----------
+    act : callable
+        Takes what the user agrees to; raises `ConsentRequired` if it needs more.
+    yes, allow_build, offline : bool
+        What the user typed.
+    """
+    from dissmodel.actions.isolation import Consent
+    from dissmodel.errors import ConsentRequired
+
+    consent = Consent(yes=yes, allow_build=allow_build, offline=offline)
+    try:
+        return act(consent)
+    except ConsentRequired as error:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        import typer
+
+        from dissmodel.cli.render import printable
+
+        if not typer.confirm(f"{printable(error.message)}\nGo on?", err=True):
+            raise
+    return act(Consent(yes=True, allow_build=allow_build, offline=offline))

@@ -1,0 +1,228 @@
+"""A folder as a place of objects."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+from dissmodel.errors import Differs, StorageError
+from dissmodel.io.storage.arrival import check_limit, missing, write_new
+from dissmodel.io.storage.base import Progress, Stat
+from dissmodel.io.storage.names import check_key, shown
+from dissmodel.record import digest
+
+_PIECE = 1 << 20
+_UNFINISHED = ".dissmodel-part"
+
+
+class LocalStorage:
+    """The files below a folder. A key is a file's path in it; links are not followed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder. Nothing makes it; a `put` makes those below it.
+
+    Examples
+    --------
+    >>> LocalStorage(Path("no/such/folder")).shown
+    'no/such/folder'
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the place: its path."""
+        return str(self.folder)
+
+    def stat(self, key: str) -> Stat | None:
+        """Return the size of a file, and when it was written last as its `etag`; None where there is none."""
+        path = self._path(key)
+        with self._errors(key):
+            try:
+                return _stat(path, key)
+            except (FileNotFoundError, NotADirectoryError):
+                self._exists()
+                return None
+
+    def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
+        """Copy a file; see `Storage.get`."""
+        found = self.stat(key)
+        if found is None:
+            raise missing(self._shown(key))
+        check_limit(found.size, limit, self._shown(key))
+        pieces = self._pieces(self._path(key), is_ours=True)
+        size = write_new(pieces, path, self._shown(key), limit=limit, progress=progress)
+        return Stat(key, size, etag=found.etag)
+
+    def put(
+        self,
+        path: Path,
+        key: str,
+        *,
+        sha256: str,
+        media_type: str = "application/octet-stream",  # noqa: ARG002  (a file system keeps none)
+        only_new: bool = False,
+        progress: Progress | None = None,
+    ) -> Stat:
+        """Copy a file in; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none.
+
+        Raises
+        ------
+        Differs
+            If the file is not what `sha256` says (code ``"storage_differs"``); nothing is stored.
+        StorageError
+            As `Storage` says.
+        """
+        target = self._path(key)
+        with self._errors(key):
+            self._exists()
+            if only_new and os.path.lexists(target):
+                raise self._taken(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._path(key)  # a part of it may have been there, as a link
+            copy = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}")
+            try:
+                hashed = digest.new()
+                pieces = _told(self._pieces(path, is_ours=False), hashed.update)
+                write_new(pieces, copy, self._shown(key), limit=path.stat().st_size, progress=progress)
+                if hashed.hexdigest() != sha256:
+                    raise Differs(
+                        f"{path} is not what its sha256 says: it changed, and was not stored as {self._shown(key)}.",
+                        "Run it again, or verify its record.",
+                        code="storage_differs",
+                    )
+                self._settle(copy, target, key, only_new=only_new)
+            finally:
+                copy.unlink(missing_ok=True)
+            return _stat(target, key)
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
+        with self._errors(prefix):
+            self._exists()
+            found = [stat for stat in self._walk(self.folder, "") if stat.key.startswith(prefix)]
+        yield from sorted(found, key=lambda stat: stat.key)
+
+    def delete(self, key: str) -> None:
+        """Remove a file; its folder stays."""
+        path = self._path(key)
+        with self._errors(key):
+            self._exists()
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+
+    def _settle(self, copy: Path, target: Path, key: str, *, only_new: bool) -> None:
+        _sync(copy)
+        if not only_new:
+            copy.replace(target)
+        else:
+            try:
+                target.hardlink_to(copy)
+            except FileExistsError:
+                raise self._taken(key) from None
+            except OSError:  # a file system without hard links: as far as it can be promised there
+                if os.path.lexists(target):
+                    raise self._taken(key) from None
+                copy.replace(target)
+        if os.name != "nt":  # a folder can't be opened there
+            _sync(target.parent)
+
+    def _path(self, key: str) -> Path:
+        check_key(key, self.shown)
+        parts = key.split("/")
+        if any(not part or "\\" in part or ":" in part for part in parts) or key.endswith(_UNFINISHED):
+            raise StorageError(
+                f"{self._shown(key)}: no file here may have this name.",
+                "Leave out \\ and :, and put something between two slashes.",
+                code="storage_key",
+            )
+        path = self.folder
+        for part in parts:
+            path /= part
+            if path.is_symlink():
+                raise StorageError(
+                    f"{self._shown(key)}: {path} is a link, which is not followed here.",
+                    "Put the file itself there.",
+                    code="storage_key",
+                )
+        return path
+
+    def _exists(self) -> None:
+        if not self.folder.is_dir():
+            raise StorageError(f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing")
+
+    def _taken(self, key: str) -> StorageError:
+        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+
+    @staticmethod
+    def _pieces(path: Path, *, is_ours: bool) -> Iterator[bytes]:
+        try:
+            with open(path, "rb", opener=_not_followed if is_ours else None) as stream:  # noqa: PTH123  (Path.open takes no opener)
+                while piece := stream.read(_PIECE):
+                    yield piece
+        except OSError as error:
+            raise StorageError(
+                f"{path} could not be read: {error.strerror or error}.", "Look at its rights."
+            ) from error
+
+    def _walk(self, folder: Path, above: str) -> Iterator[Stat]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                key = above + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(Path(entry.path), f"{key}/")
+                elif entry.is_file(follow_symlinks=False) and not key.endswith(_UNFINISHED):
+                    yield _from(entry.stat(follow_symlinks=False), key)
+
+    def _shown(self, key: str) -> str:
+        return f"{self.folder}{os.sep}{shown(key)}"
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as error:
+            raise StorageError(
+                f"{self._shown(key)}: there is no right to do this.", "Look at its rights.", code="storage_denied"
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"{self._shown(key)}: {error.strerror or error}.", "Look at the disk and the rights."
+            ) from error
+
+
+def _stat(path: Path, key: str) -> Stat | None:
+    status = path.lstat()
+    if S_ISDIR(status.st_mode):
+        return None
+    return _from(status, key) if S_ISREG(status.st_mode) else None
+
+
+def _from(status: os.stat_result, key: str) -> Stat:
+    return Stat(key, status.st_size, etag=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _told(pieces: Iterator[bytes], tell: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in pieces:
+        tell(piece)
+        yield piece
+
+
+def _not_followed(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every file system can
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""What a bucket and an object may be called, and how a name from elsewhere is shown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from dissmodel.errors import StorageError
+
+MAX_KEY_BYTES = 1024
+
+_BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_LONGEST_SHOWN = 200
+
+
+def check_key(key: str, place: str) -> str:
+    """Return `key` if an object may have it wherever it is kept.
+
+    Parameters
+    ----------
+    key : str
+        The object's name, with ``/`` between parts.
+    place : str
+        What the error calls the place.
+
+    Raises
+    ------
+    StorageError
+        If it is empty, has more than 1024 bytes in UTF-8, begins with ``/``, has a part ``.`` or ``..``, or a
+        character that can't be seen (code ``"storage_key"``).
+
+    Examples
+    --------
+    >>> check_key("experiments/1a2b/output.tif", "s3://bucket")
+    'experiments/1a2b/output.tif'
+    """
+    why = _wrong_with(key)
+    if why is None:
+        return key
+    raise StorageError(
+        f"{place}: {shown(key)!r} is no name for an object: {why}.",
+        "Name it with letters, digits, - and _, and / between its parts.",
+        code="storage_key",
+    )
+
+
+def check_bucket(name: str, place: str) -> str:
+    """Return `name` if S3 allows it as a bucket's.
+
+    Parameters
+    ----------
+    name : str
+        The bucket's name.
+    place : str
+        What the error calls the endpoint.
+
+    Raises
+    ------
+    StorageError
+        If it doesn't (code ``"storage_bucket"``).
+
+    Examples
+    --------
+    >>> check_bucket("dissmodel-outputs", "https://s3.amazonaws.com")
+    'dissmodel-outputs'
+    """
+    is_wrong = (
+        not _BUCKET.fullmatch(name)
+        or _IPV4.fullmatch(name)
+        or any(pair in name for pair in ("..", ".-", "-."))
+        or name.startswith(_RESERVED_STARTS)
+        or name.endswith(_RESERVED_ENDS)
+    )
+    if not is_wrong:
+        return name
+    raise StorageError(
+        f"{place}: {shown(name)!r} is no name for a bucket.",
+        "A bucket's name has 3 to 63 small letters, digits and hyphens, and begins and ends with none of these.",
+        code="storage_bucket",
+    )
+
+
+def shown(text: str) -> str:
+    """Return a name as an error may show it: short, and only with characters that can be seen.
+
+    >>> shown("a" * 300)[-3:], shown("red[31m".replace("red", chr(27)))
+    ('aa…', '\\x1b[31m')
+    """
+    short = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in short
+    )
+
+
+def _wrong_with(key: str) -> str | None:
+    if not key:
+        return "it is empty"
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if size > MAX_KEY_BYTES:
+        return f"it has {size} bytes, more than {MAX_KEY_BYTES}"
+    if key.startswith("/"):
+        return "it begins with a slash"
+    if any(part in {".", ".."} for part in key.split("/")):
+        return "it has '.' or '..' as a part"
+    if any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in key):
+        return "it has a control character"
+    return None
