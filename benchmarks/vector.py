@@ -123,24 +123,22 @@ def hexagons(cells: int) -> gpd.GeoDataFrame:
     shapes = honeycomb(cells)
     row, col = np.divmod(np.arange(cells), round(cells**0.5))
     part = col / max(col.max(), 1)
-    fields = {
-        "uso": np.select([part < 0.1, part < 0.3, part < 0.6], [3, 1, 2], 4).astype(np.int32),
-        "alt": part * 10 + row * 0.001,
-        "solo": np.where(part < 0.3, 3, 4).astype(np.int32),
-    }
+    zone = np.digitize(part, [0.1, 0.3, 0.6])
+    uso, solo = np.array([[3, 1, 2, 4], [3, 3, 4, 4]], dtype=np.int32)[:, zone]
+    fields = {"uso": uso, "alt": part * 10 + row * 0.001, "solo": solo}
     return gpd.GeoDataFrame(fields, geometry=shapes, crs="EPSG:31983")
 
 
 def whole_runs(source: Path | None, cells: int, repeats: int) -> None:
     """Run `coastal_vector` in processes of their own, 88 steps, and print what they take."""
-    print("\n| run coastal_vector, 88 steps, everything included | pyarrow | s of CPU | MB at the most |")
-    print("|---|---|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         sources = [source] if source else [Path(folder) / "grid.gpkg", Path(folder) / "hexagons.gpkg"]
         if source is None:
             side = str(round(cells**0.5))
             write_coast(["--rows", side, "--cols", side, "--output", str(sources[0])])
             save_gdf(hexagons(cells), sources[1])
+        print("\n| run coastal_vector, 88 steps, everything included | pyarrow | s of CPU | MB at the most |")
+        print("|---|---|---:|---:|")
         for one in sources:
             words = ["run", "coastal_vector", "-i", str(one), "-o", f"{folder}/r.gpkg", "-q", "--overwrite"]
             found: dict[str, list[list[float]]] = {"with": [], "without": []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -58,10 +59,10 @@ def ordered(members: Iterable[Member]) -> list[Member]:
     """
     first = [README, RECORD]
     placed = sorted(dict.fromkeys(members), key=lambda one: (one.name not in first, one.name))
-    names = [one.name.casefold() for one in placed]
+    names = Counter(one.name.casefold() for one in placed)
     for one in placed:
         store.artifact_path(Path(RECORD), one.name)
-        if names.count(one.name.casefold()) > 1 or (one.from_result and _is_ours(one.name)):
+        if names[one.name.casefold()] > 1 or (one.from_result and _is_ours(one.name)):
             raise InvalidInput(
                 f"The result has a file {one.name!r}, a name that a bundle has for something else.",
                 "Run the model again with another --output, then bundle that.",
@@ -80,7 +81,8 @@ def ordered(members: Iterable[Member]) -> list[Member]:
 
 def _is_ours(name: str) -> bool:
     top = PurePosixPath(name).parts[0].casefold()
-    return top in {one.casefold() for one in _OURS} or ATTESTATION in top
+    another_record = name.casefold().endswith(store.SUFFIX) and "/" not in name
+    return top in {one.casefold() for one in _OURS} or ATTESTATION in top or another_record
 
 
 def write(path: Path, members: Iterable[Member]) -> None:

@@ -98,6 +98,7 @@ def test_the_command_lines_of_the_readme_run_one_after_the_other(ready):
     Path("again.tif").unlink()
     for line in TYPED:
         said = run_line(ready, line)
+        differs = line.startswith("dissmodel record diff")  # one of the runs was held to one thread
 
-        assert 0 == said.code, f"{line}\n{said.err}"
+        assert (4 if differs else 0) == said.code, f"{line}\n{said.err}"
         assert said.out

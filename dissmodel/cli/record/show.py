@@ -45,8 +45,7 @@ def show(
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
 
-    if lineage or records or preview:
-        _refuse_bundle(file)
+    _check_bundle(file, in_folder=lineage or bool(records) or preview)
     if as_json and csv == "-":
         raise UsageError("--json and --csv - both print on standard output.", "Give one, or --csv FILE.")
     record, document = open_record(file)
@@ -78,11 +77,11 @@ def show(
         render.record_view(record, file)
 
 
-def _refuse_bundle(file: Path) -> None:
+def _check_bundle(file: Path, *, in_folder: bool) -> None:
     from dissmodel.actions.unbundle import is_bundle
     from dissmodel.errors import UsageError
 
-    if is_bundle(file):
+    if in_folder and is_bundle(file):
         raise UsageError(
             f"{file}: --lineage and --preview look and draw beside a record; this is a bundle.",
             "Unpack it and give the record in it.",

@@ -136,7 +136,9 @@ class HttpStorage:
                     url = self._redirected(what, url, response.headers.get("Location", ""))
                 finally:
                     response.close()  # what is left of it may be endless
-        raise StorageError(f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the URL it ends at.")
+        raise StorageError(
+            f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the URL it ends at."
+        )
 
     def _redirected(self, what: str, url: str, location: str) -> str:
         try:
@@ -169,7 +171,8 @@ class HttpStorage:
 
     def _only_read(self, key: str, what: str) -> NoReturn:
         raise StorageError(
-            f"{self._shown(key)}: what a web server holds can be read here, and not {what}.", "Use s3:// or a folder."
+            f"{self._shown(key)}: what a web server holds can be read here, and not {what}.",
+            "Use s3:// or a folder.",
         )
 
     def _shown(self, key: str) -> str:

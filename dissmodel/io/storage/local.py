@@ -156,7 +156,9 @@ class LocalStorage:
 
     def _exists(self) -> None:
         if not self.folder.is_dir():
-            raise StorageError(f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing")
+            raise StorageError(
+                f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing"
+            )
 
     def _taken(self, key: str) -> StorageError:
         return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
@@ -190,7 +192,9 @@ class LocalStorage:
             yield
         except PermissionError as error:
             raise StorageError(
-                f"{self._shown(key)}: there is no right to do this.", "Look at its rights.", code="storage_denied"
+                f"{self._shown(key)}: there is no right to do this.",
+                "Look at its rights.",
+                code="storage_denied",
             ) from error
         except OSError as error:
             raise StorageError(

@@ -8,12 +8,14 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from xml.etree import ElementTree as ET
 
-from dissmodel.errors import Differs
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.io.storage.base import Progress
+from dissmodel.io.storage.refusals import differs, refusal
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -26,7 +28,7 @@ _KEYED = ("aws:kms", "aws:kms:dsse")
 
 
 class Request(Protocol):
-    """Sends one signed request about the object, or about its bucket, and returns the answer if it is a good one."""
+    """Sends one signed request about an object, or its bucket; returns a good answer, raises DissmodelError else."""
 
     def __call__(
         self,
@@ -54,10 +56,6 @@ class Checksum:
 
     etag: str
     is_confirmed: bool
-
-
-class Refused(Exception):  # noqa: N818  (it never leaves the room)
-    """The end of an upload was answered with 200 and an error; its text is the error's code."""
 
 
 def checksum_of(content: bytes) -> tuple[str, str]:
@@ -121,16 +119,104 @@ def upload(
     ------
     Differs
         If the server has another checksum for a part (code ``"storage_differs"``).
-    Refused
-        If the end was answered with an error.
+    StorageError
+        If the server refuses, or can't be reached.
     """
     answer = request("POST", headers=headers, query={"uploads": ""})
-    query = {"uploadId": _text(ET.fromstring(answer.data), "UploadId")}
+    query = {"uploadId": _text(_parsed(answer.data, what), "UploadId")}
     try:
         parts = _send(request, pieces, what, query, progress)
-        _complete(request, [part.etag for part in parts], query, condition)
+        _complete(request, [part.etag for part in parts], what, query, condition)
     except BaseException:
-        _abort(request, query)
+        abort(request, query["uploadId"])
         raise
     md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
     return Checksum(f"{checksum_of(md5s)[0]}-{len(parts)}", all(part.is_confirmed for part in parts))
+
+
+def left_over(request: Request, key: str, what: str) -> list[str]:
+    """Return the uploads of `key` that were begun and not ended, as far as the server tells."""
+    answer = request("GET", query={"uploads": "", "prefix": key}, about_bucket=True)
+    return [
+        _text(one, "UploadId")
+        for one in _parsed(answer.data, what).iter("{*}Upload")
+        if _text(one, "Key") == key
+    ]
+
+
+def abort(request: Request, upload_id: str) -> None:
+    """Take back an upload and its parts, if that can be done."""
+    with suppress(DissmodelError):
+        request("DELETE", query={"uploadId": upload_id})
+
+
+def part_bytes(size: int) -> int:
+    """Return how large the parts of an object are: 8 MiB, or more where that would be more than 10,000 of them.
+
+    >>> part_bytes(2 << 30) >> 20, part_bytes(1 << 40) >> 20
+    (8, 105)
+    """
+    needed = -(-size // _MOST_PARTS)
+    return max(PART_BYTES, -(-needed >> 20) << 20)
+
+
+def _send(
+    request: Request, pieces: Iterator[bytes], what: str, query: Mapping[str, str], progress: Progress | None
+) -> list[Checksum]:
+    done: list[Checksum] = []
+    waiting: deque[tuple[int, Future[Checksum]]] = deque()
+
+    def settle() -> None:
+        size, future = waiting.popleft()
+        done.append(future.result())
+        if progress is not None:
+            progress(size)
+
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="dissmodel-upload") as pool:
+        try:
+            for number, piece in enumerate(pieces, start=1):
+                part = {**query, "partNumber": str(number)}
+                waiting.append((len(piece), pool.submit(_send_part, request, piece, what, part)))
+                if len(waiting) > _AT_A_TIME:
+                    settle()
+            while waiting:
+                settle()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
+
+
+def _send_part(request: Request, piece: bytes, what: str, query: Mapping[str, str]) -> Checksum:
+    etag, header = checksum_of(piece)
+    answer = request("PUT", body=piece, headers={"Content-MD5": header}, query=query)
+    verdict = says(answer.headers, etag)
+    if verdict is False:
+        raise differs(what)
+    return Checksum(etag, is_confirmed=verdict is True)
+
+
+def _complete(
+    request: Request, etags: list[str], what: str, query: Mapping[str, str], condition: Mapping[str, str]
+) -> None:
+    root = ET.Element("CompleteMultipartUpload")
+    for number, etag in enumerate(etags, start=1):
+        part = ET.SubElement(root, "Part")
+        ET.SubElement(part, "PartNumber").text = str(number)
+        ET.SubElement(part, "ETag").text = f'"{etag}"'
+    headers = {"Content-Type": "application/xml", **condition}
+    answer = request("POST", body=ET.tostring(root), headers=headers, query=query)
+    document = _parsed(answer.data, what)
+    if document.tag.rpartition("}")[2] == "Error":  # it may come late, after a 200 that keeps the line open
+        raise refusal(what, _text(document, "Code"), answer.status)
+
+
+def _parsed(content: bytes, what: str) -> ET.Element:
+    try:
+        return ET.fromstring(content)  # noqa: S314  (expat expands no bombs, and ET loads nothing from elsewhere)
+    except ET.ParseError as error:
+        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+
+
+def _text(element: ET.Element, name: str) -> str:
+    return element.findtext(f"{{*}}{name}", "")

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
-from minio.error import MinioException, S3Error
+from minio.error import MinioException, S3Error, ServerError
 
-from dissmodel.errors import Differs, DissmodelError, StorageError
-from dissmodel.io.storage import faults
+from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.io.storage import faults, multipart
 from dissmodel.io.storage.arrival import check_limit, missing, write_new
 from dissmodel.io.storage.base import Progress, Stat
 from dissmodel.io.storage.credentials import Access
+from dissmodel.io.storage.departure import Departure
+from dissmodel.io.storage.multipart import PART_BYTES, Checksum, checksum_of
 from dissmodel.io.storage.names import check_bucket, check_key, shown
-from dissmodel.io.storage.parts import PART_BYTES, Departure, Md5, Parts, checked_etag, is_md5
 from dissmodel.io.storage.pool import make_pool
-from dissmodel.io.storage.refusals import refusal
+from dissmodel.io.storage.refusals import differs, refusal
 from dissmodel.io.storage.settings import Patience
+from dissmodel.record import digest
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _NOTED = "x-amz-meta-sha256"
+_CONDITION = "If-None-Match"
 _PIECE = 1 << 18
-_READ_BACK_BYTES = 8 << 20
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
-_HEX = frozenset("0123456789abcdef")
+_MISSING = "NoSuchKey"
+_PASSED_BY = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}
+_STATUS = re.compile(r"Response code: (\d{3})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def connect(access: Access, patience: Patience) -> Minio:
@@ -52,6 +56,25 @@ def connect(access: Access, patience: Patience) -> Minio:
         region=endpoint.region,
         http_client=make_pool(endpoint.shown, patience),
     )
+
+
+@contextmanager
+def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[None]:
+    """Turn what minio and the connections raise in the block into errors that name `what`, and no secret."""
+    try:
+        with faults.reaching(what, patience):
+            yield
+    except DissmodelError:
+        raise
+    except S3Error as error:
+        raise refusal(what, error.code, error.response.status, origin=origin) from error
+    except ServerError as error:
+        raise refusal(what, None, error.status_code, origin=origin) from error
+    except (MinioException, ParseError, ValueError) as error:
+        status = _STATUS.search(str(error))
+        if status is not None:  # an answer that is no XML, as a proxy gives one
+            raise refusal(what, None, int(status[1]), origin=origin) from error
+        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
 
 
 class S3Storage:
@@ -90,18 +113,17 @@ class S3Storage:
 
     def stat(self, key: str) -> Stat | None:
         """Return what is known of an object; see `Storage.stat`."""
-        check_key(key, self.shown)
-        with self._speaking(key):
+        with self._speaking(check_key(key, self.shown)):
             try:
                 return self._stat(key)
             except S3Error as error:
-                if error.code == "NoSuchKey" and self._is_there:
+                if error.code == _MISSING and self._is_there:
                     return None
-            # An answer to HEAD has no body that says why.
+            # An answer to HEAD has no body, so it doesn't say why: ask with GET.
             try:
-                self._close(self._client.get_object(self._bucket, key, offset=0, length=1))
+                _close(self._client.get_object(self._bucket, key, offset=0, length=1))
             except S3Error as error:
-                if error.code != "NoSuchKey":
+                if error.code != _MISSING:
                     raise
                 self._is_there = True
                 return None
@@ -109,23 +131,12 @@ class S3Storage:
 
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
         """Download an object; see `Storage.get`."""
-        check_key(key, self.shown)
-        what = self._shown(key)
-        with self._speaking(key):
-            try:
-                response = self._client.get_object(self._bucket, key)
-            except S3Error as error:
-                if error.code == "NoSuchKey":
-                    raise missing(what) from error
-                raise
-            try:
-                said = response.headers.get("Content-Length")
-                check_limit(int(said or 0), limit, what)
-                pieces = response.stream(_PIECE, decode_content=False)
-                size = write_new(pieces, path, what, limit=limit, progress=progress)
-            finally:
-                self._close(response)
-        return _from(key, size, response)
+        what = self._shown(check_key(key, self.shown))
+        with self._speaking(key), self._opened(key) as response:
+            check_limit(int(response.headers.get("Content-Length", "0")), limit, what)
+            pieces = response.stream(_PIECE, decode_content=False)
+            size = write_new(pieces, path, what, limit=limit, progress=progress)
+        return Stat(key, size, _noted(response.headers), _plain(response.headers.get("ETag")))
 
     def put(
         self,
@@ -147,53 +158,173 @@ class S3Storage:
         StorageError
             As `Storage` says.
         """
-        check_key(key, self.shown)
         if only_new and self.stat(key) is not None:
             raise self._taken(key)
         headers = {"Content-Type": media_type, _NOTED: sha256}
-        condition = {"If-None-Match": "*"} if only_new else {}
-        with Departure(path, sha256, self._shown(key)) as departure:
+        condition = {_CONDITION: "*"} if only_new else {}
+        with Departure(path, sha256, self._shown(check_key(key, self.shown))) as file:
             try:
-                if departure.size <= PART_BYTES:
-                    sums = self._put_whole(key, departure, {**headers, **condition})
-                    if progress is not None:
-                        progress(departure.size)
+                if file.size <= PART_BYTES:
+                    checksum = self._put_whole(key, file, {**headers, **condition}, progress)
                 else:
-                    sums = self._put_parts(key, departure, headers, condition, progress)
-            except _PassedBy:
-                return self._already(key, departure, only_new=only_new)
-            return self._arrived(key, departure, sums, only_new=only_new)
+                    checksum = self._put_parts(key, file, headers, condition, progress)
+            except StorageError as error:
+                if _reason(error) not in _PASSED_BY:
+                    raise
+                return self._already(key, file, error, only_new=only_new)
+            return self._arrived(key, file, checksum, only_new=only_new)
 
     def list(self, prefix: str) -> Iterator[Stat]:
-        """Yield the objects whose key begins with `prefix`; those with a name that nothing here takes are left out."""
+        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out."""
         found = []
         with self._speaking(prefix):
             for one in self._client.list_objects(self._bucket, prefix or None, recursive=True):
-                key = str(one.object_name)
                 with suppress(StorageError):
-                    found.append(Stat(check_key(key, ""), one.size or 0, etag=_plain(one.etag)))
+                    key = check_key(str(one.object_name), self.shown)
+                    found.append(Stat(key, one.size or 0, etag=_plain(one.etag)))
         yield from sorted(found, key=lambda stat: stat.key)  # not every server keeps the order
 
     def delete(self, key: str) -> None:
         """Remove an object; see `Storage.delete`."""
-        check_key(key, self.shown)
-        with self._speaking(key):
+        with self._speaking(check_key(key, self.shown)):
             self._client.remove_object(self._bucket, key)
 
     def _stat(self, key: str) -> Stat:
         found = self._client.stat_object(self._bucket, key)
         self._is_there = True
-        noted = (found.metadata or {}).get(_NOTED)
-        return Stat(key, found.size or 0, _sha256(noted), _plain(found.etag))
+        return Stat(key, found.size or 0, _noted(found.metadata or {}), _plain(found.etag))
 
-    def _put_whole(self, key: str, departure: Departure, headers: dict[str, str]) -> list[Md5]:
-        content = departure.read(departure.size)
-        departure.check_read()
-        md5 = hashlib.md5(content, usedforsecurity=False)
-        headers["Content-MD5"] = base64.b64encode(md5.digest()).decode("ascii")
-        with self._speaking(key), self._once(key, headers):
-            response = self._client._execute("PUT", self._bucket, key, body=content, headers=headers)  # noqa: SLF001  (the public call takes no condition)
-            if not checked_etag(response.headers, md5.hexdigest()):
-                self._withdraw(key)
-                raise self._differs(key)
-        return [Md5(md5.digest(), is_confirmed=is_md5(response.headers))]
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BaseHTTPResponse]:
+        try:
+            response = self._client.get_object(self._bucket, key)
+        except S3Error as error:
+            if error.code == _MISSING:
+                raise missing(self._shown(key)) from error
+            raise
+        try:
+            yield response
+        finally:
+            _close(response)
+
+    def _put_whole(
+        self, key: str, file: Departure, headers: Mapping[str, str], progress: Progress | None
+    ) -> Checksum:
+        content = b"".join(file.pieces())
+        etag, md5 = checksum_of(content)
+        answer = self._request(key, "PUT", body=content, headers={**headers, "Content-MD5": md5})
+        verdict = multipart.says(answer.headers, etag)
+        if verdict is False:
+            raise self._withdrawn(key)
+        if progress is not None:
+            progress(len(content))
+        return Checksum(etag, is_confirmed=verdict is True)
+
+    def _put_parts(
+        self,
+        key: str,
+        file: Departure,
+        headers: Mapping[str, str],
+        condition: Mapping[str, str],
+        progress: Progress | None,
+    ) -> Checksum:
+        request = partial(self._request, key)
+        pieces = file.pieces(multipart.part_bytes(file.size))
+        checksum = multipart.upload(
+            request, pieces, self._shown(key), headers=headers, condition=condition, progress=progress
+        )
+        # What a killed upload of this object left. One that still goes on finds the object whole, and is content.
+        with suppress(DissmodelError):
+            for upload_id in multipart.left_over(request, key, self._shown(key)):
+                multipart.abort(request, upload_id)
+        return checksum
+
+    def _request(
+        self,
+        key: str,
+        method: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        about_bucket: bool = False,
+    ) -> BaseHTTPResponse:
+        with self._speaking(key):
+            name = None if about_bucket else key
+            sent, asked = dict(headers or {}), dict(query or {})  # minio adds to them
+            try:
+                return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (minio's public calls know no conditions, and don't check parts)
+            except S3Error as error:
+                if error.code != "NotImplemented" or _CONDITION not in (headers or {}):
+                    raise
+            sent = {name: value for name, value in (headers or {}).items() if name != _CONDITION}
+            return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (as above)
+
+    def _arrived(self, key: str, file: Departure, checksum: Checksum, *, only_new: bool) -> Stat:
+        """Return what the server has, if that is what was sent."""
+        with self._speaking(key):
+            found = self._stat(key)
+        if found.sha256 not in {None, file.sha256}:  # somebody else's, since then
+            raise self._taken(key) if only_new else differs(self._shown(key))
+        verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
+        if found.size != file.size or verdict is False:
+            raise self._withdrawn(key)
+        if not checksum.is_confirmed and file.size <= PART_BYTES and not self._reads_back(key, file):
+            raise self._withdrawn(key)
+        return found
+
+    def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
+        """Return what the server has, where it refused since another upload, or our own answer, was faster."""
+        found = self.stat(key)
+        is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
+        if found is not None and is_ours and (not only_new or _was_repeated(error)):
+            return found
+        raise self._taken(key) if only_new and found is not None else error
+
+    def _reads_back(self, key: str, file: Departure) -> bool:
+        hashed = digest.new()
+        with self._speaking(key), self._opened(key) as response:
+            for piece in response.stream(_PIECE, decode_content=False):
+                hashed.update(piece)
+        return hashed.hexdigest() == file.sha256
+
+    def _withdrawn(self, key: str) -> DissmodelError:
+        # It notes the right sha256, so it would pass for whole from now on.
+        with suppress(DissmodelError):
+            self.delete(key)
+        return differs(self._shown(key))
+
+    def _taken(self, key: str) -> StorageError:
+        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+
+    def _speaking(self, key: str) -> contextmanager[None]:
+        return speaking(self._shown(key), self._patience, origin=self._origin)
+
+    def _shown(self, key: str) -> str:
+        return f"s3://{self._bucket}/{shown(key)} at {self._place}"
+
+
+def _reason(error: DissmodelError) -> str | None:
+    cause = error.__cause__
+    return cause.code if isinstance(cause, S3Error) else None
+
+
+def _was_repeated(error: DissmodelError) -> bool:
+    """Tell whether a request was sent more than once, so that the first may have been obeyed."""
+    cause = error.__cause__
+    retries = cause.response.retries if isinstance(cause, S3Error) else None
+    return bool(retries and retries.history)
+
+
+def _close(response: BaseHTTPResponse) -> None:
+    response.close()
+    response.release_conn()
+
+
+def _noted(headers: Mapping[str, str]) -> str | None:
+    noted = headers.get(_NOTED, "")
+    return noted if _SHA256.fullmatch(noted) else None
+
+
+def _plain(etag: str | None) -> str | None:
+    return (etag or "").strip('"') or None
