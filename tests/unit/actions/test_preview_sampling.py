@@ -7,9 +7,9 @@ import shapely
 from pyproj import CRS
 from rasterio import Affine
 
-from dissmodel.actions.canvas import common_canvas, metres_per_unit
-from dissmodel.actions.sampling import VectorMap, open_map
-from dissmodel.actions.tally import Tally
+from dissmodel.actions.preview.canvas import common_canvas, metres_per_unit
+from dissmodel.actions.preview.sampling import VectorMap, open_map
+from dissmodel.actions.preview.tally import Tally
 from dissmodel.io.geotiff_writer import write_geotiff
 
 UTM = "EPSG:31983"
