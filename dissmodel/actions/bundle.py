@@ -22,7 +22,7 @@ from dissmodel.actions.verify import verify
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.locate import companions
 from dissmodel.io.uri import parse
-from dissmodel.record import DataSource, ExperimentRecord, digest, sign, store
+from dissmodel.record import ExperimentRecord, digest, sign, store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def bundle(request: BundleRequest) -> Bundle:
     results = list(_results(path, record, told))
     inputs = list(_inputs(path, record, request)) if request.with_input else []
     output = _place(request, [path, *_paths([*results, *inputs]), *_original_input(path, record)])
-    texts = _texts(path, record, document, has_input=bool(inputs), told=told)
+    texts = _texts(path, record, document, inputs[0].name if inputs else None, told)
     members = ordered([*texts, *results, *inputs])
     write(output, members)
     return Bundle(
@@ -153,10 +153,12 @@ def _inputs(path: Path, record: ExperimentRecord, request: BundleRequest) -> Ite
     try:
         found = find_input(path, record, request.input)
     except DissmodelError as error:
-        error.hint += " To leave the input out: --no-input"
+        error.hint += ", or leave it out: --no-input"
         raise
     source = record.source
-    name = _input_name(source) or found.name
+    old_name = _name_in(source.uri)
+    is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # the end of a URL may say nothing
+    name = old_name if is_like else found.name
     yield Member(f"{INPUT}/{name}", found, source.checksum.lower())
     stem = PurePath(name).stem
     # What follows the stem tells which is which, should the dataset have another name now.
@@ -168,11 +170,12 @@ def _inputs(path: Path, record: ExperimentRecord, request: BundleRequest) -> Ite
 
 
 def _texts(
-    path: Path, record: ExperimentRecord, document: Mapping[str, Any], *, has_input: bool, told: list[str]
+    path: Path, record: ExperimentRecord, document: Mapping[str, Any], source: str | None, told: list[str]
 ) -> Iterator[Member]:
-    """Yield what is made for the bundle, and what was said about the record."""
+    """Yield what is made for the bundle, and what was said about the record; `source` is the input in it."""
+    has_input = source is not None
     yield Member(README, readme(record, digest.record_digest(document), has_input=has_input).encode())
-    yield Member(RECORD, store.dumps(_moved(record, document, has_input=has_input)))
+    yield Member(RECORD, store.dumps(_moved(record, document, source)))
     spec = spec_as_toml(record, told)
     if spec:
         yield Member(SPEC, spec.encode())
@@ -190,7 +193,7 @@ def _texts(
             yield Member(sign.signature_path(PurePath(name)).name, signature)  # type: ignore[arg-type]
 
 
-def _moved(record: ExperimentRecord, document: Mapping[str, Any], *, has_input: bool) -> dict[str, Any]:
+def _moved(record: ExperimentRecord, document: Mapping[str, Any], source: str | None) -> dict[str, Any]:
     """Return the record as it stands in the bundle: where things lie is said as seen from it."""
     moved = copy.deepcopy(dict(document))
     for entry in moved.get("files", {}).values():
@@ -200,14 +203,12 @@ def _moved(record: ExperimentRecord, document: Mapping[str, Any], *, has_input: 
     if "output_path" in moved and moved["output_path"] is not None:
         main = moved.get("files", {}).get(Results.MAIN)
         moved["output_path"] = main["path"] if main else _name_in(moved["output_path"])
-    name = _input_name(record.source)
-    if "source" in moved and name and (has_input or _is_local(record.source.uri)):
-        moved["source"]["uri"] = f"{INPUT}/{name}"
+    uri = record.source.uri
+    if source is None and uri and _is_local(uri):  # where it is to be put; a URL stays one
+        source = f"{INPUT}/{_name_in(uri)}"
+    if source is not None:
+        moved["source"]["uri"] = source
     return moved
-
-
-def _input_name(source: DataSource) -> str:
-    return _name_in(source.uri.partition("?")[0] if "://" in source.uri else source.uri)
 
 
 def _name_in(place: str) -> str:

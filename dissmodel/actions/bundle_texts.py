@@ -83,11 +83,11 @@ def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
 def lock_of(document: Mapping[str, Any]) -> str:
     """Return the lock of the environment that the run had of its own; empty if it had none.
 
-    >>> lock_of({"environment": {"lock": "numpy==2.1.0"}}), lock_of({})
+    >>> lock_of({"runtime": {"lock": "numpy==2.1.0"}}), lock_of({})
     ('numpy==2.1.0', '')
     """
-    environment = document.get("environment")
-    lock = environment.get("lock") if isinstance(environment, dict) else None
+    runtime = document.get("runtime")
+    lock = runtime.get("lock") if isinstance(runtime, dict) else None
     return lock if isinstance(lock, str) else ""
 
 

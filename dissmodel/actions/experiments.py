@@ -1,24 +1,24 @@
 """How an experiment lies in a place that others can reach: which object is what, and what its record says.
 
-An experiment is a folder ``experiments/<experiment_id>/``. It is whole once ``record.json`` is in it, which is
-written last and names every other file relative to itself.
+An experiment is a folder ``experiments/<experiment_id>/``. It is whole once ``record.json`` is in it, which
+is written last and names every other file relative to itself.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.results import Results
 from dissmodel.errors import Differs, InvalidInput, StorageError
 from dissmodel.io.storage.base import Storage
-from dissmodel.io.storage.place import open_storage
+from dissmodel.io.storage.place import bucket_and_key, open_storage
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import parse
 from dissmodel.record import ExperimentRecord, digest, store
@@ -32,7 +32,7 @@ INPUTS_BUCKET = "dissmodel-inputs"
 MOST_OBJECTS = 100_000
 
 # Names that something else than a file of the result has, in the place or where it is pulled to.
-_RESERVED = re.compile(
+RESERVED = re.compile(
     rf"(record|{OUTPUT}\.record)\.json|(record|{OUTPUT})\.attest-|{INPUTS}(/|$)|\.dissmodel-"
 )
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
@@ -75,51 +75,58 @@ class PlacedRecord:
     digest: str
 
 
-def open_place(text: str, settings: StorageSettings) -> Place:
-    """Return the folder that a user named.
+def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Place:
+    """Return the folder that a user named, by itself or by the ``record.json`` in it.
+
+    Parameters
+    ----------
+    text : str
+        ``s3://BUCKET/PREFIX``, ``https://...`` or a local folder.
+    settings : StorageSettings
+        How storage is reached.
+    new : bool
+        Whether a local folder that is not there is one that `Storage.put` makes.
 
     Raises
     ------
     UsageError
         If it is no place.
     StorageError
-        If there are no credentials for it.
+        If it can't have that name, or there are no credentials for it.
     """
     uri = parse(text)
-    shown = uri.path.absolute().as_posix() if uri.path is not None else uri.shown
+    if uri.path is not None:
+        return _folder(uri.path.parent if uri.path.name == RECORD else uri.path, settings, new=new)
     storage, key = open_storage(text, settings)
-    prefix = key.strip("/")
-    return Place(storage, f"{prefix}/" if prefix else "", f"{shown.rstrip('/')}/")
+    shown = f"s3://{'/'.join(bucket_and_key(uri))}" if uri.scheme == "s3" else uri.shown
+    prefix, shown = (_without_record(one).rstrip("/") for one in (key, shown))
+    return Place(storage, f"{prefix}/" if prefix else "", f"{shown}/")
 
 
-def outputs_place(to: str | None, settings: StorageSettings, *, make: bool) -> Place:
-    """Return the place of experiments: the one that is named, or the bucket that is set.
+def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
+    folder = path.absolute()
+    uri = f"{folder.as_posix().rstrip('/')}/"
+    missing: list[str] = []
+    while new and folder.name and not os.path.lexists(folder):
+        missing.append(f"{folder.name}/")
+        folder = folder.parent
+    storage, _ = open_storage(folder / RECORD, settings)  # a file's folder is the place
+    return Place(storage, "".join(reversed(missing)), uri)
 
-    Parameters
-    ----------
-    to : str or None
-        What the user named.
-    settings : StorageSettings
-        How storage is reached.
-    make : bool
-        Whether a folder that is not there yet is made.
-    """
-    folder = parse(to).path if to is not None else None
-    if folder is not None and make:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"{folder}: this folder can't be made: {error.strerror or error}.",
-                "Name one that you may write to: --to FOLDER",
-            ) from error
-    return open_place(to or f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings)
+
+def _without_record(text: str) -> str:
+    return text.removesuffix(RECORD) if text.rpartition("/")[2] == RECORD else text
+
+
+def outputs_place(to: str | None, settings: StorageSettings) -> Place:
+    """Return the place of experiments: the one that is named, or the bucket that is set."""
+    return open_place(to or f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings, new=True)
 
 
 def inputs_place(to: str | None, settings: StorageSettings) -> Place:
     """Return the place of inputs: a bucket of their own, or a folder in the folder that is named."""
     if to is not None and parse(to).scheme != "s3":
-        return open_place(to, settings).below(INPUTS)
+        return open_place(to, settings, new=True).below(INPUTS)
     return open_place(f"s3://{settings.inputs_bucket or INPUTS_BUCKET}", settings)
 
 
@@ -171,7 +178,7 @@ def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, path in sorted(paths.items(), key=lambda item: item[0] != Results.MAIN):
         given = _renamed(path, stem)
-        while given in found.values() or _RESERVED.match(given):
+        while given in found.values() or RESERVED.match(given):
             given = f"other/{given}"
         found[name] = given
     return found
@@ -254,33 +261,29 @@ def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
         If there is a file of which it doesn't say where it lies.
     """
     found = {name: artifact.path for name, artifact in record.files.items()}
-    for name, one in recorded_files(Path(RECORD), record).items():
-        if name not in found and one.path is None:
+    for name in record.artifacts.keys() - found.keys():
+        if name != Results.MAIN or not record.output_path:
             raise InvalidInput(
                 f"{where}: it does not say where its {name[:80]!r} lies.",
                 "Run the model again with this version, then push that.",
                 code="artifact_path",
             )
-        found.setdefault(name, one.artifact.path)
+        # Of the public DisSModel, and of another machine: beside the record it has the same name.
+        found[name] = re.split(r"[\\/]", record.output_path)[-1]
     return found
 
 
-def keys_below(place: Place) -> frozenset[str]:
-    """Return the keys in a folder of objects.
+def keys_below(place: Place, start: str = "") -> Iterator[str]:
+    """Yield the keys in a folder of objects, without that of the folder, that begin with `start`.
 
     Raises
     ------
     StorageError
-        If there are more than `MOST_OBJECTS`, as no experiment has.
+        If there are more than `MOST_OBJECTS`.
     """
-    return frozenset(bounded(place, (stat.key for stat in place.storage.list(place.prefix))))
-
-
-def bounded(place: Place, keys: Iterable[str]) -> Iterable[str]:
-    """Yield keys, `MOST_OBJECTS` at most."""
-    for number, key in enumerate(keys):
+    for number, stat in enumerate(place.storage.list(place.key(start))):
         if number >= MOST_OBJECTS:
             raise StorageError(
-                f"{place.uri}: more than {MOST_OBJECTS} objects lie there.", "Name a folder further down."
+                f"{place.uri}: more than {MOST_OBJECTS:,} objects lie there.", "Name a folder further down."
             )
-        yield key
+        yield stat.key.removeprefix(place.prefix)

@@ -28,11 +28,15 @@ class Consent:
         To build index packages that have no wheel, which runs their code.
     offline : bool
         To nothing that asks the network.
+    agreed : frozenset of str
+        To exactly these: the ``what`` of a `ConsentRequired` each. What a tag means may change while a user
+        reads the question.
     """
 
     yes: bool = False
     allow_build: bool = False
     offline: bool = False
+    agreed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def isolated(
     settings = load_settings()
 
     def agree(resolved: Resolved) -> None:
-        ask = (lambda _text: True) if consent.yes else None
+        ask = (lambda _text: True) if consent.yes or resolved.identity in consent.agreed else None
         trust.check(resolved, settings.data_dir, registry=model.origin, patterns=settings.trust, ask=ask)
 
     told: list[str] = []

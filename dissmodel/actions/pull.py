@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dissmodel.actions.arrivals import Arrival, arrive
 from dissmodel.actions.experiments import (
     FOLDER,
     RECORD,
     Place,
-    bounded,
     experiment_name,
     is_id,
+    keys_below,
     open_place,
     outputs_place,
     read_placed,
@@ -26,6 +27,8 @@ from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.progress import Reporter
 
 _SHORTEST_ID = 4
+# Relative to what was named: a folder of experiments, or one somewhere above it.
+_EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class PullRequest:
     Attributes
     ----------
     experiment : str
-        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json`` or of
-        its folder; or a folder with experiments below it.
+        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``
+        or of its folder; or a folder with experiments below it.
     to : Path
         Each experiment gets a folder here, named by its id.
     with_input : bool
@@ -88,8 +91,8 @@ class Pulled:
 def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     """Bring experiments here, each into a folder of its own, its record last.
 
-    What a place says is not trusted: a record's own digest has to hold, and each file has to be what the record
-    says. What came whole before the pull was cut does not come again.
+    What a place says is not trusted: a record's own digest has to hold, and each file has to be what the
+    record says. What came whole before the pull was cut does not come again.
 
     Parameters
     ----------
@@ -101,14 +104,14 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     Raises
     ------
     DissmodelError
-        If there is no such experiment, or the only one can't be pulled: `Differs` if a record or a file is not
-        what it should be, here or there; `StorageError` if the place fails or the disk is full. With several
-        experiments the errors are in the result.
+        If there is no such experiment, or the only one can't be pulled: `Differs` if a record or a file is
+        not what it should be, here or there; `StorageError` if the place fails or the disk is full. With
+        several experiments the errors are in the result.
     """
     settings = request.settings or StorageSettings.of(load_settings())
     found = _find(request.experiment, settings)
     pool = Pool(reporter)
-    pool.expect("verify", 0)
+    pool.expect("verify")
     looked = pool.each(lambda one: _look(*one, request, settings), found)
     ready = [one for one in looked if isinstance(one, Pullable)]
     pool.expect("pull", sum(one.size for one in ready))
@@ -131,39 +134,29 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
 
 def _find(named: str, settings: StorageSettings) -> list[tuple[Place, str | None]]:
     """Return the folder of each experiment that is meant, and its id where the folder has to bear it."""
-    if "://" not in named and "/" not in named and "\\" not in named and not Path(named).exists():
+    if is_id(named) and not Path(named).exists():
         return [_by_id(named, settings)]
-    if named.endswith(f"/{RECORD}") or Path(named).name == RECORD:
-        return [(open_place(named.replace("\\", "/").removesuffix(RECORD) or ".", settings), None)]
     place = open_place(named, settings)
-    if place.storage.stat(place.key(RECORD)) is not None:
+    if PurePath(named).name == RECORD or place.storage.stat(place.key(RECORD)) is not None:
         return [(place, None)]
-    keys = bounded(place, (stat.key for stat in place.storage.list(place.prefix)))
-    folders = [
-        key.removeprefix(place.prefix).removesuffix(f"/{RECORD}")
-        for key in keys
-        if key.endswith(f"{FOLDER}/{key.split('/')[-2] if '/' in key else ''}/{RECORD}")
-    ]
+    found = [_EXPERIMENT.fullmatch(key) for key in keys_below(place)]
+    folders = [(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
     if not folders:
         raise InvalidInput(
             f"{place.uri}: no experiment lies there.",
-            "Name an experiment's record: dissmodel pull s3://BUCKET/experiments/ID/record.json",
+            "Name the record of one: dissmodel pull s3://BUCKET/experiments/ID/record.json",
             code="record_missing",
         )
-    return [(place.below(folder), folder.rpartition("/")[2]) for folder in folders]
+    return list(folders)
 
 
 def _by_id(text: str, settings: StorageSettings) -> tuple[Place, str]:
-    if not is_id(text) or len(text) < _SHORTEST_ID:
-        raise UsageError(
-            f"{text[:80]!r} is neither an id nor a place.",
-            "Give the id that a record has, or s3://BUCKET/experiments/ID/record.json.",
-        )
-    experiments = outputs_place(None, settings, make=False).below(FOLDER)
+    if len(text) < _SHORTEST_ID:
+        raise UsageError(f"{text}: an id has to be longer.", "Give more of it, or the URI of a record.")
+    experiments = outputs_place(None, settings).below(FOLDER)
     if experiments.storage.stat(experiments.key(f"{text}/{RECORD}")) is not None:
         return experiments.below(text), text
-    keys = bounded(experiments, (stat.key for stat in experiments.storage.list(experiments.key(text))))
-    ids = {key.removeprefix(experiments.prefix).partition("/")[0] for key in keys if key.endswith(RECORD)}
+    ids = {key.partition("/")[0] for key in keys_below(experiments, text) if key.endswith(f"/{RECORD}")}
     if not ids:
         raise InvalidInput(
             f"{experiments.uri}: no experiment there has an id that begins with {text}.",

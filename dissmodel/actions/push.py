@@ -67,7 +67,7 @@ class PushedObject:
 
 @dataclass(frozen=True)
 class PushedExperiment:
-    """An experiment that is whole in the place; `uri` is that of its record there, `objects` has all it has."""
+    """An experiment that is whole in the place, or would be; `uri` is that of its record there."""
 
     record: Path
     experiment_id: str
@@ -119,12 +119,12 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         raise UsageError("Which records?", "dissmodel push result.record.json")
     settings = request.settings or StorageSettings.of(load_settings())
     to = _To(
-        outputs_place(request.to, settings, make=not request.dry_run),
+        outputs_place(request.to, settings),
         inputs_place(request.to, settings) if request.with_input else None,
         request.dry_run,
     )
     pool = Pool(reporter)
-    pool.expect("verify", 0)
+    pool.expect("verify")
     verified = pool.each(lambda path: pushable(path, with_input=request.with_input), paths)
     ready = [one for one in verified if isinstance(one, Pushable)]
     pool.expect("push", sum(one.size for one in ready))

@@ -70,8 +70,8 @@ class Pushable:
     signatures : tuple of File
         The record's, and what others stated about it.
     inputs : tuple of File
-        The input and its sidecars, in the folder ``<sha256>/`` of the inputs; none if it isn't to be pushed, or
-        is where others can reach it already.
+        The input and its sidecars, for the folder ``<sha256>/`` of the inputs; none if it isn't to be
+        pushed, or is where others can reach it already.
     """
 
     path: Path

@@ -21,6 +21,7 @@ from dissmodel.actions.repeat import Repeat
 from dissmodel.actions.reproduction import Reproduced, ReproduceRequest
 from dissmodel.actions.results import Results
 from dissmodel.actions.run import RunRequest, RunResult, run
+from dissmodel.actions.unbundle import open_bundle, shown
 from dissmodel.compare import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.progress import Reporter, reporting
@@ -37,6 +38,8 @@ _FORMATS = frozenset({"auto", "raster", "tiff", "vector"})
 def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     """Run again from the record alone, compare, and leave a record of that beside the new result.
 
+    A bundle is a record too: the new result lies beside the zip then.
+
     Nothing is run, and no model imported, before the input is known to be the recorded bytes.
 
     Raises
@@ -51,12 +54,19 @@ def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
         As `dissmodel.actions.run.run`.
     """
     path = Path(os.path.abspath(request.record))  # noqa: PTH100  (resolve() would follow the user's links)
-    record, document = open_record(path)
-    old = recorded_files(path, record)
+    with open_bundle(path) as here:
+        return _reproduce_unpacked(request, path, here, reporter)
+
+
+def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, reporter: Reporter) -> Reproduced:
+    """Reproduce the record at `here`, which is `path` or unpacked from it."""
+    record, document = open_record(here)
+    old = recorded_files(here, record)
     _refuse_unfit(path, record, old)
     _refuse_original(request, path, old)
     chosen_map = _map_place(request, path, old)
-    source = find_input(path, record, request.input)
+    source = find_input(here, record, request.input)
+    source_shown = shown(str(source), here.parent, path) if here != path else str(source)
     digest = record_digest(document)
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
         reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
@@ -66,7 +76,7 @@ def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        again = _Again(path, record, old, source, digest, chosen_map)
+        again = _Again(path, record, old, source, source_shown, digest, chosen_map)
         return _reproduce(request, again, Repeat(record, path, model), reporter)
 
 
@@ -78,6 +88,7 @@ class _Again:
     record: ExperimentRecord
     old: Mapping[str, Recorded]
     source: Path
+    source_shown: str
     digest: str
     chosen_map: Path | None
 
@@ -90,7 +101,7 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
     tell(before(repeat, threads), reporter, strict=request.strict)
     with _folder(request, path) as folder:
         again = _run_request(request, repeat, found.source, folder, old[Results.MAIN])
-        judge = _Judge(repeat, old, found.digest, _tolerance(request.tolerance, repeat))
+        judge = _Judge(repeat, found, _tolerance(request.tolerance, repeat))
         try:
             result = run(again, reporter, judge)
         except (DissmodelError, KeyboardInterrupt) as error:
@@ -115,12 +126,11 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
 class _Judge:
     """Compares the new result before it is delivered, and writes the verdict into its record."""
 
-    def __init__(
-        self, repeat: Repeat, old: Mapping[str, Recorded], digest: str, tolerance: Tolerance | None
-    ) -> None:
+    def __init__(self, repeat: Repeat, found: _Again, tolerance: Tolerance | None) -> None:
         self._repeat = repeat
-        self._old = old
-        self._digest = digest
+        self._old = found.old
+        self._digest = found.digest
+        self._source_shown = found.source_shown
         self._tolerance = tolerance
         self.artifacts: dict[str, Comparison] = {}
         self.changed: tuple[Difference, ...] = ()
@@ -140,7 +150,8 @@ class _Judge:
             changed=[asdict(one) for one in self.changed],
             tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,
         )
-        return record.model_copy(update={"reproduction": reproduction})
+        source = record.source.model_copy(update={"uri": self._source_shown})
+        return record.model_copy(update={"reproduction": reproduction, "source": source})
 
 
 def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Recorded]) -> None:

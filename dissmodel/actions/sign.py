@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.actions.records import open_record
+from dissmodel.actions.unbundle import is_bundle
 from dissmodel.actions.verify import verify
 from dissmodel.errors import Differs, InvalidInput, UsageError
 from dissmodel.record import digest, sign, store
@@ -57,6 +58,10 @@ def sign_record(request: SignRequest) -> Signed:
     InvalidInput, StorageError
         If the record can't be read or its signature can't be written.
     """
+    if is_bundle(request.record):
+        raise UsageError(
+            f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
+        )
     _, document = open_record(request.record)
     _refuse_changed(request.record)
     key = request.key.expanduser()

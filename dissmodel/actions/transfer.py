@@ -47,12 +47,13 @@ class Pool:
         self._done = 0
         self._total = 0
 
-    def expect(self, phase: str, total: int) -> None:
-        """Begin a phase of `total` bytes."""
+    def expect(self, phase: str, total: int = 0) -> None:
+        """Begin a phase of `total` bytes; 0 where they aren't counted."""
         with self._lock:
             self._done, self._total = 0, total
             self._reporter.phase(phase)
-            self._reporter.transferred(0, total)
+            if total:
+                self._reporter.transferred(0, total)
 
     @contextlib.contextmanager
     def moving(self, size: int) -> Iterator[Callable[[int], None]]:
@@ -108,4 +109,5 @@ class Pool:
     def _add(self, number: int) -> None:
         with self._lock:
             self._done += number
-            self._reporter.transferred(self._done, self._total)
+            if self._total:
+                self._reporter.transferred(self._done, self._total)

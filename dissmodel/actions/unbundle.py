@@ -108,7 +108,7 @@ def _unpack_record(path: Path, folder: Path) -> tuple[Path, dict[str, str]]:
 
 
 def _record_name(path: Path, names: Iterable[str]) -> str:
-    records = [name for name in names if name == RECORD or name.endswith(store.SUFFIX)]
+    records = [one for one in names if PurePosixPath(one).name == RECORD or one.endswith(store.SUFFIX)]
     found = [name for name in records if "/" not in name and not name.startswith(".")]
     if len(found) == 1:
         return found[0]

@@ -16,9 +16,12 @@ from dissmodel import __version__
 from dissmodel.cli import (
     compare,
     config,
+    doctor,
     env,
     init,
     options,
+    pull,
+    push,
     record,
     registry,
     reproduce,
@@ -197,6 +200,9 @@ app.command("show")(show.show)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("init")(init.init)
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
+app.command("doctor")(doctor.doctor)
 app.add_typer(record.app, name="record")
 app.add_typer(registry.app, name="registry")
 app.add_typer(config.app, name="config")

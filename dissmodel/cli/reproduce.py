@@ -6,13 +6,17 @@ import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dissmodel.cli import compare_options, options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.options import EXIT_DIFFERS
+
+if TYPE_CHECKING:
+    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.reproduction import Reproduced
 
 
 class Env(StrEnum):
@@ -23,7 +27,7 @@ class Env(StrEnum):
 
 
 def reproduce(
-    record: Annotated[Path, typer.Argument(metavar="RECORD", help="Such as result.record.json.")],
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="Such as result.record.json, or a bundle.")],
     input_: Annotated[
         str | None,
         typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved."),
@@ -75,7 +79,8 @@ def reproduce(
     The input has to be the recorded bytes; nothing is run before that is known. What differs around the two
     runs is said first. The verdict is identical-file (the same bytes), identical-content (equal values in
     other bytes), within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two
-    exit with 4. The new result and its record lie beside the old ones, which are never touched.
+    exit with 4. The new result and its record lie beside the old ones, which are never touched; of a bundle,
+    beside the zip.
 
     Example: dissmodel reproduce result.record.json
     """
@@ -102,13 +107,12 @@ def reproduce(
         overwrite=overwrite,
         command=("dissmodel", *sys.argv[1:]),
     )
-    with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-        found = agreed(
-            lambda consent: reproduce_record(replace(request, consent=consent), reporter),
-            yes=yes,
-            allow_build=allow_build,
-            offline=offline,
-        )
+
+    def act(consent: Consent) -> Reproduced:
+        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+            return reproduce_record(replace(request, consent=consent), reporter)
+
+    found = agreed(act, yes=yes, allow_build=allow_build, offline=offline)
     statement = None
     if signing is not None:
         statement = attest_reproduction(found.record, found.recorded_path, signing, may_ask=may_ask)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
+
+if TYPE_CHECKING:
+    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.run import RunResult
 
 
 def run(
@@ -75,18 +79,18 @@ def run(
         command=("dissmodel", *sys.argv[1:]),
         records=tuple(records or ()),
     )
-    with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-        result = agreed(
-            lambda consent: run_model(replace(request, consent=consent), reporter),
-            yes=yes,
-            allow_build=allow_build,
-            offline=offline,
-        )
-        picture = None
-        if preview:
-            from dissmodel.actions.preview import PreviewRequest, preview_of_run
 
-            wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)
+    def act(consent: Consent) -> RunResult:
+        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+            return run_model(replace(request, consent=consent), reporter)
+
+    result = agreed(act, yes=yes, allow_build=allow_build, offline=offline)
+    picture = None
+    if preview:
+        from dissmodel.actions.preview import PreviewRequest, preview_of_run
+
+        wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)
+        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
             picture = preview_of_run(wanted, reporter)
     if as_json:
         render.run_json(result, picture)

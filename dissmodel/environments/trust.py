@@ -71,10 +71,12 @@ def check(
         return
     what = describe(resolved, registry)
     if ask is None or not ask(what):
-        raise ConsentRequired(
+        refused = ConsentRequired(
             f"{what} This runs its author's code on this machine.",
-            "Look at it, then say --yes, or trust it for good: dissmodel registry trust --help",
+            "Look at it, then say --yes. For good there is the setting trust: dissmodel config show trust",
         )
+        refused.what = resolved.identity  # type: ignore[attr-defined]  # an exception takes any attribute
+        raise refused
     approve(resolved, data_dir, registry=registry)
 
 
@@ -92,8 +94,14 @@ def describe(resolved: Resolved, registry: str = "") -> str:
             )
         case "path":
             return f"{resolved.name} would be installed from the folder {resolved.source}{asked}."
-    more = f" and {len(resolved.pins) - _SHOWN} more" if len(resolved.pins) > _SHOWN else ""
-    return f"{', '.join(resolved.pins[:_SHOWN])}{more} would be installed, as a record has them{asked}."
+    # What is built here runs its code at once: it is named first, and all of it.
+    lines = sorted(resolved.lines, key=lambda line: " @ " not in line)
+    shown = max(_SHOWN, len(resolved.built))
+    more = f" and {len(lines) - shown} more" if len(lines) > shown else ""
+    return (
+        f"{', '.join(lines[:shown])}{more} would be installed from {resolved.source or 'no index'}, "
+        f"as a record has them{asked}."
+    )
 
 
 def matches(pattern: str, resolved: Resolved) -> bool:

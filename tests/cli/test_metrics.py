@@ -178,9 +178,9 @@ def test_any_curve_is_drawn_within_the_width(values, width):
         assert max(map(len, lines)) <= max(width, 20 + 12)
 
 
-def run_in(encoding, *, columns=None, **environment):
+def run_in(encoding, *, columns=None, option="--chart", **environment):
     """Run the command as a process with standard output in a pipe, or on a terminal of some columns."""
-    words = [sys.executable, "-m", "dissmodel", *SHOW, "--chart"]
+    words = [sys.executable, "-m", "dissmodel", *SHOW, option]
     env = {**os.environ, "PYTHONIOENCODING": encoding, **environment}
     if columns is None:
         return subprocess.run(words, env=env, capture_output=True, check=True).stdout.decode()
@@ -211,3 +211,17 @@ def test_the_terminal_decides_how_wide_and_in_which_characters(with_measures):
     assert 119 == max(map(len, wide.splitlines()))
     assert wide == colourless
     assert "\x1b" not in wide
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+@pytest.mark.parametrize(("columns", "parts"), [(40, 1), (26, 1), (25, 2), (5, 2)])
+def test_what_a_terminal_has_no_room_for_stands_below(with_measures, columns, parts):
+    with_measures()
+    lines = run_in("utf-8", columns=columns, option="--metrics").splitlines()
+    heads = [line.split() for line in lines if "step" in line]
+
+    whole = [["step", "flooded", "sum_alt"]]
+    assert (whole if parts == 1 else [["step", "flooded"], ["step", "sum_alt"]]) == heads
+    assert 4 * parts + parts - 1 == len(lines)
+    assert ["8", "333333.3333"] == lines[-1].split()[:: 3 - parts]
+    assert max(map(len, lines)) <= max(columns, len("step  333333.3333"))

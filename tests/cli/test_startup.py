@@ -57,6 +57,7 @@ def here(tmp_path, monkeypatch):
         ["record", "list", "--help"],
         ["record", "diff", "--help"],
         ["record", "sign", "--help"],
+        ["record", "bundle", "--help"],
         ["reproduce", "--help"],
         ["init", "--help"],
         ["registry", "sync", "--help"],

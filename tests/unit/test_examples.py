@@ -25,13 +25,6 @@ def maker(monkeypatch) -> ModuleType:
     return importlib.import_module("make_coast")
 
 
-@pytest.fixture
-def drawer(monkeypatch) -> ModuleType:
-    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
-    monkeypatch.syspath_prepend(COAST)
-    return importlib.import_module("draw")
-
-
 def run(coast, rate: float) -> dict[int, int]:
     """Run the model on a coast with its defaults and return the cells per land use."""
     state = CoastalState(
@@ -197,35 +190,3 @@ def test_a_faster_sea_takes_more_of_everything(maker):
 
     assert slow[9] < fast[9]
     assert slow[7] < fast[7]
-
-
-def test_the_picture_is_as_wide_as_a_readme(maker, drawer, tmp_path):
-    for name, seed in [("before.zip", 1), ("after.tif", 2)]:
-        maker.write(maker.make_coast(200, 300, seed), tmp_path / name, "tiff")
-    drawer.main(
-        [str(tmp_path / name) for name in ("before.zip", "after.tif")] + ["--output", str(tmp_path / "p.png")]
-    )
-    head = (tmp_path / "p.png").read_bytes()
-
-    assert b"\x89PNG" == head[:4]
-    assert (1200,) == struct.unpack(">I", head[16:20])
-    assert len(head) < 300_000
-
-
-def test_the_picture_s_maps_are_the_file_s_land_use(maker, drawer, tmp_path):
-    coast = maker.make_coast(30, 40)
-    maker.write(coast, tmp_path / "a.zip", "tiff")
-    land_use = drawer.read(tmp_path / "a.zip")
-
-    assert np.array_equal(coast.uso, land_use.codes)
-    assert "0" == land_use.step
-
-
-def test_a_picture_of_polygons_or_of_nothing_is_refused(maker, drawer, tmp_path, capsys):
-    maker.write(maker.make_coast(20, 20), tmp_path / "polygons.zip", "shp")
-    for name in ("polygons.zip", "absent.tif"):
-        with pytest.raises(SystemExit):
-            drawer.main([str(tmp_path / name)] * 2 + ["--output", str(tmp_path / "p.png")])
-
-        assert f"{name}: no raster can be read from it" in capsys.readouterr().err
-    assert not (tmp_path / "p.png").exists()

@@ -55,7 +55,7 @@ class _Looking:
     def findings(self) -> tuple[Finding, ...]:
         self._thread.join(max(0.0, self._until - time.monotonic()))
         if self._thread.is_alive():
-            self._collector.add("warning", f"no answer within {self._check.patience:.0f} s")
+            self._collector.add("warning", f"no answer within {self._check.patience:g} s")
         if self._bug is not None:
             raise self._bug
         return tuple(self._collector.findings)
@@ -70,7 +70,7 @@ def findings_of(checks: Sequence[Check]) -> tuple[Finding, ...]:
     >>> quick = Check("git", lambda found: found.add("ok", "2.39"))
     >>> slow = Check("disk", lambda found: time.sleep(1), patience=0.01)
     >>> [(one.severity, one.subject, one.message) for one in findings_of([quick, slow])]
-    [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0 s')]
+    [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0.01 s')]
     """
     looking = [_Looking(check) for check in checks]
     return tuple(finding for one in looking for finding in one.findings())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import dissmodel
 from dissmodel.executor.findings import Collector
@@ -19,9 +20,11 @@ _64_BIT = 2**32
 def look_at_python(found: Collector) -> None:
     """Find out whether this Python is one that dissmodel is made for."""
     version, implementation = platform.python_version(), platform.python_implementation()
-    needed = _metadata_field("Requires-Python")
-    if needed and not Requirement(f"python{needed}").specifier.contains(version, prereleases=True):
-        found.add("error", f"{version}, and dissmodel needs {needed}", "Make an environment with a newer one.")
+    needed = _needed_python()
+    if not SpecifierSet(needed).contains(version, prereleases=True):
+        found.add(
+            "error", f"{version}, and dissmodel needs {needed}", "Make an environment with a newer one."
+        )
     if sys.maxsize < _64_BIT:
         found.add(
             "error", f"{version} has 32 bits: grids don't fit, and packages are not built for it",
@@ -66,7 +69,9 @@ def look_at_packages(found: Collector) -> None:
         lines = importlib.metadata.requires("dissmodel") or []
     except importlib.metadata.PackageNotFoundError:
         return  # told elsewhere
-    needed = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate({"extra": ""})]
+    needed = [
+        one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate({"extra": ""})
+    ]
     for one in needed:
         hint = f'python -m pip install "{one.name}{one.specifier}"'
         try:
@@ -80,8 +85,8 @@ def look_at_packages(found: Collector) -> None:
         found.add("ok", f"the {len(needed)} that dissmodel needs, in versions that do")
 
 
-def _metadata_field(name: str) -> str:
+def _needed_python() -> str:
     try:
-        return importlib.metadata.metadata("dissmodel").get(name, "")
-    except importlib.metadata.PackageNotFoundError:
+        return str(importlib.metadata.metadata("dissmodel")["Requires-Python"] or "")
+    except (importlib.metadata.PackageNotFoundError, KeyError):
         return ""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import dissmodel
 from dissmodel.environments.process import Ended, finished
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
+from dissmodel.registry.plugins import BUILTIN
 
-_SECONDS = 10.0
+SECONDS = 10.0
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 _SLOWER = "The models compute the same without it, slower."
@@ -27,48 +29,54 @@ _START = (
 
 @dataclass(frozen=True)
 class _Probed:
-    """What a probe said: findings, what it was doing when it ended too early, and how that was."""
+    """What a probe found, and, where it ended too early, what it was doing, how it ended, whether it hung."""
 
-    said: tuple[dict[str, str], ...]
+    findings: tuple[dict[str, str], ...]
     doing: str = ""
     end: str = ""
+    hung: bool = False
 
 
 def look_at_library(found: Collector) -> None:
     """Find out whether the library that the collector names works: import it, and have it do a little."""
-    probed = _probe(found.subject)
-    for one in probed.said:
-        hint = _library_hint(found.subject) if one["hint"] else ""
-        found.add(cast("Severity", one["severity"]), one["message"], hint)
-    if probed.doing and found.subject == "numba":
-        found.add("warning", f"{probed.doing}: {probed.end}. {_SLOWER}", _library_hint(found.subject))
-    elif probed.doing:
-        found.add("error", f"{probed.doing}: {probed.end}", _library_hint(found.subject))
+    name = found.subject
+    probed = _probe(name)
+    for one in probed.findings:
+        severity = cast("Severity", one["severity"])
+        found.add(severity, one["message"], "" if severity == "ok" else _library_hint(name))
+    if probed.end and name == "numba":
+        found.add("warning", f"{probed.doing}: {probed.end}. {_SLOWER}", _library_hint(name))
+    elif probed.end:
+        found.add("error", f"{probed.doing}: {probed.end}", _library_hint(name))
 
 
 def look_at_models(found: Collector) -> None:
     """Find out which of the models that installed packages offer can't be loaded."""
+    seen: set[str] = set()
     loaded: list[str] = []
-    broken: list[str] = []
     while True:
-        probed = _probe("models", *loaded, *broken)
-        for one in probed.said:
+        probed = _probe("models", *seen)
+        for one in probed.findings:
+            seen.add(one["subject"])
             if one["severity"] == "ok":
-                loaded.append(one["message"])
+                loaded.append(one["subject"])
             else:
-                broken.append(one["doing"])
                 found.add("error", one["message"], one["hint"])
-        if not probed.doing:
+        if not probed.end:
             break
-        broken.append(probed.doing)
-        package = probed.doing.partition("/")[0]
-        hint = "" if package == "builtin" else f"Mend or remove the package: pip uninstall {package}"
+        package, _, model = probed.doing.partition("/")
+        if not model:
+            found.add("error", f"{probed.doing}: {probed.end}")
+            break
+        seen.add(probed.doing)
+        hint = "" if package == BUILTIN else f"Mend or remove the package: pip uninstall {package}"
         found.add("error", f"The model {probed.doing} can't be loaded: {probed.end}.", hint)
-        if "answer" in probed.end or not probed.doing:  # the others would wait for as long
+        if probed.hung:  # another may too, and nobody waits for all of them
+            found.add("warning", "the others were not looked at")
             break
     if loaded:
         found.add("ok", f"{len(loaded)} can be loaded: {', '.join(loaded)}")
-    elif not broken:
+    elif not seen:
         found.add("warning", "no package offers one", "Install dissmodel again, from where you had it.")
 
 
@@ -89,41 +97,44 @@ def look_at_numba_cache(found: Collector) -> None:
         )
         return
     kept = next(folder.glob("dissmodel-*/*/*.nbi"), None) is not None
-    state = "compiled kernels are kept there" if kept else "no kernel there yet, the first long run compiles once"
+    state = (
+        "compiled kernels are kept there" if kept else "no kernel there yet, the first long run compiles once"
+    )
     found.add("ok", f"{folder}: {state}")
 
 
 def _probe(kind: str, *left_out: str) -> _Probed:
     root = str(Path(dissmodel.__file__).parents[1])
-    words = [sys.executable, "-P", "-c", _START, root, str(_SECONDS), kind, *left_out]
+    words = [sys.executable, "-P", "-c", _START, root, str(SECONDS), kind, *left_out]
     try:
-        ended = finished(words, env=os.environ, patience=_SECONDS + _GRACE_S, folder=Path())
+        ended = finished(words, env=os.environ, patience=SECONDS + _GRACE_S, folder=Path())
     except subprocess.TimeoutExpired:
-        return _Probed((), kind, _no_answer())
-    said: list[dict[str, str]] = []
-    doing = ""
+        return _Probed((), kind, _no_answer(), hung=True)
+    findings: list[dict[str, str]] = []
+    doing = "start"
     for line in ended.out.splitlines():
         with contextlib.suppress(ValueError):  # it was killed in mid-line
-            told: dict[str, Any] = json.loads(line)
+            told: dict[str, str] = json.loads(line)
             if "severity" in told:
-                said.append({"hint": "", "doing": doing, **told})
-                doing = doing if ended.code and kind != "models" else ""
-            else:
-                doing = told["doing"]
-    return _Probed(tuple(said), "" if ended.code == 0 else doing or "start", _end_of(ended))
+                findings.append(told)
+            doing = told.get("doing", "exit")
+    if ended.code == 0 and doing == "done":
+        return _Probed(tuple(findings))
+    hung = "Timeout (" in ended.err
+    return _Probed(tuple(findings), doing, _no_answer() if hung else _end_of(ended), hung)
 
 
 def _end_of(ended: Ended) -> str:
     lines = [line.strip() for line in ended.err.splitlines() if line.strip()]
-    if any(line.startswith("Timeout (") for line in lines):
-        return _no_answer()
-    if lines and not lines[0].startswith("Fatal Python error"):
+    if ended.code == 1 and lines:
         return lines[-1].rstrip(".")
-    return f"the process ended with {ended.code}" + (f", {lines[0]}" if lines else "")
+    with contextlib.suppress(ValueError):  # the low byte is what is left of a signal's negative number
+        return f"its process was ended by {signal.Signals(256 - ended.code).name}"
+    return f"its process ended with {ended.code}"
 
 
 def _no_answer() -> str:
-    return f"no answer within {_SECONDS:.0f} s"
+    return f"no answer within {SECONDS:g} s"
 
 
 def _library_hint(library: str) -> str:

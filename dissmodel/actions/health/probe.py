@@ -1,7 +1,7 @@
 """What runs in a process of its own: it imports what may be broken, and says on a pipe what it is doing.
 
-Native libraries can end a process, and a model's import can do anything. So nothing is caught here: who started
-this reads how far it came, and how it ended.
+Native libraries can end a process, and a model's import can do anything. So nothing is caught here: who
+started this reads how far it came, and how it ended.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     else:
         say(doing="import")
         _LIBRARIES[kind](say)
-    channel.close()
+    say(doing="done")
 
 
 def _rasterio(say: Say) -> None:
@@ -61,10 +61,10 @@ def _rasterio(say: Say) -> None:
         with memory.open() as dataset:
             packed = dataset.profile.get("compress")
     if packed != "zstd":
-        say(severity="error", message=f"GDAL has no ZSTD (it wrote {packed})", hint="reinstall")
+        say(severity="error", message=f"GDAL has no ZSTD (it wrote {packed})")
     with rasterio.Env():
         if GDALDataFinder().find_file("gdalvrt.xsd") is None:
-            say(severity="warning", message="GDAL doesn't find its data files", hint="reinstall")
+            say(severity="warning", message="GDAL doesn't find its data files")
     versions = f"GDAL {rasterio.__gdal_version__}, PROJ {rasterio.__proj_version__}"
     say(severity="ok", message=f"{rasterio.__version__}, {versions}, transforms, ZSTD")
 
@@ -94,15 +94,18 @@ def _pyogrio(say: Say) -> None:
     )
     crs = pyogrio.read_info(table.getvalue())["crs"]
     if crs != "EPSG:31983":
-        say(severity="error", message=f"a GeoPackage in EPSG:31983 comes back in {crs}", hint="reinstall")
+        say(severity="error", message=f"a GeoPackage in EPSG:31983 comes back in {crs}")
     if pyogrio.get_gdal_data_path() is None:
-        say(severity="warning", message="GDAL doesn't find its data files", hint="reinstall")
+        say(severity="warning", message="GDAL doesn't find its data files")
     versions = f"GDAL {pyogrio.__gdal_version_string__}, GEOS {shapely.geos_version_string}"
-    say(severity="ok", message=f"{pyogrio.__version__}, {versions}, geopandas {geopandas.__version__}, GeoPackage")
+    say(
+        severity="ok",
+        message=f"{pyogrio.__version__}, {versions}, geopandas {geopandas.__version__}, GeoPackage",
+    )
 
 
 def _numba(say: Say) -> None:
-    import llvmlite  # noqa: PLC0415  (this process is for it)
+    import llvmlite  # type: ignore[import-untyped]  # noqa: PLC0415  (this process is for it)
     import numba  # noqa: PLC0415  (as above)
 
     say(doing="compile")
@@ -122,9 +125,9 @@ def _models(say: Say, left_out: set[str]) -> None:
         try:
             offer.load()
         except UsageError as error:
-            say(severity="error", message=error.message, hint=error.hint)
+            say(severity="error", message=error.message, hint=error.hint, subject=offer.qualified)
         else:
-            say(severity="ok", message=offer.qualified)
+            say(severity="ok", message=offer.qualified, subject=offer.qualified)
 
 
 def _check_place(longitude: float, latitude: float) -> None:

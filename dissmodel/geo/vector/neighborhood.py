@@ -26,6 +26,7 @@ from dissmodel.geo.vector.proximity import (
 from dissmodel.geo.vector.sparse import Neighborhood
 from dissmodel.geo.vector.table import from_table
 from dissmodel.record.digest import new
+from dissmodel.warn import keeping_warnings
 
 __all__ = [
     "Neighborhood",
@@ -92,7 +93,20 @@ def neighborhood_of(
             stacklevel=2,
         )
     check_valid(polygons)
-    return _RECENT.get((strategy, number, _digest(polygons)), lambda: _found(polygons, strategy, number))
+    found, told = _RECENT.get(
+        (strategy, number, _digest(polygons)), lambda: _told(polygons, strategy, number)
+    )
+    for message in told:  # whoever asks for what was found before is told as much
+        warnings.warn(message, DissmodelWarning, stacklevel=2)
+    return found
+
+
+def _told(polygons: Polygons, strategy: Strategy, number: float) -> tuple[Neighborhood, tuple[str, ...]]:
+    """Return the neighbours, and what a user should know of these polygons."""
+    told: list[str] = []
+    with keeping_warnings(told):
+        found = _found(polygons, strategy, number)
+    return found, tuple(told)
 
 
 def _found(polygons: Polygons, strategy: Strategy, number: float) -> Neighborhood:
@@ -136,15 +150,18 @@ def _digest(polygons: Polygons) -> bytes:
     return digest.digest()
 
 
+Kept = tuple[Neighborhood, tuple[str, ...]]
+
+
 class _Recent:
-    """The neighbourhoods that were found last."""
+    """The neighbourhoods that were found last, each with the warnings that it came with."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._found: OrderedDict[Any, Neighborhood] = OrderedDict()
+        self._found: OrderedDict[Any, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Any, find: Callable[[], Neighborhood]) -> Neighborhood:
+    def get(self, key: Any, find: Callable[[], Kept]) -> Kept:
         with self._lock:
             found = self._found.pop(key, None)
         # Two threads that ask for the same at once both find it, and neither waits for another's.

@@ -12,7 +12,7 @@ from dissmodel.io.storage.base import Progress
 def write_new(
     pieces: Iterable[bytes], path: Path, what: str, *, limit: int, progress: Progress | None = None
 ) -> int:
-    """Write pieces into the new file `path` and return how many bytes they were; no file is left if that fails.
+    """Write pieces into the new file `path` and return their bytes; no file is left if that fails.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ AWS = "s3.amazonaws.com"
 KEYRING = "dissmodel"
 _LARGEST_FILE = 1 << 20
 _PLACES = (
-    "Set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of "
-    "~/.aws (storage.profile) or an mc alias (storage.mc_alias): dissmodel config set storage.profile NAME"
+    "Set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a "
+    "profile of ~/.aws or an mc alias: dissmodel config set storage.profile NAME (or storage.mc_alias NAME)"
 )
 
 
@@ -61,9 +61,9 @@ class _Found:
 def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     """Return which store is meant and the credentials for it.
 
-    Credentials are looked for in ``MINIO_ACCESS_KEY`` and ``MINIO_SECRET_KEY``, in ``AWS_ACCESS_KEY_ID`` and what
-    goes with it, in a profile of ``~/.aws``, in the ``mc`` alias that the settings name, in the keyring of the
-    system; the first place that has any is the one. The endpoint is ``MINIO_ENDPOINT``,
+    Credentials are looked for in ``MINIO_ACCESS_KEY`` and ``MINIO_SECRET_KEY``, in ``AWS_ACCESS_KEY_ID`` and
+    what goes with it, in a profile of ``~/.aws``, in the ``mc`` alias that the settings name, in the keyring
+    of the system; the first place that has any is the one. The endpoint is ``MINIO_ENDPOINT``,
     ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, what the settings say, or what came with the credentials.
 
     Parameters

@@ -42,34 +42,37 @@ def _explained(what: str, error: BaseException, patience: Patience) -> StorageEr
     while isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     if isinstance(error, ProxyError):
-        return _unreachable(
-            what, "the proxy can't be reached, or refused", "Look at HTTPS_PROXY, HTTP_PROXY, NO_PROXY."
-        )
-    if isinstance(error, NameResolutionError):
-        return _unreachable(what, "there is no host of that name", "Check the endpoint.")
-    if isinstance(error, NewConnectionError):
-        return _unreachable(what, "nothing listens there", "Check the endpoint, and that the server runs.")
+        why = "the proxy can't be reached, or refuses"
+        return _unreachable(what, why, "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
     if isinstance(error, ConnectTimeoutError):
-        why = f"no connection within {patience.connect_s:g} s"
-        return _unreachable(what, why, "Check the endpoint, and that the server runs.")
-    if isinstance(error, UrllibTimeout) or (
-        isinstance(error, ProtocolError) and any(isinstance(one, TimeoutError) for one in error.args)
-    ):
-        return _unreachable(what, f"nothing came or went for {patience.silence_s:g} s", _AGAIN)
+        return _unconnected(what, error, patience)
     if isinstance(error, SSLError):
         return _untrusted(what, error)
+    if isinstance(error, (UrllibTimeout, ProtocolError)):
+        return _broken_off(what, error, patience)
     if isinstance(error, DecodeError):
-        return StorageError(
-            f"{what}: what came is not compressed as the server said.", _AGAIN, code="storage"
-        )
+        return StorageError(f"{what}: what came is not compressed as the server said.", _AGAIN)
+    return StorageError(f"{what}: the server could not be understood.", _AGAIN)
+
+
+def _unconnected(what: str, error: ConnectTimeoutError, patience: Patience) -> StorageError:
+    if isinstance(error, NameResolutionError):
+        why = "there is no host of that name"
+    elif isinstance(error, NewConnectionError):
+        why = "nothing listens there"
+    else:
+        why = f"no connection within {patience.connect_s:g} s"
+    return _unreachable(what, why, "Check the endpoint, and that the server runs.")
+
+
+def _broken_off(what: str, error: BaseException, patience: Patience) -> StorageError:
     short = next((one for one in (error, *error.args) if isinstance(one, IncompleteRead)), None)
     if short is not None and isinstance(short.partial, int):
         said = short.partial + (short.expected or 0)
-        why = f"only {short.partial:,} of {said:,} bytes came"
-        return StorageError(f"{what}: {why}.", _AGAIN, code="storage")
-    if isinstance(error, ProtocolError):
-        return _unreachable(what, "the connection was cut", _AGAIN)
-    return StorageError(f"{what}: the server could not be understood.", _AGAIN, code="storage")
+        return StorageError(f"{what}: only {short.partial:,} of {said:,} bytes came.", _AGAIN)
+    if isinstance(error, UrllibTimeout) or any(isinstance(one, TimeoutError) for one in error.args):
+        return _unreachable(what, f"nothing came or went for {patience.silence_s:g} s", _AGAIN)
+    return StorageError(f"{what}: the connection was cut.", _AGAIN)
 
 
 def _untrusted(what: str, error: SSLError) -> StorageError:

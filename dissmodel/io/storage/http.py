@@ -37,8 +37,8 @@ class HttpStorage:
     Parameters
     ----------
     url : str
-        The server's URL. A user and a password in it, and its query, go with every request and are shown in no
-        error; its path is not looked at.
+        The server's URL. A user and a password in it, and its query, go with every request and are shown
+        in no error; its path is not looked at.
     patience : Patience
         How long the server is waited for.
 
@@ -121,7 +121,7 @@ class HttpStorage:
 
     @contextmanager
     def _response(self, method: str, key: str) -> Iterator[BaseHTTPResponse | None]:
-        """Give the answer to a request, after redirects on the same server; None where there is no such object."""
+        """Give the answer to a request, after redirects on the same server; None where there is no object."""
         what = self._shown(check_key(key, self._origin))
         url = f"{self._origin}/{quote(key)}{self._query}"
         with faults.reaching(what, self._patience):

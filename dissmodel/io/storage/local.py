@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from dissmodel.errors import Differs, StorageError
+from dissmodel.errors import StorageError
 from dissmodel.io.storage.arrival import check_limit, missing, write_new
 from dissmodel.io.storage.base import Progress, Stat
+from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.names import check_key, shown
-from dissmodel.record import digest
 
 _PIECE = 1 << 20
 _UNFINISHED = ".dissmodel-part"
@@ -57,7 +57,7 @@ class LocalStorage:
         if found is None:
             raise missing(self._shown(key))
         check_limit(found.size, limit, self._shown(key))
-        pieces = self._pieces(self._path(key), is_ours=True)
+        pieces = self._pieces(self._path(key))
         size = write_new(pieces, path, self._shown(key), limit=limit, progress=progress)
         return Stat(key, size, etag=found.etag)
 
@@ -89,19 +89,12 @@ class LocalStorage:
             self._path(key)  # a part of it may have been there, as a link
             copy = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}")
             try:
-                hashed = digest.new()
-                pieces = _told(self._pieces(path, is_ours=False), hashed.update)
-                write_new(pieces, copy, self._shown(key), limit=path.stat().st_size, progress=progress)
-                if hashed.hexdigest() != sha256:
-                    raise Differs(
-                        f"{path} is not what its sha256 says: it changed, and was not stored as {self._shown(key)}.",
-                        "Run it again, or verify its record.",
-                        code="storage_differs",
-                    )
+                with Departure(path, sha256, self._shown(key)) as file:
+                    write_new(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
                 self._settle(copy, target, key, only_new=only_new)
             finally:
                 copy.unlink(missing_ok=True)
-            return _stat(target, key)
+            return _from(target.lstat(), key)
 
     def list(self, prefix: str) -> Iterator[Stat]:
         """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
@@ -164,15 +157,14 @@ class LocalStorage:
         return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
 
     @staticmethod
-    def _pieces(path: Path, *, is_ours: bool) -> Iterator[bytes]:
+    def _pieces(path: Path) -> Iterator[bytes]:
         try:
-            with open(path, "rb", opener=_not_followed if is_ours else None) as stream:  # noqa: PTH123  (Path.open takes no opener)
+            with open(path, "rb", opener=_not_followed) as stream:
                 while piece := stream.read(_PIECE):
                     yield piece
         except OSError as error:
-            raise StorageError(
-                f"{path} could not be read: {error.strerror or error}.", "Look at its rights."
-            ) from error
+            why = error.strerror or error
+            raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
 
     def _walk(self, folder: Path, above: str) -> Iterator[Stat]:
         with os.scandir(folder) as entries:
@@ -211,12 +203,6 @@ def _stat(path: Path, key: str) -> Stat | None:
 
 def _from(status: os.stat_result, key: str) -> Stat:
     return Stat(key, status.st_size, etag=f"{status.st_mtime_ns:x}-{status.st_size:x}")
-
-
-def _told(pieces: Iterator[bytes], tell: Callable[[bytes], object]) -> Iterator[bytes]:
-    for piece in pieces:
-        tell(piece)
-        yield piece
 
 
 def _not_followed(path: str, flags: int) -> int:

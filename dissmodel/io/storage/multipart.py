@@ -28,7 +28,7 @@ _KEYED = ("aws:kms", "aws:kms:dsse")
 
 
 class Request(Protocol):
-    """Sends one signed request about an object, or its bucket; returns a good answer, raises DissmodelError else."""
+    """Sends a request about an object, or its bucket; returns a good answer, raises DissmodelError else."""
 
     def __call__(
         self,
@@ -151,7 +151,7 @@ def abort(request: Request, upload_id: str) -> None:
 
 
 def part_bytes(size: int) -> int:
-    """Return how large the parts of an object are: 8 MiB, or more where that would be more than 10,000 of them.
+    """Return how large the parts of an object are: 8 MiB, or more where more than 10,000 would be needed.
 
     >>> part_bytes(2 << 30) >> 20, part_bytes(1 << 40) >> 20
     (8, 105)

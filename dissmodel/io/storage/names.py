@@ -78,13 +78,13 @@ def check_bucket(name: str, place: str) -> str:
         return name
     raise StorageError(
         f"{place}: {shown(name)!r} is no name for a bucket.",
-        "A bucket's name has 3 to 63 small letters, digits and hyphens, and begins and ends with none of these.",
+        "A bucket's name has 3 to 63 small letters, digits and hyphens; no hyphen at the ends.",
         code="storage_bucket",
     )
 
 
 def shown(text: str) -> str:
-    """Return a name as an error may show it: short, and only with characters that can be seen.
+    r"""Return a name as an error may show it: short, and only with characters that can be seen.
 
     >>> shown("a" * 300)[-3:], shown("red[31m".replace("red", chr(27)))
     ('aa…', '\\x1b[31m')

@@ -1,4 +1,4 @@
-"""Connections to a server: how long to wait, when to ask again, whom to trust; the same for every protocol."""
+"""Connections to a server: how long to wait, when to ask again, whom to trust."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ssl
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -39,8 +39,8 @@ _MOST_KEPT: Final = 32
 def make_pool(url: str, patience: Patience) -> PoolManager:
     """Return connections for one server, through the proxy that the environment names for it, if any.
 
-    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` does, or, where
-    they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead.
+    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` does, or,
+    where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class _Retry(Retry):
         error: Exception | None = None,
         _pool: Any = None,
         _stacktrace: TracebackType | None = None,
-    ) -> Retry:
+    ) -> Self:
         is_refused = isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError)
         is_hopeless = isinstance(error, (UrllibTimeout, ConnectTimeoutError, NameResolutionError, SSLError))
         if error is not None and ((is_hopeless and not is_refused) or _is_silence(error)):
@@ -105,29 +105,23 @@ def _is_silence(error: Exception) -> bool:
     return isinstance(error, ProtocolError) and any(isinstance(one, TimeoutError) for one in error.args)
 
 
-class _Handing:
-    """What both kinds of pool do otherwise than urllib3 does."""
+class _Pool(PoolManager):
+    """Connections that hand redirects back."""
 
-    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> BaseHTTPResponse:  # noqa: FBT001, FBT002  (urllib3's own)
+    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002, FBT001, FBT002  (urllib3's own)
         body = options.get("body")
         if isinstance(body, bytes) and len(body) > _BLOCK:
             # sendall counts its time over all it was given: a slow line would never get through with 8 MiB.
             options["body"] = BytesIO(body)
-        response: BaseHTTPResponse = super().urlopen(method, url, redirect=False, **options)  # type: ignore[misc]
+        response = super().urlopen(method, url, redirect=False, **options)
         kind, semicolon, rest = response.headers.get("Content-Type", "").partition(";")
-        if (
-            kind.strip().lower() == "text/xml"
-        ):  # some servers say so of their errors, and minio reads only the other
+        if kind.strip().lower() == "text/xml":  # some servers say so, and minio reads only the other
             response.headers["Content-Type"] = f"application/xml{semicolon}{rest}"
         return response
 
 
-class _Pool(_Handing, PoolManager):
-    """Connections to the server itself."""
-
-
-class _ProxyPool(_Handing, ProxyManager):
-    """Connections through a proxy."""
+class _ProxyPool(_Pool, ProxyManager):
+    """The same through a proxy."""
 
 
 def _connections(silence_s: float) -> dict[str, type[HTTPConnectionPool]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
+from minio import time as clock
 from minio.error import MinioException, S3Error, ServerError
 
 from dissmodel.errors import DissmodelError, StorageError
@@ -22,7 +24,7 @@ from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.multipart import PART_BYTES, Checksum, checksum_of
 from dissmodel.io.storage.names import check_bucket, check_key, shown
 from dissmodel.io.storage.pool import make_pool
-from dissmodel.io.storage.refusals import differs, refusal
+from dissmodel.io.storage.refusals import CLOCK, differs, refusal
 from dissmodel.io.storage.settings import Patience
 from dissmodel.record import digest
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 _NOTED = "x-amz-meta-sha256"
 _CONDITION = "If-None-Match"
 _PIECE = 1 << 18
+_REFUSED = (400, 401, 403)
+_MOST_SKEW_S = 15 * 60
 _MISSING = "NoSuchKey"
 _PASSED_BY = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}
 _STATUS = re.compile(r"Response code: (\d{3})")
@@ -67,7 +71,8 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
     except DissmodelError:
         raise
     except S3Error as error:
-        raise refusal(what, error.code, error.response.status, origin=origin) from error
+        code = CLOCK if _is_late(error) else error.code
+        raise refusal(what, code, error.response.status, origin=origin) from error
     except ServerError as error:
         raise refusal(what, None, error.status_code, origin=origin) from error
     except (MinioException, ParseError, ValueError) as error:
@@ -233,7 +238,7 @@ class S3Storage:
         checksum = multipart.upload(
             request, pieces, self._shown(key), headers=headers, condition=condition, progress=progress
         )
-        # What a killed upload of this object left. One that still goes on finds the object whole, and is content.
+        # What a killed upload of this object left. One that still goes on finds the object whole.
         with suppress(DissmodelError):
             for upload_id in multipart.left_over(request, key, self._shown(key)):
                 multipart.abort(request, upload_id)
@@ -274,7 +279,7 @@ class S3Storage:
         return found
 
     def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
-        """Return what the server has, where it refused since another upload, or our own answer, was faster."""
+        """Return what the server has, where another upload, or our own first try, was faster."""
         found = self.stat(key)
         is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
         if found is not None and is_ours and (not only_new or _was_repeated(error)):
@@ -297,11 +302,22 @@ class S3Storage:
     def _taken(self, key: str) -> StorageError:
         return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
 
-    def _speaking(self, key: str) -> contextmanager[None]:
+    def _speaking(self, key: str) -> AbstractContextManager[None]:
         return speaking(self._shown(key), self._patience, origin=self._origin)
 
     def _shown(self, key: str) -> str:
         return f"s3://{self._bucket}/{shown(key)} at {self._place}"
+
+
+def _is_late(error: S3Error) -> bool:
+    """Tell whether the clocks explain a refusal; not every server says so by its code."""
+    if error.response.status not in _REFUSED:
+        return False
+    try:
+        server = parsedate_to_datetime(error.response.headers["Date"])
+        return abs((clock.utcnow() - server).total_seconds()) > _MOST_SKEW_S
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _reason(error: DissmodelError) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from dissmodel.config import Settings
@@ -91,9 +92,8 @@ class StorageSettings:
         True
         """
         names = ("endpoint", "region", "bucket", "inputs_bucket", "profile", "mc_alias")
-        texts = {name: settings.text(f"storage.{name}") for name in names}
-        secure = settings.value("storage.secure")
-        return cls(**texts, secure=secure if isinstance(secure, bool) else None)
+        texts: dict[str, Any] = {name: settings.text(f"storage.{name}") for name in names}
+        return cls(**texts, secure=cast("bool | None", settings.value("storage.secure")))
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,10 @@ class Elevation:
         _refuse(
             f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
             self._wrong,
-            f"{where}Mend these cells, or declare the value as nodata if it stands for none.",
+            # Only bands can declare one.
+            f"{where}Mend these cells."
+            if where
+            else "Mend these cells, or declare the value as nodata if it stands for none.",
         )
         return self._heights
 

@@ -27,19 +27,19 @@ LAND_USES = (
     CellClass(4, "anthropized area", "#ffd700"),
     CellClass(5, "bare soil", "#ffdead"),
     CellClass(6, "flooded bare soil", "#000000"),
-    CellClass(7, "flooded anthropized area", "#787878"),
+    CellClass(7, "flooded anthropized area", "#a0a0a0"),
     CellClass(8, "migrated mangrove", "#00ff00"),
     CellClass(9, "flooded mangrove", "#ff0000"),
-    CellClass(10, "flooded vegetation", "#3c3c3c"),
+    CellClass(10, "flooded vegetation", "#5a5a5a"),
 )
 """Land uses. The published colours, with 6, 7 and 10, all black or nearly so there, shaded apart."""
 
 SOILS = (
     CellClass(0, "river channel", "#0000ff"),
-    CellClass(1, "riverbed", "#5f5f5f"),
+    CellClass(1, "riverbed", "#484848"),
     CellClass(2, "podzolic", "#888888"),
     CellClass(3, "mangrove mud", "#006400"),
-    CellClass(4, "other", "#b4b4b4"),
+    CellClass(4, "other", "#c8c8c8"),
     CellClass(9, "migrated mangrove mud", "#228b22"),
 )
 """Soils. The published colours, with 1, 2 and 4, one grey there, shaded apart."""

@@ -61,11 +61,8 @@ class CoastalModel(Model):
         What computes a step.
     after_step : callable, optional
         Called after each step, when the state is that of its end.
-
-    Attributes
-    ----------
-    metrics : list of StepMetrics
-        The measures of each step so far.
+    metrics : list of StepMetrics, optional
+        Takes the measures of each step as soon as they are known.
     """
 
     def setup(  # type: ignore[override]  # each model says what it takes
@@ -74,13 +71,14 @@ class CoastalModel(Model):
         parameters: RiseParameters,
         kernel: Kernel[Any],
         after_step: AfterStep | None = None,
+        metrics: list[StepMetrics] | None = None,
     ) -> None:
         """Take the cell space."""
         self.state = state
         self.parameters = parameters
         self.kernel = kernel
         self.after_step = after_step
-        self.metrics: list[StepMetrics] = []
+        self.metrics = [] if metrics is None else metrics
         self._total = parameters.end_time - state.step
         self._cells = state.cells
 
@@ -96,15 +94,28 @@ class CoastalModel(Model):
 def simulate(
     state: Space, parameters: RiseParameters, record: ExperimentRecord, after_step: AfterStep | None = None
 ) -> None:
-    """Do as `advance` does; note the measures of each step in `record`, and who computed them."""
-    done = advance(state, parameters, after_step)
-    record.step_metrics = columns(done.metrics)
+    """Do as `advance` does; note the measures of each step in `record`, and who computed them.
+
+    A run that ends early leaves the measures of the steps that it did.
+    """
+    metrics: list[StepMetrics] = []
+    try:
+        done = advance(state, parameters, after_step, metrics)
+    finally:
+        record.step_metrics = columns(metrics)
     if record.runtime is not None:
         record.runtime.kernel, record.runtime.threads = done.kernel, done.threads
 
 
-def advance(state: Space, parameters: RiseParameters, after_step: AfterStep | None = None) -> Simulation:
+def advance(
+    state: Space,
+    parameters: RiseParameters,
+    after_step: AfterStep | None = None,
+    metrics: list[StepMetrics] | None = None,
+) -> Simulation:
     """Advance `state` up to ``end_time``, in place, and call `after_step` after each step.
+
+    The measures of each step are added to `metrics` as soon as they are known.
 
     Raises
     ------
@@ -121,6 +132,7 @@ def advance(state: Space, parameters: RiseParameters, after_step: AfterStep | No
         parameters=parameters,
         kernel=kernel,
         after_step=after_step,
+        metrics=metrics,
     )
     began = time.perf_counter()
     environment.run()

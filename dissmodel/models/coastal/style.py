@@ -116,15 +116,18 @@ def _fill(layer: ET.Element, colour: str) -> None:
     """Fill with a colour; a hairline of the same one closes the gaps that smoothing leaves between cells."""
     rgba = ",".join(str(part) for part in (*bytes.fromhex(colour.removeprefix("#")), 255))
     options = ET.SubElement(layer, "Option", type="Map")
-    for name, value in (
+    properties = (
         ("color", rgba),
         ("outline_color", rgba),
         ("outline_style", "solid"),
         ("outline_width", "0.05"),
         ("outline_width_unit", "MM"),
         ("style", "solid"),
-    ):
+    )
+    for name, value in properties:
         ET.SubElement(options, "Option", name=name, type="QString", value=value)
+    for name, value in properties:  # what QGIS read before 3.18
+        ET.SubElement(layer, "prop", k=name, v=value)
 
 
 def _label(one: CellClass) -> str:
@@ -132,7 +135,7 @@ def _label(one: CellClass) -> str:
 
 
 def _root() -> ET.Element:
-    return ET.Element("qgis", version="3.28", styleCategories="Symbology")
+    return ET.Element("qgis", version="3.28.0", styleCategories="Symbology")
 
 
 def _text(root: ET.Element) -> str:

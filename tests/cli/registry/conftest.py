@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .packages import fill, publish
+
 SPEC = '[model]\nname = "{0}"\nclass = "{0}"\npackage = "coastal-flood==0.1.0"\ndescription = "A model."\n'
 GIT = {
     **{f"GIT_{who}_NAME": "Ana" for who in ("AUTHOR", "COMMITTER")},
@@ -50,6 +52,11 @@ class Published:
     @staticmethod
     def spec(name, more=""):
         return SPEC.format(name) + more
+
+    @staticmethod
+    def of(package, name="flood", more=""):
+        """Return the spec of a model in a package."""
+        return f'[model]\nname = "{name}"\npackage = "{package}"\nexecutor_module = "coastal_flood"\n{more}'
 
     @property
     def url(self):
@@ -166,3 +173,36 @@ def kept(home):
         return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in paths)
 
     return texts
+
+
+@pytest.fixture(scope="session")
+def installed_libraries(tmp_path_factory):
+    """What dissmodel needs, for environments to be made without a network."""
+    return fill(tmp_path_factory.mktemp("libraries"))
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch, installed_libraries, tmp_path_factory):
+    """The only index of the installer: this folder, beside what dissmodel needs."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in [one for one in os.environ if one.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", f"{folder} {installed_libraries}")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
+    return folder
+
+
+@pytest.fixture
+def offered(dissmodel, index, published, tmp_path):
+    """A synced registry whose model `flood` is a package in a git repository; `data.bin` is its input."""
+    folder = tmp_path / "coastal-flood"
+    published.package_commit = publish(folder)
+    published.package = folder
+    published.write("flood", published.of(f"git+{folder.as_uri()}@v0.1.0"))
+    published.head = published.commit()
+    assert 0 == dissmodel("registry", "sync", "--repo", published.url).code
+    Path("data.bin").write_bytes(b"some bytes")
+    return published

@@ -141,6 +141,7 @@ def test_contiguity_is_symmetric_and_ordered(layer):
     assert all(np.all(np.diff(found.of(cell)) > 0) for cell in range(len(found)))
 
 
+@pytest.mark.filterwarnings("ignore:.*of cells overlap:dissmodel.errors.DissmodelWarning")
 def test_overlapping_polygons_are_neighbours():
     near = shapely.box([0, 2, 3, 2.5, 20], [0, 0, 1, 0.5, 20], [3, 5, 4, 2.9, 21], [3, 3, 2, 0.9, 21])
     # 0 and 1 overlap, 2 lies within 1 and touches 0, 3 lies within both.
@@ -151,6 +152,7 @@ def test_overlapping_polygons_are_neighbours():
     assert [4] == found.islands.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*of cells overlap:dissmodel.errors.DissmodelWarning")
 def test_overlaps_are_what_libpysal_finds_without_the_strictness():
     graph = pytest.importorskip("libpysal.graph", reason="libpysal, which we compare with, is not installed")
     geopandas = pytest.importorskip("geopandas")
@@ -308,6 +310,7 @@ def test_duplicate_squares_are_named():
         neighborhood_of(polygons)
 
 
+@pytest.mark.filterwarnings("ignore:.*of cells overlap:dissmodel.errors.DissmodelWarning")
 def test_a_polygon_within_the_bounds_of_another_is_no_duplicate():
     diamond = shapely.Polygon([(0, 1), (1, 2), (2, 1), (1, 0)])
 

@@ -142,6 +142,7 @@ def test_a_quadrilateral_with_one_oblique_corner_is_no_rectangle(turned, backwar
         shapely.segmentize(shapely.box(30, 0, 40, 10), 6),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*of cells overlap:dissmodel.errors.DissmodelWarning")
 def test_what_is_not_one_cell_of_the_grid_is_left_to_geometry(odd):
     below = boxes(np.arange(0.0, 60, 10), np.arange(-20.0, 1, 10))
     cells = np.array([*below, odd, shapely.box(40, 0, 50, 10)])

@@ -1,12 +1,16 @@
 import hashlib
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
+from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.raster import CoastalRaster
+from dissmodel.models.coastal.vector import CoastalVector
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -98,3 +102,39 @@ def coast():
     alt = cols * 0.5 + rows * 0.01
     uso[0, 8] = uso[6, 4] = 0.0
     return {"uso": uso, "alt": alt, "solo": solo}
+
+
+@pytest.fixture
+def run_layer(tmp_path):
+    """Run an executor on a file or a frame; return the record, whose output lies in tmp_path."""
+
+    def run(source, output="result.gpkg", executor=CoastalVector, **fields):
+        if not isinstance(source, str | type(tmp_path)):
+            save_gdf(source, tmp_path / "cells.gpkg")
+            source = tmp_path / "cells.gpkg"
+        record = ExperimentRecord(
+            model_name=executor.name,
+            source={"uri": str(source)},
+            output_path=str(tmp_path / output),
+            **fields,
+        )
+        return execute_lifecycle(executor(), record)[0]
+
+    return run
+
+
+@pytest.fixture
+def squares():
+    """Six squares as a layer, with row and col, in no order."""
+    row, col = np.array([0, 1, 0, 1, 0, 1]), np.array([2, 2, 1, 1, 0, 0])
+    return geopandas.GeoDataFrame(
+        {
+            "uso": [3, 3, 2, 2, 1, 1],
+            "alt": np.linspace(0, 1, 6),
+            "solo": [4, 4, 3, 3, 3, 3],
+            "row": row,
+            "col": col,
+        },
+        geometry=shapely.box(col * 30, -row * 30 - 30, col * 30 + 30, -row * 30),
+        crs="EPSG:31983",
+    )

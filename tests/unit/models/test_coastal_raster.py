@@ -15,6 +15,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
+from dissmodel.models.coastal.model import simulate
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.style import qml
 from dissmodel.record.digest import sha256_file
@@ -133,6 +134,22 @@ def test_progress(coast, write_tif, run_raster):
         run_raster(write_tif(coast, tags={"passo": "5"}), parameters=FEW | {"end_time": 7})
 
     assert ((1, 2, 106), (2, 2, 106)) == listener.steps
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space left"), KeyboardInterrupt()])
+def test_a_run_that_ends_early_leaves_the_measures_of_what_it_did(coast, write_tif, error):
+    record = ExperimentRecord(source={"uri": str(write_tif(coast))}, parameters={"end_time": 9})
+    state = CoastalRaster().load(record)
+
+    def end():
+        if state.step == 4:
+            raise error
+
+    with pytest.raises(type(error)):
+        simulate(state, CoastalRaster.parameters(record), record, end)
+
+    assert [1, 2, 3, 4] == record.step_metrics["step"]
+    assert {4} == {len(values) for values in record.step_metrics.values()}
 
 
 def test_accretion_is_warned_of(coast, write_tif, run_raster):

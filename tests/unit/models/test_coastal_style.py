@@ -124,6 +124,8 @@ def test_each_class_has_a_symbol_in_its_colour(classes):
         rgb = [int(one.colour[at : at + 2], 16) for at in (1, 3, 5)]
         assert ",".join(map(str, [*rgb, 255])) == options["color"] == options["outline_color"]
         assert float(options["outline_width"]) < 0.1
+        # QGIS before 3.18 looks for these.
+        assert options == {prop.get("k"): prop.get("v") for prop in layer.findall("./prop")}
 
 
 def test_a_name_is_a_name_whatever_is_in_it():

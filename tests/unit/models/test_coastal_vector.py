@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import shapely
 
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
-from dissmodel.executor import ExecutorRegistry, ExperimentRecord, execute_lifecycle
+from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.executor import ExecutorRegistry, ExperimentRecord
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.io import load_dataset
 from dissmodel.io.vector import save_gdf
@@ -23,25 +23,6 @@ MODELS = {
     "mangrove": (raster.MangroveRaster, vector.MangroveVector),
 }
 EXACT = [".gpkg", ".fgb", ".parquet"]
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Run an executor on a file or a frame; return the record, whose output lies in tmp_path."""
-
-    def run(source, output="result.gpkg", executor=vector.CoastalVector, **fields):
-        if not isinstance(source, str | type(tmp_path)):
-            save_gdf(source, tmp_path / "cells.gpkg")
-            source = tmp_path / "cells.gpkg"
-        record = ExperimentRecord(
-            model_name=executor.name,
-            source={"uri": str(source)},
-            output_path=str(tmp_path / output),
-            **fields,
-        )
-        return execute_lifecycle(executor(), record)[0]
-
-    return run
 
 
 def read(record):
@@ -76,22 +57,6 @@ def bricks(rows=12, cols=9, crs="EPSG:31983"):
     )
 
 
-def squares(crs="EPSG:31983"):
-    """Six squares with row and col, in no order."""
-    row, col = np.array([0, 1, 0, 1, 0, 1]), np.array([2, 2, 1, 1, 0, 0])
-    return geopandas.GeoDataFrame(
-        {
-            "uso": [3, 3, 2, 2, 1, 1],
-            "alt": np.linspace(0, 1, 6),
-            "solo": [4, 4, 3, 3, 3, 3],
-            "row": row,
-            "col": col,
-        },
-        geometry=shapely.box(col * 30, -row * 30 - 30, col * 30 + 30, -row * 30),
-        crs=crs,
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "rate", "steps", "digest", "flooded", "total"),
     [
@@ -102,8 +67,8 @@ def squares(crs="EPSG:31983"):
         ("synthetic_grid_60x60_shp.zip", 0.011, 10, "7e24dced38f33514", 51, 18825.6175),
     ],
 )
-def test_the_published_numbers(shared, run, name, rate, steps, digest, flooded, total):
-    record = run(shared(name), parameters={"sea_level_rise_rate": rate, "end_time": steps})
+def test_the_published_numbers(shared, run_layer, name, rate, steps, digest, flooded, total):
+    record = run_layer(shared(name), parameters={"sea_level_rise_rate": rate, "end_time": steps})
 
     assert digest == frame_hash(read(record))
     assert flooded == record.step_metrics["flooded"][-1]
@@ -112,21 +77,21 @@ def test_the_published_numbers(shared, run, name, rate, steps, digest, flooded, 
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_both_substrates_have_the_same_bits(shared, run, state_hash, kind):
+def test_both_substrates_have_the_same_bits(shared, run_layer, state_hash, kind):
     source, parameters = shared("elevacao_pol.zip"), {**FAST, "end_time": 20}
     pixels, cells = MODELS[kind]
 
-    on_pixels = run(source, "r.tif", pixels, parameters=parameters)
-    on_cells = run(source, "r.gpkg", cells, parameters=parameters)
+    on_pixels = run_layer(source, "r.tif", pixels, parameters=parameters)
+    on_cells = run_layer(source, "r.gpkg", cells, parameters=parameters)
 
     assert state_hash(on_pixels.output_path) == frame_hash(read(on_cells))
     assert on_pixels.step_metrics == on_cells.step_metrics
 
 
-def test_each_model_does_its_own_part(run):
+def test_each_model_does_its_own_part(run_layer):
     given = bricks()
     results = {
-        kind: read(run(given, f"{kind}.gpkg", cells, parameters={**FAST, "end_time": 10}))
+        kind: read(run_layer(given, f"{kind}.gpkg", cells, parameters={**FAST, "end_time": 10}))
         for kind, (_, cells) in MODELS.items()
     }
 
@@ -140,10 +105,10 @@ def test_each_model_does_its_own_part(run):
     assert np.isin(results["coastal"].uso, [7, 9, 10]).any()
 
 
-def test_only_the_state_changes(run):
+def test_only_the_state_changes(run_layer):
     given = bricks()
 
-    result = read(run(given, parameters={**FAST, "end_time": 6}))
+    result = read(run_layer(given, parameters={**FAST, "end_time": 6}))
 
     assert [*given.columns[:-1], "passo", "geometry"] == [*result.columns]
     assert given.dtypes.drop("geometry").to_dict() == result.dtypes[given.columns].drop("geometry").to_dict()
@@ -156,32 +121,32 @@ def test_only_the_state_changes(run):
         assert (given[name] != result[name]).any()
 
 
-def test_a_number_type_stays_where_it_holds_every_value(run):
+def test_a_number_type_stays_where_it_holds_every_value(run_layer):
     given = bricks().astype({"uso": "int64", "solo": "float64", "alt": "float32"})
     given["passo"] = 2.0
 
-    still = read(run(given, parameters={"sea_level_rise_rate": 0, "end_time": 3}))
-    rising = read(run(given, parameters={"sea_level_rise_rate": 0.1, "end_time": 3}))
+    still = read(run_layer(given, parameters={"sea_level_rise_rate": 0, "end_time": 3}))
+    rising = read(run_layer(given, parameters={"sea_level_rise_rate": 0.1, "end_time": 3}))
 
     kinds = {"uso": "int64", "solo": "float64", "passo": "float64"}
     assert {**kinds, "alt": "float32"} == {name: str(still[name].dtype) for name in (*kinds, "alt")}
     assert {**kinds, "alt": "float64"} == {name: str(rising[name].dtype) for name in (*kinds, "alt")}
 
 
-def test_whole_elevations_become_fractions(run):
+def test_whole_elevations_become_fractions(run_layer):
     given = bricks()
     given["alt"] = np.arange(len(given)) % 5
 
-    assert np.dtype(np.float64) == read(run(given, parameters={**FAST, "end_time": 1})).alt.dtype
+    assert np.dtype(np.float64) == read(run_layer(given, parameters={**FAST, "end_time": 1})).alt.dtype
 
 
-def test_a_column_map_names_what_is_read_and_written(run):
+def test_a_column_map_names_what_is_read_and_written(run_layer):
     given = bricks()
     other = given.rename(columns={"uso": "landuse", "alt": "height"}).assign(etapa=0)
 
-    expected = read(run(given, "a.gpkg", parameters={**FAST, "end_time": 4}))
+    expected = read(run_layer(given, "a.gpkg", parameters={**FAST, "end_time": 4}))
     mapped = {"uso": "landuse", "alt": "height", "passo": "etapa"}
-    found = read(run(other, "b.gpkg", parameters={**FAST, "end_time": 4}, column_map=mapped))
+    found = read(run_layer(other, "b.gpkg", parameters={**FAST, "end_time": 4}, column_map=mapped))
 
     assert set(other.columns) == set(found.columns)
     assert expected.uso.tolist() == found.landuse.tolist()
@@ -191,15 +156,17 @@ def test_a_column_map_names_what_is_read_and_written(run):
 
 @pytest.mark.parametrize("suffix", EXACT)
 @pytest.mark.parametrize("kind", MODELS)
-def test_ten_steps_and_ten_are_twenty(run, tmp_path, suffix, kind):
+def test_ten_steps_and_ten_are_twenty(run_layer, tmp_path, suffix, kind):
     if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         pytest.skip("GeoParquet needs pyarrow")
     executor = MODELS[kind][1]
     given = bricks(crs="EPSG:4326")
 
-    run(given, f"ten{suffix}", executor, parameters={**FAST, "end_time": 10})
-    twice = run(tmp_path / f"ten{suffix}", f"twice{suffix}", executor, parameters={**FAST, "end_time": 20})
-    once = run(given, f"once{suffix}", executor, parameters={**FAST, "end_time": 20})
+    run_layer(given, f"ten{suffix}", executor, parameters={**FAST, "end_time": 10})
+    twice = run_layer(
+        tmp_path / f"ten{suffix}", f"twice{suffix}", executor, parameters={**FAST, "end_time": 20}
+    )
+    once = run_layer(given, f"once{suffix}", executor, parameters={**FAST, "end_time": 20})
 
     assert list(range(11, 21)) == twice.step_metrics["step"]
     assert frame_hash(read(once)) == frame_hash(read(twice))
@@ -207,16 +174,16 @@ def test_ten_steps_and_ten_are_twenty(run, tmp_path, suffix, kind):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run, tmp_path, state_hash, kind):
+def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run_layer, tmp_path, state_hash, kind):
     source, (pixels, cells) = shared("elevacao_pol.zip"), MODELS[kind]
 
-    run(source, "ten.tif", pixels, parameters={**FAST, "end_time": 10})
-    run(source, "ten.gpkg", cells, parameters={**FAST, "end_time": 10})
-    once = run(source, "once.tif", pixels, parameters={**FAST, "end_time": 20})
+    run_layer(source, "ten.tif", pixels, parameters={**FAST, "end_time": 10})
+    run_layer(source, "ten.gpkg", cells, parameters={**FAST, "end_time": 10})
+    once = run_layer(source, "once.tif", pixels, parameters={**FAST, "end_time": 20})
     twenty = {**FAST, "end_time": 20}
-    twice = run(tmp_path / "ten.tif", "twice.tif", pixels, parameters=twenty)
-    changed_over = run(tmp_path / "ten.gpkg", "over.tif", pixels, parameters=twenty)
-    on_cells = run(tmp_path / "ten.gpkg", "twice.gpkg", cells, parameters=twenty)
+    twice = run_layer(tmp_path / "ten.tif", "twice.tif", pixels, parameters=twenty)
+    changed_over = run_layer(tmp_path / "ten.gpkg", "over.tif", pixels, parameters=twenty)
+    on_cells = run_layer(tmp_path / "ten.gpkg", "twice.gpkg", cells, parameters=twenty)
 
     expected = state_hash(once.output_path)
     assert expected == state_hash(twice.output_path)
@@ -225,185 +192,89 @@ def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run, tmp_path
 
 
 @pytest.mark.parametrize("suffix", EXACT)
-def test_what_one_substrate_writes_the_other_reads(run, tmp_path, state_hash, suffix):
+def test_what_one_substrate_writes_the_other_reads(run_layer, squares, tmp_path, state_hash, suffix):
     if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         pytest.skip("GeoParquet needs pyarrow")
-    run(squares(), f"two{suffix}", parameters={**FAST, "end_time": 2})
+    run_layer(squares, f"two{suffix}", parameters={**FAST, "end_time": 2})
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.write(tmp_path / f"two{suffix}", f"two{suffix}")
 
-    once = run(squares(), "once.tif", raster.CoastalRaster, parameters={**FAST, "end_time": 5})
+    once = run_layer(squares, "once.tif", raster.CoastalRaster, parameters={**FAST, "end_time": 5})
     for source in (f"two{suffix}", "two.zip"):
-        pixels = run(tmp_path / source, "r.tif", raster.CoastalRaster, parameters={**FAST, "end_time": 5})
-        cells = run(tmp_path / source, "r.gpkg", parameters={**FAST, "end_time": 5})
+        pixels = run_layer(
+            tmp_path / source, "r.tif", raster.CoastalRaster, parameters={**FAST, "end_time": 5}
+        )
+        cells = run_layer(tmp_path / source, "r.gpkg", parameters={**FAST, "end_time": 5})
 
         assert state_hash(once.output_path) == state_hash(pixels.output_path)
         assert state_hash(once.output_path) == frame_hash(read(cells))
 
 
-def test_geojson_and_a_shapefile_say_what_they_lose(run):
+def test_geojson_and_a_shapefile_say_what_they_lose(run_layer):
     given = bricks()
-    exact = read(run(given, parameters={**FAST, "end_time": 7}))
+    exact = read(run_layer(given, parameters={**FAST, "end_time": 7}))
 
     with pytest.warns(DissmodelWarning, match="WGS 84|rounded"):
-        geojson = run(given, "r.geojson", parameters={**FAST, "end_time": 7})
+        geojson = run_layer(given, "r.geojson", parameters={**FAST, "end_time": 7})
     with pytest.warns(DissmodelWarning, match="some in alt.* are rounded"):
-        shapefile = run(given, "r.shp", parameters={**FAST, "end_time": 7})
+        shapefile = run_layer(given, "r.shp", parameters={**FAST, "end_time": 7})
 
     for record in (geojson, shapefile):
         assert exact.uso.tolist() == read(record).uso.tolist()
         np.testing.assert_allclose(exact.alt, read(record).alt, rtol=1e-12)
 
 
-def test_the_layer_is_named_by_the_model_and_the_bytes_don_t_depend_on_the_hour_or_the_name(run, tmp_path):
+def test_the_layer_is_named_by_the_model_and_the_bytes_don_t_depend_on_the_hour_or_the_name(
+    run_layer, tmp_path
+):
     import pyogrio
 
     for name in ("a.gpkg", "b.gpkg"):
-        run(bricks(), name, parameters={**FAST, "end_time": 2})
+        run_layer(bricks(), name, parameters={**FAST, "end_time": 2})
 
     assert "coastal_vector" == pyogrio.list_layers(tmp_path / "a.gpkg")[0][0]
     assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
 
 
-def test_row_and_col_decide_who_is_beside_whom(run):
-    apart = squares()
+def test_row_and_col_decide_who_is_beside_whom(run_layer, squares):
+    apart = squares.copy()
     # Each square shrinks a little: by geometry they are islands, by number they are neighbours.
     apart["geometry"] = apart.geometry.buffer(-1, join_style="mitre")
 
-    by_number = read(run(apart, parameters={**FAST, "end_time": 3}))
-    islands = run(apart.drop(columns="col"), parameters={**FAST, "end_time": 3})
+    by_number = read(run_layer(apart, parameters={**FAST, "end_time": 3}))
+    islands = run_layer(apart.drop(columns="col"), parameters={**FAST, "end_time": 3})
 
-    assert frame_hash(read(run(squares(), parameters={**FAST, "end_time": 3}))) == frame_hash(by_number)
+    assert frame_hash(read(run_layer(squares, parameters={**FAST, "end_time": 3}))) == frame_hash(by_number)
     assert 0 == islands.step_metrics["newly_flooded"][-1] + islands.step_metrics["flooded"][-1]
 
 
-def test_overlapping_cells_are_neighbours(run):
-    given = bricks().iloc[:0]
+def test_overlapping_cells_are_neighbours(run_layer):
     given = geopandas.GeoDataFrame(
         {"uso": [3, 2], "alt": [0.5, 0.5], "solo": [4, 4]},
         geometry=shapely.box([0, 10], 0, [30, 40], 30),
-        crs=given.crs,
+        crs="EPSG:31983",
     )
 
-    result = read(run(given, parameters={**FAST, "end_time": 1}))
+    with pytest.warns(DissmodelWarning, match="1 pair of cells overlaps"):
+        result = read(run_layer(given, parameters={**FAST, "end_time": 1}))
 
     assert ([3, 10], [0.75, 0.75]) == (result.uso.tolist(), result.alt.tolist())
 
 
-def test_a_layer_without_crs_runs_and_a_parameter_sets_one(run):
+def test_a_layer_without_crs_runs_and_a_parameter_sets_one(run_layer):
     with pytest.warns(DissmodelWarning, match="no coordinate reference system"):
-        assert read(run(bricks(crs=None), parameters={"end_time": 1})).crs is None
-    assert 31983 == read(run(bricks(crs=None), parameters={"end_time": 1, "crs": "EPSG:31983"})).crs.to_epsg()
-    with pytest.raises(InvalidInput, match="EPSG:31983"):
-        run(bricks(), parameters={"end_time": 1, "crs": "EPSG:31984"})
-
-
-def test_a_resolution_changes_nothing_and_says_so(run):
-    with pytest.warns(DissmodelWarning, match="resolution = 10 changes nothing"):
-        run(bricks(), parameters={"end_time": 1, "resolution": 10})
-
-
-def changed(frame, **columns):
-    return frame.assign(**columns)
-
-
-def with_geometry(at, geometry):
-    frame = squares().drop(columns=["row", "col"])
-    geometries = frame.geometry.to_numpy().copy()
-    geometries[at] = geometry
-    return frame.set_geometry(geopandas.GeoSeries(geometries, crs=frame.crs))
-
-
-BOWTIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
-NAN = float("nan")
-BAD = {
-    "row and col twice": (
-        changed(squares(), row=0),
-        {},
-        ["3 of 6", "feature 1", "feature 0", "row 0, col 2"],
-    ),
-    "row and col elsewhere": (
-        changed(squares(), row=[9, 1, 0, 1, 0, 1]),
-        {},
-        ["feature 0", "half a cell", "6"],
-    ),
-    "row is no number": (
-        changed(squares(), row=[0.5, 1, 0, 1, 0, 1]),
-        {},
-        ["row", "1 cells", "feature 0", "0.5"],
-    ),
-    "a cell twice": (
-        with_geometry(4, squares().geometry.iloc[1]),
-        {},
-        ["feature 4", "feature 1", "1 feature"],
-    ),
-    "no geometry": (with_geometry([2, 3], None), {}, ["2 of 6", "no geometry", "feature 2"]),
-    "an empty geometry": (with_geometry(3, shapely.Polygon()), {}, ["1 of 6", "empty", "feature 3"]),
-    "an invalid geometry": (
-        with_geometry(5, BOWTIE),
-        {},
-        ["1 of 6", "invalid", "feature 5", "Self-intersection"],
-    ),
-    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "no polygons", "feature 1", "Point"]),
-    "nothing in a field": (
-        changed(squares(), alt=[0, 0, NAN, 0, NAN, 0]),
-        {},
-        ["alt", "(2 cells)", "feature 2"],
-    ),
-    "no code": (changed(squares(), uso=[3, 3, 2, 2, 77, 1]), {}, ["uso", "77 (1 cell)", "feature 4"]),
-    "text": (
-        changed(squares(), solo=[None, *"34393"]),
-        {},
-        ["'solo'", "not numbers", "5 of 6", "feature 1", "'3'"],
-    ),
-    "empty text": (changed(squares(), solo=[None] * 6), {}, ["'solo'", "nothing", "6"]),
-    "no column": (squares().drop(columns="solo"), {}, ["'solo'", "'uso'"]),
-    "a map to nowhere": (squares(), {"alt": "height"}, ["'height'", "'alt'"]),
-    "passo in capitals": (changed(squares(), PASSO=2), {}, ["'PASSO'", "--column-map passo=PASSO"]),
-    "steps mixed": (changed(squares(), passo=[4, 4, 4, 4, 5, 4]), {}, ["'passo'", "4", "5"]),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_named(run, tmp_path, case):
-    given, column_map, words = BAD[case]
-    save_gdf(given, tmp_path / "cells.gpkg")
-
-    with pytest.raises(InvalidInput) as caught:
-        run(tmp_path / "cells.gpkg", column_map=column_map, parameters={"end_time": 9})
-
-    assert [] == [word for word in words if word not in str(caught.value) + caught.value.hint]
-    assert caught.value.hint
-    assert "resolution" not in caught.value.hint
-    assert not (tmp_path / "result.gpkg").exists()
-    record = ExperimentRecord(
-        source={"uri": str(tmp_path / "cells.gpkg")}, column_map=column_map, parameters={"end_time": 9}
+        assert read(run_layer(bricks(crs=None), parameters={"end_time": 1})).crs is None
+    assert (
+        31983
+        == read(run_layer(bricks(crs=None), parameters={"end_time": 1, "crs": "EPSG:31983"})).crs.to_epsg()
     )
-    findings = list(vector.CoastalVector().inspect(record))
-    assert caught.value.message in [one.message for one in findings if one.severity == "error"]
+    with pytest.raises(InvalidInput, match="EPSG:31983"):
+        run_layer(bricks(), parameters={"end_time": 1, "crs": "EPSG:31984"})
 
 
-def test_a_column_map_that_the_model_does_not_know(run):
-    with pytest.raises(UsageError, match="reads no column 'sea'"):
-        run(bricks(), column_map={"sea": "uso"})
-
-
-def test_a_raster_is_no_layer(run, write_tif, coast):
-    with pytest.raises(InvalidInput, match="is a raster") as caught:
-        run(write_tif(coast))
-
-    assert "_raster" in caught.value.hint
-
-
-def test_all_that_is_wrong_is_found_at_once(tmp_path):
-    given = changed(squares(), uso=99, row=0).drop(columns="solo")
-    save_gdf(given, tmp_path / "cells.gpkg")
-    record = ExperimentRecord(source={"uri": str(tmp_path / "cells.gpkg")}, parameters={"end_time": 3})
-
-    errors = [one.message for one in vector.CoastalVector().inspect(record) if one.severity == "error"]
-
-    assert 3 == len(errors)
-    assert [True] * 3 == [any(word in one for one in errors) for word in ("'solo'", "99 (6 cells)", "row 0")]
+def test_a_resolution_changes_nothing_and_says_so(run_layer):
+    with pytest.warns(DissmodelWarning, match="resolution = 10 changes nothing"):
+        run_layer(bricks(), parameters={"end_time": 1, "resolution": 10})
 
 
 def test_what_is_right_is_said(tmp_path):
@@ -418,10 +289,10 @@ def test_what_is_right_is_said(tmp_path):
 
 @pytest.mark.parametrize("suffix", [*EXACT, ".geojson", ".shp"])
 @pytest.mark.filterwarnings("ignore:.*(WGS 84|rounded):dissmodel.errors.DissmodelWarning")
-def test_the_room_that_is_asked_for_is_enough(run, tmp_path, suffix):
+def test_the_room_that_is_asked_for_is_enough(run_layer, tmp_path, suffix):
     if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         pytest.skip("GeoParquet needs pyarrow")
-    run(bricks(60, 60), f"r{suffix}", parameters={**FAST, "end_time": 3})
+    run_layer(bricks(60, 60), f"r{suffix}", parameters={**FAST, "end_time": 3})
 
     size = sum(path.stat().st_size for path in tmp_path.glob("r.*"))
     assert size <= vector._bytes(bricks(60, 60)) + 100_000

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from dissmodel.geo.legend import CellClass
+from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.visualization.colours import MOST_CLASSES, changed, paint, paint_change, qualitative
 
 LEGEND = (CellClass(1, "wood", "#006400"), CellClass(9, "drowned", "#ff0000"))
@@ -55,3 +56,10 @@ def test_classes_without_colours_get_some_that_any_eye_tells_apart(eye):
 
     assert 12 == len(set(colours))
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 12
+
+
+@pytest.mark.parametrize(("legend", "apart"), [(LAND_USES, 25), (SOILS, 15)])
+def test_the_classes_of_the_coast_are_told_apart(legend, apart):
+    seen = [lab(one.colour, EYES["normal"]) for one in legend]
+
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > apart

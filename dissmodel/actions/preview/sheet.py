@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dissmodel.actions.amounts import Amounts, amounts, class_table, measure_table
-from dissmodel.actions.canvas import Canvas, common_canvas
-from dissmodel.actions.sampling import Map, RasterMap, VectorMap, open_map
-from dissmodel.actions.tally import Tally
+from dissmodel.actions.preview.amounts import Amounts, amounts, class_table, measure_table
+from dissmodel.actions.preview.canvas import Canvas, common_canvas
+from dissmodel.actions.preview.sampling import Map, RasterMap, VectorMap, open_map
+from dissmodel.actions.preview.tally import Tally
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.record import ExperimentRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dissmodel.actions.tally import Tally
+from dissmodel.actions.preview.tally import Tally
 from dissmodel.geo.legend import Legend
 from dissmodel.visualization.table import Table
 

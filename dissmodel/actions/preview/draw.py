@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,10 @@ from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.registry.classes import ExecutorRegistry
+from dissmodel.warn import keeping_warnings
 
 if TYPE_CHECKING:
-    from dissmodel.actions.amounts import Amounts
+    from dissmodel.actions.preview.amounts import Amounts
 
 SUFFIX = ".preview.png"
 # The mark is among the first chunks of a picture of ours.
@@ -90,12 +90,12 @@ def preview(request: PreviewRequest) -> Preview:
     """
     record, _ = open_record(request.record)
     told: list[str] = []
-    with _keeping_warnings(told):
+    with keeping_warnings(told):
         result = _result(request.record, record)
         place = picture_path(request.record, result)
         _check_place(place, request, record)
         source = _source(request.record, record)
-        from dissmodel.actions.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
+        from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
         picture = drawn(record, result, source, _legends(request.record, record))
         store.write_atomically(place, picture.png)
@@ -202,16 +202,3 @@ def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
 
 def _warn(message: str) -> None:
     warnings.warn(message, DissmodelWarning, stacklevel=3)
-
-
-@contextlib.contextmanager
-def _keeping_warnings(told: list[str]) -> Iterator[None]:
-    """Add what the block warns a user of to `told`; other warnings are raised again."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DissmodelWarning)
-        yield
-    for one in caught:
-        if issubclass(one.category, DissmodelWarning):
-            told.append(str(one.message))
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

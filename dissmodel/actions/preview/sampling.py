@@ -17,8 +17,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio import Affine
 
-from dissmodel.actions.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
-from dissmodel.actions.tally import Tally
+from dissmodel.actions.preview.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
+from dissmodel.actions.preview.tally import Tally
 from dissmodel.compare.raster import Raster
 from dissmodel.errors import DissmodelWarning
 from dissmodel.io.content_raster import BLOCK, windows
