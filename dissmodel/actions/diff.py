@@ -187,15 +187,21 @@ def _result(old: ExperimentRecord, new: ExperimentRecord, *, grid_told: bool) ->
     yield from _value("status", old.status, new.status)
     errors = (f"{one.error.type} in {one.error.phase}" if one.error else None for one in (old, new))
     yield from _value("error", *errors)
-    for name in _union(old.artifacts, new.artifacts):
+    for name in _union([*old.artifacts, *old.files], [*new.artifacts, *new.files]):
         a, b = old.files.get(name), new.files.get(name)
         if a is None or b is None:
-            yield from _value(f"{name}, sha256", old.artifacts.get(name), new.artifacts.get(name))
+            yield from _value(f"{name}, sha256", *(_sha256(one, name) for one in (old, new)))
         elif a.sha256 != b.sha256:
             yield from _artifact(name, a, b, grid_told=grid_told)
     notes = [[f"{one.severity}: {one.subject} {one.message}" for one in each.findings] for each in (old, new)]
     yield from (Difference("finding", text, None, matters=True) for text in notes[0] if text not in notes[1])
     yield from (Difference("finding", None, text, matters=True) for text in notes[1] if text not in notes[0])
+
+
+def _sha256(record: ExperimentRecord, name: str) -> str | None:
+    """Return the sha256 of a file, which the public DisSModel notes in one of the two places only."""
+    file = record.files.get(name)
+    return file.sha256 if file is not None else record.artifacts.get(name)
 
 
 def _artifact(name: str, a: Artifact, b: Artifact, *, grid_told: bool) -> Iterator[Difference]:

@@ -116,7 +116,7 @@ def _network(settings: Settings | None, request: DoctorRequest) -> list[Check]:
     checks = _indexes()
     if settings is not None:
         storage = partial(network.look_at_storage, settings=settings)
-        checks.append(Check("storage", storage, _NETWORK_S))
+        checks.append(Check("storage", storage, 2 * _NETWORK_S))
     return checks
 
 

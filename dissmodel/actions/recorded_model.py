@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
@@ -73,7 +76,7 @@ def open_recorded(
         with open_model(ModelRequest(model=given, consent=consent)) as found:
             yield found
     elif package:
-        requirement = _as_recorded(Requirement.parse(package, record_path.parent), code)
+        requirement = _as_recorded(Requirement.parse(package, record_path.parent), record)
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         with isolated(requirement, model, consent) as (host, lock):
             yield Found(host, lock=lock)
@@ -82,8 +85,15 @@ def open_recorded(
         yield Found(InProcess(here.executor, here.origin, here.distribution))
 
 
-def _as_recorded(requirement: Requirement, code: Code) -> Requirement:
-    """Return what asks for the version or the commit that the record has, where it has one."""
+def _as_recorded(requirement: Requirement, record: ExperimentRecord) -> Requirement:
+    """Return what asks for the version, the commit or the folder that the record has, where it has one."""
+    code = record.code or Code()
+    if requirement.kind == "path" and code.package and record.runtime is not None:
+        # The spec's path is relative to the spec, which may have lain anywhere.
+        known = record.runtime.packages.get(canonicalize_name(code.package))
+        place = urlsplit((known.url if known is not None else None) or "")
+        if place.scheme == "file" and not place.netloc:
+            return replace(requirement, path=Path(url2pathname(place.path)))
     extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
     if requirement.kind == "index" and code.version:
         return Requirement.parse(f"{requirement.name}{extras}=={code.version}")

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -246,11 +247,22 @@ class Isolated:
             self._process.kill()
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
+        self._hear_the_rest()
         self._listener.join(_GRACE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
+
+    def _hear_the_rest(self) -> None:
+        """Pass on what it said before it ended: how far it was."""
+        stream = self._process.stdout
+        if stream is None or stream.closed or sys.platform == "win32":
+            return
+        with contextlib.suppress(OSError, ValueError):
+            os.set_blocking(stream.fileno(), False)  # a copy of it may still have the pipe
+            for line in (stream.read() or b"").splitlines():
+                self._pass_on(json.loads(line))
 
     def _signal(self, signum: signal.Signals) -> None:
         """Send a signal to the process and to those that it started."""

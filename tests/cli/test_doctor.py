@@ -107,6 +107,18 @@ def test_an_index_and_a_store_that_never_answer_are_left_after_three_seconds(
     assert SECRET not in said.out
 
 
+def test_a_secret_in_what_a_library_says_is_hidden(dissmodel, tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "numba.py").write_text(f"raise ImportError('no {SECRET} here')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "first"))
+    monkeypatch.setenv("COAST_TOKEN", SECRET)
+
+    said = dissmodel("doctor", "--offline")
+
+    assert (0, "") == (said.code, said.err)
+    assert "warning  numba: import: ImportError: no *** here. The models compute the same" in said.out
+
+
 def test_settings_of_pip_that_can_t_be_understood_are_a_warning(dissmodel, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_FIND_LINKS", "http://[::1/simple")

@@ -8,26 +8,28 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 RESET = struct.pack("ii", 1, 0)
-ANSWERS = {403: "Forbidden", 500: "Internal Server Error", 503: "Service Unavailable"}
-CODES = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
+ANSWERS = {403: "Forbidden", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
+CODES = {403: "AccessDenied", 404: "NoSuchUpload", 500: "InternalError", 503: "SlowDown"}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a request.
+    """What happens to a request, after `call` was called.
 
     kind: ``cut_request`` (only `byte` bytes of its body go on), ``corrupt_request`` (that byte is another),
-    ``lose_response`` (it is obeyed, and not answered), ``cut_response`` (only `byte` bytes of the answer's body
-    come), ``corrupt_response``, ``stall`` (no answer, ever), ``drip`` (the answer's body stalls at `byte`),
-    ``status`` (`status` is answered, and the server knows nothing of it).
+    ``lose_response`` (it is obeyed, and not answered), ``cut_response`` (only `byte` bytes of the answer's
+    body come), ``corrupt_response``, ``stall`` (no answer, ever), ``drip`` (the answer's body stalls at
+    `byte`), ``status`` (`status` is answered, and the server knows nothing of it), ``pass`` (nothing).
     """
 
     kind: str
     byte: int = 0
     status: int = 500
+    call: Callable[[], object] | None = None
 
 
 class Proxy:
@@ -86,6 +88,8 @@ class Proxy:
 
     def _treat(self, client, head, body, fault):
         kind = fault.kind if fault else ""
+        if fault and fault.call:
+            fault.call()
         if kind == "stall":
             self._closed.wait()
             return

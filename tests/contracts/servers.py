@@ -65,7 +65,7 @@ def moto():
         port = probe.getsockname()[1]
     environ = {**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
     words = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _process(words, environ):
+    with _process(words, environ, stderr=subprocess.DEVNULL):
         endpoint = f"http://127.0.0.1:{port}"
         _wait_for(port)
         access, secret = _user(endpoint, "writer", "AmazonS3FullAccess")
@@ -105,16 +105,15 @@ def demand_rights(server, after):
 
 
 @contextlib.contextmanager
-def _process(words, environ):
-    process = subprocess.Popen(
-        words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+def _process(words, environ, stderr=subprocess.PIPE):
+    process = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=stderr, text=True)
     try:
         yield process
     finally:
         process.kill()
-        process.stderr.close()
         process.wait()
+        if process.stderr:
+            process.stderr.close()
 
 
 def _port_said(process):
@@ -155,3 +154,49 @@ def web(handler):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Talking:
+    """A server that says the same to everybody, whatever they say."""
+
+    def __init__(self, answer):
+        self.answer, self.heard = answer, []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.environ = Server(self.endpoint, port).environ
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                with client, contextlib.suppress(OSError):
+                    client.settimeout(1)
+                    self.heard.append(client.recv(65536))
+                    self._say(client)
+
+    def _say(self, client):
+        client.sendall(self.answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._listener.close()
+
+
+class Swallowing(Talking):
+    """A server that takes that many bytes slowly, 3.2 MB/s or less, before it answers."""
+
+    def __init__(self, size, answer):
+        super().__init__(answer)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        self.size = size
+
+    def _say(self, client):
+        got = len(self.heard[-1].partition(b"\r\n\r\n")[2])
+        while got < self.size:
+            got += len(client.recv(1 << 16))
+            time.sleep(1 / 50)
+        client.sendall(self.answer)

@@ -1,6 +1,6 @@
 """What a server refuses: one message that names endpoint and object, and the exit code of storage."""
 
-import datetime
+import datetime as dt
 import hashlib
 import socket
 import time
@@ -102,8 +102,8 @@ def test_no_right_to_write(moto, tools, open_bucket, file, tmp_path):
 
 def test_a_clock_that_is_wrong(rclone, open_bucket, monkeypatch):
     storage = open_bucket(rclone)
-    now = datetime.datetime.now(datetime.UTC)
-    monkeypatch.setattr("minio.time.utcnow", lambda: now - datetime.timedelta(hours=2))
+    now = dt.datetime.now(dt.UTC)
+    monkeypatch.setattr("minio.time.utcnow", lambda: now - dt.timedelta(hours=2))
 
     error = refusal(lambda: storage.stat("a"))
 
@@ -123,19 +123,23 @@ def test_a_certificate_that_is_not_trusted(rclone_tls, calls):
 def test_an_authority_that_is_not_there(rclone_tls, monkeypatch, tmp_path):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
 
-    with pytest.raises(UsageError, match="absent.pem"):
+    with pytest.raises(UsageError, match="absent"):
         storage_of(rclone_tls.server)
 
 
 def test_tls_where_there_is_none_and_the_other_way_round(rclone, rclone_tls):
     plain = storage_of(rclone, MINIO_ENDPOINT=rclone.endpoint.replace("http:", "https:"))
-    secure = storage_of(rclone_tls.server, MINIO_ENDPOINT=rclone_tls.server.endpoint.replace("https:", "http:"))
+    secure = storage_of(
+        rclone_tls.server, MINIO_ENDPOINT=rclone_tls.server.endpoint.replace("https:", "http:")
+    )
 
     assert "MINIO_SECURE=false" in refusal(lambda: plain.stat("a")).hint
     assert refusal(lambda: secure.stat("a")).exit_code == 5
 
 
-@pytest.mark.parametrize("bucket", ["ab", "Upper", "a_b", "a..b", "-ab", "ab-", "1.2.3.4", "x" * 64, "xn--a", "ção"])
+@pytest.mark.parametrize(
+    "bucket", ["ab", "Upper", "a_b", "a..b", "-ab", "ab-", "1.2.3.4", "x" * 64, "xn--a", "ção"]
+)
 def test_illegal_buckets(rclone, bucket):
     error = refusal(lambda: open_storage(f"s3://{bucket}/key", StorageSettings(), environ=rclone.environ()))
 
@@ -170,9 +174,11 @@ def test_a_server_that_drops_what_knocks(calls, tools):
         full.listen(0)
         waiting = [socket.socket() for _ in range(4)]
         for one in waiting:  # they fill the queue, and nobody accepts
-            one.setblocking(False)
+            one.settimeout(0)
             one.connect_ex(full.getsockname())
-        storage = S3Storage(find(StorageSettings(), closed(tools, full.getsockname()[1])), "bucket", Patience())
+        storage = S3Storage(
+            find(StorageSettings(), closed(tools, full.getsockname()[1])), "bucket", Patience()
+        )
         began = time.monotonic()
         error = refusal(lambda: storage.stat("a"))
         took = time.monotonic() - began
@@ -219,8 +225,8 @@ def test_a_server_that_refuses_all(rclone, proxy_of, open_bucket, calls, status)
         b"",
     ],
 )
-def test_what_is_no_s3_server(web, calls, answer):
-    with talking(answer) as server:
+def test_what_is_no_s3_server(tools, calls, answer):
+    with tools.Talking(answer) as server:
         storage = S3Storage(find(StorageSettings(), server.environ()), "bucket", QUICK)
         for call in list(calls(storage))[1:]:
             error = refusal(call)
@@ -234,11 +240,11 @@ def test_nobody_in_particular(rclone, calls):
         assert refusal(call).exit_code == 5
 
 
-def test_a_redirect_is_not_followed_with_what_is_put(web, file, calls):
+def test_a_redirect_is_not_followed_with_what_is_put(tools, file):
     """Nor is anything sent to where it points."""
-    with talking(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as other:
+    with tools.Talking(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as other:
         head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {other.endpoint}/x\r\nContent-Length: 0\r\n\r\n"
-        with talking(head.encode()) as server:
+        with tools.Talking(head.encode()) as server:
             storage = S3Storage(find(StorageSettings(), server.environ()), "bucket", QUICK)
             with pytest.raises(StorageError, match="elsewhere"):
                 storage.put(file, "a", sha256=hashlib.sha256(b"hello").hexdigest())
@@ -248,43 +254,3 @@ def test_a_redirect_is_not_followed_with_what_is_put(web, file, calls):
 
 def closed(tools, port):
     return tools.Server(f"http://127.0.0.1:{port}", port).environ()
-
-
-class talking:
-    """A server that says the same to everybody."""
-
-    def __init__(self, answer):
-        import threading
-
-        self.answer, self.heard = answer, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def environ(self):
-        return {
-            "MINIO_ENDPOINT": self.endpoint,
-            "MINIO_ACCESS_KEY": "k",
-            "MINIO_SECRET_KEY": "s",
-            "AWS_REGION": "us-east-1",
-        }
-
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-                with client:
-                    client.settimeout(1)
-                    self.heard.append(client.recv(65536))
-                    client.sendall(self.answer)
-            except TimeoutError:
-                pass
-            except OSError:
-                return
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.listener.close()

@@ -22,8 +22,10 @@ SECONDS = 10.0
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 _SLOWER = "The models compute the same without it, slower."
+# The dissmodel that asks, wherever else another may lie; all else as Python finds it.
 _START = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from dissmodel.actions.health.probe import main; main()"
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import dissmodel; del sys.path[0]; "
+    "from dissmodel.actions.health.probe import main; main()"
 )
 
 

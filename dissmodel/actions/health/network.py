@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import os
 import re
@@ -61,8 +62,10 @@ def look_at_index(found: Collector, place: str) -> None:
 
 def look_at_storage(found: Collector, settings: Settings) -> None:
     """Find out whether the object store is set up, whose credentials it gets, and whether it answers."""
-    from dissmodel.io.storage import credentials  # noqa: PLC0415  (loads what only storage needs)
+    from dissmodel.actions.experiments import OUTPUTS_BUCKET  # noqa: PLC0415  (loads what only storage needs)
+    from dissmodel.io.storage import credentials  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.faults import reaching  # noqa: PLC0415  (as above)
+    from dissmodel.io.storage.place import open_storage  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.pool import make_pool  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.settings import Patience, StorageSettings  # noqa: PLC0415  (as above)
 
@@ -71,20 +74,23 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
         found.add("ok", "not set up; push and pull need it")
         return
     patience = Patience(connect_s=SECONDS, silence_s=SECONDS, retries=0)
+    stored = dataclasses.replace(StorageSettings.of(settings), patience=patience)
     try:
-        access = credentials.find(StorageSettings.of(settings), os.environ)
+        access = credentials.find(stored, os.environ)
         if access.credentials is not None:
             found.add("ok", f"credentials from {access.credentials.origin}")
         where = access.endpoint.shown
         with reaching(where, patience):
             response = make_pool(where, patience).request("HEAD", f"{where}/")
+        if response.status >= _SERVER_ERROR:
+            found.add("warning", f"{where} answers with HTTP {response.status}", "Look at the server.")
+            return
+        found.add("ok", f"{where} answers")
+        place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)
+        next(iter(place.list("experiments/")), None)
+        found.add("ok", f"{place.shown} can be read")
     except StorageError as error:  # only push and pull are in want of it
         found.add("warning", error.message, error.hint)
-        return
-    if response.status < _SERVER_ERROR:
-        found.add("ok", f"{where} answers")
-    else:
-        found.add("warning", f"{where} answers with HTTP {response.status}", "Look at the server.")
 
 
 def _ask(found: Collector, url: str) -> None:

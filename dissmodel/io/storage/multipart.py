@@ -137,11 +137,8 @@ def upload(
 def left_over(request: Request, key: str, what: str) -> list[str]:
     """Return the uploads of `key` that were begun and not ended, as far as the server tells."""
     answer = request("GET", query={"uploads": "", "prefix": key}, about_bucket=True)
-    return [
-        _text(one, "UploadId")
-        for one in _parsed(answer.data, what).iter("{*}Upload")
-        if _text(one, "Key") == key
-    ]
+    uploads = _parsed(answer.data, what).findall("{*}Upload")
+    return [_text(one, "UploadId") for one in uploads if _text(one, "Key") == key]
 
 
 def abort(request: Request, upload_id: str) -> None:

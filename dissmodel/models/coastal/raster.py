@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.errors import StorageError
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import Finding
 from dissmodel.io import open_dataset
@@ -81,23 +80,16 @@ def grid_of(state: CoastalState) -> Grid:
 
 def _write(state: CoastalState, path: Path) -> tuple[str, str]:
     """Write a state and its style; return the digests of both files."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_geotiff(
-            path,
-            _bands(state),
-            shape=state.shape,
-            dtype="float64",
-            nodata=NODATA,
-            transform=state.transform,
-            crs=state.crs,
-            tags={"passo": str(state.step)},
-        )
-    except OSError as error:
-        raise StorageError(
-            f"{path}: can't be written: {error.strerror or error}.",
-            "Check the space on the disk and the rights of the folder.",
-        ) from error
+    write_geotiff(
+        path,
+        _bands(state),
+        shape=state.shape,
+        dtype="float64",
+        nodata=NODATA,
+        transform=state.transform,
+        crs=state.crs,
+        tags={"passo": str(state.step)},
+    )
     return sha256_file(path), write_style(path, qml())
 
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from dissmodel.errors import StorageError
 from dissmodel.geo.legend import CellClass
+from dissmodel.io._utils import write_text
 from dissmodel.models.coastal.classes import LAND_USES
-from dissmodel.record.digest import sha256_file
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
@@ -101,15 +100,7 @@ def write_style(dataset: Path, style: str) -> str:
     StorageError
         If it can't be written.
     """
-    path = dataset.with_suffix(".qml")
-    try:
-        path.write_text(style, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise StorageError(
-            f"{path}: can't be written: {error.strerror or error}.",
-            "Check the space on the disk and the rights of the folder.",
-        ) from error
-    return sha256_file(path)
+    return write_text(style, dataset.with_suffix(".qml"))
 
 
 def _fill(layer: ET.Element, colour: str) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError
+from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.config import settings
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems
 from dissmodel.io import open_dataset
+from dissmodel.io._utils import write_bytes
 from dissmodel.models.coastal.agreement import Agreement, agreement, in_words
 from dissmodel.models.coastal.cell_space import read_cells
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
@@ -28,7 +29,6 @@ from dissmodel.models.coastal.raster import grid_of
 from dissmodel.models.coastal.report import PICTURE, Subject, report, verdict
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
-from dissmodel.record.digest import sha256_bytes
 from dissmodel.visualization import scatter
 
 REPORT = "report.md"
@@ -155,10 +155,9 @@ class CoastalValidation(ModelExecutor):
         folder = Path(record.output_path or f"{settings.default_output_base}/{record.experiment_id}")
         page = report(subject, parameters, found).encode()
         picture = scatter.draw(_picture(subject, bands, found))
-        _write(folder, {REPORT: page, PICTURE: picture})
         record.output_path = str(folder / REPORT)
-        record.add_artifact("output", sha256_bytes(page))
-        record.add_artifact("scatter", sha256_bytes(picture))
+        record.add_artifact("output", write_bytes(page, folder / REPORT))
+        record.add_artifact("scatter", write_bytes(picture, folder / PICTURE))
         return record
 
 
@@ -280,15 +279,3 @@ def _picture(
             for name, legend in (("uso", LAND_USES), ("solo", SOILS))
         ),
     )
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.",
-            "Check the space on the disk and the rights of the folder.",
-        ) from error

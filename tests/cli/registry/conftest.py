@@ -37,6 +37,14 @@ def home(tmp_path, monkeypatch):
     return home
 
 
+@pytest.fixture
+def dissmodel(dissmodel, home, monkeypatch):
+    """The command line, with settings and data in the test's own folder of the user."""
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(home / "config.toml"))
+    monkeypatch.setenv("DISSMODEL_DATA", str(home / "data"))
+    return dissmodel
+
+
 class Published:
     """A registry that somebody published: a working copy, and the URL of its repository."""
 

@@ -47,7 +47,7 @@ class Flood(ModelExecutor):
                 resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
                 bytearray(1 << 40)
             case "hang":
-                started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+                started = subprocess.Popen(["sh", "-c", "trap '' INT TERM; sleep 600"])
                 Path("pids.new").write_text(f"{os.getpid()} {started.pid}")
                 Path("pids.new").rename("pids")
                 time.sleep(600)

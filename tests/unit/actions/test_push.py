@@ -1,13 +1,17 @@
+import hashlib
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.experiments import RECORD, object_names, open_place, read_placed, relocated
+from dissmodel.actions.experiments import RECORD, Place, object_names, open_place, read_placed, relocated
+from dissmodel.actions.objects import send, state_of
 from dissmodel.actions.push import PushRequest, push
+from dissmodel.actions.pushable import File
 from dissmodel.actions.transfer import Pool
 from dissmodel.errors import Differs, StorageError
+from dissmodel.io.storage.base import Stat
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.progress import Silent
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, store
@@ -99,6 +103,63 @@ def test_locations_are_outside_the_digest():
     assert digest.record_digest(document) == digest.record_digest(moved)
     assert ("s3://i/a", "output.tif") == (moved["source"]["uri"], moved["files"]["output"]["path"])
     assert "r.tif" == document["files"]["output"]["path"]
+
+
+class Claiming:
+    """A place with one object, of which it says something."""
+
+    def __init__(self, content, **said):
+        self.content, self.said, self.reads, self.puts = content, said, 0, []
+
+    def stat(self, key):
+        return None if self.content is None else Stat(key, len(self.content), **self.said)
+
+    def get(self, key, path, *, limit, progress=None):
+        self.reads += 1
+        path.write_bytes(self.content)
+
+    def put(self, path, key, *, sha256, media_type, only_new, progress):
+        self.puts.append((key, sha256, only_new))
+
+
+OURS, OTHER = b"ours", b"else"
+SHA, MD5 = digest.sha256_bytes(OURS), hashlib.md5(OURS).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "expected", "reads"),
+    [
+        (None, {}, "missing", 0),
+        (OURS, {"sha256": SHA}, "there", 0),
+        (OURS, {"sha256": SHA, "etag": MD5}, "there", 0),
+        (OURS, {"sha256": SHA, "etag": f"{MD5}-3"}, "there", 0),
+        (OURS, {"sha256": SHA, "etag": "ab" * 16}, "there", 1),
+        (OURS, {}, "there", 1),
+        (OTHER, {"sha256": SHA, "etag": "ab" * 16}, "damaged", 1),
+        (b"our", {"sha256": SHA}, "damaged", 0),
+        (OTHER, {}, "object_exists", 1),
+        (b"other", {}, "object_exists", 0),
+        (OURS, {"sha256": "ab" * 32}, "object_exists", 0),
+    ],
+)
+def test_what_is_there_is_judged_by_what_it_says_and_read_where_that_leaves_a_doubt(
+    tmp_path, content, said, expected, reads
+):
+    path = tmp_path / "ours"
+    path.write_bytes(OURS)
+    file, storage = File(path, "ours", len(OURS), SHA, "text/plain"), Claiming(content, **said)
+    place = Place(storage, "a/", "s3://b/a/")
+    if expected == "object_exists":
+        with pytest.raises(Differs) as refused:
+            state_of(place, file)
+        assert expected == refused.value.code
+    else:
+        found = state_of(place, file)
+        send(place, file, found, print)
+
+        assert expected == found
+        assert [("a/ours", SHA, expected == "missing")] == storage.puts
+    assert reads == storage.reads
 
 
 def test_a_pool_keeps_the_order_and_the_errors():
@@ -199,6 +260,29 @@ def test_two_pushes_at_once_end_in_one_whole_experiment(tmp_path, seed):
     for artifact in placed.record.files.values():
         assert artifact.sha256 == digest.sha256_file(Path(place.uri) / artifact.path)
     assert {RECORD, "output.bin", "one.txt", "two.txt"} == {path.name for path in Path(place.uri).iterdir()}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_pushes_the_input_at_the_same_time_has_it_noted(tmp_path, seed):
+    path = made(tmp_path / "a")
+    (tmp_path / "a" / "grid.zip").write_bytes(b"grid")
+    document = store.read_document(path)
+    document["source"]["checksum"] = digest.sha256_bytes(b"grid")
+    store.write(document, path)
+    barrier, outcomes = threading.Barrier(4, timeout=10), []
+
+    def one(with_input):
+        barrier.wait()
+        outcomes.append(push(PushRequest((path,), str(tmp_path / "to"), with_input, settings=HERE), Silent()))
+
+    threads = [threading.Thread(target=one, args=(number % 2 == seed % 2,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 4 == len(outcomes)
+    assert "/inputs/" in store.read(tmp_path / "to/experiments/e1" / RECORD).source.uri
 
 
 def test_two_of_one_id_at_once_leave_one_of_them_whole(tmp_path):

@@ -143,5 +143,7 @@ def test_a_style_lies_beside_its_dataset(tmp_path):
 
 
 def test_a_style_that_can_t_be_written_is_said_so(tmp_path):
+    (tmp_path / "no").touch()
+
     with pytest.raises(StorageError, match=r"no[/\\]r\.qml"):
         write_style(tmp_path / "no" / "r.tif", qml())

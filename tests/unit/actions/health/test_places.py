@@ -1,14 +1,17 @@
 """Folders, registries, environments, indexes and the object store."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -325,3 +328,36 @@ def test_a_store_where_nothing_listens(look, secret, monkeypatch, closed_port):
 
     assert "ok" == first[0]
     assert ("warning", True) == (severity, f"127.0.0.1:{closed_port}" in message)
+
+
+@pytest.fixture
+def rclone(tmp_path, monkeypatch):
+    """A real store with the bucket `results`."""
+    path = Path(__file__).resolve().parents[3] / "contracts" / "servers.py"
+    spec = importlib.util.spec_from_file_location("doctor_servers", path)
+    servers = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, servers)
+    spec.loader.exec_module(servers)
+    if servers.rclone_program() is None:
+        pytest.skip("rclone is not installed")
+    (tmp_path / "store" / "results").mkdir(parents=True)
+    with servers.rclone(tmp_path / "store") as server:
+        for name, value in server.environ().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def test_a_real_store_is_read_with_the_credentials_and_told_what_is_wrong_with_them(
+    look, rclone, monkeypatch
+):
+    monkeypatch.setenv("DISSMODEL_STORAGE_BUCKET", "results")
+    assert ["ok", "ok", "ok"] == [severity for severity, *_ in storage(look)]
+
+    monkeypatch.setenv("DISSMODEL_STORAGE_BUCKET", "nonesuch")
+    *_, (severity, message, _) = storage(look)
+    assert ("warning", True) == (severity, "there is no such bucket" in message)
+
+    monkeypatch.setenv("MINIO_SECRET_KEY", SECRET)
+    *_, (severity, message, _) = storage(look)
+    assert ("warning", True) == (severity, "the secret key does not fit" in message)
+    assert SECRET not in str(storage(look))
