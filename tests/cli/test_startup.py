@@ -60,6 +60,7 @@ def here(tmp_path, monkeypatch):
         ["record", "bundle", "--help"],
         ["reproduce", "--help"],
         ["init", "--help"],
+        ["doctor", "--help"],
         ["registry", "sync", "--help"],
         ["config", "set", "--help"],
         ["env", "list", "--help"],
