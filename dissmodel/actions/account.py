@@ -53,6 +53,8 @@ def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
     """Keep in the opening record what a model noted in its copy, if it is of the right kind."""
     if isinstance(given.metrics, dict):
         opening.metrics = given.metrics
+    if isinstance(given.step_metrics, dict):
+        opening.step_metrics = given.step_metrics
     opening.logs = _lines(given)
 
 

@@ -18,12 +18,15 @@ from dissmodel.record.digest import sha256_file
 State = Literal["missing", "damaged", "there"]
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+# Larger ones went in parts, each checked by its own sum; MD5 takes longer than all else of a second push.
+_MD5_BYTES = 64 << 20
 
 
 def state_of(place: Place, file: File) -> State:
     """Return whether an object is there and has a file's bytes.
 
-    What its size, the noted sha256 and its ETag say is believed; where they leave a doubt it is read back.
+    What its size, the noted sha256 and, of a small one, its ETag say is believed; where they leave a doubt
+    it is read back.
 
     Returns
     -------
@@ -87,11 +90,12 @@ def other_content(uri: str) -> Differs:
 
 
 def _has_md5(file: File, stat: Stat) -> bool:
-    if stat.etag is None or not _MD5.fullmatch(stat.etag.strip('"').lower()):
+    etag = (stat.etag or "").strip('"').lower()
+    if file.size > _MD5_BYTES or not _MD5.fullmatch(etag):
         return True
     with file.path.open("rb") as stream:
         found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return found == stat.etag.strip('"').lower()
+    return found == etag
 
 
 def _read_back(place: Place, file: File) -> str | None:

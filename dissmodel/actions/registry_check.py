@@ -102,7 +102,7 @@ def _check(path: Path, further: Further | None) -> list[SpecFinding]:
     except InvalidInput as error:
         message = error.message.removeprefix(str(path)).removeprefix(":").strip()
         return [SpecFinding("error", str(path), _line_of_error(path, message), message, error.hint)]
-    lines = _Lines(path)
+    lines = Lines(path)
     found = [
         SpecFinding(severity, str(path), lines.of(key, table), message, hint)
         for severity, key, table, message, hint in _problems(spec, path)
@@ -189,15 +189,21 @@ def _line_of_error(path: Path, message: str) -> int | None:
     if at is not None:
         return int(at[1])
     if "(at end of document)" in message:
-        return len(_Lines(path).lines)
+        return len(Lines(path).lines)
     # What the message names first stands in the file as `name = ...`, or it is a section.
-    lines = _Lines(path)
+    lines = Lines(path)
     own = (line for word in re.findall(r"\w+", message) if (line := lines.of(word, "model", strictly=True)))
     return next(own, None) or lines.of("", "model")
 
 
-class _Lines:
-    """The lines of a TOML, to be asked where a key is."""
+class Lines:
+    """The lines of a TOML, to be asked where a key is.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that can't be read has none.
+    """
 
     def __init__(self, path: Path) -> None:
         try:

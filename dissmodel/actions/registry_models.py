@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dissmodel import environments
 from dissmodel.actions.registry import NONE_KNOWN
 from dissmodel.config import load_settings
 from dissmodel.errors import InvalidInput, UsageError
@@ -49,7 +50,7 @@ class RegistryModelView:
 
 def list_registry_models() -> RegistryModels:
     """Return the models of all registries, as they lie on this machine."""
-    offered = {offer.name for offer in plugins.offers()}
+    here = _Here.now()
     models, problems = [], []
     registries = index.registries()
     if not registries:
@@ -59,7 +60,7 @@ def list_registry_models() -> RegistryModels:
             problems.append(f"{registry.name}: not synced yet. dissmodel registry sync {registry.name}")
             continue
         try:
-            models += [_row(entry, offered) for entry in index.entries_of(registry)]
+            models += [_row(entry, here) for entry in index.entries_of(registry)]
         except InvalidInput as error:
             problems.append(f"{registry.name}: {error.message} {error.hint}".rstrip())
     return RegistryModels(tuple(sorted(models, key=lambda row: (row.name, row.registry))), tuple(problems))
@@ -86,7 +87,7 @@ def show_registry_model(text: str) -> RegistryModelView:
     assert entry.spec is not None
     registry = next(one for one in index.registries(settings) if one.name == entry.registry)
     return RegistryModelView(
-        _row(entry, {offer.name for offer in plugins.offers()}),
+        _row(entry, _Here.now()),
         registry.url,
         entry.commit,
         entry.path,
@@ -95,15 +96,32 @@ def show_registry_model(text: str) -> RegistryModelView:
     )
 
 
-def _row(entry: index.Entry, offered: set[str]) -> RegistryModel:
+@dataclass(frozen=True)
+class _Here:
+    """What a run would find on this machine: models of installed packages, and packages with an environment."""
+
+    models: frozenset[str]
+    packages: frozenset[str]
+
+    @classmethod
+    def now(cls) -> _Here:
+        return cls(
+            frozenset(offer.name for offer in plugins.offers()),
+            frozenset(environments.ready(load_settings().data_dir)),
+        )
+
+    def has(self, spec: Spec) -> bool:
+        return spec.package.strip() in self.packages if spec.package else spec.executor in self.models
+
+
+def _row(entry: index.Entry, here: _Here) -> RegistryModel:
     spec = entry.spec or Spec(entry.path, {})
-    is_here = entry.spec is not None and spec.executor in offered
     return RegistryModel(
         entry.name,
         entry.registry,
         spec.substrate,
         spec.package,
         spec.description,
-        is_here,
+        entry.spec is not None and here.has(spec),
         entry.problem.removeprefix(f"{entry.path}: "),
     )

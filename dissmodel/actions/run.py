@@ -196,7 +196,7 @@ def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:
     path = store.failed_record_path(destination.folder / f"{destination.stem}.x", record.experiment_id)
     # If it is too large, that is for what the model noted; if the destination can't take it, the temporary
     # folder may.
-    brief = record.model_copy(update={"metrics": {}, "logs": []})
+    brief = record.model_copy(update={"metrics": {}, "step_metrics": {}, "logs": []})
     for place in (path, Path(tempfile.gettempdir()) / path.name):
         for one in (record, brief):
             try:

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from dissmodel.actions.isolation import Consent
+    from dissmodel.progress import Reporter
 
 T = TypeVar("T")
 
 
-def agreed(act: Callable[[Consent], T], *, yes: bool, allow_build: bool, offline: bool) -> T:
+def agreed(
+    act: Callable[[Consent, Reporter], T],
+    *,
+    yes: bool,
+    allow_build: bool,
+    offline: bool,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> T:
     """Do what may need the user's word; where it does and there is a terminal, ask and do it again.
 
     A word is for exactly what was shown: where that is another one by then, it is asked for again.
@@ -21,17 +30,20 @@ def agreed(act: Callable[[Consent], T], *, yes: bool, allow_build: bool, offline
     Parameters
     ----------
     act : callable
-        Takes what the user agrees to; raises `ConsentRequired` if it needs more.
-    yes, allow_build, offline : bool
+        Takes what the user agrees to, and who hears how far it is; raises `ConsentRequired` if it needs more.
+    yes, allow_build, offline, quiet, verbose : bool
         What the user typed.
     """
     from dissmodel.actions.isolation import Consent
+    from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.errors import ConsentRequired
+    from dissmodel.progress import reporting
 
     consent = Consent(yes=yes, allow_build=allow_build, offline=offline)
     while True:
         try:
-            return act(consent)
+            with terminal_reporter(quiet=quiet, verbose=verbose) as reporter, reporting(reporter):
+                return act(consent, reporter)
         except ConsentRequired as error:
             what = getattr(error, "what", "")
             if what in consent.agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -6,17 +6,13 @@ import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dissmodel.cli import compare_options, options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.options import EXIT_DIFFERS
-
-if TYPE_CHECKING:
-    from dissmodel.actions.isolation import Consent
-    from dissmodel.actions.reproduction import Reproduced
 
 
 class Env(StrEnum):
@@ -89,7 +85,6 @@ def reproduce(
     from dissmodel.actions.reproduce import ReproduceRequest
     from dissmodel.actions.reproduce import reproduce as reproduce_record
     from dissmodel.cli import render_reproduce
-    from dissmodel.cli.reporter import terminal_reporter
 
     may_ask = sys.stdin.isatty()
     signing = signing_key(wanted=attest, key=key, may_ask=may_ask)
@@ -107,12 +102,14 @@ def reproduce(
         overwrite=overwrite,
         command=("dissmodel", *sys.argv[1:]),
     )
-
-    def act(consent: Consent) -> Reproduced:
-        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-            return reproduce_record(replace(request, consent=consent), reporter)
-
-    found = agreed(act, yes=yes, allow_build=allow_build, offline=offline)
+    found = agreed(
+        lambda consent, reporter: reproduce_record(replace(request, consent=consent), reporter),
+        yes=yes,
+        allow_build=allow_build,
+        offline=offline,
+        quiet=quiet,
+        verbose=verbose,
+    )
     statement = None
     if signing is not None:
         statement = attest_reproduction(found.record, found.recorded_path, signing, may_ask=may_ask)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
-
-if TYPE_CHECKING:
-    from dissmodel.actions.isolation import Consent
-    from dissmodel.actions.run import RunResult
 
 
 def run(
@@ -79,12 +75,14 @@ def run(
         command=("dissmodel", *sys.argv[1:]),
         records=tuple(records or ()),
     )
-
-    def act(consent: Consent) -> RunResult:
-        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-            return run_model(replace(request, consent=consent), reporter)
-
-    result = agreed(act, yes=yes, allow_build=allow_build, offline=offline)
+    result = agreed(
+        lambda consent, reporter: run_model(replace(request, consent=consent), reporter),
+        yes=yes,
+        allow_build=allow_build,
+        offline=offline,
+        quiet=quiet,
+        verbose=verbose,
+    )
     picture = None
     if preview:
         from dissmodel.actions.preview import PreviewRequest, preview_of_run

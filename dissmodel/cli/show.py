@@ -36,7 +36,7 @@ def show(
     else:
         request = ModelRequest(model=model, toml=toml, parameters=parse_parameters(param or ()))
         view = agreed(
-            lambda consent: show_model(replace(request, consent=consent)),
+            lambda consent, _reporter: show_model(replace(request, consent=consent)),
             yes=yes,
             allow_build=allow_build,
             offline=offline,

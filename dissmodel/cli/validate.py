@@ -58,10 +58,11 @@ def validate(
         overwrite=overwrite,
     )
     validation = agreed(
-        lambda consent: look(replace(request, consent=consent)),
+        lambda consent, _reporter: look(replace(request, consent=consent)),
         yes=yes,
         allow_build=allow_build,
         offline=offline,
+        quiet=quiet,
     )
     render.validation(validation, as_json=as_json, errors_only=quiet)
     if not validation.ok:

@@ -8,7 +8,7 @@
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolve import resolve
 from dissmodel.environments.resolved import Resolved
-from dissmodel.environments.store import Environment, obtain, using
+from dissmodel.environments.store import Environment, obtain, ready, using
 from dissmodel.environments.tidy import list_environments, prune, remove
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "list_environments",
     "obtain",
     "prune",
+    "ready",
     "remove",
     "resolve",
     "using",

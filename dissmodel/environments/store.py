@@ -24,6 +24,7 @@ from packaging.version import Version
 
 from dissmodel.environments import wheel
 from dissmodel.environments.build import build
+from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import StorageError
 from dissmodel.locks import held
@@ -173,6 +174,13 @@ def environments(data_dir: Path) -> tuple[Environment, ...]:
     names = sorted(path for path in root.iterdir() if KEY.fullmatch(path.name)) if root.is_dir() else []
     found = [one for one in map(_load, names) if one is not None]
     return tuple(sorted(found, key=lambda one: (one.created_at, one.key)))
+
+
+def ready(data_dir: Path) -> Iterator[str]:
+    """Yield the requirements, as specs have them, for which there is an environment with this dissmodel."""
+    for one in environments(data_dir):
+        if one.packages.get(OURS) == wheel.running().version:
+            yield one.resolved.requirement
 
 
 @contextlib.contextmanager

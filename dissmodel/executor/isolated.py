@@ -149,6 +149,7 @@ class Isolated:
             if saved.is_file():
                 noted = store.read(saved)
                 record.metrics, record.logs = noted.metrics, noted.logs
+                record.step_metrics = noted.step_metrics
             raise
         self._usage = wire.usage_from_wire(answer)
         return store.read(saved)

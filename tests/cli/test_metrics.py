@@ -225,3 +225,36 @@ def test_what_a_terminal_has_no_room_for_stands_below(with_measures, columns, pa
     assert 4 * parts + parts - 1 == len(lines)
     assert ["8", "333333.3333"] == lines[-1].split()[:: 3 - parts]
     assert max(map(len, lines)) <= max(columns, len("step  333333.3333"))
+
+
+def test_what_a_run_measured_before_it_failed_is_kept(dissmodel, make_coast):
+    Path("sinking.py").write_text(
+        """
+from dissmodel.executor import ModelExecutor
+
+class Sinking(ModelExecutor):
+    name = "sinking"
+    output_suffix = ".txt"
+    def load(self, record):
+        return None
+    def run(self, data, record):
+        record.step_metrics = {"step": [1, 2], "level": [0.5, 1.0]}
+        raise RuntimeError("gone under")
+    def save(self, result, record):
+        return record
+"""
+    )
+    make_coast.main(["--output", "grid.zip"])
+    said = dissmodel("run", "./sinking.py", "--input", "grid.zip", "--output", "r.txt")
+    (left,) = Path().glob("r.*.record.json")
+    shown = dissmodel("record", "show", left, "--csv", "-")
+
+    assert 1 == said.code
+    assert "step,level\n1,0.5\n2,1.0\n" == shown.out.replace("\r", "")
+
+
+@pytest.mark.parametrize("others", [["--csv", "-", "--chart"], ["--lineage", "--metrics"]])
+def test_what_would_mix_on_standard_output_is_refused(with_measures, others):
+    said = with_measures()(*SHOW, *others)
+
+    assert (2, "") == (said.code, said.out)

@@ -46,8 +46,13 @@ def show(
     from dissmodel.errors import UsageError
 
     _check_bundle(file, in_folder=lineage or bool(records) or preview)
-    if as_json and csv == "-":
-        raise UsageError("--json and --csv - both print on standard output.", "Give one, or --csv FILE.")
+    measures = metrics or chart or csv is not None
+    if csv == "-" and (as_json or metrics or chart):
+        raise UsageError(
+            "--csv - prints on standard output, and so does another option.", "Give one, or --csv FILE."
+        )
+    if (lineage or records) and (measures or preview):
+        raise UsageError("--lineage shows other records than this one.", "Give it alone.")
     record, document = open_record(file)
     if lineage or records:
         from dissmodel.actions.lineage import lineage as follow
@@ -60,7 +65,6 @@ def show(
             render_records.lineage(found)
         return
     silent = as_json or quiet
-    measures = metrics or chart or csv is not None
     if measures:
         _show_measures(record, file, metrics and not silent, chart and not silent, csv, overwrite)
     picture = None

@@ -51,6 +51,20 @@ def test_the_second_run_starts_no_installer(dissmodel, offered, monkeypatch):
     assert [0, 1] == [again.code, anew.code]
 
 
+def test_the_list_says_which_models_are_installed(dissmodel, offered):
+    def installed():
+        return {row["name"]: row["installed"] for row in dissmodel("registry", "list", "--json").json["models"]}
+
+    before = installed()
+    run(dissmodel, "--yes")
+
+    assert {"flood": False, "growth": False} == before
+    assert {"flood": True, "growth": False} == installed()
+    assert "installed  yes" in dissmodel("registry", "show", "flood").out
+    dissmodel("env", "remove", "coastal-flood")
+    assert before == installed()
+
+
 def test_what_the_model_prints_is_told_and_logged_and_never_part_of_the_result(dissmodel, offered):
     said = run(dissmodel, "--yes", "--json")
     told = ["the model says hello", "and complains"]

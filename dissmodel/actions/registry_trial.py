@@ -1,0 +1,54 @@
+"""What is wrong with a spec's package: it is installed, and its model loaded and looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dissmodel.actions.isolation import Consent
+from dissmodel.actions.model import ModelRequest, open_model, parameter_layers
+from dissmodel.actions.registry_check import Further, Lines, SpecFinding
+from dissmodel.errors import ConsentRequired, DissmodelError
+from dissmodel.registry.spec import Spec
+
+_LOADING = {"model_unloadable", "model_crashed", "unknown_model"}
+
+
+def trial(consent: Consent) -> Further:
+    """Return what tries a spec, for `dissmodel.actions.registry_check.check_registry`.
+
+    Parameters
+    ----------
+    consent : Consent
+        What the user agrees to. Where it is not enough, the check ends with `ConsentRequired`.
+    """
+
+    def tried(spec: Spec) -> Iterator[SpecFinding]:
+        lines = Lines(spec.path)
+
+        def at(key: str, message: str, hint: str = "", *, table: str = "model") -> SpecFinding:
+            return SpecFinding("error", str(spec.path), lines.of(key, table), message, hint)
+
+        try:
+            with open_model(ModelRequest(toml=spec.path, consent=consent)) as found:
+                for one in found.host.contract():
+                    if one.severity == "error":
+                        yield at("class", f"{one.subject}: {one.message}", one.hint)
+                for problem in found.host.check(parameter_layers(spec, {})).problems:
+                    name = _named(problem.message, spec)
+                    if name is not None:  # a value that the spec leaves to its user is no fault of it
+                        own = name in spec.model.get("parameters", {})
+                        table = "model.parameters" if own else "model"
+                        yield at(name, problem.message, problem.hint, table=table)
+        except ConsentRequired:
+            raise
+        except DissmodelError as error:
+            module = "executor_module" if "executor_module" in spec.model else "class"
+            yield at(module if error.code in _LOADING else "package", error.message, error.hint)
+
+    return tried
+
+
+def _named(message: str, spec: Spec) -> str | None:
+    """Return which of the spec's parameters a message is about."""
+    return next((name for name in spec.parameters if re.search(rf"\b{re.escape(name)}\b", message)), None)
