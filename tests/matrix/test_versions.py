@@ -96,9 +96,7 @@ def test_features_that_another_version_wrote(tmp_path, features, features_digest
 
 
 @pytest.mark.parametrize("packages", READERS, ids=lambda packages: packages[1])
-def test_another_version_reads_the_same(
-    tmp_path, cells, features, cells_digest, features_digest, packages
-):
+def test_another_version_reads_the_same(tmp_path, cells, features, cells_digest, features_digest, packages):
     rasters = written(RASTERIO[3], tmp_path, cells)
     layers = written(FEATURES[1], tmp_path, features)
     versions, digests = run_with(packages, "-c", READ, *rasters, *layers, build=True)

@@ -43,18 +43,15 @@ def show(
     """
     from dissmodel.actions.records import open_record
     from dissmodel.cli import render
-    from dissmodel.errors import UsageError
 
-    _check_bundle(file, in_folder=lineage or bool(records) or preview)
+    lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
-    if csv == "-" and (as_json or metrics or chart):
-        raise UsageError(
-            "--csv - prints on standard output, and so does another option.", "Give one, or --csv FILE."
-        )
-    if (lineage or records) and (measures or preview):
-        raise UsageError("--lineage shows other records than this one.", "Give it alone.")
+    _check_bundle(file, in_folder=lineage or preview)
+    _check_together(
+        mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
+    )
     record, document = open_record(file)
-    if lineage or records:
+    if lineage:
         from dissmodel.actions.lineage import lineage as follow
         from dissmodel.cli import render_records
 
@@ -79,6 +76,17 @@ def show(
         render.preview(picture)
     elif not measures and not quiet:
         render.record_view(record, file)
+
+
+def _check_together(*, mixed: bool, other: bool) -> None:
+    from dissmodel.errors import UsageError
+
+    if mixed:
+        raise UsageError(
+            "--csv - prints on standard output, and so does another option.", "Give one, or --csv FILE."
+        )
+    if other:
+        raise UsageError("--lineage shows other records than this one.", "Give it alone.")
 
 
 def _check_bundle(file: Path, *, in_folder: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dissmodel.geo.raster.raster_model import RasterModel
 from dissmodel.geo.synchronized import Synchronized
 
+_STATIC = 2  # dimensions: rows and columns
 
 class SyncRasterModel(Synchronized, RasterModel):
     """A `RasterModel` that finds the state at the step's start in arrays called ``<name>_past``.
@@ -33,4 +34,4 @@ class SyncRasterModel(Synchronized, RasterModel):
 
     def _copy(self, name: str, past: str) -> None:
         array = self.backend.get(name)
-        self.backend.set(past, array[0] if self.backend.is_temporal(name) else array)
+        self.backend.set(past, array[0] if array.ndim > _STATIC else array)

@@ -1,16 +1,31 @@
-"""Polygons, and who is whose neighbour; the names load on first use, for some need shapely and some don't."""
+"""Polygons, models on them, and who is whose neighbour; what needs shapely or geopandas loads on first use."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
+# At once, for each has the name of its own module, which would take its place here later on.
+from dissmodel.geo.vector.fill import FillStrategy, fill, register_strategy
+from dissmodel.geo.vector.vector_grid import parse_idx, vector_grid
+
 _MODULES = {
+    "CellularAutomaton": "dissmodel.geo.vector.cellular_automaton",
     "Neighborhood": "dissmodel.geo.vector.sparse",
+    "SpatialModel": "dissmodel.geo.vector.spatial_model",
+    "SyncSpatialModel": "dissmodel.geo.vector.sync_model",
+    "attach_neighbors": "dissmodel.geo.vector.labelled",
     "neighborhood_of": "dissmodel.geo.vector.neighborhood",
 }
 
-__all__ = ["Neighborhood", "neighborhood_of"]
+__all__ = [  # noqa: PLE0604  (the names are strings, as they must be)
+    *_MODULES,
+    "FillStrategy",
+    "fill",
+    "parse_idx",
+    "register_strategy",
+    "vector_grid",
+]
 
 
 def __getattr__(name: str) -> Any:

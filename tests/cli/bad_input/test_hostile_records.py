@@ -1,4 +1,4 @@
-"""Records from anyone, given to every command that reads one: refused, and nothing run, fetched or installed."""
+"""Records from anyone, given to every command that reads one: refused; nothing run, fetched or installed."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_what_is_no_file_is_refused_by_every_command(ran, kind, code):
     make = {
         "pipe": os.mkfifo,
         "folder": os.mkdir,
-        "circle": lambda name: os.symlink(name, name),
+        "circle": lambda name: Path(name).symlink_to(name),
         "nothing": lambda name: None,
     }
     make[kind]("bad.record.json")
@@ -113,7 +113,13 @@ def test_what_is_no_file_is_refused_by_every_command(ran, kind, code):
     assert 0 == ran("record", "list").code
 
 
-OUTSIDE = ["/etc/hostname", "../secret.tif", "x/../../secret.tif", "https://example.org/r.tif", "s3://b/r.tif"]
+OUTSIDE = [
+    "/etc/hostname",
+    "../secret.tif",
+    "x/../../secret.tif",
+    "https://example.org/r.tif",
+    "s3://b/r.tif",
+]
 
 
 @pytest.mark.parametrize("which", ["output", "style"])

@@ -30,7 +30,9 @@ def told(said):
 
 
 def differing(said):
-    return {one["what"]: (one["a"], one["b"]) for part in said.json["sections"] for one in part["differences"]}
+    return {
+        one["what"]: (one["a"], one["b"]) for part in said.json["sections"] for one in part["differences"]
+    }
 
 
 @pytest.fixture
@@ -62,9 +64,7 @@ def test_another_version_of_the_package(raster, package):
     package("1.1")
     said = say("reproduce", "r.record.json", "--json", PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]))
     path = Path(json.loads(said.stdout)["record_path"])
-    strict = say(
-        "reproduce", "r.record.json", "--strict", PYTHONPATH=os.pathsep.join([str(site), str(ROOT)])
-    )
+    strict = say("reproduce", "r.record.json", "--strict", PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]))
     compared = raster("record", "diff", "r.record.json", path, "--json")
 
     assert (0, 4, 4) == (said.returncode, strict.returncode, compared.code)

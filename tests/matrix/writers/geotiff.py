@@ -23,7 +23,12 @@ def layouts():
     for compression, cut, order, interleave, bigtiff in itertools.product(
         COMPRESSION, CUT, ORDER, INTERLEAVE, BIGTIFF
     ):
-        options = {"interleave": interleave, "ENDIANNESS": order.upper(), "BIGTIFF": bigtiff.upper(), **CUT[cut]}
+        options = {
+            "interleave": interleave,
+            "ENDIANNESS": order.upper(),
+            "BIGTIFF": bigtiff.upper(),
+            **CUT[cut],
+        }
         yield f"{compression}-{cut}-{order}-{interleave}-{bigtiff}", {"compress": compression, **options}
     yield "predictor", {"compress": "deflate", "predictor": 3}
 

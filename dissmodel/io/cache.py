@@ -1,0 +1,271 @@
+"""What was fetched from elsewhere and may be needed again: whole, checked, and bounded in size.
+
+An entry is a folder with ``entry.json``, which says what is in it, and ``data/``, which holds nothing else.
+Whoever uses an entry holds a lock in it, so that nobody removes it meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from dissmodel import locks
+from dissmodel.config import Settings
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.record.digest import sha256_file
+
+DEFAULT_LIMIT = 20_000_000_000
+"""Bytes that the cache may take if nothing else is set."""
+
+_META = "entry.json"
+_DATA = "data"
+_USE, _PART, _GONE = ".use-", ".part-", ".gone-"
+_LOCK = ".lock"
+_PATIENCE_S = 60.0
+_LONGEST_META = 1_000_000
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kMGT]?)B?", re.IGNORECASE)
+_POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is in the cache under one key.
+
+    Attributes
+    ----------
+    path : Path
+        The main file.
+    sha256 : str
+        Its digest, as it was just now.
+    size : int
+        Its bytes.
+    version : str
+        Which version of its source it is; empty if the source doesn't say.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder that forgets what was not used for longest once it grows beyond `limit` bytes."""
+
+    folder: Path
+    limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def of(cls, settings: Settings) -> Cache:
+        """Return the cache for inputs that is set."""
+        size = settings.text("cache_size")
+        return cls(settings.cache_dir / "inputs", parse_size(size) if size else DEFAULT_LIMIT)
+
+    def take(self, key: str, stack: contextlib.ExitStack) -> Entry | None:
+        """Return an entry that is whole, kept until `stack` closes; None where there is none.
+
+        Raises
+        ------
+        StorageError
+            If the folder can't be used.
+        """
+        folder = self.folder / key
+        with contextlib.ExitStack() as mine:
+            with self._guarded():
+                if not (folder / _META).is_file():
+                    return None
+                use = folder / f"{_USE}{uuid4().hex[:12]}{_LOCK}"
+                mine.enter_context(locks.held(use))
+            entry = _whole(folder)
+            if entry is not None:
+                with contextlib.suppress(OSError):
+                    os.utime(folder / _META)
+                stack.push(mine.pop_all())
+            return entry
+
+    @contextlib.contextmanager
+    def filling(self, name: str, *, patience: float) -> Iterator[Path]:
+        """Give the new, empty folder in which an entry is made; one process at a time has it.
+
+        Parameters
+        ----------
+        name : str
+            What is fetched, letters and digits.
+        patience : float
+            How long to wait for another process that fetches it, in seconds.
+
+        Raises
+        ------
+        StorageError
+            If it can't be had.
+        """
+        part = self.folder / f"{_PART}{name}"
+        with self._writing(), contextlib.ExitStack() as stack:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not stack.enter_context(locks.held(part.with_name(part.name + _LOCK), patience=patience)):
+                raise StorageError(
+                    f"{self.folder}: another process has been fetching this for {patience:.0f} s.",
+                    "Wait for it, or end it, then try again.",
+                    code="cache_busy",
+                )
+            _remove(part)
+            stack.callback(_remove, part)
+            (part / _DATA).mkdir(parents=True)
+            yield part / _DATA
+
+    def add(self, key: str, data: Path, main: str, version: str) -> None:
+        """Make an entry of what `filling` gave; one that is there and whole stays.
+
+        Parameters
+        ----------
+        key : str
+            Letters and digits.
+        data : Path
+            The folder that was filled.
+        main : str
+            The name of the main file in it.
+        version : str
+            Which version of its source that is.
+        """
+        with self._writing():
+            files = {path.name: sha256_file(path) for path in sorted(data.iterdir())}
+            meta = {"main": main, "version": version, "files": files}
+            (data.parent / _META).write_text(json.dumps(meta), encoding="utf-8")
+            with self._guarded():
+                folder = self.folder / key
+                if _whole(folder) is None:
+                    self._forget(folder)
+                    data.parent.rename(folder)
+            self._sweep()
+
+    def make_room(self, needed: int) -> None:
+        """Remove what was not used for longest until `needed` bytes more keep within the limit.
+
+        What is in use stays, so that the limit may be passed for as long as it is.
+
+        Raises
+        ------
+        StorageError
+            If the disk itself has no room for them.
+        """
+        with self._writing():
+            with self._guarded():
+                entries = sorted(self._entries(), key=lambda one: one[2])
+                total = needed + sum(size for _, size, _ in entries)
+                for folder, size, _ in entries:
+                    if total <= self.limit:
+                        break
+                    if not _is_used(folder):
+                        self._forget(folder)
+                        total -= size
+            self._sweep()
+            free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise StorageError(
+                f"{self.folder}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+                "Make room, or set another folder: DISSMODEL_CACHE=FOLDER",
+                code="disk_full",
+            )
+
+    def _entries(self) -> Iterator[tuple[Path, int, float]]:
+        """Yield each entry's folder, its bytes and when it was used last."""
+        for folder in self.folder.iterdir():
+            with contextlib.suppress(OSError):
+                used = (folder / _META).stat().st_mtime
+                yield folder, sum(one.stat().st_size for one in (folder / _DATA).iterdir()), used
+
+    def _forget(self, folder: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(self.folder / f"{_GONE}{uuid4().hex[:12]}")
+
+    def _sweep(self) -> None:
+        """Remove what was forgotten, and what killed processes left."""
+        for folder in self.folder.glob(f"{_GONE}*"):
+            _remove(folder)
+        for part in self.folder.glob(f"{_PART}*"):
+            if part.name.endswith(_LOCK):
+                continue
+            with locks.held(part.with_name(part.name + _LOCK)) as is_left:
+                if is_left:
+                    _remove(part)
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Hold the lock for looking at entries and renaming them, which takes no time."""
+        with self._writing(), contextlib.ExitStack() as stack:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not stack.enter_context(locks.held(self.folder / _LOCK, patience=_PATIENCE_S)):
+                raise StorageError(f"{self.folder}: another process holds it.", "Try again.")
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder}: can't be written: {error.strerror or error}.",
+                "Make room, or set a folder that you may write to: DISSMODEL_CACHE=FOLDER",
+            ) from error
+
+
+def parse_size(text: str) -> int:
+    """Return a size in bytes.
+
+    >>> parse_size("20 GB"), parse_size("1.5M"), parse_size("1000")
+    (20000000000, 1500000, 1000)
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(
+            f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value"
+        )
+    return int(float(found[1]) * _POWERS[found[2].lower()])
+
+
+def _whole(folder: Path) -> Entry | None:
+    """Return what is in a folder if each file is what it was when it came."""
+    try:
+        meta = _read_meta(folder / _META)
+        data = folder / _DATA
+        files: Mapping[str, str] = meta["files"]
+        if {path.name for path in data.iterdir()} != set(files):
+            return None
+        if any(sha256_file(data / name) != digest for name, digest in files.items()):
+            return None
+        main = str(meta["main"])
+        return Entry(data / main, files[main], (data / main).stat().st_size, str(meta["version"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        meta: dict[str, Any] = json.loads(stream.read(_LONGEST_META))
+    return meta
+
+
+def _is_used(folder: Path) -> bool:
+    for use in folder.glob(f"{_USE}*"):
+        with locks.held(use) as is_left:
+            if not is_left:
+                return True
+    return False
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
