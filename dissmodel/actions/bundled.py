@@ -1,4 +1,4 @@
-"""Check records, and those in bundles, in the same way."""
+"""Check records, those in bundles, and those that lie elsewhere, in the same way."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from dissmodel.actions.at_hand import at_hand
 from dissmodel.actions.attest import attestations
-from dissmodel.actions.unbundle import ATTESTATION, is_bundle, open_bundle, shown
+from dissmodel.actions.unbundle import ATTESTATION, is_bundle, is_remote_bundle, open_bundle, shown
 from dissmodel.actions.verify import Check, Verification, verify
+from dissmodel.actions.verify_remote import verify_remote
 from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import sign
 
 
-def verify_all(files: tuple[Path, ...], allowed_signers: Path | None = None) -> Verification:
-    """Check records as `dissmodel.actions.verify.verify` does, and those in bundles too.
+def verify_all(files: tuple[Path | str, ...], allowed_signers: Path | None = None) -> Verification:
+    """Check records as `dissmodel.actions.verify.verify` does, and those in bundles and by their URLs too.
 
     A bundle that can't be opened is a check that differs, so that the others are checked all the same.
     Statements that lie beside a bundle are checked with those in it.
@@ -23,11 +26,28 @@ def verify_all(files: tuple[Path, ...], allowed_signers: Path | None = None) -> 
     ------
     UsageError
         As `dissmodel.actions.verify.verify`.
+    DissmodelError
+        If a record that lies elsewhere can't be fetched: what is not known does not differ.
     """
     return Verification(tuple(check for file in files for check in _checks(file, allowed_signers)))
 
 
-def _checks(file: Path, allowed_signers: Path | None) -> Iterator[Check]:
+def _checks(file: Path | str, allowed_signers: Path | None) -> Iterator[Check]:
+    if isinstance(file, str):
+        if is_remote(file) and not is_remote_bundle(file):
+            yield from verify_remote(file, allowed_signers)
+            return
+        if is_remote(file):
+            with at_hand(file) as zipped:
+                for one in _checks(zipped.path, allowed_signers):
+                    yield replace(
+                        one,
+                        record=zipped.shown,
+                        path=zipped.named(one.path),
+                        found=zipped.named(one.found),
+                    )
+            return
+        file = parse(file).local()
     if not is_bundle(file):
         yield from verify((file,), allowed_signers).checks
         return

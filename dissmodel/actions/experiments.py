@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dissmodel.actions.results import Results
 from dissmodel.errors import Differs, InvalidInput, StorageError
 from dissmodel.io.storage.base import Storage
 from dissmodel.io.storage.place import bucket_and_key, open_storage
@@ -25,6 +24,7 @@ from dissmodel.record import ExperimentRecord, digest, store
 
 RECORD = "record.json"
 OUTPUT = "output"
+_MAIN = "output"  # what a record calls the file that its run was for
 INPUTS = "inputs"
 FOLDER = "experiments"
 OUTPUTS_BUCKET = "dissmodel-outputs"
@@ -104,7 +104,7 @@ def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Pl
 
 
 def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
-    folder = path.absolute()
+    folder = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's own links)
     uri = f"{folder.as_posix().rstrip('/')}/"
     missing: list[str] = []
     while new and folder.name and not os.path.lexists(folder):
@@ -120,7 +120,8 @@ def _without_record(text: str) -> str:
 
 def outputs_place(to: str | None, settings: StorageSettings) -> Place:
     """Return the place of experiments: the one that is named, or the bucket that is set."""
-    return open_place(to or f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings, new=True)
+    named = f"s3://{settings.bucket or OUTPUTS_BUCKET}" if to is None else to
+    return open_place(named, settings, new=True)
 
 
 def inputs_place(to: str | None, settings: StorageSettings) -> Place:
@@ -138,22 +139,13 @@ def experiment_name(experiment_id: str, where: str) -> str:
     InvalidInput
         If it can't: a record is only text.
     """
-    if not is_id(experiment_id):
+    if not _ID.fullmatch(experiment_id):
         raise InvalidInput(
             f"{where}: {experiment_id[:80]!r} is no id of an experiment.",
             "Ask whoever gave you this record.",
             code="experiment_id",
         )
     return experiment_id
-
-
-def is_id(text: str) -> bool:
-    """Tell whether a text can be the id of an experiment, or its beginning.
-
-    >>> is_id("1a2b3c4d"), is_id("../1a2b")
-    (True, False)
-    """
-    return _ID.fullmatch(text) is not None
 
 
 def object_names(paths: Mapping[str, str]) -> dict[str, str]:
@@ -171,12 +163,12 @@ def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     >>> object_names({"output": "val/report.md", "map": "val/maps/a.png"})
     {'output': 'output/report.md', 'map': 'output/maps/a.png'}
     """
-    parts = PurePosixPath(paths.get(Results.MAIN, "")).parts
+    parts = PurePosixPath(paths.get(_MAIN, "")).parts
     stem = PurePosixPath(parts[-1]).stem if parts else ""
     if len(parts) > 1 and parts[0] != "/":
         stem = parts[0]
     found: dict[str, str] = {}
-    for name, path in sorted(paths.items(), key=lambda item: item[0] != Results.MAIN):
+    for name, path in sorted(paths.items(), key=lambda item: item[0] != _MAIN):
         given = _renamed(path, stem)
         while given in found.values() or RESERVED.match(given):
             given = f"other/{given}"
@@ -262,7 +254,7 @@ def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
     """
     found = {name: artifact.path for name, artifact in record.files.items()}
     for name in record.artifacts.keys() - found.keys():
-        if name != Results.MAIN or not record.output_path:
+        if name != _MAIN or not record.output_path:
             raise InvalidInput(
                 f"{where}: it does not say where its {name[:80]!r} lies.",
                 "Run the model again with this version, then push that.",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from dissmodel import materialize
+from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.io.locate import companions, existing, kind_of
+from dissmodel.executor.host import Host
+from dissmodel.io.locate import companions, kind_of
+from dissmodel.io.uri import is_remote
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
@@ -27,7 +31,7 @@ class RunRequest(DataRequest):
     Attributes
     ----------
     input : str
-        The dataset.
+        The dataset; a URL is fetched.
     seed : int or None
         For the random numbers of Python and NumPy.
     threads : int or None
@@ -40,6 +44,8 @@ class RunRequest(DataRequest):
         The run's id, 32 hex digits.
     repeats : Repeat or None
         The run that this one repeats: it has the model and the parameters.
+    at_hand : AtHand or None
+        The input, where the caller has fetched it already and keeps it.
     """
 
     input: str
@@ -49,6 +55,7 @@ class RunRequest(DataRequest):
     records: tuple[Path, ...] = ()
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
     repeats: Repeat | None = None
+    at_hand: AtHand | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class Prepared:
         The run's, with all that is known so far.
     request : RunRequest
         What it was asked for.
+    source : AtHand
+        The input.
     """
 
     model: Found
@@ -74,6 +83,14 @@ class Prepared:
     destination: Destination
     record: ExperimentRecord
     request: RunRequest
+    source: AtHand
+
+    def for_model(self, record: ExperimentRecord) -> ExperimentRecord:
+        """Return a copy of the record for a model, which finds the input here wherever it is from."""
+        given = record.model_copy(deep=True)
+        if self.source.fetched is not None:
+            given.source.uri, given.source.type = str(self.source.path), "local"
+        return given
 
     def check(self) -> None:
         """Look at the destination again, now that nobody else may write there."""
@@ -87,8 +104,19 @@ class Prepared:
         return None
 
 
-def prepare(request: RunRequest, model: Found, reporter: Reporter) -> Prepared:
-    """Resolve parameters, input and destination; write nothing.
+def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitStack) -> Prepared:
+    """Resolve parameters, input and destination; write nothing but what is fetched, into the cache.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What to run.
+    model : Found
+        What runs.
+    reporter : Reporter
+        Is warned.
+    stack : ExitStack
+        Keeps an input that was fetched until it closes.
 
     Raises
     ------
@@ -104,8 +132,11 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter) -> Prepared:
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
-    source = existing(request.input)
-    for message in _unused(request) if repeats is None else ():
+    if is_remote(request.input):  # before it is waited for
+        _check_early(request, host)
+    here = request.at_hand or stack.enter_context(at_hand(request.input, offline=request.consent.offline))
+    source = here.path
+    for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
     code = host.code()
     record = request.record(host.face.name, spec, resolved)
@@ -122,22 +153,32 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter) -> Prepared:
     files = (source, *companions(source))
     materialize.settle(destination.record_path)
     check(destination, files, overwrite=request.overwrite)
-    inputs = {path: sha256_file(path) for path in files}
+    inputs = {source: here.sha256 or sha256_file(source)}
+    inputs |= {path: sha256_file(path) for path in files[1:]}
     record.source.size = source.stat().st_size
     record.source.checksum = inputs[source]
     record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
+    if here.fetched is not None:
+        record.source.uri, record.source.type = here.fetched.uri, here.fetched.type
+        record.source.version = here.fetched.version
     origin = find_origin(inputs[source], source, request.records, record.add_log)
     if origin is not None:
         record.derived_from = origin.experiment_id
     elif request.records:
         reporter.warn("--records: no record there is of a run that made the input.")
-    return Prepared(model, inputs, destination, record, request)
+    return Prepared(model, inputs, destination, record, request, here)
 
 
-def _unused(request: RunRequest) -> list[str]:
+def _check_early(request: RunRequest, host: Host) -> None:
+    destination = choose(request.output, host.face, request.experiment_id)
+    materialize.settle(destination.record_path)
+    check(destination, (), overwrite=request.overwrite)
+
+
+def _unused(request: RunRequest, source: Path) -> list[str]:
     """Return what was typed and says nothing about an input of this kind."""
     try:
-        kind = kind_of(request.input, request.format, request.layer)
+        kind = kind_of(source, request.format, request.layer)
     except DissmodelError:  # a format that only the model knows, or one that loading will refuse
         return []
     typed, option = (

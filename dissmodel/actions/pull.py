@@ -13,7 +13,6 @@ from dissmodel.actions.experiments import (
     RECORD,
     Place,
     experiment_name,
-    is_id,
     keys_below,
     open_place,
     outputs_place,
@@ -26,7 +25,7 @@ from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.progress import Reporter
 
-_SHORTEST_ID = 4
+_ID = re.compile(r"[0-9a-fA-F-]{4,}")
 # Relative to what was named: a folder of experiments, or one somewhere above it.
 _EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
 
@@ -134,7 +133,7 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
 
 def _find(named: str, settings: StorageSettings) -> list[tuple[Place, str | None]]:
     """Return the folder of each experiment that is meant, and its id where the folder has to bear it."""
-    if is_id(named) and not Path(named).exists():
+    if _ID.fullmatch(named) and not Path(named).exists():
         return [_by_id(named, settings)]
     place = open_place(named, settings)
     if PurePath(named).name == RECORD or place.storage.stat(place.key(RECORD)) is not None:
@@ -151,8 +150,6 @@ def _find(named: str, settings: StorageSettings) -> list[tuple[Place, str | None
 
 
 def _by_id(text: str, settings: StorageSettings) -> tuple[Place, str]:
-    if len(text) < _SHORTEST_ID:
-        raise UsageError(f"{text}: an id has to be longer.", "Give more of it, or the URI of a record.")
     experiments = outputs_place(None, settings).below(FOLDER)
     if experiments.storage.stat(experiments.key(f"{text}/{RECORD}")) is not None:
         return experiments.below(text), text

@@ -2,16 +2,131 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
+from dissmodel.actions.at_hand import AtHand, at_hand
+from dissmodel.actions.experiments import inputs_place
+from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput
 from dissmodel.io.locate import companions, existing
-from dissmodel.io.uri import parse
+from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 
 _LONGEST = 200
+_HIDDEN = "***"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@contextlib.contextmanager
+def recorded_input(
+    record_path: Path, record: ExperimentRecord, given: str | None, *, is_s3: bool, offline: bool
+) -> Iterator[AtHand]:
+    """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
+
+    Parameters
+    ----------
+    record_path, record
+        As `find_input` takes them.
+    given : str or None
+        Where the user has it, a path or a URL.
+    is_s3 : bool
+        Whether the record lies in a bucket, and so its input may lie in that of inputs.
+    offline : bool
+        Whether no server may be asked.
+
+    Raises
+    ------
+    DissmodelError
+        As `find_input` and `dissmodel.actions.at_hand.at_hand`.
+    """
+    local: DissmodelError | None = None
+    here: AtHand | None = None
+    if given is None or not is_remote(given):
+        try:
+            here = AtHand(find_input(record_path, record, given))
+        except (InvalidInput, Differs) as error:
+            local = error
+    if here is not None:
+        yield here
+        return
+    places = [given] if given is not None else remote_places(record, is_s3=is_s3)
+    if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
+        raise local
+    with _first(record_path, record, places, offline=offline) as found:
+        yield found
+
+
+def remote_places(record: ExperimentRecord, *, is_s3: bool) -> list[str]:
+    """Return the URLs that a record's input may have: the recorded one, and that in the bucket of inputs.
+
+    Parameters
+    ----------
+    record : ExperimentRecord
+        What it says of its input.
+    is_s3 : bool
+        Whether the record itself lies in a bucket.
+    """
+    uri = record.source.uri
+    places = []
+    with contextlib.suppress(DissmodelError):
+        # What was hidden in it is needed to fetch it.
+        if uri and parse(uri).path is None and _HIDDEN not in uri:
+            places.append(uri)
+    name = _name(uri)
+    if is_s3 and name and _SHA256.fullmatch(record.source.checksum):
+        folder = inputs_place(None, StorageSettings.of(load_settings())).below(record.source.checksum)
+        places.append(f"{folder.uri}{name}")
+    return list(dict.fromkeys(places))
+
+
+def sidecars_at(place: str, source: DataSource) -> list[str]:
+    """Return the names that the recorded sidecars have beside a file that may have another name."""
+    stem, old_stem = (PurePath(_name(one)).stem for one in (parse(place).shown, source.uri))
+    return [f"{stem}{PurePath(name).name[len(old_stem) :]}" for name in source.sidecars]
+
+
+@contextlib.contextmanager
+def _first(
+    record_path: Path, record: ExperimentRecord, places: list[str], *, offline: bool
+) -> Iterator[AtHand]:
+    """Give what lies at the first of these places that has the recorded bytes."""
+    wrong: DissmodelError | None = None
+    here: AtHand | None = None
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            sidecars, limit = sidecars_at(place, record.source), record.source.size
+            try:
+                with contextlib.ExitStack() as trying:
+                    one = at_hand(place, offline=offline, sidecars=sidecars, limit=limit)
+                    here = trying.enter_context(one)
+                    find_input(record_path, record, str(here.path))
+                    stack.push(trying.pop_all())
+                break
+            except DissmodelError as error:
+                wrong, here = wrong or _as_changed(place, record, error), None
+        if here is None:
+            assert wrong is not None  # there was at least one place
+            raise wrong
+        yield here
+
+
+def _as_changed(place: str, record: ExperimentRecord, error: DissmodelError) -> DissmodelError:
+    if error.code != "object_too_large" or record.source.size is None:
+        return error
+    return Differs(
+        f"{parse(place).shown} is not the recorded input: it has more than {record.source.size} bytes.",
+        _look_for(record.source),
+        code="input_changed",
+    )
+
+
+def _look_for(source: DataSource) -> str:
+    return f"Look for the file with the sha256 {source.checksum[:_LONGEST]} and give it: --input FILE"
 
 
 def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -> Path:
@@ -45,7 +160,7 @@ def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -
     for place, what in wrong:
         if not what:
             return place
-    look_for = f"Look for the file with the sha256 {source.checksum[:_LONGEST]} and give it: --input FILE"
+    look_for = _look_for(source)
     if wrong:
         place, what = wrong[0]
         raise Differs(f"{place} is not the recorded input: {what}.", look_for, code="input_changed")

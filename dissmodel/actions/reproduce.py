@@ -6,17 +6,19 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from dissmodel.actions.artifacts import Recorded, compare_artifacts, recorded_files, worst
+from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
 from dissmodel.actions.compare import map_place, refuse_other_than_raster
-from dissmodel.actions.recorded_input import find_input
+from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import open_recorded, refuse_package
 from dissmodel.actions.records import open_record
+from dissmodel.actions.remote_record import record_name
 from dissmodel.actions.repeat import Repeat
 from dissmodel.actions.reproduction import Reproduced, ReproduceRequest
 from dissmodel.actions.results import Results
@@ -24,6 +26,7 @@ from dissmodel.actions.run import RunRequest, RunResult, run
 from dissmodel.actions.unbundle import open_bundle, shown
 from dissmodel.compare import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import ExperimentRecord, Reproduction
 from dissmodel.record.diff import Difference
@@ -38,7 +41,8 @@ _FORMATS = frozenset({"auto", "raster", "tiff", "vector"})
 def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     """Run again from the record alone, compare, and leave a record of that beside the new result.
 
-    A bundle is a record too: the new result lies beside the zip then.
+    A bundle is a record too: the new result lies beside the zip then. Of a record that is not on this machine
+    it lies in the current folder.
 
     Nothing is run, and no model imported, before the input is known to be the recorded bytes.
 
@@ -53,30 +57,43 @@ def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     DissmodelError
         As `dissmodel.actions.run.run`.
     """
-    path = Path(os.path.abspath(request.record))  # noqa: PTH100  (resolve() would follow the user's links)
-    with open_bundle(path) as here:
-        return _reproduce_unpacked(request, path, here, reporter)
+    given = str(request.record)
+    if not isinstance(request.record, str) or not is_remote(given):
+        path = Path(os.path.abspath(parse(request.record).local()))  # noqa: PTH100  (resolve() would follow the user's links)
+        with open_bundle(path) as here:
+            return _reproduce_unpacked(request, path, here, reporter)
+    refuse_offline(given, offline=request.consent.offline)
+    called = parse(given).shown
+    path = Path.cwd() / record_name(given)  # what the new result lies beside
+    try:
+        with reporting(reporter), open_bundle(given) as here:
+            return replace(_reproduce_unpacked(request, path, here, reporter), recorded_path=called)
+    except DissmodelError as error:
+        error.message, error.hint = (text.replace(str(path), called) for text in (error.message, error.hint))
+        error.args = (error.message,)
+        raise
 
 
 def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, reporter: Reporter) -> Reproduced:
-    """Reproduce the record at `here`, which is `path` or unpacked from it."""
+    """Reproduce the record at `here`, which is `path` or was brought from there."""
     record, document = open_record(here)
     old = recorded_files(here, record)
     _refuse_unfit(path, record, old)
     _refuse_original(request, path, old)
     chosen_map = _map_place(request, path, old)
-    source = find_input(here, record, request.input)
-    source_shown = shown(str(source), here.parent, path) if here != path else str(source)
     digest = record_digest(document)
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
         reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
+    is_s3 = str(request.record).lower().startswith("s3://")
     with (
         reporting(reporter),
+        recorded_input(here, record, request.input, is_s3=is_s3, offline=request.consent.offline) as source,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        again = _Again(path, record, old, source, source_shown, digest, chosen_map)
+        called = shown(source.shown, here.parent, path) if here != path else source.shown
+        again = _Again(path, record, old, source, called, digest, chosen_map)
         return _reproduce(request, again, Repeat(record, path, model), reporter)
 
 
@@ -87,7 +104,7 @@ class _Again:
     path: Path
     record: ExperimentRecord
     old: Mapping[str, Recorded]
-    source: Path
+    source: AtHand
     source_shown: str
     digest: str
     chosen_map: Path | None
@@ -234,12 +251,13 @@ def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Re
 
 
 def _run_request(
-    request: ReproduceRequest, repeat: Repeat, source: Path, folder: Path, main: Recorded
+    request: ReproduceRequest, repeat: Repeat, source: AtHand, folder: Path, main: Recorded
 ) -> RunRequest:
     record = repeat.record
     experiment_id = uuid4().hex
     return RunRequest(
-        input=str(source),
+        input=str(source.path),
+        at_hand=source,
         output=request.output or str(folder / _name(repeat, experiment_id, main)) + _end(main),
         band_map=record.band_map,
         column_map=record.column_map,

@@ -22,12 +22,13 @@ class ReproduceRequest:
 
     Attributes
     ----------
-    record : Path
-        The record.
+    record : Path or str
+        The record; a text may be an ``s3://`` or ``https://`` URL too.
     input : str or None
         Where its input is now; it has to be the recorded bytes.
     output : str or None
-        Where the new result goes; None: beside the record, under a name of its own.
+        Where the new result goes; None: beside the record, under a name of its own, or in the current folder
+        if the record is not on this machine.
     check : bool
         Whether nothing is to be left.
     model : str or None
@@ -50,7 +51,7 @@ class ReproduceRequest:
         What was typed, for the new record.
     """
 
-    record: Path
+    record: Path | str
     input: str | None = None
     output: str | None = None
     check: bool = False
@@ -73,8 +74,8 @@ class Reproduced:
     ----------
     recorded : ExperimentRecord
         The run that was repeated.
-    recorded_path : Path
-        Where its record lies.
+    recorded_path : Path or str
+        Where its record lies; a URL if it is not on this machine.
     record : ExperimentRecord
         The new run.
     record_path : Path or None
@@ -92,7 +93,7 @@ class Reproduced:
     """
 
     recorded: ExperimentRecord
-    recorded_path: Path
+    recorded_path: Path | str
     record: ExperimentRecord
     record_path: Path | None
     files: Mapping[str, Path]

@@ -62,10 +62,13 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
     with reporting(reporter), contextlib.ExitStack() as stack:
         repeats = request.repeats
         model = repeats.model if repeats is not None else stack.enter_context(open_model(request))
-        prepared = prepare(request, model, reporter)
+        prepared = prepare(request, model, reporter, stack)
         with materialize.claim(prepared.destination.record_path) as scratch:
             prepared.check()
-            shown_as = {str(materialize.work(scratch)): str(prepared.destination.folder)}
+            shown_as = {
+                str(materialize.work(scratch)): str(prepared.destination.folder),
+                str(prepared.source.path): prepared.source.shown,
+            }
             return _begin(prepared, scratch, Listener(reporter, shown_as), conclude or _as_it_is)
 
 
@@ -135,7 +138,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
 
 def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> ExperimentRecord:
     """Run the lifecycle on a copy of the record; what the model measured and said is kept, come what may."""
-    given = opening.model_copy(deep=True)
+    given = prepared.for_model(opening)
     process = os.getpid()
     try:
         around = Surroundings(work, prepared.request.threads, opening.seed)

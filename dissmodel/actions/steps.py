@@ -34,7 +34,7 @@ class StepTable:
         return tuple(zip(self.steps, *self.measures.values(), strict=True))
 
 
-def step_table(record: ExperimentRecord, path: Path) -> StepTable:
+def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     """Return the measures of a record; steps are counted from 1 where it has no column ``step``.
 
     Raises

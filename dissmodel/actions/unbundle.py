@@ -1,4 +1,4 @@
-"""Bundles, opened: each is a zip that may come from anyone, and nothing in it is trusted."""
+"""Bundles, and records that lie elsewhere, opened: they may come from anyone, and nothing is trusted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from dissmodel.actions.at_hand import at_hand
+from dissmodel.actions.remote_record import open_remote
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.io import unzip
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, store
 
 RECORD = "record.json"
@@ -33,9 +36,18 @@ def is_bundle(path: Path) -> bool:
         return False
 
 
+def is_remote_bundle(text: Path | str) -> bool:
+    """Tell whether a text is the URL of a zip.
+
+    >>> is_remote_bundle("https://example.org/a.zip?download=1"), is_remote_bundle("s3://b/record.json")
+    (True, False)
+    """
+    return isinstance(text, str) and is_remote(text) and parse(text).shown.lower().endswith(".zip")
+
+
 @contextlib.contextmanager
-def open_bundle(path: Path, *, record_only: bool = False) -> Iterator[Path]:
-    """Unpack a bundle into a temporary folder, for the time of the block.
+def open_bundle(path: Path | str, *, record_only: bool = False) -> Iterator[Path]:
+    """Unpack a bundle into a temporary folder, or fetch a remote record there, for the time of the block.
 
     Unpacked are the record, the files of the result that it names, its signature, the statements about it and
     the input: what else may be in the zip has no say. An error that leaves the block names the bundle, not
@@ -43,8 +55,9 @@ def open_bundle(path: Path, *, record_only: bool = False) -> Iterator[Path]:
 
     Parameters
     ----------
-    path : Path
-        The bundle; any other file is taken for a record, and stays where it is.
+    path : Path or str
+        The bundle; any other file is taken for a record, and stays where it is. A text may be an ``s3://`` or
+        ``https://`` URL of either.
     record_only : bool
         Whether the record is all that is wanted.
 
@@ -59,8 +72,14 @@ def open_bundle(path: Path, *, record_only: bool = False) -> Iterator[Path]:
         If the archive is damaged or dishonest (see `dissmodel.io.unzip`), holds no record or several, or if
         its record is none or names a file outside.
     StorageError
-        If the temporary folder can't be written.
+        If the temporary folder can't be written, or what lies elsewhere can't be fetched.
+    Differs
+        If a record that lies elsewhere was changed, and is not all that is wanted.
     """
+    if isinstance(path, str):
+        with _remote(path, record_only=record_only) as here:
+            yield here
+        return
     if not is_bundle(path):
         yield path
         return
@@ -76,6 +95,19 @@ def open_bundle(path: Path, *, record_only: bool = False) -> Iterator[Path]:
             error.hint = shown(error.hint, folder, path)
             error.args = (error.message,)
             raise
+
+
+@contextlib.contextmanager
+def _remote(text: str, *, record_only: bool) -> Iterator[Path]:
+    if not is_remote(text):
+        with open_bundle(parse(text).local(), record_only=record_only) as here:
+            yield here
+    elif is_remote_bundle(text):
+        with at_hand(text) as zipped, open_bundle(zipped.path, record_only=record_only) as here:
+            yield here
+    else:
+        with open_remote(text, whole=not record_only) as remote:
+            yield remote.path
 
 
 def shown(text: str, folder: Path, bundle: Path) -> str:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import check, choose
 from dissmodel.actions.model import DataRequest, Found, open_model, parameter_layers
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
 from dissmodel.executor.testing import ExecutorTestHarness
-from dissmodel.io.locate import companions, existing
+from dissmodel.io.locate import companions
+from dissmodel.io.uri import shown
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
@@ -51,7 +53,7 @@ class Validation:
 
 
 def validate(request: ValidateRequest) -> Validation:
-    """Look at a model and, where there are any, at inputs for it; write nothing.
+    """Look at a model and, where there are any, at inputs for it; write nothing but what is fetched.
 
     Raises
     ------
@@ -69,10 +71,12 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
     with contextlib.ExitStack() as stack:
         model = _open(request, stack, told)
         yield from told.findings
-        yield from _look_with(request, model, told)
+        yield from _look_with(request, model, told, stack)
 
 
-def _look_with(request: ValidateRequest, model: Found | None, told: Collector) -> Iterator[Finding]:
+def _look_with(
+    request: ValidateRequest, model: Found | None, told: Collector, stack: contextlib.ExitStack
+) -> Iterator[Finding]:
     record = None
     if model is not None:
         contract = model.host.contract()
@@ -85,18 +89,27 @@ def _look_with(request: ValidateRequest, model: Found | None, told: Collector) -
             yield from told.findings
     sources = []
     for given in request.inputs:
-        told = Collector(given)
+        told, here = Collector(shown(given)), None
         with told.at():
-            sources.append(existing(given))
+            here = stack.enter_context(at_hand(given, offline=request.consent.offline))
+            sources.append(here.path)
             if model is not None and record is not None:
-                _look_at_input(model, _with_input(record, sources[-1]), told)
+                _look_at_input(model, _with_input(record, here.path), told)
                 if request.trial and request.executor is not None and not told.failed:
-                    _try(request.executor, _with_input(record, sources[-1]), told)
-        yield from told.findings
+                    _try(request.executor, _with_input(record, here.path), told)
+        yield from _named_as_given(told.findings, here)
     if model is not None and (request.output is not None or request.inputs):
         told = Collector(request.output or "the current folder")
         _look_at_output(request, model, sources, told)
         yield from told.findings
+
+
+def _named_as_given(findings: Iterable[Finding], here: AtHand | None) -> Iterator[Finding]:
+    for one in findings:
+        if here is not None:
+            yield Finding(one.severity, here.named(one.subject), here.named(one.message), here.named(one.hint))
+        else:
+            yield one
 
 
 def _named(request: ValidateRequest) -> str:

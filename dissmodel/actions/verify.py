@@ -1,4 +1,4 @@
-"""Check a result against its record, offline."""
+"""Check a result against its record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from dissmodel.actions.attest import attestations, check_attestation
 from dissmodel.actions.records import open_record
@@ -26,10 +26,11 @@ _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 class Check:
     """One thing that a record vouches for: what it should be and what it is.
 
-    `expected` and `found` are digests, or words where there is none; `note` says more of what is well.
+    `record` is what it is called, a URL where it lies elsewhere. `expected` and `found` are digests, or words
+    where there is none; `note` says more of what is well.
     """
 
-    record: Path
+    record: Path | str
     name: str
     path: str
     verdict: Verdict
@@ -50,7 +51,31 @@ class Verification:
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
 
 
-def verify(records: tuple[Path, ...], allowed_signers: Path | None = None) -> Verification:
+class Reach(Protocol):
+    """How what a record names is looked at."""
+
+    def digest_of(self, file: Path) -> tuple[str | None, str]:
+        """Return the digest of a file of the result; or None, and why it has none."""
+
+    def check_input(self, path: Path, record: ExperimentRecord) -> Iterator[Check]:
+        """Check the input."""
+
+
+class Here:
+    """What lies on this machine; no server is asked."""
+
+    def digest_of(self, file: Path) -> tuple[str | None, str]:
+        """See `Reach`."""
+        return _digest_of(file)
+
+    def check_input(self, path: Path, record: ExperimentRecord) -> Iterator[Check]:
+        """See `Reach`."""
+        return _check_input(path, record)
+
+
+def verify(
+    records: tuple[Path, ...], allowed_signers: Path | None = None, reach: Reach | None = None
+) -> Verification:
     """Check the records, their files, signatures and, where they can be reached, their inputs.
 
     A record that can't be read is a check that differs, so that the others are checked all the same.
@@ -62,6 +87,8 @@ def verify(records: tuple[Path, ...], allowed_signers: Path | None = None) -> Ve
     allowed_signers : pathlib.Path, optional
         Who may have signed them; with it a record without a signature lacks one. Statements that others
         signed about a record are checked too, and those of signers who are not in the list left aside.
+    reach : Reach, optional
+        How files and inputs are looked at; by default those of this machine.
 
     Raises
     ------
@@ -69,10 +96,11 @@ def verify(records: tuple[Path, ...], allowed_signers: Path | None = None) -> Ve
         If there is no such list, or if OpenSSH isn't installed.
     """
     signers = allowed_signers.expanduser() if allowed_signers is not None else None
-    return Verification(tuple(check for path in records for check in _check(path, signers)))
+    how = reach or Here()
+    return Verification(tuple(check for path in records for check in _check(path, signers, how)))
 
 
-def _check(path: Path, signers: Path | None) -> Iterator[Check]:
+def _check(path: Path, signers: Path | None, reach: Reach) -> Iterator[Check]:
     try:
         record, document = open_record(path)
     except DissmodelError as error:
@@ -85,8 +113,8 @@ def _check(path: Path, signers: Path | None) -> Iterator[Check]:
         yield Check(path, "status", str(path), "not checked", "completed", f"{record.status}: no result")
     elif record.status != "completed":
         yield Check(path, "status", str(path), "differs", "completed", record.status)
-    yield from _check_files(path, record)
-    yield from _check_input(path, record)
+    yield from _check_files(path, record, reach)
+    yield from reach.check_input(path, record)
     yield from _check_attestations(path, document, signers)
 
 
@@ -146,7 +174,7 @@ def _check_record(path: Path, record: ExperimentRecord, found: str) -> Check:
     return _compared(path, "record", str(path), record.record_digest, found)
 
 
-def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
+def _check_files(path: Path, record: ExperimentRecord, reach: Reach) -> Iterator[Check]:
     for name, artifact in record.files.items():
         try:
             external = path.parent / artifact.path  # an absolute path stays what it is
@@ -154,7 +182,7 @@ def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
         except DissmodelError as error:
             yield Check(path, name, "", "differs", "a file beside the record", error.message)
             continue
-        yield _check_file(path, name, file, artifact.sha256)
+        yield _check_file(path, name, file, artifact.sha256, reach)
     for name, expected in record.artifacts.items():
         if name in record.files:
             if record.files[name].sha256 != expected:
@@ -162,7 +190,7 @@ def _check_files(path: Path, record: ExperimentRecord) -> Iterator[Check]:
         elif name == "output" and record.output_path:
             # A record of the public DisSModel: its path may be of another machine, so the name counts.
             name_only = record.output_path.replace("\\", "/").rpartition("/")[2]
-            yield _check_file(path, name, path.parent / name_only, expected)
+            yield _check_file(path, name, path.parent / name_only, expected, reach)
         else:
             yield Check(path, name, "", "not checked", expected, "the record does not say where it lies")
 
@@ -187,13 +215,14 @@ def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
         if _digest_of(place)[0] != source.checksum:
             yield Check(path, "input", source.uri, "not checked", source.checksum, why)
             return
-    yield _check_file(path, "input", place, source.checksum)
+    here = Here()
+    yield _check_file(path, "input", place, source.checksum, here)
     for name, expected in source.sidecars.items():
-        yield _check_file(path, "input", place.parent / Path(name).name, expected)
+        yield _check_file(path, "input", place.parent / Path(name).name, expected, here)
 
 
-def _check_file(record: Path, name: str, file: Path, expected: str) -> Check:
-    found, why = _digest_of(file)
+def _check_file(record: Path, name: str, file: Path, expected: str, reach: Reach) -> Check:
+    found, why = reach.digest_of(file)
     if found is None:
         return Check(record, name, str(file), "missing", expected, why)
     return _compared(record, name, str(file), expected, found)

@@ -21,8 +21,8 @@ class Format(StrEnum):
     vector = "vector"
 
 
-_INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset; a zip may hold it.")
-_INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset; may be repeated.")
+_INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its s3:// or https:// URL; a zip may hold it.")
+_INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset or its URL; may be repeated.")
 _NAMES = "What the input calls a {0}; may be repeated."
 
 Input = Annotated[str, _INPUT]
@@ -32,7 +32,10 @@ Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which of severa
 Output = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="The result, a file or a folder; by default ./MODEL_ID.SUFFIX."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The result, a file, a folder or s3://BUCKET/KEY; by default ./MODEL_ID.SUFFIX.",
     ),
 ]
 BandMap = Annotated[

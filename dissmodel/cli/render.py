@@ -116,7 +116,7 @@ def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Pr
     print_json({"record": document, **({"csv": csv} if csv is not None else {}), **_preview(picture)})
 
 
-def record_view(record: ExperimentRecord, path: Path) -> None:
+def record_view(record: ExperimentRecord, path: Path | str) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
     print_line(printable(f"{record.model_name or 'a model'}: {record.status}  ({short_path(str(path))})"))
     _section("Run", _run_rows(record))
@@ -215,7 +215,8 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
 
 def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     source = record.source
-    rows = [("file", source.uri), ("sha256", source.checksum), ("layer", source.layer or "")]
+    rows = [("file", source.uri), ("version", source.version), ("sha256", source.checksum)]
+    rows.append(("layer", source.layer or ""))
     rows += [("beside", name) for name in source.sidecars]
     maps = {**record.band_map, **record.column_map}
     rows += [("names", ", ".join(f"{name} = {given}" for name, given in maps.items()))] if maps else []

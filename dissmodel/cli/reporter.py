@@ -23,6 +23,10 @@ _DOING = {
     "save": "saving",
     "promote": "finishing",
     "compare": "comparing",
+    "download": "downloading",
+    "verify": "checking",
+    "push": "uploading",
+    "pull": "downloading",
 }
 
 

@@ -23,10 +23,13 @@ class Env(StrEnum):
 
 
 def reproduce(
-    record: Annotated[Path, typer.Argument(metavar="RECORD", help="Such as result.record.json, or a bundle.")],
+    record: Annotated[
+        str,
+        typer.Argument(metavar="RECORD", help="Such as result.record.json, s3://.../record.json, or a bundle."),
+    ],
     input_: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved."),
+        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved; or a URL."),
     ] = None,
     output: Annotated[
         str | None,
@@ -76,16 +79,19 @@ def reproduce(
     runs is said first. The verdict is identical-file (the same bytes), identical-content (equal values in
     other bytes), within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two
     exit with 4. The new result and its record lie beside the old ones, which are never touched; of a bundle,
-    beside the zip.
+    beside the zip; of a record that was fetched, in the current folder.
 
     Example: dissmodel reproduce result.record.json
     """
     from dissmodel.actions.attest import attest as attest_reproduction
     from dissmodel.actions.attest import signing_key
+    from dissmodel.actions.remote_record import refuse_remote
     from dissmodel.actions.reproduce import ReproduceRequest
     from dissmodel.actions.reproduce import reproduce as reproduce_record
     from dissmodel.cli import render_reproduce
 
+    if attest or key is not None:
+        refuse_remote(record, "a statement lies")
     may_ask = sys.stdin.isatty()
     signing = signing_key(wanted=attest, key=key, may_ask=may_ask)
     request = ReproduceRequest(
@@ -112,7 +118,7 @@ def reproduce(
     )
     statement = None
     if signing is not None:
-        statement = attest_reproduction(found.record, found.recorded_path, signing, may_ask=may_ask)
+        statement = attest_reproduction(found.record, Path(found.recorded_path), signing, may_ask=may_ask)
     if as_json:
         render_reproduce.reproduction_json(found, statement)
     elif not quiet:

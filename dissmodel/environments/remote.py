@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
-import shutil
-import subprocess
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from dissmodel.environments.process import finished
-from dissmodel.errors import DissmodelError, RunFailed, StorageError, UsageError
-from dissmodel.record.redact import redact
+from dissmodel.errors import RunFailed, StorageError, UsageError
+from dissmodel.git import Repository
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MAX_PYPROJECT = 1 << 20
-
-_LOOK_S = 15.0
-_FETCH_S = 300.0
-_SETTINGS = (
-    *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.symlinks=false"),
-    *("-c", "fetch.recurseSubmodules=no", "-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=15"),
-    *("-c", "protocol.ext.allow=never", "-c", "gc.auto=0"),
-)
 
 
 @dataclass(frozen=True)
@@ -46,16 +36,15 @@ def commit_of(url: str, ref: str | None) -> str:
     Raises
     ------
     StorageError
-        If the repository can't be reached within 15 seconds.
+        If the repository can't be reached within 10 seconds.
     UsageError
         If it has no such tag or branch.
     """
     if ref is not None and COMMIT.fullmatch(ref):
         return ref
     patterns = [f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}"] if ref else ["HEAD"]
-    said = _git("ls-remote", "--quiet", "--", url, *patterns, url=url, patience=_LOOK_S)
-    lines = (line.partition("\t") for line in said.splitlines())
-    found = {name: commit for commit, _, name in lines}
+    with _repository(url) as repository:
+        found = repository.refs(*patterns)
     for name in patterns:
         if COMMIT.fullmatch(found.get(name, "")):
             return found[name]
@@ -77,19 +66,21 @@ def project_at(url: str, ref: str | None, commit: str, subdirectory: str | None)
     StorageError
         If the repository can't be reached.
     RunFailed
-        If it doesn't give the commit, or has no such file.
+        If it doesn't have the commit.
+    UsageError
+        If the commit has no such file, or it can't be used.
     """
-    with tempfile.TemporaryDirectory(prefix="dissmodel-git-") as folder:
-        where = ("--git-dir", folder)
-        _git(*where, "init", "--quiet", "--bare", url=url, patience=_LOOK_S)
-        wanted = ref or "HEAD"
-        fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", url)
+    with _repository(url) as repository:
         try:
-            _git(*where, *fetch, wanted, url=url, patience=_FETCH_S)
-            data = _blob(where, commit, subdirectory, url)
-        except RunFailed:  # the ref has moved on, or the host gives no commit by its name: all of it then
-            _git(*where, *fetch[:2], *fetch[3:], "+refs/*:refs/fetched/*", url=url, patience=_FETCH_S)
-            data = _blob(where, commit, subdirectory, url)
+            repository.fetch(ref or "HEAD", largest=MAX_PYPROJECT)
+            repository.commit(commit)
+        except StorageError as error:
+            if error.code != "repository_git":
+                raise
+            # The ref has moved on, or the host gives no commit by its name: all of it then.
+            repository.fetch("+refs/*:refs/fetched/*", largest=MAX_PYPROJECT, past=True)
+            _check_commit(repository, commit)
+        data = _pyproject(repository, commit, subdirectory)
     return project_in(data, f"pyproject.toml of {url}")
 
 
@@ -122,55 +113,35 @@ def project_in(data: bytes, place: str) -> Project:
     return Project(None, None)
 
 
-def _blob(where: tuple[str, str], commit: str, subdirectory: str | None, url: str) -> bytes:
+@contextlib.contextmanager
+def _repository(url: str) -> Iterator[Repository]:
+    with tempfile.TemporaryDirectory(prefix="dissmodel-git-", ignore_cleanup_errors=True) as folder:
+        yield Repository(Path(folder) / "git", url)
+
+
+def _check_commit(repository: Repository, commit: str) -> None:
+    try:
+        repository.commit(commit)
+    except StorageError as error:
+        raise RunFailed(
+            f"{repository.url} has no commit {commit}.",
+            f"See what it has: git ls-remote {repository.url}",
+            code="fetch_failed",
+        ) from error
+
+
+def _pyproject(repository: Repository, commit: str, subdirectory: str | None) -> bytes:
     name = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
-    spec = f"{commit}:{name}"
-    _git(*where, "cat-file", "-e", f"{commit}^{{commit}}", url=url, patience=_LOOK_S)
-    listed = _git(*where, "ls-tree", "-l", commit, "--", name, url=url, patience=_LOOK_S).split()
-    if len(listed) < 4 or not listed[0].startswith("100"):  # noqa: PLR2004  (mode, type, id, size, name)
+    found = [(mode, blob) for mode, blob, path in repository.tree(commit, name) if path == name]
+    if not found or not found[0][0].startswith("100"):  # a link or a submodule is none
         raise UsageError(
-            f"{url} has no {name} at commit {commit[:12]}.",
+            f"{repository.url} has no {name} at commit {commit[:12]}.",
             "A model's package has one; where it lies deeper, add #subdirectory=FOLDER.",
             code="no_pyproject",
         )
-    if not listed[3].isdigit() or int(listed[3]) > MAX_PYPROJECT:
-        raise UsageError(f"{name} of {url} is larger than 1 MiB.", "Mend the package.", code="bad_pyproject")
-    return _git(*where, "cat-file", "blob", spec, url=url, patience=_LOOK_S).encode(
-        "utf-8", "surrogateescape"
-    )
-
-
-def _git(*words: str, url: str, patience: float) -> str:
-    program = shutil.which("git")
-    if program is None:
-        raise DissmodelError(
-            f"{url}: there is no git to get it with.", "Install git: https://git-scm.com", code="no_git"
+    blob = found[0][1]
+    if repository.sizes().get(blob, MAX_PYPROJECT + 1) > MAX_PYPROJECT:  # the remote leaves out what is larger
+        raise UsageError(
+            f"{name} of {repository.url} is larger than 1 MiB.", "Mend the package.", code="bad_pyproject"
         )
-    kept = ("GIT_CONFIG", "GIT_SSL", "GIT_SSH", "GIT_ASKPASS", "GIT_PROXY", "GIT_HTTP")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or
-           name.startswith(kept)}  # fmt: skip
-    env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
-    quiet["GIT_ALLOW_PROTOCOL"] = "https:http:ssh:file"
-    try:
-        done = finished(
-            [program, *_SETTINGS, *words],
-            env={**env, **quiet},
-            patience=patience,
-            folder=Path(tempfile.gettempdir()),
-        )
-    except subprocess.TimeoutExpired:
-        raise StorageError(
-            f"{url} did not answer within {patience:.0f} s.",
-            "Check the network and the URL, and try again.",
-            code="repository_unreachable",
-        ) from None
-    except OSError as error:
-        raise DissmodelError(f"git can't be started: {error}.", "Install git.", code="no_git") from error
-    if done.code != 0:
-        said = redact(" ".join(done.err.split())[-600:])
-        kind, code = (
-            (StorageError, "repository_unreachable") if "ls-remote" in words else (RunFailed, "fetch_failed")
-        )
-        raise kind(f"{url}: git says: {said}", "Check the URL, and that git may read it.", code=code)
-    return done.out.decode("utf-8", "surrogateescape")
+    return repository.blobs([blob])[blob]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dissmodel.environments.pip_settings import PipSettings, pip_settings
-from dissmodel.environments.process import finished
 from dissmodel.errors import DissmodelError, RunFailed, StorageError
+from dissmodel.process import finished
 from dissmodel.record.redact import is_secret_name, redact
 
 PYPI = "https://pypi.org/simple"

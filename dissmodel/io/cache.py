@@ -122,7 +122,7 @@ class Cache:
             (part / _DATA).mkdir(parents=True)
             yield part / _DATA
 
-    def add(self, key: str, data: Path, main: str, version: str) -> None:
+    def add(self, key: str, data: Path, files: Mapping[str, str], version: str) -> None:
         """Make an entry of what `filling` gave; one that is there and whole stays.
 
         Parameters
@@ -131,14 +131,13 @@ class Cache:
             Letters and digits.
         data : Path
             The folder that was filled.
-        main : str
-            The name of the main file in it.
+        files : Mapping of str to str
+            What is in it: name → sha256, the main file first.
         version : str
             Which version of its source that is.
         """
         with self._writing():
-            files = {path.name: sha256_file(path) for path in sorted(data.iterdir())}
-            meta = {"main": main, "version": version, "files": files}
+            meta = {"main": next(iter(files)), "version": version, "files": dict(files)}
             (data.parent / _META).write_text(json.dumps(meta), encoding="utf-8")
             with self._guarded():
                 folder = self.folder / key
@@ -231,9 +230,7 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise UsageError(
-            f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value"
-        )
+        raise UsageError(f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value")
     return int(float(found[1]) * _POWERS[found[2].lower()])
 
 

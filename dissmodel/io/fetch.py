@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from dissmodel.io.storage.place import open_storage
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import Uri, parse
 from dissmodel.progress import current
-from dissmodel.record.digest import sha256_file
+from dissmodel.record.digest import sha256_bytes, sha256_file
 
 _PATIENCE_S = 3600.0
 _LONGEST_NAME = 200
@@ -168,7 +167,8 @@ def _stats(source: _Source) -> list[Stat | None]:
             found.append(None)
             continue
         if stat is None:
-            raise InvalidInput(f"{source.shown(key)} does not exist.", "Check its name.", code="input_missing")
+            what = source.shown(key)
+            raise InvalidInput(f"{what} does not exist.", "Check its name.", code="input_missing")
         found.append(stat)
     return found
 
@@ -183,19 +183,19 @@ def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, limit
         if said <= limit:
             cache.make_room(said)
         counted = _Count(said)
-        came = [
-            _get(source, key, data / name, limit, counted)
-            for key, name in zip(source.keys, names, strict=True)
-        ]
-        versions = [
-            stat.etag or f"sha256:{sha256_file(data / name)}" for stat, name in zip(came, names, strict=True)
-        ]
-        key = source.entry(versions)
-        cache.add(key, data, names[0], came[0].etag or "")
-    return key
+        files: dict[str, str] = {}
+        etags: list[str] = []
+        for key, name in zip(source.keys, names, strict=True):
+            etag, files[name] = _get(source, key, data / name, limit, counted)
+            etags.append(etag)
+        # Where the server has no ETag, what came is its own version, and is fetched each time.
+        entry = source.entry([etag or one for etag, one in zip(etags, files.values(), strict=True)])
+        cache.add(entry, data, files, etags[0])
+    return entry
 
 
-def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> Stat:
+def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> tuple[str, str]:
+    """Bring one file here; return its ETag and its sha256."""
     try:
         stat = source.storage.get(key, path, limit=limit, progress=counted)
     except InvalidInput as error:
@@ -213,7 +213,7 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
             "Ask whoever put it there.",
             code="storage_differs",
         )
-    return stat
+    return stat.etag or "", found
 
 
 class _Count:
@@ -231,4 +231,4 @@ class _Count:
 
 
 def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
+    return sha256_bytes("\0".join(texts).encode())[:32]

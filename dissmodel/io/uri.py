@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from dissmodel.errors import StorageError, UsageError
+from dissmodel.record.redact import redact
 
 Scheme = Literal["file", "s3", "http", "https"]
 
@@ -46,8 +47,28 @@ class Uri:
         """
         if self.path is not None:
             return str(self.path)
+        if self.scheme == "s3":
+            return self._bucket_and_key()
         parts = urlsplit(self.text)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    @property
+    def recorded(self) -> str:
+        """The text as a record may hold it: without user and fragment, ``***`` for what signs or authorises.
+
+        >>> parse("https://me:secret@example.org/data?id=42&token=1").recorded
+        'https://example.org/data?id=42&token=***'
+        """
+        if self.path is not None or self.scheme == "s3":
+            return self.shown
+        parts = urlsplit(self.text)
+        host = parts.netloc.rpartition("@")[2]
+        return redact(urlunsplit((parts.scheme, host, parts.path, parts.query, "")))
+
+    def _bucket_and_key(self) -> str:
+        """Return an ``s3://`` URI; in a key ``?`` and ``#`` are letters like others."""
+        bucket, slash, key = self.text.partition("://")[2].partition("/")
+        return f"s3://{bucket.rpartition('@')[2]}{slash}{key}"
 
     def local(self) -> Path:
         """Return the local path.
@@ -64,6 +85,25 @@ class Uri:
                 code="remote_unsupported",
             )
         return self.path
+
+
+def is_remote(text: str | os.PathLike[str]) -> bool:
+    """Tell whether a text is the URL of something that is not on this machine.
+
+    >>> is_remote("s3://bucket/a.tif"), is_remote("a.tif"), is_remote("ftp://host/a.tif")
+    (True, False, False)
+    """
+    scheme = _SCHEME.match(os.fspath(text))
+    return scheme is not None and scheme[1].lower() in _REMOTE
+
+
+def shown(text: str) -> str:
+    """Return a path as it is, and a URL without what may be secret in it.
+
+    >>> shown("results/a.tif"), shown("https://me:pw@example.org/a.tif")
+    ('results/a.tif', 'https://example.org/a.tif')
+    """
+    return parse(text).shown if is_remote(text) else text
 
 
 def parse(text: str | os.PathLike[str]) -> Uri:

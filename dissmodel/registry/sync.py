@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dissmodel.config import Remote
-from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.errors import InvalidInput, StorageError, did_you_mean
+from dissmodel.git import Repository
 from dissmodel.locks import held
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
-from dissmodel.registry.git import Repository
 from dissmodel.registry.index import MOST, file_problem, files_in, twins
 from dissmodel.registry.spec import MAX_BYTES
 from dissmodel.registry.state import State, folder_of, is_intact, read_state, write_state
@@ -23,6 +23,7 @@ from dissmodel.registry.state import State, folder_of, is_intact, read_state, wr
 _PATIENCE_S = 60.0
 _MOST_BYTES = 64 << 20
 _SCRATCH = ".new-"
+_FETCHED = "refs/heads/fetched"
 _LINK = "120000"
 _SUBMODULE = "160000"
 
@@ -111,13 +112,14 @@ def _brought(folder: Path, remote: Remote, branch: str | None, before: State | N
     for left in folder.glob(f"{_SCRATCH}*"):  # of a sync that was killed
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
-        repository = Repository(Path(scratch) / "git", remote)
-        head = repository.head(branch)
-        is_here = before is not None and not before.in_place and before.commit == head.commit
+        repository = Repository(Path(scratch) / "git", remote.url, remote.secret, kind="registry")
+        ref, head = _head(repository, branch)
+        is_here = before is not None and not before.in_place and before.commit == head
         if before is not None and is_here and before.url == remote.url and is_intact(folder, before):
             return replace(before, branch=branch, synced_at=_now())
-        commit = repository.fetch(head, MAX_BYTES)
-        models, refused = _read(repository, remote.url)
+        repository.fetch(f"+{ref}:{_FETCHED}", largest=MAX_BYTES)
+        commit = repository.commit(_FETCHED)
+        models, refused = _read(repository)
         _put(models, Path(scratch), folder / commit)
     digests = {name: sha256_bytes(content) for name, content in models.items()}
     return State(remote.url, branch, commit, _now(), digests, refused)
@@ -136,9 +138,26 @@ def _from_folder(remote: Remote, folder: Path) -> State:
     return State(remote.url, None, commit, _now(), digests, refused, in_place=True)
 
 
-def _read(repository: Repository, url: str) -> tuple[dict[str, bytes], dict[str, str]]:
+def _head(repository: Repository, branch: str | None) -> tuple[str, str]:
+    """Return the name and the commit of the end of a branch; without one, of the remote's own default."""
+    heads = repository.refs("HEAD", "refs/heads/*")
+    ref = "HEAD" if branch is None else f"refs/heads/{branch}"
+    if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch that nobody made
+        (ref,) = heads
+    if ref not in heads:
+        names = [one.removeprefix("refs/heads/") for one in heads if one != "HEAD"]
+        what = "has no commit yet" if branch is None else f"has no branch {branch!r}"
+        hint = did_you_mean(branch or "main", names)
+        raise StorageError(
+            f"{repository.url} {what}.", hint or "Commit the models there, and push.", code="registry_branch"
+        )
+    return ref, heads[ref]
+
+
+def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the models of what was fetched, name → TOML; and what was not taken, file → why."""
-    found = {path: (mode, name) for mode, name, path in repository.tree("models")}
+    url = repository.url
+    found = {path: (mode, name) for mode, name, path in repository.tree(_FETCHED, "models")}
     if not found or "models" in found:
         raise InvalidInput(
             f"{url}: there is no folder models in it, so it is no registry.",

@@ -270,7 +270,16 @@ def test_an_input_that_was_not_pushed_is_told(dissmodel):
 
 @pytest.mark.parametrize(
     ("named", "code"),
-    [("nowhere/at/all", 5), ("s3://", 5), ("../", 3), ("ftp://x/y", 2), ("ab", 2), ("a b", 5)],
+    [
+        ("nowhere/at/all", 5),
+        ("s3://", 5),
+        ("../", 3),
+        ("ftp://x/y", 2),
+        ("ab", 5),
+        ("nowhere", 5),
+        ("abcd", 5),
+        ("a b", 5),
+    ],
 )
 def test_what_is_no_experiment_is_told(dissmodel, monkeypatch, named, code):
     for name, value in {"ENDPOINT": "127.0.0.1:1", "ACCESS_KEY": "a" * 8, "SECRET_KEY": "b" * 8}.items():

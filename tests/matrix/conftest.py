@@ -36,7 +36,7 @@ def cells_digest(tmp_path, cells):
 
 @pytest.fixture
 def features():
-    """60 squares in no order: numbers, texts, and their rings, 60 × 5 vertices × 2 coordinates."""
+    """60 squares in no order: numbers, texts, and their rings, of shape (60, 5, 2)."""
     rng = np.random.default_rng(5)
     row, col = np.divmod(rng.permutation(60), 10)
     boxes = shapely.box(col * 30.1, row * 30.1, col * 30.1 + 30, row * 30.1 + 30)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A record, such as result.record.json, or a bundle.")
+        str, typer.Argument(metavar="FILE", help="A record, such as result.record.json, its URL, or a bundle.")
     ],
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
@@ -55,7 +55,7 @@ def show(
         from dissmodel.actions.lineage import lineage as follow
         from dissmodel.cli import render_records
 
-        found = follow(file, tuple(records or ()))
+        found = follow(Path(file), tuple(records or ()))
         if as_json:
             render_records.lineage_json(found)
         elif not quiet:
@@ -69,13 +69,13 @@ def show(
         from dissmodel.actions.preview import PreviewRequest
         from dissmodel.actions.preview import preview as draw
 
-        picture = draw(PreviewRequest(record=file, overwrite=overwrite))
+        picture = draw(PreviewRequest(record=Path(file), overwrite=overwrite))
     if as_json:
         render.record_json(document, csv, picture)
     elif picture is not None and not quiet:
         render.preview(picture)
     elif not measures and not quiet:
-        render.record_view(record, file)
+        render.record_view(record, shown(file))
 
 
 def _check_together(*, mixed: bool, other: bool) -> None:
@@ -89,11 +89,14 @@ def _check_together(*, mixed: bool, other: bool) -> None:
         raise UsageError("--lineage shows other records than this one.", "Give it alone.")
 
 
-def _check_bundle(file: Path, *, in_folder: bool) -> None:
+def _check_place(file: str, *, in_folder: bool) -> None:
+    from dissmodel.actions.remote_record import refuse_remote
     from dissmodel.actions.unbundle import is_bundle
     from dissmodel.errors import UsageError
 
-    if in_folder and is_bundle(file):
+    if in_folder:
+        refuse_remote(file, "--lineage and --preview look and draw")
+    if in_folder and is_bundle(Path(file)):
         raise UsageError(
             f"{file}: --lineage and --preview look and draw beside a record; this is a bundle.",
             "Unpack it and give the record in it.",
@@ -101,12 +104,13 @@ def _check_bundle(file: Path, *, in_folder: bool) -> None:
 
 
 def _show_measures(
-    record: ExperimentRecord, file: Path, metrics: bool, chart: bool, csv: str | None, overwrite: bool
+    record: ExperimentRecord, file: str, metrics: bool, chart: bool, csv: str | None, overwrite: bool
 ) -> None:
     from dissmodel.actions.steps import as_csv, step_table, write_csv
     from dissmodel.cli import render_steps
+    from dissmodel.io.uri import shown
 
-    table = step_table(record, file)
+    table = step_table(record, shown(file))
     if csv == "-":
         sys.stdout.write(as_csv(table))
     elif csv is not None:

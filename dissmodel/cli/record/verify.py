@@ -14,7 +14,8 @@ from dissmodel.cli.options import EXIT_DIFFERS
 
 def verify(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Records, such as result.record.json, and bundles.")
+        list[str],
+        typer.Argument(metavar="FILE", help="Records, such as result.record.json, bundles, or URLs of them."),
     ],
     allowed_signers: Annotated[
         Path | None,
@@ -25,17 +26,20 @@ def verify(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check results, inputs and the records themselves against their digests, offline.
+    """Check results, inputs and the records themselves against their digests.
 
-    With --allowed-signers each record must have the signature of one of them, and what they attest beside it
+    What lies at a URL, s3://... or https://..., is fetched, hashed and let go; for files no server is asked. With --allowed-signers each record must have the signature of one of them, and what they attest beside it
     is checked and told. Exits with 4 if anything differs or is missing.
 
     Example: dissmodel record verify result.record.json
     """
     from dissmodel.actions.bundled import verify_all
     from dissmodel.cli import render
+    from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.progress import reporting
 
-    verification = verify_all(tuple(files), allowed_signers)
+    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+        verification = verify_all(tuple(files), allowed_signers)
     render.verification(verification, as_json=as_json, errors_only=quiet)
     if not verification.ok:
         sys.exit(EXIT_DIFFERS)

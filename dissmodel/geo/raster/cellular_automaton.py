@@ -40,7 +40,9 @@ class RasterCellularAutomaton(RasterModel, ABC):
            [0, 0, 0]])
     """
 
-    def setup(self, backend: RasterBackend, state_attr: str = "state") -> None:
+    def setup(  # type: ignore[override]  # each model says what it takes
+        self, backend: RasterBackend, state_attr: str = "state"
+    ) -> None:
         """Take the backend to work on."""
         super().setup(backend)
         self.state_attr = state_attr

@@ -7,6 +7,7 @@ from dissmodel.geo.synchronized import Synchronized
 
 _STATIC = 2  # dimensions: rows and columns
 
+
 class SyncRasterModel(Synchronized, RasterModel):
     """A `RasterModel` that finds the state at the step's start in arrays called ``<name>_past``.
 

@@ -1,4 +1,4 @@
-"""Polygons, models on them, and who is whose neighbour; what needs shapely or geopandas loads on first use."""
+"""Polygons, models on them, and who is whose neighbour; most names load on first use."""
 
 from __future__ import annotations
 

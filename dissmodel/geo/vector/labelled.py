@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.errors import InvalidInput, StorageError
-from dissmodel.geo.vector.sparse import Neighborhood, distinct, from_links
+from dissmodel.errors import InvalidInput
+from dissmodel.geo.vector.links import Links, from_given, linked
+from dissmodel.geo.vector.sparse import Neighborhood
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-Links = Mapping[Any, Iterable[Any]]
-
 COLUMN = "_neighs"
 """The column that holds each feature's neighbours, as a list of labels."""
 
-_MOST_BYTES = 2**30
 # Of libpysal's classes; our own strategies neither warn of islands nor count otherwise than by the index.
 _ONLY_PYSAL = ("silence_warnings", "use_index")
 
@@ -49,7 +45,8 @@ class LabelledNeighborhood:
 
     def positions(self, label: Any) -> NDArray[np.signedinteger[Any]]:
         """Return the positions of a feature's neighbours, ascending; KeyError if there is no such feature."""
-        return self.cells.of(int(self.index.get_loc(label)))
+        position: Any = self.index.get_loc(label)  # one, for labels are distinct
+        return self.cells.of(position)
 
     def of(self, label: Any) -> list[Any]:
         """Return the labels of a feature's neighbours, in feature order; KeyError if there is none."""
@@ -60,7 +57,7 @@ class LabelledNeighborhood:
         """Return the labels of the neighbours of every feature."""
         flat = self.labels[self.cells.neighbors].tolist()
         starts = self.cells.offsets.tolist()
-        return [flat[start:end] for start, end in zip(starts[:-1], starts[1:], strict=True)]
+        return [flat[start:end] for start, end in pairwise(starts)]
 
 
 def attach_neighbors(
@@ -141,12 +138,12 @@ def labelled(
             f"The label {repeated!r} is that of more than one feature.", "gdf = gdf.reset_index(drop=True)"
         )
     if neighbors_dict is not None:
-        cells = _from_given(gdf.index, neighbors_dict)
+        cells = from_given(gdf.index, neighbors_dict)
     elif isinstance(strategy, str):
         cells = _from_geometry(gdf, strategy, kwargs)
     elif hasattr(strategy, "from_dataframe"):
         weights = strategy.from_dataframe(gdf, **{"use_index": True, **kwargs})
-        cells = _linked(gdf.index, weights.neighbors)
+        cells = linked(gdf.index, weights.neighbors)
     else:
         raise ValueError(f"Neighbours need a strategy or neighbors_dict; strategy is {strategy!r}.")
     return LabelledNeighborhood(gdf.index, cells, gdf.index.to_numpy(dtype=object))
@@ -157,47 +154,3 @@ def _from_geometry(gdf: gpd.GeoDataFrame, strategy: str, options: dict[str, Any]
 
     own = {name: value for name, value in options.items() if name not in _ONLY_PYSAL}
     return neighborhood_of(gdf, strategy, **own)  # type: ignore[arg-type]  # it checks the name itself
-
-
-def _from_given(index: pd.Index, given: Links | str | os.PathLike[str]) -> Neighborhood:
-    if isinstance(given, Mapping):
-        return _linked(index, given)
-    if not isinstance(given, (str, os.PathLike)):
-        raise ValueError(f"neighbors_dict is a {type(given).__name__}, neither a mapping nor a path.")  # noqa: TRY004  (a published error)
-    # All labels are text in JSON.
-    return _linked(index.map(str), _read(Path(given)))
-
-
-def _linked(index: pd.Index, links: Links) -> Neighborhood:
-    """Return the neighbours that a mapping holds; a cell may be its own, and none counts twice."""
-    neighbors = [list(links.get(label, ())) for label in index]
-    flat = [label for of_one in neighbors for label in of_one]
-    there = index.get_indexer_for(flat) if flat else np.empty(0, dtype=np.int64)
-    if (there < 0).any():
-        unknown = flat[int(np.argmax(there < 0))]
-        raise InvalidInput(
-            f"{np.count_nonzero(there < 0)} of {len(flat)} neighbours are no features; the first is {unknown!r}.",
-            "Look whether labels are of one type (text or numbers), and from the same layer.",
-        )
-    here = np.repeat(np.arange(len(index)), [len(of_one) for of_one in neighbors])
-    return from_links(len(index), distinct(here * len(index) + there))
-
-
-def _read(path: Path) -> Links:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidInput(f"{path} is larger than {_MOST_BYTES} bytes.", "Give a smaller file.")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing") from None
-    except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror}.", "Check the rights.") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"{path} is no JSON: {error}.", "Write it with json.dump.") from error
-    if not isinstance(found, dict) or not all(isinstance(of_one, list) for of_one in found.values()):
-        raise InvalidInput(
-            f"{path} holds no neighbours.", 'Write an object of lists: {"0-0": ["0-1"], "0-1": ["0-0"]}.'
-        )
-    return {cell: [str(label) for label in of_one] for cell, of_one in found.items()}

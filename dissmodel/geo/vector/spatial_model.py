@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.core import Model
-from dissmodel.geo.vector.labelled import COLUMN, LabelledNeighborhood, Links, keep, labelled
+from dissmodel.geo.vector.labelled import COLUMN, LabelledNeighborhood, keep, labelled
+from dissmodel.geo.vector.links import Links
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,7 +44,7 @@ class SpatialModel(Model):
 
     _links: LabelledNeighborhood | None = None
 
-    def __init__(  # noqa: PLR0917  (a published order)
+    def __init__(
         self,
         gdf: gpd.GeoDataFrame,
         step: float = 1,
@@ -110,5 +111,6 @@ class SpatialModel(Model):
         """
         links = self._links
         if links is not None and self.gdf.index.is_(links.index):
-            return self.gdf[col].values[links.positions(idx)]  # noqa: PD011  (to_numpy copies text columns)
-        return self.gdf.loc[self.neighs_id(idx), col].values  # noqa: PD011  (the same type as above)
+            # Not to_numpy(), which copies a column of text.
+            return self.gdf[col].values[links.positions(idx)]
+        return self.gdf.loc[self.neighs_id(idx), col].values

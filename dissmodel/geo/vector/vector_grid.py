@@ -106,9 +106,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     return gpd.GeoDataFrame({"geometry": cells, **columns}, index=index, crs=crs)
 
 
-def _edges(
-    start: float, end: float, resolution: float | None, count: int | None
-) -> npt.NDArray[np.float64]:
+def _edges(start: float, end: float, resolution: float | None, count: int | None) -> npt.NDArray[np.float64]:
     """Return the coordinates of the edges of all cells along an axis."""
     import numpy as np  # noqa: PLC0415  (parse_idx needs none of it)
 
@@ -119,7 +117,8 @@ def _edges(
             raise ValueError("A grid needs resolution or dimension.")
         if count < 1:
             raise ValueError(f"dimension: {count} is no number of cells.")
-        return np.linspace(start, end, count + 1)
+        return np.linspace(start, end, count + 1).astype(np.float64)
     if not (math.isfinite(resolution) and resolution > 0):
         raise ValueError(f"resolution={resolution} is no size of a cell.")
-    return start + np.arange(max(1, math.ceil((end - start) / resolution - _SLACK)) + 1) * resolution
+    count = max(1, math.ceil((end - start) / resolution - _SLACK))
+    return start + np.arange(count + 1, dtype=np.float64) * resolution

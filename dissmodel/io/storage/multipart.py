@@ -52,10 +52,13 @@ class Checksum:
         32 hex digits, and ``-`` and the number of parts where there were any.
     is_confirmed : bool
         Whether the server said it of each thing that was sent.
+    is_whole : bool or None
+        Whether the server said it of the object; None where what it said can't be compared.
     """
 
     etag: str
     is_confirmed: bool
+    is_whole: bool | None
 
 
 def checksum_of(content: bytes) -> tuple[str, str]:
@@ -126,12 +129,13 @@ def upload(
     query = {"uploadId": _text(_parsed(answer.data, what), "UploadId")}
     try:
         parts = _send(request, pieces, what, query, progress)
-        _complete(request, [part.etag for part in parts], what, query, condition)
+        said = _complete(request, [part.etag for part in parts], what, query, condition)
     except BaseException:
         abort(request, query["uploadId"])
         raise
-    md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
-    return Checksum(f"{checksum_of(md5s)[0]}-{len(parts)}", all(part.is_confirmed for part in parts))
+    etag = f"{checksum_of(b''.join(bytes.fromhex(part.etag) for part in parts))[0]}-{len(parts)}"
+    is_confirmed = all(part.is_confirmed for part in parts)
+    return Checksum(etag, is_confirmed, says({"ETag": said}, etag) if is_confirmed else None)
 
 
 def left_over(request: Request, key: str, what: str) -> list[str]:
@@ -190,12 +194,12 @@ def _send_part(request: Request, piece: bytes, what: str, query: Mapping[str, st
     verdict = says(answer.headers, etag)
     if verdict is False:
         raise differs(what)
-    return Checksum(etag, is_confirmed=verdict is True)
+    return Checksum(etag, verdict is True, verdict)
 
 
 def _complete(
     request: Request, etags: list[str], what: str, query: Mapping[str, str], condition: Mapping[str, str]
-) -> None:
+) -> str:
     root = ET.Element("CompleteMultipartUpload")
     for number, etag in enumerate(etags, start=1):
         part = ET.SubElement(root, "Part")
@@ -206,6 +210,7 @@ def _complete(
     document = _parsed(answer.data, what)
     if document.tag.rpartition("}")[2] == "Error":  # it may come late, after a 200 that keeps the line open
         raise refusal(what, _text(document, "Code"), answer.status)
+    return _text(document, "ETag")
 
 
 def _parsed(content: bytes, what: str) -> ET.Element:

@@ -34,7 +34,7 @@ def layouts():
 
 
 def write(path, bands, **options):
-    """Write bands (name → float64, rows × columns); -9999 is no data."""
+    """Write bands (name → float64 of rows and columns); -9999 is no data."""
     rows, cols = next(iter(bands.values())).shape
     profile = {"driver": "GTiff", "count": len(bands), "height": rows, "width": cols, "dtype": "float64"}
     profile |= {"crs": "EPSG:31984", "nodata": -9999, "transform": Affine(30, 0, 5e5, 0, -30, 9e6)}
@@ -46,8 +46,8 @@ def write(path, bands, **options):
 
 
 if __name__ == "__main__":
-    print(f"rasterio=={rasterio.__version__}")
+    print(f"rasterio=={rasterio.__version__}")  # noqa: T201  (a script: its output is what it says)
     given = dict(np.load(sys.argv[1]))
     for name, options in layouts():
         write(Path(sys.argv[2]) / f"{name}.tif", given, **options)
-        print(f"{name}.tif")
+        print(f"{name}.tif")  # noqa: T201  (as above)

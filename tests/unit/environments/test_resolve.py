@@ -197,7 +197,7 @@ def test_offline_a_tag_that_was_never_installed_is_not_known(data_dir, repositor
 
 
 def test_a_remote_that_never_answers(data_dir, monkeypatch):
-    monkeypatch.setattr(remote, "_LOOK_S", 1.0)
+    monkeypatch.setattr("dissmodel.git.ANSWER_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepted = []
         thread = threading.Thread(target=lambda: accepted.append(server.accept()), daemon=True)
@@ -208,4 +208,4 @@ def test_a_remote_that_never_answers(data_dir, monkeypatch):
 
         thread.join(5)
         accepted[0][0].close()
-    assert "did not answer within 1 s" in caught.value.message
+    assert "no answer in 1 seconds" in caught.value.message

@@ -1,0 +1,148 @@
+"""A program that is started, waited for and ended with all that it started: no shell, no terminal, no wait for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+LARGEST = 128 << 20
+"""How many bytes a program may answer with; it is ended when it says more."""
+
+_TAIL_BYTES = 64 << 10
+_LOOK_S = 0.2
+
+# It holds the program by the hand: when we are gone, also killed, the pipe ends, and so does its whole group.
+_GUARD = """
+import os, signal, subprocess, sys, threading
+def watch():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
+said = open(sys.argv[1], "rb") if sys.argv[1] else subprocess.DEVNULL
+child = subprocess.Popen(sys.argv[2:], stdin=said)
+threading.Thread(target=watch, daemon=True).start()
+sys.exit(child.wait() & 255)
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended: its code, what it wrote, and the last of what it wrote on standard error."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+def finished(
+    words: Sequence[str], *, env: Mapping[str, str], patience: float, folder: Path, said: bytes = b""
+) -> Ended:
+    """Run a program and wait for it.
+
+    On a time-out, a signal or any other error it is killed, and so is all that it started; so they are when
+    this process itself is killed.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The program and its words; no shell reads them.
+    env : Mapping
+        All of its environment.
+    patience : float
+        How long it may take, in seconds.
+    folder : Path
+        The folder that it works in.
+    said : bytes
+        What it reads from its standard input.
+
+    Returns
+    -------
+    Ended
+        ``out`` has more than `LARGEST` bytes where it was ended for saying too much.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    subprocess.TimeoutExpired
+        If it takes longer than `patience`.
+    """
+    # Files, not pipes: what it leaves running may hold a pipe for ever.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _as_file(said) as source:
+        process = subprocess.Popen(  # noqa: S603  (no shell; the callers parse what comes from outside)
+            [sys.executable, "-I", "-S", "-c", _GUARD, source, *words],
+            cwd=folder,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,  # no terminal to ask on, and a group of its own; Windows passes over it
+        )
+        assert process.stdin is not None  # it is a pipe
+        with process.stdin, _ending(process, out, patience) as late:
+            code = process.wait()
+        if late.is_set():
+            raise subprocess.TimeoutExpired(words, patience)
+        out.seek(0)
+        return Ended(code, out.read(LARGEST + 1), _tail(err))
+
+
+@contextlib.contextmanager
+def _ending(process: subprocess.Popen[bytes], out: IO[bytes], patience: float) -> Iterator[threading.Event]:
+    """End a process when its time is over or it said too much, and after the block in any case."""
+    done, late = threading.Event(), threading.Event()
+    until = time.monotonic() + patience
+
+    def watch() -> None:
+        while not done.wait(min(_LOOK_S, max(until - time.monotonic(), 0))):
+            if time.monotonic() >= until:
+                late.set()
+            if late.is_set() or os.fstat(out.fileno()).st_size > LARGEST:
+                _kill(process)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield late
+    finally:
+        done.set()
+        watcher.join()
+        if process.poll() is None:
+            _kill(process)
+            process.wait()
+
+
+@contextlib.contextmanager
+def _as_file(said: bytes) -> Iterator[str]:
+    """Give the path of a file with these bytes; an empty path for none."""
+    if not said:
+        yield ""
+        return
+    with tempfile.TemporaryDirectory(prefix="dissmodel-said-") as folder:
+        path = Path(folder) / "said"
+        path.write_bytes(said)
+        yield str(path)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":  # no groups there: what it started ends when its pipes do
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _tail(stream: IO[bytes]) -> str:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _TAIL_BYTES))
+    return stream.read().decode(errors="replace")
