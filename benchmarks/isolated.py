@@ -1,4 +1,4 @@
-"""What a run costs in an environment of its own, once that is there, beside the same model in the process itself.
+"""What a run costs in an environment that is there already, beside the same model in the process itself.
 
 CPU seconds (user and system) of whole commands with all that they start, medians: the repeats interleave.
 """
@@ -48,7 +48,9 @@ def publish(folder: Path, environment: Mapping[str, str]) -> dict[str, Sequence[
         "a git commit": f"git+{package.as_uri()}@{said.stdout.strip()}",
         "a git tag (its repository is asked)": f"git+{package.as_uri()}@v0.1.0",
     }
-    ways: dict[str, Sequence[str]] = {HERE: (*DISSMODEL, "run", "coast-growth/coast_growth/executor.py", *DATA)}
+    ways: dict[str, Sequence[str]] = {
+        HERE: (*DISSMODEL, "run", "coast-growth/coast_growth/executor.py", *DATA)
+    }
     for number, (form, text) in enumerate(forms.items()):
         (folder / f"spec{number}.toml").write_text(SPEC.format(text), encoding="utf-8")
         ways[form] = (*DISSMODEL, "run", "--toml", f"spec{number}.toml", *DATA)

@@ -1,4 +1,4 @@
-"""The git that looks at other people's repositories: no prompt, no hook, no filter, no end without a limit."""
+"""The git that looks at other people's repositories: no prompt, no hook, no filter, no wait for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that is started, waited for and ended with all that it started: no shell, no terminal, no wait for ever."""
+"""A program that is started, waited for and ended with all that it started: no shell, no terminal."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,8 @@ from dissmodel.errors import DissmodelError
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
 
+# How a result is drawn, not what it is.
+_DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
 _ORDER: tuple[Verdict, ...] = (
     "identical-file",
     "identical-content",
@@ -111,13 +113,26 @@ def compare_artifacts(
     return found
 
 
-def worst(verdicts: Mapping[str, Comparison]) -> Verdict:
-    """Return the verdict on a whole: that of the file that came least near.
+def drawn(old: Mapping[str, Recorded]) -> frozenset[str]:
+    """Return the recorded files that only say how the result is drawn: styles and pictures.
 
-    >>> worst({"output": Comparison("identical-file"), "report": Comparison("different")})
-    'different'
+    Another version of a library or of the model draws the same map otherwise. The main file is never one.
     """
-    return max((one.verdict for one in verdicts.values()), key=_ORDER.index)
+    return frozenset(
+        name
+        for name, one in old.items()
+        if name != Results.MAIN and PurePosixPath(one.artifact.path).suffix.lower() in _DRAWN
+    )
+
+
+def worst(verdicts: Mapping[str, Comparison], without: Collection[str] = ()) -> Verdict:
+    """Return the verdict on a whole: that of the file that came least near, of those that count.
+
+    >>> verdicts = {"output": Comparison("identical-file"), "style": Comparison("different")}
+    >>> worst(verdicts), worst(verdicts, {"style"})
+    ('different', 'identical-file')
+    """
+    return max((one.verdict for name, one in verdicts.items() if name not in without), key=_ORDER.index)
 
 
 def _compared(before: Recorded, after: Artifact, after_path: Path, tolerance: Tolerance | None) -> Comparison:

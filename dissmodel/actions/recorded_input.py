@@ -74,8 +74,8 @@ def remote_places(record: ExperimentRecord, *, is_s3: bool) -> list[str]:
     uri = record.source.uri
     places = []
     with contextlib.suppress(DissmodelError):
-        # What was hidden in it is needed to fetch it.
-        if uri and parse(uri).path is None and _HIDDEN not in uri:
+        # What was hidden in it is needed to fetch it, and one that hides nothing is not what a run recorded.
+        if uri and parse(uri).path is None and _HIDDEN not in uri and parse(uri).recorded == uri:
             places.append(uri)
     name = _name(uri)
     if is_s3 and name and _SHA256.fullmatch(record.source.checksum):

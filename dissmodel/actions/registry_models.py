@@ -98,7 +98,7 @@ def show_registry_model(text: str) -> RegistryModelView:
 
 @dataclass(frozen=True)
 class _Here:
-    """What a run would find on this machine: models of installed packages, and packages with an environment."""
+    """What a run would find here: the models of installed packages, the packages with an environment."""
 
     models: frozenset[str]
     packages: frozenset[str]

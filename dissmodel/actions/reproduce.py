@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from dissmodel.actions.artifacts import Recorded, compare_artifacts, recorded_files, worst
+from dissmodel.actions.artifacts import Recorded, compare_artifacts, drawn, recorded_files, worst
 from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
 from dissmodel.actions.compare import map_place, refuse_other_than_raster
@@ -134,6 +134,7 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
         record_path=result.record_path if left else None,
         files=result.files if left else {},
         artifacts=judge.artifacts,
+        drawn=drawn(old),
         changed=judge.changed,
         diff_map=written,
         warnings=tuple(dict.fromkeys(judge.warnings)),
@@ -162,7 +163,7 @@ class _Judge:
         self.changed = differences(recorded, record)
         reproduction = Reproduction(
             record_digest=self._digest,
-            verdict=worst(self.artifacts),
+            verdict=worst(self.artifacts, drawn(self._old)),
             artifacts={name: _document(one) for name, one in self.artifacts.items()},
             changed=[asdict(one) for one in self.changed],
             tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,

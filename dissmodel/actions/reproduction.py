@@ -84,6 +84,8 @@ class Reproduced:
         The files of its result; none if nothing was to be left.
     artifacts : Mapping of str to Comparison
         Each file's verdict; A is the recorded one.
+    drawn : frozenset of str
+        The files that only say how the result is drawn: they don't count in the verdict.
     changed : tuple of Difference
         What differs around the two runs.
     diff_map : Path or None
@@ -98,14 +100,15 @@ class Reproduced:
     record_path: Path | None
     files: Mapping[str, Path]
     artifacts: Mapping[str, Comparison]
+    drawn: frozenset[str]
     changed: tuple[Difference, ...]
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the whole: that of the worst file."""
-        return worst(self.artifacts)
+        """The verdict on the whole: that of the worst file that counts."""
+        return worst(self.artifacts, self.drawn)
 
     @property
     def same(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import uuid4
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import check, choose
 from dissmodel.actions.model import DataRequest, Found, open_model, parameter_layers
+from dissmodel.actions.remote_output import goes_elsewhere, named_there, target_of
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
@@ -99,17 +101,15 @@ def _look_with(
                     _try(request.executor, _with_input(record, here.path), told)
         yield from _named_as_given(told.findings, here)
     if model is not None and (request.output is not None or request.inputs):
-        told = Collector(request.output or "the current folder")
+        told = Collector(shown(request.output or "the current folder"))
         _look_at_output(request, model, sources, told)
         yield from told.findings
 
 
 def _named_as_given(findings: Iterable[Finding], here: AtHand | None) -> Iterator[Finding]:
     for one in findings:
-        if here is not None:
-            yield Finding(one.severity, here.named(one.subject), here.named(one.message), here.named(one.hint))
-        else:
-            yield one
+        texts = (one.subject, one.message, one.hint)
+        yield Finding(one.severity, *(here.named(text) if here is not None else text for text in texts))
 
 
 def _named(request: ValidateRequest) -> str:
@@ -144,6 +144,9 @@ def _record(request: ValidateRequest, model: Found, told: Collector) -> Experime
     record = request.record(model.host.face.name, model.spec, checked.resolved)
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
+        if goes_elsewhere(request.output):
+            record.output_path = str(Path(tempfile.gettempdir()) / "output")
+            return record
         destination = choose(request.output, model.host.face, record.experiment_id)
         if destination.name is not None:
             record.output_path = str(destination.folder / destination.name)
@@ -191,6 +194,13 @@ def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collecto
 
 def _look_at_output(request: ValidateRequest, model: Found, sources: Sequence[Path], told: Collector) -> None:
     with told.at():
+        if request.output is not None and goes_elsewhere(request.output):
+            target = target_of(request.output)
+            folder = Path(tempfile.gettempdir())
+            with named_there(target, folder):
+                choose(target.here(folder), model.host.face, uuid4().hex)
+            told.add("ok", "the result would be made here and uploaded there; nothing has its name yet")
+            return
         destination = choose(request.output, model.host.face, uuid4().hex)
         files = [file for source in sources for file in (source, *companions(source))]
         with told.at():

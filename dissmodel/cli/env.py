@@ -36,7 +36,7 @@ def list_(as_json: options.Json = False) -> None:
     rows = [
         (
             entry.environment.key,
-            render._size(entry.size),  # noqa: SLF001  (how this command line writes sizes)
+            render.size(entry.size),
             entry.last_used.astimezone().strftime("%Y-%m-%d %H:%M"),
             ", ".join(render.printable(name) for name, _ in entry.used) or "-",
             render.printable(entry.environment.resolved.requirement),
@@ -97,8 +97,8 @@ def _say(removed: Removed, *, as_json: bool, quiet: bool) -> None:
         for key in removed.keys:
             render.print_line(f"removed {key}")
         count = len(removed.keys)
-        size = render._size(removed.freed)  # noqa: SLF001  (how this command line writes sizes)
-        render.print_line(f"{count} environment{'s' * (count != 1)} removed, {size} freed")
+        freed = render.size(removed.freed)
+        render.print_line(f"{count} environment{'s' * (count != 1)} removed, {freed} freed")
 
 
 def _document(entry: Entry) -> dict[str, object]:

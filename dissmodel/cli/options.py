@@ -21,7 +21,7 @@ class Format(StrEnum):
     vector = "vector"
 
 
-_INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its s3:// or https:// URL; a zip may hold it.")
+_INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its URL; a zip may hold it.")
 _INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset or its URL; may be repeated.")
 _NAMES = "What the input calls a {0}; may be repeated."
 

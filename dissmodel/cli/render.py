@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dissmodel.actions.preview import Preview
+    from dissmodel.actions.remote_output import Uploaded
     from dissmodel.actions.run import RunResult
     from dissmodel.actions.show import ModelList, ModelView
     from dissmodel.actions.validate import Validation
@@ -25,13 +26,13 @@ SCHEMA_VERSION = 1
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def run_result(result: RunResult, picture: Preview | None = None) -> None:
+def run_result(result: RunResult | Uploaded, picture: Preview | None = None) -> None:
     """Say what a run left, and where."""
     record = result.record
     seconds = record.metrics.get("time_total_sec", 0.0)
     print_line(f"{record.model_name} {record.status} in {seconds:.2f} s")
     for name, path in result.files.items():
-        print_line(f"  {name:8} {short_path(str(path))}  ({_size(record.files[name].size)})")
+        print_line(f"  {name:8} {short_path(str(path))}  ({size(record.files[name].size)})")
     print_line(f"  {'record':8} {short_path(str(result.record_path))}")
     if picture is not None:
         print_line(f"  {'preview':8} {short_path(str(picture.path))}")
@@ -39,7 +40,7 @@ def run_result(result: RunResult, picture: Preview | None = None) -> None:
         print_line(printable(f"  {note.severity}: {_found(note)}"))
 
 
-def run_json(result: RunResult, picture: Preview | None = None) -> None:
+def run_json(result: RunResult | Uploaded, picture: Preview | None = None) -> None:
     """Print a run's record and where things lie."""
     from dissmodel.record import store
 
@@ -207,7 +208,7 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     if record.seed is not None:
         rows.append(("seed", str(record.seed)))
     if record.peak_memory_bytes is not None:
-        rows.append(("memory", f"at most {_size(record.peak_memory_bytes)}"))
+        rows.append(("memory", f"at most {size(record.peak_memory_bytes)}"))
     if record.command:
         rows.append(("command", " ".join(record.command)))
     return rows
@@ -235,7 +236,7 @@ def _given(record: ExperimentRecord, name: str) -> str:
 def _result_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows = []
     for name, artifact in record.files.items():
-        rows.append((name, f"{artifact.path}  {_size(artifact.size)}  sha256 {artifact.sha256}"))
+        rows.append((name, f"{artifact.path}  {size(artifact.size)}  sha256 {artifact.sha256}"))
         if artifact.content_digest is not None:
             rows.append(("", f"content {artifact.content_digest.digest}"))
     if not record.files:
@@ -273,8 +274,9 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _size(size: int) -> str:
-    amount = float(size)
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    amount = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if amount < 1000:  # noqa: PLR2004  (SI prefixes)
             return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

@@ -27,6 +27,7 @@ def reproduction_json(found: Reproduced, statement: Path | None = None) -> None:
             "recorded_path": str(found.recorded_path),
             "record_path": str(found.record_path) if found.record_path else None,
             "files": {name: str(path) for name, path in found.files.items()},
+            "drawn": sorted(found.drawn),
             "artifacts": {name: as_document(one) for name, one in found.artifacts.items()},
             "other_code": [dataclasses.asdict(one) for one in found.other_code],
             "changed": [dataclasses.asdict(one) for one in found.changed],
@@ -46,12 +47,7 @@ def reproduction(found: Reproduced, statement: Path | None = None) -> None:
     print_line(printable(told))
     if found.other_code:
         print_line("  This was not the recorded code; see below.")
-    for name, one in found.artifacts.items():
-        if one.verdict == "identical-file":
-            print_line(printable(f"  {name}: identical-file"))
-        else:
-            print_line("")
-            details(one, name)
+    _files(found)
     if not found.same:
         print_line("\nA is the recorded result, B the new one.")
     _changes(found)
@@ -65,6 +61,17 @@ def reproduction(found: Reproduced, statement: Path | None = None) -> None:
         print_line(printable(f"  B - A    {short_path(str(found.diff_map))}"))
     if statement is not None:
         print_line(printable(f"  attested {short_path(str(statement))}"))
+
+
+def _files(found: Reproduced) -> None:
+    for name, one in found.artifacts.items():
+        if one.verdict == "identical-file":
+            print_line(printable(f"  {name}: identical-file"))
+        elif name in found.drawn:
+            print_line(printable(f"  {name}: {one.verdict}, but it only says how the result is drawn"))
+        else:
+            print_line("")
+            details(one, name)
 
 
 def _changes(found: Reproduced) -> None:

@@ -20,7 +20,7 @@ def pushed(result: Pushed, *, dry_run: bool) -> None:
     """Print a line per object, or, for several experiments that were sent, a line per experiment."""
     if dry_run or len(result.experiments) == 1:
         rows = [
-            (one.state, _size(one.size), printable(one.uri))
+            (one.state, render.size(one.size), printable(one.uri))
             for experiment in result.experiments
             for one in experiment.objects
         ]
@@ -113,7 +113,7 @@ def _summary(objects: Iterable[PushedObject]) -> str:
         numbers[one.state] += 1
         sizes[one.state] += one.size
     parts = [
-        f"{_number(numbers[state], 'object')} {state} ({_size(sizes[state])})"
+        f"{_number(numbers[state], 'object')} {state} ({render.size(sizes[state])})"
         for state in ("sent", "to send", "there")
         if numbers[state]
     ]
@@ -121,12 +121,4 @@ def _summary(objects: Iterable[PushedObject]) -> str:
 
 
 def _received(one: PulledExperiment) -> str:
-    return f"{_size(one.received)} received" if one.received else "it was here already"
-
-
-def _size(size: int) -> str:
-    return render._size(size)  # noqa: SLF001  (how this command line writes sizes)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+    return f"{render.size(one.received)} received" if one.received else "it was here already"

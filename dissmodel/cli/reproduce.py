@@ -25,11 +25,11 @@ class Env(StrEnum):
 def reproduce(
     record: Annotated[
         str,
-        typer.Argument(metavar="RECORD", help="Such as result.record.json, s3://.../record.json, or a bundle."),
+        typer.Argument(metavar="RECORD", help="Such as result.record.json, a bundle, or a URL of one."),
     ],
     input_: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved; or a URL."),
+        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, a file or a URL."),
     ] = None,
     output: Annotated[
         str | None,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
+
+if TYPE_CHECKING:
+    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.remote_output import Uploaded
+    from dissmodel.actions.run import RunResult
+    from dissmodel.progress import Reporter
 
 
 def run(
@@ -49,6 +56,7 @@ def run(
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
+    from dissmodel.actions.remote_output import goes_elsewhere, run_to
     from dissmodel.actions.run import RunRequest
     from dissmodel.actions.run import run as run_model
     from dissmodel.cli import render
@@ -75,8 +83,15 @@ def run(
         command=("dissmodel", *sys.argv[1:]),
         records=tuple(records or ()),
     )
+    elsewhere = goes_elsewhere(output)
+    if elsewhere and preview:
+        raise UsageError("--preview draws beside the result, and that goes elsewhere.", "Leave it out.")
+
+    def act(consent: Consent, reporter: Reporter) -> RunResult | Uploaded:
+        return (run_to if elsewhere else run_model)(replace(request, consent=consent), reporter)
+
     result = agreed(
-        lambda consent, reporter: run_model(replace(request, consent=consent), reporter),
+        act,
         yes=yes,
         allow_build=allow_build,
         offline=offline,
@@ -84,7 +99,7 @@ def run(
         verbose=verbose,
     )
     picture = None
-    if preview:
+    if preview and isinstance(result.record_path, Path):
         from dissmodel.actions.preview import PreviewRequest, preview_of_run
 
         wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)

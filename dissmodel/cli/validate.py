@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters
-
-if TYPE_CHECKING:
-    from dissmodel.actions.isolation import Consent
-    from dissmodel.actions.validate import Validation
 
 EXIT_INVALID = 3
 
@@ -48,8 +44,6 @@ def validate(
     from dissmodel.actions.validate import ValidateRequest
     from dissmodel.actions.validate import validate as look
     from dissmodel.cli import render
-    from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.progress import reporting
 
     request = ValidateRequest(
         model=model,

@@ -11,7 +11,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import dissmodel
-from dissmodel.environments import lock, recorded, uv, wheel
+from dissmodel.config.level import API_LEVEL, is_met
+from dissmodel.environments import lock, recorded, uv
 from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
@@ -103,11 +104,10 @@ def _check_dissmodel(resolved: Resolved, folder: Path) -> tuple[str, ...]:
             if canonicalize_name(one.name) != OURS or (one.marker and not one.marker.evaluate({"extra": ""})):
                 continue
             name = dist.metadata["Name"]
-            ours = (dissmodel.__version__, wheel.API_LEVEL)
-            if not any(one.specifier.contains(version, prereleases=True) for version in ours):
+            if not is_met(one.specifier):
                 raise InvalidInput(
                     f"{resolved.requirement}: {name} {dist.metadata['Version']} needs dissmodel "
-                    f"{one.specifier}; this is {ours[0]} (API level {ours[1]}).",
+                    f"{one.specifier}; this is {dissmodel.__version__} (API level {API_LEVEL}).",
                     "Upgrade dissmodel, or take a version of the package that fits.",
                     code="needs_other_dissmodel",
                 )

@@ -11,7 +11,7 @@ from dissmodel.environments import lock, remote, store, uv
 from dissmodel.environments.requirement import Requirement, refuse_ours
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelWarning, StorageError, UsageError
-from dissmodel.record.git import checkout_of
+from dissmodel.record.git import commit_of
 
 _NAME_IT = 'Say its name in the spec: package = "NAME @ {0}"'
 
@@ -121,15 +121,13 @@ def _folder(requirement: Requirement) -> Resolved:
         ) from error
     project = remote.project_in(data, str(folder / "pyproject.toml"))
     name = _named(requirement, project.name)
-    checkout = checkout_of(folder)
     return Resolved(
         kind="path",
         name=name,
         version=project.version,
-        commit=checkout.commit if checkout else None,
+        commit=commit_of(folder),
         source=folder.as_uri(),
         requirement=requirement.text,
-        dirty=checkout.dirty if checkout else None,
     )
 
 

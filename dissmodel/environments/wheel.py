@@ -18,9 +18,6 @@ from dissmodel.errors import StorageError
 from dissmodel.record.digest import new
 from dissmodel.record.store import write_atomically
 
-API_LEVEL = "0.6.6"
-"""The public DisSModel whose names we offer: a package that asks for it gets ours."""
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 _METADATA = ("METADATA", "entry_points.txt")

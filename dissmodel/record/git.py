@@ -43,19 +43,30 @@ def checkout_of(path: Path) -> Checkout | None:
     Git runs without a shell, a prompt, a hook, a lock or a file-system monitor, and not for long.
     """
     folder = path if path.is_dir() else path.parent
-    if _git(folder, "ls-files", "--error-unmatch", "--", str(path)) is None:
-        return None
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    commit = commit_of(path)
     if commit is None:
         return None
     remote = _git(folder, "config", "--get", "remote.origin.url")
     dirty, digest = _changes(path, folder)
     return Checkout(
-        commit=commit.decode().strip(),
+        commit=commit,
         repository=without_credentials(os.fsdecode(remote).strip()) if remote else None,
         dirty=dirty,
         diff_digest=digest,
     )
+
+
+def commit_of(path: Path) -> str | None:
+    """Return the commit of the checkout that tracks `path`; None if none does.
+
+    Unlike `checkout_of` it compares no file, for which git would start the filters that a repository's own
+    configuration names: this is for code that nobody has agreed to run.
+    """
+    folder = path if path.is_dir() else path.parent
+    if _git(folder, "ls-files", "--error-unmatch", "--", str(path)) is None:
+        return None
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    return commit.decode().strip() if commit is not None else None
 
 
 def without_credentials(url: str) -> str:

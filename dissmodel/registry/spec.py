@@ -13,10 +13,8 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from dissmodel import __version__
+from dissmodel.config.level import API_LEVEL, is_met
 from dissmodel.errors import InvalidInput
-
-API_LEVEL = "0.6.6"
-"""The version of the public DisSModel whose names we offer; a spec may ask for it or for ours."""
 
 MAX_BYTES = 1 << 20
 _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
@@ -215,7 +213,7 @@ def _check_version(path: Path, wanted: str | None) -> None:
             f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.',
             code="spec_version",
         ) from error
-    if __version__ not in specifiers and API_LEVEL not in specifiers:
+    if not is_met(specifiers):
         raise InvalidInput(
             f"{path} needs dissmodel {wanted}; this is {__version__} (API level {API_LEVEL}).",
             "Install a dissmodel that the spec admits, or change the spec.",

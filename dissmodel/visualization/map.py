@@ -69,4 +69,9 @@ class Map(LiveFigure):
     def _draw(self, axes: Axes) -> None:
         legend = {"legend": True} if "column" in self.plot_params else {}
         self.gdf.plot(ax=axes, **(legend | self.plot_params))
+        drawn = axes.get_legend()
+        if drawn is not None and "legend_kwds" not in self.plot_params:
+            # Beside the map, not on it.
+            drawn.set_loc("upper left")
+            drawn.set_bbox_to_anchor((1, 1))
         axes.set_title(f"Map — Step {step_text(self.env.now())}")

@@ -50,7 +50,7 @@ class RasterMap(LiveFigure):
     save_frames : bool, default False
         Write the files also where a window could be opened.
     color_map : mapping of int to str, optional
-        The colour of each class. The legend has those that are there; other values are left out.
+        The colour of each class, for the legend too; cells of no class are left out.
     labels : mapping of int to str, optional
         What the classes are called.
     cmap : str or matplotlib Colormap, default "viridis"
@@ -156,15 +156,14 @@ class RasterMap(LiveFigure):
         from matplotlib.patches import Patch  # noqa: PLC0415  (loaded when something is drawn)
 
         axes.imshow(paint(values, self._classes), origin=origin, interpolation="nearest")
-        present = set(np.unique(values).tolist())
         patches = [
             Patch(facecolor=one.colour, edgecolor="#444444", linewidth=0.5, label=one.name)
             for one in self._classes
-            if one.code in present
         ]
-        if patches:
-            # Beside the map, not on it.
-            axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        # All classes, so that the map lies at the same place in each frame.
+        legend = axes.figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
 
     def _draw_measures(self, axes: Axes, values: Floats, origin: Literal["upper", "lower"]) -> None:
         image = axes.imshow(

@@ -13,8 +13,12 @@ import pytest
 from dissmodel import process
 from dissmodel.process import finished
 
-STAYS = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']{}); " \
-    "open('pid.new', 'w').write(str(p.pid)); import os; os.rename('pid.new', 'pid'); "  # fmt: skip
+STAYS = """
+import os, subprocess, sys, time
+started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open("pid.new", "w").write(str(started.pid))
+os.rename("pid.new", "pid")
+"""
 
 
 def python(code, folder, patience=20.0, **more):
@@ -48,7 +52,7 @@ def test_without_input_it_waits_for_none(tmp_path):
 def test_it_is_ended_with_all_that_it_started_when_its_time_is_over(tmp_path):
     began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        python(STAYS.format("") + "time.sleep(60)", tmp_path, patience=1.5)
+        python(STAYS + "time.sleep(60)", tmp_path, patience=1.5)
 
     assert time.monotonic() - began < 10
     assert is_gone(int((tmp_path / "pid").read_text()))
@@ -57,7 +61,7 @@ def test_it_is_ended_with_all_that_it_started_when_its_time_is_over(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_what_it_leaves_running_is_not_waited_for(tmp_path):
     began = time.monotonic()
-    found = python(STAYS.format("") + "print('done')", tmp_path)
+    found = python(STAYS + "print('done')", tmp_path)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
     assert (0, b"done\n") == (found.code, found.out)
@@ -77,7 +81,7 @@ def test_it_does_not_outlive_whoever_waits_for_it(tmp_path):
         import os, sys
         from pathlib import Path
         from dissmodel.process import finished
-        stays = {STAYS.format("") + "time.sleep(60)"!r}
+        stays = {STAYS + "time.sleep(60)"!r}
         finished([sys.executable, "-c", stays], env=os.environ, patience=60, folder=Path({str(tmp_path)!r}))
     """)
     waiting = subprocess.Popen([sys.executable, "-c", script])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A record, such as result.record.json, its URL, or a bundle.")
+        str, typer.Argument(metavar="FILE", help="A record, such as result.record.json, a bundle, or a URL.")
     ],
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
@@ -43,10 +43,11 @@ def show(
     """
     from dissmodel.actions.records import open_record
     from dissmodel.cli import render
+    from dissmodel.io.uri import shown
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
-    _check_bundle(file, in_folder=lineage or preview)
+    _check_place(file, in_folder=lineage or preview)
     _check_together(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )

@@ -28,8 +28,9 @@ def verify(
 ) -> None:
     """Check results, inputs and the records themselves against their digests.
 
-    What lies at a URL, s3://... or https://..., is fetched, hashed and let go; for files no server is asked. With --allowed-signers each record must have the signature of one of them, and what they attest beside it
-    is checked and told. Exits with 4 if anything differs or is missing.
+    With --allowed-signers each record must have the signature of one of them, and what they attest beside it
+    is checked and told. What lies at a URL, s3://... or https://..., is fetched, hashed and let go; for
+    files no server is asked. Exits with 4 if anything differs or is missing.
 
     Example: dissmodel record verify result.record.json
     """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _AGAIN: Final = (500, 502, 503, 504)
-_BLOCK: Final = 1 << 16
+_BLOCK: Final = 1 << 18
 _MOST_KEPT: Final = 32
 
 

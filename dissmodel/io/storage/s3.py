@@ -22,7 +22,7 @@ from dissmodel.io.storage.arrival import check_limit, missing, write_new
 from dissmodel.io.storage.base import Progress, Stat
 from dissmodel.io.storage.credentials import Access
 from dissmodel.io.storage.departure import Departure
-from dissmodel.io.storage.multipart import PART_BYTES, Checksum, checksum_of
+from dissmodel.io.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
 from dissmodel.io.storage.names import check_bucket, check_key, shown
 from dissmodel.io.storage.pool import make_pool
 from dissmodel.io.storage.refusals import CLOCK, differs, refusal
@@ -64,19 +64,18 @@ def connect(access: Access, patience: Patience) -> Minio:
 
 
 class _Client(Minio):
-    """One that does not hash twice.
+    """One that does not hash what was said to be unsigned.
 
-    Over plain http minio signs the sha256 of each body. Ours come with a ``Content-MD5``, which the server checks
-    and which is signed, so theirs may be said to be unsigned, as it is over https anyway.
+    Over plain http minio signs the sha256 of each body, over https it does not. Ours are compared by MD5.
     """
 
     def _build_headers(
         self, host: str, headers: Any = None, body: bytes | None = None, creds: Any = None
     ) -> tuple[Any, datetime]:
-        if body is None or creds is None or "Content-MD5" not in (headers or {}):
+        if body is None or not creds or UNSIGNED.items() - (headers or {}).items():
             return super()._build_headers(host, headers, body, creds)
-        built, date = super()._build_headers(host, headers, None, creds)
-        return {**built, "Content-Length": str(len(body)), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, date
+        built, date = super()._build_headers(host, dict(headers), None, creds)
+        return {**built, "Content-Length": str(len(body)), **UNSIGNED}, date
 
 
 @contextmanager
@@ -234,7 +233,7 @@ class S3Storage:
     ) -> Checksum:
         content = b"".join(file.pieces())
         etag, md5 = checksum_of(content)
-        answer = self._request(key, "PUT", body=content, headers={**headers, "Content-MD5": md5})
+        answer = self._request(key, "PUT", body=content, headers={**headers, **UNSIGNED, "Content-MD5": md5})
         if progress is not None:
             progress(len(content))
         verdict = multipart.says(answer.headers, etag)

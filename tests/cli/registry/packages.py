@@ -6,7 +6,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from ...unit.environments.conftest import commit, git, make_project, make_wheel
+from ...unit.environments.conftest import (  # noqa: TID252  (tests are no package with a name)
+    commit,
+    git,
+    make_project,
+    make_wheel,
+)
 
 # What the model does is a parameter, so that one installation shows it all.
 MODEL = '''
@@ -63,7 +68,7 @@ class Flood(ModelExecutor):
 def fill(folder):
     """Put into an index all that dissmodel needs: names of it, and a line that leads to what is installed.
 
-    What leads there are links to the modules alone, so that an environment has no package that it was not given.
+    These are links to the modules alone, so that an environment has no package that it was not given.
     """
     modules = folder / "modules"
     modules.mkdir()

@@ -33,9 +33,13 @@ def is_refused(said, code, *texts):
     missing = [text for text in texts if text not in said.err]
     errors = [line for line in said.err.splitlines() if line.startswith("error:")]
     left = sorted(path.name for path in Path().iterdir())
-    assert (code, "", 1, [], ["data.bin", "spec.toml"]) == (said.code, said.out, len(errors), missing, left), (
-        said.err
-    )
+    assert (code, "", 1, [], ["data.bin", "spec.toml"]) == (
+        said.code,
+        said.out,
+        len(errors),
+        missing,
+        left,
+    ), said.err
     return True
 
 
@@ -119,8 +123,10 @@ def test_a_package_does_not_say_where_packages_come_from(spec, tmp_path, index):
     (folder / "pip.conf").write_text(f"[global]\nindex-url = {nowhere}\n")
     (folder / "uv.toml").write_text(f'[[index]]\nurl = "{nowhere}"\ndefault = true\n')
     make_wheel(index, "tides", "1.0")
-    redirect = f'[[tool.uv.index]]\nname = "x"\nurl = "{nowhere}"\ndefault = true\n' \
-        f'[tool.uv.sources]\ntides = {{ url = "{nowhere}/tides-1.0-py3-none-any.whl" }}\n'  # fmt: skip
+    redirect = (
+        f'[[tool.uv.index]]\nname = "x"\nurl = "{nowhere}"\ndefault = true\n'
+        f'[tool.uv.sources]\ntides = {{ url = "{nowhere}/tides-1.0-py3-none-any.whl" }}\n'
+    )
     for name in ("pip.conf", "uv.toml"):
         Path(name).write_text((folder / name).read_text())
     Path("pyproject.toml").write_text(redirect)
@@ -247,7 +253,9 @@ def test_a_package_of_a_repository_over_http(dissmodel, offered, served, home):
 
 
 def test_a_spec_without_a_package_runs_in_this_process(dissmodel, published, home, executor_file):
-    published.write("coast", '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 7\n')
+    published.write(
+        "coast", '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 7\n'
+    )
     published.commit()
     dissmodel("registry", "sync", "--repo", published.url)
     said = dissmodel("show", "coast", "--json")

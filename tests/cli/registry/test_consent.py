@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-termin
 
 @pytest.fixture
 def at_terminal(offered):
-    """Return a function that runs the model at a pseudo-terminal and answers as told; gives code and screen."""
+    """Return a function that runs the model at a pseudo-terminal and answers; gives code and screen."""
 
     def run(*answers, words=("run", "flood", "-i", "data.bin", "-o", "r.bin"), before=None):
         screen, other = pty.openpty()
@@ -27,7 +27,8 @@ def at_terminal(offered):
             stdin=other,
             stdout=other,
             stderr=other,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3]), "TERM": "xterm", "COLUMNS": "500"},
+            env=os.environ
+            | {"PYTHONPATH": str(Path(__file__).parents[3]), "TERM": "xterm", "COLUMNS": "500"},
             start_new_session=True,
         )
         os.close(other)

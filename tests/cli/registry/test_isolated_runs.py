@@ -1,4 +1,4 @@
-"""A model in a process of its own that crashes, is killed or is told to stop: a record, and nothing left over."""
+"""A model in a process of its own that crashes, is killed or told to stop: a record, and nothing left."""
 
 import json
 import os
@@ -127,9 +127,12 @@ def test_nothing_outlives_a_dissmodel_that_is_killed(flood, dissmodel):
 
 
 def test_under_a_memory_limit_the_record_is_still_written(flood):
-    limited = "import resource, runpy, sys\n" \
-        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n" \
-        "sys.argv = sys.argv[1:]\nrunpy.run_module('dissmodel', run_name='__main__')"  # fmt: skip
+    limited = (
+        "import resource, runpy, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_module('dissmodel', run_name='__main__')"
+    )
     words = ["dissmodel", "run", "flood", "-i", "data.bin", "-o", "r.bin", "--param", "do=memory"]
     done = subprocess.run(
         [sys.executable, "-c", limited, *words], capture_output=True, text=True, timeout=60, check=False

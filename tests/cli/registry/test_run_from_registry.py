@@ -32,8 +32,9 @@ def test_it_runs_and_the_record_says_what_ran(dissmodel, offered, monkeypatch):
         code["commit"],
     )
     assert offered.package_commit == record["runtime"]["packages"]["coastal-flood"]["commit"]
-    assert f"coastal-flood @ git+{offered.package.as_uri()}@{offered.package_commit}" in (
-        record["runtime"]["lock"]
+    assert (
+        f"coastal-flood @ git+{offered.package.as_uri()}@{offered.package_commit}"
+        in (record["runtime"]["lock"])
     )
     assert "secret" not in Path("r.record.json").read_text().replace("secret_", "")
     assert not {"AWS_SECRET_ACCESS_KEY", "MY_TOKEN"} & set(record["metrics"]["variables"])
@@ -53,7 +54,9 @@ def test_the_second_run_starts_no_installer(dissmodel, offered, monkeypatch):
 
 def test_the_list_says_which_models_are_installed(dissmodel, offered):
     def installed():
-        return {row["name"]: row["installed"] for row in dissmodel("registry", "list", "--json").json["models"]}
+        return {
+            row["name"]: row["installed"] for row in dissmodel("registry", "list", "--json").json["models"]
+        }
 
     before = installed()
     run(dissmodel, "--yes")
@@ -86,9 +89,8 @@ def test_show_and_validate_ask_the_package_itself(dissmodel, offered):
     assert 0 == shown.code
     assert "default/flood" in shown.out
     assert "A flood, or a crash." in shown.out
-    assert ["end_time", "integer", "step", "≥", "1", "10", "3"] == [
-        line.split()[:7] for line in shown.out.splitlines() if line.startswith("end_time")
-    ][0]
+    row = next(line for line in shown.out.splitlines() if line.startswith("end_time"))
+    assert ["end_time", "integer", "step", "≥", "1", "10", "3"] == row.split()[:7]
     assert (0, 2) == (checked.code, wrong.code)
     assert (2, True) == (unknown.code, "end_time" in unknown.err)
     assert ["data.bin"] == [path.name for path in Path().iterdir()]

@@ -1,5 +1,6 @@
 """From a published registry to models on this machine."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -183,6 +184,17 @@ def test_a_remote_that_stops_answering(dissmodel, published, served):
     assert 2 == len(dissmodel("registry", "list", "--json").json["models"])
 
 
+def group_of_git(host):
+    """Return the processes that talk to a server, as Linux knows them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode(errors="replace")
+            if "git" in words and host in words and "dissmodel\0registry" not in words:
+                found.append(path.parent.name)
+    return found
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_sync_that_is_killed_leaves_the_last_one(dissmodel, home, published, served):
     dissmodel("registry", "sync", "--repo", published.url)
@@ -192,9 +204,15 @@ def test_a_sync_that_is_killed_leaves_the_last_one(dissmodel, home, published, s
     words = [sys.executable, "-m", "dissmodel", "registry", "sync", "--repo", server.url]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         assert server.stalled.wait(20)
+        started = group_of_git(server.host)
         process.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 10
+    while group_of_git(server.host) and time.monotonic() < until:
+        time.sleep(0.05)
+    still_running = group_of_git(server.host)
     server.over.set()
 
+    assert (True, []) == (sys.platform != "linux" or bool(started), still_running)
     assert ["flood", "growth"] == [
         row["name"] for row in dissmodel("registry", "list", "--json").json["models"]
     ]

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from dissmodel.environments import Requirement, remote, resolve
+from dissmodel.environments import Requirement, resolve
 from dissmodel.errors import DissmodelWarning, RunFailed, StorageError, UsageError
 
 from .conftest import commit, git, make_project, make_wheel
