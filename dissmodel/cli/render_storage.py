@@ -122,3 +122,7 @@ def _summary(objects: Iterable[PushedObject]) -> str:
 
 def _received(one: PulledExperiment) -> str:
     return f"{render.size(one.received)} received" if one.received else "it was here already"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

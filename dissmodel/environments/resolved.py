@@ -28,8 +28,6 @@ class Resolved:
         The optional parts that it asks for.
     subdirectory : str or None
         The package's folder in the repository.
-    dirty : bool or None
-        Whether the folder's checkout has changes.
     pins : tuple of str
         The requirements of a record's set, one a line, with the hashes that the record has.
     """
@@ -42,7 +40,6 @@ class Resolved:
     requirement: str
     extras: tuple[str, ...] = ()
     subdirectory: str | None = None
-    dirty: bool | None = None
     pins: tuple[str, ...] = ()
 
     @property

@@ -152,8 +152,8 @@ class Reproduction(_Part):
     """How far a run came to the result of the one that it repeats.
 
     ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.compare.Verdict`,
-    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it. ``changed`` has
-    all that differs around the run, as `dissmodel.record.diff.Difference` has it, with whether it could matter.
+    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it (styles and pictures don't
+    count). ``changed`` has all that differs around the run, as `dissmodel.record.diff.Difference` has it.
     """
 
     record_digest: str | None = None

@@ -56,6 +56,8 @@ SIGNATURES = {
     "dissmodel.core:Environment": "start_time end_time |",
     "dissmodel.core:Environment.run": "till |",
     "dissmodel.core:Model": "| start_time end_time name step",
+    "dissmodel.executor:ModelExecutor._resolve_uri": "uri |",
+    "dissmodel.executor:ModelExecutor._sha256": "|",
     "dissmodel.executor:execute_lifecycle": "executor record |",
     "dissmodel.executor:ExperimentRecord.add_log": "msg |",
     "dissmodel.executor:ExperimentRecord.add_artifact": "name checksum |",
@@ -108,8 +110,8 @@ SIGNATURES = {
     "dissmodel.io._storage:get_default_client": "|",
     "dissmodel.io._storage:set_default_client": "client |",
     "dissmodel.visualization:Map.setup": "gdf plot_params figsize pause interval plot_area save_frames |",
-    "dissmodel.visualization:RasterMap.setup": "backend band title figsize pause interval plot_area auto_mask "
-    "save_frames | color_map labels cmap scheme k vmin vmax legend colorbar_label mask_band mask_value",
+    "dissmodel.visualization:RasterMap.setup": "backend band title figsize pause interval plot_area "
+    "auto_mask save_frames | color_map labels cmap scheme k vmin vmax legend colorbar_label mask_band mask_value",
     "dissmodel.visualization:Chart.setup": "select pause plot_area show_legend show_grid title save_frames |",
     "dissmodel.visualization:track_plot": "label color plot_type |",
     "dissmodel.visualization:display_inputs": "obj st |",

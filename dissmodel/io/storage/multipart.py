@@ -1,4 +1,4 @@
-"""An upload in parts: S3's calls for it, and three parts on their way at a time."""
+"""An upload in parts: S3's calls for it, and a few parts on their way at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNSIGNED = MappingProxyType({"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
 
 PART_BYTES = 8 << 20
 _MOST_PARTS = 10_000
-_AT_A_TIME = 3
+_AT_A_TIME = 4
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _KEYED = ("aws:kms", "aws:kms:dsse")
 
@@ -193,7 +193,7 @@ def _send(
 
 
 def _send_part(request: Request, piece: bytes, what: str, query: Mapping[str, str]) -> Checksum:
-    # No Content-MD5: the server would compute it twice, and a part that arrives damaged is never stored anyway.
+    # No Content-MD5: servers compute it once more for it, and a part that arrives damaged stays none.
     etag = checksum_of(piece)[0]
     answer = request("PUT", body=piece, headers=UNSIGNED, query=query)
     verdict = says(answer.headers, etag)

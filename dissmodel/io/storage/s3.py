@@ -169,7 +169,7 @@ class S3Storage:
         only_new: bool = False,
         progress: Progress | None = None,
     ) -> Stat:
-        """Upload a file; see `Storage.put`. Above 8 MiB it goes in parts, three at a time.
+        """Upload a file; see `Storage.put`. Above 8 MiB it goes in parts, four at a time.
 
         Raises
         ------

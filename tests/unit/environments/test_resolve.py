@@ -157,8 +157,8 @@ def test_a_folder_with_its_checkout(repository, data_dir):
     (repository / "coastal_flood" / "__init__.py").write_text("changed = 1\n", encoding="utf-8")
     dirty = ask(str(repository), data_dir)
 
-    assert (state, False, "coastal-flood") == (clean.commit, clean.dirty, clean.name)
-    assert (state, True) == (dirty.commit, dirty.dirty)
+    assert (state, "coastal-flood") == (clean.commit, clean.name)
+    assert state == dirty.commit
     assert (f"-e {repository.as_uri()}",) == clean.lines
 
 

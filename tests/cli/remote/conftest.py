@@ -1,0 +1,128 @@
+"""A bucket on a real S3 server, and a web server that counts what it is asked."""
+
+import http.server
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
+BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"remote_{name}", CONTRACTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = load("servers")
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory):
+    if servers.rclone_program() is None:
+        pytest.skip("rclone is not installed")
+    folder = tmp_path_factory.mktemp("rclone")
+    for bucket in BUCKETS:  # it would not see them if they came later
+        (folder / bucket).mkdir()
+    with servers.rclone(folder) as server:
+        yield server, folder
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch, tmp_path):
+    """No credentials, endpoints or proxies of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "MINIO_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+
+@pytest.fixture
+def s3(rclone, monkeypatch, tmp_path):
+    """The server's buckets, emptied; the environment leads to it."""
+    server, folder = rclone
+    for bucket in BUCKETS:
+        for path in (folder / bucket).iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name, value in server.environ().items():
+        monkeypatch.setenv(name, value)
+    return SimpleNamespace(folder=folder, server=server, secret=server.secret)
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A web server over a folder: what it was asked, and what it is to do otherwise."""
+    root = tmp_path / "web"
+    root.mkdir()
+    said = SimpleNamespace(root=root, asked=[], etag=True, head=200, extra=b"", cut=0, to=None, headers=[])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.answer(body=False)
+
+        def do_GET(self):
+            self.answer(body=True)
+
+        def answer(self, *, body):
+            said.asked.append(f"{self.command} {self.path}")
+            said.headers.append(dict(self.headers))
+            path = root / unquote(urlsplit(self.path).path)[1:]
+            if not body and said.head != 200:
+                self.send_response(said.head)
+                self.end_headers()
+                return
+            if said.to:
+                self.send_response(302)
+                self.send_header("Location", said.to)
+                self.end_headers()
+                return
+            if not path.is_file():
+                self.send_error(404)
+                return
+            data = path.read_bytes()
+            self.send_response(200)
+            if said.etag:
+                self.send_header("ETag", f'"{hash(data) & 0xFFFFFFFF:08x}"')
+            if not said.extra:
+                self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if body:
+                self.wfile.write(data[: len(data) - said.cut] + said.extra)
+
+        def log_message(self, *args):
+            pass
+
+    with servers.web(Handler) as url:
+        said.url = url
+        said.netloc = url.partition("://")[2]
+        yield said
+
+
+@pytest.fixture
+def model(executor_file):
+    """A model that copies its input's bytes into a .bin, with a note beside it."""
+    return executor_file(
+        cls="output_suffix = '.bin'",
+        save="Path(record.output_path).write_bytes(result); "
+        "Path(record.output_path).with_suffix('.txt').write_text('note'); "
+        "record.output_sha256 = self._sha256(record.output_path); return record",
+    )
+
+
+def cached(tmp_path):
+    """Return the names of what the cache has."""
+    folder = tmp_path / "user" / "cache" / "inputs"
+    return sorted(path.name for path in folder.glob("*/data/*")) if folder.exists() else []
