@@ -1,7 +1,7 @@
 """An upload to an S3 server on loopback: its rate beside bare minio's, and the memory that it takes.
 
-The server is ``rclone serve s3``; each upload is a process of its own, the repeats interleave. Ours is counted
-from the file to the server's checksum and size compared; its sha256 is known before, as that of a run's output is.
+The server is ``rclone serve s3``; each upload is a process of its own, the repeats interleave. Ours is
+counted until the server's checksum is compared; its sha256 is known before, as that of a run's output is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ BARE = """
 import os, resource, sys, time
 from minio import Minio
 host = os.environ["MINIO_ENDPOINT"].removeprefix("http://")
-client = Minio(host, os.environ["MINIO_ACCESS_KEY"], os.environ["MINIO_SECRET_KEY"], secure=False, region="us-east-1")
+keys = os.environ["MINIO_ACCESS_KEY"], os.environ["MINIO_SECRET_KEY"]
+client = Minio(host, *keys, secure=False, region="us-east-1")
 bucket, _, key = sys.argv[2].removeprefix("s3://").partition("/")
 client.bucket_exists(bucket)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -18,6 +18,9 @@ from typing import IO
 LARGEST = 128 << 20
 """How many bytes a program may answer with; it is ended when it says more."""
 
+STORAGE = ("AWS_", "AZURE_", "GOOGLE_", "GS_", "MC_HOST_", "MINIO_", "OSS_", "RCLONE_", "S3_", "SWIFT_")
+"""How the names of variables begin that give access to storage: not for other people's code."""
+
 _TAIL_BYTES = 64 << 10
 _LOOK_S = 0.2
 

@@ -153,23 +153,27 @@ def _matched(
     """Yield a name, the recorded file and the new one's name; one of the two may be missing."""
     old_main = old[Results.MAIN].artifact if Results.MAIN in old else None
     renamed = {
-        _key(name, new_record.files[Results.MAIN], new_record.experiment_id): name
-        for name in new_record.files
+        _key(name, one, new_record.files[Results.MAIN], new_record.experiment_id): name
+        for name, one in new_record.files.items()
         if name not in old
     }
     for name, one in old.items():
         if name in new_record.files:
             yield name, one, name
         else:
-            yield name, one, renamed.pop(_key(name, old_main, old_record.experiment_id), None)
+            yield name, one, renamed.pop(_key(name, one.artifact, old_main, old_record.experiment_id), None)
     for name in renamed.values():
         yield name, None, name
 
 
-def _key(name: str, main: Artifact | None, experiment_id: str) -> str:
-    """Return what a file is called whatever its run's output is called, from the name that a run gave it."""
+def _key(name: str, file: Artifact, main: Artifact | None, experiment_id: str) -> str:
+    """Return what a file is called whatever its run's output is called.
+
+    Where it lies says it, for a record that was pushed keeps the names of a run and has other places.
+    """
     if main is None or main.external or not main.path:
         return name
+    name = file.path if file.path and not file.external else name
     parts = PurePosixPath(main.path).parts
     stem = parts[0] if len(parts) > 1 else PurePosixPath(main.path).stem
     moved_aside = f"{stem}.{experiment_id[:8]}."

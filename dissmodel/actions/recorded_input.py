@@ -57,7 +57,7 @@ def recorded_input(
     places = [given] if given is not None else remote_places(record, is_s3=is_s3)
     if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
         raise local
-    with _first(record_path, record, places, offline=offline) as found:
+    with _first(record_path, record, places, local, offline=offline) as found:
         yield found
 
 
@@ -92,7 +92,12 @@ def sidecars_at(place: str, source: DataSource) -> list[str]:
 
 @contextlib.contextmanager
 def _first(
-    record_path: Path, record: ExperimentRecord, places: list[str], *, offline: bool
+    record_path: Path,
+    record: ExperimentRecord,
+    places: list[str],
+    local: DissmodelError | None,
+    *,
+    offline: bool,
 ) -> Iterator[AtHand]:
     """Give what lies at the first of these places that has the recorded bytes."""
     wrong: DissmodelError | None = None
@@ -111,7 +116,7 @@ def _first(
                 wrong, here = wrong or _as_changed(place, record, error), None
         if here is None:
             assert wrong is not None  # there was at least one place
-            raise wrong
+            raise local if local is not None and wrong.code == "input_missing" else wrong
         yield here
 
 

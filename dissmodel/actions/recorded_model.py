@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 from dissmodel.actions.isolation import Consent, Isolation, isolated
 from dissmodel.actions.model import Found, ModelRequest, load, open_model
-from dissmodel.environments import Requirement
+from dissmodel.config import load_settings
+from dissmodel.environments import Requirement, Resolved, trust
 from dissmodel.environments.recorded import recorded
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean
 from dissmodel.executor.host import InProcess
@@ -22,8 +23,7 @@ from dissmodel.record import Code, ExperimentRecord
 from dissmodel.registry import plugins
 
 _LONGEST = 200
-# An option of an installer, or what a shell would act on.
-_NO_PACKAGE = re.compile(r"(^|\s)-|[\x00-\x1f\x7f`$|&]")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 
 
 @contextlib.contextmanager
@@ -65,9 +65,8 @@ def open_recorded(
         if given is not None:
             raise UsageError("--env recorded and --model: one of them.", "Leave one out.")
         if code.package is None:
-            find_model(
-                record_path, record, None
-            )  # which tells that a file is not run because a record says so
+            # It tells that a file is not run because a record says so.
+            find_model(record_path, record, None)
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         wanted = recorded(record, record.runtime.lock if record.runtime is not None else None)
         with isolated(wanted, model, consent, distribution=code.package) as (host, lock):
@@ -78,11 +77,36 @@ def open_recorded(
     elif package:
         requirement = _as_recorded(Requirement.parse(package, record_path.parent), record)
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
+        _agree_to_ask(requirement, code, record_path, consent)
         with isolated(requirement, model, consent) as (host, lock):
             yield Found(host, lock=lock)
     else:
         here = find_model(record_path, record, None)
         yield Found(InProcess(here.executor, here.origin, here.distribution))
+
+
+def _agree_to_ask(requirement: Requirement, code: Code, record_path: Path, consent: Consent) -> None:
+    """Need the user's word before a repository is asked that nothing but a record names.
+
+    Raises
+    ------
+    ConsentRequired
+        If the user has not agreed to it.
+    """
+    if requirement.kind != "git" or consent.yes:
+        return
+    settings = load_settings()
+    wanted = Resolved(
+        "git",
+        requirement.name or code.package or "its package",
+        code.version,
+        code.commit,
+        requirement.url or "",
+        requirement.text,
+        requirement.extras,
+        requirement.subdirectory,
+    )
+    trust.check(wanted, settings.data_dir, registry=str(record_path), patterns=settings.trust)
 
 
 def _as_recorded(requirement: Requirement, record: ExperimentRecord) -> Requirement:
@@ -138,6 +162,12 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
         )
     offers = [offer for offer in plugins.offers() if offer.name in _names(record)]
     if code is not None and code.package is not None:
+        if not _NAME.fullmatch(code.package):
+            raise InvalidInput(
+                f"{record_path}: {code.package[:_LONGEST]!r} is no package's name.",
+                "Ask whoever gave you this record, or name the model: --model NAME",
+                code="not_a_record",
+            )
         package = canonicalize_name(code.package)
         mine = [offer for offer in offers if canonicalize_name(offer.distribution) == package]
         if not mine and offers:
@@ -176,12 +206,16 @@ def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
     package = model.get("package") if isinstance(model, dict) else None
     if package is None:
         return
-    if not isinstance(package, str) or _NO_PACKAGE.search(package):
+    try:
+        if not isinstance(package, str):
+            raise UsageError("This is no text.")
+        Requirement.parse(package, record_path.parent)
+    except UsageError as error:
         raise InvalidInput(
             f"{record_path}: the spec in it names no package: {str(package)[:_LONGEST]!r}.",
             "A package is a name, name==version or git+https://…; ask whoever gave you this record.",
             code="spec_package",
-        )
+        ) from error
 
 
 def _names(record: ExperimentRecord) -> set[str]:

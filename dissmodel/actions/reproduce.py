@@ -28,7 +28,7 @@ from dissmodel.compare import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import ExperimentRecord, Reproduction
+from dissmodel.record import ExperimentRecord, Reproduction, store
 from dissmodel.record.diff import Difference
 from dissmodel.record.digest import record_digest
 from dissmodel.warn import keeping_warnings
@@ -185,6 +185,8 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
+    if record.schema_version and record.output_path and not old[Results.MAIN].artifact.external:
+        store.artifact_path(path, record.output_path)
     refuse_package(path, record)
     if record.input_format not in _FORMATS:
         raise InvalidInput(

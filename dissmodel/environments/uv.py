@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dissmodel.environments.pip_settings import PipSettings, pip_settings
 from dissmodel.errors import DissmodelError, RunFailed, StorageError
-from dissmodel.process import finished
+from dissmodel.process import STORAGE, finished
 from dissmodel.record.redact import is_secret_name, redact
 
 PYPI = "https://pypi.org/simple"
@@ -28,12 +28,18 @@ _UV = (
 _UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 _GIT = ("GIT_CONFIG", "GIT_SSL", "GIT_SSH", "GIT_ASKPASS", "GIT_PROXY", "GIT_HTTP")
 # A build runs a package's own code: what leads it elsewhere, or what it could steal, stays here.
-_DROPPED = ("UV_", "PIP_", "PYTHON", "GIT_", "VIRTUAL_ENV", "CONDA_", "AWS_", "MINIO_", "S3_", "DISSMODEL_")
+_DROPPED = ("UV_", "PIP_", "PYTHON", "GIT_", "VIRTUAL_ENV", "CONDA_", "DISSMODEL_", *STORAGE)
 _UNREACHABLE = (
     "failed to fetch", "dns error", "error sending request", "connection refused", "timed out",
     "network was disabled", "network connectivity is disabled", "could not connect",
     "could not resolve host", "network is unreachable",
 )  # fmt: skip
+
+_NO_WHEEL = (
+    "building from source is disabled",
+    "building source distributions is disabled",
+    "no usable wheels",
+)
 
 _ABSENT = re.compile(
     r"was not found in the (?:package registry|provided package locations)"
@@ -140,7 +146,7 @@ def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
             "Connect, and try again." if offline else "Check the network, the proxy and pip's index settings."
         )
         return StorageError(message, hint, code="index_unreachable")
-    if "building from source is disabled" in text or "no usable wheels" in text:
+    if any(sign in text for sign in _NO_WHEEL):
         hint = "It has no wheel for this Python: --allow-build builds it here, which runs its code."
         return RunFailed(message, hint, code="no_wheel")
     if _ABSENT.search(text):

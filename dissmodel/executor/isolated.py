@@ -20,6 +20,7 @@ from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.host import Face, Surroundings, Usage
+from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
 from dissmodel.record.redact import is_secret_name
 
@@ -283,5 +284,5 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in own.items()
-        if name not in _FOREIGN and not name.startswith(("AWS_", "MINIO_")) and not is_secret_name(name)
+        if name not in _FOREIGN and not name.startswith(STORAGE) and not is_secret_name(name)
     }

@@ -115,11 +115,15 @@ def fetched(
         entry = None
         stats = _stats(source)
         versions = [stat.etag for stat in stats if stat is not None and stat.etag]
-        if len(versions) == len(source.keys):
-            entry = cache.take(source.entry(versions), stack)
+        known = source.entry(versions) if len(versions) == len(source.keys) else None
+        if known is not None:
+            entry = cache.take(known, stack)
         if entry is None:
-            key = _download(source, stats, cache, largest)
-            entry = cache.take(key, stack)
+            with cache.filling(source.name, patience=_PATIENCE_S) as data:
+                # Whoever had it before may have fetched just this.
+                entry = cache.take(known, stack) if known is not None else None
+                if entry is None:
+                    entry = cache.take(_download(source, stats, cache, data, largest), stack)
         if entry is None:
             raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Look at the disk.")
         cache.make_room(0)
@@ -173,24 +177,25 @@ def _stats(source: _Source) -> list[Stat | None]:
     return found
 
 
-def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, limit: int) -> str:
-    """Bring the files here, make them an entry, and return its key."""
+def _download(
+    source: _Source, stats: Sequence[Stat | None], cache: Cache, data: Path, limit: int
+) -> str:
+    """Bring the files here, into `data`, make them an entry, and return its key."""
     said = sum(max(stat.size, 0) for stat in stats if stat is not None)
     names = [file_name(key) for key in source.keys]
     if len({name.casefold() for name in names}) < len(names):
         raise InvalidInput(f"{source.uri.shown}: two of its files would have one name.", "Zip them.")
-    with cache.filling(source.name, patience=_PATIENCE_S) as data:
-        if said <= limit:
-            cache.make_room(said)
-        counted = _Count(said)
-        files: dict[str, str] = {}
-        etags: list[str] = []
-        for key, name in zip(source.keys, names, strict=True):
-            etag, files[name] = _get(source, key, data / name, limit, counted)
-            etags.append(etag)
-        # Where the server has no ETag, what came is its own version, and is fetched each time.
-        entry = source.entry([etag or one for etag, one in zip(etags, files.values(), strict=True)])
-        cache.add(entry, data, files, etags[0])
+    if said <= limit:
+        cache.make_room(said)
+    counted = _Count(said)
+    files: dict[str, str] = {}
+    etags: list[str] = []
+    for key, name in zip(source.keys, names, strict=True):
+        etag, files[name] = _get(source, key, data / name, limit, counted)
+        etags.append(etag)
+    # Where the server has no ETag, what came is its own version, and is fetched each time.
+    entry = source.entry([etag or one for etag, one in zip(etags, files.values(), strict=True)])
+    cache.add(entry, data, files, etags[0])
     return entry
 
 

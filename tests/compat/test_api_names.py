@@ -111,7 +111,8 @@ SIGNATURES = {
     "dissmodel.io._storage:set_default_client": "client |",
     "dissmodel.visualization:Map.setup": "gdf plot_params figsize pause interval plot_area save_frames |",
     "dissmodel.visualization:RasterMap.setup": "backend band title figsize pause interval plot_area "
-    "auto_mask save_frames | color_map labels cmap scheme k vmin vmax legend colorbar_label mask_band mask_value",
+    "auto_mask save_frames | color_map labels cmap scheme k vmin vmax legend colorbar_label mask_band "
+    "mask_value",
     "dissmodel.visualization:Chart.setup": "select pause plot_area show_legend show_grid title save_frames |",
     "dissmodel.visualization:track_plot": "label color plot_type |",
     "dissmodel.visualization:display_inputs": "obj st |",

@@ -187,7 +187,7 @@ class Talking:
 
 
 class Swallowing(Talking):
-    """A server that takes that many bytes slowly, 3.2 MB/s or less, before it answers."""
+    """A server that takes nothing for a while, then 3 MB slowly, then the rest, and answers."""
 
     def __init__(self, size, answer):
         super().__init__(answer)
@@ -196,7 +196,8 @@ class Swallowing(Talking):
 
     def _say(self, client):
         got = len(self.heard[-1].partition(b"\r\n\r\n")[2])
+        time.sleep(0.6)
         while got < self.size:
             got += len(client.recv(1 << 16))
-            time.sleep(1 / 50)
+            time.sleep(1 / 16 if got < 3_000_000 else 0)
         client.sendall(self.answer)

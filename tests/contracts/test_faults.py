@@ -92,6 +92,20 @@ def test_put(pair, file, tmp_path, fault, size):
     assert path.stat().st_size == size
 
 
+def test_what_did_not_go_over_is_taken_back(moto, open_bucket, proxy_of, file):
+    proxy = proxy_of(moto)
+    storage = open_bucket(moto, endpoint=proxy.endpoint)
+    path = file(LARGE)
+    for number in (2, 4):  # a part, the end
+        proxy.at(number, "status", status=403)
+        with pytest.raises(StorageError):
+            storage.put(path, "a", sha256=sha256_file(path))
+
+        assert [] == unfinished(storage)
+        assert storage.stat("a") is None
+        proxy.heal()
+
+
 @pytest.mark.parametrize("fault", ["cut early", "lost", "500", "503"])
 def test_one_fault_is_survived(pair, file, fault):
     faulty, _, proxy = pair

@@ -49,7 +49,7 @@ def register_strategy(name: str) -> Callable[[Strategy], Strategy]:
     """
 
     def register(function: Strategy) -> Strategy:
-        _STRATEGIES[name] = function
+        _STRATEGIES[str(name)] = function  # of an enum its value, as errors write it
         return function
 
     return register

@@ -28,4 +28,4 @@ class SyncSpatialModel(Synchronized, SpatialModel):
     """
 
     def _copy(self, name: str, past: str) -> None:
-        self.gdf[past] = self.gdf[name].copy()
+        self.gdf[past] = self.gdf[name]  # a frame copies what it is given

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from dissmodel.errors import Differs, StorageError
 from dissmodel.record import digest
@@ -43,7 +42,7 @@ class Departure:
         self.sha256 = sha256
         self._what = what
         try:
-            self._stream: FileIO = path.open("rb", buffering=0)
+            self._stream: BinaryIO = path.open("rb")
         except OSError as error:
             raise self._unreadable(error) from error
         self.size = os.fstat(self._stream.fileno()).st_size

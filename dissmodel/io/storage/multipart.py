@@ -85,11 +85,9 @@ def says(headers: Mapping[str, str], expected: str) -> bool | None:
     expected : str
         The `Checksum`'s ETag.
     """
-    etag = headers.get("ETag", "").strip('"').lower()
-    if headers.get("x-amz-server-side-encryption") in _KEYED or any(
-        name.lower().startswith("x-amz-server-side-encryption-customer") for name in headers
-    ):
+    if _is_keyed(headers):
         return None  # then it is no MD5, though it looks like one
+    etag = headers.get("ETag", "").strip('"').lower()
     md5, dash, count = etag.partition("-")
     # After parts, some servers give the MD5 of the whole.
     is_comparable = _MD5.fullmatch(md5) and (dash, count) == expected.partition("-")[1:]
@@ -132,7 +130,7 @@ def upload(
     answer = request("POST", headers=headers, query={"uploads": ""})
     query = {"uploadId": _text(_parsed(answer.data, what), "UploadId")}
     try:
-        parts = _send(request, pieces, what, query, progress)
+        parts = _send(request, pieces, what, query, progress, with_md5=_is_keyed(answer.headers))
         said = _complete(request, [part.etag for part in parts], what, query, condition)
     except BaseException:
         abort(request, query["uploadId"])
@@ -140,6 +138,12 @@ def upload(
     etag = f"{checksum_of(b''.join(bytes.fromhex(part.etag) for part in parts))[0]}-{len(parts)}"
     is_confirmed = all(part.is_confirmed for part in parts)
     return Checksum(etag, is_confirmed, says({"ETag": said}, etag) if is_confirmed else None)
+
+
+def _is_keyed(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-amz-server-side-encryption") in _KEYED or any(
+        name.lower().startswith("x-amz-server-side-encryption-customer") for name in headers
+    )
 
 
 def left_over(request: Request, key: str, what: str) -> list[str]:
@@ -166,7 +170,13 @@ def part_bytes(size: int) -> int:
 
 
 def _send(
-    request: Request, pieces: Iterator[bytes], what: str, query: Mapping[str, str], progress: Progress | None
+    request: Request,
+    pieces: Iterator[bytes],
+    what: str,
+    query: Mapping[str, str],
+    progress: Progress | None,
+    *,
+    with_md5: bool,
 ) -> list[Checksum]:
     done: list[Checksum] = []
     waiting: deque[tuple[int, Future[Checksum]]] = deque()
@@ -181,7 +191,9 @@ def _send(
         try:
             for number, piece in enumerate(pieces, start=1):
                 part = {**query, "partNumber": str(number)}
-                waiting.append((len(piece), pool.submit(_send_part, request, piece, what, part)))
+                waiting.append(
+                    (len(piece), pool.submit(_send_part, request, piece, what, part, with_md5=with_md5))
+                )
                 if len(waiting) > _AT_A_TIME:
                     settle()
             while waiting:
@@ -192,10 +204,13 @@ def _send(
     return done
 
 
-def _send_part(request: Request, piece: bytes, what: str, query: Mapping[str, str]) -> Checksum:
-    # No Content-MD5: servers compute it once more for it, and a part that arrives damaged stays none.
-    etag = checksum_of(piece)[0]
-    answer = request("PUT", body=piece, headers=UNSIGNED, query=query)
+def _send_part(
+    request: Request, piece: bytes, what: str, query: Mapping[str, str], *, with_md5: bool
+) -> Checksum:
+    etag, md5 = checksum_of(piece)
+    # Servers compute one more MD5 for the header, and the ETag tells of a damaged part anyway.
+    headers = {**UNSIGNED, "Content-MD5": md5} if with_md5 else UNSIGNED
+    answer = request("PUT", body=piece, headers=headers, query=query)
     verdict = says(answer.headers, etag)
     if verdict is False:
         raise differs(what)

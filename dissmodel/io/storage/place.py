@@ -55,13 +55,12 @@ def open_storage(
     try:
         parts = urlsplit(place.text)
         is_whole = bool(parts.hostname) and parts.port != 0
+        key = unquote(parts.path[1:], errors="strict")
     except ValueError:
         is_whole = False
     if not is_whole:
-        raise UsageError("This URL names no host.", "Write it as https://HOST/PATH.")
-    key = check_key(
-        unquote(parts.path[1:], errors="strict"), f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    )
+        raise UsageError("This URL names no host, or is malformed.", "Write it as https://HOST/PATH.")
+    check_key(key, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
     return HttpStorage(place.text, settings.patience), key
 
 

@@ -287,12 +287,15 @@ class S3Storage:
             return Stat(key, file.size, file.sha256, checksum.etag)
         with self._speaking(key):
             found = self._stat(key)
-        if found.sha256 not in {None, file.sha256}:  # somebody else's, since then
-            raise self._taken(key) if only_new else differs(self._shown(key))
         verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
-        if found.size != file.size or verdict is False:
-            raise self._withdrawn(key)
-        if not checksum.is_confirmed and file.size <= PART_BYTES and not self._reads_back(key, file):
+        is_ours = found.size == file.size and verdict is not False and found.sha256 in {None, file.sha256}
+        if not is_ours and only_new and (checksum.is_whole or found.sha256 != file.sha256):
+            raise self._taken(key)  # the server knows no conditions, and another one came after us
+        if not is_ours and found.sha256 not in {None, file.sha256}:
+            raise differs(self._shown(key))
+        if not is_ours or not (
+            checksum.is_confirmed or file.size > PART_BYTES or self._reads_back(key, file)
+        ):
             raise self._withdrawn(key)
         return found
 

@@ -222,3 +222,25 @@ def test_records_do_not_speak_to_the_terminal(ran):
         text = said.out + said.err
         assert not [sign for sign in "\x1b\x07\u202e" if sign in text]
         assert "ok" not in text.splitlines()
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "../r.tif", "https://example.org/r.tif"])
+def test_an_output_path_that_leads_elsewhere_is_refused(ran, refused, path):
+    changed = document()
+    changed["output_path"] = path
+    store.write(changed, Path("x.record.json"))
+    said = refused("reproduce", "x.record.json", "--check", code=3)
+
+    assert "outside its folder" in said.message
+
+
+@pytest.mark.parametrize("commit", [None, "1f" * 20])
+def test_no_repository_is_asked_because_a_record_names_it(ran, refused, commit):
+    changed = document()
+    changed["resolved_spec"] = {"model": {"class": "coastal_raster", "package": "git+https://example.org/c@v1"}}
+    changed["code"].update(package="c", version="1.0", commit=commit)
+    store.write(changed, Path("x.record.json"))
+    said = refused("reproduce", "x.record.json", "--check", code=2)
+
+    assert "https://example.org/c" in said.message
+    assert "--yes" in said.hint

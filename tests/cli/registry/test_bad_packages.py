@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .packages import MODEL, make_project, make_wheel, publish
+from .packages import MODEL, commit, make_project, make_wheel, publish
 
 
 @pytest.fixture
@@ -263,3 +263,14 @@ def test_a_spec_without_a_package_runs_in_this_process(dissmodel, published, hom
     assert 0 == said.code
     assert 7 == next(row["value"] for row in said.json["parameters"] if row["name"] == "end_time")
     assert not (home / "data" / "environments").exists()
+
+
+def test_what_a_package_depends_on_is_not_built_unasked(spec, tmp_path):
+    ran = tmp_path / "ran"
+    make_project(tmp_path / "tides", "tides", hook=f"open({str(ran)!r}, 'w')")
+    commit(tmp_path / "tides", "v1")
+    needs = f"tides @ git+{(tmp_path / 'tides').as_uri()}@v1"
+    said = spec(git_package(tmp_path, requires=[needs]))
+
+    assert is_refused(said, 1, "tides", "--allow-build")
+    assert not ran.exists()

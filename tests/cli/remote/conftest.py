@@ -2,14 +2,19 @@
 
 import http.server
 import importlib.util
+import io
 import os
-import shutil
 import sys
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from dissmodel.io.storage.credentials import find
+from dissmodel.io.storage.s3 import connect
+from dissmodel.io.storage.settings import Patience, StorageSettings
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")
@@ -37,6 +42,15 @@ def rclone(tmp_path_factory):
         yield server, folder
 
 
+@pytest.fixture
+def proxy(rclone, monkeypatch):
+    """A proxy before the server, which the environment names from now on."""
+    found = load("proxy").Proxy(rclone[0].port)
+    monkeypatch.setenv("MINIO_ENDPOINT", found.endpoint)
+    yield found
+    found.close()
+
+
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch, tmp_path):
     """No credentials, endpoints or proxies of whoever runs the tests."""
@@ -51,15 +65,33 @@ def nobody(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def s3(rclone, monkeypatch, tmp_path):
-    """The server's buckets, emptied; the environment leads to it."""
+def s3(rclone, monkeypatch):
+    """A place of its own in a bucket; the environment leads to it.
+
+    The server does not see what is changed behind its back, so `put` and `delete` go through it.
+    """
     server, folder = rclone
-    for bucket in BUCKETS:
-        for path in (folder / bucket).iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, value in server.environ().items():
         monkeypatch.setenv(name, value)
-    return SimpleNamespace(folder=folder, server=server, secret=server.secret)
+    prefix = uuid.uuid4().hex[:12]
+    client = connect(find(StorageSettings(), server.environ()), Patience())
+
+    def put(path, data):
+        bucket, *rest = path.relative_to(folder).parts
+        client.put_object(bucket, "/".join(rest), io.BytesIO(data), len(data))
+
+    def delete(path):
+        bucket, *rest = path.relative_to(folder).parts
+        client.remove_object(bucket, "/".join(rest))
+
+    return SimpleNamespace(
+        uri=f"s3://data/{prefix}",
+        folder=folder / "data" / prefix,
+        inputs=folder / "dissmodel-inputs",
+        put=put,
+        delete=delete,
+        data=prefix.encode() + b"grid" * 997,
+    )
 
 
 @pytest.fixture
@@ -78,7 +110,7 @@ def web(tmp_path):
 
         def answer(self, *, body):
             said.asked.append(f"{self.command} {self.path}")
-            said.headers.append(dict(self.headers))
+            said.headers.append({name.lower(): value for name, value in self.headers.items()})
             path = root / unquote(urlsplit(self.path).path)[1:]
             if not body and said.head != 200:
                 self.send_response(said.head)
@@ -115,14 +147,8 @@ def web(tmp_path):
 def model(executor_file):
     """A model that copies its input's bytes into a .bin, with a note beside it."""
     return executor_file(
-        cls="output_suffix = '.bin'",
+        cls="output_suffix = '.bin'; output_suffixes = ('.bin',)",
         save="Path(record.output_path).write_bytes(result); "
         "Path(record.output_path).with_suffix('.txt').write_text('note'); "
         "record.output_sha256 = self._sha256(record.output_path); return record",
     )
-
-
-def cached(tmp_path):
-    """Return the names of what the cache has."""
-    folder = tmp_path / "user" / "cache" / "inputs"
-    return sorted(path.name for path in folder.glob("*/data/*")) if folder.exists() else []
