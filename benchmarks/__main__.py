@@ -16,6 +16,9 @@ COMMANDS = (
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Registries", ["registry.py"]),
     ("Records", ["records.py"]),
+    ("Models in environments of their own", ["isolated.py"]),
+    ("Pushing", ["push.py"]),
+    ("Storage", ["storage.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

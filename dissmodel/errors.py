@@ -54,10 +54,17 @@ class UsageError(DissmodelError):
 
 
 class ConsentRequired(DissmodelError):
-    """The action needs the user's word before it goes on."""
+    """The action needs the user's word before it goes on.
+
+    Attributes
+    ----------
+    what : str
+        Exactly what the word would be for, such as a package and its version.
+    """
 
     code = "consent_required"
     exit_code = 2
+    what = ""
 
 
 class InvalidInput(DissmodelError, ValueError):

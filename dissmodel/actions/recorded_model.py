@@ -106,7 +106,8 @@ def _agree_to_ask(requirement: Requirement, code: Code, record_path: Path, conse
         requirement.extras,
         requirement.subdirectory,
     )
-    trust.check(wanted, settings.data_dir, registry=str(record_path), patterns=settings.trust)
+    if wanted.identity not in consent.agreed:
+        trust.check(wanted, settings.data_dir, registry=str(record_path), patterns=settings.trust)
 
 
 def _as_recorded(requirement: Requirement, record: ExperimentRecord) -> Requirement:

@@ -45,8 +45,7 @@ def agreed(
             with terminal_reporter(quiet=quiet, verbose=verbose) as reporter, reporting(reporter):
                 return act(consent, reporter)
         except ConsentRequired as error:
-            what = getattr(error, "what", "")
-            if what in consent.agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            if error.what in consent.agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             import typer
 
@@ -54,4 +53,4 @@ def agreed(
 
             if not typer.confirm(f"{printable(error.message)}\nGo on?", err=True):
                 raise
-            consent = replace(consent, agreed=consent.agreed | {what})
+            consent = replace(consent, agreed=consent.agreed | {error.what})

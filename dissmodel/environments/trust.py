@@ -75,7 +75,7 @@ def check(
             f"{what} This runs its author's code on this machine.",
             "Look at it, then say --yes. For good there is the setting trust: dissmodel config show trust",
         )
-        refused.what = resolved.identity  # type: ignore[attr-defined]  # an exception takes any attribute
+        refused.what = resolved.identity
         raise refused
     approve(resolved, data_dir, registry=registry)
 

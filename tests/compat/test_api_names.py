@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +179,19 @@ def test_the_fields_of_jobs():
         "column_map",
         "band_map",
     } == set(InlineJobRequest.model_fields)
+
+
+def test_the_page_lists_the_stable_names_and_its_example_runs(capsys):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = [
+        row.split("|")[2] for row in page.split("| Provisional |")[0].splitlines() if row.startswith("| `")
+    ]
+    listed = {name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", " ".join(rows))}
+    names = {name for module, names in NAMES.items() if module != "dissmodel" for name in names.split()}
+
+    assert names == listed
+
+    for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(example, {"__name__": "example"})
+
+    assert "cells are alive" in capsys.readouterr().out

@@ -3,8 +3,10 @@
 import base64
 import gzip
 import http.server
+import logging
 import socket
 import time
+import traceback
 
 import pytest
 
@@ -170,7 +172,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("key", BAD)
-def test_what_does_not(get, url, tmp_path, key):
+def test_what_does_not(get, url, tmp_path, caplog, key):
+    caplog.set_level(logging.DEBUG)
     with pytest.raises(StorageError) as caught:
         get(key, query="?token=planted")
 
@@ -179,7 +182,7 @@ def test_what_does_not(get, url, tmp_path, key):
     assert f"{url}/{key}" in error.message
     assert BAD[key] in error.message
     assert error.hint
-    assert "planted" not in error.message + error.hint
+    assert "planted" not in "".join(traceback.format_exception(error)) + error.hint + caplog.text
     assert not (tmp_path / "copy").exists()
 
 

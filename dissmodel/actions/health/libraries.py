@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import dissmodel
-from dissmodel.environments.process import Ended, finished
+from dissmodel.process import Ended, finished
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
 from dissmodel.registry.plugins import BUILTIN
 

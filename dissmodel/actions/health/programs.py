@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from dissmodel.environments.process import Ended, finished
+from dissmodel.process import Ended, finished
 from dissmodel.executor.findings import Collector
 
 SECONDS = 5.0

@@ -35,7 +35,9 @@ def reaching(what: str, patience: Patience) -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise _explained(what, error, patience) from error
+        raise _explained(
+            what, error, patience
+        ) from None  # its text may hold a URL's query, with a token in it
 
 
 def _explained(what: str, error: BaseException, patience: Patience) -> StorageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -54,6 +55,7 @@ def make_pool(url: str, patience: Patience) -> PoolManager:
     UsageError
         If ``SSL_CERT_FILE`` names no file of certificates.
     """
+    logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     options: dict[str, Any] = {
@@ -122,6 +124,13 @@ class _Pool(PoolManager):
 
 class _ProxyPool(_Pool, ProxyManager):
     """The same through a proxy."""
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Take queries, which may hold a token, out of what urllib3 logs."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(one.partition("?")[0] if isinstance(one, str) else one for one in record.args)
+    return True
 
 
 def _connections(silence_s: float) -> dict[str, type[HTTPConnectionPool]]:

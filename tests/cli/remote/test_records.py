@@ -16,7 +16,7 @@ DATA = b"grid" * 1000
 
 @pytest.fixture
 def pushed(dissmodel, s3, model):
-    """An experiment in the bucket, with its input; nothing of it is on this machine. Its URI and its folder."""
+    """An experiment in the bucket, with its input, and nothing of it here: its URI and its folder."""
     Path("grid.tif").write_bytes(s3.data)
     Path("grid.tif.aux.xml").write_text("<PAMDataset/>")
     assert 0 == dissmodel("run", model, "-i", "grid.tif", "-o", "r.bin", "-q").code

@@ -94,6 +94,7 @@ def test_classes_have_their_colours_and_all_are_in_the_legend(environment):
     assert [[(*BLUE, 1), (*RED, 1)]] == [[tuple(one) for one in cells(picture)[0, :2].tolist()]]
     assert [0, 0, 0] == [cells(picture)[0, 2, 3], cells(picture)[1, 0, 3], cells(picture)[1, 2, 3]]
     assert ["sea $x$", "fire", "9"] == texts(picture.legends[0])
+    assert not any(text.get_parse_math() for text in picture.legends[0].get_texts())
     assert "Fire [state] — Step 1" == picture.axes[0].get_title()
     assert 3 == len(paper.figures)
 
@@ -217,12 +218,22 @@ def test_a_chart_shows_what_is_tracked_over_time(environment):
 
 def test_a_second_run_begins_a_new_chart(environment):
     paper = Paper()
-    Chart(plot_area=paper)
     tracked()()
+    Chart(plot_area=paper)
     environment.run()
     environment.run()
 
-    assert ([1, 2], [16, 32]) == lines(paper.figures[-1])["Infected"]  # drawn before the third
+    assert ([1], [16]) == lines(paper.figures[3])["Infected"]
+    assert ([1, 1], [10, 11]) == lines(paper.figures[3])["Twice"]
+
+
+def test_a_chart_that_is_drawn_before_the_model_shows_what_was(environment):
+    paper = Paper()
+    Chart(plot_area=paper)
+    tracked()()
+    environment.run()
+
+    assert ([1, 2], [2, 4]) == lines(paper.figures[-1])["Infected"]
 
 
 def test_what_a_subclass_tracks_is_not_its_parent_s():
