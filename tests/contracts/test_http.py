@@ -16,6 +16,7 @@ from dissmodel.io.storage.place import open_storage
 from dissmodel.io.storage.settings import Patience, StorageSettings
 
 QUICK = Patience(connect_s=1, silence_s=0.5, backoff_s=0.02)
+SECRET = "planted"
 CONTENT = bytes(range(256)) * 2000
 
 
@@ -175,14 +176,14 @@ BAD = {
 def test_what_does_not(get, url, tmp_path, caplog, key):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(StorageError) as caught:
-        get(key, query="?token=planted")
+        get(key, query=f"?token={SECRET}")
 
     error = caught.value
     assert error.exit_code == 5
     assert f"{url}/{key}" in error.message
     assert BAD[key] in error.message
     assert error.hint
-    assert "planted" not in "".join(traceback.format_exception(error)) + error.hint + caplog.text
+    assert SECRET not in "".join(traceback.format_exception(error)) + error.hint + caplog.text
     assert not (tmp_path / "copy").exists()
 
 

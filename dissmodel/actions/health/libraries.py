@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import cast
 
 import dissmodel
-from dissmodel.process import Ended, finished
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
+from dissmodel.process import Ended, finished
 from dissmodel.registry.plugins import BUILTIN
 
 SECONDS = 10.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from dissmodel.process import Ended, finished
 from dissmodel.executor.findings import Collector
+from dissmodel.process import Ended, finished
 
 SECONDS = 5.0
 # Since then a fetch can leave no FETCH_HEAD.

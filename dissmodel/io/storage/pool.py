@@ -55,7 +55,8 @@ def make_pool(url: str, patience: Patience) -> PoolManager:
     UsageError
         If ``SSL_CERT_FILE`` names no file of certificates.
     """
-    logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_without_query)
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     options: dict[str, Any] = {
