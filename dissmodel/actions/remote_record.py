@@ -207,7 +207,9 @@ def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
         is_pushed = shown.rpartition("/")[2] == "record.json"
         raise UsageError(
             f"{shown}: {what} beside the record, and that is not on this machine.",
-            f"Bring it here first: dissmodel pull {shown}" if is_pushed else "Copy it and its files here first.",
+            f"Bring it here first: dissmodel pull {shown}"
+            if is_pushed
+            else "Copy it and its files here first.",
             code="remote_record",
         )
 

@@ -84,7 +84,7 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
     digest = record_digest(document)
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
         reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
-    is_s3 = str(request.record).lower().startswith("s3://")
+    is_s3 = _is_in_bucket(str(request.record))
     with (
         reporting(reporter),
         recorded_input(here, record, request.input, is_s3=is_s3, offline=request.consent.offline) as source,
@@ -185,8 +185,10 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
-    if record.schema_version and record.output_path and not old[Results.MAIN].artifact.external:
-        store.artifact_path(path, record.output_path)
+    said = record.output_path or ""
+    # One that was pushed says where to; which file is meant, its path beside the record says.
+    if record.schema_version and said and not old[Results.MAIN].artifact.external and not _is_in_bucket(said):
+        store.artifact_path(path, said)
     refuse_package(path, record)
     if record.input_format not in _FORMATS:
         raise InvalidInput(
@@ -194,6 +196,10 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             f"There are {', '.join(sorted(_FORMATS))}.",
             code="not_a_record",
         )
+
+
+def _is_in_bucket(text: str) -> bool:
+    return text.lower().startswith("s3://")
 
 
 def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> Path | None:

@@ -118,8 +118,9 @@ class Model:
         # `_plot_info` is what the decorator `track_plot` leaves on a class: lower-case name -> label, data, …
         info = getattr(type(self), "_plot_info", {}).get(name.lower())
         if info is not None:
-            info["data"].append(value)
             env = self.__dict__.get("env", Environment._current)
-            if env is not None:
-                env._plot_metadata.setdefault(info["label"], info)
+            if env is not None and env._plot_metadata.get(info["label"]) is not info:
+                info["data"].clear()  # it stands on the class, and so has what an earlier environment tracked
+                env._plot_metadata[info["label"]] = info
+            info["data"].append(value)
         super().__setattr__(name, value)

@@ -18,6 +18,7 @@ from dissmodel.io.storage.settings import Patience, StorageSettings
 QUICK = Patience(connect_s=1, silence_s=0.5, backoff_s=0.02)
 SECRET = "planted"
 CONTENT = bytes(range(256)) * 2000
+BOMB = gzip.compress(bytes(50 << 20), 1)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -77,7 +78,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.say(200, gzip.compress(CONTENT), Content_Encoding="gzip")
 
     def bomb(self):
-        self.say(200, gzip.compress(bytes(200 << 20)), Content_Encoding="gzip")
+        self.say(200, BOMB, Content_Encoding="gzip")
 
     def no_gzip(self):
         self.say(200, b"this is no gzip", Content_Encoding="gzip")

@@ -15,7 +15,7 @@ _MODULES = {
     "SpatialModel": "dissmodel.geo.vector.spatial_model",
     "SyncSpatialModel": "dissmodel.geo.vector.sync_model",
     "attach_neighbors": "dissmodel.geo.vector.labelled",
-    "neighborhood_of": "dissmodel.geo.vector.neighborhood",
+    "neighborhood_of": "dissmodel.geo.vector.strategies",
 }
 
 __all__ = [  # noqa: PLE0604  (the names are strings, as they must be)

@@ -150,7 +150,7 @@ def labelled(
 
 
 def _from_geometry(gdf: gpd.GeoDataFrame, strategy: str, options: dict[str, Any]) -> Neighborhood:
-    from dissmodel.geo.vector.neighborhood import neighborhood_of  # noqa: PLC0415  (neighbours that are given need no geometry)
+    from dissmodel.geo.vector.strategies import neighborhood_of  # noqa: PLC0415  (neighbours that are given need no geometry)
 
     own = {name: value for name, value in options.items() if name not in _ONLY_PYSAL}
     return neighborhood_of(gdf, strategy, **own)  # type: ignore[arg-type]  # it checks the name itself

@@ -1,36 +1,17 @@
-"""The neighbourhoods of polygons, by name."""
+"""All that says who is whose neighbour."""
 
-from __future__ import annotations
-
-import threading
-import warnings
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Literal, get_args
-
-import numpy as np
-import shapely
-
-from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
-from dissmodel.geo.vector.cells import grid, rectangles
-from dissmodel.geo.vector.contiguity import queen, rook, sharing_edges, touching
-from dissmodel.geo.vector.polygons import Geometries, Polygons, check_valid, polygons_of
-from dissmodel.geo.vector.proximity import (
-    checked_k,
-    checked_radius,
-    distance_band,
-    k_nearest,
-    nearest,
-    within,
-)
+from dissmodel.geo.vector.cells import grid
+from dissmodel.geo.vector.contiguity import queen, rook
+from dissmodel.geo.vector.labelled import attach_neighbors
+from dissmodel.geo.vector.proximity import distance_band, k_nearest
 from dissmodel.geo.vector.sparse import Neighborhood
+from dissmodel.geo.vector.strategies import Strategy, neighborhood_of
 from dissmodel.geo.vector.table import from_table
-from dissmodel.record.digest import new
-from dissmodel.warn import keeping_warnings
 
 __all__ = [
     "Neighborhood",
     "Strategy",
+    "attach_neighbors",
     "distance_band",
     "from_table",
     "grid",
@@ -39,139 +20,3 @@ __all__ = [
     "queen",
     "rook",
 ]
-
-Strategy = Literal["queen", "rook", "k_nearest", "distance_band"]
-
-_STRATEGIES = get_args(Strategy)
-_KEPT = 4
-
-
-def neighborhood_of(
-    cells: Geometries, strategy: Strategy = "queen", *, k: int | None = None, radius: float | None = None
-) -> Neighborhood:
-    """Return the neighbours of polygons, found once in a process for the same geometry.
-
-    Parameters
-    ----------
-    cells : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
-        Valid polygons and multipolygons; only their geometry is looked at.
-    strategy : {"queen", "rook", "k_nearest", "distance_band"}
-        As the functions of these names.
-    k : int
-        The number of neighbours, for ``"k_nearest"`` only.
-    radius : float
-        In units of the CRS, for ``"distance_band"`` only.
-
-    Raises
-    ------
-    InvalidInput
-        If a geometry is missing, empty, invalid or no polygon, or two that touch cover the same area.
-    UsageError
-        If there is no such strategy, or `k` or `radius` is missing, wrong or not the strategy's.
-
-    Warns
-    -----
-    DissmodelWarning
-        If distances are asked for in a geographic CRS, where a degree is no length.
-
-    Examples
-    --------
-    >>> neighborhood_of(shapely.box([0, 1, 2], 0, [1, 2, 3], 1), "rook").count.tolist()
-    [1, 2, 1]
-    """
-    number = _number(strategy, k, radius)
-    polygons = polygons_of(cells)
-    if strategy in {"queen", "rook"}:
-        places = rectangles(polygons)
-        if places is not None:
-            # Rectangles are valid, and a digest of them would take as long as this.
-            return grid(*places, rule="queen" if strategy == "queen" else "rook")
-    elif getattr(getattr(cells, "crs", None), "is_geographic", False):
-        warnings.warn(
-            "The CRS is geographic: distances between centroids are in degrees, not in metres.",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-    check_valid(polygons)
-    found, told = _RECENT.get(
-        (strategy, number, _digest(polygons)), lambda: _told(polygons, strategy, number)
-    )
-    for message in told:  # whoever asks for what was found before is told as much
-        warnings.warn(message, DissmodelWarning, stacklevel=2)
-    return found
-
-
-def _told(polygons: Polygons, strategy: Strategy, number: float) -> tuple[Neighborhood, tuple[str, ...]]:
-    """Return the neighbours, and what a user should know of these polygons."""
-    told: list[str] = []
-    with keeping_warnings(told):
-        found = _found(polygons, strategy, number)
-    return found, tuple(told)
-
-
-def _found(polygons: Polygons, strategy: Strategy, number: float) -> Neighborhood:
-    match strategy:
-        case "queen":
-            return touching(polygons)
-        case "rook":
-            return sharing_edges(polygons)
-        case "k_nearest":
-            return nearest(polygons, int(number))
-        case "distance_band":
-            return within(polygons, number)
-
-
-def _number(strategy: str, k: int | None, radius: float | None) -> float:
-    """Return the number that the strategy needs, 0 if none."""
-    if strategy not in _STRATEGIES:
-        raise UsageError(f"There is no neighbourhood {strategy!r}.", did_you_mean(str(strategy), _STRATEGIES))
-    for name, value, needs in (("k", k, "k_nearest"), ("radius", radius, "distance_band")):
-        if strategy == needs and value is None:
-            raise UsageError(f"The neighbourhood {strategy!r} needs {name}.", f"Pass {name}=….")
-        if strategy != needs and value is not None:
-            raise UsageError(f"The neighbourhood {strategy!r} has no {name}.", f"It is for {needs!r} only.")
-    if k is not None:
-        return checked_k(k)
-    return 0.0 if radius is None else checked_radius(radius)
-
-
-def _digest(polygons: Polygons) -> bytes:
-    """Return a digest that valid polygons share only if they cover the same areas.
-
-    Coordinates and their number in each feature say where rings end (where they close), and which are holes
-    (those that lie in another), so nothing else need be read. This takes a quarter of what finding the
-    neighbours does; well-known binary would take four times as long. The identity of an array would take
-    nothing, but arrays are copied with their frame and can be written to.
-    """
-    vertices, owners = shapely.get_coordinates(polygons, return_index=True)
-    digest = new()
-    digest.update(np.bincount(owners, minlength=len(polygons)).data)
-    digest.update(vertices.data)
-    return digest.digest()
-
-
-Kept = tuple[Neighborhood, tuple[str, ...]]
-
-
-class _Recent:
-    """The neighbourhoods that were found last, each with the warnings that it came with."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._found: OrderedDict[Any, Kept] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Any, find: Callable[[], Kept]) -> Kept:
-        with self._lock:
-            found = self._found.pop(key, None)
-        # Two threads that ask for the same at once both find it, and neither waits for another's.
-        found = find() if found is None else found
-        with self._lock:
-            self._found[key] = found
-            while len(self._found) > self._size:
-                self._found.popitem(last=False)
-        return found
-
-
-# Models of one run meet on the same geometry without knowing each other; bounded, and of results only.
-_RECENT = _Recent(_KEPT)

@@ -1,4 +1,5 @@
 import math
+from typing import ClassVar
 
 import pytest
 
@@ -75,3 +76,20 @@ def test_tracked_attributes_reach_the_environment_and_run_empties_them():
     assert {"Flooded": info} == env._plot_metadata
     assert [1, 2, 3] == info["data"]
     assert model.flooded == 3
+
+
+def test_a_second_environment_tracks_only_its_own_values():
+    class Counting(Model):
+        _plot_info: ClassVar = {"count": {"label": "count", "data": []}}
+
+        def execute(self):
+            self.count = int(self.env.now())
+
+    seen = []
+    for _ in range(2):
+        env = Environment(start_time=1, end_time=2)
+        Counting()
+        env.run()
+        seen.append(list(env._plot_metadata["count"]["data"]))
+
+    assert [[1, 2], [1, 2]] == seen

@@ -6,7 +6,7 @@ import shapely
 from shapely.affinity import translate
 
 from dissmodel.errors import InvalidInput
-from dissmodel.geo.vector import neighborhood
+from dissmodel.geo.vector import neighborhood, strategies
 from dissmodel.geo.vector.neighborhood import neighborhood_of, queen, rook
 
 
@@ -347,7 +347,7 @@ def test_few_are_kept():
     for side in range(2, 12):
         neighborhood_of(hexagons(side, 2))
 
-    assert 4 == len(neighborhood._RECENT._found)
+    assert 4 == len(strategies._RECENT._found)
     assert 22 == len(neighborhood_of(hexagons(11, 2)))
 
 
