@@ -19,6 +19,8 @@ from dissmodel.record.digest import sha256_file
 
 _LONGEST = 200
 _HIDDEN = "***"
+# What says that a place has nothing for this user: the file itself is what to look for then.
+_NOT_THERE = frozenset({"input_missing", "credentials_missing", "storage_endpoint"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -116,7 +118,9 @@ def _first(
                 wrong, here = wrong or _as_changed(place, record, error), None
         if here is None:
             assert wrong is not None  # there was at least one place
-            raise local if local is not None and wrong.code == "input_missing" else wrong
+            if local is None or wrong.code not in _NOT_THERE:
+                raise wrong
+            raise type(local)(f"{local.message} {wrong.message}", local.hint, code=local.code)
         yield here
 
 

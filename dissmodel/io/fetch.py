@@ -177,9 +177,7 @@ def _stats(source: _Source) -> list[Stat | None]:
     return found
 
 
-def _download(
-    source: _Source, stats: Sequence[Stat | None], cache: Cache, data: Path, limit: int
-) -> str:
+def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, data: Path, limit: int) -> str:
     """Bring the files here, into `data`, make them an entry, and return its key."""
     said = sum(max(stat.size, 0) for stat in stats if stat is not None)
     names = [file_name(key) for key in source.keys]

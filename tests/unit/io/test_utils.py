@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -87,11 +88,14 @@ def test_a_place_that_cannot_be_written(tmp_path):
         _utils.read_bytes(tmp_path)
 
 
-def test_storage_needs_a_client():
+def test_storage_needs_credentials(monkeypatch, tmp_path):
+    for name in [one for one in os.environ if one.startswith(("MINIO_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
     for use in (_storage.get_default_client, lambda: _utils.read_bytes("s3://b/k")):
         with pytest.raises(StorageError) as caught:
             use()
-        assert caught.value.code == "remote_unsupported"
+        assert "credentials_missing" == caught.value.code
 
 
 def test_http_is_not_read():
