@@ -72,6 +72,7 @@ _ALL = (
     _key("storage.profile", "text", "a profile of ~/.aws/credentials"),
     _key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
     _key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
+    _key("cache_size", "text", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
     _key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
 )
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})

@@ -94,7 +94,6 @@ def test_the_latest_comes_first_and_only_what_was_given_is_shown(runs):
         (["four", "three", "two", "one"], ["--sort", "-status"]),
         (["four", "one", "three", "two"], ["--sort", "output"]),
     ],
-    ids=" ".join,
 )
 def test_filters_and_orders(runs, expected, words):
     assert expected == listed(runs, *words)
