@@ -36,6 +36,7 @@ def dissmodel(monkeypatch, capsys, tmp_path):
     for name in ("CONFIG", "DATA", "CACHE"):
         monkeypatch.setenv(f"DISSMODEL_{name}", str(tmp_path / "user" / name.lower()))
     monkeypatch.delenv("DISSMODEL_REGISTRY", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(ExecutorRegistry, "_executors", dict(ExecutorRegistry._executors))
     monkeypatch.setattr(sys, "path", list(sys.path))
 

@@ -19,7 +19,7 @@ from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, sto
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
 ID = "ab12cd34" * 4
-QUICK = StorageSettings(patience=Patience(connect_s=1, silence_s=0.3, retries=0))
+QUICK = StorageSettings(patience=Patience(connect_s=1, silence_s=1.0, retries=0))
 FAULTS = {
     "cut": ("cut_request", {"byte": 10}),
     "corrupt": ("corrupt_request", {"byte": 7}),

@@ -41,8 +41,7 @@ def output_refused(refused, grid):
         ("there.tif", "this is a folder", "result.tif"),
         ("", "'' is no path", "path"),
         ("a\0b.tif", "is no path", "path"),
-        ("s3://bucket/r.tif", "results are written to local files", "--output result.tif"),
-        ("https://example.org/r.tif", "results are written to local files", "--output result.tif"),
+        ("https://example.org/r.tif", "a web server is only read", "--output s3://BUCKET/result.tif"),
         ("ftp://example.org/r.tif", "ftp:// is no scheme", "local path"),
     ],
 )
