@@ -311,7 +311,7 @@ def test_signatures_and_statements_go_along_and_hold(dissmodel):
 
 @pytest.mark.parametrize(
     ("to", "code"),
-    [("https://example.invalid/x", 5), ("ftp://x/y", 2), ("", 2), ("result.bin", 5), ("s3://Bad_Name/x", 5)],
+    [("https://example.invalid/x", 2), ("ftp://x/y", 2), ("", 2), ("result.bin", 5), ("s3://Bad_Name/x", 5)],
 )
 def test_a_place_that_is_none_is_told(dissmodel, monkeypatch, to, code):
     for name, value in {"ENDPOINT": "127.0.0.1:1", "ACCESS_KEY": "a" * 8, "SECRET_KEY": "b" * 8}.items():
