@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -14,14 +14,15 @@ from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
-from dissmodel.actions.recorded_input import find_input
+from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.records import open_record
+from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.actions.verify import verify
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.locate import companions
-from dissmodel.io.uri import parse
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
 
 
@@ -31,8 +32,8 @@ class BundleRequest:
 
     Attributes
     ----------
-    record : Path
-        The record; its result lies beside it.
+    record : Path or str
+        The record; its result lies beside it. A text may be an ``s3://`` or ``https://`` URL too.
     output : str
         The zip.
     input : str or None
@@ -43,7 +44,7 @@ class BundleRequest:
         Whether an earlier bundle may be replaced.
     """
 
-    record: Path
+    record: Path | str
     output: str
     input: str | None = None
     with_input: bool = True
@@ -92,20 +93,19 @@ def bundle(request: BundleRequest) -> Bundle:
     StorageError
         If something can't be read or written.
     """
-    path = Path(os.path.abspath(request.record))  # noqa: PTH100  (resolve() would follow the user's links)
-    if is_bundle(path):
-        raise UsageError(f"{path}: this is a bundle already.", "Give the record of a run.")
     if request.input is not None and not request.with_input:
         raise UsageError("--no-input leaves the input out, so --input means nothing.", "Give one of the two.")
-    record, document = open_record(path)
-    _refuse_unfit(path, record)
-    told: list[str] = []
-    results = list(_results(path, record, told))
-    inputs = list(_inputs(path, record, request)) if request.with_input else []
-    output = _place(request, [path, *_paths([*results, *inputs]), *_original_input(path, record)])
-    texts = _texts(path, record, document, inputs[0].name if inputs else None, told)
-    members = ordered([*texts, *results, *inputs])
-    write(output, members)
+    with ExitStack() as stack:
+        path = _record_path(request.record, stack)
+        record, document = open_record(path)
+        _refuse_unfit(path, record)
+        told: list[str] = []
+        results = list(_results(path, record, told))
+        inputs = list(_inputs(path, record, request, stack)) if request.with_input else []
+        output = _place(request, [path, *_paths([*results, *inputs]), *_original_input(path, record)])
+        texts = _texts(path, record, document, inputs[0].name if inputs else None, told)
+        members = ordered([*texts, *results, *inputs])
+        write(output, members)
     return Bundle(
         output,
         output.stat().st_size,
@@ -113,6 +113,17 @@ def bundle(request: BundleRequest) -> Bundle:
         tuple(one.name for one in members),
         tuple(told),
     )
+
+
+def _record_path(given: Path | str, stack: ExitStack) -> Path:
+    if is_remote(given):
+        remote = stack.enter_context(open_remote(str(given), whole=True))
+        fetch_signatures(remote)
+        return remote.path
+    path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
+    if is_bundle(path):
+        raise UsageError(f"{path}: this is a bundle already.", "Give the record of a run.")
+    return path
 
 
 def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
@@ -148,10 +159,14 @@ def _results(path: Path, record: ExperimentRecord, told: list[str]) -> Iterator[
             yield Member(inside, one.path, one.artifact.sha256, from_result=True)
 
 
-def _inputs(path: Path, record: ExperimentRecord, request: BundleRequest) -> Iterator[Member]:
+def _inputs(
+    path: Path, record: ExperimentRecord, request: BundleRequest, stack: ExitStack
+) -> Iterator[Member]:
     """Yield the input and its sidecars under the names that the record has for them."""
     try:
-        found = find_input(path, record, request.input)
+        is_s3 = is_remote(request.record) and parse(request.record).scheme == "s3"
+        here = recorded_input(path, record, request.input, is_s3=is_s3, offline=False)
+        found = stack.enter_context(here).path
     except DissmodelError as error:
         error.hint += ", or leave it out: --no-input"
         raise

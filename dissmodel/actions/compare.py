@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dissmodel import compare as comparing
+from dissmodel.actions.at_hand import at_hand
 from dissmodel.errors import DissmodelError, UsageError
-from dissmodel.io.locate import companions, existing, kind_of
+from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.warn import keeping_warnings
@@ -24,7 +25,7 @@ class CompareRequest:
     Attributes
     ----------
     a, b : str
-        Two files.
+        Two files, or their URLs.
     tolerance : dissmodel.compare.Tolerance or None
         What still counts as the same; None: nothing but equal values.
     layers : tuple of str
@@ -49,8 +50,8 @@ class Compared:
 
     Attributes
     ----------
-    a, b : pathlib.Path
-        The files, absolute.
+    a, b : pathlib.Path or str
+        The files, absolute; a text is the URL of one that lies elsewhere, without credentials.
     comparison : dissmodel.compare.Comparison
         The verdict and its parts.
     diff_map : pathlib.Path or None
@@ -59,8 +60,8 @@ class Compared:
         What a reader should know of the files.
     """
 
-    a: Path
-    b: Path
+    a: Path | str
+    b: Path | str
     comparison: comparing.Comparison
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -74,10 +75,20 @@ def compare(request: CompareRequest) -> Compared:
     UsageError
         If the map has no place, or the files are no rasters; nothing is compared then.
     DissmodelError
-        As `dissmodel.compare.compare`.
+        As `dissmodel.compare.compare`, and `dissmodel.actions.at_hand.at_hand` for what lies elsewhere.
     """
-    a, b = existing(request.a), existing(request.b)
     layers = _layers(request.layers)
+    with at_hand(request.a) as a, at_hand(request.b) as b:
+        compared = _compare(request, a.path, b.path, layers)
+        return replace(
+            compared,
+            a=compared.a if a.fetched is None else a.shown,
+            b=compared.b if b.fetched is None else b.shown,
+            warnings=tuple(b.named(a.named(one)) for one in compared.warnings),
+        )
+
+
+def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None, str | None]) -> Compared:
     path = None
     if request.diff_map is not None:
         for one, layer in zip((a, b), layers, strict=True):

@@ -7,13 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.actions.attest import attestations
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.executor.host import Face
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
-from dissmodel.record.sign import signature_path
 
 _FOLDER = "/"
 _LONGEST_NAME = 255
@@ -160,6 +158,9 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
         # What someone signed is the old pair; it would be a wrong word about the new one.
+        from dissmodel.actions.attest import attestations  # noqa: PLC0415  (a first result has no signature)
+        from dissmodel.record.sign import signature_path  # noqa: PLC0415  (as above)
+
         signed = (destination.record_path, *attestations(destination.record_path))
         files += [*signed[1:], *map(signature_path, signed)]
     kept = [path for path in files if os.path.lexists(path) and not any(_same(path, one) for one in keep)]

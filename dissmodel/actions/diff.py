@@ -37,8 +37,8 @@ class RecordDiff:
 
     Attributes
     ----------
-    a, b : pathlib.Path
-        The records.
+    a, b : pathlib.Path or str
+        The records; a text is the URL of one that lies elsewhere, without credentials.
     sections : tuple of Section
         Those in which something differs. What was given (parameters, names, settings, input, code, runtime)
         comes before what was made (grid, metrics, result); of the former the one that could change a bit of
@@ -47,8 +47,8 @@ class RecordDiff:
         What to type to see more.
     """
 
-    a: Path
-    b: Path
+    a: Path | str
+    b: Path | str
     sections: tuple[Section, ...]
     hints: tuple[str, ...] = ()
 
@@ -58,8 +58,13 @@ class RecordDiff:
         return not self.sections
 
 
-def diff(a: Path, b: Path) -> RecordDiff:
+def diff(a: Path | str, b: Path | str) -> RecordDiff:
     """Return what differs between the runs of two records; no file but the records is read.
+
+    Parameters
+    ----------
+    a, b : Path or str
+        The records, or bundles; a text may be an ``s3://`` or ``https://`` URL too.
 
     Raises
     ------
@@ -67,7 +72,13 @@ def diff(a: Path, b: Path) -> RecordDiff:
         If one of them is no record or can't be read.
     """
     old, new = open_record(a)[0], open_record(b)[0]
-    return RecordDiff(a, b, sections(old, new), tuple(_hints(a, old, b, new)))
+    one, other = _named(a), _named(b)
+    return RecordDiff(one, other, sections(old, new), tuple(_hints(one, old, other, new)))
+
+
+def _named(given: Path | str) -> Path | str:
+    place = parse(given)
+    return place.shown if place.path is None else place.path
 
 
 def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...]:
@@ -223,7 +234,9 @@ def _artifact(name: str, a: Artifact, b: Artifact, *, grid_told: bool) -> Iterat
         yield Difference(f"{name}, sha256 (equal content)", a.sha256, b.sha256, matters=True)
 
 
-def _hints(a: Path, old: ExperimentRecord, b: Path, new: ExperimentRecord) -> Iterator[str]:
+def _hints(a: Path | str, old: ExperimentRecord, b: Path | str, new: ExperimentRecord) -> Iterator[str]:
+    if isinstance(a, str) or isinstance(b, str):  # what a record of elsewhere names is not on this machine
+        return
     pairs = (
         ("input", _input_file(a, old), _input_file(b, new)),
         ("output", _output(a, old), _output(b, new)),

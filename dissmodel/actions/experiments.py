@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dissmodel.errors import Differs, InvalidInput, StorageError
+from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
 from dissmodel.io.storage.base import Storage
 from dissmodel.io.storage.place import bucket_and_key, open_storage
 from dissmodel.io.storage.settings import StorageSettings
@@ -35,6 +35,7 @@ MOST_OBJECTS = 100_000
 RESERVED = re.compile(
     rf"(record|{OUTPUT}\.record)\.json|(record|{OUTPUT})\.attest-|{INPUTS}(/|$)|\.dissmodel-"
 )
+_RECORD = re.compile(r"(?:.*\.)?record\.json")
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 _HIDDEN = re.compile(r"[\\/:\x00-\x1f\x7f]")
 
@@ -76,7 +77,7 @@ class PlacedRecord:
 
 
 def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Place:
-    """Return the folder that a user named, by itself or by the ``record.json`` in it.
+    """Return the folder that a user named, by itself or by the record in it (see `record_in`).
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Pl
     """
     uri = parse(text)
     if uri.path is not None:
-        return _folder(uri.path.parent if uri.path.name == RECORD else uri.path, settings, new=new)
+        return _folder(uri.path.parent if _RECORD.fullmatch(uri.path.name) else uri.path, settings, new=new)
     storage, key = open_storage(text, settings)
     shown = f"s3://{'/'.join(bucket_and_key(uri))}" if uri.scheme == "s3" else uri.shown
     prefix, shown = (_without_record(one).rstrip("/") for one in (key, shown))
@@ -115,13 +116,43 @@ def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
 
 
 def _without_record(text: str) -> str:
-    return text.removesuffix(RECORD) if text.rpartition("/")[2] == RECORD else text
+    above, slash, name = text.rpartition("/")
+    return above + slash if _RECORD.fullmatch(name) else text
+
+
+def record_in(text: str) -> str | None:
+    """Return the name of the record that a user named, None where it is no record that is named.
+
+    >>> record_in("s3://bucket/runs/flood.record.json"), record_in("s3://bucket/experiments")
+    ('flood.record.json', None)
+    """
+    name = parse(text).shown.replace(os.sep, "/").rpartition("/")[2]
+    return name if _RECORD.fullmatch(name) else None
 
 
 def outputs_place(to: str | None, settings: StorageSettings) -> Place:
-    """Return the place of experiments: the one that is named, or the bucket that is set."""
+    """Return the place of experiments: the one that is named, or the bucket that is set.
+
+    Raises
+    ------
+    UsageError
+        If no folder is named, but a record.
+    DissmodelError
+        As `open_place`.
+    """
+    if to is not None:
+        _refuse_unwritten(to)
     named = f"s3://{settings.bucket or OUTPUTS_BUCKET}" if to is None else to
     return open_place(named, settings, new=True)
+
+
+def _refuse_unwritten(to: str) -> None:
+    place = parse(to)
+    why = "a web server is only read" if place.scheme in {"http", "https"} else None
+    if record_in(to) is not None:
+        why = "experiments go into a folder, and this is the name of a record"
+    if why is not None:
+        raise UsageError(f"--to {place.shown}: {why}.", "--to s3://BUCKET/PREFIX or --to FOLDER")
 
 
 def inputs_place(to: str | None, settings: StorageSettings) -> Place:

@@ -9,34 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel import environments, progress
+from dissmodel.actions.consent import Consent
 from dissmodel.config import load_settings
 from dissmodel.environments import Requirement, Resolved, trust
 from dissmodel.executor.host import Host
 from dissmodel.executor.isolated import Isolated
 from dissmodel.warn import keeping_warnings
-
-
-@dataclass(frozen=True)
-class Consent:
-    """What the user agrees to where a package has to be installed.
-
-    Attributes
-    ----------
-    yes : bool
-        To install what was resolved.
-    allow_build : bool
-        To build index packages that have no wheel, which runs their code.
-    offline : bool
-        To nothing that asks the network.
-    agreed : frozenset of str
-        To exactly these: the ``what`` of a `ConsentRequired` each. What a tag means may change while a user
-        reads the question.
-    """
-
-    yes: bool = False
-    allow_build: bool = False
-    offline: bool = False
-    agreed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

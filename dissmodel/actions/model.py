@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dissmodel.actions.isolation import Consent, Isolation, isolated
-from dissmodel.environments import Requirement
+from dissmodel.actions.consent import Consent
 from dissmodel.errors import UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.host import Host, InProcess
@@ -137,6 +136,10 @@ def open_model(request: ModelRequest) -> Iterator[Found]:
         host = InProcess(model.executor, entry.qualified if entry else model.origin, model.distribution)
         yield Found(host, spec, (entry.commit or "") if entry else "")
         return
+    # What builds environments takes as long to load as a small run, and most runs need none.
+    from dissmodel.actions.isolation import Isolation, isolated  # noqa: PLC0415  (as above)
+    from dissmodel.environments import Requirement  # noqa: PLC0415  (as above)
+
     requirement = Requirement.parse(package, spec.path.parent)
     if requirement.kind == "path" and entry is not None and not entry.in_place:
         raise UsageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from dissmodel.actions.arrivals import Arrival, arrive
 from dissmodel.actions.experiments import (
@@ -17,6 +17,7 @@ from dissmodel.actions.experiments import (
     open_place,
     outputs_place,
     read_placed,
+    record_in,
 )
 from dissmodel.actions.pullable import Pullable, pullable
 from dissmodel.actions.transfer import Pool
@@ -37,8 +38,8 @@ class PullRequest:
     Attributes
     ----------
     experiment : str
-        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``
-        or of its folder; or a folder with experiments below it.
+        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``,
+        of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below it.
     to : Path
         Each experiment gets a folder here, named by its id.
     with_input : bool
@@ -111,12 +112,12 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     found = _find(request.experiment, settings)
     pool = Pool(reporter)
     pool.expect("verify")
-    looked = pool.each(lambda one: _look(*one, request, settings), found)
+    looked = pool.each(lambda one: _look(one, request, settings), found)
     ready = [one for one in looked if isinstance(one, Pullable)]
     pool.expect("pull", sum(one.size for one in ready))
     arrived = iter(pool.each(lambda one: arrive(one, request.to, pool), ready))
     outcomes = [next(arrived) if isinstance(one, Pullable) else one for one in looked]
-    uris = [f"{place.uri}{RECORD}" for place, _ in found]
+    uris = [one.uri for one in found]
     failures = {uri: one for uri, one in zip(uris, outcomes, strict=True) if isinstance(one, DissmodelError)}
     if len(uris) == 1 and failures:
         raise failures[uris[0]]
@@ -131,28 +132,41 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     )
 
 
-def _find(named: str, settings: StorageSettings) -> list[tuple[Place, str | None]]:
-    """Return the folder of each experiment that is meant, and its id where the folder has to bear it."""
+@dataclass(frozen=True)
+class _Found:
+    """A record in a folder; the id of its experiment where the folder has to bear it."""
+
+    place: Place
+    experiment_id: str | None
+    name: str = RECORD
+
+    @property
+    def uri(self) -> str:
+        return f"{self.place.uri}{self.name}"
+
+
+def _find(named: str, settings: StorageSettings) -> list[_Found]:
     if _ID.fullmatch(named) and not Path(named).exists():
         return [_by_id(named, settings)]
     place = open_place(named, settings)
-    if PurePath(named).name == RECORD or place.storage.stat(place.key(RECORD)) is not None:
-        return [(place, None)]
+    name = record_in(named)
+    if name is not None or place.storage.stat(place.key(RECORD)) is not None:
+        return [_Found(place, None, name or RECORD)]
     found = [_EXPERIMENT.fullmatch(key) for key in keys_below(place)]
-    folders = [(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
+    folders = [_Found(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
     if not folders:
         raise InvalidInput(
             f"{place.uri}: no experiment lies there.",
             "Name the record of one: dissmodel pull s3://BUCKET/experiments/ID/record.json",
             code="record_missing",
         )
-    return list(folders)
+    return folders
 
 
-def _by_id(text: str, settings: StorageSettings) -> tuple[Place, str]:
+def _by_id(text: str, settings: StorageSettings) -> _Found:
     experiments = outputs_place(None, settings).below(FOLDER)
     if experiments.storage.stat(experiments.key(f"{text}/{RECORD}")) is not None:
-        return experiments.below(text), text
+        return _Found(experiments.below(text), text)
     ids = {key.partition("/")[0] for key in keys_below(experiments, text) if key.endswith(f"/{RECORD}")}
     if not ids:
         raise InvalidInput(
@@ -166,17 +180,16 @@ def _by_id(text: str, settings: StorageSettings) -> tuple[Place, str]:
             f"Give more of it: {', '.join(sorted(ids)[:3])}",
             code="ambiguous_id",
         )
-    return experiments.below(min(ids)), min(ids)
+    return _Found(experiments.below(min(ids)), min(ids))
 
 
-def _look(place: Place, folder: str | None, request: PullRequest, settings: StorageSettings) -> Pullable:
-    uri = f"{place.uri}{RECORD}"
-    placed = read_placed(place, place.key(RECORD), uri)
-    name = experiment_name(placed.record.experiment_id, uri)
-    if folder is not None and folder != name:
+def _look(one: _Found, request: PullRequest, settings: StorageSettings) -> Pullable:
+    placed = read_placed(one.place, one.place.key(one.name), one.uri)
+    name = experiment_name(placed.record.experiment_id, one.uri)
+    if one.experiment_id is not None and one.experiment_id != name:
         raise Differs(
-            f"{uri}: this is the record of {name}, not of the experiment whose folder it is in.",
+            f"{one.uri}: this is the record of {name}, not of the experiment whose folder it is in.",
             "Ask whoever put it there.",
             code="experiment_id",
         )
-    return pullable(place, placed, settings, with_input=request.with_input)
+    return pullable(one.place, one.name, placed, settings, with_input=request.with_input)

@@ -26,7 +26,7 @@ from dissmodel.io.uri import parse
 from dissmodel.record import DataSource, ExperimentRecord, sign, store
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_STATEMENT = re.compile(r"record(\.attest-[0-9A-Za-z_-]{1,64}\.json(?:\.sig)?)")
+_STATEMENT = re.compile(r"(\.attest-[0-9A-Za-z_-]{1,64}\.json(?:\.sig)?)")
 _MOST_STATEMENTS = 1000
 
 
@@ -93,8 +93,23 @@ class Pullable:
         return sum(one.size for one in self.wanted)
 
 
-def pullable(place: Place, placed: PlacedRecord, settings: StorageSettings, *, with_input: bool) -> Pullable:
+def pullable(
+    place: Place, name: str, placed: PlacedRecord, settings: StorageSettings, *, with_input: bool
+) -> Pullable:
     """Return what there is to pull; nothing is fetched yet.
+
+    Parameters
+    ----------
+    place : Place
+        The folder of the record.
+    name : str
+        The record's name in it.
+    placed : PlacedRecord
+        The record.
+    settings : StorageSettings
+        How the place of the input is reached.
+    with_input : bool
+        Whether the input is wanted.
 
     Raises
     ------
@@ -106,7 +121,7 @@ def pullable(place: Place, placed: PlacedRecord, settings: StorageSettings, *, w
         If the record names what it may not name (code ``"artifact_path"``), or the place fails.
     """
     record = placed.record
-    uri = f"{place.uri}{RECORD}"
+    uri = f"{place.uri}{name}"
     if record.status != "completed":
         raise InvalidInput(
             f"{uri}: this run did not complete: it is {record.status[:40]!r}.",
@@ -114,34 +129,36 @@ def pullable(place: Place, placed: PlacedRecord, settings: StorageSettings, *, w
             code="not_completed",
         )
     paths = paths_of(record, uri)
-    wanted = [*_files(place, record, paths), *_signatures(place)]
+    wanted = [*_files(place, uri, record, paths), *_signatures(place, name)]
     source = None
     if with_input:
-        inputs = list(_inputs(place, record.source, settings))
+        inputs = list(_inputs(place, uri, record.source, settings))
         wanted += inputs
         source = inputs[0].path
     _refuse_twice(wanted, uri)
     return Pullable(record.experiment_id, placed.document, placed.digest, paths, tuple(wanted), source)
 
 
-def _files(place: Place, record: ExperimentRecord, paths: dict[str, str]) -> Iterator[Wanted]:
+def _files(place: Place, uri: str, record: ExperimentRecord, paths: dict[str, str]) -> Iterator[Wanted]:
     for name, path in paths.items():
-        _refuse_elsewhere(path, f"{place.uri}{RECORD}")
+        _refuse_elsewhere(path, uri)
         artifact = record.files.get(name)
         expected = artifact.sha256 if artifact is not None else record.artifacts[name]
         if record.artifacts.get(name, expected) != expected:
-            raise _lying(place.uri, f"it has two digests for its {name[:80]!r}")
-        yield _wanted(place, path, path, expected, artifact.size if artifact is not None else None)
+            raise _lying(uri, f"it has two digests for its {name[:80]!r}")
+        size = artifact.size if artifact is not None else None
+        yield _wanted(place, path, path, expected, size, uri=uri)
 
 
-def _signatures(place: Place) -> Iterator[Wanted]:
+def _signatures(place: Place, record: str) -> Iterator[Wanted]:
     """Yield what someone signed: whose it is, and whether it is about this record, `verify` tells."""
-    names = {f"{RECORD}{sign.SUFFIX}": f"{OUTPUT}.{RECORD}{sign.SUFFIX}"}
+    stem = record.removesuffix(".json").removesuffix(".record")
+    names = {f"{record}{sign.SUFFIX}": f"{OUTPUT}.{RECORD}{sign.SUFFIX}"}
     if not place.uri.startswith(("http://", "https://")):  # a web server tells no names
-        for number, name in enumerate(keys_below(place, "record.attest-")):
+        for number, name in enumerate(keys_below(place, f"{stem}.attest-")):
             if number >= _MOST_STATEMENTS:
-                raise _lying(place.uri, f"more than {_MOST_STATEMENTS} statements lie beside it")
-            end = _STATEMENT.fullmatch(name)
+                raise _lying(f"{place.uri}{record}", f"more than {_MOST_STATEMENTS} statements lie beside it")
+            end = _STATEMENT.fullmatch(name.removeprefix(stem))
             if end is not None:
                 names[name] = f"{OUTPUT}{end[1]}"
     for key, path in names.items():
@@ -150,39 +167,39 @@ def _signatures(place: Place) -> Iterator[Wanted]:
             yield Wanted(place, key, path, stat_now.size, None)
 
 
-def _inputs(place: Place, source: DataSource, settings: StorageSettings) -> Iterator[Wanted]:
+def _inputs(place: Place, uri: str, source: DataSource, settings: StorageSettings) -> Iterator[Wanted]:
     name = source.uri.replace("\\", "/").rpartition("/")[2]
     for one in (name, *source.sidecars):
-        _refuse_elsewhere(f"{INPUTS}/{one}", f"{place.uri}{RECORD}", reserved=False)
+        _refuse_elsewhere(f"{INPUTS}/{one}", uri, reserved=False)
         if "/" in one:
-            raise _lying(place.uri, f"it names an input in a folder of its own: {one[:80]!r}")
+            raise _lying(uri, f"it names an input in a folder of its own: {one[:80]!r}")
     if not _SHA256.fullmatch(source.checksum):
         raise InvalidInput(
-            f"{place.uri}{RECORD}: it does not say which input was read.",
+            f"{uri}: it does not say which input was read.",
             "Leave --with-input out.",
             code="input_unknown",
         )
-    folder = _input_folder(place, source, settings)
-    yield _wanted(folder, name, f"{INPUTS}/{name}", source.checksum, source.size)
+    folder = _input_folder(place, uri, source, settings)
+    yield _wanted(folder, name, f"{INPUTS}/{name}", source.checksum, source.size, uri=uri)
     for one, digest in source.sidecars.items():
-        yield _wanted(folder, one, f"{INPUTS}/{one}", digest, None)
+        yield _wanted(folder, one, f"{INPUTS}/{one}", digest, None, uri=uri)
 
 
-def _input_folder(place: Place, source: DataSource, settings: StorageSettings) -> Place:
+def _input_folder(place: Place, uri: str, source: DataSource, settings: StorageSettings) -> Place:
     # A record is only text: of this machine's own files only those are read that were put beside experiments.
     if parse(place.uri).path is not None:
         top = Path(place.uri).parent.parent if Path(place.uri).parent.name == FOLDER else Path(place.uri)
         return open_place(str(top), settings).below(INPUTS).below(source.checksum)
     if parse(source.uri).path is not None:
         raise InvalidInput(
-            f"{place.uri}{RECORD}: its input was not pushed; it is {source.uri[:200]!r} on another machine.",
+            f"{uri}: its input was not pushed; it is {source.uri[:200]!r} on another machine.",
             "Leave --with-input out; or ask for it: dissmodel push RECORD --with-input",
             code="input_missing",
         )
     return open_place(source.uri.rpartition("/")[0], settings)
 
 
-def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None) -> Wanted:
+def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None, *, uri: str) -> Wanted:
     if size is None:  # the public DisSModel does not note it
         stat = place.storage.stat(place.key(key))
         if stat is None:
@@ -193,7 +210,7 @@ def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None) ->
             )
         size = stat.size
     if size < 0 or not _SHA256.fullmatch(sha256):
-        raise _lying(place.uri, f"no file has {size} bytes and the sha256 {sha256[:80]!r}")
+        raise _lying(uri, f"no file has {size} bytes and the sha256 {sha256[:80]!r}")
     return Wanted(place, key, path, size, sha256)
 
 
@@ -205,7 +222,7 @@ def _refuse_elsewhere(path: str, uri: str, *, reserved: bool = True) -> None:
             error.message.replace(RECORD, uri, 1), "Ask whoever put it there.", code=error.code
         ) from None
     if plain != path or (reserved and RESERVED.match(path)):
-        raise _lying(uri.removesuffix(RECORD), f"no file of a result may have the name {path[:200]!r}")
+        raise _lying(uri, f"no file of a result may have the name {path[:200]!r}")
 
 
 def _refuse_twice(wanted: list[Wanted], uri: str) -> None:
@@ -213,12 +230,12 @@ def _refuse_twice(wanted: list[Wanted], uri: str) -> None:
     taken: dict[str, Wanted] = {}
     for one in wanted:
         if taken.setdefault(one.path.casefold(), one) is not one:
-            raise _lying(uri.removesuffix(RECORD), f"two files have the name {one.path[:200]!r}")
+            raise _lying(uri, f"two files have the name {one.path[:200]!r}")
     folders = {str(above) for one in taken for above in Path(one).parents}
     for path in taken:
         if str(Path(path)) in folders:
-            raise _lying(uri.removesuffix(RECORD), f"{path[:200]!r} is a file and a folder")
+            raise _lying(uri, f"{path[:200]!r} is a file and a folder")
 
 
 def _lying(uri: str, what: str) -> StorageError:
-    return StorageError(f"{uri}{RECORD}: {what}.", "Ask whoever put it there.", code="artifact_path")
+    return StorageError(f"{uri}: {what}.", "Ask whoever put it there.", code="artifact_path")

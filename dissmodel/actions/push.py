@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dissmodel.actions.at_hand import refuse_offline
 from dissmodel.actions.experiments import (
     FOLDER,
     RECORD,
@@ -24,6 +26,7 @@ from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, UsageError
 from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.io.uri import shown
 from dissmodel.progress import Reporter
 from dissmodel.record import digest, store
 
@@ -125,10 +128,12 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
     )
     pool = Pool(reporter)
     pool.expect("verify")
-    verified = pool.each(lambda path: pushable(path, with_input=request.with_input), paths)
-    ready = [one for one in verified if isinstance(one, Pushable)]
-    pool.expect("push", sum(one.size for one in ready))
-    pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))
+    with contextlib.ExitStack() as stack:
+        inputs = stack if request.with_input else None
+        verified = pool.each(lambda path: pushable(path, inputs=inputs), paths)
+        ready = [one for one in verified if isinstance(one, Pushable)]
+        pool.expect("push", sum(one.size for one in ready))
+        pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))
     outcomes = [next(pushed) if isinstance(one, Pushable) else one for one in verified]
     failures = {
         path: one for path, one in zip(paths, outcomes, strict=True) if isinstance(one, DissmodelError)
@@ -140,6 +145,56 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         failures,
         tuple(path for path, one in zip(paths, outcomes, strict=True) if one is None),
     )
+
+
+def check_place(to: str | None, *, offline: bool) -> None:
+    """Look whether experiments can be pushed to a place, before the work that makes one.
+
+    Parameters
+    ----------
+    to : str or None
+        As `PushRequest.to`.
+    offline : bool
+        Whether no server may be asked.
+
+    Raises
+    ------
+    UsageError
+        If it is no place to push to, or a server would have to be asked.
+    StorageError
+        If it can't be reached.
+    """
+    place = outputs_place(to, StorageSettings.of(load_settings()))
+    refuse_offline(place.uri, offline=offline)
+    place.storage.stat(place.key(RECORD))
+
+
+def push_of_run(record: Path, to: str | None, reporter: Reporter) -> PushedExperiment:
+    """Put the experiment of a run that has just ended into a place; the result stays here in any case.
+
+    Parameters
+    ----------
+    record : Path
+        The run's record.
+    to : str or None
+        As `PushRequest.to`.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        As `push`; its ``record_path`` is that of the record, and its hint says how to push it again.
+    """
+    try:
+        return push(PushRequest((record,), to), reporter).experiments[0]
+    except (DissmodelError, KeyboardInterrupt) as error:
+        error.record_path = record  # type: ignore[union-attr]  # an exception takes any attribute
+        if isinstance(error, DissmodelError):
+            where = "" if to is None else f' --to "{shown(to)}"'
+            again = f'The result is kept. To push it again: dissmodel push "{record}"{where}'
+            error.hint = f"{error.hint} {again}".strip()
+        raise
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import re
 import stat
@@ -13,11 +14,10 @@ from typing import Any
 from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.experiments import RECORD, experiment_name, object_names, paths_of
-from dissmodel.actions.recorded_input import find_input
+from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.records import open_record
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, InvalidInput, UsageError
 from dissmodel.io.locate import companions
-from dissmodel.io.uri import parse
 from dissmodel.record import ExperimentRecord, digest, sign
 
 _OCTETS = "application/octet-stream"
@@ -71,7 +71,7 @@ class Pushable:
         The record's, and what others stated about it.
     inputs : tuple of File
         The input and its sidecars, for the folder ``<sha256>/`` of the inputs; none if it isn't to be
-        pushed, or is where others can reach it already.
+        pushed.
     """
 
     path: Path
@@ -89,8 +89,15 @@ class Pushable:
         return sum(file.size for file in (*self.files, *self.signatures, *self.inputs))
 
 
-def pushable(path: Path, *, with_input: bool) -> Pushable:
+def pushable(path: Path, *, inputs: contextlib.ExitStack | None) -> Pushable:
     """Return what there is to push of a record; every file is hashed.
+
+    Parameters
+    ----------
+    path : Path
+        The record.
+    inputs : ExitStack or None
+        Keeps an input that had to be fetched until it closes; None: the input is not pushed.
 
     Raises
     ------
@@ -99,7 +106,7 @@ def pushable(path: Path, *, with_input: bool) -> Pushable:
     UsageError
         If the run did not complete.
     InvalidInput
-        If it is no record, or with `with_input` its input can't be found.
+        If it is no record, or its input is wanted and can't be found.
     StorageError
         If something can't be read.
     """
@@ -123,7 +130,7 @@ def pushable(path: Path, *, with_input: bool) -> Pushable:
         names,
         tuple(_files(path, record, names)),
         tuple(_signatures(path)),
-        tuple(_inputs(path, record)) if with_input else (),
+        () if inputs is None else tuple(_inputs(path, record, inputs)),
     )
 
 
@@ -154,21 +161,13 @@ def _signatures(path: Path) -> Iterator[File]:
             yield _there(signature, f"{RECORD.removesuffix('.json')}{end[1]}{sign.SUFFIX}")
 
 
-def _inputs(path: Path, record: ExperimentRecord) -> Iterator[File]:
-    if record.source.checksum and _is_remote(record.source.uri):
-        return
-    source = find_input(path, record, None)
+def _inputs(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Iterator[File]:
+    # Where it was read from may be closed to others, or change: the one that was read is pushed.
+    source = stack.enter_context(recorded_input(path, record, None, is_s3=False, offline=False)).path
     beside = {one.name[len(source.stem) :].lower(): one for one in companions(source)}
     yield _there(source, source.name)
     for name in record.source.sidecars:
         yield _there(beside[name[len(source.stem) :].lower()], Path(name).name)
-
-
-def _is_remote(uri: str) -> bool:
-    try:
-        return parse(uri).path is None
-    except DissmodelError:
-        return False
 
 
 def _there(path: Path, name: str) -> File:

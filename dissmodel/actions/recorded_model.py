@@ -12,7 +12,8 @@ from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
-from dissmodel.actions.isolation import Consent, Isolation, isolated
+from dissmodel.actions.consent import Consent
+from dissmodel.actions.isolation import Isolation, isolated
 from dissmodel.actions.model import Found, ModelRequest, load, open_model
 from dissmodel.config import load_settings
 from dissmodel.environments import Requirement, Resolved, trust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dissmodel.actions.isolation import Consent
+from dissmodel.actions.consent import Consent
 from dissmodel.actions.model import ModelRequest, open_model, parameter_layers
 from dissmodel.actions.registry_check import Further, Lines, SpecFinding
 from dissmodel.errors import ConsentRequired, DissmodelError

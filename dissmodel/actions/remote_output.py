@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from dissmodel.actions.at_hand import refuse_offline
 from dissmodel.actions.experiments import Place, relocated
 from dissmodel.actions.objects import send, state_of
 from dissmodel.actions.pushable import File
@@ -114,6 +115,7 @@ def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
             "--overwrite: what is in a bucket is not replaced, for no two objects change at once.",
             "Give another name: --output s3://BUCKET/NAME",
         )
+    refuse_offline(request.output or "", offline=request.consent.offline)
     target = target_of(request.output or "")
     folder = Path(tempfile.mkdtemp(prefix="dissmodel-"))
     made: RunResult | None = None

@@ -204,11 +204,11 @@ def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
     """
     if is_remote(text):
         shown = parse(text).shown
-        is_pushed = shown.rpartition("/")[2] == "record.json"
+        is_record = f".{shown.rpartition('/')[2]}".endswith(store.SUFFIX)
         raise UsageError(
             f"{shown}: {what} beside the record, and that is not on this machine.",
             f"Bring it here first: dissmodel pull {shown}"
-            if is_pushed
+            if is_record
             else "Copy it and its files here first.",
             code="remote_record",
         )

@@ -9,7 +9,7 @@ from typing import Literal
 
 from dissmodel.actions.artifacts import worst
 from dissmodel.actions.circumstances import other_code
-from dissmodel.actions.isolation import Consent
+from dissmodel.actions.consent import Consent
 from dissmodel.compare import Comparison, Tolerance, Verdict
 from dissmodel.compare.verdict import SAME
 from dissmodel.record import ExperimentRecord

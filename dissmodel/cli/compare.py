@@ -12,7 +12,7 @@ from dissmodel.cli.options import EXIT_DIFFERS
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A dataset, or any other file.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A dataset, or any other file, or its URL.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What is compared with it.")],
     rtol: compare_options.RelativeTolerance = None,
     atol: compare_options.AbsoluteTolerance = None,

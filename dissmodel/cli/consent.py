@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.consent import Consent
     from dissmodel.progress import Reporter
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def agreed(
     yes, allow_build, offline, quiet, verbose : bool
         What the user typed.
     """
-    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.consent import Consent
     from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.errors import ConsentRequired
     from dissmodel.progress import reporting

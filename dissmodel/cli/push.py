@@ -13,7 +13,7 @@ from dissmodel.cli import options
 
 def push(
     records: Annotated[
-        list[Path], typer.Argument(metavar="RECORD", help="Records, such as result.record.json.")
+        list[str], typer.Argument(metavar="RECORD", help="Records, such as result.record.json.")
     ],
     to: Annotated[
         str | None,
@@ -37,10 +37,13 @@ def push(
     """
     from dissmodel.actions.push import PushRequest
     from dissmodel.actions.push import push as push_records
+    from dissmodel.actions.remote_record import refuse_remote
     from dissmodel.cli import render_storage
     from dissmodel.cli.reporter import terminal_reporter
 
-    request = PushRequest(tuple(records), to, with_input, dry_run)
+    for one in records:
+        refuse_remote(one, "its result lies")
+    request = PushRequest(tuple(map(Path, records)), to, with_input, dry_run)
     with terminal_reporter(quiet=quiet, verbose=False) as reporter:
         pushed = push_records(request, reporter)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,9 @@ from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
 
 if TYPE_CHECKING:
-    from dissmodel.actions.isolation import Consent
+    from dissmodel.actions.consent import Consent
+    from dissmodel.actions.preview import Preview
+    from dissmodel.actions.push import PushedExperiment
     from dissmodel.actions.remote_output import Uploaded
     from dissmodel.actions.run import RunResult
     from dissmodel.progress import Reporter
@@ -42,6 +44,16 @@ def run(
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
+    ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where --push goes: s3://BUCKET/PREFIX or a folder; by default storage.bucket.",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     allow_build: options.AllowBuild = False,
@@ -56,12 +68,11 @@ def run(
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
-    from dissmodel.actions.remote_output import goes_elsewhere, run_to
     from dissmodel.actions.run import RunRequest
     from dissmodel.actions.run import run as run_model
-    from dissmodel.cli import render
     from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.errors import UsageError
+    from dissmodel.io.uri import is_remote
 
     if model is None and toml is None:
         raise UsageError("Which model?", "dissmodel run MODEL --input FILE. List them: dissmodel show")
@@ -83,12 +94,19 @@ def run(
         command=("dissmodel", *sys.argv[1:]),
         records=tuple(records or ()),
     )
-    elsewhere = goes_elsewhere(output)
-    if elsewhere and preview:
-        raise UsageError("--preview draws beside the result, and that goes elsewhere.", "Leave it out.")
+    elsewhere = output is not None and is_remote(output)
+    _refuse_senseless(elsewhere=elsewhere, preview=preview, push=push, to=to)
+    if push:
+        from dissmodel.actions.push import check_place
+
+        check_place(to, offline=offline)
 
     def act(consent: Consent, reporter: Reporter) -> RunResult | Uploaded:
-        return (run_to if elsewhere else run_model)(replace(request, consent=consent), reporter)
+        if elsewhere:
+            from dissmodel.actions.remote_output import run_to
+
+            return run_to(replace(request, consent=consent), reporter)
+        return run_model(replace(request, consent=consent), reporter)
 
     result = agreed(
         act,
@@ -105,9 +123,64 @@ def run(
         wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)
         with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
             picture = preview_of_run(wanted, reporter)
-    if as_json:
+    pushed = None
+    if push:
+        from dissmodel.actions.push import push_of_run
+
+        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
+            pushed = push_of_run(Path(result.record_path), to, reporter)
+    _print(result, picture, pushed, as_json=as_json, quiet=quiet)
+    if result.record.differs:
+        sys.exit(options.EXIT_DIFFERS)
+
+
+def _refuse_senseless(*, elsewhere: bool, preview: bool, push: bool, to: str | None) -> None:
+    from dissmodel.errors import UsageError
+
+    if elsewhere and preview:
+        raise UsageError("--preview draws beside the result, and that goes elsewhere.", "Leave it out.")
+    if to is not None and not push:
+        raise UsageError("--to says where --push goes.", "Give both, or --output for where the result lies.")
+    if elsewhere and push:
+        raise UsageError(
+            "--output s3://... uploads the result, and --push would do so again.",
+            "Give --output a local file, or leave --push out.",
+        )
+
+
+def _print(
+    result: RunResult | Uploaded,
+    picture: Preview | None,
+    pushed: PushedExperiment | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from dissmodel.cli import render
+
+    if as_json and pushed is not None:
+        _print_pushed(result, picture, pushed)
+    elif as_json:
         render.run_json(result, picture)
     elif not quiet:
         render.run_result(result, picture)
-    if result.record.differs:
-        sys.exit(options.EXIT_DIFFERS)
+        if pushed is not None:
+            render.print_line(render.printable(f"  {'pushed':8} {pushed.uri}"))
+
+
+def _print_pushed(result: RunResult | Uploaded, picture: Preview | None, pushed: PushedExperiment) -> None:
+    """Print what `render.run_json` does, and what lies elsewhere now."""
+    from dissmodel.cli import render
+    from dissmodel.record import store
+
+    there = {"uri": pushed.uri, "objects": [asdict(one) for one in pushed.objects]}
+    drawn = {} if picture is None else {"preview": {**asdict(picture), "path": str(picture.path)}}
+    render.print_json(
+        {
+            "record_path": str(result.record_path),
+            "files": {name: str(path) for name, path in result.files.items()},
+            "record": store.to_document(result.record),
+            **drawn,
+            "pushed": there,
+        }
+    )

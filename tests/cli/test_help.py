@@ -43,7 +43,7 @@ def ready(dissmodel, make_coast):
     words = "run coastal_raster --input grid.zip --output result.tif --param end_time=2 -q"
     assert 0 == dissmodel(*words.split()).code
     shutil.copy("result.tif", "again.tif")
-    assert 0 == dissmodel(*"push result.record.json --to shared -q".split()).code
+    assert 0 == dissmodel(*["push", "result.record.json", "--to", "shared", "-q"]).code
     Path("registry/models").mkdir(parents=True)
     spec = '[model]\nname = "flood"\nclass = "flood_vector"\ndescription = "Floods."\n'
     Path("registry/models/flood.toml").write_text(spec)

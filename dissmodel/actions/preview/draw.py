@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import warnings
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.actions.recorded_input import find_input
+from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import find_model
 from dissmodel.actions.records import open_record
 from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError
@@ -94,10 +95,11 @@ def preview(request: PreviewRequest) -> Preview:
         result = _result(request.record, record)
         place = picture_path(request.record, result)
         _check_place(place, request, record)
-        source = _source(request.record, record)
         from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
-        picture = drawn(record, result, source, _legends(request.record, record))
+        with contextlib.ExitStack() as stack:
+            source = _source(request.record, record, stack)
+            picture = drawn(record, result, source, _legends(request.record, record))
         store.write_atomically(place, picture.png)
     return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
 
@@ -180,10 +182,11 @@ def _is_ours(path: Path) -> bool:
         return _MARK.match(stream.read(_HEAD_BYTES)) is not None
 
 
-def _source(path: Path, record: ExperimentRecord) -> Path | None:
-    """Return the input's file if it is what the run read; else warn and return None."""
+def _source(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Path | None:
+    """Return the input's file, kept until `stack` closes, if it is what the run read; else warn."""
     try:
-        return find_input(path, record, None)
+        here = recorded_input(path, record, None, is_s3=False, offline=False)
+        return stack.enter_context(here).path
     except DissmodelError as error:
         _warn(f"The state before can't be drawn: {error.message}")
         return None

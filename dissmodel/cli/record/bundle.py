@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +10,15 @@ from dissmodel.cli import options
 
 
 def bundle(
-    file: Annotated[Path, typer.Argument(metavar="RECORD", help="A record, such as result.record.json.")],
+    file: Annotated[
+        str, typer.Argument(metavar="RECORD", help="A record, such as result.record.json, or its URL.")
+    ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.zip", help="The bundle.")],
     input_: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, if it was moved."),
+        typer.Option(
+            "--input", "-i", metavar="FILE", help="Where the input is now, if it was moved; or its URL."
+        ),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Leave the input out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier bundle.")] = False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +12,8 @@ from dissmodel.cli.options import EXIT_DIFFERS
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A record, such as result.record.json.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The record of another run.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A record, such as result.record.json, or its URL.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The record of another run, or its URL.")],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -237,7 +237,9 @@ def test_an_output_path_that_leads_elsewhere_is_refused(ran, refused, path):
 @pytest.mark.parametrize("commit", [None, "1f" * 20])
 def test_no_repository_is_asked_because_a_record_names_it(ran, refused, commit):
     changed = document()
-    changed["resolved_spec"] = {"model": {"class": "coastal_raster", "package": "git+https://example.org/c@v1"}}
+    changed["resolved_spec"] = {
+        "model": {"class": "coastal_raster", "package": "git+https://example.org/c@v1"}
+    }
     changed["code"].update(package="c", version="1.0", commit=commit)
     store.write(changed, Path("x.record.json"))
     said = refused("reproduce", "x.record.json", "--check", code=2)

@@ -32,6 +32,12 @@ servers = load("servers")
 
 
 @pytest.fixture(scope="session")
+def tools():
+    """The module that starts servers."""
+    return servers
+
+
+@pytest.fixture(scope="session")
 def rclone(tmp_path_factory):
     if servers.rclone_program() is None:
         pytest.skip("rclone is not installed")
