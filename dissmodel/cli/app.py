@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import os
 import sys
 import traceback
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
 
 from dissmodel import __version__
-from dissmodel.cli import (
-    compare,
-    config,
-    doctor,
-    env,
-    init,
-    options,
-    pull,
-    push,
-    record,
-    registry,
-    reproduce,
-    run,
-    show,
-    validate,
-)
+from dissmodel.cli import options
+from dissmodel.cli.lazy import LazyGroup
 from dissmodel.cli.signals import stopping
 from dissmodel.errors import DissmodelError, StorageError, UsageError
 
@@ -172,9 +160,29 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+class Root(ErrorBoundary, LazyGroup):
+    """The command itself."""
+
+    places: ClassVar[Mapping[str, str]] = {
+        "run": "dissmodel.cli.run:run",
+        "validate": "dissmodel.cli.validate:validate",
+        "show": "dissmodel.cli.show:show",
+        "reproduce": "dissmodel.cli.reproduce:reproduce",
+        "compare": "dissmodel.cli.compare:compare",
+        "init": "dissmodel.cli.init:init",
+        "push": "dissmodel.cli.push:push",
+        "pull": "dissmodel.cli.pull:pull",
+        "doctor": "dissmodel.cli.doctor:doctor",
+        "record": "dissmodel.cli.record:app",
+        "registry": "dissmodel.cli.registry:app",
+        "config": "dissmodel.cli.config:app",
+        "env": "dissmodel.cli.env:app",
+    }
+
+
 app = typer.Typer(
     name="dissmodel",
-    cls=ErrorBoundary,
+    cls=Root,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -194,21 +202,6 @@ def _root(
     """Declare what goes before a command."""
 
 
-app.command("run")(run.run)
-app.command("validate")(validate.validate)
-app.command("show")(show.show)
-app.command("reproduce")(reproduce.reproduce)
-app.command("compare")(compare.compare)
-app.command("init")(init.init)
-app.command("push")(push.push)
-app.command("pull")(pull.pull)
-app.command("doctor")(doctor.doctor)
-app.add_typer(record.app, name="record")
-app.add_typer(registry.app, name="registry")
-app.add_typer(config.app, name="config")
-app.add_typer(env.app, name="env")
-
-
 def prepare_streams() -> None:
     """Make standard output and error spell out what their encoding lacks."""
     codecs.register_error("dissmodel", _spell_out)
@@ -220,5 +213,8 @@ def prepare_streams() -> None:
 def main() -> None:
     """Run the command line."""
     prepare_streams()
-    with stopping():
-        app()
+    try:
+        with stopping():
+            app()
+    finally:
+        gc.freeze()  # what is left goes with the process; looking through it first takes long

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dissmodel.actions.preview import Preview
+    from dissmodel.actions.push import PushedExperiment
     from dissmodel.actions.remote_output import Uploaded
     from dissmodel.actions.run import RunResult
     from dissmodel.actions.show import ModelList, ModelView
@@ -26,7 +27,9 @@ SCHEMA_VERSION = 1
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def run_result(result: RunResult | Uploaded, picture: Preview | None = None) -> None:
+def run_result(
+    result: RunResult | Uploaded, picture: Preview | None = None, pushed: PushedExperiment | None = None
+) -> None:
     """Say what a run left, and where."""
     record = result.record
     seconds = record.metrics.get("time_total_sec", 0.0)
@@ -36,20 +39,30 @@ def run_result(result: RunResult | Uploaded, picture: Preview | None = None) -> 
     print_line(f"  {'record':8} {short_path(str(result.record_path))}")
     if picture is not None:
         print_line(f"  {'preview':8} {short_path(str(picture.path))}")
+    if pushed is not None:
+        print_line(printable(f"  {'pushed':8} {pushed.uri}"))
     for note in record.findings:
         print_line(printable(f"  {note.severity}: {_found(note)}"))
 
 
-def run_json(result: RunResult | Uploaded, picture: Preview | None = None) -> None:
+def run_json(
+    result: RunResult | Uploaded, picture: Preview | None = None, pushed: PushedExperiment | None = None
+) -> None:
     """Print a run's record and where things lie."""
     from dissmodel.record import store
 
+    there: dict[str, Any] = {}
+    if pushed is not None:
+        there = {
+            "pushed": {"uri": pushed.uri, "objects": [dataclasses.asdict(one) for one in pushed.objects]}
+        }
     print_json(
         {
             "record_path": str(result.record_path),
             "files": {name: str(path) for name, path in result.files.items()},
             "record": store.to_document(result.record),
             **_preview(picture),
+            **there,
         }
     )
 

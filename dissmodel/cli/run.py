@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -158,29 +158,7 @@ def _print(
 ) -> None:
     from dissmodel.cli import render
 
-    if as_json and pushed is not None:
-        _print_pushed(result, picture, pushed)
-    elif as_json:
-        render.run_json(result, picture)
+    if as_json:
+        render.run_json(result, picture, pushed)
     elif not quiet:
-        render.run_result(result, picture)
-        if pushed is not None:
-            render.print_line(render.printable(f"  {'pushed':8} {pushed.uri}"))
-
-
-def _print_pushed(result: RunResult | Uploaded, picture: Preview | None, pushed: PushedExperiment) -> None:
-    """Print what `render.run_json` does, and what lies elsewhere now."""
-    from dissmodel.cli import render
-    from dissmodel.record import store
-
-    there = {"uri": pushed.uri, "objects": [asdict(one) for one in pushed.objects]}
-    drawn = {} if picture is None else {"preview": {**asdict(picture), "path": str(picture.path)}}
-    render.print_json(
-        {
-            "record_path": str(result.record_path),
-            "files": {name: str(path) for name, path in result.files.items()},
-            "record": store.to_document(result.record),
-            **drawn,
-            "pushed": there,
-        }
-    )
+        render.run_result(result, picture, pushed)
