@@ -16,7 +16,7 @@ HEAVY = {
     *("dissmodel.environments", "dissmodel.actions.push", "dissmodel.actions.remote_output"),
     *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.io.storage.s3"),
 }
-ALL_COMMANDS = dict.fromkeys(("--help", "-h"), {"dissmodel.cli.validate", "dissmodel.cli.registry"})
+ALL_COMMANDS = {key: {"dissmodel.cli.validate", "dissmodel.cli.registry"} for key in ("--help", "-h")}
 COMMAND = "from dissmodel.cli.app import main; main()"
 
 
