@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.io.uri import parse
 from dissmodel.progress import Reporter
 
 _ID = re.compile(r"[0-9a-fA-F-]{4,}")
@@ -148,6 +150,13 @@ class _Found:
 def _find(named: str, settings: StorageSettings) -> list[_Found]:
     if _ID.fullmatch(named) and not Path(named).exists():
         return [_by_id(named, settings)]
+    path = parse(named).path
+    if path is not None and not os.path.lexists(path):
+        raise InvalidInput(
+            f"{named}: there is no such folder, and it is no id of an experiment.",
+            "Give 4 or more characters of an id, a folder, or s3://BUCKET/PREFIX/experiments/ID/record.json",
+            code="record_missing",
+        )
     place = open_place(named, settings)
     name = record_in(named)
     if name is not None or place.storage.stat(place.key(RECORD)) is not None:

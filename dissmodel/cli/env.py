@@ -53,7 +53,7 @@ def list_(as_json: options.Json = False) -> None:
 def remove(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="An environment, or a package: all of its environments."),
+        typer.Argument(metavar="NAME...", help="An environment, or a package: all of its environments."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove all of them.")] = False,
     as_json: options.Json = False,

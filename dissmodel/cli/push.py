@@ -13,7 +13,7 @@ from dissmodel.cli import options
 
 def push(
     records: Annotated[
-        list[str], typer.Argument(metavar="RECORD", help="Records, such as result.record.json.")
+        list[str], typer.Argument(metavar="RECORD...", help="Records, such as result.record.json.")
     ],
     to: Annotated[
         str | None,

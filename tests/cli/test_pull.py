@@ -271,14 +271,14 @@ def test_an_input_that_was_not_pushed_is_told(dissmodel):
 @pytest.mark.parametrize(
     ("named", "code"),
     [
-        ("nowhere/at/all", 5),
+        ("nowhere/at/all", 3),
         ("s3://", 5),
         ("../", 3),
         ("ftp://x/y", 2),
-        ("ab", 5),
-        ("nowhere", 5),
+        ("ab", 3),
+        ("nowhere", 3),
         ("abcd", 5),
-        ("a b", 5),
+        ("a b", 3),
     ],
 )
 def test_what_is_no_experiment_is_told(dissmodel, monkeypatch, named, code):

@@ -15,7 +15,9 @@ from dissmodel.cli.options import EXIT_DIFFERS
 def verify(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE", help="Records, such as result.record.json, bundles, or URLs of them."),
+        typer.Argument(
+            metavar="FILE...", help="Records, such as result.record.json, bundles, or URLs of them."
+        ),
     ],
     allowed_signers: Annotated[
         Path | None,
