@@ -283,7 +283,9 @@ class S3Storage:
         """Return what the server has, if that is what was sent."""
         if checksum.is_whole is False:
             raise self._withdrawn(key)
-        if checksum.is_whole and not only_new:  # the same MD5 is the same size too
+        # The same MD5 is the same size too. Of one in parts it was said at its end, and some servers would read all
+        # of it again to answer; that another one came after us is then left to the record, which comes last.
+        if checksum.is_whole and (not only_new or file.size > PART_BYTES):
             return Stat(key, file.size, file.sha256, checksum.etag)
         with self._speaking(key):
             found = self._stat(key)
