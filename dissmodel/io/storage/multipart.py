@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -178,30 +177,30 @@ def _send(
     *,
     with_md5: bool,
 ) -> list[Checksum]:
-    done: list[Checksum] = []
-    waiting: deque[tuple[int, Future[Checksum]]] = deque()
+    parts: list[Future[Checksum]] = []
+    on_their_way: dict[Future[Checksum], int] = {}
 
-    def settle() -> None:
-        size, future = waiting.popleft()
-        done.append(future.result())
-        if progress is not None:
-            progress(size)
+    def settle(until: int) -> None:
+        # Whichever is first: a server may answer in another order, and none is to wait for the oldest.
+        while len(on_their_way) > until:
+            for one in wait(on_their_way, return_when=FIRST_COMPLETED).done:
+                one.result()
+                size = on_their_way.pop(one)
+                if progress is not None:
+                    progress(size)
 
     with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="dissmodel-upload") as pool:
         try:
             for number, piece in enumerate(pieces, start=1):
                 part = {**query, "partNumber": str(number)}
-                waiting.append(
-                    (len(piece), pool.submit(_send_part, request, piece, what, part, with_md5=with_md5))
-                )
-                if len(waiting) > _AT_A_TIME:
-                    settle()
-            while waiting:
-                settle()
+                parts.append(pool.submit(_send_part, request, piece, what, part, with_md5=with_md5))
+                on_their_way[parts[-1]] = len(piece)
+                settle(_AT_A_TIME)
+            settle(0)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return done
+    return [one.result() for one in parts]
 
 
 def _send_part(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -37,6 +38,7 @@ _CONDITION = "If-None-Match"
 _PIECE = 1 << 18
 _REFUSED = (400, 401, 403)
 _MOST_SKEW_S = 15 * 60
+_LOOK_S = 1.0
 _MISSING = "NoSuchKey"
 _PASSED_BY = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}
 _STATUS = re.compile(r"Response code: (\d{3})")
@@ -119,6 +121,7 @@ class S3Storage:
     def __init__(self, access: Access, bucket: str, patience: Patience) -> None:
         self._place = access.endpoint.shown
         self._bucket = check_bucket(bucket, self._place)
+        self._access = access
         self._patience = patience
         self._origin = access.credentials.origin if access.credentials else ""
         self._client = connect(access, patience)
@@ -211,9 +214,9 @@ class S3Storage:
             self._client.remove_object(self._bucket, key)
 
     def _stat(self, key: str) -> Stat:
-        found = self._client.stat_object(self._bucket, key)
+        found = _stat(self._client, self._bucket, key)
         self._is_there = True
-        return Stat(key, found.size or 0, _noted(found.metadata or {}), _plain(found.etag))
+        return found
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[BaseHTTPResponse]:
@@ -283,12 +286,12 @@ class S3Storage:
         """Return what the server has, if that is what was sent."""
         if checksum.is_whole is False:
             raise self._withdrawn(key)
-        # The same MD5 is the same size too. Of one in parts it was said at its end, and some servers would read all
-        # of it again to answer; that another one came after us is then left to the record, which comes last.
-        if checksum.is_whole and (not only_new or file.size > PART_BYTES):
-            return Stat(key, file.size, file.sha256, checksum.etag)
-        with self._speaking(key):
-            found = self._stat(key)
+        confirmed = Stat(key, file.size, file.sha256, checksum.etag)  # the same MD5 is the same size too
+        if checksum.is_whole and not only_new:
+            return confirmed
+        found = self._seen(key, is_large=file.size > PART_BYTES, is_whole=checksum.is_whole is True)
+        if found is None:
+            return confirmed
         verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
         is_ours = found.size == file.size and verdict is not False and found.sha256 in {None, file.sha256}
         if not is_ours and only_new and (checksum.is_whole or found.sha256 != file.sha256):
@@ -300,6 +303,23 @@ class S3Storage:
         ):
             raise self._withdrawn(key)
         return found
+
+    def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
+        """Return what lies there now; None where the server confirmed all of it and takes its time to look.
+
+        Some read a large object again to know its ETag; only that another one came after us is left to see.
+        """
+        if not (is_large and is_whole):
+            with self._speaking(key):
+                return self._stat(key)
+        impatient = replace(self._patience, silence_s=min(_LOOK_S, self._patience.silence_s))
+        try:
+            with self._speaking(key):
+                return _stat(connect(self._access, impatient), self._bucket, key)
+        except StorageError as error:
+            if error.code != faults.UNREACHABLE:
+                raise
+            return None
 
     def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
         """Return what the server has, where another upload, or our own first try, was faster."""
@@ -330,6 +350,11 @@ class S3Storage:
 
     def _shown(self, key: str) -> str:
         return f"s3://{self._bucket}/{shown(key)} at {self._place}"
+
+
+def _stat(client: Minio, bucket: str, key: str) -> Stat:
+    found = client.stat_object(bucket, key)
+    return Stat(key, found.size or 0, _noted(found.metadata or {}), _plain(found.etag))
 
 
 def _is_late(error: S3Error) -> bool:
