@@ -132,6 +132,22 @@ def test_our_own_first_try_is_not_somebody_else(moto, open_bucket, proxy_of, fil
         proxy.heal()
 
 
+def test_a_server_that_confirmed_a_large_object_and_then_reads_it_again_is_not_waited_for(
+    moto, open_bucket, proxy_of, file
+):
+    proxy = proxy_of(moto)
+    storage = open_bucket(moto, endpoint=proxy.endpoint, patience=PATIENT)
+    path = file(LARGE)
+    storage.put(path, "clean", sha256=sha256_file(path), only_new=True)
+    assert proxy.requests[-1].startswith("HEAD")
+    proxy.at(len(proxy.requests), "stall")
+
+    stat = storage.put(path, "slow", sha256=sha256_file(path), only_new=True)
+
+    proxy.heal()
+    assert storage.stat("slow") == stat
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 @pytest.mark.parametrize(
     ("kind", "byte"), [("cut_response", 0), ("cut_response", 1), ("cut_response", 50_000), ("drip", 50_000)]
