@@ -22,6 +22,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "coast"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -31,6 +32,7 @@ from make_coast import main as write_coast
 from neighborhood import hexagons as honeycomb
 
 from dissmodel.geo.vector.neighborhood import grid
+from dissmodel.io.content import content_digest
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.cells_kernel import CellsKernel
 from dissmodel.models.coastal.kernel import Kernel, Terms
@@ -153,6 +155,27 @@ def whole_runs(source: Path | None, cells: int, repeats: int) -> None:
                 print(f"| {one.name} | {how} | {seconds:.2f} | {peak / 1e6:,.0f} |", flush=True)
 
 
+def reading(cells: int, repeats: int) -> None:
+    """Compare the content digest of a layer with reading it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        save_gdf(hexagons(cells), folder / "cells.gpkg")
+        print("\n| layer | pyogrio.raw.read, s of CPU | content digest, s of CPU | × its speed |")
+        print("|---|---:|---:|---:|")
+        for suffix in (".gpkg", ".fgb"):
+            path = folder / f"cells{suffix}"
+            if not path.exists():
+                save_gdf(gpd.read_file(folder / "cells.gpkg"), path)
+            times: dict[str, list[float]] = {"read": [], "digest": []}
+            for _ in range(repeats):
+                for what, work in (("read", pyogrio.raw.read), ("digest", content_digest)):
+                    began = time.process_time()
+                    work(path)
+                    times[what].append(time.process_time() - began)
+            read, digest = (statistics.median(times[what]) for what in ("read", "digest"))
+            print(f"| {path.name} | {read:.2f} | {digest:.2f} | {read / digest:.2f} |")
+
+
 def break_even(repeats: int) -> None:
     """Print from how many cells x steps numba is ahead, where its code is in the cache."""
     load = "import numpy as np\nfrom dissmodel.geo.vector.neighborhood import grid\n"
@@ -189,6 +212,7 @@ def main() -> None:
     else:
         if not args.only_runs:
             table(args.cells, args.steps, args.repeats)
+            reading(args.cells, args.repeats)
         whole_runs(args.input, args.cells, min(args.repeats, 3))
 
 

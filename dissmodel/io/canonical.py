@@ -30,7 +30,8 @@ def canonical_values(values: NDArray[Any], masked: NDArray[np.bool_] | None = No
         copy[masked] = 0
     numbers = copy.view(f"<f{copy.itemsize // 2}") if copy.dtype.kind == "c" else copy
     if numbers.dtype.kind == "f":
-        numbers += 0.0
+        with np.errstate(invalid="ignore"):  # a NaN that signals is one more NaN
+            numbers += 0.0
         numbers[np.isnan(numbers)] = np.nan
     return copy
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dissmodel.io.canonical import canonical_values
 
 _OLD_Z = 0x80000000
 _Z = 1000
 _DIMENSIONS = {0: 2, 1: 3, 2: 3, 3: 4}
-_POINT, _LINE, _POLYGONS = 1, 2, (3, 17)
+_POINT, _LINE, _POLYGON, _MULTI_POLYGON = 1, 2, 3, 6
+_POLYGONS = (_POLYGON, 17)
 
 
 def canonical_wkbs(geometries: Sequence[bytes]) -> list[bytes]:
@@ -47,8 +49,28 @@ def _suspects(geometries: Sequence[bytes]) -> set[int]:
     ends = np.cumsum(lengths)
     there = np.flatnonzero(lengths)
     old = there[joined[(ends - lengths)[there] + 4] != 0]
-    special = np.searchsorted(ends, np.concatenate([nans, zeros]) + 1, side="right")
+    last = np.concatenate([nans, zeros]) + 1
+    special = np.searchsorted(ends, last, side="right")
+    special = special[_may_end_a_number(joined, (ends - lengths)[special], last)]
     return {*old.tolist(), *special.tolist()}
+
+
+def _may_end_a_number(
+    joined: NDArray[np.uint8], starts: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which bytes can be the last of a coordinate, in geometries that begin at `starts`.
+
+    What comes before the coordinates has 5, 9 or 4 bytes a time, so modulo 4 it is known where a simple
+    geometry, or the only one of several, has them.
+    """
+    shape = (joined[starts + 1] + 256 * joined[starts + 2].astype(np.int64)) % _Z
+    is_only = (joined[starts + 5] == 1) & ~joined[starts[:, None] + [6, 7, 8]].any(axis=1)
+    found: NDArray[np.bool_] = np.select(
+        [shape <= _POLYGON, (shape <= _MULTI_POLYGON) & is_only],
+        [(last - starts) % 4 == 0, (last - starts) % 4 == 1],
+        default=True,
+    )
+    return found
 
 
 def _tidy(wkb: bytearray, at: int) -> int:
