@@ -23,7 +23,7 @@ from dissmodel.actions.experiments import (
 from dissmodel.actions.pullable import Pullable, pullable
 from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import parse
 from dissmodel.progress import Reporter
@@ -194,7 +194,10 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
 
 def _look(one: _Found, request: PullRequest, settings: StorageSettings) -> Pullable:
     placed = read_placed(one.place, one.place.key(one.name), one.uri)
-    name = experiment_name(placed.record.experiment_id, one.uri)
+    try:
+        name = experiment_name(placed.record.experiment_id, one.uri)
+    except InvalidInput as error:
+        raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
     if one.experiment_id is not None and one.experiment_id != name:
         raise Differs(
             f"{one.uri}: this is the record of {name}, not of the experiment whose folder it is in.",

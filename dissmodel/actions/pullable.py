@@ -20,10 +20,13 @@ from dissmodel.actions.experiments import (
     open_place,
     paths_of,
 )
-from dissmodel.errors import Differs, InvalidInput, StorageError
+from dissmodel.actions.recorded_input import remote_places
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
+from dissmodel.io.storage.place import open_storage
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import parse
-from dissmodel.record import DataSource, ExperimentRecord, sign, store
+from dissmodel.record import ExperimentRecord, sign, store
+from dissmodel.record.redact import redact
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STATEMENT = re.compile(r"(\.attest-[0-9A-Za-z_-]{1,64}\.json(?:\.sig)?)")
@@ -132,7 +135,7 @@ def pullable(
     wanted = [*_files(place, uri, record, paths), *_signatures(place, name)]
     source = None
     if with_input:
-        inputs = list(_inputs(place, uri, record.source, settings))
+        inputs = list(_inputs(place, uri, record, settings))
         wanted += inputs
         source = inputs[0].path
     _refuse_twice(wanted, uri)
@@ -167,36 +170,47 @@ def _signatures(place: Place, record: str) -> Iterator[Wanted]:
             yield Wanted(place, key, path, stat_now.size, None)
 
 
-def _inputs(place: Place, uri: str, source: DataSource, settings: StorageSettings) -> Iterator[Wanted]:
-    name = source.uri.replace("\\", "/").rpartition("/")[2]
-    for one in (name, *source.sidecars):
-        _refuse_elsewhere(f"{INPUTS}/{one}", uri, reserved=False)
-        if "/" in one:
-            raise _lying(uri, f"it names an input in a folder of its own: {one[:80]!r}")
+def _inputs(place: Place, uri: str, record: ExperimentRecord, settings: StorageSettings) -> Iterator[Wanted]:
+    source = record.source
     if not _SHA256.fullmatch(source.checksum):
         raise InvalidInput(
             f"{uri}: it does not say which input was read.",
             "Leave --with-input out.",
             code="input_unknown",
         )
-    folder = _input_folder(place, uri, source, settings)
-    yield _wanted(folder, name, f"{INPUTS}/{name}", source.checksum, source.size, uri=uri)
+    folder, key = _input_place(place, uri, record, settings)
+    for one in (key, *source.sidecars):
+        _refuse_elsewhere(f"{INPUTS}/{one}", uri, reserved=False)
+        if "/" in one:
+            raise _lying(uri, f"it names an input in a folder of its own: {one[:80]!r}")
+    yield _wanted(folder, key, f"{INPUTS}/{key}", source.checksum, source.size, uri=uri)
     for one, digest in source.sidecars.items():
         yield _wanted(folder, one, f"{INPUTS}/{one}", digest, None, uri=uri)
 
 
-def _input_folder(place: Place, uri: str, source: DataSource, settings: StorageSettings) -> Place:
+def _input_place(
+    place: Place, uri: str, record: ExperimentRecord, settings: StorageSettings
+) -> tuple[Place, str]:
+    """Return the folder of the input, and its name in it."""
+    source = record.source
     # A record is only text: of this machine's own files only those are read that were put beside experiments.
     if parse(place.uri).path is not None:
         top = Path(place.uri).parent.parent if Path(place.uri).parent.name == FOLDER else Path(place.uri)
-        return open_place(str(top), settings).below(INPUTS).below(source.checksum)
-    if parse(source.uri).path is not None:
+        inputs = open_place(str(top), settings).below(INPUTS).below(source.checksum)
+        return inputs, source.uri.replace("\\", "/").rpartition("/")[2]
+    places = remote_places(record, is_s3=False)
+    if not places:
         raise InvalidInput(
-            f"{uri}: its input was not pushed; it is {source.uri[:200]!r} on another machine.",
+            f"{uri}: its input was not pushed; it is {redact(source.uri)[:200]!r}, which is not known here.",
             "Leave --with-input out; or ask for it: dissmodel push RECORD --with-input",
             code="input_missing",
         )
-    return open_place(source.uri.rpartition("/")[0], settings)
+    try:
+        storage, key = open_storage(places[0], settings)
+    except DissmodelError as error:
+        raise StorageError(f"{uri}, its input: {error.message}", error.hint, code=error.code) from error
+    above, slash, name = key.rpartition("/")
+    return Place(storage, above + slash, f"{parse(places[0]).shown.rpartition('/')[0]}/"), name
 
 
 def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None, *, uri: str) -> Wanted:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,6 +127,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         outputs_place(request.to, settings),
         inputs_place(request.to, settings) if request.with_input else None,
         request.dry_run,
+        _Once(),
     )
     pool = Pool(reporter)
     pool.expect("verify")
@@ -202,6 +205,21 @@ class _To:
     outputs: Place
     inputs: Place | None
     dry_run: bool
+    once: _Once
+
+
+class _Once:
+    """What several experiments of a push share: the first that comes to it sends it, the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent: dict[str, Future[PushedObject]] = {}
+
+    def first(self, uri: str) -> tuple[Future[PushedObject], bool]:
+        """Return what becomes of an object, and whether the caller is to see to it."""
+        with self._lock:
+            is_first = uri not in self._sent
+            return self._sent.setdefault(uri, Future()), is_first
 
 
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
@@ -217,7 +235,10 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
     document = _document(one, place, source)
     states = [state_of(folder, file) for folder, file in wanted]
     objects = [
-        _sent(folder, file, state, to, pool) for (folder, file), state in zip(wanted, states, strict=True)
+        _sent(folder, file, state, to, pool)
+        if folder is place or state == "there"
+        else _sent_once(folder, file, state, to, pool)
+        for (folder, file), state in zip(wanted, states, strict=True)
     ]
     try:
         record = _sent_record(document, place, to, pool)
@@ -236,6 +257,19 @@ def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, 
         path.write_bytes(data)
         file = File(path, RECORD, len(data), digest.sha256_bytes(data), "application/json")
         return _sent(place, file, document[1], to, pool)
+
+
+def _sent_once(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:
+    sent, is_first = to.once.first(f"{place.uri}{file.name}")
+    if not is_first:
+        with pool.moving(file.size):
+            return replace(sent.result(), state="there")
+    try:
+        sent.set_result(_sent(place, file, state, to, pool))
+    except BaseException as error:  # the others would meet the same
+        sent.set_exception(error)
+        raise
+    return sent.result()
 
 
 def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:

@@ -103,11 +103,11 @@ def fetched(
     UsageError
         If it names no object.
     InvalidInput
-        If there is no such object, or it is larger (code ``"object_too_large"``), or part of a shapefile.
+        If there is no such object, or it is part of a shapefile.
     Differs
         If it is not what was noted when it was put there.
     StorageError
-        If the server, or the cache, fails.
+        If the server, or the cache, fails, or the object is larger (code ``"object_too_large"``).
     """
     source = _source(uri, settings, sidecars)
     largest = cache.limit if limit is None else min(limit, cache.limit)
@@ -204,7 +204,7 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
     except InvalidInput as error:
         if error.code != "object_too_large":
             raise
-        raise InvalidInput(
+        raise StorageError(
             f"{source.shown(key)} has more than the {limit:,} bytes that it may have.",
             "If that is the cache's own limit, raise it: dissmodel config set cache_size 100GB",
             code=error.code,

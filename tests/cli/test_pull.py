@@ -200,7 +200,7 @@ def test_a_file_that_is_not_the_recorded_one_is_refused_and_leaves_nothing(dissm
         ({"files__output__sha256": "nonsense", "artifacts__output": "nonsense"}, 5),
         ({"files__output__sha256": "ab" * 32, "artifacts__output": "ab" * 32}, 4),
         ({"status": "running"}, 3),
-        ({"experiment_id": "../../up"}, 3),
+        ({"experiment_id": "../../up"}, 5),
         ({"experiment_id": "ee" * 16}, 4),
         ({"schema_version": 99}, 5),
         ({"files": []}, 5),

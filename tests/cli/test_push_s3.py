@@ -239,6 +239,19 @@ def test_many_go_in_parallel_and_come_back(proxy, buckets, tmp_path):
         assert path.with_name("grid.zip").read_bytes() == (here / "inputs" / "grid.zip").read_bytes()
 
 
+def test_an_input_of_several_is_sent_once(proxy, buckets, tmp_path):
+    paths = tuple(made(tmp_path / str(number) / "one grid", f"d{number:031}", 500) for number in range(8))
+    to, _ = buckets()
+    proxy.delay_s = 0.05  # each looks before the first has sent it
+    settings = StorageSettings(patience=Patience(silence_s=20))
+
+    pushed = push(PushRequest(paths, to, with_input=True, settings=settings), Silent())
+
+    states = sorted(one.objects[0].state for one in pushed.experiments)
+    assert ["sent"] + ["there"] * 7 == states
+    assert 1 == sum("PUT /dissmodel-inputs/" in request for request in proxy.requests)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_pull_with_a_fault_leaves_nothing_wrong_and_goes_on(proxy, buckets, tmp_path, fault):
     kind, more = FAULTS[fault]

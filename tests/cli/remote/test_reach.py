@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -60,6 +61,53 @@ def test_a_record_that_is_not_there_or_lies(uploaded):
     ]
     assert uri.rpartition("/")[0] in missing.json["error"]["message"]
     assert uri in changed.json["error"]["message"]
+    assert not list(Path().glob("*/*.bin"))
+
+
+@pytest.mark.parametrize("name", ["grid.bin", "grid.bin?id=5", "a%20folder/a%20grid.bin"])
+def test_an_input_of_a_web_server_is_pulled_too(dissmodel, s3, web, model, name):
+    path = web.root / unquote(name.partition("?")[0])
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(s3.data)
+    assert 0 == dissmodel("run", model, "-i", f"{web.url}/{name}", "-o", "r.bin").code
+    assert 0 == dissmodel("push", "r.record.json", "--to", s3.uri).code
+
+    said = dissmodel("pull", s3.uri, "--to", "copies", "--with-input", "--json")
+
+    assert 0 == said.code, said.out
+    (one,) = said.json["experiments"]
+    assert s3.data == Path(one["files"]["input"]).read_bytes()
+    assert path.name == Path(one["files"]["input"]).name
+    assert f"GET /{name}" == web.asked[-1]
+    assert 0 == dissmodel("reproduce", one["record_path"], "--model", model, "--offline").code
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("s3://data/../grid.bin", 5),
+        ("s3://data/a\x1b[31m/grid.bin", 5),
+        (f"s3://data/{'a' * 2000}/grid.bin", 5),
+        ("s3://NO/grid.bin", 5),
+        ("ftp://host/grid.bin", 3),
+        ("file:///etc/hostname", 3),
+        ("http://me:pw-of-mine@HOST/grid.bin", 3),
+        ("http://HOST/", 5),
+    ],
+)
+def test_where_an_input_can_not_be_is_told_with_its_record(uploaded, web, place, code):
+    dissmodel, s3, uri = uploaded
+    path = s3.folder / "runs" / "r.record.json"
+    document = store.read_document(path)
+    document["source"]["uri"] = place.replace("HOST", web.netloc)  # the digest holds
+    s3.put(path, store.dumps(document))
+
+    said = dissmodel("pull", uri, "--with-input", "--json")
+
+    assert code == said.code, said.out
+    assert uri in said.json["error"]["message"]
+    assert "pw-of-mine" not in said.out + said.err
+    assert not web.asked
     assert not list(Path().glob("*/*.bin"))
 
 

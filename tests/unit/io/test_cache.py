@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.errors import StorageError, UsageError
 from dissmodel.io.cache import Cache, parse_size
 from dissmodel.io.fetch import fetched
 from dissmodel.io.storage.settings import StorageSettings
@@ -131,7 +131,7 @@ def test_what_is_larger_than_the_cache_is_refused(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     cache = Cache(tmp_path / "cache", limit=1_000_000)
     with (
-        pytest.raises(InvalidInput) as refused,
+        pytest.raises(StorageError) as refused,
         fetched(f"http://127.0.0.1:{server.server_port}/a.tif", cache, StorageSettings()),
     ):
         pass
