@@ -16,7 +16,7 @@ from dissmodel.actions.attest import attestations
 from dissmodel.actions.experiments import RECORD, experiment_name, object_names, paths_of
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.records import open_record
-from dissmodel.errors import Differs, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.locate import companions
 from dissmodel.record import ExperimentRecord, digest, sign
 
@@ -163,7 +163,13 @@ def _signatures(path: Path) -> Iterator[File]:
 
 def _inputs(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Iterator[File]:
     # Where it was read from may be closed to others, or change: the one that was read is pushed.
-    source = stack.enter_context(recorded_input(path, record, None, is_s3=False, offline=False)).path
+    try:
+        source = stack.enter_context(recorded_input(path, record, None, is_s3=False, offline=False)).path
+    except DissmodelError as error:
+        error.hint = error.hint.replace(
+            "give it: --input FILE", "put it beside the record, or leave --with-input out"
+        )
+        raise
     beside = {one.name[len(source.stem) :].lower(): one for one in companions(source)}
     yield _there(source, source.name)
     for name in record.source.sidecars:

@@ -324,6 +324,18 @@ def test_a_place_that_is_none_is_told(dissmodel, monkeypatch, to, code):
     assert said.err.startswith("error: ")
 
 
+def test_an_input_that_is_gone_says_what_to_do(dissmodel):
+    made()
+    Path("grid.zip").unlink()
+
+    said = dissmodel("push", "result.record.json", "--to", "shared", "--with-input")
+
+    assert 3 == said.code
+    assert "leave --with-input out" in said.err
+    assert "--input FILE" not in said.err
+    assert not Path("shared").exists()
+
+
 def test_no_credentials_are_told_as_missing(dissmodel, monkeypatch, tmp_path):
     for name in list(os.environ):
         if name.startswith(("AWS_", "MINIO_")):
