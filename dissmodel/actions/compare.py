@@ -82,8 +82,8 @@ def compare(request: CompareRequest) -> Compared:
         compared = _compare(request, a.path, b.path, layers)
         return replace(
             compared,
-            a=compared.a if a.fetched is None else a.shown,
-            b=compared.b if b.fetched is None else b.shown,
+            a=_straight(a.path) if a.fetched is None else a.shown,
+            b=_straight(b.path) if b.fetched is None else b.shown,
             warnings=tuple(b.named(a.named(one)) for one in compared.warnings),
         )
 
@@ -105,6 +105,11 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
 
             write_difference(a, b, path, layers=layers)
     return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))
+
+
+def _straight(path: Path) -> Path:
+    """Return a path without ``..``; a link that the user named keeps its name."""
+    return path.parent.resolve() / path.name if ".." in path.parts else path
 
 
 def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ import re
 import string
 import sys
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Literal
 
@@ -101,11 +101,19 @@ def _module(name: str) -> str:
         why = "a model's name begins with a letter and has letters, digits and - only"
     elif keyword.iskeyword(module) or module in sys.stdlib_module_names or module in {"tests", "registry"}:
         why = "Python itself, or the package, has something of that name"
-    elif module == "dissmodel" or module in {offer.name for offer in plugins.offers()}:
+    elif _is_installed(module) or module in {offer.name for offer in plugins.offers()}:
         why = "there is a model or package of that name already"
     else:
         return module
     raise UsageError(f"{name!r}: {why}.", "Give another: dissmodel init coast-growth", code="model_name")
+
+
+def _is_installed(module: str) -> bool:
+    """Say whether there is a package of that name, which the new one would hide from all that imports it."""
+    if any(metadata.distributions(name=module)):
+        return True
+    found = util.find_spec(module)
+    return found is not None and found.origin is not None  # a folder without code has none
 
 
 def _plan(model: str, substrate: Substrate) -> dict[str, str]:

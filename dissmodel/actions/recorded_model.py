@@ -181,12 +181,7 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
             )
         offers = mine
     if not offers:
-        near = did_you_mean(name, [offer.name for offer in plugins.offers()])
-        raise UsageError(
-            f"{record_path}: there is no model {name!r} here.",
-            f"{near} Name it: --model NAME".strip(),
-            code="unknown_model",
-        )
+        raise _unknown(record_path, name, code.package if code is not None else None)
     if len(offers) > 1:
         raise UsageError(
             f"{record_path}: its model may be {' or '.join(offer.qualified for offer in offers)}.",
@@ -194,6 +189,27 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
             code="ambiguous_model",
         )
     return load(offers[0].load)
+
+
+def _unknown(record_path: Path, name: str, package: str | None) -> UsageError:
+    known = {offer.name: offer.distribution for offer in plugins.offers()}
+    near = did_you_mean(name, known)
+    like = near.startswith("Did you mean")
+    first = near.split("'")[1] if like else "NAME"
+    of = ""
+    if package is not None and canonicalize_name(package) not in map(canonicalize_name, known.values()):
+        of = f"; it was of the package {package[:_LONGEST]}, which is not installed here"
+    return UsageError(
+        f"{record_path}: there is no model {name!r} here{of}.",
+        " ".join(
+            (
+                *((near,) if like else ()),
+                *(("Install the package, or give" if of else "Give",)),
+                f"the model that it is now: --model {first}. List them: dissmodel show",
+            )
+        ),
+        code="unknown_model",
+    )
 
 
 def refuse_package(record_path: Path, record: ExperimentRecord) -> None:

@@ -119,7 +119,9 @@ def _problems(spec: Spec, path: Path) -> Iterator[tuple[Severity, str, str, str,
     if name is None:
         yield "error", "", "model", "the name is missing.", f'Add name = "{path.stem}".'
     elif name != path.stem:
-        hint = f"Rename the file to {name}.toml, or the model."
+        possible = isinstance(name, str) and not file_problem(f"{name}.toml")
+        rename = f"Rename the file to {name}.toml, or the model."
+        hint = rename if possible else f'Write name = "{path.stem}".'
         yield "error", "name", "model", f"the name is {name!r}, and the file's is {path.stem!r}.", hint
     if "class" not in model:
         hint = 'Add class = "...", the name of the executor.'

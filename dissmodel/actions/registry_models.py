@@ -11,6 +11,7 @@ from dissmodel import environments
 from dissmodel.actions.registry import NONE_KNOWN
 from dissmodel.config import load_settings
 from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.record.redact import redact, redact_document
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec
 
@@ -85,14 +86,16 @@ def show_registry_model(text: str) -> RegistryModelView:
             code="unknown_model",
         )
     assert entry.spec is not None
+    said = {"resolved_spec": entry.spec.model, "parameters": entry.spec.parameters}
+    shown = redact_document(said)  # whoever wrote it may have given away what is a secret
     registry = next(one for one in index.registries(settings) if one.name == entry.registry)
     return RegistryModelView(
         _row(entry, _Here.now()),
         registry.url,
         entry.commit,
         entry.path,
-        entry.spec.model,
-        entry.spec.parameters,
+        shown["resolved_spec"],
+        shown["parameters"],
     )
 
 
@@ -120,8 +123,8 @@ def _row(entry: index.Entry, here: _Here) -> RegistryModel:
         entry.name,
         entry.registry,
         spec.substrate,
-        spec.package,
-        spec.description,
+        redact(spec.package),
+        redact(spec.description),
         entry.spec is not None and here.has(spec),
         entry.problem.removeprefix(f"{entry.path}: "),
     )

@@ -122,8 +122,7 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
         try:
             result = run(again, reporter, judge)
         except (DissmodelError, KeyboardInterrupt) as error:
-            if request.check:  # what it left is gone with the folder
-                error.record_path = None  # type: ignore[union-attr]  # an exception takes any attribute
+            _tell_of_this(error, request, repeat)
             raise
         written = _write_map(chosen_map, old, result, judge)
     left = not request.check
@@ -139,6 +138,21 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
         diff_map=written,
         warnings=tuple(dict.fromkeys(judge.warnings)),
     )
+
+
+def _tell_of_this(
+    error: DissmodelError | KeyboardInterrupt, request: ReproduceRequest, repeat: Repeat
+) -> None:
+    """Make what a run's error says fit a reproduction."""
+    if request.check:  # what it left is gone with the folder
+        error.record_path = None  # type: ignore[union-attr]  # an exception takes any attribute
+    if not isinstance(error, DissmodelError):
+        return
+    if request.check and error.hint.startswith("Its record"):
+        error.hint = f"Leave --check out: i{error.hint[1:]}"
+    if error.code in {"parameter", "unknown_parameter"}:
+        name = request.model or repeat.model.host.face.name
+        error.hint = f"See what the model takes now: dissmodel show {name}. Name another: --model NAME"
 
 
 class _Judge:
@@ -190,6 +204,12 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
     if record.schema_version and said and not old[Results.MAIN].artifact.external and not _is_in_bucket(said):
         store.artifact_path(path, said)
     refuse_package(path, record)
+    if record.seed is not None and record.seed < 0:
+        raise InvalidInput(
+            f"{path}: its seed is {str(record.seed)[:40]}; a seed is a whole number of 0 or more.",
+            "Ask whoever gave you this record.",
+            code="not_a_record",
+        )
     if record.input_format not in _FORMATS:
         raise InvalidInput(
             f"{path}: {record.input_format[:40]!r} is no input format.",

@@ -51,6 +51,12 @@ def agreed(
 
             from dissmodel.cli.render import printable
 
-            if not typer.confirm(f"{printable(error.message)}\nGo on?", err=True):
+            try:
+                told = typer.confirm(f"{printable(error.message)}\nGo on?", err=True)
+            except typer.Abort as left:  # what the parser makes of Ctrl-C, of SIGTERM and of an end of input
+                if isinstance(left.__context__, KeyboardInterrupt):
+                    raise left.__context__ from None
+                told = False
+            if not told:
                 raise
             consent = replace(consent, agreed=consent.agreed | {error.what})

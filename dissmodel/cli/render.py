@@ -25,6 +25,8 @@ SCHEMA_VERSION = 1
 
 # Control and format characters, halves of surrogate pairs, line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# How many characters of a text from a file are shown; in a table each line is as long as the longest.
+_LONGEST = 1000
 
 
 def run_result(
@@ -132,7 +134,8 @@ def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Pr
 
 def record_view(record: ExperimentRecord, path: Path | str) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
-    print_line(printable(f"{record.model_name or 'a model'}: {record.status}  ({short_path(str(path))})"))
+    name = cut(record.model_name or "a model")
+    print_line(printable(f"{name}: {cut(record.status)}  ({short_path(str(path))})"))
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
     _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
@@ -172,8 +175,8 @@ def verification(result: Verification, *, as_json: bool, errors_only: bool = Fal
             line += f"  ({check.note})"
         print_line(printable(line).rstrip())
         if check.verdict in {"differs", "missing"}:
-            print_line(printable(f"{'':13}expected {check.expected}"))
-            print_line(printable(f"{'':13}found    {check.found}"))
+            print_line(printable(f"{'':13}expected {cut(check.expected)}"))
+            print_line(printable(f"{'':13}found    {cut(check.found)}"))
 
 
 def validation(result: Validation, *, as_json: bool, errors_only: bool = False) -> None:
@@ -268,6 +271,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
     if not rows:
         return
     print_line(f"\n{title}")
+    rows = [(cut(name), cut(value)) for name, value in rows]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         label = f"{name:{width}}  " if width else ""
@@ -276,6 +280,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a head, each column as wide as it has to be."""
+    rows = [tuple(cut(cell) for cell in row) for row in rows]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         print_line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -303,6 +308,15 @@ def short_path(path: str) -> str:
         return path
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
+
+
+def cut(text: str, longest: int = _LONGEST) -> str:
+    """Return a text, or its beginning and its length where it is longer than anyone reads.
+
+    >>> cut("dune" * 100, 6)
+    'dunedu… (400 characters)'
+    """
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
 def printable(text: str) -> str:

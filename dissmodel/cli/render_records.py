@@ -13,7 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, printable, short_path
+from dissmodel.cli.render import (
+    cut,
+    print_json,
+    print_line,
+    print_table,
+    print_warnings,
+    printable,
+    short_path,
+)
 
 if TYPE_CHECKING:
     from dissmodel.actions.lineage import Lineage, Step
@@ -129,7 +137,7 @@ def lineage(found: Lineage) -> None:
             print_line(_plain(_joint(found.steps[number - 1].record, step)))
         _step(step)
     last = found.steps[-1].record
-    source = f"{short_path(_plain(last.source.uri))}  (sha256 {last.source.checksum})"
+    source = f"{short_path(_plain(last.source.uri))}  (sha256 {cut(last.source.checksum, _LONGEST_ID)})"
     run = (last.derived_from or "")[:_LONGEST_ID]
     print_line("")
     match found.end:
@@ -160,9 +168,8 @@ def _joint(later: Summary, step: Step) -> str:
 
 def _step(step: Step) -> None:
     record = step.record
-    print_line(
-        _plain(f"{record.model_name or 'a model'}: {record.status}  ({short_path(_plain(str(step.path)))})")
-    )
+    name = cut(record.model_name or "a model")
+    print_line(_plain(f"{name}: {cut(record.status)}  ({short_path(_plain(str(step.path)))})"))
     rows = [("id", record.experiment_id), ("began", _when(record)), ("given", _given(record))]
     for check in step.checks:
         why = f"  ({check.found})" if check.verdict in {"missing", "not checked"} else ""
@@ -170,7 +177,7 @@ def _step(step: Step) -> None:
     width = max(len(_plain(name)) for name, _ in rows)
     for name, value in rows:
         if value:
-            print_line(f"  {_plain(name):{width}}  {_plain(value)}".rstrip())
+            print_line(f"  {_plain(name):{width}}  {_plain(cut(value))}".rstrip())
 
 
 def _summary_json(path: Path, record: Summary) -> Mapping[str, Any]:

@@ -41,11 +41,12 @@ _NO_WHEEL = (
     "no usable wheels",
 )
 
-_ABSENT = re.compile(
+_BESIDE = re.compile(r"\bdissmodel==\S+ depends on")
+_NO_VERSION = re.compile(
     r"was not found in the (?:package registry|provided package locations)"
     r"|there (?:is no version|are no versions) of"
-    r"|only .+ (?:is|are) available"
 )
+_ABSENT = re.compile(rf"{_NO_VERSION.pattern}|only .+ (?:is|are) available")
 
 
 def run(
@@ -150,7 +151,12 @@ def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
         hint = "It has no wheel for this Python: --allow-build builds it here, which runs its code."
         return RunFailed(message, hint, code="no_wheel")
     if _ABSENT.search(text):
-        return RunFailed(message, "Check its name and its version.", code="no_such_package")
+        # What a package can't have beside dissmodel, the installer tells in the words for what isn't there.
+        beside = _BESIDE.search(text) and not _NO_VERSION.search(text)
+        hint = "It needs what does not go together with what dissmodel needs: ask its author."
+        return RunFailed(
+            message, hint if beside else "Check its name and its version.", code="no_such_package"
+        )
     return RunFailed(message, "Mend the package, or ask its author.", code="install_failed")
 
 

@@ -225,6 +225,17 @@ def test_bad_input(pair, words, code, said):
     assert said in json.loads(as_json.out)["error"]["message"]
 
 
+def test_a_file_in_another_folder_is_shown_without_a_detour(pair, monkeypatch):
+    folder = Path.cwd()
+    Path("here").mkdir()
+    monkeypatch.chdir("here")
+    said = pair("compare", "../a.tif", "../b.tif")
+    as_json = pair("compare", "../a.tif", "../b.tif", "--json")
+
+    assert f"different: {folder / 'a.tif'} and {folder / 'b.tif'}" == said.out.splitlines()[0]
+    assert [str(folder / "a.tif"), str(folder / "b.tif")] == [as_json.json[name] for name in "ab"]
+
+
 def test_rasters_are_compared_without_pandas(pair):
     code = (
         "import sys; from dissmodel.cli.app import app\n"

@@ -73,6 +73,8 @@ def test_its_project_file_and_specs_name_the_same_model(tmp_path):
         ("dissmodel", "already"),
         ("coastal-raster", "already"),
         ("json", "Python itself"),
+        ("numpy", "already"),
+        ("pip", "already"),
         ("class", "Python itself"),
         ("a$b", "begins with a letter"),
     ],

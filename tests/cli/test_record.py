@@ -397,6 +397,36 @@ def test_a_record_cant_speak_to_the_terminal(dissmodel):
         assert not [line for line in said.out.splitlines() if line.startswith("ok ") and "style" not in line]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_long_text_of_a_record_is_cut_where_it_is_shown(dissmodel):
+    """In a table each line would be as long."""
+    edit(
+        "one.record.json",
+        lambda d: (
+            d.update(model_name="m" * 100_000, logs=["x" * 100_000]),
+            d["source"].update(checksum="c" * 100_000),
+        ),
+    )
+    said = [
+        dissmodel(*words)
+        for words in (
+            ("record", "show", "one.record.json"),
+            ("record", "show", "one.record.json", "--lineage"),
+            ("record", "verify", "one.record.json"),
+            ("record", "list"),
+            ("record", "diff", "one.record.json", "two.record.json"),
+            ("reproduce", "one.record.json"),
+        )
+    ]
+
+    assert [0, 0, 4, 0, 4] == [one.code for one in said[:-1]]
+    assert 5000 > max(len(line) for one in said for line in (one.out + one.err).splitlines())
+    assert "100000 characters" in said[0].out
+    assert (
+        "m" * 100_000 == dissmodel("record", "show", "one.record.json", "--json").json["record"]["model_name"]
+    )
+
+
 def test_verifying_golden_records(dissmodel):
     full = dissmodel("record", "verify", RECORDS / "v1" / "full.json", "--json")
     failed = dissmodel("record", "verify", RECORDS / "v1" / "failed.json", "--json")

@@ -73,6 +73,15 @@ def test_a_parameter_that_no_record_can_hold(checked):
     assert [("error", 9), ("error", 10)] == [one[:2] for one in found]
 
 
+def test_no_file_is_to_be_called_what_is_no_name(dissmodel, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "flood.toml").write_text(GOOD.replace('name = "flood"', 'name = "../flood"'))
+    (finding,) = dissmodel("registry", "check", tmp_path, "--json").json["findings"]
+
+    assert "../flood" in finding["message"]
+    assert "../flood" not in finding["hint"]
+
+
 def test_all_files_are_looked_at_and_each_error_has_its_line(dissmodel, tmp_path):
     models = tmp_path / "models"
     models.mkdir()

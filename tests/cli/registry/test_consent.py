@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from .packages import commit, git
+
+END = "\x04"  # Ctrl-D
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX")
 
@@ -43,7 +46,11 @@ def at_terminal(offered):
             if waiting and asked > len(answers) - len(waiting):
                 if before is not None:
                     before()
-                os.write(screen, f"{waiting.pop(0)}\n".encode())
+                answer = waiting.pop(0)
+                if isinstance(answer, signal.Signals):
+                    process.send_signal(answer)
+                else:
+                    os.write(screen, answer.encode() if answer == END else f"{answer}\n".encode())
         os.close(screen)
         return process.wait(20), text
 
@@ -81,6 +88,16 @@ def test_no_at_a_terminal_installs_nothing(at_terminal, home, answer):
     assert (2, 1) == (code, screen.count("[y/N]:"))
     assert [] == approved(home)
     assert not (home / "data" / "environments").exists()
+    assert ["data.bin"] == [path.name for path in Path().iterdir()]
+
+
+@pytest.mark.parametrize(("answer", "ended"), [(END, 2), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_leaves_the_question_open_has_not_agreed(at_terminal, home, answer, ended):
+    code, screen = at_terminal(answer)
+
+    assert (ended, 1) == (code, screen.count("[y/N]:"))
+    assert "bug" not in screen
+    assert [] == approved(home)
     assert ["data.bin"] == [path.name for path in Path().iterdir()]
 
 

@@ -43,6 +43,22 @@ def test_what_is_shown_of_a_model(dissmodel, two, published):
     )
 
 
+def test_what_a_spec_gives_away_is_not_shown(dissmodel, two, published):
+    text = published.spec("flood").replace(
+        "coastal-flood==0.1.0", "git+https://ana:t0ps3cret@example.org/a@v1"
+    )
+    (two / "models" / "flood.toml").write_text(text)
+    said = [
+        dissmodel(*words, *more)
+        for words in (("registry", "list"), ("registry", "show", "mine/flood"))
+        for more in ((), ("--json",))
+    ]
+
+    assert [0] * 4 == [one.code for one in said]
+    assert all("https://***@example.org/a@v1" in one.out for one in said)
+    assert not any("t0ps3cret" in one.out + one.err for one in said)
+
+
 def test_a_folder_is_read_where_it_is(dissmodel, two, published):
     (two / "models" / "tide.toml").write_text(published.spec("tide"))
 

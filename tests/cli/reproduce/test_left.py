@@ -44,6 +44,7 @@ def test_a_check_that_fails_leaves_nothing_and_names_nothing(copied, executor_fi
         said.json["error"]["code"],
         said.json["error"].get("record"),
     )
+    assert "--check" in said.json["error"]["hint"]
     assert (before, []) == (names(), names(temporary))
 
 

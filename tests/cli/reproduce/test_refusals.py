@@ -63,6 +63,7 @@ HOSTILE = {
         3,
         "spec_package",
     ),
+    "seed below zero": (lambda r: r.update(seed=-1), 3, "not_a_record"),
     "newer": (lambda r: r.update(schema_version=99), 3, "record_newer"),
     "failed": (lambda r: r.update(status="failed"), 3, "nothing_to_reproduce"),
     "interrupted": (lambda r: r.update(status="interrupted"), 3, "nothing_to_reproduce"),
@@ -126,6 +127,18 @@ def test_a_model_of_another_package_is_not_taken_for_it(dissmodel, make_coast, p
     assert "model package coastal-flood → dissmodel" in named.err
 
 
+@pytest.mark.parametrize("planted", [{"end_time": "soon"}, {"wind": 3}])
+def test_a_parameter_that_the_model_does_not_take_leads_to_the_model(dissmodel, make_coast, plant, planted):
+    make_coast.main(["--rows", "12", "--cols", "12", "--output", "grid.zip"])
+    dissmodel("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=1", "-q")
+    plant(lambda document: document["parameters"].update(planted))
+    said = dissmodel("reproduce", "r.record.json", "--json")
+
+    assert 2 == said.code
+    assert "dissmodel show coastal_raster" in said.json["error"]["hint"]
+    assert "--model NAME" in said.json["error"]["hint"]
+
+
 def test_a_model_of_a_file_is_not_taken_for_the_built_in_one_of_its_name(raster, raster_model):
     assert 0 == raster("run", raster_model("coastal_raster"), "-i", "in.tif", "-o", "r.tif", "-q").code
     said = raster("reproduce", "r.record.json", "--json")
@@ -149,6 +162,24 @@ def test_of_two_packages_with_one_name_the_recorded_one_is_taken(raster, executo
 
     assert (0, 0, "their-coast") == (ran.code, said.code, said.json["record"]["code"]["package"])
     assert (2, "ambiguous_model") == (unknown.code, unknown.json["error"]["code"])
+
+
+def test_what_to_type_where_the_model_is_not_here_is_said(dissmodel, make_coast, plant):
+    make_coast.main(["--rows", "12", "--cols", "12", "--output", "grid.zip"])
+    dissmodel("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=1", "-q")
+    plant(lambda document: document.update(model_name="coastal_rastr"))
+    near = dissmodel("reproduce", "r.record.json", "--json").json["error"]
+    plant(
+        lambda document: (document.update(model_name="wetland"), document["code"].update(package="wet-land"))
+    )
+    far = dissmodel("reproduce", "r.record.json", "--json").json["error"]
+
+    assert "--model coastal_raster" in near["hint"]
+    assert "dissmodel show" in near["hint"]
+    assert "wet-land" in far["message"]
+    assert "--model NAME" in far["hint"]
+    assert "dissmodel show" in far["hint"]
+    assert "coastal" not in far["hint"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 10_000, '{"experiment_id": 1}', " " * (17 << 20)])
