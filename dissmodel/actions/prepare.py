@@ -123,6 +123,8 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     DissmodelError
         If the run can't begin.
     """
+    if request.seed is not None and request.seed < 0:
+        raise UsageError(f"seed={request.seed}: a seed is a whole number of 0 or more.", "--seed 1")
     host, repeats = model.host, request.repeats
     spec = model.spec if repeats is None else None  # what a record says, it says whole
     layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)

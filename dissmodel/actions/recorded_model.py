@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from dissmodel.actions.model import Found, ModelRequest, load, open_model
 from dissmodel.config import load_settings
 from dissmodel.environments import Requirement, Resolved, trust
 from dissmodel.environments.recorded import recorded
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.executor.host import InProcess
 from dissmodel.record import Code, ExperimentRecord
 from dissmodel.registry import plugins
@@ -192,24 +193,14 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
 
 
 def _unknown(record_path: Path, name: str, package: str | None) -> UsageError:
-    known = {offer.name: offer.distribution for offer in plugins.offers()}
-    near = did_you_mean(name, known)
-    like = near.startswith("Did you mean")
-    first = near.split("'")[1] if like else "NAME"
-    of = ""
-    if package is not None and canonicalize_name(package) not in map(canonicalize_name, known.values()):
-        of = f"; it was of the package {package[:_LONGEST]}, which is not installed here"
-    return UsageError(
-        f"{record_path}: there is no model {name!r} here{of}.",
-        " ".join(
-            (
-                *((near,) if like else ()),
-                *(("Install the package, or give" if of else "Give",)),
-                f"the model that it is now: --model {first}. List them: dissmodel show",
-            )
-        ),
-        code="unknown_model",
-    )
+    here = {offer.name: offer.distribution for offer in plugins.offers()}
+    (near,) = difflib.get_close_matches(name, here, n=1) or ("NAME",)
+    hint = f"Give the model that it is now: --model {near}. List them: dissmodel show"
+    missing = ""
+    if package is not None and canonicalize_name(package) not in map(canonicalize_name, here.values()):
+        missing = f"; it was of the package {package[:_LONGEST]}, which is not installed here"
+        hint = f"Install the package. Or g{hint[1:]}"
+    return UsageError(f"{record_path}: there is no model {name!r} here{missing}.", hint, code="unknown_model")
 
 
 def refuse_package(record_path: Path, record: ExperimentRecord) -> None:

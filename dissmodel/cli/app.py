@@ -96,7 +96,7 @@ def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
     import json
 
-    from dissmodel.cli.render import printable
+    from dissmodel.cli.render import cut, printable
     from dissmodel.record.redact import redact
 
     message, hint = redact(error.message), redact(error.hint)
@@ -112,7 +112,7 @@ def _tell(error: DissmodelError, *, as_json: bool) -> None:
     lines += [f"  {hint}"] if hint else []
     lines += [f"  record: {record_path}"] if record_path is not None else []
     # Names in a message may come from a file of anyone's.
-    sys.stderr.write("".join(printable(line) + "\n" for line in lines))
+    sys.stderr.write("".join(printable(cut(line)) + "\n" for line in lines))
 
 
 def _as_bug(error: Exception) -> DissmodelError:

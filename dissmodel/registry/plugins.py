@@ -7,9 +7,10 @@ import importlib.util
 import inspect
 import sys
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import UsageError, did_you_mean
@@ -214,6 +215,8 @@ def _import_file(path: Path) -> ModuleType:
         raise UsageError(
             f"{path} can't be imported as Python.", "Give the path of a .py file.", code="model_unloadable"
         )
+    if isinstance(spec.loader, SourceFileLoader):
+        spec.loader = _Uncached(name, str(full))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # As `python file.py` does, so that the file finds its neighbours, also those it imports later.
@@ -232,6 +235,19 @@ def _import_file(path: Path) -> ModuleType:
             code="model_unloadable",
         ) from error
     return module
+
+
+class _Uncached(SourceFileLoader):
+    """Compiles what the file says now, and leaves nothing beside it.
+
+    Python takes what it compiled before for a file of the same size and second, so a quick edit could run as
+    the code that it replaced.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  (the loader's own signature)
+        """Compile the source."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 def _is_executor(value: object) -> bool:

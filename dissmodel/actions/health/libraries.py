@@ -107,7 +107,8 @@ def look_at_numba_cache(found: Collector) -> None:
 
 def _probe(kind: str, *left_out: str) -> _Probed:
     root = str(Path(dissmodel.__file__).parents[1])
-    words = [sys.executable, "-P", "-c", _START, root, str(SECONDS), kind, *left_out]
+    # Unbuffered, so that what a library prints comes before what ends it.
+    words = [sys.executable, "-u", "-P", "-c", _START, root, str(SECONDS), kind, *left_out]
     try:
         ended = finished(words, env=os.environ, patience=SECONDS + _GRACE_S, folder=Path())
     except subprocess.TimeoutExpired:
