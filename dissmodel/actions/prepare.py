@@ -13,7 +13,7 @@ from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import Host
 from dissmodel.io.locate import companions, kind_of
@@ -56,6 +56,17 @@ class RunRequest(DataRequest):
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
     repeats: Repeat | None = None
     at_hand: AtHand | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that NumPy would not take.
+
+        Raises
+        ------
+        UsageError
+            If it is below 0.
+        """
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"seed={self.seed}: a seed is a whole number of 0 or more.", "--seed 1")
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,6 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     DissmodelError
         If the run can't begin.
     """
-    if request.seed is not None and request.seed < 0:
-        raise UsageError(f"seed={request.seed}: a seed is a whole number of 0 or more.", "--seed 1")
     host, repeats = model.host, request.repeats
     spec = model.spec if repeats is None else None  # what a record says, it says whole
     layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
