@@ -210,6 +210,15 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="dissmodel")
 
 
+def _let_go_of_log() -> None:
+    """Drop what a full disk keeps in the stream; Python would end with 120 for it, come what may."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def main() -> None:
     """Run the command line."""
     prepare_streams()
@@ -217,4 +226,5 @@ def main() -> None:
         with stopping():
             app()
     finally:
+        _let_go_of_log()
         gc.freeze()  # what is left goes with the process; looking through it first takes long

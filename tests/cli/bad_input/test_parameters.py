@@ -176,7 +176,7 @@ def test_a_python_file_that_is_not_there(refused, grid, name):
         (b"raise ValueError('boom\\nagain')\n", "bad.py can't be loaded: ValueError: boom"),
         (b"import nowhere_at_all\n", "No module named 'nowhere_at_all'"),
         (b"raise SystemExit(0)\n", "bad.py can't be loaded: SystemExit"),
-        (b"\x00\xff", "bad.py can't be loaded: SyntaxError"),
+        (b"\x00\xff", "source code string cannot contain null bytes"),
         (b"", "bad.py defines no executor."),
     ],
 )
