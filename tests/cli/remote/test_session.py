@@ -59,7 +59,11 @@ def plant_keyring(home, access, secret):
     folder.mkdir()
     (folder / "mine_keyring.py").write_text(BACKEND.format(pair={"access_key": access, "secret_key": secret}))
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(folder)]).strip(os.pathsep)
-    return {"PYTHON_KEYRING_BACKEND": "mine_keyring.Mine", "PYTHONPATH": path}
+    return {
+        "PYTHON_KEYRING_BACKEND": "mine_keyring.Mine",
+        "PYTHONPATH": path,
+        "PYTHONDONTWRITEBYTECODE": "1",  # or Python itself would leave a compiled copy of the above
+    }
 
 
 PLACES = {
