@@ -11,7 +11,9 @@ from dissmodel.config import load_settings
 from dissmodel.config.files import edited, project_file, read_settings, read_text, user_file
 from dissmodel.config.keys import Value, from_text, from_toml, key_of
 from dissmodel.config.remote import parse_remote
+from dissmodel.config.settings import Setting
 from dissmodel.errors import StorageError, UsageError
+from dissmodel.io.storage.settings import VARIABLES
 from dissmodel.locks import held
 from dissmodel.record import store
 from dissmodel.record.redact import redact
@@ -46,12 +48,15 @@ def show_settings() -> tuple[SettingRow, ...]:
     DissmodelError
         If a file or a variable holds what no setting may.
     """
-    return tuple(
-        SettingRow(
-            setting.key.name, _shown(setting.value), setting.origin, setting.where, setting.key.summary
-        )
-        for setting in load_settings().settings.values()
-    )
+    return tuple(_row(setting) for setting in load_settings().settings.values())
+
+
+def _row(setting: Setting) -> SettingRow:
+    name, summary = setting.key.name, setting.key.summary
+    for variable in VARIABLES.get(name, ()):
+        if os.environ.get(variable):
+            return SettingRow(name, _shown(os.environ[variable]), "environment", variable, summary)
+    return SettingRow(name, _shown(setting.value), setting.origin, setting.where, summary)
 
 
 def config_files() -> ConfigFiles:

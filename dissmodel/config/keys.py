@@ -13,7 +13,7 @@ from dissmodel.config.remote import parse_remote
 from dissmodel.errors import UsageError, did_you_mean
 
 Value: TypeAlias = str | bool | tuple[str, ...]
-Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint"]
+Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint", "size"]
 
 DEFAULT = "default"
 """The name of the registry that ``registry.default`` says the place of."""
@@ -25,6 +25,8 @@ _SECRET = re.compile(
     r"secret|token|passw|credential|(?:access|private|api)[-_]?key|(?:^|[._])auth", re.IGNORECASE
 )
 _LONGEST = 4096
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kMGT]?)B?", re.IGNORECASE)
+_POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Key:
         As it is typed, its tables with dots.
     kind : str
         What it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry`` (a
-        place, see `parse_remote`) or ``endpoint`` (a host and port, or a URL, without a password).
+        place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password) or ``size``
+        (see `parse_size`).
     summary : str
         What it is for.
     variable : str
@@ -72,7 +75,7 @@ _ALL = (
     _key("storage.profile", "text", "a profile of ~/.aws/credentials"),
     _key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
     _key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
-    _key("cache_size", "text", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
+    _key("cache_size", "size", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
     _key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
 )
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})
@@ -210,12 +213,31 @@ def _checked_text(key: Key, text: str) -> str:
             "Write it as minio.example.org:9000, and keep user and password out of it.",
             code="secret_setting",
         )
+    if key.kind == "size":
+        parse_size(text)
     if key.kind == "folder":
         try:
             Path(text).expanduser()
         except RuntimeError:
             raise _wrong(key, f"{text!r} names an unknown user.", "Give the whole path.") from None
     return text
+
+
+def parse_size(text: str) -> int:
+    """Return a size in bytes.
+
+    >>> parse_size("20 GB"), parse_size("1.5M"), parse_size("1000")
+    (20000000000, 1500000, 1000)
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value")
+    return int(float(found[1]) * _POWERS[found[2].lower()])
 
 
 def _wrong(key: Key, why: str, hint: str) -> UsageError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from uuid import uuid4
 
 from dissmodel import locks
 from dissmodel.config import Settings
-from dissmodel.errors import StorageError, UsageError
+from dissmodel.config.keys import parse_size
+from dissmodel.errors import StorageError
 from dissmodel.record.digest import sha256_file
 
 DEFAULT_LIMIT = 20_000_000_000
@@ -31,8 +31,6 @@ _USE, _PART, _GONE = ".use-", ".part-", ".gone-"
 _LOCK = ".lock"
 _PATIENCE_S = 60.0
 _LONGEST_META = 1_000_000
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kMGT]?)B?", re.IGNORECASE)
-_POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 @dataclass(frozen=True)
@@ -215,23 +213,6 @@ class Cache:
                 f"{self.folder}: can't be written: {error.strerror or error}.",
                 "Make room, or set a folder that you may write to: DISSMODEL_CACHE=FOLDER",
             ) from error
-
-
-def parse_size(text: str) -> int:
-    """Return a size in bytes.
-
-    >>> parse_size("20 GB"), parse_size("1.5M"), parse_size("1000")
-    (20000000000, 1500000, 1000)
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-    """
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value")
-    return int(float(found[1]) * _POWERS[found[2].lower()])
 
 
 def _whole(folder: Path) -> Entry | None:

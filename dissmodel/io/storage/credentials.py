@@ -12,7 +12,7 @@ from typing import Any
 
 from dissmodel.errors import StorageError
 from dissmodel.io.storage.names import shown
-from dissmodel.io.storage.settings import Endpoint, StorageSettings, parse_endpoint, secure_flag
+from dissmodel.io.storage.settings import VARIABLES, Endpoint, StorageSettings, parse_endpoint, secure_flag
 
 AWS = "s3.amazonaws.com"
 KEYRING = "dissmodel"
@@ -82,8 +82,10 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
         If ``MINIO_SECURE`` is neither true nor false.
     """
     found = None if settings.anonymous else _look_everywhere(settings, environ)
-    names = ("MINIO_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    given = [environ.get(name) for name in names] + [settings.endpoint, found.endpoint if found else None]
+    given = [environ.get(name) for name in VARIABLES["storage.endpoint"]] + [
+        settings.endpoint,
+        found.endpoint if found else None,
+    ]
     text = next((one for one in given if one), None)
     if found is None and not settings.anonymous:
         place = parse_endpoint(text).shown if text else "The object store"
@@ -97,7 +99,8 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
             )
         text = AWS
     secure = secure_flag(environ)
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or settings.region
+    named = [environ.get(name) for name in VARIABLES["storage.region"]]
+    region = next((one for one in named if one), settings.region)
     endpoint = parse_endpoint(
         text,
         secure=settings.secure if secure is None else secure,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -48,6 +49,16 @@ class Patience:
     silence_s: float = 60.0
     retries: int = 2
     backoff_s: float = 0.3
+
+
+VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "storage.endpoint": ("MINIO_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        "storage.region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        "storage.secure": ("MINIO_SECURE",),
+    }
+)
+"""The variables of other tools that go before a setting, the strongest first."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,25 @@ def test_what_is_set_is_shown_with_where_it_is_from(dissmodel, home, monkeypatch
     assert "results" in dissmodel("config", "show", "storage.bucket").out
 
 
+def test_what_other_tools_variables_say_goes_first_and_is_told(dissmodel, monkeypatch):
+    dissmodel("config", "set", "storage.endpoint", "minio.example.org:9000")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example.org")
+    monkeypatch.setenv("MINIO_ENDPOINT", "https://me:planted@other.example.org")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    said = dissmodel("config", "show", "--json")
+
+    shown = said.json["settings"]
+    assert ("environment", "MINIO_ENDPOINT") == tuple(
+        shown["storage.endpoint"][name] for name in ("origin", "where")
+    )
+    assert "other.example.org" in shown["storage.endpoint"]["value"]
+    assert "planted" not in said.out
+    assert ("eu-west-1", "AWS_DEFAULT_REGION") == tuple(
+        shown["storage.region"][name] for name in ("value", "where")
+    )
+
+
 def test_what_is_unset_is_gone(dissmodel, home):
     dissmodel("config", "set", "storage.secure", "no")
 
@@ -52,6 +71,7 @@ def test_the_files(dissmodel, home):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["cache_size", "lots"], "no size"),
         (["storage.secret_key", "hush"], "no place for one"),
         (["registry.default", "https://hush@example.org/x"], "a token in the URL"),
         (["storage.bukcet", "x"], "Did you mean 'storage.bucket'"),

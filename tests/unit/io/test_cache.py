@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
+from dissmodel.config.keys import parse_size
 from dissmodel.errors import StorageError, UsageError
-from dissmodel.io.cache import Cache, parse_size
+from dissmodel.io.cache import Cache
 from dissmodel.io.fetch import fetched
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.record.digest import sha256_bytes

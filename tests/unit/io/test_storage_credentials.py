@@ -61,9 +61,16 @@ def keyring(tmp_path, monkeypatch):
     write(folder / "__init__.py", "def get_password(service, name):\n    return f'{service}-{name}'\n")
     write(folder / "errors.py", "class KeyringError(Exception):\n    pass\n")
     monkeypatch.syspath_prepend(str(folder.parent))
+    real = forgotten_keyring()
     yield
-    for name in ("keyring", "keyring.errors"):
-        sys.modules.pop(name, None)
+    forgotten_keyring()
+    sys.modules.update(real)
+
+
+def forgotten_keyring():
+    """Make Python import keyring anew, and return what it had."""
+    names = [name for name in sys.modules if name.partition(".")[0] == "keyring"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def test_each_place_in_its_turn(profile, alias, keyring, home):
