@@ -212,6 +212,8 @@ def prepare_streams() -> None:
 
 def _let_go_of_log() -> None:
     """Drop what a full disk keeps in the stream; Python would end with 120 for it, come what may."""
+    if sys.stderr is None or sys.stderr.closed:  # a model may have closed it
+        return
     try:
         sys.stderr.flush()
     except OSError:
