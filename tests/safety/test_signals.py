@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from importlib.util import module_from_spec, spec_from_file_location
