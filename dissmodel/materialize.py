@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from dissmodel import locks
+from dissmodel import locks, temporary
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
@@ -329,6 +329,7 @@ def _clear(record_path: Path, scratch: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Settle what killed runs left of other pairs in this folder; what lives or resists is left alone."""
+    temporary.remove_left_files(folder)
     for path in sorted(folder.glob(f"{PREFIX}*")):
         stem = path.name.removeprefix(PREFIX).removesuffix(_LOCK)
         record_path = folder / f"{stem}{store.SUFFIX}"

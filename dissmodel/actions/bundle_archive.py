@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import zipfile
 from collections import Counter
@@ -10,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from uuid import uuid4
 
+from dissmodel import temporary
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD
 from dissmodel.errors import Differs, InvalidInput, StorageError
 from dissmodel.io import unzip
@@ -95,21 +94,14 @@ def write(path: Path, members: Iterable[Member]) -> None:
     StorageError
         If it can't be written.
     """
-    temporary = path.parent / f".dissmodel-{uuid4().hex[:12]}.tmp"
     try:
-        try:
-            with temporary.open("xb") as stream:
-                # Not compressed: what comes out of zlib differs from one build of it to the next. Rasters and
-                # most inputs are compressed anyway.
-                with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-                    for member in members:
-                        _add(archive, member)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with temporary.new_file(path.parent) as stream:
+            # Not compressed: what comes out of zlib differs from one build of it to the next. Rasters and
+            # most inputs are compressed anyway.
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+                for member in members:
+                    _add(archive, member)
+            temporary.replace(stream, path)
     except OSError as error:
         raise StorageError(
             f"{path}: can't be written: {error.strerror or error}.",

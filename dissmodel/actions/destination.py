@@ -12,6 +12,7 @@ from dissmodel.executor.host import Face
 from dissmodel.io.uri import parse
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
+from dissmodel.record.picture import is_ours, picture_path
 
 _FOLDER = "/"
 _LONGEST_NAME = 255
@@ -144,7 +145,7 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
 
 
 def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Return the files that make place: the old result and what its record vouches for, without `keep`."""
+    """Return the files that make place: the old result, what its record lists, its picture; no `keep`."""
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)
@@ -163,7 +164,11 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
 
         signed = (destination.record_path, *attestations(destination.record_path))
         files += [*signed[1:], *map(signature_path, signed)]
-    kept = [path for path in files if os.path.lexists(path) and not any(_same(path, one) for one in keep)]
+    there = [path for path in files if os.path.lexists(path)]
+    picture = picture_path(destination.record_path)
+    if (there or destination.record_path.exists()) and is_ours(picture):
+        there.append(picture)  # a picture of the old result would be taken for a picture of the new result
+    kept = [path for path in there if not any(_same(path, one) for one in keep)]
     return tuple(dict.fromkeys(kept))
 
 

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ValidationError
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.record.digest import record_digest
 from dissmodel.record.plain import as_text, plain
@@ -166,17 +166,10 @@ def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) ->
     StorageError
         If it can't be written; what was there before is then as it was.
     """
-    temporary = (staging or path.parent) / f".dissmodel-{uuid4().hex[:12]}.tmp"
     try:
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with temporary.new_file(staging or path.parent) as stream:
+            stream.write(data)
+            temporary.replace(stream, path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise StorageError(
             f"{path}: can't be written: {getattr(error, 'strerror', None) or error}.",

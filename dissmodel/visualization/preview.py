@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dissmodel.geo.legend import Legend
+from dissmodel.record.picture import MARK
 from dissmodel.visualization.colours import paint, paint_change
 from dissmodel.visualization.table import Table, draw_table
 from dissmodel.visualization.text import plain, write
@@ -125,7 +126,7 @@ def draw(sheet: Sheet) -> bytes:
             under = table_top - sheet.table.height - (number + 0.5) * _LINE
             write(figure, _MARGIN, under, note, size=8, color="#444444", va="top")
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": None, "dissmodel": sheet.mark})
+        figure.savefig(stream, format="png", metadata={"Software": None, MARK: sheet.mark})
         return stream.getvalue()
 
 

@@ -186,6 +186,27 @@ def test_only_a_picture_of_ours_is_replaced(ran):
     assert b"\x89PNG\r\n\x1a\n of someone's" == kept
 
 
+def test_an_old_picture_goes_with_the_result_that_it_shows(ran):
+    drawn = ran(*SHOW)
+    replaced = run(ran, "coastal_raster", "grid.zip", "r.tif", "--overwrite")
+    stale = Path("r.preview.png").exists()
+    Path("r.preview.png").write_bytes(b"\x89PNG\r\n\x1a\n of someone's")
+    again = run(ran, "coastal_raster", "grid.zip", "r.tif", "--overwrite")
+
+    assert (0, 0, 0) == (drawn.code, replaced.code, again.code)
+    assert not stale
+    assert Path("r.preview.png").read_bytes().endswith(b"of someone's")
+
+
+def test_a_run_that_fails_costs_no_picture(ran, executor_file):
+    drawn = ran(*SHOW)
+    picture = Path("r.preview.png").read_bytes()
+    failed = ran("run", executor_file(run="1 / 0"), "-i", "grid.zip", "-o", "r.tif", "--overwrite")
+
+    assert (0, 1) == (drawn.code, failed.code)
+    assert picture == Path("r.preview.png").read_bytes()
+
+
 def test_a_folder_of_that_name_and_a_file_of_the_result_stay(ran):
     Path("r.preview.png").mkdir()
     folder = ran(*SHOW, "--overwrite")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +18,13 @@ from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
+from dissmodel.record.picture import is_ours, picture_path
 from dissmodel.record.redact import redact
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.warn import keeping_warnings
 
 if TYPE_CHECKING:
     from dissmodel.actions.preview.amounts import Amounts
-
-SUFFIX = ".preview.png"
-# The mark is among the first chunks of a picture of ours.
-_HEAD_BYTES = 4096
-_MARK = re.compile(rb"\A\x89PNG\r\n\x1a\n.*?tEXtdissmodel\x00", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +88,7 @@ def preview(request: PreviewRequest) -> Preview:
     told: list[str] = []
     with keeping_warnings(told):
         result = _result(request.record, record)
-        place = picture_path(request.record, result)
+        place = picture_path(request.record, result.stem)
         _check_place(place, request, record)
         from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
@@ -117,16 +112,6 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
     for message in drawn.warnings:
         reporter.warn(redact(message))
     return drawn
-
-
-def picture_path(record: Path, result: Path) -> Path:
-    """Return where the picture of a result lies: beside its record.
-
-    >>> picture_path(Path("out/r.record.json"), Path("out/r.tif")).as_posix()
-    'out/r.preview.png'
-    """
-    stem = record.name.removesuffix(store.SUFFIX) if record.name.endswith(store.SUFFIX) else result.stem
-    return record.with_name(stem + SUFFIX)
 
 
 def _result(path: Path, record: ExperimentRecord) -> Path:
@@ -168,18 +153,13 @@ def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord)
         )
     if not os.path.lexists(place):
         return
-    if place.is_file() and (request.overwrite or _is_ours(place)):
+    if place.is_file() and (request.overwrite or is_ours(place)):
         return
     raise UsageError(
         f"{place} exists and is no picture that was drawn here.",
         "Move it away" + (" or replace it: --overwrite" if place.is_file() else "."),
         code="output_exists",
     )
-
-
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return _MARK.match(stream.read(_HEAD_BYTES)) is not None
 
 
 def _source(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Path | None:

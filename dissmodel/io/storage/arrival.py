@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.io.storage.base import Progress
@@ -34,27 +35,34 @@ def write_new(
     StorageError
         If the file can't be written.
     """
-    size = 0
     try:
         stream = path.open("xb")
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
         with stream:
-            for piece in pieces:
-                size += len(piece)
-                check_limit(size, limit, what)
-                try:
-                    stream.write(piece)
-                except OSError as error:
-                    raise _unwritable(path, error) from error
-                if progress is not None:
-                    progress(len(piece))
+            return write_pieces(pieces, stream, what, limit=limit, progress=progress)
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):  # closing may find the disk full
             raise _unwritable(path, error) from error
         raise
+
+
+def write_pieces(
+    pieces: Iterable[bytes], stream: BinaryIO, what: str, *, limit: int, progress: Progress | None = None
+) -> int:
+    """Write pieces into an open file and return their bytes; as `write_new`, and the file is the caller's."""
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        check_limit(size, limit, what)
+        try:
+            stream.write(piece)
+        except OSError as error:
+            raise _unwritable(Path(stream.name), error) from error
+        if progress is not None:
+            progress(len(piece))
     return size
 
 

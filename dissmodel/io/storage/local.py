@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO
 
+from dissmodel import temporary
 from dissmodel.errors import StorageError
-from dissmodel.io.storage.arrival import check_limit, missing, write_new
+from dissmodel.io.storage.arrival import check_limit, missing, write_new, write_pieces
 from dissmodel.io.storage.base import Progress, Stat
 from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.names import check_key, shown
+from dissmodel.record.store import sync_folder
 
 _PIECE = 1 << 20
-_UNFINISHED = ".dissmodel-part"
 
 
 class LocalStorage:
@@ -87,13 +88,10 @@ class LocalStorage:
                 raise self._taken(key)
             target.parent.mkdir(parents=True, exist_ok=True)
             self._path(key)  # a part of it may have been there, as a link
-            copy = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}")
-            try:
+            with temporary.new_file(target.parent) as copy:
                 with Departure(path, sha256, self._shown(key)) as file:
-                    write_new(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
+                    write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
                 self._settle(copy, target, key, only_new=only_new)
-            finally:
-                copy.unlink(missing_ok=True)
             return _from(target.lstat(), key)
 
     def list(self, prefix: str) -> Iterator[Stat]:
@@ -111,26 +109,28 @@ class LocalStorage:
             with suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
 
-    def _settle(self, copy: Path, target: Path, key: str, *, only_new: bool) -> None:
-        _sync(copy)
+    def _settle(self, copy: BinaryIO, target: Path, key: str, *, only_new: bool) -> None:
         if not only_new:
-            copy.replace(target)
+            temporary.replace(copy, target)
         else:
+            copy.flush()
+            os.fsync(copy.fileno())
             try:
-                target.hardlink_to(copy)
+                target.hardlink_to(copy.name)
             except FileExistsError:
                 raise self._taken(key) from None
             except OSError:  # a file system without hard links: as far as it can be promised there
                 if os.path.lexists(target):
                     raise self._taken(key) from None
-                copy.replace(target)
-        if os.name != "nt":  # a folder can't be opened there
-            _sync(target.parent)
+                temporary.replace(copy, target)
+        sync_folder(target.parent)
 
     def _path(self, key: str) -> Path:
         check_key(key, self.shown)
         parts = key.split("/")
-        if any(not part or "\\" in part or ":" in part for part in parts) or key.endswith(_UNFINISHED):
+        if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_file_name(
+            parts[-1]
+        ):
             raise StorageError(
                 f"{self._shown(key)}: no file here may have this name.",
                 "Leave out \\ and :, and put something between two slashes.",
@@ -172,7 +172,7 @@ class LocalStorage:
                 key = above + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._walk(Path(entry.path), f"{key}/")
-                elif entry.is_file(follow_symlinks=False) and not key.endswith(_UNFINISHED):
+                elif entry.is_file(follow_symlinks=False) and not temporary.is_file_name(entry.name):
                     yield _from(entry.stat(follow_symlinks=False), key)
 
     def _shown(self, key: str) -> str:
@@ -207,12 +207,3 @@ def _from(status: os.stat_result, key: str) -> Stat:
 
 def _not_followed(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # not every file system can
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

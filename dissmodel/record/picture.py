@@ -1,0 +1,40 @@
+"""The picture of a result: its name, and the mark that tells a picture of ours from someone's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dissmodel.record import store
+
+SUFFIX = ".preview.png"
+MARK = "dissmodel"
+"""The keyword of the PNG's text chunk that only pictures of ours have."""
+
+# The mark is among the first chunks.
+_HEAD_BYTES = 4096
+_MARKED = re.compile(rb"\A\x89PNG\r\n\x1a\n.*?tEXt" + MARK.encode() + rb"\x00", re.DOTALL)
+
+
+def picture_path(record_path: Path, stem: str = "") -> Path:
+    """Return where the picture of a result lies: beside its record.
+
+    `stem` counts where the record's own name is not ``<stem>.record.json``.
+
+    >>> picture_path(Path("out/r.record.json")).as_posix()
+    'out/r.preview.png'
+    """
+    if record_path.name.endswith(store.SUFFIX):
+        stem = record_path.name.removesuffix(store.SUFFIX)
+    return record_path.with_name(stem + SUFFIX)
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a regular file is a picture that was drawn of a result; False for what can't be read."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return _MARKED.match(stream.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False

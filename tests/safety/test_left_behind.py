@@ -1,0 +1,94 @@
+"""What a killed command leaves of its own, the next command removes."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+
+# Kill this process when it is about to give a temporary file its final name.
+KILLED = """
+import os, signal, sys
+def hook(event, arguments):
+    named = event in {"os.rename", "os.link"} and str(arguments[0]).endswith(".tmp")
+    if named and str(arguments[1]).endswith(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+target = sys.argv.pop(1)
+sys.addaudithook(hook)
+from dissmodel.cli.app import main
+main()
+"""
+MAKE_COAST = Path(__file__).resolve().parents[2] / "examples" / "coast" / "make_coast.py"
+NAME = ".dissmodel-*"
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch):
+    """A folder with a result, its record and a key, in which commands run."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(folder / "settings" / "config.toml"))
+    words = [MAKE_COAST, "--rows", "20", "--cols", "30", "--output", "grid.zip"]
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    assert 0 == command("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=1")
+    return folder
+
+
+def command(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "dissmodel", *words, "-q"], check=False, capture_output=True
+    ).returncode
+
+
+def killed(target, *words):
+    done = subprocess.run([sys.executable, "-c", KILLED, target, *words], check=False, capture_output=True)
+    return done.returncode
+
+
+def left(folder):
+    return sorted(path.name for path in folder.rglob(NAME))
+
+
+def make_key():
+    program = shutil.which("ssh-keygen")
+    if program is None:
+        pytest.skip("OpenSSH is not installed")
+    subprocess.run([program, "-q", "-t", "ed25519", "-N", "", "-f", "key"], check=True)
+
+
+RUN = ("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2", "--overwrite")
+CASES = {
+    "bundle": ("b.zip", ("record", "bundle", "r.record.json", "-o", "b.zip")),
+    "sign": (".sig", ("record", "sign", "r.record.json", "--key", "key")),
+    "push": (".tif", ("push", "r.record.json", "--to", "place")),
+    "config": ("config.toml", ("config", "set", "storage.bucket", "results")),
+    "preview": ("r.preview.png", ("record", "show", "r.record.json", "--preview")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_command_removes_what_it_left_when_it_was_killed(pair, case):
+    target, words = CASES[case]
+    Path("place").mkdir()
+    if case == "sign":
+        make_key()
+    code = killed(target, *words)
+    after_kill = left(pair)
+    again = command(*words)
+
+    assert -9 == code
+    assert 1 == len(after_kill)
+    assert (0, []) == (again, left(pair))
+
+
+def test_a_run_removes_what_a_killed_bundle_left_in_its_folder(pair):
+    killed(*[CASES["bundle"][0], *CASES["bundle"][1]])
+    after_kill = left(pair)
+    code = command(*RUN)
+
+    assert 1 == len(after_kill)
+    assert (0, []) == (code, left(pair))
