@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from dissmodel import temporary
+
 LARGEST = 128 << 20
 """How many bytes a program may answer with; it is ended when it says more."""
 
@@ -131,8 +133,8 @@ def _as_file(said: bytes) -> Iterator[str]:
     if not said:
         yield ""
         return
-    with tempfile.TemporaryDirectory(prefix="dissmodel-said-") as folder:
-        path = Path(folder) / "said"
+    with temporary.new_folder() as folder:
+        path = folder / "said"
         path.write_bytes(said)
         yield str(path)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dissmodel import temporary
 from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
 from dissmodel.io.storage.base import Storage
 from dissmodel.io.storage.place import bucket_and_key, open_storage
@@ -251,8 +251,8 @@ def read_placed(place: Place, key: str, uri: str) -> PlacedRecord:
     StorageError
         If it can't be read or is no record.
     """
-    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
-        path = Path(folder) / RECORD
+    with temporary.new_folder() as folder:
+        path = folder / RECORD
         try:
             place.storage.get(key, path, limit=store.MAX_BYTES)
             record, document = store.read(path), store.read_document(path)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from dissmodel import environments, progress
+from dissmodel import environments, progress, temporary
 from dissmodel.actions.consent import Consent
 from dissmodel.config import load_settings
 from dissmodel.environments import Requirement, Resolved, trust
@@ -83,14 +81,14 @@ def isolated(
         reporter.warn(message)
     with (
         environments.using(environment, model.origin),
-        tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as scratch,
+        temporary.new_folder() as scratch,
         Isolated(
             environment.python,
             name=model.name,
             module=model.module,
             distribution=distribution or wanted.name,
             origin=model.origin,
-            scratch=Path(scratch),
+            scratch=scratch,
         ) as host,
     ):
         yield host, environment.lock

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
+from dissmodel import temporary
 from dissmodel.actions.experiments import Place
 from dissmodel.actions.pushable import File
 from dissmodel.errors import Differs, DissmodelError
@@ -99,8 +98,8 @@ def _has_md5(file: File, stat: Stat) -> bool:
 
 
 def _read_back(place: Place, file: File) -> str | None:
-    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
-        copy = Path(folder) / "object"
+    with temporary.new_folder() as folder:
+        copy = folder / "object"
         try:
             place.storage.get(place.key(file.name), copy, limit=file.size)
         except DissmodelError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from dissmodel import temporary
 from dissmodel.actions.at_hand import refuse_offline
 from dissmodel.actions.experiments import (
     FOLDER,
@@ -251,8 +251,8 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
 
 
 def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
-    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
-        path = Path(folder) / RECORD
+    with temporary.new_folder() as folder:
+        path = folder / RECORD
         data = store.dumps(document[0])
         path.write_bytes(data)
         file = File(path, RECORD, len(data), digest.sha256_bytes(data), "application/json")

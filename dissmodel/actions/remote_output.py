@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from dissmodel import temporary
 from dissmodel.actions.at_hand import refuse_offline
 from dissmodel.actions.experiments import Place, relocated
 from dissmodel.actions.objects import send, state_of
@@ -156,8 +157,8 @@ def _upload(made: RunResult, target: Target, reporter: Reporter) -> Uploaded:
             send(target.place, file, state_of(target.place, file), progress)
     names = {name: file.name for name, file in files.items()}
     record = _placed(made, target, names)
-    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
-        path = Path(folder) / made.record_path.name
+    with temporary.new_folder() as folder:
+        path = folder / made.record_path.name
         path.write_bytes(store.dumps(record))
         size, sha256 = path.stat().st_size, digest.sha256_file(path)
         whole = File(path, path.name, size, sha256, "application/json")

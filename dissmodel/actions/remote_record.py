@@ -10,11 +10,11 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.io.fetch import file_name
@@ -136,8 +136,8 @@ def open_remote(text: str, *, whole: bool) -> Iterator[RemoteRecord]:
         raise UsageError(f"{shown} names no record.", f"Give one: {shown.rstrip('/')}/record.json")
     prefix, base = f"{above}/" if above else "", f"{shown.rpartition('/')[0]}/"
     is_listed = parse(text).scheme == "s3"
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        remote = RemoteRecord(storage, prefix, base, name, is_listed, Path(folder))
+    with temporary.new_folder() as folder:
+        remote = RemoteRecord(storage, prefix, base, name, is_listed, folder)
         try:
             record = _fetch_record(remote)
             if whole:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
+from dissmodel import temporary
 from dissmodel.actions.artifacts import Recorded, compare_artifacts, drawn, recorded_files, worst
 from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
@@ -259,8 +259,8 @@ def _folder(request: ReproduceRequest, path: Path) -> Iterator[Path]:
     if not request.check:
         yield path.parent
         return
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary.new_folder() as folder:
+        yield folder
 
 
 def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> None:

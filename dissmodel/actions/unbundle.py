@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from dissmodel import temporary
 from dissmodel.actions.at_hand import at_hand
 from dissmodel.actions.remote_record import open_remote
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
@@ -83,8 +83,7 @@ def open_bundle(path: Path | str, *, record_only: bool = False) -> Iterator[Path
     if not is_bundle(path):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with temporary.new_folder() as folder:
         try:
             record_path, members = _unpack_record(path, folder)
             if not record_only:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Pep508
 from packaging.utils import canonicalize_name
 
+from dissmodel import temporary
 from dissmodel.environments import uv, wheel
 from dissmodel.errors import StorageError
 
@@ -68,8 +68,7 @@ def compile_lock(
     RunFailed, StorageError
         As `dissmodel.environments.uv.run`.
     """
-    with tempfile.TemporaryDirectory(prefix="dissmodel-lock-") as place:
-        folder = Path(place)
+    with temporary.new_folder() as folder:
         ours = _our_wheel(data_dir)
         part = f"[{','.join(extras)}]" if extras else ""
         our_line = f"dissmodel{part} @ {ours.as_uri()}"
@@ -107,8 +106,7 @@ def install(
     RunFailed, StorageError
         As `dissmodel.environments.uv.run`.
     """
-    with tempfile.TemporaryDirectory(prefix="dissmodel-install-") as place:
-        folder = Path(place)
+    with temporary.new_folder() as folder:
         listed = folder / "lock.txt"
         listed.write_text(lock, encoding="utf-8")
         uv.run(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from dissmodel import temporary
 from dissmodel.errors import RunFailed, StorageError, UsageError
 from dissmodel.git import Repository
 
@@ -115,8 +114,8 @@ def project_in(data: bytes, place: str) -> Project:
 
 @contextlib.contextmanager
 def _repository(url: str) -> Iterator[Repository]:
-    with tempfile.TemporaryDirectory(prefix="dissmodel-git-", ignore_cleanup_errors=True) as folder:
-        yield Repository(Path(folder) / "git", url)
+    with temporary.new_folder() as folder:
+        yield Repository(folder / "git", url)
 
 
 def _check_commit(repository: Repository, commit: str) -> None:

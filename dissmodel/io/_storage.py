@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dissmodel import temporary
 from dissmodel.errors import UsageError
 from dissmodel.io.storage.base import Storage
 from dissmodel.io.storage.place import bucket_and_key, open_storage
@@ -106,8 +106,8 @@ def put_object(uri: Uri, data: bytes, content_type: str, client: Any = None) -> 
             )
         return
     storage, _ = _opened(uri)
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "object"
+    with temporary.new_folder() as folder:
+        copy = folder / "object"
         copy.write_bytes(data)
         storage.put(copy, key, sha256=sha256_bytes(data), media_type=content_type)
 
@@ -146,8 +146,8 @@ def _fetched(uri: Uri) -> Iterator[Path]:
 
 @contextmanager
 def _named(uri: Uri) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder) / ("object" + PurePosixPath(_bucket_and_key(uri)[1]).suffix)
+    with temporary.new_folder() as folder:
+        yield folder / ("object" + PurePosixPath(_bucket_and_key(uri)[1]).suffix)
 
 
 def _opened(uri: Uri) -> tuple[Storage, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, did_you_mean
 from dissmodel.io import unzip
 
@@ -175,8 +175,8 @@ def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
     StorageError
         If the temporary folder can't be written.
     """
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        stem = Path(folder) / "dataset"
+    with temporary.new_folder() as folder:
+        stem = folder / "dataset"
         unzip.extract(path, {member: stem.with_name(stem.name + end) for member, end in dataset.files})
         yield stem.with_name(stem.name + dataset.suffix)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.dtypes import in_dtype_range
 
+from dissmodel import temporary
 from dissmodel.errors import UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import put_object
@@ -161,8 +160,8 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
     nodatas = {name: band.nodata for name, band in plan.items() if band.nodata is not None}
     place = parse(uri)
     if place.scheme == "s3":
-        with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-            copy = Path(folder) / "object.tif"
+        with temporary.new_folder() as folder:
+            copy = folder / "object.tif"
             checksum = save_geotiff(data, copy, None, band_spec, crs, transform, tags=tags)
             put_object(place, copy.read_bytes(), "image/tiff", minio_client)
             return checksum

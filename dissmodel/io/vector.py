@@ -6,13 +6,12 @@ Features keep their order in both directions.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel import progress
+from dissmodel import progress, temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
 from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
@@ -132,8 +131,8 @@ def save_gdf(
     """
     place = parse(uri)
     if place.scheme == "s3":
-        with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
-            copy = Path(folder) / place.text.rpartition("/")[2]
+        with temporary.new_folder() as folder:
+            copy = folder / place.text.rpartition("/")[2]
             sha256 = save_gdf(gdf, copy, None, layer, **kwargs)
             put_object(place, copy.read_bytes(), "application/octet-stream", minio_client)
             return sha256
@@ -146,8 +145,8 @@ def save_gdf(
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".dissmodel-", dir=path.parent) as folder:
-            partial = Path(folder) / path.name
+        with temporary.new_folder(path.parent) as folder:
+            partial = folder / path.name
             with _writing(path):
                 fields = write_frame(gdf, partial, driver, layer, kwargs)
                 indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, kwargs)

@@ -8,11 +8,11 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.record import digest
 
@@ -126,9 +126,9 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
     fingerprint = fingerprint_of(signature)
     if fingerprint is None:
         return Signer("bad")
-    with tempfile.TemporaryDirectory(prefix="dissmodel-") as folder:
+    with temporary.new_folder() as folder:
         # A copy: what lies beside a record may change, or be a pipe.
-        copy = Path(folder) / "signature"
+        copy = folder / "signature"
         copy.write_bytes(signature)
         where = ("-f", str(allowed_signers), "-s", str(copy))
         found = _run("-Y", "find-principals", *where, message=b"")

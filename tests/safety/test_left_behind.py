@@ -14,7 +14,8 @@ KILLED = """
 import os, signal, sys
 def hook(event, arguments):
     named = event in {"os.rename", "os.link"} and str(arguments[0]).endswith(".tmp")
-    if named and str(arguments[1]).endswith(target):
+    unpacked = event == "open" and "dissmodel-tmp-" in str(arguments[0])
+    if (named and str(arguments[1]).endswith(target)) or (unpacked and str(arguments[0]).endswith(target)):
         os.kill(os.getpid(), signal.SIGKILL)
 target = sys.argv.pop(1)
 sys.addaudithook(hook)
@@ -61,6 +62,7 @@ def make_key():
 
 
 RUN = ("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2", "--overwrite")
+UNPACKED = ("r.tif", "record", "verify", "b.zip")
 CASES = {
     "bundle": ("b.zip", ("record", "bundle", "r.record.json", "-o", "b.zip")),
     "sign": (".sig", ("record", "sign", "r.record.json", "--key", "key")),
@@ -92,3 +94,15 @@ def test_a_run_removes_what_a_killed_bundle_left_in_its_folder(pair):
 
     assert 1 == len(after_kill)
     assert (0, []) == (code, left(pair))
+
+
+def test_a_bundle_that_a_killed_command_unpacked_goes_with_the_next_command(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command("record", "bundle", "r.record.json", "-o", "b.zip")
+    code = killed(*UNPACKED)
+    after_kill = [path.name for path in tmp_path.glob("dissmodel-tmp-*")]
+    again = command("record", "verify", "b.zip")
+
+    assert -9 == code
+    assert 1 == len(after_kill)
+    assert (0, []) == (again, list(tmp_path.glob("dissmodel-tmp-*")))
