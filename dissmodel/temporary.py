@@ -64,7 +64,7 @@ def new_file(folder: Path) -> Iterator[BinaryIO]:
         stream = path.open("xb")
         if _lock(stream.fileno(), path) is not _Lock.TAKEN:
             break
-        stream.close()  # another process took it for one that is left, and removes it
+        stream.close()  # another process took it for a file that is left, and removes it
     try:
         with stream:
             yield stream
@@ -106,7 +106,10 @@ def new_folder(parent: Path | None = None) -> Iterator[Path]:
     while True:
         folder = place / f"{'' if parent is None else '.'}dissmodel-tmp-{token_hex(6)}"
         folder.mkdir(mode=0o700)
-        descriptor = _open(folder)
+        try:
+            descriptor = _open(folder)
+        except FileNotFoundError:  # another process took it for a folder that is left, as below
+            continue
         if descriptor is None or _lock(descriptor, folder) is not _Lock.TAKEN:
             break
         os.close(descriptor)

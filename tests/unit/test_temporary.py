@@ -150,3 +150,20 @@ def test_a_file_that_the_next_process_took_for_left_is_made_again(tmp_path, monk
 
     assert 2 == len(calls)
     assert (tmp_path / "r").exists()
+
+
+@posix
+def test_a_folder_that_the_next_process_took_for_left_is_made_again(tmp_path, monkeypatch):
+    mkdir, made = Path.mkdir, []
+
+    def gone_at_first(path, *words, **named):
+        mkdir(path, *words, **named)
+        made.append(path)
+        if len(made) == 1:
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", gone_at_first)
+    with temporary.new_folder(tmp_path) as folder:
+        assert folder.is_dir()
+
+    assert 2 == len(made)
