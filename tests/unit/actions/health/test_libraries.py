@@ -107,11 +107,11 @@ def test_each_model_that_breaks_is_told_and_the_others_are_loaded(look, on_path)
 
 
 def test_a_model_that_hangs_is_named(look, on_path, monkeypatch):
-    monkeypatch.setattr(libraries, "SECONDS", 1.5)
+    monkeypatch.setattr(libraries, "SECONDS", 5.5)
     plugin(on_path(nothing=""), "zzz", "while True: pass")
 
     (severity, message, _), (other, rest, _), _ok = look(libraries.look_at_models)
 
     assert ("error", "warning") == (severity, other)
-    assert "The model zzz_package/zzz can't be loaded: no answer within 1.5 s." == message
+    assert "The model zzz_package/zzz can't be loaded: no answer within 5.5 s." == message
     assert "the others were not looked at" == rest
