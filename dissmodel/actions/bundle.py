@@ -14,14 +14,14 @@ from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
-from dissmodel.actions.recorded_input import recorded_input
+from dissmodel.actions.recorded_input import recorded_input, sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.actions.verify import verify
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
-from dissmodel.io.locate import companions
+from dissmodel.io.sidecars import name_beside, sidecars
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
 
@@ -175,13 +175,11 @@ def _inputs(
     is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # the end of a URL may say nothing
     name = old_name if is_like else found.name
     yield Member(f"{INPUT}/{name}", found, source.checksum.lower())
-    stem = PurePath(name).stem
-    # What follows the stem tells which is which, should the dataset have another name now.
-    recorded = {one[len(stem) :].lower(): one for one in source.sidecars}
-    for sidecar in companions(found):
-        end = sidecar.name[len(found.stem) :]
-        old = recorded.get(end.lower(), stem + end)
-        yield Member(f"{INPUT}/{old}", sidecar, source.sidecars.get(old, ""))
+    noted = sidecars_of(found, source)
+    if not record.schema_version:  # the public DisSModel does not note sidecars
+        noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
+    for old, sidecar, expected in noted:
+        yield Member(f"{INPUT}/{old}", sidecar, expected)
 
 
 def _texts(

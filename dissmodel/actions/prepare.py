@@ -17,6 +17,7 @@ from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import Host
 from dissmodel.io.locate import companions, kind_of
+from dissmodel.io.sidecars import sidecars
 from dissmodel.io.uri import is_remote
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
@@ -161,14 +162,14 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     record.command = capture.command(request.command)
     record.source.uri = str(source)
     destination = choose(request.output, host.face, record.experiment_id)
-    files = (source, *companions(source))
     materialize.settle(destination.record_path)
-    check(destination, files, overwrite=request.overwrite)
+    beside = sidecars(source)
+    check(destination, (source, *companions(source), *beside), overwrite=request.overwrite)
     inputs = {source: here.sha256 or sha256_file(source)}
-    inputs |= {path: sha256_file(path) for path in files[1:]}
+    inputs |= {path: sha256_file(path) for path in beside}
     record.source.size = source.stat().st_size
     record.source.checksum = inputs[source]
-    record.source.sidecars = {path.name: inputs[path] for path in files[1:]}
+    record.source.sidecars = {path.name: inputs[path] for path in beside}
     if here.fetched is not None:
         record.source.uri, record.source.type = here.fetched.uri, here.fetched.type
         record.source.version = here.fetched.version

@@ -14,10 +14,9 @@ from typing import Any
 from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.experiments import RECORD, experiment_name, object_names, paths_of
-from dissmodel.actions.recorded_input import recorded_input
+from dissmodel.actions.recorded_input import recorded_input, sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
-from dissmodel.io.locate import companions
 from dissmodel.record import ExperimentRecord, digest, sign
 
 _OCTETS = "application/octet-stream"
@@ -170,10 +169,9 @@ def _inputs(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -
             "give it: --input FILE", "put it beside the record, or leave --with-input out"
         )
         raise
-    beside = {one.name[len(source.stem) :].lower(): one for one in companions(source)}
     yield _there(source, source.name)
-    for name in record.source.sidecars:
-        yield _there(beside[name[len(source.stem) :].lower()], Path(name).name)
+    for name, file, _ in sidecars_of(source, record.source):
+        yield _there(file, name)
 
 
 def _there(path: Path, name: str) -> File:

@@ -11,7 +11,8 @@ from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.experiments import inputs_place
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput
-from dissmodel.io.locate import companions, existing
+from dissmodel.io.locate import existing
+from dissmodel.io.sidecars import beside, name_beside, unrecorded
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import DataSource, ExperimentRecord
@@ -88,8 +89,8 @@ def remote_places(record: ExperimentRecord, *, is_s3: bool) -> list[str]:
 
 def sidecars_at(place: str, source: DataSource) -> list[str]:
     """Return the names that the recorded sidecars have beside a file that may have another name."""
-    stem, old_stem = (PurePath(_name(one)).stem for one in (parse(place).shown, source.uri))
-    return [f"{stem}{PurePath(name).name[len(old_stem) :]}" for name in source.sidecars]
+    now, was = (_name(one) for one in (parse(place).shown, source.uri))
+    return [name_beside(PurePath(name).name, was, now) for name in source.sidecars]
 
 
 @contextlib.contextmanager
@@ -205,19 +206,26 @@ def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
         return f"its sha256 is {found}"
     if not complete:  # the public DisSModel does not note sidecars
         return ""
-    # A renamed dataset has renamed sidecars: what follows the stem that they share says which is which.
-    old_stem = len(PurePath(_name(source.uri)).stem) if source.uri else 0
-    expected = {name[old_stem:].lower(): digest for name, digest in source.sidecars.items()}
-    there = {one.name[len(path.stem) :].lower(): one for one in companions(path)}
-    for end in sorted(expected.keys() | there.keys()):
-        name = f"{path.stem}{end[:_LONGEST]}"
-        if end not in there:
-            return f"{name} is missing, which was read with it"
-        if end not in expected:
-            return f"{name} lies beside it and would be read with it"
-        if sha256_file(there[end]) != expected[end]:
-            return f"{name} beside it has changed"
-    return ""
+    files = sidecars_of(path, source)
+    for _, file, digest in files:
+        if not file.is_file():
+            return f"{file.name[:_LONGEST]} is missing, which was read with it"
+        if sha256_file(file) != digest:
+            return f"{file.name[:_LONGEST]} beside it has changed"
+    more = unrecorded(path, [file.name for _, file, _ in files])
+    return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""
+
+
+def sidecars_of(path: Path, source: DataSource) -> list[tuple[str, Path, str]]:
+    """Return each recorded sidecar: its name, which file beside a dataset it is, and its recorded sha256.
+
+    The dataset may have another name than the recorded one; then its sidecars have, too.
+    """
+    was = _name(source.uri)
+    return [
+        (PurePath(name).name, beside(path, name_beside(PurePath(name).name, was, path.name)), digest)
+        for name, digest in source.sidecars.items()
+    ]
 
 
 def _name(uri: str) -> str:

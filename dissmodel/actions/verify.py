@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dissmodel.actions.attest import attestations, check_attestation
+from dissmodel.actions.recorded_input import sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.io.sidecars import unrecorded
 from dissmodel.io.uri import parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
 
@@ -216,9 +218,16 @@ def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
             yield Check(path, "input", source.uri, "not checked", source.checksum, why)
             return
     here = Here()
-    yield _check_file(path, "input", place, source.checksum, here)
-    for name, expected in source.sidecars.items():
-        yield _check_file(path, "input", place.parent / Path(name).name, expected, here)
+    dataset = _check_file(path, "input", place, source.checksum, here)
+    yield dataset
+    files = sidecars_of(place, source)
+    for _, file, expected in files:
+        yield _check_file(path, "input", file, expected, here)
+    if record.schema_version and dataset.verdict == "ok":  # the public DisSModel does not note sidecars
+        for file in unrecorded(place, [file.name for _, file, _ in files]):
+            yield Check(
+                path, "input", str(file), "differs", "no such file", "it would be read with the input"
+            )
 
 
 def _check_file(record: Path, name: str, file: Path, expected: str, reach: Reach) -> Check:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperGroup
 
-from dissmodel import __version__
+from dissmodel import __version__, gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.lazy import LazyGroup
 from dissmodel.cli.signals import stopping
@@ -224,6 +224,7 @@ def _let_go_of_log() -> None:
 def main() -> None:
     """Run the command line."""
     prepare_streams()
+    gdal_settings.ignore()
     try:
         with stopping():
             app()

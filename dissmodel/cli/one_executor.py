@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dissmodel import gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.app import ErrorBoundary, prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
@@ -44,6 +45,7 @@ def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
     app.command("validate")(commands.validate)
     app.command("show")(commands.show)
     prepare_streams()
+    gdal_settings.ignore()
     try:
         app(words, prog_name=Path(sys.argv[0]).name)
     except SystemExit as ended:

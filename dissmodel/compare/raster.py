@@ -14,9 +14,10 @@ from dissmodel import progress
 from dissmodel.compare.tally import Tally, Values
 from dissmodel.compare.verdict import Findings, Place, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
-from dissmodel.io.content_raster import BLOCK, masked_cells, windows
+from dissmodel.io.content_raster import BLOCK, read_bands, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import Located
+from dissmodel.io.stored import stored_bands
 
 # So many bands are read together, for a file whose pixels hold all bands unpacks all of them for each.
 _TOGETHER = 8
@@ -47,6 +48,7 @@ class Raster:
                 for number in dataset.indexes
             )
             self.numbers = dict(zip(names, dataset.indexes, strict=True))
+            self._stored = stored_bands(dataset)
 
     @property
     def has_place(self) -> bool:
@@ -54,22 +56,14 @@ class Raster:
         return bool(self.crs) or not self.dataset.transform.is_identity
 
     def dtype(self, name: str) -> str:
-        """Return a band's dtype as the file has it."""
-        return str(self.dataset.dtypes[self.numbers[name] - 1])
+        """Return the dtype of a band's values: the file's, or float64 where it has a scale or an offset."""
+        return self._stored[self.numbers[name]].dtype.name
 
     def read(self, names: Sequence[str], window: Window) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
         """Return bands and where each has no data, arrays of the window's shape."""
-        numbers = [self.numbers[name] for name in names]
+        stored = {self.numbers[name]: self._stored[self.numbers[name]] for name in names}
         with naming_damage(self._shown):
-            # In one call only where the bands have one type, for that is what the array has.
-            if len({self.dtype(name) for name in names}) == 1:
-                bands = self.dataset.read(numbers, window=window)
-            else:
-                bands = [self.dataset.read(number, window=window) for number in numbers]
-            return [
-                (band, masked_cells(self.dataset, number, window, band))
-                for band, number in zip(bands, numbers, strict=True)
-            ]
+            return read_bands(self.dataset, stored, window)
 
 
 @contextmanager

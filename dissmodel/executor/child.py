@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import wire
 from dissmodel.executor.host import InProcess, Surroundings
@@ -36,6 +37,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Answer requests until there are no more."""
     _end_with_parent()
+    gdal_settings.ignore()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="\n")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is the interpreter's own

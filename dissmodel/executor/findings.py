@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,11 @@ class Problems:
         """Raise the error."""
         raise error
 
+    def tell_all(self, errors: Sequence[DissmodelError], together: DissmodelError) -> None:
+        """Raise `together`, which says what all of the errors say."""
+        if errors:
+            raise together
+
 
 RAISED = Problems()
 """Problems are raised."""
@@ -116,6 +121,11 @@ class Collector(Problems):
     def tell(self, error: DissmodelError) -> None:
         """Keep the error."""
         self.add("error", error.message, error.hint)
+
+    def tell_all(self, errors: Sequence[DissmodelError], together: DissmodelError) -> None:  # noqa: ARG002
+        """Keep each of the errors."""
+        for error in errors:
+            self.tell(error)
 
     def add(self, severity: Severity, message: str, hint: str = "") -> None:
         """Keep a finding on the subject."""

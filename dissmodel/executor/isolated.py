@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dissmodel import progress
+from dissmodel import gdal_settings, progress
 from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
 from dissmodel.executor.findings import Finding
@@ -76,7 +76,7 @@ class Isolated:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(os.environ),
+            env=environment(gdal_settings.given(os.environ)),
             start_new_session=True,
         )
         self._reporter: progress.Reporter = progress.current()

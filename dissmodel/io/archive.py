@@ -27,15 +27,16 @@ KINDS: dict[str, Kind] = {
 }
 """The suffixes of datasets, and what kind of data they hold."""
 
-_WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
+# World files; MapInfo's and Imagine's files with a place, too.
+_PLACES = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux")
 _ATTACHED = {
     ".tif": (".aux.xml", ".msk", ".ovr"),
     ".tiff": (".aux.xml", ".msk", ".ovr"),
     ".gpkg": ("-wal", "-journal"),
 }
 _SIBLINGS = {
-    ".tif": _WORLD_FILES,
-    ".tiff": _WORLD_FILES,
+    ".tif": _PLACES,
+    ".tiff": _PLACES,
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".shp.xml"),
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +19,7 @@ from dissmodel import progress
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.geotiff import naming_damage
+from dissmodel.io.stored import Stored, stored_bands
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -27,6 +30,10 @@ MAX_BYTES = 16 * 2**30
 # What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
 _MAX_BANDS = 4096
 _BLOCK_CELLS = 2**20
+# How GDAL names a CRS that is not known, in WKT 1: a local CRS, or the SRS -1 and 0 of a GeoPackage.
+_UNDEFINED = re.compile(
+    r'LOCAL_CS\["(un(defined|known|named)\b[^"]*|)"|GEOGCS\["Undefined geographic SRS"', re.IGNORECASE
+)
 
 
 class Block(NamedTuple):
@@ -108,6 +115,9 @@ class ArrayBands:
 class FileBands:
     """`Bands` of an open GeoTIFF; alpha bands are not among them.
 
+    A band with a scale or an offset is read as scale * stored number + offset, float64, with NaN for its
+    nodata value, and a warning says so.
+
     Bands are called by their description, else their tag ``band_name``, else ``name``, else
     ``band_<number>``. What is read is reported to the current reporter.
 
@@ -126,13 +136,16 @@ class FileBands:
     Raises
     ------
     InvalidInput
-        If it has no data, is larger than memory, or names two bands alike; `blocks` if it is damaged.
+        If it has no data, is larger than memory, names two bands alike, or has ground control points in place
+        of a transform; `blocks` if it is damaged.
     """
 
     def __init__(self, dataset: Any, shown: str) -> None:
         self._dataset, self._shown = dataset, shown
         with naming_damage(shown):
-            _refuse_absurd_size(dataset, shown)
+            _refuse_many_bands(dataset, shown)
+            stored = stored_bands(dataset)
+            _refuse_absurd_size(dataset, stored, shown)
             names, self._alpha = _names(dataset, shown)
             self._numbers = {name: number for number, (name, _) in names.items()}
             first = min(names)
@@ -140,9 +153,11 @@ class FileBands:
             own_mask = MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata}
             self._mask_of = first if own_mask else None
             self.shape: tuple[int, int] = dataset.shape
-            dtypes = dataset.dtypes
-            self.dtypes = {name: np.dtype(dtypes[number - 1]) for name, number in self._numbers.items()}
-            self.meta = _meta(dataset, names, shown)
+            self._stored = {name: stored[number] for name, number in self._numbers.items()}
+            self.dtypes = {name: band.dtype for name, band in self._stored.items()}
+            self.meta = _meta(dataset, names, stored, shown)
+            _warn_of_scales(self._stored, shown)
+            self._bytes = _bytes(dataset, stored)
             # Each block of such a file holds all bands: band by band, it would be unpacked for each of them.
             self._together = dataset.interleaving == Interleaving.pixel
         self.masked = own_mask or bool(self._alpha)
@@ -165,7 +180,7 @@ class FileBands:
                 if mask is not None and valid is not None:
                     mask[rows] = valid
         except MemoryError:
-            raise _too_large(self._shown, _bytes(self._dataset)) from None
+            raise _too_large(self._shown, self._bytes) from None
         return arrays, mask
 
     def _reported(self, names: Sequence[str]) -> Iterator[slice]:
@@ -183,11 +198,14 @@ class FileBands:
         with naming_damage(self._shown):
             if self._together and len(numbers) > 1:
                 read = self._dataset.read(numbers, window=window)
-                for target, block in zip(targets.values(), read, strict=True):
-                    target[:] = block
+                for (name, target), block in zip(targets.items(), read, strict=True):
+                    target[:] = self._stored[name].values(block)
             else:
-                for number, target in zip(numbers, targets.values(), strict=True):
-                    self._dataset.read(number, window=window, out=target)
+                for number, (name, target) in zip(numbers, targets.items(), strict=True):
+                    if self._stored[name].is_scaled:
+                        target[:] = self._stored[name].values(self._dataset.read(number, window=window))
+                    else:
+                        self._dataset.read(number, window=window, out=target)
             masks = [] if self._mask_of is None else [self._dataset.read_masks(self._mask_of, window=window)]
             masks += [self._dataset.read(number, window=window) for number in self._alpha]
         return np.logical_and.reduce([mask != 0 for mask in masks]) if masks else None
@@ -231,38 +249,88 @@ def _names(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[
     return names, alpha
 
 
-def _meta(dataset: Any, names: Mapping[int, tuple[str, bool]], shown: str) -> dict[str, Any]:
+def _warn_of_scales(stored: Mapping[str, Stored], shown: str) -> None:
+    for name, band in stored.items():
+        if not band.is_scaled:
+            continue
+        if not (math.isfinite(band.scale) and math.isfinite(band.offset)):
+            raise InvalidInput(
+                f"{shown}: the band {name!r} has the scale {band.scale:g} and the offset {band.offset:g}.",
+                "Set both to numbers: gdal_edit.py -scale 1 -offset 0 FILE",
+                code="band_scale",
+            )
+        warnings.warn(
+            f"{shown}: the values of the band {name!r} are {band.scale:.15g} × stored number"
+            f" + {band.offset:.15g}, by the scale and the offset that the file declares.",
+            DissmodelWarning,
+            stacklevel=4,
+        )
+
+
+def _meta(
+    dataset: Any, names: Mapping[int, tuple[str, bool]], stored: Mapping[int, Stored], shown: str
+) -> dict[str, Any]:
     transform = dataset.transform
     if transform.is_identity:
+        _refuse_control_points(dataset, shown)
         transform = None
         warnings.warn(
             f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
         )
-    nodatas = dataset.nodatavals
     return {
-        "crs": dataset.crs,
+        "crs": None if _is_undefined(dataset.crs) else dataset.crs,
         "transform": transform,
         "tags": dataset.tags(),
         "bands": {
-            name: {"nodata": nodatas[number - 1], "tags": dataset.tags(number), "named": named}
+            name: {"nodata": _nodata(stored[number]), "tags": _tags(dataset, number), "named": named}
             for number, (name, named) in names.items()
         },
     }
 
 
-def _bytes(dataset: Any) -> int:
+def _nodata(band: Stored) -> float | None:
+    """Return what stands for no data among a band's values."""
+    return math.nan if band.is_scaled and band.nodata is not None else band.nodata
+
+
+def _tags(dataset: Any, number: int) -> dict[str, str]:
+    # Statistics come and go with whoever looks at the file, and may be out of date.
+    return {key: text for key, text in dataset.tags(number).items() if not key.startswith("STATISTICS_")}
+
+
+def _is_undefined(crs: Any) -> bool:
+    """Whether a CRS only says that nobody knows which it is."""
+    return bool(crs) and _UNDEFINED.match(crs.to_wkt()) is not None
+
+
+def _refuse_control_points(dataset: Any, shown: str) -> None:
+    points, crs = dataset.gcps
+    if points:
+        raise InvalidInput(
+            f"{shown} has {len(points)} ground control points ({crs.to_string() if crs else 'without a CRS'})"
+            " and no transform: its cells are on no grid yet.",
+            "Warp it: gdalwarp -r near IN.tif OUT.tif"
+            " Or drop the points: gdal_translate -nogcp IN.tif OUT.tif",
+            code="raster_control_points",
+        )
+
+
+def _bytes(dataset: Any, stored: Mapping[int, Stored]) -> int:
     cells: int = dataset.width * dataset.height
-    return cells * sum(int(np.dtype(dtype).itemsize) for dtype in dataset.dtypes)
+    return cells * sum(band.dtype.itemsize for band in stored.values())
 
 
-def _refuse_absurd_size(dataset: Any, shown: str) -> None:
+def _refuse_many_bands(dataset: Any, shown: str) -> None:
     if dataset.count > _MAX_BANDS:
         raise InvalidInput(
             f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
             "It may be damaged: make or download it again.",
             code="raster_too_large",
         )
-    size = _bytes(dataset)
+
+
+def _refuse_absurd_size(dataset: Any, stored: Mapping[int, Stored], shown: str) -> None:
+    size = _bytes(dataset, stored)
     if size > min(MAX_BYTES, _memory()):
         raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {dataset.count} bands)", size)
 

@@ -15,6 +15,9 @@ from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
 
 VERSION = 1
+SCALED_VERSION = 2
+"""The version for rasters in which a band has a scale or an offset."""
+
 MAGIC = b"dissmodel content 1\n"
 """What every digest begins with."""
 
@@ -84,11 +87,11 @@ def hashed(*pieces: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
-def assembled(kind: Any, grid: bytes, parts: Mapping[str, bytes]) -> ContentDigest:
+def assembled(kind: Any, grid: bytes, parts: Mapping[str, bytes], *, version: int = VERSION) -> ContentDigest:
     """Return the digest of a dataset of the kind "raster" or "vector" from those of its grid and parts."""
     pieces = [text(name) + part for name, part in parts.items()]
     return ContentDigest(
-        version=VERSION,
+        version=version,
         kind=kind,
         digest=hashed(MAGIC, text(kind), grid, u64(len(parts)), *pieces).hex(),
         grid=grid.hex(),

@@ -1,7 +1,7 @@
 """Content digests, which tell whether two files say the same thing.
 
-``docs/content-digest.md`` defines them byte for byte; what is written there is version 1, for ever. Another
-definition is another version.
+``docs/content-digest.md`` defines them byte for byte; what is written there of a version stays for ever.
+Another definition is another version.
 """
 
 from __future__ import annotations

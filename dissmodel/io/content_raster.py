@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from rasterio.windows import Window
 
 from dissmodel.io.canonical import (
     MAGIC,
+    SCALED_VERSION,
+    VERSION,
     assembled,
     canonical_crs,
     canonical_values,
@@ -21,6 +23,7 @@ from dissmodel.io.canonical import (
 )
 from dissmodel.io.geotiff import reading
 from dissmodel.io.locate import Located
+from dissmodel.io.stored import Stored, stored_bands
 from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
 
@@ -43,29 +46,29 @@ def digest_raster(found: Located) -> ContentDigest:
         numbers = list(dataset.indexes)
         # Pixel by pixel, each band would unpack all of them again.
         groups = [numbers] if together else [[number] for number in numbers]
-        parts = [part for group in groups for part in _bands(dataset, group)]
+        stored = stored_bands(dataset)
+        parts = [part for group in groups for part in _bands(dataset, {n: stored[n] for n in group})]
         names = distinct(
             dataset.descriptions[number - 1] or dataset.tags(number).get("band_name") or f"band_{number}"
             for number in numbers
         )
-        return assembled("raster", grid, dict(zip(names, parts, strict=True)))
+        version = SCALED_VERSION if any(band.is_scaled for band in stored.values()) else VERSION
+        return assembled("raster", grid, dict(zip(names, parts, strict=True)), version=version)
 
 
-def _bands(dataset: Any, numbers: list[int]) -> list[bytes]:
+def _bands(dataset: Any, stored: Mapping[int, Stored]) -> list[bytes]:
     """Digest bands that are read together."""
     rows, cols = dataset.shape
-    parts = [new() for _ in numbers]
-    for part, number in zip(parts, numbers, strict=True):
-        part.update(MAGIC + text("band") + text(dataset.dtypes[number - 1]) + u64(rows) + u64(cols))
+    parts = [new() for _ in stored]
+    for part, band in zip(parts, stored.values(), strict=True):
+        part.update(MAGIC + text("band") + text(band.dtype.name) + u64(rows) + u64(cols))
     for top in range(0, rows, BLOCK):
         height = min(BLOCK, rows - top)
         # Blocks are many and small, so a block row of any width takes little while it is incomplete.
-        blocks = [[(new(), new()) for _ in range(0, cols, BLOCK)] for _ in numbers]
-        for window in windows(dataset, len(numbers), top, height):
-            values = dataset.read(numbers, window=window)
-            for band, number in enumerate(numbers):
-                masked = masked_cells(dataset, number, window, values[band])
-                _feed(blocks[band], window.col_off, canonical_values(values[band], masked), masked)
+        blocks = [[(new(), new()) for _ in range(0, cols, BLOCK)] for _ in stored]
+        for window in windows(dataset, len(stored), top, height):
+            for row, (values, masked) in zip(blocks, read_bands(dataset, stored, window), strict=True):
+                _feed(row, window.col_off, canonical_values(values, masked), masked)
         for part, row in zip(parts, blocks, strict=True):
             for cells, mask in row:
                 part.update(cells.digest() + mask.digest())
@@ -86,25 +89,43 @@ def windows(dataset: Any, bands: int, top: int, height: int) -> Iterator[Any]:
             yield Window(0, first, cols, min(step, top + height - first))
 
 
-def masked_cells(dataset: Any, number: int, window: Any, values: NDArray[Any]) -> NDArray[np.bool_]:
+def read_bands(
+    dataset: Any, stored: Mapping[int, Stored], window: Any
+) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """Return the values of bands, and where each has no data, arrays of the window's shape.
+
+    Parameters
+    ----------
+    dataset : rasterio.DatasetReader
+        The open raster.
+    stored : Mapping of int to Stored
+        The bands to read, by their numbers.
+    window : rasterio.windows.Window
+        Which cells.
+    """
+    # In one call only where the bands have one type, for that is what the array has.
+    if len({band.own for band in stored.values()}) == 1:
+        read = dataset.read(list(stored), window=window)
+    else:
+        read = [dataset.read(number, window=window) for number in stored]
+    return [
+        (band.values(numbers), _masked_cells(dataset, number, band, window, numbers))
+        for (number, band), numbers in zip(stored.items(), read, strict=True)
+    ]
+
+
+def _masked_cells(
+    dataset: Any, number: int, band: Stored, window: Any, numbers: NDArray[Any]
+) -> NDArray[np.bool_]:
     """Return which cells have no data, by the mask of the file or exactly by the band's nodata value."""
     flags = {flag.name for flag in dataset.mask_flag_enums[number - 1]}
     if "all_valid" in flags:
-        return np.zeros(values.shape, dtype=bool)
+        return np.zeros(numbers.shape, dtype=bool)
     if "nodata" not in flags:
         absent: NDArray[np.bool_] = dataset.read_masks(number, window=window) == 0
         return absent
     # Not GDAL's own mask, which counts neighbouring floats as nodata too.
-    nodata = dataset.nodatavals[number - 1]
-    if np.isnan(nodata):
-        nan: NDArray[np.bool_] = np.isnan(values)
-        return nan
-    if values.dtype.kind in "iu":
-        limits = np.iinfo(values.dtype)
-        if not (float(nodata).is_integer() and limits.min <= nodata <= limits.max):
-            return np.zeros(values.shape, dtype=bool)
-    equal: NDArray[np.bool_] = values == values.dtype.type(nodata)
-    return equal
+    return band.absent(numbers)
 
 
 def _feed(blocks: list[tuple[Any, Any]], left: int, values: NDArray[Any], masked: NDArray[np.bool_]) -> None:

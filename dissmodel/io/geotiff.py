@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelError, InvalidInput
-from dissmodel.io.locate import companions
+from dissmodel.io import proj
 from dissmodel.io.tiff_layout import ends_early, is_tiff
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
@@ -41,23 +44,28 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
     ------
     InvalidInput
         If it is damaged; `naming_damage` is for what only reading it shows.
+    DissmodelError
+        If PROJ does not find its data.
     """
     shown = shown or str(path)
+    gdal_settings.ignore()
     with ExitStack() as stack:
         with naming_damage(shown):
-            for companion in companions(path):
+            for companion in _images_beside(path):
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
-                if companion.suffix.lower() in {".msk", ".ovr"}:
-                    if not is_tiff(companion):
-                        raise InvalidInput(
-                            f"{companion} belongs to {shown} and is no TIFF.", f"Remove {companion}."
-                        )
-                    _check_end(companion, str(companion))
+                if not is_tiff(companion):
+                    raise InvalidInput(
+                        f"{companion} belongs to {shown} and is no TIFF.", f"Remove {companion}."
+                    )
+                _check_end(companion, str(companion))
             _check_end(path, shown)
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_READ_CACHE))
-            with warnings.catch_warnings():
+            # A nodata value may be too large for the dtype, which rasterio compares them in.
+            with warnings.catch_warnings(), np.errstate(over="ignore"):
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
+            if dataset.crs or not dataset.transform.is_identity:
+                proj.check_rasterio()
         yield dataset
 
 
@@ -83,6 +91,14 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
     """Open a GeoTIFF as `opened` does and name all damage that shows in the block."""
     with naming_damage(shown or str(path)), opened(path, shown) as dataset:
         yield dataset
+
+
+def _images_beside(path: Path) -> list[Path]:
+    """Return the mask and the overviews beside a GeoTIFF, whatever its suffix."""
+    names = {f"{name}{end}".casefold() for name in (path.name, path.stem) for end in (".msk", ".ovr")}
+    with os.scandir(path.parent) as entries:
+        found = [one.name for one in entries if one.name.casefold() in names and one.is_file()]
+    return sorted(path.with_name(name) for name in found)
 
 
 def _check_end(path: Path, shown: str) -> None:

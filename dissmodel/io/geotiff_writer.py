@@ -23,8 +23,9 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from dissmodel import progress
+from dissmodel import gdal_settings, progress
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError
+from dissmodel.io import proj
 from dissmodel.io.geotiff import reading
 from dissmodel.io.locate import companions
 
@@ -34,6 +35,7 @@ Array = npt.NDArray[Any]
 # file can't depend on what else GDAL holds at the moment.
 _WRITE_CACHE = 2**16
 _TILE = 512
+_EXACT_BITS = 53
 _UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
 
 
@@ -85,6 +87,7 @@ def write_geotiff(
     StorageError
         If the file can't be written.
     """
+    gdal_settings.ignore()
     path = Path(path)
     profile = _profile(path, len(bands), shape, np.dtype(dtype), nodata)
     profile |= {
@@ -104,7 +107,9 @@ def write_geotiff(
         _refuse_incomplete(scratch)
         scratch.replace(path)
         for stale in companions(path):
-            stale.unlink()
+            # These two may be data of their own, and a GeoTIFF that has its place in it is read without them.
+            if stale.suffix.lower() not in {".tab", ".aux"}:
+                stale.unlink()
         if metadata.exists():
             # What the format itself has no place for, such as a CRS beyond its keys.
             metadata.replace(path.with_name(path.name + ".aux.xml"))
@@ -182,8 +187,13 @@ def _profile(
         raise UsageError(
             f"{path}: a GeoTIFF can't hold {dtype}.", "Convert it: " + ", ".join(_PREDICTORS) + "."
         )
-    if nodata is not None and not in_dtype_range(nodata, dtype.name):
+    if nodata is not None and not fits(nodata, dtype):
         raise UsageError(f"{path}: the nodata value {nodata} is no {dtype}.", "Choose another nodata value.")
+    if nodata is not None and too_long(nodata, dtype):
+        raise UsageError(
+            f"{path}: the nodata value {nodata} has more digits than can be declared exactly.",
+            f"Choose one between -2^{_EXACT_BITS} and 2^{_EXACT_BITS}.",
+        )
     compression = {"compress": "zstd", "zstd_level": 1} if _has_zstd() else {"compress": "deflate"}
     if not _has_zstd():
         warnings.warn(
@@ -209,6 +219,17 @@ def _profile(
     }
 
 
+def fits(nodata: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a nodata value is within the range of a dtype."""
+    with np.errstate(over="ignore"):
+        return bool(in_dtype_range(nodata, dtype.name))
+
+
+def too_long(nodata: float, dtype: np.dtype[Any]) -> bool:
+    """Whether rasterio would declare another nodata value than this one, for it takes them as floats."""
+    return dtype.kind in "iu" and abs(int(nodata)) > 2**_EXACT_BITS
+
+
 # 3 is for floats, 2 for integers.
 _PREDICTORS = {
     "uint8": 2,
@@ -232,6 +253,7 @@ def _tile(size: int) -> int:
 def _crs(crs: Any) -> CRS | None:
     if not crs:
         return None
+    proj.check_rasterio()
     try:
         return CRS.from_user_input(crs)
     except CRSError as error:

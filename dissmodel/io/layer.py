@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
 from dissmodel.io.locate import companions
 
@@ -84,6 +85,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         raise InvalidInput(f"{path}: GDAL can't open a path with a '!'.", "Rename the file or its folder.")
     # The prefix keeps GDAL from trying other drivers that read JSON: some of them open whatever it names.
     source = f"GeoJSON:{path.absolute()}" if driver == "GeoJSON" else str(path.absolute())
+    gdal_settings.ignore()
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     with reading(shown):

@@ -152,8 +152,9 @@ def existing(uri: str | os.PathLike[str]) -> Path:
 def companions(path: Path) -> tuple[Path, ...]:
     """Return the other files that belong to a dataset, existing ones only, sorted.
 
-    A shapefile's siblings, a GeoTIFF's metadata, mask, overview and world files, what a GeoPackage has not
-    merged yet. Upper and lower case of the ends don't matter.
+    A shapefile's siblings, a GeoTIFF's metadata, mask, overview and files with its place, what a GeoPackage
+    has not merged yet. Upper and lower case of the ends don't matter. They are told by their names;
+    `dissmodel.io.sidecars.sidecars` returns what is really read.
 
     Examples
     --------

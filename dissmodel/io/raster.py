@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.dtypes import in_dtype_range
 
 from dissmodel import temporary
-from dissmodel.errors import UsageError
+from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import put_object
 from dissmodel.io.bands import FileBands
 from dissmodel.io.geotiff import opened, reading
-from dissmodel.io.geotiff_writer import write_geotiff
+from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
@@ -85,17 +85,21 @@ def load_geotiff(
     -------
     data : tuple of (RasterBackend, dict)
         The bands, each (rows, columns) in the file's own dtype, called by their description, else their tag
-        ``band_name``, else ``name``, else ``band_<number>``. The dict has ``crs`` (rasterio's, or None),
-        ``transform`` (None without a georeference), ``tags`` of the file, ``bands`` (name → ``nodata`` as
-        declared, ``tags``, ``named``: whether the file names it) and ``mask`` (bool (rows, columns), True is
-        valid, from a mask or an alpha band; None without one). Alpha bands are not among the bands.
+        ``band_name``, else ``name``, else ``band_<number>``. A band with a scale or an offset has float64
+        values, scale * stored number + offset, and NaN for its nodata value. The dict has ``crs``
+        (rasterio's; None without one, or where it is called undefined), ``transform`` (None without a
+        georeference), ``tags`` of the file, ``bands`` (name → ``nodata`` as declared, exact in 64-bit
+        integers; ``tags``, but for statistics; ``named``: whether the file names it) and ``mask`` (bool
+        (rows, columns), True is valid, from a mask or an alpha band; None without one). Alpha bands are not
+        among the bands.
     sha256 : str
         Of the file that was named, the zip where it is one.
 
     Raises
     ------
     InvalidInput
-        If it is missing, damaged, no GeoTIFF, larger than memory, or names two bands alike.
+        If it is missing, damaged, no GeoTIFF, larger than memory, names two bands alike, or has ground
+        control points in place of a transform.
     """
     with open_geotiff(uri, minio_client, layer=layer) as (bands, checksum):
         arrays, mask = bands.read()
@@ -177,7 +181,7 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
         ),
         crs=next((c for c in (crs, meta.get("crs"), backend.crs) if c), None),
         tags=tags,
-        band_tags={name: {"nodata": f"{nodata:.17g}"} for name, nodata in nodatas.items()},
+        band_tags={name: {"nodata": _digits(nodata)} for name, nodata in nodatas.items()},
     )
     return sha256_file(path)
 
@@ -199,7 +203,7 @@ def _selected(arrays: dict[str, Array], bands: Mapping[str, Any], spec: BandSpec
     selected = {}
     for name, dtype, nodata in spec:
         if name in files:
-            array = arrays[files[name]].astype(dtype, copy=False)
+            array = _cast(arrays[files[name]], np.dtype(dtype), nodata)
             if not _is(array, nodata).all():
                 selected[name] = array
     return selected
@@ -237,10 +241,14 @@ def _filled(cols: int, dtype: np.dtype[Any], nodata: float, rows: slice) -> Arra
 
 
 def _converted(array: Array, dtype: np.dtype[Any], nodata: float | None, rows: slice) -> Array:
-    block = array[rows]
-    if dtype.kind in "iu" and block.dtype.kind == "f" and nodata is not None:
-        block = np.where(np.isfinite(block), block, nodata)
-    return block.astype(dtype, copy=False)
+    return _cast(array[rows], dtype, nodata)
+
+
+def _cast(array: Array, dtype: np.dtype[Any], nodata: float | None) -> Array:
+    """Return an array of another dtype; what is not finite becomes nodata among integers."""
+    if dtype.kind in "iu" and array.dtype.kind == "f" and nodata is not None:
+        array = np.where(np.isfinite(array), array, nodata)
+    return array.astype(dtype, copy=False)
 
 
 def _common_dtype(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
@@ -254,8 +262,23 @@ def _common_dtype(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     return np.dtype(promoted.get(common.name, common))
 
 
+def _digits(nodata: float) -> str:
+    """Write a nodata value with all of its digits."""
+    return str(int(nodata)) if isinstance(nodata, int | np.integer) else f"{nodata:.17g}"
+
+
 def _agreed(nodatas: Sequence[float], count: int, dtype: np.dtype[Any]) -> float | None:
-    """Return the nodata value that all bands share, if the dtype can hold it."""
-    if len(nodatas) < count or len({repr(float(nodata)) for nodata in nodatas}) != 1:
+    """Return the nodata value that all bands share, if the dtype and the file can hold it."""
+    if len(nodatas) < count or any(_digits(nodata) != _digits(nodatas[0]) for nodata in nodatas):
         return None
-    return nodatas[0] if in_dtype_range(nodatas[0], dtype.name) else None
+    if not fits(nodatas[0], dtype):
+        return None
+    if too_long(nodatas[0], dtype):
+        warnings.warn(
+            f"The nodata value {nodatas[0]} can't be declared exactly;"
+            " it stands in the tag nodata of each band.",
+            DissmodelWarning,
+            stacklevel=3,
+        )
+        return None
+    return nodatas[0]

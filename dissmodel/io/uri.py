@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -133,9 +134,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     try:
         given.encode()
     except UnicodeEncodeError:  # neither a record nor GDAL could hold it
-        raise UsageError(
-            f"{given!r}: this name is not UTF-8.", "Rename the file or its folder, or give another name."
-        ) from None
+        raise _not_utf8(given) from None
     scheme = _SCHEME.match(given)
     if scheme is None:
         return Uri("file", Path(given), given)
@@ -147,6 +146,20 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     raise UsageError(
         f"{name}:// is no scheme that data can be read from or written to.",
         "Give a local path, or a file://, s3://, http:// or https:// URL.",
+    )
+
+
+def _not_utf8(given: str) -> UsageError:
+    encoding = sys.getfilesystemencoding()
+    try:
+        name = os.fsencode(given).decode()
+    except UnicodeError:
+        hint = "Rename the file or its folder, or give another name."
+        return UsageError(f"{given!r}: this name is not UTF-8.", hint)
+    return UsageError(
+        f"{name!r}: the locale of this process takes file names for {encoding}, and this name is UTF-8.",
+        "Choose a locale with UTF-8, then run again: export LC_ALL=C.UTF-8",
+        code="locale",
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.layer import Layer
 from dissmodel.io.nulls import exact_integers
+from dissmodel.io.proj import check_pyproj
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -65,6 +66,8 @@ def read_frame(layer: Layer, columns: Sequence[str] | None, options: Mapping[str
         found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
     fields = dict(zip(found.meta["fields"].tolist(), found.columns, strict=True))
     geometry = free_name("geometry", {name.lower() for name in fields})
+    if found.meta["crs"] is not None:
+        check_pyproj()
     frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=found.meta["crs"])
     if layer.driver == "GPKG" and columns is None and not options:
         _add_ids(frame, found.fids, layer)

@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.io.fields import Field, datetime_texts, fields_of
 from dissmodel.io.layer import require_pyarrow
@@ -82,6 +83,7 @@ def write_frame(
     UsageError
         If that takes pyarrow and it isn't installed.
     """
+    gdal_settings.ignore()
     if driver == "Parquet":
         require_pyarrow(path.name)
         if frame.attrs:

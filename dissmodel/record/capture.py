@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from dissmodel import gdal_settings
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
-from dissmodel.record.redact import redact_argv
+from dissmodel.record.redact import redact, redact_argv
 from dissmodel.record.schema import Code, ExperimentRecord, Package, Runtime
 
 __all__ = ["code_of", "command", "commit_name", "native", "packages", "peak_memory_bytes", "runtime"]
@@ -53,6 +54,7 @@ def runtime(executor: Code | None = None) -> Runtime:
         dissmodel=executor if executor and is_ours else code_of(ExperimentRecord, "dissmodel"),
         packages=packages(),
         native=native(),
+        ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
     )
 
 

@@ -110,6 +110,8 @@ class Runtime(_Part):
     """The machine and the libraries. ``native`` is loader → library → version, for what the run loaded.
 
     ``lock`` has the exact versions, with hashes, of an environment that was made for the model's package.
+    ``ignored_settings`` has the settings of GDAL and PROJ, name → value, that were set around the run, change
+    data or CRS, and were not obeyed.
     """
 
     python: str
@@ -126,6 +128,7 @@ class Runtime(_Part):
     packages: dict[str, Package] = Field(default_factory=dict)
     lock: str | None = None
     native: dict[str, dict[str, str]] = Field(default_factory=dict)
+    ignored_settings: dict[str, str] = Field(default_factory=dict)
 
 
 class Failure(_Part):

@@ -50,18 +50,16 @@ def find(
     """
     check_map(kind, mapping, problems)
     found: dict[str, str] = {}
+    lost: dict[str, str] = {}
     for name in (*FIELDS, *OPTIONAL[kind]):
         actual = str(mapping.get(name, name))
         if actual in present:
             found[name] = actual
         elif name in FIELDS or name in mapping:
-            problems.tell(
-                InvalidInput(
-                    f"There is no {kind} {actual!r}; the file has {_listed(present)}.",
-                    _hint(kind, name, actual, present),
-                    code=f"missing_{kind}",
-                )
-            )
+            lost[name] = actual
+    if lost:
+        each = [_lost(kind, {name: actual}, present) for name, actual in lost.items()]
+        problems.tell_all(each, _lost(kind, lost, present))
     own = {}
     for name, actual in found.items():
         twins = [other for other in found if found[other] == actual]
@@ -95,12 +93,26 @@ def _listed(present: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in present[:_SHOWN]) + more if present else "none"
 
 
-def _hint(kind: Kind, name: str, actual: str, present: Sequence[str]) -> str:
+def _lost(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> InvalidInput:
+    """Return the error for names (canonical name → name in the file) that the file doesn't have."""
+    names = f" and no {kind} ".join(map(repr, lost.values()))
+    return InvalidInput(
+        f"There is no {kind} {names}; the file has {_listed(present)}.",
+        _hint(kind, lost, present),
+        code=f"missing_{kind}",
+    )
+
+
+def _hint(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> str:
     if not present:
         return f"It needs {', '.join(FIELDS)}. Is a file missing that belongs to it, such as a .dbf?"
     # People who write names in capitals mean the same.
     folded = {other.casefold(): other for other in reversed(present)}
-    near = get_close_matches(actual.casefold(), folded, n=1, cutoff=0.7)
-    if near:
-        return f"Did you mean {folded[near[0]]!r}? --{kind}-map {name}={folded[near[0]]}"
-    return f"Say which one it is: --{kind}-map {name}=NAME"
+    near = {}
+    for name, actual in lost.items():
+        found = get_close_matches(actual.casefold(), folded, n=1, cutoff=0.7)
+        near[name] = folded[found[0]] if found else None
+    typed = " ".join(f"--{kind}-map {name}={other or 'NAME'}" for name, other in near.items())
+    if all(near.values()):
+        return f"Did you mean {' and '.join(map(repr, near.values()))}? {typed}"
+    return f"Say which {'one it is' if len(lost) == 1 else 'they are'}: {typed}"

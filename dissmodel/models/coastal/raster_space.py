@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io.bands import Bands
+from dissmodel.io.stored import equal
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
 from dissmodel.models.coastal.parameters import SeaParameters
@@ -118,8 +119,11 @@ class _Absent(NamedTuple):
         """Return where there is no value."""
         absent: NDArray[np.bool_] = np.isnan(band)
         for value in self.values:
+            if band.dtype.kind in "iu":
+                absent |= equal(band, value)
+                continue
             with np.errstate(over="ignore"):
-                same = np.asarray(value).astype(band.dtype if band.dtype.kind == "f" else np.float64)
+                same = np.asarray(value).astype(band.dtype)
             if np.isinf(same) == math.isinf(value):
                 absent |= band == same
         return absent
@@ -171,11 +175,12 @@ def _fill(fields: Mapping[str, _Field], bands: Bands, found: Mapping[str, str]) 
 
 def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
     """Return the nodata values that the file declares or the band's tag says, but for NaN."""
-    values = [] if note["nodata"] is None else [float(note["nodata"])]
+    values = [] if note["nodata"] is None else [note["nodata"]]
     tag = note["tags"].get("nodata")
     if tag is not None:
         try:
-            values.append(float(tag))
+            # A float doesn't hold all digits of a 64-bit integer.
+            values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
         except ValueError:
             warnings.warn(
                 f"The band {name} says nodata = {str(tag)[:40]!r}, which is no number; it is ignored.",
@@ -190,7 +195,7 @@ def _is_elevation(value: float) -> bool:
 
 
 def _is_soil(value: float) -> bool:
-    return 0 <= value < _BYTE and value.is_integer() and bool(LEGAL_SOIL[int(value)])
+    return 0 <= value < _BYTE and float(value).is_integer() and bool(LEGAL_SOIL[int(value)])
 
 
 def _step(tag: str | None) -> int:

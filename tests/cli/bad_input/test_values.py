@@ -40,16 +40,40 @@ def changed(values, at, value):
     ("names", "lost", "hint"),
     [
         (["uso", "alt"], "solo", NAMED.format("solo")),
-        (["uso"], "alt", NAMED.format("alt")),
         (["usso", "alt", "solo"], "uso", "Did you mean 'usso'? --band-map uso=usso"),
-        (["USO", "ALT", "SOLO"], "uso", "Did you mean 'USO'? --band-map uso=USO"),
-        (["a", "b", "c", "d", "e"], "uso", NAMED.format("uso")),
     ],
 )
 def test_an_absent_band(raster_refused, bands, names, lost, hint):
     said = raster_refused(dict(zip(names, [*bands.values()] * 2, strict=False)))
 
     assert f"There is no band '{lost}'; the file has {', '.join(map(repr, names))}." == said.message
+    assert hint == said.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "lost", "hint"),
+    [
+        (
+            ["uso"],
+            "'alt' and no band 'solo'",
+            "Say which they are: --band-map alt=NAME --band-map solo=NAME",
+        ),
+        (
+            ["USO", "ALT", "solo"],
+            "'uso' and no band 'alt'",
+            "Did you mean 'USO' and 'ALT'? --band-map uso=USO --band-map alt=ALT",
+        ),
+        (
+            ["USO", "b", "c", "d", "e"],
+            "'uso' and no band 'alt' and no band 'solo'",
+            "Say which they are: --band-map uso=USO --band-map alt=NAME --band-map solo=NAME",
+        ),
+    ],
+)
+def test_all_absent_bands_are_named_at_once(raster_refused, bands, names, lost, hint):
+    said = raster_refused(dict(zip(names, [*bands.values()] * 2, strict=False)))
+
+    assert f"There is no band {lost}; the file has {', '.join(map(repr, names))}." == said.message
     assert hint == said.hint
 
 

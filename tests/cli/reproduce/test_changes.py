@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 
 from dissmodel.record import store
 
@@ -142,7 +144,7 @@ def test_one_byte_of_the_input_stops_it_before_anything_is_imported(copied, how)
 @pytest.mark.parametrize("how", ["change", "remove", "add"])
 def test_a_sidecar_that_is_another_one_stops_it(raster, raster_model, how):
     model = raster_model()
-    beside, added = Path("in.tif.aux.xml"), Path("in.tfw")
+    beside, added = Path("in.tif.aux.xml"), Path("in.tif.msk")
     beside.write_text("<PAMDataset></PAMDataset>")
     raster("run", model, "-i", "in.tif", "-o", "r.tif", "-q")
     assert 0 == reproduce(raster, model).code
@@ -151,7 +153,8 @@ def test_a_sidecar_that_is_another_one_stops_it(raster, raster_model, how):
     elif how == "remove":
         beside.unlink()
     else:
-        added.write_text("30\n0\n0\n-30\n0\n0\n")
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open("in.tif", "r+") as dataset:
+            dataset.write_mask(np.ones(dataset.shape, bool))
     said = reproduce(raster, model)
 
     assert (4, "input_changed") == (said.code, said.json["error"]["code"])

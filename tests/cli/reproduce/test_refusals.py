@@ -47,6 +47,9 @@ HOSTILE = {
     "input unknown": (lambda r: r["source"].update(checksum=""), 3, "input_unknown"),
     "input other": (lambda r: r["source"].update(uri="/etc/hostname", size=None), 4, "input_changed"),
     "sidecar": (lambda r: r["source"].update(sidecars={"../x": "ab"}), 4, "input_changed"),
+    "sidecar above": (lambda r: r["source"].update(sidecars={"..": "ab"}), 4, "input_changed"),
+    "sidecar NUL": (lambda r: r["source"].update(sidecars={"in\0": "ab"}), 4, "input_changed"),
+    "sidecar without a name": (lambda r: r["source"].update(sidecars={"": "ab"}), 4, "input_changed"),
     "format": (lambda r: r.update(input_format="x; rm -rf"), 3, "not_a_record"),
     "package options": (
         lambda r: r.update(resolved_spec={"model": {"package": "--index-url=https://e.org x"}}),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel import gdal_settings
 from dissmodel.errors import InvalidInput, RunFailed, UsageError
 from dissmodel.executor.host import InProcess, Surroundings
 from dissmodel.executor.isolated import Isolated
@@ -153,6 +154,15 @@ def test_it_runs_there_and_says_all_that_a_run_says(python, tmp_path, monkeypatc
     assert {("step", 1, 2, 3), ("warn", "mind the tide"), ("output", "printed")} <= set(heard.told)
     assert ("output", "written below") in heard.told
     assert usage.cpu_seconds > 0
+
+
+def test_settings_of_gdal_are_ignored_and_noted_there_too(python, tmp_path, monkeypatch):
+    monkeypatch.setenv("GTIFF_SRS_SOURCE", "EPSG")
+    gdal_settings.ignore()  # as the command line begins
+    with opened(python, tmp_path) as model:
+        runtime = model.runtime(model.code(), load=["rasterio"])
+
+    assert "EPSG" == runtime.ignored_settings["GTIFF_SRS_SOURCE"]
 
 
 def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_path):

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,26 @@ def test_secrets_are_not_shown():
 def test_what_is_no_place_is_refused(text):
     with pytest.raises(UsageError):
         parse(text)
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="file names are Unicode there")
+def test_a_locale_that_does_not_know_the_letters_of_a_name_is_blamed():
+    code = """
+import sys
+from dissmodel.errors import UsageError
+from dissmodel.io.uri import parse
+for name in sys.argv[1:]:
+    try:
+        parse(name)
+    except UsageError as error:
+        print(error.code, ascii(error.message), error.hint)
+"""
+    names = ["São.tif".encode(), b"S\xe3o.tif"]
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = subprocess.run([sys.executable, "-c", code, *names], env=environ, capture_output=True, check=True)
+    locale, name = ended.stdout.decode().splitlines()
+
+    assert locale.startswith("locale")
+    assert "the locale of this process takes file names for ascii" in locale
+    assert locale.endswith("export LC_ALL=C.UTF-8")
+    assert "this name is not UTF-8" in name

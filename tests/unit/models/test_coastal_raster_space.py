@@ -51,6 +51,19 @@ def test_any_real_dtype(dtype):
     assert (0, None, 2) == (state.step, state.order, state.cells)
 
 
+@pytest.mark.parametrize("dtype", ["uint64", "int64"])
+@pytest.mark.parametrize("where", ["declared", "in the tag"])
+def test_a_nodata_value_of_64_bits_is_exact(dtype, where):
+    """A land use that is 1 away from the nodata value, which is one float with it, is an illegal value."""
+    nodata = int(np.iinfo(dtype).max)
+    said = {"nodata": nodata} if where == "declared" else {"band_tags": {"uso": {"nodata": str(nodata)}}}
+    others = {"alt": np.ones((1, 2)), "solo": np.full((1, 2), 3)}
+
+    assert 1 == read({"uso": np.array([[nodata, 1]], dtype), **others}, **said).cells
+    with pytest.raises(InvalidInput, match="none of its codes"):
+        read({"uso": np.array([[nodata - 1, 1]], dtype), **others}, **said)
+
+
 def test_float32_is_widened_and_not_rounded():
     state = read(space([1], [0.1], dtype=np.float32))
 
