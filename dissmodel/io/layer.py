@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
+from dissmodel.io import geojson, geopackage
+from dissmodel.io.foreign import again
 from dissmodel.io.locate import companions
+from dissmodel.placeholders import HEAD_BYTES, refuse_pointer
 
 DRIVERS = {
     ".gpkg": "GPKG",
@@ -33,9 +36,9 @@ _MAGIC = (
     (rb"\x00\x00\x27\x0a", "ESRI Shapefile"),
     (rb"fgb", "FlatGeobuf"),
     (rb"PAR1", "Parquet"),
-    (rb"(\xef\xbb\xbf)?\s*\{", "GeoJSON"),
+    (rb"(\xef\xbb\xbf|\x1e)?\s*\{", "GeoJSON"),
 )
-_HEAD_BYTES = 512
+_SEQUENCE = "GeoJSONSeq"
 _SHP_LENGTH = struct.Struct(">24xi")  # of .shp and .shx, in units of two bytes
 _DBF_LENGTHS = struct.Struct("<4xIHH")  # how many rows; bytes of the header, and of each row
 _MOST_WARNINGS = 5
@@ -70,7 +73,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     """
     shown = shown or str(path)
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
     driver = next((name for magic, name in _MAGIC if re.match(magic, head)), None)
     if driver is None:
         raise InvalidInput(
@@ -80,13 +83,18 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         return Layer(str(path), None, driver)
     if driver == "ESRI Shapefile":
         _check_shapefile(path, shown)
-    if "!" in str(path.absolute()) and driver != "GeoJSON":
+    if driver == "GPKG":
+        geopackage.check_free(path, shown)
+    is_json = driver == "GeoJSON"
+    if "!" in str(path.absolute()) and not is_json:
         raise InvalidInput(f"{path}: GDAL can't open a path with a '!'.", "Rename the file or its folder.")
+    if is_json and geojson.is_sequence(path):
+        driver = _SEQUENCE
     # The prefix keeps GDAL from trying other drivers that read JSON: some of them open whatever it names.
-    source = f"GeoJSON:{path.absolute()}" if driver == "GeoJSON" else str(path.absolute())
+    source = f"{driver}:{path.absolute()}" if is_json else str(path.absolute())
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
-    with reading(shown):
+    with reading(shown, path if is_json else None):
         layers = pyogrio.list_layers(source).tolist()
         name = _choose(shown, layers, layer)
         found = pyogrio.read_info(source, layer=name).get("driver", driver)
@@ -115,19 +123,26 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(shown: str) -> Iterator[None]:
-    """Turn what pyogrio raises in the block into `InvalidInput`, and its warnings into `DissmodelWarning`."""
+def reading(shown: str, text: Path | None = None) -> Iterator[None]:
+    """Turn what pyogrio raises in the block into `InvalidInput`, and its warnings into `DissmodelWarning`.
+
+    Parameters
+    ----------
+    shown : str
+        What errors and warnings call the file.
+    text : pathlib.Path, optional
+        The file, where it is GeoJSON: the error says what is wrong with its text.
+    """
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415  (it loads pandas)
 
     try:
         with passing_warnings_on(shown):
             yield
     except (DataSourceError, DataLayerError) as error:
-        raise InvalidInput(
-            f"{shown} could not be read: not all of it is there, or it is damaged.",
-            "Make or download it again.",
-            code="vector_damaged",
-        ) from error
+        why, hint = ("not all of it is there, or it is damaged", again(shown))
+        if text is not None:
+            why, hint = geojson.why_unreadable(text)
+        raise InvalidInput(f"{shown} could not be read: {why}.", hint, code="vector_damaged") from error
 
 
 def _check_shapefile(path: Path, shown: str) -> None:
@@ -141,10 +156,12 @@ def _check_shapefile(path: Path, shown: str) -> None:
             code="shapefile_part_missing",
         )
     for suffix in (".shp", ".shx", ".dbf"):
+        with parts[suffix].open("rb") as stream:
+            refuse_pointer(stream.read(HEAD_BYTES), parts[suffix], f"The {suffix} of {shown}")
         if parts[suffix].stat().st_size < _said_length(parts[suffix]):
             raise InvalidInput(
                 f"{shown} is incomplete: its {suffix} is shorter than it says of itself.",
-                "Make or download it again.",
+                again(shown),
                 code="vector_damaged",
             )
 
@@ -166,7 +183,7 @@ def _said_length(part: Path) -> int:
 def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> str | None:
     spatial = [name for name, geometry in layers if geometry is not None]
     if not layers:
-        raise InvalidInput(f"{shown} could not be read: it holds no layer.", "Make or download it again.")
+        raise InvalidInput(f"{shown} could not be read: it holds no layer.", again(shown))
     listing = ", ".join(map(repr, spatial[:_MOST_NAMES])) + ("…" if len(spatial) > _MOST_NAMES else "")
     if not spatial or (layer not in spatial and any(layer == name for name, _ in layers)):
         what = f"Layer {layer!r} of {shown}" if layer else shown
@@ -192,17 +209,27 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
 
 def check_count(layer: Layer, found: int, shown: str) -> None:
     """Raise `InvalidInput` if a file has fewer features than it says of itself."""
-    # Where a FlatGeobuf was cut off between two features, GDAL is silent; other formats show their damage.
-    if layer.driver != "FlatGeobuf":
-        return
+    # Of a FlatGeobuf that was cut off between two features and of a sequence with a line that is no feature
+    # GDAL returns the rest, silently; other formats show their damage.
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
+    if layer.driver == _SEQUENCE:
+        path = Path(layer.source.removeprefix(f"{_SEQUENCE}:"))
+        said = geojson.count_records(path)
+        if said == found:
+            return
+        why = geojson.wrong_record(path) or f"GDAL reads {found} of its {said} records"
+        raise InvalidInput(
+            f"{shown} is a sequence of features, one a line, and {why}.", again(shown), code="vector_damaged"
+        )
+    if layer.driver != "FlatGeobuf":
+        return
     with reading(shown):
         said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
     if said > found:
         raise InvalidInput(
             f"{shown} is incomplete: {found} of its {said} features are there.",
-            "Make or download it again.",
+            again(shown),
             code="vector_damaged",
         )
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import progress
-from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
 from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
@@ -70,6 +71,8 @@ def load_gdf(
         no layer `layer`, or several layers and `layer` is None.
     """
     with locate(uri, "vector", layer, minio_client=minio_client) as found:
+        if found.path != found.source and found.member is None:
+            _warn_of_log(found.source)
         chosen = open_layer(found.path, found.layer, found.shown)
         # GDAL hands over a layer whole, so between nothing and everything there is nothing to report.
         size = found.path.stat().st_size
@@ -167,6 +170,16 @@ def save_gdf(
             f"{path} could not be written: {error.strerror or error}.",
             "Check the rights of the folder and the space on the disk.",
         ) from error
+
+
+def _warn_of_log(path: Path) -> None:
+    warnings.warn(
+        f"{path} has changes in {path.name}-wal beside it: another program, such as QGIS, has it open, or "
+        "was killed. Both are read, but the sha256 of the file will change once that program merges them. "
+        "To keep the input as it is recorded, close it there first, and run this again.",
+        DissmodelWarning,
+        stacklevel=3,
+    )
 
 
 @contextmanager

@@ -168,7 +168,8 @@ def test_encrypted_entries_are_refused(packed):
     path.write_bytes(content)
 
     error = refusal(path)
-    assert (error.code, "encrypted" in error.message) == ("archive_refused", True)
+    assert (error.code, "a.tif is encrypted" in error.message) == ("archive_unsupported", True)
+    assert "7-Zip" in error.hint
 
 
 def test_a_name_that_comes_twice_is_refused(packed):
