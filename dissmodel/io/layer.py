@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
-from dissmodel.io import geojson, geopackage
+from dissmodel.io import dbf, geojson, geopackage
 from dissmodel.io.foreign import again
 from dissmodel.io.locate import companions
 from dissmodel.placeholders import HEAD_BYTES, refuse_pointer
@@ -46,11 +46,20 @@ _MOST_NAMES = 20
 
 
 class Layer(NamedTuple):
-    """A layer that can be read: what GDAL opens, the layer's name in it, GDAL's driver."""
+    """A layer that can be read: what GDAL opens, the layer's name in it, GDAL's driver, the texts' encoding.
+
+    The encoding is None where the file says it.
+    """
 
     source: str
     name: str | None
     driver: str
+    encoding: str | None = None
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What GDAL is told when it opens the file, for each function of pyogrio."""
+        return {"layer": self.name, **({} if self.encoding is None else {"ENCODING": self.encoding})}
 
 
 def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
@@ -81,8 +90,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         )
     if driver == "Parquet":
         return Layer(str(path), None, driver)
-    if driver == "ESRI Shapefile":
-        _check_shapefile(path, shown)
+    encoding = _check_shapefile(path, shown) if driver == "ESRI Shapefile" else None
     if driver == "GPKG":
         geopackage.check_free(path, shown)
     is_json = driver == "GeoJSON"
@@ -100,7 +108,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         found = pyogrio.read_info(source, layer=name).get("driver", driver)
     if found != driver:
         raise InvalidInput(f"{shown} is no {driver} file: GDAL takes it for {found}.", "Check what it is.")
-    return Layer(source, name, driver)
+    return Layer(source, name, driver, encoding)
 
 
 @contextmanager
@@ -110,6 +118,8 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
         warnings.simplefilter("always")
         # A missing CRS is the data's own; whoever uses coordinates has to speak of it.
         warnings.filterwarnings("ignore", message="'crs' was not provided")
+        # Which columns have texts that are cut is said by name.
+        warnings.filterwarnings("ignore", message=r"(?s)Value .* of field .* has been truncated to")
         # A time with an offset in a GeoPackage, which GDAL reads as well, but not quietly.
         warnings.filterwarnings("ignore", message="Non-conformant content .* successfully parsed")
         if importlib.util.find_spec("pyarrow") is not None:
@@ -145,7 +155,8 @@ def reading(shown: str, text: Path | None = None) -> Iterator[None]:
         raise InvalidInput(f"{shown} could not be read: {why}.", hint, code="vector_damaged") from error
 
 
-def _check_shapefile(path: Path, shown: str) -> None:
+def _check_shapefile(path: Path, shown: str) -> str | None:
+    """Refuse a shapefile that is not whole; return its encoding, None where it says that itself."""
     # GDAL reads a shapefile that was cut off as features without geometry or without attributes.
     parts = {part.suffix.lower(): part for part in companions(path)} | {".shp": path}
     lost = [suffix for suffix in (".shx", ".dbf") if suffix not in parts]
@@ -164,6 +175,20 @@ def _check_shapefile(path: Path, shown: str) -> None:
                 again(shown),
                 code="vector_damaged",
             )
+    found = dbf.encoding_of(parts[".dbf"]) if ".cpg" not in parts else None
+    if found is not None and (found.overrides or found.name != "UTF-8"):
+        why = (
+            "is UTF-8, though its .dbf says another encoding"
+            if found.overrides
+            else "has an unknown encoding"
+        )
+        warnings.warn(
+            f"{shown}: its text {why}; it is read as {found.name}. A file beside it that ends in .cpg can "
+            "say which it is.",
+            DissmodelWarning,
+            stacklevel=3,
+        )
+    return found and found.name
 
 
 def _said_length(part: Path) -> int:
@@ -225,7 +250,7 @@ def check_count(layer: Layer, found: int, shown: str) -> None:
     if layer.driver != "FlatGeobuf":
         return
     with reading(shown):
-        said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
+        said = pyogrio.read_info(layer.source, **layer.opening)["features"]
     if said > found:
         raise InvalidInput(
             f"{shown} is incomplete: {found} of its {said} features are there.",

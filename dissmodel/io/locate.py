@@ -230,7 +230,9 @@ def _check_content(path: Path, shown: str) -> str:
         if content is not None:
             seen, hint = f"it is a {content}", f"Give it the suffix that fits, such as {_suffix_of(content)}."
         elif (known := foreign(path, head)) is not None:
-            seen, hint = f"it is {known.what}", known.hint or PAGE
+            seen, hint = (
+                (f"it is {known.what}", known.hint) if known.hint else (f"{seen}; it is {known.what}", PAGE)
+            )
         raise InvalidInput(f"{shown} is not what its name says: {seen}.", hint, code="not_what_its_name_says")
     if content is None:
         known = foreign(path, head)
