@@ -13,7 +13,8 @@ HEAD_BYTES = 512
 
 _LFS = re.compile(rb"version https?://(git-lfs\.github\.com|git-media\.io|hawser\.github\.com)/\S*\s")
 _LFS_SHA256 = re.compile(rb"^oid sha256:([0-9a-f]{64})\s*$", re.MULTILINE)
-_ANNEX = re.compile(rb"/annex/objects/[A-Z0-9]+E?-")
+# The pointer of an unlocked file; or a link, where git may not make links and writes their target as text.
+_ANNEX = re.compile(rb"(?:(?:\.\./)*\.git)?/annex/objects/[\w-]")
 _ANNEX_LINK = re.compile(r"\.git[/\\]annex[/\\]objects[/\\]")
 
 

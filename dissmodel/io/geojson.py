@@ -45,8 +45,9 @@ def count_records(path: Path) -> int:
 
 def wrong_record(path: Path) -> str:
     """Return which record of a sequence is no feature, and why; empty if all are."""
-    number = 0
     for number, record in _records(path):
+        if record.startswith(codecs.BOM_UTF8):
+            return f"record {number} begins with a byte order mark: save it as UTF-8 without BOM"
         try:
             found = json.loads(record.removesuffix(b","))
         except (ValueError, RecursionError) as error:

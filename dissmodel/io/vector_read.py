@@ -183,6 +183,9 @@ def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
         # A damaged file or geometry; a FlatGeobuf with a feature that has none, where GDAL's offsets are
         # wrong; curves, of which the other way makes lines.
         return _through_numpy(layer, wanted)
+    if len(table.columns) != len(meta["fields"]) + len(("ids", "geometry")):
+        # Of two columns with one name, GDAL leaves out the first alone.
+        return _through_numpy(layer, wanted)
     geometries = np.concatenate([np.empty(0, dtype=object), *parts])
     if (shapely.get_type_id(geometries) > _LAST_PLAIN).any():
         return _through_numpy(layer, wanted)
