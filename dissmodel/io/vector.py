@@ -162,7 +162,7 @@ def save_gdf(
         progress.current().transferred(size, size)
         return sha256_file(path)
     except OSError as error:
-        raise _unwritten(path, error, path.parent) from error
+        raise _unwritten(path, error, path.parent, 0) from error
 
 
 def _warn_of_log(path: Path) -> None:
@@ -224,12 +224,12 @@ def _writing(path: Path, folder: Path) -> Iterator[None]:
             "Rename the column, or choose another format.",
         ) from error
     except (DataSourceError, DataLayerError, OSError) as error:
-        raise _unwritten(path, error, folder) from error
+        raise _unwritten(path, error, folder, largest_in(folder)) from error
 
 
-def _unwritten(path: Path, error: Exception, folder: Path) -> StorageError:
+def _unwritten(path: Path, error: Exception, folder: Path, written: int) -> StorageError:
     said = getattr(error, "strerror", None) or str(error)
-    why = no_room(folder, largest_in(folder), said)
+    why = no_room(folder, written, said)
     return StorageError(
         f"{path} could not be written: {why or said}.",
         HINT if why else "Check the rights of the folder and the space on the disk.",
