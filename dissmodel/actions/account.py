@@ -6,12 +6,14 @@ import errno
 import gc
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 from dissmodel.actions.listening import Listener
 from dissmodel.actions.results import Results
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
 from dissmodel.executor.host import Usage
 from dissmodel.io import content
+from dissmodel.io.room import HINT, largest_in, no_room
 from dissmodel.record import ExperimentRecord, Failure, Runtime
 from dissmodel.record.status import Outcome, decide
 
@@ -146,6 +148,16 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             "Make room, or give an output on another disk: --output NAME",
         )
     return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", _READ_ON)
+
+
+def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:
+    """Return a model's failure, or that the disk with its working folder is full, where that is so."""
+    if not isinstance(failure, RunFailed):
+        return failure
+    why = no_room(work, largest_in(work), failure.message)
+    if not why:
+        return failure
+    return StorageError(f"{failure.message.rstrip('.')}; and {why}.", HINT)
 
 
 def _over(

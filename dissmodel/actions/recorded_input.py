@@ -9,6 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.experiments import inputs_place
+from dissmodel.actions.explain import why_differs, why_log_counts
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput
 from dissmodel.io.locate import existing
@@ -198,12 +199,14 @@ def _there(record_path: Path, source: DataSource) -> Iterator[Path]:
 
 def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
     """Return how a file and its sidecars differ from what was recorded; empty if they don't."""
-    size = path.stat().st_size
+    what, size = "", path.stat().st_size
     if source.size is not None and size != source.size:
-        return f"it has {size} bytes, not {source.size}"
-    found = sha256_file(path)
-    if found != source.checksum.lower():
-        return f"its sha256 is {found}"
+        what = f"it has {size} bytes, not {source.size}"
+    elif (found := sha256_file(path)) != source.checksum.lower():
+        what = f"its sha256 is {found}"
+    if what:
+        why = why_differs(path, source.checksum) or why_log_counts(path, source.sidecars)
+        return f"{what} ({why})" if why else what
     if not complete:  # the public DisSModel does not note sidecars
         return ""
     files = sidecars_of(path, source)

@@ -86,6 +86,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
         account.let_go(error)
         with materialize.undisturbed():
             failure = account.as_failure(error, prepared.record.model_name, listener.current)
+            failure = account.for_want_of_room(failure, materialize.work(scratch))
             if listener.current == _DONE:  # a signal came, or the copy can't be written: the result stands
                 record_path: Path | None = prepared.destination.record_path
             else:

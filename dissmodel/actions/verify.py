@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dissmodel.actions.attest import attestations, check_attestation
+from dissmodel.actions.explain import why_differs, why_log_counts, why_missing
 from dissmodel.actions.recorded_input import sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.errors import DissmodelError, InvalidInput
@@ -29,7 +30,7 @@ class Check:
     """One thing that a record vouches for: what it should be and what it is.
 
     `record` is what it is called, a URL where it lies elsewhere. `expected` and `found` are digests, or words
-    where there is none; `note` says more of what is well.
+    where there is none; `note` says more: who signed, or why a file differs.
     """
 
     record: Path | str
@@ -219,7 +220,8 @@ def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
             return
     here = Here()
     dataset = _check_file(path, "input", place, source.checksum, here)
-    yield dataset
+    log = why_log_counts(place, source.sidecars) if dataset.verdict == "differs" else ""
+    yield replace(dataset, note=dataset.note or log)
     files = sidecars_of(place, source)
     for _, file, expected in files:
         yield _check_file(path, "input", file, expected, here)
@@ -234,7 +236,8 @@ def _check_file(record: Path, name: str, file: Path, expected: str, reach: Reach
     found, why = reach.digest_of(file)
     if found is None:
         return Check(record, name, str(file), "missing", expected, why)
-    return _compared(record, name, str(file), expected, found)
+    compared = _compared(record, name, str(file), expected, found)
+    return compared if compared.verdict == "ok" else replace(compared, note=why_differs(file, expected))
 
 
 def _digest_of(file: Path) -> tuple[str | None, str]:
@@ -246,7 +249,7 @@ def _digest_of(file: Path) -> tuple[str | None, str]:
         if stat.S_ISREG(file.stat().st_mode):
             return digest.sha256_file(file), ""
     except (FileNotFoundError, NotADirectoryError):
-        return None, "no such file"
+        return None, why_missing(file)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         return None, f"can't be read: {getattr(error, 'strerror', None) or error}"
     return None, "no regular file"

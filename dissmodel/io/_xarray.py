@@ -10,6 +10,7 @@ from typing import Any
 
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.room import HINT, no_room
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
 
@@ -98,9 +99,12 @@ def save_xarray(
                 dataset.to_zarr(path, **kwargs)
             else:
                 dataset.to_netcdf(path, **kwargs)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # as netCDF4's are
+        why = no_room(path.parent, path.stat().st_size if path.is_file() else 0, str(error))
+        if isinstance(error, RuntimeError) and not why:
+            raise
         raise StorageError(
-            f"{path} could not be written: {error}.", "Check the disk and the rights."
+            f"{path} could not be written: {why or error}.", HINT if why else "Check the disk and the rights."
         ) from error
     return _checksum(path)
 

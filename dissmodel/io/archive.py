@@ -22,11 +22,17 @@ KINDS: dict[str, Kind] = {
     ".gpkg": "vector",
     ".geojson": "vector",
     ".json": "vector",
+    ".geojsonl": "vector",
+    ".geojsons": "vector",
+    ".ndjson": "vector",
     ".fgb": "vector",
     ".parquet": "vector",
 }
 """The suffixes of datasets, and what kind of data they hold."""
 
+# A file of such a suffix may also describe the data, or be anything else in JSON.
+_MAY_DESCRIBE = {".json", ".ndjson"}
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 # World files; MapInfo's and Imagine's files with a place, too.
 _PLACES = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux")
 _ATTACHED = {
@@ -127,11 +133,8 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
         found = _datasets(archive)
         if not found:
             inside = [name for name in archive.namelist() if not _is_ignored(name)]
-            raise InvalidInput(
-                f"{path} holds no dataset. {_listing('Inside', inside)}",
-                "It must hold one of: " + ", ".join(KINDS) + ".",
-                code="no_dataset",
-            )
+            what, hint = _instead(inside)
+            raise InvalidInput(f"{path} {what}. {_listing('Inside', inside)}", hint, code="no_dataset")
     fitting = [dataset for dataset in found if kind in {None, dataset.kind}]
     if not fitting:
         raise InvalidInput(
@@ -182,6 +185,24 @@ def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
         yield stem.with_name(stem.name + dataset.suffix)
 
 
+def _instead(names: Sequence[str]) -> tuple[str, str]:
+    """Return what an archive without a dataset is, as far as its names tell, and what to do."""
+    folded = [name.casefold() for name in names]
+    if "[content_types].xml" in folded:
+        office = "is a document of Microsoft Office, such as a spreadsheet (.xlsx), and no zip of data"
+        return office, "A table has no geometry: save the layer in QGIS as GeoPackage."
+    if any(name.endswith(".kml") for name in folded):
+        return "holds KML", "Convert it: ogr2ogr NEW.gpkg OLD.kml"
+    if any(name.endswith(".gdbtable") for name in folded):
+        return "holds an ESRI File Geodatabase", "Unpack it and convert it: ogr2ogr NEW.gpkg OLD.gdb"
+    if any(name.endswith((".dbf", ".shx")) for name in folded):
+        return "holds parts of a shapefile, but not the .shp with its geometry", "Zip all its files together."
+    nested = [name for name, low in zip(names, folded, strict=True) if low.endswith(_ARCHIVES)]
+    if nested:
+        return "holds no dataset but an archive", f"Unpack it and give the archive inside: {nested[0]}"
+    return "holds no dataset", "It must hold one of: " + ", ".join(KINDS) + "."
+
+
 def _is_ignored(name: str) -> bool:
     return name.endswith("/") or any(
         part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts
@@ -195,7 +216,7 @@ def _datasets(archive: zipfile.ZipFile) -> tuple[Dataset, ...]:
     for name in names:
         suffix = PurePosixPath(name).suffix.lower()
         kind = KINDS.get(suffix)
-        if kind is None or (suffix == ".json" and not _is_geojson(archive, name)):
+        if kind is None or (suffix in _MAY_DESCRIBE and not _is_geojson(archive, name)):
             continue
         files = [(by_folded[folded], end) for folded, end in sidecars(name).items() if folded in by_folded]
         found.append(Dataset(name, kind, ((name, suffix), *files)))

@@ -90,7 +90,7 @@ def may_be_dataset(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in {*KINDS, ".zip"} or path.is_dir():
         return False
-    if suffix != ".json":
+    if suffix not in {".json", ".ndjson"}:
         return True
     with path.open("rb") as stream:
         return _GEOJSON.search(stream.read(_HEAD_BYTES)) is not None

@@ -22,6 +22,7 @@ from dissmodel.io.canonical import (
 from dissmodel.io.layer import Layer, check_count, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
 from dissmodel.io.nulls import exact_integers, nulls
+from dissmodel.io.vector_read import known_crs
 from dissmodel.io.wkb import canonical_wkbs
 from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
@@ -108,7 +109,7 @@ def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     # Without Arrow, so that a digest can't depend on whether pyarrow is installed.
-    meta, _, geometry, fields = pyogrio.raw.read(layer.source, layer=layer.name, datetime_as_string=True)
+    meta, _, geometry, fields = pyogrio.raw.read(layer.source, datetime_as_string=True, **layer.opening)
     columns = []
     for name, dtype, values in zip(meta["fields"], meta["dtypes"], fields, strict=True):
         kind = _kind(str(dtype))
@@ -120,7 +121,7 @@ def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
                 null = nulls(layer, name, len(values))
         columns.append(Column(name, kind, null, values))
     null = np.asarray(pd.isna(geometry), dtype=bool)
-    return meta["crs"], [*columns, Column("geometry", "geometry", null, geometry)]
+    return known_crs(meta["crs"]), [*columns, Column("geometry", "geometry", null, geometry)]
 
 
 def _kind(dtype: str) -> str:
@@ -153,4 +154,7 @@ def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
         columns.append(Column(name, kind, null, values))
     wkb = gdf.geometry.to_wkb(flavor="iso").to_numpy()
     null = np.asarray(gdf.geometry.isna())
-    return gdf.crs.to_wkt() if gdf.crs else None, [*columns, Column("geometry", "geometry", null, wkb)]
+    return known_crs(gdf.crs.to_wkt() if gdf.crs else None), [
+        *columns,
+        Column("geometry", "geometry", null, wkb),
+    ]

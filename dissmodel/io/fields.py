@@ -148,7 +148,7 @@ def _numbers(name: str, column: Any, kind: Kind, null: NDArray[np.bool_]) -> NDA
     if null.any():
         values = np.where(null, 0, column.to_numpy(dtype=object))
     try:
-        if str(dtype) == "uint64" and np.max(values, initial=0) > np.iinfo(np.int64).max:
+        if str(dtype) == "uint64" and np.asarray(values, object).max(initial=0) > np.iinfo(np.int64).max:
             raise OverflowError
         return np.asarray(values, dtype=wider)
     except OverflowError:

@@ -28,6 +28,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, Usage
 from dissmodel.io import proj
 from dissmodel.io.geotiff import reading
 from dissmodel.io.locate import companions
+from dissmodel.io.room import HINT, no_room
 
 Array = npt.NDArray[Any]
 
@@ -114,9 +115,11 @@ def write_geotiff(
             # What the format itself has no place for, such as a CRS beyond its keys.
             metadata.replace(path.with_name(path.name + ".aux.xml"))
     except _UNWRITABLE as error:
+        said = str(getattr(error, "strerror", None) or error.__cause__ or error)
+        why = no_room(path.parent, scratch.stat().st_size if scratch.exists() else 0, said)
         raise StorageError(
-            f"{path} could not be written: {getattr(error, 'strerror', None) or error.__cause__ or error}",
-            "Check the space on the disk and the rights of the folder.",
+            f"{path} could not be written: {why or said.rstrip('.')}.",
+            HINT if why else "Check the space on the disk and the rights of the folder.",
         ) from error
     finally:
         for leftover in (scratch, metadata):

@@ -13,11 +13,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
+from dissmodel.io import dbf, geojson, geopackage
+from dissmodel.io.foreign import again
 from dissmodel.io.locate import companions
+from dissmodel.placeholders import HEAD_BYTES, refuse_pointer
 
 DRIVERS = {
     ".gpkg": "GPKG",
@@ -34,9 +37,9 @@ _MAGIC = (
     (rb"\x00\x00\x27\x0a", "ESRI Shapefile"),
     (rb"fgb", "FlatGeobuf"),
     (rb"PAR1", "Parquet"),
-    (rb"(\xef\xbb\xbf)?\s*\{", "GeoJSON"),
+    (rb"(\xef\xbb\xbf|\x1e)?\s*\{", "GeoJSON"),
 )
-_HEAD_BYTES = 512
+_SEQUENCE = "GeoJSONSeq"
 _SHP_LENGTH = struct.Struct(">24xi")  # of .shp and .shx, in units of two bytes
 _DBF_LENGTHS = struct.Struct("<4xIHH")  # how many rows; bytes of the header, and of each row
 _MOST_WARNINGS = 5
@@ -44,11 +47,20 @@ _MOST_NAMES = 20
 
 
 class Layer(NamedTuple):
-    """A layer that can be read: what GDAL opens, the layer's name in it, GDAL's driver."""
+    """A layer that can be read: what GDAL opens, the layer's name in it, GDAL's driver, the texts' encoding.
+
+    The encoding is None where the file says it.
+    """
 
     source: str
     name: str | None
     driver: str
+    encoding: str | None = None
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What GDAL is told when it opens the file, for each function of pyogrio."""
+        return {"layer": self.name, **({} if self.encoding is None else {"ENCODING": self.encoding})}
 
 
 def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
@@ -71,7 +83,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     """
     shown = shown or str(path)
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
     driver = next((name for magic, name in _MAGIC if re.match(magic, head)), None)
     if driver is None:
         raise InvalidInput(
@@ -79,22 +91,26 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         )
     if driver == "Parquet":
         return Layer(str(path), None, driver)
-    if driver == "ESRI Shapefile":
-        _check_shapefile(path, shown)
-    if "!" in str(path.absolute()) and driver != "GeoJSON":
+    encoding = _check_shapefile(path, shown) if driver == "ESRI Shapefile" else None
+    if driver == "GPKG":
+        geopackage.check_free(path, shown)
+    is_json = driver == "GeoJSON"
+    if "!" in str(path.absolute()) and not is_json:
         raise InvalidInput(f"{path}: GDAL can't open a path with a '!'.", "Rename the file or its folder.")
+    if is_json and geojson.is_sequence(path):
+        driver = _SEQUENCE
     # The prefix keeps GDAL from trying other drivers that read JSON: some of them open whatever it names.
-    source = f"GeoJSON:{path.absolute()}" if driver == "GeoJSON" else str(path.absolute())
+    source = f"{driver}:{path.absolute()}" if is_json else str(path.absolute())
     gdal_settings.ignore()
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
-    with reading(shown):
+    with reading(shown, path if is_json else None):
         layers = pyogrio.list_layers(source).tolist()
         name = _choose(shown, layers, layer)
         found = pyogrio.read_info(source, layer=name).get("driver", driver)
     if found != driver:
         raise InvalidInput(f"{shown} is no {driver} file: GDAL takes it for {found}.", "Check what it is.")
-    return Layer(source, name, driver)
+    return Layer(source, name, driver, encoding)
 
 
 @contextmanager
@@ -104,6 +120,8 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
         warnings.simplefilter("always")
         # A missing CRS is the data's own; whoever uses coordinates has to speak of it.
         warnings.filterwarnings("ignore", message="'crs' was not provided")
+        # Which columns have texts that are cut is said by name.
+        warnings.filterwarnings("ignore", message=r"(?s)Value .* of field .* has been truncated to")
         # A time with an offset in a GeoPackage, which GDAL reads as well, but not quietly.
         warnings.filterwarnings("ignore", message="Non-conformant content .* successfully parsed")
         if importlib.util.find_spec("pyarrow") is not None:
@@ -117,22 +135,30 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(shown: str) -> Iterator[None]:
-    """Turn what pyogrio raises in the block into `InvalidInput`, and its warnings into `DissmodelWarning`."""
+def reading(shown: str, text: Path | None = None) -> Iterator[None]:
+    """Turn what pyogrio raises in the block into `InvalidInput`, and its warnings into `DissmodelWarning`.
+
+    Parameters
+    ----------
+    shown : str
+        What errors and warnings call the file.
+    text : pathlib.Path, optional
+        The file, where it is GeoJSON: the error says what is wrong with its text.
+    """
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415  (it loads pandas)
 
     try:
         with passing_warnings_on(shown):
             yield
     except (DataSourceError, DataLayerError) as error:
-        raise InvalidInput(
-            f"{shown} could not be read: not all of it is there, or it is damaged.",
-            "Make or download it again.",
-            code="vector_damaged",
-        ) from error
+        why, hint = ("not all of it is there, or it is damaged", again(shown))
+        if text is not None:
+            why, hint = geojson.why_unreadable(text)
+        raise InvalidInput(f"{shown} could not be read: {why}.", hint, code="vector_damaged") from error
 
 
-def _check_shapefile(path: Path, shown: str) -> None:
+def _check_shapefile(path: Path, shown: str) -> str | None:
+    """Refuse a shapefile that is not whole; return its encoding, None where it says that itself."""
     # GDAL reads a shapefile that was cut off as features without geometry or without attributes.
     parts = {part.suffix.lower(): part for part in companions(path)} | {".shp": path}
     lost = [suffix for suffix in (".shx", ".dbf") if suffix not in parts]
@@ -143,12 +169,28 @@ def _check_shapefile(path: Path, shown: str) -> None:
             code="shapefile_part_missing",
         )
     for suffix in (".shp", ".shx", ".dbf"):
+        with parts[suffix].open("rb") as stream:
+            refuse_pointer(stream.read(HEAD_BYTES), parts[suffix], f"The {suffix} of {shown}")
         if parts[suffix].stat().st_size < _said_length(parts[suffix]):
             raise InvalidInput(
                 f"{shown} is incomplete: its {suffix} is shorter than it says of itself.",
-                "Make or download it again.",
+                again(shown),
                 code="vector_damaged",
             )
+    found = dbf.encoding_of(parts[".dbf"]) if ".cpg" not in parts else None
+    if found is not None and (found.overrides or found.name != "UTF-8"):
+        why = (
+            "is UTF-8, though its .dbf says another encoding"
+            if found.overrides
+            else "has an unknown encoding"
+        )
+        warnings.warn(
+            f"{shown}: its text {why}; it is read as {found.name}. A file beside it that ends in .cpg can "
+            "say which it is.",
+            DissmodelWarning,
+            stacklevel=3,
+        )
+    return found and found.name
 
 
 def _said_length(part: Path) -> int:
@@ -168,7 +210,7 @@ def _said_length(part: Path) -> int:
 def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> str | None:
     spatial = [name for name, geometry in layers if geometry is not None]
     if not layers:
-        raise InvalidInput(f"{shown} could not be read: it holds no layer.", "Make or download it again.")
+        raise InvalidInput(f"{shown} could not be read: it holds no layer.", again(shown))
     listing = ", ".join(map(repr, spatial[:_MOST_NAMES])) + ("…" if len(spatial) > _MOST_NAMES else "")
     if not spatial or (layer not in spatial and any(layer == name for name, _ in layers)):
         what = f"Layer {layer!r} of {shown}" if layer else shown
@@ -194,17 +236,27 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
 
 def check_count(layer: Layer, found: int, shown: str) -> None:
     """Raise `InvalidInput` if a file has fewer features than it says of itself."""
-    # Where a FlatGeobuf was cut off between two features, GDAL is silent; other formats show their damage.
-    if layer.driver != "FlatGeobuf":
-        return
+    # Of a FlatGeobuf that was cut off between two features and of a sequence with a line that is no feature
+    # GDAL returns the rest, silently; other formats show their damage.
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
+    if layer.driver == _SEQUENCE:
+        path = Path(layer.source.removeprefix(f"{_SEQUENCE}:"))
+        said = geojson.count_records(path)
+        if said == found:
+            return
+        why = geojson.wrong_record(path) or f"GDAL reads {found} of its {said} records"
+        raise InvalidInput(
+            f"{shown} is a sequence of features, one a line, and {why}.", again(shown), code="vector_damaged"
+        )
+    if layer.driver != "FlatGeobuf":
+        return
     with reading(shown):
-        said = pyogrio.read_info(layer.source, layer=layer.name)["features"]
+        said = pyogrio.read_info(layer.source, **layer.opening)["features"]
     if said > found:
         raise InvalidInput(
             f"{shown} is incomplete: {found} of its {said} features are there.",
-            "Make or download it again.",
+            again(shown),
             code="vector_damaged",
         )
 

@@ -13,10 +13,12 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
-from dissmodel.io import archive
+from dissmodel.io import archive, geopackage
 from dissmodel.io._storage import local_copy
 from dissmodel.io.archive import KINDS, Kind
+from dissmodel.io.foreign import PAGE, TEXT_MARKS, again, foreign
 from dissmodel.io.uri import parse
+from dissmodel.placeholders import HEAD_BYTES, link_to_nothing, not_fetched, refuse_pointer
 
 _FORMATS: dict[str, Kind | None] = {"auto": None, "raster": "raster", "tiff": "raster", "vector": "vector"}
 
@@ -43,10 +45,12 @@ _BY_SUFFIX = {
     ".shp": "shapefile",
     ".geojson": "GeoJSON",
     ".json": "GeoJSON",
+    ".geojsonl": "GeoJSON",
+    ".geojsons": "GeoJSON",
+    ".ndjson": "GeoJSON",
 }
 # A .shx begins as a .shp does, and GDAL would open the .shp for it.
 _PARTS = {".shx", ".dbf", ".prj", ".cpg"}
-_HEAD_BYTES = 512
 _MOST_NAMES = 10_000
 
 
@@ -112,7 +116,8 @@ def locate(
         source = given.absolute()
         dataset, kind, rest = _identify(source, wanted, layer)
         if dataset is None:
-            yield Located(source, kind, rest, source, None)
+            with geopackage.settled(source) as path:
+                yield Located(path, kind, rest, source, None)
             return
         with archive.extracted(source, dataset) as path:
             _check_content(path, f"{dataset.member} of {source}")
@@ -145,7 +150,7 @@ def existing(uri: str | os.PathLike[str]) -> Path:
         As `locate`.
     """
     path = parse(uri).local().absolute()
-    _head(path)
+    refuse_pointer(_head(path), path)
     return path
 
 
@@ -207,36 +212,48 @@ def _check_content(path: Path, shown: str) -> str:
     """Return what a file is by its first bytes, if its name says nothing else."""
     head = _head(path)
     if not head:
-        raise InvalidInput(f"{shown} is empty (0 bytes).", "Make or download it again.", code="input_empty")
-    content = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
-    if content is None and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        content = "GeoJSON"
+        raise InvalidInput(f"{shown} is empty (0 bytes).", again(shown), code="input_empty")
+    refuse_pointer(head, path, shown)
     suffix = path.suffix.lower()
+    promised = _BY_SUFFIX.get(suffix)
+    content = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if content is None and _may_be_geojson(head, promised):
+        content = "GeoJSON"
     if suffix in _PARTS and content in {None, "shapefile"}:
         raise InvalidInput(
             f"{shown} is only a part of a shapefile.",
             f"Give the part with the geometry: {path.with_suffix('.shp')}",
             code="shapefile_part",
         )
-    promised = _BY_SUFFIX.get(suffix)
     # The parts of a shapefile find each other by name.
     if (promised is not None or content == "shapefile") and promised != content:
-        seen = f"it is a {content}" if content else f"it does not begin as a {promised} does"
-        raise InvalidInput(
-            f"{shown} is not what its name says: {seen}.",
-            f"Give it the suffix that fits, such as {_suffix_of(content)}." if content else _HINT_DAMAGED,
-            code="not_what_its_name_says",
-        )
+        seen, hint = f"it does not begin as a {promised} does", _HINT_DAMAGED
+        if content is not None:
+            seen, hint = f"it is a {content}", f"Give it the suffix that fits, such as {_suffix_of(content)}."
+        elif (known := foreign(path, head)) is not None:
+            seen, hint = (
+                (f"it is {known.what}", known.hint) if known.hint else (f"{seen}; it is {known.what}", PAGE)
+            )
+        raise InvalidInput(f"{shown} is not what its name says: {seen}.", hint, code="not_what_its_name_says")
     if content is None:
+        known = foreign(path, head)
         raise InvalidInput(
-            f"{shown} is no dataset that can be read.",
-            "Give a file with one of these suffixes: " + ", ".join([*KINDS, ".zip"]) + ".",
+            f"{shown} is no dataset that can be read" + (f": it is {known.what}." if known else "."),
+            (known.hint if known else "") or f"Give a file with one of these suffixes: {_SUFFIXES}.",
             code="format_unknown",
         )
     return content
 
 
+_SUFFIXES = ", ".join([*KINDS, ".zip"])
 _HINT_DAMAGED = "Make or download it again; it may be damaged, or something else under this name."
+
+
+def _may_be_geojson(head: bytes, promised: str | None) -> bool:
+    """Tell whether a file may be GeoJSON; a server's error under another name may be JSON too."""
+    for mark in TEXT_MARKS:
+        head = head.removeprefix(mark)
+    return head.lstrip()[:1] == b"{" and (promised in {None, "GeoJSON"} or b'"type"' in head)
 
 
 def _suffix_of(content: str) -> str:
@@ -248,7 +265,7 @@ def _head(path: Path) -> bytes:
         mode = path.stat().st_mode
         if S_ISREG(mode):
             with path.open("rb") as stream:
-                return stream.read(_HEAD_BYTES)
+                return stream.read(HEAD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise _missing(path) from None
     except OSError as error:
@@ -259,14 +276,26 @@ def _head(path: Path) -> bytes:
             "Check the rights of the file and of its folders.",
             code="input_unreadable",
         ) from error
-    what = "a folder" if S_ISDIR(mode) else "no regular file"
-    raise InvalidInput(f"{path} is {what}.", _inside(path), code="input_not_a_file")
+    what, hint = "a folder" if S_ISDIR(mode) else "no regular file", _inside(path)
+    if S_ISDIR(mode) and (known := foreign(path, b"")) is not None:
+        what, hint = known
+    raise InvalidInput(f"{path} is {what}.", hint, code="input_not_a_file")
 
 
 def _missing(path: Path) -> InvalidInput:
+    link = link_to_nothing(path)
+    if link is not None:
+        return not_fetched(link, path)
     try:
+        names = _names(path.parent)
+        if f"{path.name}.dvc" in names:
+            return InvalidInput(
+                f"{path} does not exist; {path.name}.dvc stands for it.",
+                f"Fetch it with DVC, in its folder: dvc pull {path.name}.dvc",
+                code="input_not_fetched",
+            )
         # All names of a folder help nobody: only near ones are shown.
-        near = did_you_mean(path.name, _names(path.parent))
+        near = did_you_mean(path.name, names)
         hint = near if near.startswith("Did") else "Check the path."
     except NotADirectoryError:
         hint = f"{path.parent} is no folder: check the path."

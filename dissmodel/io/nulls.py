@@ -60,7 +60,7 @@ def _read(layer: Layer, name: str, where: str | None = None) -> tuple[NDArray[np
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     _, fids, _, fields = pyogrio.raw.read(
-        layer.source, layer=layer.name, columns=[name], read_geometry=False, where=where, return_fids=True
+        layer.source, columns=[name], read_geometry=False, where=where, return_fids=True, **layer.opening
     )
     return fids, fields[0]
 

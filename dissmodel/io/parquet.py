@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import InvalidInput
+from dissmodel.io.foreign import again
 from dissmodel.io.layer import require_pyarrow
+from dissmodel.io.vector_read import known_crs, refuse_repeated_names
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,7 +33,7 @@ def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoD
     Raises
     ------
     InvalidInput
-        If it is damaged or has no geometry.
+        If it is damaged, has no geometry, or two columns with one name.
     UsageError
         If pyarrow isn't installed.
     """
@@ -39,12 +41,16 @@ def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoD
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
     to_pandas = {"types_mapper": _masked_types().get, **options.get("to_pandas_kwargs", {})}
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     try:
+        refuse_repeated_names(parquet.read_schema(path).names, shown)
         gdf = gpd.read_parquet(path, **{**options, "to_pandas_kwargs": to_pandas})
+    except InvalidInput:
+        raise
     except (ValueError, OSError, NotImplementedError, LookupError) as error:  # as pyarrow's are
         raise InvalidInput(
             f"{shown} could not be read as GeoParquet: it is damaged, or has no geometry column.",
-            "Make or download it again; geopandas' to_parquet writes such files.",
+            f"{again(shown)} geopandas' to_parquet writes such files.",
             code="vector_damaged",
         ) from error
     masked = [name for name in gdf.columns if hasattr(gdf[name].dtype, "numpy_dtype")]
@@ -53,6 +59,8 @@ def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoD
         for name in masked
         if not gdf[name].isna().any()
     }
+    if gdf.crs is not None and known_crs(gdf.crs.to_wkt()) is None:
+        gdf = gdf.set_crs(None, allow_override=True)
     return gdf.assign(**whole)
 
 

@@ -19,6 +19,7 @@ from stat import S_IFMT, S_ISDIR, S_ISREG
 from typing import IO
 
 from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.io.foreign import again
 
 MAX_ENTRIES = 10_000
 MAX_BYTES = 8 * 2**30
@@ -28,6 +29,33 @@ RATIO_FREE_BYTES = 64 * 2**20
 
 _CHUNK = 2**20
 _ENCRYPTED = 0x1
+# As APPNOTE.TXT of PKWARE numbers them (4.4.5); which of them are unpacked here, Python says.
+_METHODS = {
+    1: "Shrink",
+    2: "Reduce",
+    3: "Reduce",
+    4: "Reduce",
+    5: "Reduce",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE's Implode",
+    12: "bzip2",
+    14: "LZMA",
+    16: "IBM CMPSC",
+    18: "IBM TERSE",
+    19: "IBM LZ77",
+    20: "Zstandard (an old number of it)",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
+_UNPACK = (
+    "Unpack it with a program that can, such as 7-Zip, and give the dataset inside or a plain zip of it."
+)
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -51,8 +79,8 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     InvalidInput
-        If it is damaged, or holds an entry that no honest one has: an absolute name, one that leads out of
-        the folder, a link, an encrypted one, a name that comes twice, too many.
+        If it is damaged or split, or holds an entry that no honest one has: an absolute name, one that leads
+        out of the folder, a link, a name that comes twice, too many.
     StorageError
         If it can't be read.
     """
@@ -61,14 +89,33 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except PermissionError as error:
         raise StorageError(f"{path} could not be read: {error.strerror}.", "Check its rights.") from error
     except DAMAGED as error:
+        if "multiple disks" in str(error):
+            raise InvalidInput(
+                f"{path} is one part of a zip file that was split into several.",
+                "Unpack all parts together, with 7-Zip for example, and give the dataset inside.",
+                code="archive_unsupported",
+            ) from error
+        if isinstance(error, NotImplementedError):
+            raise _unsupported(f"{path}: {error}") from error
         raise InvalidInput(
-            f"{path} is a truncated or damaged zip file: {error}.",
-            "Make or download the archive again.",
-            code="archive_damaged",
+            f"{path} is a truncated or damaged zip file: {error}.", again(path), code="archive_damaged"
         ) from error
     with archive:
+        _name_by_slashes(archive)
         _refuse_dishonest(path, archive.infolist())
         yield archive
+
+
+def _name_by_slashes(archive: zipfile.ZipFile) -> None:
+    """Read backslashes in names as what they are: separators, of a program that didn't keep to the format."""
+    for entry in archive.infolist():
+        entry.filename = _name(entry).partition("\0")[0]
+    archive.NameToInfo = {entry.filename: entry for entry in archive.infolist()}
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    # zipfile cuts names at a NUL and turns a system's own separator into "/": judge what the file says.
+    return entry.orig_filename.replace("\\", "/")
 
 
 def _refuse_dishonest(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
@@ -92,14 +139,11 @@ def _refused(path: Path, what: str) -> InvalidInput:
 
 
 def _dishonest(entry: zipfile.ZipInfo) -> str:
-    # zipfile cuts names at a NUL and turns a system's own separator into "/": judge what the file says.
-    name = entry.orig_filename
+    name = _name(entry)
     # The type of file stands in the upper half, where the archive comes from a Unix; elsewhere it is zero.
     mode = entry.external_attr >> 16
     if name.startswith("/"):
         return "is an absolute path"
-    if "\\" in name:
-        return "holds a backslash"
     if re.match(r"[A-Za-z]:", name):
         return "begins with a drive letter"
     if ".." in name.split("/"):
@@ -108,8 +152,6 @@ def _dishonest(entry: zipfile.ZipInfo) -> str:
         return "is no file name"
     if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
         return "is a link or a special file"
-    if entry.flag_bits & _ENCRYPTED:
-        return "is encrypted"
     return ""
 
 
@@ -119,7 +161,8 @@ def extract(path: Path, targets: Mapping[str, Path]) -> None:
     Raises
     ------
     InvalidInput
-        If a member is damaged or inflates beyond every measure, together with the others.
+        If a member is damaged, encrypted or compressed in a way that is not known here, or inflates beyond
+        every measure, together with the others.
     StorageError
         If a target can't be written.
     """
@@ -134,6 +177,10 @@ def extract(path: Path, targets: Mapping[str, Path]) -> None:
                     f"{member} of {path} could not be written to {target.parent}: {error.strerror or error}.",
                     "Set TMPDIR to a folder with more space, or unzip the archive yourself.",
                 ) from error
+
+
+def _unsupported(what: str) -> InvalidInput:
+    return InvalidInput(f"{what}.", _UNPACK, code="archive_unsupported")
 
 
 class _Budget:
@@ -167,8 +214,16 @@ class _Budget:
 
 
 def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
+    entry = archive.getinfo(member)
+    if entry.flag_bits & _ENCRYPTED:
+        raise _unsupported(f"{path}: {member} is encrypted with a password")
     try:
-        source = archive.open(member)
+        source = archive.open(entry)
+    except (NotImplementedError, RuntimeError) as error:  # which methods are known depends on Python
+        how = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
+        raise _unsupported(
+            f"{path}: {member} is compressed with {how}, which can't be unpacked here"
+        ) from error
     except DAMAGED as error:
         raise _damaged(path, member, error) from error
     with source:
@@ -187,6 +242,6 @@ def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], bud
 def _damaged(path: Path, member: str, error: Exception) -> InvalidInput:
     return InvalidInput(
         f"{path}: {member} is damaged: {error}.",
-        "Make or download the archive again.",
+        again(path),
         code="archive_damaged",
     )

@@ -6,27 +6,29 @@ Features keep their order in both directions.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import progress, temporary
-from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
 from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.parquet import read_parquet
+from dissmodel.io.room import HINT, largest_in, no_room
 from dissmodel.io.uri import parse
 from dissmodel.io.vector_check import check_written
 from dissmodel.io.vector_read import read_frame
-from dissmodel.io.vector_write import write_frame
+from dissmodel.io.vector_write import check_frame, write_frame
 from dissmodel.record.digest import sha256_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["DRIVERS", "Layer", "load_gdf", "open_layer", "reading", "save_gdf"]
+__all__ = ["DRIVERS", "Layer", "check_savable", "load_gdf", "open_layer", "reading", "save_gdf"]
 
 
 def load_gdf(
@@ -69,6 +71,8 @@ def load_gdf(
         no layer `layer`, or several layers and `layer` is None.
     """
     with locate(uri, "vector", layer, minio_client=minio_client) as found:
+        if found.path != found.source and found.member is None:
+            _warn_of_log(found.source)
         chosen = open_layer(found.path, found.layer, found.shown)
         # GDAL hands over a layer whole, so between nothing and everything there is nothing to report.
         size = found.path.stat().st_size
@@ -137,17 +141,12 @@ def save_gdf(
             put_object(place, copy.read_bytes(), "application/octet-stream", minio_client)
             return sha256
     path = place.local()
-    driver = DRIVERS.get(path.suffix.lower())
-    if driver is None:
-        raise UsageError(
-            f"{path.name}: no vector format has the suffix {path.suffix!r}.",
-            f"End the name in one of {', '.join(sorted(DRIVERS))}.",
-        )
+    driver = _driver(path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.new_folder(path.parent) as folder:
             partial = folder / path.name
-            with _writing(path):
+            with _writing(path, folder):
                 fields = write_frame(gdf, partial, driver, layer, kwargs)
                 indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, kwargs)
                 if driver != "Parquet":
@@ -162,14 +161,57 @@ def save_gdf(
         progress.current().transferred(size, size)
         return sha256_file(path)
     except OSError as error:
-        raise StorageError(
-            f"{path} could not be written: {error.strerror or error}.",
-            "Check the rights of the folder and the space on the disk.",
-        ) from error
+        raise _unwritten(path, error, path.parent, 0) from error
+
+
+def _warn_of_log(path: Path) -> None:
+    warnings.warn(
+        f"{path} has changes in {path.name}-wal beside it: another program, such as QGIS, has it open, or "
+        "was killed. Both are read, but the sha256 of the file will change once that program merges them. "
+        "To keep the input as it is recorded, close it there first, and run this again.",
+        DissmodelWarning,
+        stacklevel=3,
+    )
+
+
+def check_savable(gdf: gpd.GeoDataFrame, uri: str | os.PathLike[str], *, losses: bool = False) -> None:
+    """Raise what `save_gdf` would raise of the data, before the work that makes the rest of it.
+
+    Parameters
+    ----------
+    gdf : geopandas.GeoDataFrame
+        Features with the columns and geometries that are going to be written.
+    uri : str or path-like
+        Where to; its suffix says the format.
+    losses : bool
+        Whether to warn of what the format rounds, cuts or writes as text, too.
+
+    Raises
+    ------
+    InvalidInput
+        If the format can't hold a column or a geometry.
+    UsageError
+        If the suffix belongs to no format, or the format needs pyarrow and it isn't there.
+    """
+    name = Path(parse(uri).shown).name
+    with passing_warnings_on(name):
+        check_frame(gdf, _driver(name), losses=losses)
+
+
+def _driver(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    driver = DRIVERS.get(suffix)
+    if driver is None:
+        raise UsageError(
+            f"{name}: no vector format has the suffix {suffix!r}.",
+            f"End the name in one of {', '.join(sorted(DRIVERS))}.",
+        )
+    return driver
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, folder: Path) -> Iterator[None]:
+    """Turn what is raised in the block, which writes what becomes `path` into `folder`, into our errors."""
     from pyogrio.errors import DataLayerError, DataSourceError, FieldError, GeometryError  # noqa: PLC0415  (pandas)
 
     try:
@@ -180,11 +222,17 @@ def _writing(path: Path) -> Iterator[None]:
             f"{path.name}: the format can't hold the data: {error}.",
             "Rename the column, or choose another format.",
         ) from error
-    except (DataSourceError, DataLayerError) as error:
-        raise StorageError(
-            f"{path} could not be written: {error}.",
-            "Check the rights of the folder and the space on the disk.",
-        ) from error
+    except (DataSourceError, DataLayerError, OSError) as error:
+        raise _unwritten(path, error, folder, largest_in(folder)) from error
+
+
+def _unwritten(path: Path, error: Exception, folder: Path, written: int) -> StorageError:
+    said = getattr(error, "strerror", None) or str(error)
+    why = no_room(folder, written, said)
+    return StorageError(
+        f"{path} could not be written: {why or said}.",
+        HINT if why else "Check the rights of the folder and the space on the disk.",
+    )
 
 
 def _read(
@@ -193,8 +241,8 @@ def _read(
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     if columns is not None:
-        _check_columns(columns, pyogrio.read_info(chosen.source, layer=chosen.name)["fields"], shown)
-    return read_frame(chosen, columns, kwargs)
+        _check_columns(columns, pyogrio.read_info(chosen.source, **chosen.opening)["fields"], shown)
+    return read_frame(chosen, columns, kwargs, shown)
 
 
 def _chosen(gdf: gpd.GeoDataFrame, columns: Sequence[str], shown: str) -> gpd.GeoDataFrame:

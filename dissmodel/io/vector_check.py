@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.fields import Field
 from dissmodel.io.layer import open_layer
-from dissmodel.io.vector_write import FORMATS
+from dissmodel.io.vector_limits import FORMATS
 
 # Formats that store numbers as text, which GDAL shortens.
 _NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 FID_COLUMN = "fid_column"
 """In a frame's `attrs`: the name of the column of feature ids in the GeoPackage that it is from."""
 
+_UNDEFINED = re.compile(r'\s*\w+\s*\[\s*"undefined\b', re.IGNORECASE)
 _OFFSET = r"T.*(Z|[+-]\d\d(?::?\d\d)?)$"
 # Geometries beyond those are curves; pyogrio makes lines of them where Arrow hands them over.
 _LAST_PLAIN = int(shapely.GeometryType.GEOMETRYCOLLECTION)
@@ -37,7 +40,9 @@ class _Read(NamedTuple):
     columns: list[Any]
 
 
-def read_frame(layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
+def read_frame(
+    layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any], shown: str
+) -> gpd.GeoDataFrame:
     """Read a layer with the types that its fields have.
 
     Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
@@ -52,10 +57,19 @@ def read_frame(layer: Layer, columns: Sequence[str] | None, options: Mapping[str
         The attributes; all if None.
     options : Mapping of str to Any
         For `pyogrio.raw.read`.
+    shown : str
+        What an error calls the file.
+
+    Raises
+    ------
+    InvalidInput
+        If two columns have one name, or a geometry is none.
     """
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
-    wanted = {"layer": layer.name, "columns": columns, "datetime_as_string": True, "return_fids": True}
+    wanted = {**layer.opening, "columns": columns, "datetime_as_string": True, "return_fids": True}
+    if "encoding" in options:
+        wanted.pop("ENCODING", None)
     read = _through_arrow if has_pyarrow() and "encoding" not in options else _through_numpy
     try:
         found = read(layer, {**wanted, **options})
@@ -64,14 +78,38 @@ def read_frame(layer: Layer, columns: Sequence[str] | None, options: Mapping[str
             "its text is not encoded as it says; it is read as ISO-8859-1.", DissmodelWarning, stacklevel=3
         )
         found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
+    refuse_repeated_names(found.meta["fields"].tolist(), shown)
     fields = dict(zip(found.meta["fields"].tolist(), found.columns, strict=True))
     geometry = free_name("geometry", {name.lower() for name in fields})
-    if found.meta["crs"] is not None:
+    crs = known_crs(found.meta["crs"])
+    if crs is not None:
         check_pyproj()
-    frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=found.meta["crs"])
+    frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=crs)
     if layer.driver == "GPKG" and columns is None and not options:
         _add_ids(frame, found.fids, layer)
     return frame
+
+
+def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
+    """Raise `InvalidInput` if two columns of a file have one name: nobody can say which is meant."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidInput(
+                f"{shown} has {count} columns called {name!r}.",
+                "Rename all but one of them, for example in QGIS with the tool Refactor fields.",
+                code="column_repeated",
+            )
+
+
+def known_crs(crs: str | None) -> str | None:
+    """Return a layer's CRS as GDAL gives it, None where it only says that it is undefined.
+
+    A GeoPackage has two of those, srs_id -1 and 0, and GDAL gives each a name of its own.
+
+    >>> known_crs('LOCAL_CS["Undefined Cartesian SRS",UNIT["Meter",1]]'), known_crs("EPSG:31983")
+    (None, 'EPSG:31983')
+    """
+    return None if crs is not None and _UNDEFINED.match(crs) else crs
 
 
 def has_pyarrow() -> bool:
@@ -98,7 +136,7 @@ def nullable(values: NDArray[Any], null: NDArray[np.bool_]) -> Any:
 def _add_ids(frame: gpd.GeoDataFrame, fids: NDArray[np.int64], layer: Layer) -> None:
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
-    name = pyogrio.read_info(layer.source, layer=layer.name)["fid_column"] or "fid"
+    name = pyogrio.read_info(layer.source, **layer.opening)["fid_column"] or "fid"
     frame.attrs[FID_COLUMN] = name
     if name not in frame.columns and not np.array_equal(fids, np.arange(1, len(fids) + 1)):
         frame.insert(0, name, fids)
@@ -146,6 +184,9 @@ def _through_arrow(layer: Layer, wanted: dict[str, Any]) -> _Read:
     except (OSError, ValueError, NotImplementedError, shapely.errors.ShapelyError):
         # A damaged file or geometry; a FlatGeobuf with a feature that has none, where GDAL's offsets are
         # wrong; curves, of which the other way makes lines.
+        return _through_numpy(layer, wanted)
+    if len(table.columns) != len(meta["fields"]) + len(("ids", "geometry")):
+        # Of two columns with one name, GDAL leaves out the first alone.
         return _through_numpy(layer, wanted)
     geometries = np.concatenate([np.empty(0, dtype=object), *parts])
     if (shapely.get_type_id(geometries) > _LAST_PLAIN).any():

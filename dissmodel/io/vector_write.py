@@ -3,59 +3,44 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from dissmodel import gdal_settings
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.io.fields import Field, datetime_texts, fields_of
 from dissmodel.io.layer import require_pyarrow
+from dissmodel.io.vector_limits import (
+    FORMATS,
+    WITHOUT,
+    geometry_types,
+    has_m,
+    listed,
+    refuse_fields,
+    refuse_geometries,
+    refuse_repeated,
+    warn,
+    warn_of_losses,
+)
 from dissmodel.io.vector_read import FID_COLUMN, free_name, has_pyarrow
+from dissmodel.io.wgs84 import is_on_wgs84, on_wgs84
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-FORMATS = {
-    "GPKG": "a GeoPackage",
-    "FlatGeobuf": "a FlatGeobuf",
-    "ESRI Shapefile": "a Shapefile",
-    "GeoJSON": "GeoJSON",
-}
-"""GDAL's driver → what people call the format."""
-
 _PINNED_TIME = "2000-01-01T00:00:00.000Z"
-_MOST_NAMES = 20
-_DBF_NAME_LENGTH = 10
-_WGS84 = 4326
 # Geometries that exist as bytes of Python's own at one time.
 _AT_ONCE = 2**16
 # What pyogrio's arrays, and so a run without pyarrow, can't write.
 _FOR_NUMPY_ONLY = {"nan_as_null", "promote_to_multi"}
-_WITHOUT = {
-    "GeoJSON": frozenset({"binary"}),
-    "ESRI Shapefile": frozenset({"binary", "datetime"}),
-}
-_AS_TEXT = {
-    "GPKG": {"list", "time", "other"},
-    "FlatGeobuf": {"list", "time", "other"},
-    "ESRI Shapefile": {"list", "time", "other", "datetime", "binary"},
-    "GeoJSON": {"other", "binary"},
-}
-_IN_WORDS = {
-    "list": "lists",
-    "time": "times of day",
-    "datetime": "datetimes",
-    "binary": "binary values",
-    "date": "dates",
-    "other": "such values",
-}
+# GDAL's Arrow takes a column of this name for the ids of the features.
+_ARROW_IDS = "OGC_FID"
 
 
 def write_frame(
@@ -85,18 +70,12 @@ def write_frame(
     """
     gdal_settings.ignore()
     if driver == "Parquet":
-        require_pyarrow(path.name)
-        if frame.attrs:
-            # They would be written, and two equal frames have different ones.
-            frame = frame.copy(deep=False)
-            frame.attrs = {}
-        frame.to_parquet(path, **{"index": False, **options})
+        _write_parquet(frame, path, options)
         return []
-    if driver == "GeoJSON":
-        frame = _on_wgs84(frame)
-    geometries = np.asarray(frame.geometry.array, dtype=object)
-    fields = list(fields_of(frame, without=_WITHOUT.get(driver, frozenset())))
-    _warn_of_losses(fields, driver)
+    planned = plan(frame, driver)
+    _warn_of_place(frame, planned, driver)
+    warn_of_losses(planned.fields, driver)
+    frame, geometries, fields, _ = planned
     shared = {
         "driver": driver,
         "layer": layer,
@@ -105,12 +84,120 @@ def write_frame(
         **_creation_options(frame, fields, driver),
         **options,
     }
+    in_arrow = has_pyarrow() and not _FOR_NUMPY_ONLY & options.keys() and not _arrow_mixes_up(fields, driver)
     with _time_pinned():
-        if has_pyarrow() and not _FOR_NUMPY_ONLY & options.keys():
+        if in_arrow:
             _through_arrow(path, geometries, fields, shared)
         else:
             _through_numpy(path, geometries, fields, shared)
     return fields
+
+
+class Plan(NamedTuple):
+    """What will be written: the features on the format's CRS, and how many were cut for it."""
+
+    frame: gpd.GeoDataFrame
+    geometries: NDArray[Any]
+    fields: list[Field]
+    cut: int
+
+
+def plan(frame: gpd.GeoDataFrame, driver: str) -> Plan:
+    """Return what a format makes of a frame.
+
+    Raises
+    ------
+    InvalidInput
+        If the format can't hold it.
+    """
+    cut = 0
+    if driver == "GeoJSON" and not is_on_wgs84(frame):
+        frame, cut = on_wgs84(frame)
+    geometries = np.asarray(frame.geometry.array, dtype=object)
+    fields = list(fields_of(frame, without=WITHOUT.get(driver, frozenset())))
+    refuse_fields(fields, driver)
+    refuse_geometries(geometries, driver)
+    return Plan(frame, geometries, fields, cut)
+
+
+def check_frame(frame: gpd.GeoDataFrame, driver: str, *, losses: bool) -> None:
+    """Raise what writing a frame would raise, as far as it shows before; warn of what the format changes.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        What would be written.
+    driver : str
+        GDAL's, or "Parquet".
+    losses : bool
+        Whether to warn.
+
+    Raises
+    ------
+    InvalidInput
+        If the format can't hold the data.
+    UsageError
+        If that takes pyarrow and it isn't installed.
+    """
+    if driver == "Parquet":
+        require_pyarrow("The output")
+        refuse_repeated(frame)
+        return
+    planned = plan(frame, driver)
+    if losses:
+        _warn_of_place(frame, planned, driver)
+        warn_of_losses(planned.fields, driver)
+
+
+def _write_parquet(frame: gpd.GeoDataFrame, path: Path, options: Mapping[str, Any]) -> None:
+    require_pyarrow(path.name)
+    refuse_repeated(frame)
+    arrow: Any = importlib.import_module("pyarrow")
+    if frame.attrs:
+        # They would be written, and two equal frames have different ones.
+        frame = frame.copy(deep=False)
+        frame.attrs = {}
+    try:
+        frame.to_parquet(path, **{"index": False, **options})
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
+        raise InvalidInput(
+            f"GeoParquet can't hold the data: {'; '.join(map(str, error.args))}.",
+            "A column holds values of one type: convert it, for example to text.",
+            code="column_type",
+        ) from error
+
+
+def _arrow_mixes_up(fields: Sequence[Field], driver: str) -> bool:
+    """Tell whether GDAL would mix up these columns where it gets them through Arrow.
+
+    It looks for the place of each by its name, whatever the case, and finds the first.
+    """
+    names = [field.name for field in fields]
+    mixed = driver != "GPKG" and (_ARROW_IDS in names or len({one.casefold() for one in names}) < len(names))
+    if mixed and any(field.kind == "binary" for field in fields):
+        raise InvalidInput(
+            f"Beside columns with binary values, {FORMATS[driver]} can't hold a column {_ARROW_IDS!r}, nor "
+            "two whose names differ in upper and lower case only.",
+            "Rename the column, or choose another format, such as .parquet.",
+            code="column_repeated",
+        )
+    return mixed
+
+
+def _warn_of_place(given: gpd.GeoDataFrame, planned: Plan, driver: str) -> None:
+    """Warn of what becomes of coordinates in GeoJSON."""
+    if driver != "GeoJSON":
+        return
+    if given.crs is None:
+        warn("the data has no CRS, but readers of GeoJSON will take it for WGS 84.")
+    elif not is_on_wgs84(given):
+        stores = "GeoJSON stores longitude and latitude on WGS 84"
+        warn(f"{stores}: coordinates in {given.crs.name} were transformed.")
+    if planned.cut:
+        warn(
+            f"{planned.cut} of {len(given)} features cross longitude 180: GeoJSON holds each of them as "
+            "several parts, cut there."
+        )
 
 
 def _through_arrow(
@@ -147,7 +234,7 @@ def _through_numpy(
     binary = [field.name for field in fields if field.kind == "binary"]
     if binary:
         raise UsageError(
-            f"{path.name}: to write the binary values in {_listed(binary)} needs pyarrow.",
+            f"{path.name}: to write the binary values in {listed(binary)} needs pyarrow.",
             "pip install pyarrow",
         )
     pyogrio.raw.write(
@@ -189,14 +276,8 @@ def _geometry_type(geometries: NDArray[Any], driver: str) -> str:
     """Return what pyogrio calls the type of the layer, one that leaves each geometry as it is."""
     there = geometries[~shapely.is_missing(geometries) & ~shapely.is_empty(geometries)]
     some = there if len(there) else geometries[~shapely.is_missing(geometries)]
-    types = {one.geom_type for one in some[np.unique(shapely.get_type_id(some), return_index=True)[1]]}
-    heights, measures = shapely.has_z(there), _has_m(there)
-    if driver == "FlatGeobuf" and any(len(np.unique(one)) > 1 for one in (heights, measures)):
-        raise InvalidInput(
-            f"{np.count_nonzero(heights)} of {len(geometries)} geometries have heights, and a FlatGeobuf "
-            "holds them in all or in none.",
-            "Choose another format, such as .gpkg.",
-        )
+    types = geometry_types(some)
+    heights, measures = shapely.has_z(there), has_m(there)
     if driver == "ESRI Shapefile" and types in (
         {"Polygon", "MultiPolygon"},
         {"LineString", "MultiLineString"},
@@ -208,12 +289,6 @@ def _geometry_type(geometries: NDArray[Any], driver: str) -> str:
     if measures.any():
         return f"Measured 3D {name}" if heights.any() else "PointM" if name == "Point" else f"Measured {name}"
     return f"{name} Z" if heights.any() else name
-
-
-def _has_m(geometries: NDArray[Any]) -> NDArray[np.bool_]:
-    # Before 2.1 shapely had no measures.
-    found: NDArray[np.bool_] = getattr(shapely, "has_m", shapely.is_missing)(geometries)
-    return found
 
 
 def _crs(frame: gpd.GeoDataFrame) -> str | None:
@@ -233,42 +308,3 @@ def _time_pinned() -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-
-
-def _on_wgs84(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    if frame.crs is None:
-        _warn("the data has no CRS, but readers of GeoJSON will take it for WGS 84.")
-        return frame
-    if frame.crs.to_epsg() == _WGS84:
-        return frame
-    _warn(
-        f"GeoJSON stores longitude and latitude on WGS 84: coordinates in {frame.crs.name} were transformed."
-    )
-    return frame.to_crs(_WGS84)
-
-
-def _warn_of_losses(fields: Sequence[Field], driver: str) -> None:
-    """Warn of what the format has no place for, as far as the fields tell."""
-    name = FORMATS[driver]
-    for kind in ("list", "time", "datetime", "binary", "other"):
-        of_it = [field.name for field in fields if field.given == kind]
-        if of_it and kind in _AS_TEXT[driver]:
-            _warn(f"{name} has no {_IN_WORDS[kind]}: {_listed(of_it)} are written as text.")
-    dates = [field.name for field in fields if field.kind == "date"]
-    if dates and driver == "FlatGeobuf":
-        _warn(f"{name} has no dates: {_listed(dates)} are written as datetimes at midnight.")
-    if driver == "ESRI Shapefile":
-        long = [field.name for field in fields if len(field.name.encode()) > _DBF_NAME_LENGTH]
-        if long:
-            _warn(f"{name} holds {_DBF_NAME_LENGTH} letters of a name; cut: {_listed(long)}.")
-        empty = [field.name for field in fields if field.kind == "text" and (field.values == "").any()]
-        if empty:
-            _warn(f"{name} has no empty text: in {_listed(empty)} it is written as nothing (null).")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, DissmodelWarning, stacklevel=3)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from dissmodel import temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.placeholders import refuse_pointer
 from dissmodel.record.digest import record_digest
 from dissmodel.record.plain import as_text, plain
 from dissmodel.record.redact import redact_document
@@ -278,6 +279,7 @@ def _read(path: Path) -> bytes:
         ) from error
     if len(data) > MAX_BYTES:
         raise _not_a_record(path, f"it has more than {MAX_BYTES} bytes")
+    refuse_pointer(data, path)
     return data
 
 

@@ -15,6 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from dissmodel import __version__
 from dissmodel.config.level import API_LEVEL, is_met
 from dissmodel.errors import InvalidInput
+from dissmodel.placeholders import refuse_pointer
 
 MAX_BYTES = 1 << 20
 _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
@@ -149,6 +150,7 @@ def _parse(path: Path) -> dict[str, Any]:
             "Give the path of a model's TOML.",
             code="spec_too_large",
         )
+    refuse_pointer(raw, path)
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))
     except RecursionError:

@@ -193,3 +193,46 @@ def test_the_coast_of_maranhao_has_the_same_bits_on_both_substrates(dissmodel, s
     on_pixels, on_cells = (json.loads(Path(f"{n}.record.json").read_text()) for n in ("r", "v"))
     assert on_pixels["step_metrics"] == on_cells["step_metrics"]
     assert 88 == len(on_cells["step_metrics"]["step"])
+
+
+@pytest.fixture
+def twins(coast):
+    """The coast as GeoJSON, with two columns whose names differ in case only: the name of its file."""
+    frame = geopandas.read_file(coast).to_crs(4326).assign(Nome="a", nome="b")
+    pyogrio.write_dataframe(frame, "twins.fgb")
+    return "twins.fgb"
+
+
+def test_what_the_format_cannot_hold_is_known_before_the_run(dissmodel, twins, monkeypatch):
+    def never(*_):
+        raise AssertionError("it ran")
+
+    monkeypatch.setattr(vector, "simulate", never)
+    looked = dissmodel("validate", "coastal_vector", "-i", twins, "-o", "r.gpkg", "-p", "end_time=2")
+    ran = dissmodel("run", "coastal_vector", "-i", twins, "-o", "r.gpkg", "-p", "end_time=2")
+
+    assert (3, 3) == (looked.code, ran.code)
+    for text in (looked.out, ran.err):
+        assert "'Nome' and 'nome' differ in upper and lower case only" in text
+
+
+def test_it_runs_where_the_format_holds_it(dissmodel, twins):
+    assert 0 == dissmodel("run", "coastal_vector", "-i", twins, "-o", "r.fgb", "-p", "end_time=2", "-q").code
+
+    result, _ = load_dataset("r.fgb")
+    assert ({"a"}, {"b"}) == (set(result["Nome"]), set(result["nome"]))
+
+
+def test_validate_tells_what_the_format_changes(dissmodel, coast):
+    frame = geopandas.read_file(coast).assign(elevation_mean=1.0)
+    pyogrio.write_dataframe(frame, "long.gpkg")
+
+    for output, says in (
+        ("r.shp", "a Shapefile holds 10 letters of a name; cut: elevation_mean."),
+        ("r.geojson", "GeoJSON stores longitude and latitude on WGS 84"),
+    ):
+        said = dissmodel("validate", "coastal_vector", "-i", "long.gpkg", "-o", output, "-p", "end_time=2")
+        assert 0 == said.code
+        assert says in said.out
+    plain = dissmodel("validate", "coastal_vector", "-i", "long.gpkg", "-o", "r.gpkg", "-p", "end_time=2")
+    assert "warning" not in plain.out

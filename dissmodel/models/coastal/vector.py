@@ -58,12 +58,13 @@ class CoastalVector(CoastalExecutor):
         return inspect_run(record, self.Parameters, _examine)
 
     def load(self, record: ExperimentRecord) -> Cells:
-        """Read the input; note its digest."""
+        """Read the input; note its digest. Refuse what the output's format can't hold before the run."""
         source = record.source
         with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
             cells = read_cells(data, self.parameters(record), record.column_map)
         assert cells is not None  # where problems are raised there is a space or an error
         source.checksum = checksum
+        _refuse_unsavable(cells, record, losses=False)
         return cells
 
     def run(self, data: Cells, record: ExperimentRecord) -> Cells:
@@ -111,6 +112,16 @@ def _warn_of_resolution(parameters: SeaParameters) -> None:
         )
 
 
+def _refuse_unsavable(cells: Cells, record: ExperimentRecord, *, losses: bool) -> None:
+    """Refuse features that the output's format can't hold; warn of what it changes, if `losses`."""
+    if record.output_path is None:
+        return
+    # Imported here: a model is defined without pandas.
+    from dissmodel.io.vector import check_savable  # noqa: PLC0415  (as above)
+
+    check_savable(with_state(cells), record.output_path, losses=losses)
+
+
 def _field_name(column: str, path: Path) -> str:
     """Return what a column is called in the file; a Shapefile cuts names."""
     if path.suffix.lower() != ".shp":
@@ -126,6 +137,7 @@ def _examine(data: Any, parameters: SeaParameters, record: ExperimentRecord, col
         cells = read_cells(data, parameters, record.column_map, collector)
         if cells is not None:
             collector.add("ok", described("polygons, ", cells.state, parameters))
+            _refuse_unsavable(cells, record, losses=True)
     written = 1 + (0 if cells is None else parameters.kept_after(cells.state.step))
     return written * _bytes(data) if hasattr(data, "geometry") else 0
 

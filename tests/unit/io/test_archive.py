@@ -168,7 +168,72 @@ def test_encrypted_entries_are_refused(packed):
     path.write_bytes(content)
 
     error = refusal(path)
-    assert (error.code, "encrypted" in error.message) == ("archive_refused", True)
+    assert (error.code, "a.tif is encrypted" in error.message) == ("archive_unsupported", True)
+    assert "7-Zip" in error.hint
+
+
+def with_method(path, method):
+    """Set the number of the compression method, in both places where a zip with one member has it."""
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = content.index(signature) + offset
+        content[at : at + 2] = struct.pack("<H", method)
+    path.write_bytes(content)
+    return path
+
+
+# The numbers of section 4.4.5 of PKWARE's APPNOTE.
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (1, "Shrink"),
+        (6, "Implode"),
+        (9, "Deflate64"),
+        (95, "XZ"),
+        (98, "PPMd"),
+        (99, "AES"),
+        (77, "method 77"),
+    ],
+)
+def test_a_method_that_is_not_known_here_is_named_and_is_no_damage(packed, method, name):
+    error = refusal(with_method(packed("a.tif"), method))
+
+    assert "archive_unsupported" == error.code
+    assert f"a.tif is compressed with {name}" in error.message
+    assert "7-Zip" in error.hint
+    assert "download" not in error.hint
+
+
+def test_a_member_that_is_not_read_may_be_of_any_method(packed):
+    path = with_method(packed("notes.txt", "a.tif"), 98)
+
+    with archive.extracted(path, archive.choose(path)[0]) as main:
+        assert b"x" == main.read_bytes()
+
+
+def test_a_part_of_a_split_zip_says_so(packed):
+    path = packed("a.tif")
+    content = bytearray(path.read_bytes())
+    # A ZIP64 locator (4.3.15) that counts two disks.
+    end = content.index(b"PK\x05\x06")
+    content[end:end] = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
+    path.write_bytes(content)
+
+    error = refusal(path)
+
+    assert ("archive_unsupported", True) == (error.code, "split" in error.message)
+
+
+def test_backslashes_separate_folders_as_old_programs_of_windows_write_them(packed):
+    path = packed("in/Cells.shp", ("in/Cells.dbf", b"d"), ("cells.dbf", b"other"))
+    path.write_bytes(path.read_bytes().replace(b"in/C", b"in\\C"))
+
+    dataset, _ = archive.choose(path, "Cells.shp")
+    with archive.extracted(path, dataset) as main:
+        files = {file.name: file.read_bytes() for file in main.parent.iterdir()}
+
+    assert "in/Cells.shp" == dataset.member
+    assert {"dataset.shp": b"x", "dataset.dbf": b"d"} == files
 
 
 def test_a_name_that_comes_twice_is_refused(packed):
