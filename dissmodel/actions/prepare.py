@@ -11,6 +11,7 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
+from dissmodel.actions.input_watch import InputWatch
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError, UsageError
@@ -79,6 +80,8 @@ class Prepared:
         What runs, and where it is from.
     inputs : Mapping of Path to str
         Each file of the input → its sha256; the one that was named comes first.
+    watch : InputWatch
+        Watches these files.
     destination : Destination
         Where the result goes.
     record : ExperimentRecord
@@ -91,6 +94,7 @@ class Prepared:
 
     model: Found
     inputs: Mapping[Path, str]
+    watch: InputWatch
     destination: Destination
     record: ExperimentRecord
     request: RunRequest
@@ -107,12 +111,19 @@ class Prepared:
         """Look at the destination again, now that nobody else may write there."""
         check(self.destination, tuple(self.inputs), overwrite=self.request.overwrite)
 
-    def changed_input(self) -> Path | None:
-        """Hash the input again; return a file of it that is not what it was, None if all are."""
+    def changed_input(self) -> str | None:
+        """Look at the input again; say which file of it changed and how, None if all stayed as they were."""
         for path, digest in self.inputs.items():
             if not path.is_file() or sha256_file(path) != digest:
-                return path
+                return f"{path} changed while the model ran."
+            what = self.watch.change(path)
+            if what:
+                return f"{path} changed while the model ran: {what}, though its bytes are the recorded ones."
         return None
+
+    def appeared(self) -> tuple[Path, ...]:
+        """Return the files that belong to the input by their names and were not there when it was hashed."""
+        return tuple(path for path in companions(self.source.path) if path not in self.inputs)
 
 
 def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitStack) -> Prepared:
@@ -164,6 +175,7 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     files = (source, *companions(source))
     materialize.settle(destination.record_path)
     check(destination, files, overwrite=request.overwrite)
+    watch = stack.enter_context(InputWatch(files))  # before they are hashed
     inputs = {source: here.sha256 or sha256_file(source)}
     inputs |= {path: sha256_file(path) for path in files[1:]}
     record.source.size = source.stat().st_size
@@ -177,7 +189,7 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
         record.derived_from = origin.experiment_id
     elif request.records:
         reporter.warn("--records: no record there is of a run that made the input.")
-    return Prepared(model, inputs, destination, record, request, here)
+    return Prepared(model, inputs, watch, destination, record, request, here)
 
 
 def _check_early(request: RunRequest, host: Host) -> None:

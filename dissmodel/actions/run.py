@@ -123,7 +123,11 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         )
     changed = prepared.changed_input()
     if changed is not None:
-        raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
+        raise RunFailed(changed, "Run it again.", code="tainted")
+    for path in prepared.appeared():
+        listener.warn(
+            f"{path.name} appeared beside the input while the model ran; the record has no digest of it."
+        )
     with reporting(listener):
         whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
         record = conclude(whole, results.here(work))
