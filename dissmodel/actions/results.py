@@ -75,7 +75,7 @@ class Results:
         return {name: work / self.sources.get(name, artifact.path) for name, artifact in self.files.items()}
 
     def changed(self, work: Path) -> Path | None:
-        """Return a file that was written to since it was measured; all are still in the working folder."""
+        """Return a file that was written to since it was measured; none has its final name yet."""
         now = {final: work / name for name, final in self.finals.items()}
         for final, stamp in self.stamps.items():
             if _stamp(now.get(final, final)) != stamp:
@@ -135,8 +135,8 @@ def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
         copy.replace(path)
         if who:
             warnings.warn(
-                f"{path.name} was still open for writing when {model} had returned it, by {who}: what it held "
-                "then is the result, and what is written to it later is lost.",
+                f"{path.name} was still open for writing when {model} had returned it, by {who}: what it "
+                "held then is the result, and what is written to it later is lost.",
                 DissmodelWarning,
                 stacklevel=2,
             )

@@ -124,6 +124,12 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             "Its save has to write to record.output_path.",
             code="no_output",
         )
+    if any(results.main_file.samefile(path) for path in prepared.inputs if path.exists()):
+        raise RunFailed(
+            f"{opening.model_name} returned its input as its output: {results.main_file}.",
+            "Its save has to write to record.output_path.",
+            code="no_output",
+        )
     changed = prepared.changed_input()
     if changed is not None:
         raise RunFailed(changed, "Run it again.", code="tainted")
