@@ -35,6 +35,12 @@ def matched(given):
     return None
 
 
+def updated(given):
+    new = {"other": 1}
+    new.update(given)
+    return new
+
+
 ONE = {
     "by name": lambda p: p["rate"],
     "get": lambda p: p.get("rate"),
@@ -59,7 +65,7 @@ ALL = {
     "a call": lambda p: Data(**p),
     "|": lambda p: p | {},
     "| from the right": lambda p: {} | p,
-    "update": lambda p: {"other": 1}.update(p),
+    "update": updated,
     "items": lambda p: list(p.items()),
     "values": lambda p: list(p.values()),
     "keys": lambda p: list(p.keys()),
