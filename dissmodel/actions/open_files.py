@@ -66,7 +66,9 @@ def wait_for_writers(files: Iterable[Path], patience: float, *, alone: Callable[
     """
     until = time.monotonic() + patience
     held = still_open(files)
-    while held and time.monotonic() < until and not (alone() and set(held.values()) <= {OURSELVES, ""}):
+    while any(held.values()) and time.monotonic() < until:
+        if alone() and set(held.values()) <= {OURSELVES, ""}:
+            break
         time.sleep(_PAUSE)
         held = still_open(held)
     return held

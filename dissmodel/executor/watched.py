@@ -13,6 +13,7 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.record.redact import is_secret_name
 
 _SHOWN = 80
+_MOST_ABSENT = 1000
 _EXPLAINS = "dissmodel: "
 # What Python and NumPy say where a text stands in place of a number.
 _OF_A_TEXT = re.compile(r"\bstr\b|<U\d|sequence by non-int|slice indices")
@@ -56,7 +57,7 @@ class Watched(dict[str, Any], metaclass=_LikeDict):
 
     def _one(self, key: Any) -> None:
         self.unread.pop(key, None)
-        if not super().__contains__(key):
+        if not super().__contains__(key) and len(self.absent) < _MOST_ABSENT:
             self.absent[key] = None
 
     def _all(self) -> Self:

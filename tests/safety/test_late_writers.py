@@ -228,6 +228,13 @@ def test_where_a_system_does_not_tell_every_file_counts(result, monkeypatch):
     assert ({result: ""}, {}) == (mac, windows)
 
 
+def test_what_a_system_does_not_tell_is_not_waited_for(result, monkeypatch):
+    monkeypatch.setattr(open_files.sys, "platform", "darwin")
+    monkeypatch.setattr(open_files.time, "sleep", None)
+
+    assert {result: ""} == wait_for_writers([result], 60, alone=lambda: False)
+
+
 def test_only_who_could_still_close_a_file_is_waited_for(result):
     looks = []
     file = result.open("r+b")
