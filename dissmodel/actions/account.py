@@ -12,6 +12,7 @@ from dissmodel.actions.listening import Listener
 from dissmodel.actions.results import Results
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
 from dissmodel.executor.host import Usage
+from dissmodel.executor.watched import explanations
 from dissmodel.io import content
 from dissmodel.io.room import HINT, largest_in, no_room
 from dissmodel.record import ExperimentRecord, Failure, Runtime
@@ -139,7 +140,7 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     if isinstance(error, DissmodelError):
         return error
     nothing = "there is not enough memory" if isinstance(error, MemoryError) else "without a message"
-    said = _text(error) or nothing
+    said = "; ".join([_text(error) or nothing, *explanations(error)])
     if phase == "validate" and isinstance(error, ValueError):
         return InvalidInput(said, "Mend the input or the parameters that it names.", code="validation")
     if isinstance(error, OSError) and error.errno in _NO_ROOM:

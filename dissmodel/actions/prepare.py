@@ -11,13 +11,14 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
+from dissmodel.actions.input_watch import InputWatch
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import Host
 from dissmodel.io.locate import companions, kind_of
-from dissmodel.io.sidecars import sidecars
+from dissmodel.io.sidecars import sidecars, unrecorded
 from dissmodel.io.uri import is_remote
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, capture, identity
@@ -80,6 +81,8 @@ class Prepared:
         What runs, and where it is from.
     inputs : Mapping of Path to str
         Each file of the input → its sha256; the one that was named comes first.
+    watch : InputWatch
+        Watches these files.
     destination : Destination
         Where the result goes.
     record : ExperimentRecord
@@ -92,6 +95,7 @@ class Prepared:
 
     model: Found
     inputs: Mapping[Path, str]
+    watch: InputWatch
     destination: Destination
     record: ExperimentRecord
     request: RunRequest
@@ -108,12 +112,19 @@ class Prepared:
         """Look at the destination again, now that nobody else may write there."""
         check(self.destination, tuple(self.inputs), overwrite=self.request.overwrite)
 
-    def changed_input(self) -> Path | None:
-        """Hash the input again; return a file of it that is not what it was, None if all are."""
+    def changed_input(self) -> str | None:
+        """Look at the input again; say which file of it changed and how, None if all stayed as they were."""
         for path, digest in self.inputs.items():
             if not path.is_file() or sha256_file(path) != digest:
-                return path
+                return f"{path} changed while the model ran."
+            what = self.watch.change(path)
+            if what:
+                return f"{path} changed while the model ran: {what}, though its bytes are the recorded ones."
         return None
+
+    def appeared(self) -> tuple[Path, ...]:
+        """Return the files that belong to the input by their names and were not there when it was hashed."""
+        return unrecorded(self.source.path, [path.name for path in self.inputs])
 
 
 def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitStack) -> Prepared:
@@ -139,8 +150,6 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     spec = model.spec if repeats is None else None  # what a record says, it says whole
     layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
     resolved = parameters.settled(host.check(layers))
-    for message in resolved.warnings:
-        reporter.warn(message)
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
@@ -165,6 +174,7 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     materialize.settle(destination.record_path)
     beside = sidecars(source)
     check(destination, (source, *companions(source), *beside), overwrite=request.overwrite)
+    watch = stack.enter_context(InputWatch((source, *beside)))  # before they are hashed
     inputs = {source: here.sha256 or sha256_file(source)}
     inputs |= {path: sha256_file(path) for path in beside}
     record.source.size = source.stat().st_size
@@ -178,7 +188,7 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
         record.derived_from = origin.experiment_id
     elif request.records:
         reporter.warn("--records: no record there is of a run that made the input.")
-    return Prepared(model, inputs, destination, record, request, here)
+    return Prepared(model, inputs, watch, destination, record, request, here)
 
 
 def _check_early(request: RunRequest, host: Host) -> None:

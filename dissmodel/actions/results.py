@@ -6,14 +6,18 @@ import itertools
 import mimetypes
 import os
 import re
+import shutil
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination
-from dissmodel.errors import DissmodelError, DissmodelWarning
+from dissmodel.actions.open_files import OURSELVES, still_open, wait_for_writers
+from dissmodel.errors import DissmodelError, DissmodelWarning, RunFailed
 from dissmodel.io import content
 from dissmodel.record import Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
@@ -30,7 +34,12 @@ _MEDIA_TYPES = {
     ".qml": "application/xml",
 }
 _LONGEST_NAME = 255  # bytes
+_PATIENCE = 1.0  # seconds, for who still has a file open
+_QUIET = 0.1  # seconds without a change, before a file that somebody has open is copied
 
+Stamp = tuple[int, int, int, int] | None
+
+LET_END = "Let its threads and processes end before its save returns."
 LATEST = "experiment_record.json"
 """The copy of the latest record, beside results that were given no name."""
 
@@ -47,8 +56,8 @@ class Results:
         Name within the working folder → final path; external files are not in it.
     main_file : Path or None
         Where the main one, named `MAIN`, lies now; None if the model left nothing.
-    stamps : Mapping of Path to tuple of int
-        Final path → size and time of the last change, as they were when the file was measured.
+    stamps : Mapping of Path to Stamp
+        Final path → what the file's system said of it when it was measured.
     sources : Mapping of str to str
         Name → name within the working folder; external files are not in it.
     """
@@ -58,19 +67,79 @@ class Results:
     files: Mapping[str, Artifact]
     finals: Mapping[str, Path]
     main_file: Path | None
-    stamps: Mapping[Path, tuple[int, int]]
+    stamps: Mapping[Path, Stamp]
     sources: Mapping[str, str]
 
     def here(self, work: Path) -> dict[str, Path]:
         """Return where each file lies as long as it is in the working folder, by its name."""
         return {name: work / self.sources.get(name, artifact.path) for name, artifact in self.files.items()}
 
-    def changed(self) -> Path | None:
-        """Return a file that was written to after it had been measured, None if there is none."""
-        for path, stamp in self.stamps.items():
-            if _stamp(path) != stamp:
-                return path
+    def changed(self, work: Path) -> Path | None:
+        """Return a file that was written to since it was measured; none has its final name yet."""
+        now = {final: work / name for name, final in self.finals.items()}
+        for final, stamp in self.stamps.items():
+            if _stamp(now.get(final, final)) != stamp:
+                return final
         return None
+
+    def changed_since(self) -> Path | None:
+        """Return a file that was written to as it got its final name, or that somebody may yet write to.
+
+        A new name is a change of the file too, so that only its size and the time of its content tell.
+        """
+        for final, stamp in self.stamps.items():
+            now = _stamp(final)
+            if now is None or stamp is None or now[:3] != stamp[:3]:
+                return final
+        held = still_open(self.finals.values())
+        return next((final for final, who in held.items() if who), None)
+
+
+def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
+    """Let nobody but the run write to the files that a model left in `work`.
+
+    A file that somebody still has open for writing, or that has another name elsewhere, gives way to a copy:
+    what is written to the old file later doesn't reach the result. Who has it open is waited for first, for a
+    second, and then named.
+
+    Parameters
+    ----------
+    work : Path
+        The folder that the run worked in.
+    model : str
+        The model's name.
+    alone : callable
+        Whether the model left no thread in this process.
+
+    Raises
+    ------
+    RunFailed
+        If a file is being written to all the time.
+    """
+    files = list(_regular_files(work))
+    held = wait_for_writers(files, _PATIENCE, alone=alone)
+    before = {path: _stamp(path) for path in held}
+    if set(held.values()) - {OURSELVES, ""} or (held and not alone()):
+        time.sleep(_QUIET)
+    for path in files:
+        if path not in held and path.stat().st_nlink == 1:
+            continue
+        copy = work.parent / uuid4().hex
+        shutil.copy2(path, copy)
+        who = held.get(path)
+        if path in held and _stamp(path) != before[path]:
+            by = f", by {who}" if who else ""
+            raise RunFailed(
+                f"{path.name} changed after {model} had returned it{by}.", LET_END, code="output_changed"
+            )
+        copy.replace(path)
+        if who:
+            warnings.warn(
+                f"{path.name} was still open for writing when {model} had returned it, by {who}: what it "
+                "held then is the result, and what is written to it later is lost.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
 
 
 def collect(
@@ -96,10 +165,11 @@ def collect(
     main = _main(work, saved)
     files: dict[str, Artifact] = {}
     finals: dict[str, Path] = {}
-    stamps: dict[Path, tuple[int, int]] = {}
+    stamps: dict[Path, Stamp] = {}
     sources: dict[str, str] = {}
     left = list(_regular_files(work))
     if main is not None and main not in left:
+        stamps[main] = _stamp(main)
         files[Results.MAIN] = _measure(main, str(main), external=True)
     elif main is not None and _misnamed(main, work, destination):
         wrote = f"The model wrote {main.name}, not {destination.name}."
@@ -177,9 +247,16 @@ def _untaken(path: Path, prefix: str, given: Mapping[Path, object]) -> Path:
     return next(one for name in names if (one := path.with_name(name)) not in given and not one.exists())
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
+def _stamp(path: Path) -> Stamp:
+    """Return a file's number, its size and the times of its last changes; None where it is gone.
+
+    The times are that of its content, and that of anything of it, also of its name: nobody can set this one.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _misnamed(main: Path, work: Path, destination: Destination) -> bool:

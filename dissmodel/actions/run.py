@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from dissmodel.actions.destination import replaced
 from dissmodel.actions.listening import Listener, listening
 from dissmodel.actions.model import open_model
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
-from dissmodel.actions.results import LATEST, Results, collect
+from dissmodel.actions.results import LATEST, LET_END, Results, collect, take_over
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
 from dissmodel.executor.host import Surroundings
 from dissmodel.progress import Reporter, reporting
@@ -112,8 +113,10 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
     opening.output_path = str(work / destination.name) if destination.name is not None else None
     store.write(opening, scratch / "running.record.json")
     with listening(listener):
+        threads = frozenset(threading.enumerate())
         saved = _execute(prepared, opening, work)
         listener.phase("promote")
+        take_over(work, opening.model_name, lambda: threads.issuperset(threading.enumerate()))
         old = frozenset(replaced(destination, keep=prepared.inputs))
         results = collect(work, saved, destination, tag=opening.experiment_id[:8], free=old)
     if results.main_file is None:
@@ -122,9 +125,19 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             "Its save has to write to record.output_path.",
             code="no_output",
         )
+    if any(results.main_file.samefile(path) for path in prepared.inputs if path.exists()):
+        raise RunFailed(
+            f"{opening.model_name} returned its input as its output: {results.main_file}.",
+            "Its save has to write to record.output_path.",
+            code="no_output",
+        )
     changed = prepared.changed_input()
     if changed is not None:
-        raise RunFailed(f"{changed} changed while the model ran.", "Run it again.", code="tainted")
+        raise RunFailed(changed, "Run it again.", code="tainted")
+    for path in prepared.appeared():
+        listener.warn(
+            f"{path.name} appeared beside the input while the model ran; the record has no digest of it."
+        )
     with reporting(listener):
         whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
         record = conclude(whole, results.here(work))
@@ -159,6 +172,7 @@ def _deliver(
         new = {
             record_path.parent / one.path: one.sha256 for one in results.files.values() if not one.external
         }
+        _refuse_changed(results.changed(materialize.work(scratch)), record)
         materialize.begin(record, record_path, scratch, sorted(old), new)
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
@@ -167,17 +181,18 @@ def _deliver(
                 "Let nothing else write in that folder, then run it again.",
                 code="no_output",
             )
-        changed = results.changed()
-        if changed is not None:
-            raise RunFailed(
-                f"{changed.name} changed after {record.model_name} had returned it.",
-                "Let its threads and processes end before its save returns.",
-                code="output_changed",
-            )
+        _refuse_changed(results.changed_since(), record)
         store.write(record, record_path, staging=scratch)
     except BaseException:
         materialize.abandon(record_path, materialize.work(scratch), results.finals)
         raise
+
+
+def _refuse_changed(path: Path | None, record: ExperimentRecord) -> None:
+    if path is not None:
+        raise RunFailed(
+            f"{path.name} changed after {record.model_name} had returned it.", LET_END, code="output_changed"
+        )
 
 
 def _note_latest(

@@ -116,6 +116,8 @@ def _check(path: Path, signers: Path | None, reach: Reach) -> Iterator[Check]:
         yield Check(path, "status", str(path), "not checked", "completed", f"{record.status}: no result")
     elif record.status != "completed":
         yield Check(path, "status", str(path), "differs", "completed", record.status)
+    elif not record.files and not record.artifacts:
+        yield Check(path, "output", str(path), "missing", "a result", "the record names no file")
     yield from _check_files(path, record, reach)
     yield from reach.check_input(path, record)
     yield from _check_attestations(path, document, signers)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from dissmodel import progress
 from dissmodel.executor import parameters
 from dissmodel.executor.config import output_base, thread_limit
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
 from dissmodel.executor.testing import ExecutorTestHarness
+from dissmodel.executor.watched import Given
 from dissmodel.geo.legend import Legend
 from dissmodel.record import Code, ExperimentRecord, Runtime, capture, identity
 
@@ -173,8 +175,15 @@ class InProcess:
         """Run it here."""
         if around.seed is not None:
             seed(around.seed)
-        with output_base(around.base), thread_limit(around.threads):
-            saved, _ = execute_lifecycle(self.executor(), record)
+        given = Given.in_record(record)
+        try:
+            with output_base(around.base), thread_limit(around.threads):
+                saved, _ = execute_lifecycle(self.executor(), record)
+        except Exception as error:
+            given.explain(error)
+            raise
+        for sentence in given.never_read(declared=self.executor.Parameters is not None):
+            progress.current().warn(sentence)
         return saved
 
     def usage(self) -> Usage:

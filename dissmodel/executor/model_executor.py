@@ -31,7 +31,8 @@ class ModelExecutor(ABC):
     Parameters : type[pydantic.BaseModel] or None
         The model's parameters, with types, bounds, defaults and ``description``; the unit stands in
         ``json_schema_extra={"unit": ...}``, published names in ``validation_alias=AliasChoices(name, ...)``.
-        With it, an unknown parameter is an error; without it, parameters pass through as they are.
+        With it, an unknown parameter is an error; without it, parameters pass through as they are, and a run
+        warns of those that the model never read.
     substrate : str
         ``"raster"`` or ``"vector"``; empty where it can't be said.
     output_suffix : str

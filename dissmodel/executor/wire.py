@@ -11,6 +11,7 @@ from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.host import Face, Usage
+from dissmodel.executor.watched import explain_as, explanations
 from dissmodel.geo.legend import CellClass
 
 LONGEST = 64 * 1024 * 1024
@@ -84,6 +85,7 @@ def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
         told["message"] = str(error)
     except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
         told["message"] = f"its text can't be made: {type(failed).__name__}"
+    told["explanations"] = explanations(error)
     told["kind"] = next((kind.__name__ for kind in _KINDS if isinstance(error, kind)), "Exception")
     told["errno"] = error.errno if isinstance(error, OSError) else None
     return told
@@ -103,4 +105,5 @@ def error_from_wire(told: Mapping[str, Any]) -> Exception:
             error.errno = told["errno"]
     if told["traceback"]:
         error.add_note(f"In the model's own process:\n{told['traceback']}")
+    explain_as(error, told.get("explanations", ()))
     return error

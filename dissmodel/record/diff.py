@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from dissmodel.record.schema import Code, ExperimentRecord, Package, Runtime
+from dissmodel.record.schema import (
+    ORDER_OF_THE_FILE,
+    ORDER_OF_THE_MAP,
+    Code,
+    ExperimentRecord,
+    Grid,
+    Package,
+    Runtime,
+)
 
 NOT_INSTALLED = "not installed"
 
@@ -48,10 +56,11 @@ def runtime_differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[D
     It could change a bit of the result and so matters: the code of the model and of dissmodel; Python (its
     mathematics and its hashes); GDAL, PROJ, GEOS and LLVM (reading, projecting, compiling); a package that
     the model's package requires, directly or not, or that is used wherever it is there; the processor and its
-    family (vector instructions round otherwise); threads (the order of sums); the kernel; the C library, or
-    the system where that is unknown (``exp``, ``pow``); the locale (how text is read). It can't, and doesn't:
-    a package that nothing of the model requires, the release of the operating system's kernel, where code was
-    fetched from, and how many processors there are if the threads are known.
+    family (vector instructions round otherwise); threads (the order of sums); the kernel; the order in which
+    cells are visited; the C library, or the system where that is unknown (``exp``, ``pow``); the locale (how
+    text is read). It can't, and doesn't: a package that nothing of the model requires, the release of the
+    operating system's kernel, where code was fetched from, and how many processors there are if the threads
+    are known.
 
     Parameters
     ----------
@@ -71,7 +80,7 @@ def runtime_differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[D
     >>> [f"{one.what}: {one.recorded} -> {one.now}" for one in runtime_differences(old, new)]
     ['model version: 1.0 -> 1.1']
     """
-    found = [*_code(old, new), *_runtime(old, new)]
+    found = [*_code(old, new), *_runtime(old, new), *_order(old, new)]
     return tuple(sorted(found, key=lambda one: not one.matters))
 
 
@@ -213,6 +222,29 @@ def _named(code: Code | None) -> str | None:
     if code is None:
         return None
     return f"{code.package} {code.version}" if code.package else code.module
+
+
+def _order(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:
+    """Yield the order in which cells were visited, where the later run tells it.
+
+    A run that did not note it took the rows of the file from its top. That is the order of the map where the
+    file is stored from north to south and from west to east.
+    """
+    if old.grid is None or new.grid is None or new.grid.order is None:
+        return
+    recorded = old.grid.order
+    if recorded is None:
+        if new.grid.order != ORDER_OF_THE_MAP or not _is_flipped(old.grid):
+            return
+        recorded = ORDER_OF_THE_FILE
+    yield from _pair("visiting order", recorded, new.grid.order, matters=True)
+
+
+def _is_flipped(grid: Grid) -> bool:
+    if grid.transform is None:
+        return False
+    a, b, _, d, e, _ = grid.transform
+    return not b and not d and (a < 0 or e > 0)
 
 
 def _machine_of(runtime: Runtime | None) -> str | None:

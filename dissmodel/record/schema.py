@@ -16,6 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
 
+ORDER_OF_THE_MAP = "north to south, west to east"
+"""Cells were visited in this order, however the file stores its rows."""
+ORDER_OF_THE_FILE = "rows of the file"
+"""Cells were visited row by row as the file stores them."""
+ORDER_OF_THE_INPUT = "given by the input"
+"""Cells were visited in the order of a band, or of the features."""
+
 Severity = Literal["ok", "warning", "differs"]
 Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
 
@@ -71,13 +78,15 @@ class ContentDigest(_Part):
 class Grid(_Part):
     """The cell space of a run: rows and columns, the affine transform (a, b, c, d, e, f), the CRS as WKT.
 
-    ``cells`` counts the cells in the space, where the model knows it.
+    ``cells`` counts the cells in the space and ``order`` says in which order they were visited, where the
+    model knows it: `ORDER_OF_THE_MAP`, `ORDER_OF_THE_FILE` or `ORDER_OF_THE_INPUT`.
     """
 
     shape: tuple[int, int]
     transform: tuple[float, float, float, float, float, float] | None = None
     crs: str | None = None
     cells: int | None = None
+    order: str | None = None
 
 
 class Code(_Part):

@@ -427,6 +427,24 @@ def test_a_long_text_of_a_record_is_cut_where_it_is_shown(dissmodel):
     )
 
 
+@pytest.mark.parametrize("public", [False, True])
+def test_a_completed_record_without_files_vouches_for_nothing(dissmodel, here, public):
+    def change(document):
+        document.update(files={}, artifacts={})
+        if public:
+            del document["schema_version"]
+
+    edit("one.record.json", change, seal=True)
+    told = dissmodel("record", "verify", "one.record.json", "--json")
+    read = dissmodel("record", "verify", "one.record.json")
+    repeated = dissmodel("reproduce", "one.record.json", "--json")
+
+    assert {"record": "ok", "output": "missing", "input": "ok"} == verdicts(told)
+    assert (4, 4) == (told.code, read.code)
+    assert "the record names no file" in read.out
+    assert (3, "nothing_to_reproduce") == (repeated.code, repeated.json["error"]["code"])
+
+
 def test_verifying_golden_records(dissmodel):
     full = dissmodel("record", "verify", RECORDS / "v1" / "full.json", "--json")
     failed = dissmodel("record", "verify", RECORDS / "v1" / "failed.json", "--json")

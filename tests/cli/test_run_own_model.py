@@ -30,7 +30,7 @@ def test_a_run_writes_the_result_and_its_record(dissmodel, data, executor_file):
 
     assert (0, "") == (
         said.code,
-        said.err.replace("warning: The model declares no parameters; unchecked: x.\n", ""),
+        said.err.replace("warning: The model never read the parameter x.\n", ""),
     )
     assert ["data.bin", "r.bin", "r.record.json"] == names()
     record = json.loads(Path("r.record.json").read_text())
@@ -387,3 +387,84 @@ def test_the_log_never_names_the_scratch_folder(dissmodel, data, executor_file):
     expected = str(Path.cwd() / "r.bin")
     assert [f"saved {expected}", f"wrote {expected}"] == store.read(Path("r.record.json")).logs
     assert f"wrote {expected}\n" == said.err
+
+
+READS = """
+p = record.parameters; float(p["rate"]); p.get("end_time", 10); "quick" in p
+record.band_map.get("uso", "uso"); return data
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-p", "rate=1"], []),
+        (["-p", "rate=1", "-p", "end_time=3", "-p", "quick=true", "--band-map", "uso=a"], []),
+        (
+            ["-p", "rate=1", "-p", "end_tme=3"],
+            ["The model never read the parameter end_tme. Did you mean 'end_time'?"],
+        ),
+        (["-p", "rate=1", "-p", "b=2", "-p", "a=1"], ["The model never read the parameters b, a."]),
+        (
+            ["-p", "rate=1", "--band-map", "usos=a", "--column-map", "uso=a"],
+            [
+                "The model never read from --band-map: usos. Did you mean 'uso'?",
+                "The model never read from --column-map: uso.",
+            ],
+        ),
+    ],
+)
+def test_what_a_model_never_read_is_told(dissmodel, data, executor_file, words, told):
+    model = executor_file(
+        run="exec(READS); return data", head=f"READS = {READS.replace('return data', '')!r}"
+    )
+
+    said = dissmodel("run", model, "-i", data, "-o", "r.bin", *words)
+
+    assert (0, "".join(f"warning: {one}\n" for one in told)) == (said.code, said.err)
+    assert [f"warning: {one}" for one in told] == store.read(Path("r.record.json")).logs
+
+
+def test_what_a_toml_says_may_be_read_there(dissmodel, data, executor_file):
+    model = executor_file(
+        run="record.parameters['rate']; record.resolved_spec['model'].get('classes'); return data"
+    )
+    Path("m.toml").write_text(
+        "[model]\nname = 'm'\nclass = 'mine'\nclasses = ['a']\n[model.parameters]\nrate = 1\nother = 2\n"
+    )
+
+    said = dissmodel("run", model, "-t", "m.toml", "-i", data, "-o", "r.bin", "-p", "typed=1")
+
+    assert (0, "warning: The model never read the parameter typed.\n") == (said.code, said.err)
+
+
+@pytest.mark.parametrize("phase", ["validate", "run"])
+def test_a_text_in_place_of_a_number_is_named(dissmodel, data, executor_file, phase):
+    steps = {
+        phase: "record.parameters['rate'] * 2.5; return data"
+        if phase == "run"
+        else "record.parameters['rate'] * 2.5"
+    }
+
+    said = dissmodel(
+        "run",
+        executor_file(**steps),
+        "-i",
+        data,
+        "-o",
+        "r.bin",
+        "-p",
+        "rate=0,5",
+        "-p",
+        "name=coast",
+        "--json",
+    )
+
+    assert 1 == said.code
+    assert "; the parameter rate is the text '0,5' (command line)" in said.json["error"]["message"]
+    assert "coast" not in said.json["error"]["message"]
+    (left,) = Path().glob("r.*.record.json")
+    assert ("TypeError", said.json["error"]["message"]) == (
+        store.read(left).error.type,
+        store.read(left).error.message,
+    )

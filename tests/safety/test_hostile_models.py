@@ -70,6 +70,14 @@ def test_a_model_that_fails_in_its_own_way_costs_nothing(over_a_pair, place, run
 NO_OUTPUT = {
     "nothing": ("return None", "returned NoneType, not the record"),
     "no file": ("return record", "without an output"),
+    "its input": (
+        "record.output_path = record.source.uri; return record",
+        "returned its input as its output",
+    ),
+    "a link to its input": (
+        "os.symlink(record.source.uri, record.output_path); return record",
+        "returned its input as its output",
+    ),
     "a pipe": ("os.mkfifo(record.output_path); return record", "without an output"),
     "no path": ("record.output_path = ''; return record", "without an output"),
     "someone's folder": ("record.output_path = '/'; return record", "without an output"),

@@ -156,7 +156,7 @@ class VisitingOrder:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._inside = np.zeros(shape, dtype=np.bool_)
-        self._numbers: list[NDArray[np.signedinteger[Any]]] = []
+        self._numbers: dict[int, NDArray[np.signedinteger[Any]]] = {}
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
@@ -168,7 +168,7 @@ class VisitingOrder:
         _count(self._wrong, given[~integer])
         given = np.where(integer, given, 0).astype(np.int64)
         small = not given.size or (given.min() >= _INT32.min and given.max() <= _INT32.max)
-        self._numbers.append(given.astype(np.int32) if small else given)
+        self._numbers[rows.start] = given.astype(np.int32) if small else given
 
     def checked(self) -> NDArray[np.signedinteger[Any]] | None:
         """Return each cell's place in the visiting order, -1 outside; None if that is row-major.
@@ -179,7 +179,7 @@ class VisitingOrder:
             If a value in the space is no integer or stands in two cells.
         """
         _refuse("order holds values that are no integers", self._wrong, "Give every cell its own number.")
-        given = np.concatenate(self._numbers)
+        given = np.concatenate([self._numbers[first] for first in sorted(self._numbers)])
         self._numbers.clear()
         if np.all(given[1:] > given[:-1]):
             return None

@@ -22,7 +22,7 @@ from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CoastalState
 from dissmodel.models.coastal.style import qml, write_style
 from dissmodel.record.digest import sha256_file
-from dissmodel.record.schema import Grid
+from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
 
 NODATA = -9999.0
 """The value outside the space, in every band of the output."""
@@ -75,7 +75,14 @@ def grid_of(state: CoastalState) -> Grid:
         transform=None if state.transform is None else tuple(state.transform)[:6],
         crs=None if state.crs is None else state.crs.to_wkt(),
         cells=state.cells,
+        order=_visiting_order(state),
     )
+
+
+def _visiting_order(state: CoastalState) -> str:
+    if state.order is not None:
+        return ORDER_OF_THE_INPUT
+    return ORDER_OF_THE_MAP if state.geographic else ORDER_OF_THE_FILE
 
 
 def _write(state: CoastalState, path: Path) -> tuple[str, str]:
@@ -96,17 +103,22 @@ def _write(state: CoastalState, path: Path) -> tuple[str, str]:
 def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:
     """Return what writes some rows of each band, so that no band is whole in memory as float64."""
 
-    def classes(values: NDArray[np.uint8], outside: int) -> Callable[[slice], NDArray[Any]]:
-        return lambda rows: np.where(values[rows] == outside, NODATA, values[rows])
+    def band(
+        values: NDArray[Any], outside: Callable[[NDArray[Any]], NDArray[np.bool_]]
+    ) -> Callable[[slice], NDArray[Any]]:
+        def some(rows: slice) -> NDArray[Any]:
+            part = state.as_stored(values, rows)
+            return np.where(outside(part), NODATA, part)
 
-    alt, order = state.alt, state.order
+        return some
+
     bands = {
-        "uso": classes(state.uso, NO_USE),
-        "alt": lambda rows: np.where(np.isnan(alt[rows]), NODATA, alt[rows]),
-        "solo": classes(state.solo, NO_SOIL),
+        "uso": band(state.uso, lambda part: part == NO_USE),
+        "alt": band(state.alt, np.isnan),
+        "solo": band(state.solo, lambda part: part == NO_SOIL),
     }
-    if order is not None:
-        bands["order"] = lambda rows: np.where(order[rows] < 0, NODATA, order[rows])
+    if state.order is not None:
+        bands["order"] = band(state.order, lambda part: part < 0)
     return bands
 
 

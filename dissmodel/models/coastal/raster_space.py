@@ -18,7 +18,7 @@ from dissmodel.io.stored import equal
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
 from dissmodel.models.coastal.parameters import SeaParameters
-from dissmodel.models.coastal.state import CoastalState
+from dissmodel.models.coastal.state import CoastalState, is_rotated
 
 _NOT_REAL = {"alt": (-9999.0,), "solo": (-9999.0, -1.0)}
 _BYTE = 256
@@ -64,11 +64,12 @@ def read_raster(
                     code="illegal_value",
                 )
             found[name] = band
-    values: dict[str, Any] = {"order": None}
+    flipped = _flipped(meta["transform"])
+    values: dict[str, Any] = {"order": None, "flipped": flipped}
     if "uso" in found:
         fields = {name: _FIELDS[name](bands.shape) for name in _FIELDS if name in found}
         with problems.at():
-            _fill(fields, bands, found)
+            _fill(fields, bands, found, flipped)
             for name, field in fields.items():
                 with problems.at():
                     values[name] = field.checked()
@@ -129,11 +130,23 @@ class _Absent(NamedTuple):
         return absent
 
 
-def _fill(fields: Mapping[str, _Field], bands: Bands, found: Mapping[str, str]) -> None:
+def _flipped(transform: Affine | None) -> tuple[bool, bool]:
+    """Return whether a file stores its rows from south to north, and its columns from east to west."""
+    if transform is None or is_rotated(transform):
+        return False, False
+    return transform.e > 0, transform.a < 0
+
+
+def _fill(
+    fields: Mapping[str, _Field], bands: Bands, found: Mapping[str, str], flipped: tuple[bool, bool]
+) -> None:
     """Give each field its values in the space; warn of pixels that only lack an elevation or a soil.
 
-    Where one of these two bands isn't found, nothing lacks it.
+    Where one of these two bands isn't found, nothing lacks it. Where the file is `flipped`, the fields get
+    their rows from north to south and their columns from west to east all the same.
     """
+    height = bands.shape[0]
+    turn = tuple(slice(None, None, -1 if flip else 1) for flip in flipped)
     notes = bands.meta["bands"]
     declared = {name: _declared(notes[found[name]], name) for name in names.FIELDS if name in found}
     no_use = _Absent((0.0, *declared["uso"]))
@@ -156,8 +169,9 @@ def _fill(fields: Mapping[str, _Field], bands: Bands, found: Mapping[str, str]) 
             keep &= ~lacks
         lack += int(np.count_nonzero(covered & ~keep))
         cells += int(np.count_nonzero(keep))
+        place = slice(height - rows.stop, height - rows.start) if flipped[0] else rows
         for name, field in fields.items():
-            field.put(rows, given[name], keep)
+            field.put(place, given[name][turn], keep[turn])
     if lack:
         warnings.warn(
             f"{lack} pixels have a land use but lack an elevation ({alone['alt']}) or a soil "

@@ -230,3 +230,37 @@ def test_maps_layer_and_spec_are_those_of_the_record(raster, raster_model):
         second["source"]["layer"],
     )
     assert {"land_use_types": "spec", "x": "command line"} == second["parameter_origin"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "recorded", "expected"),
+    [
+        ((30, -30), None, None),
+        ((30, 30), None, ("rows of the file", "north to south, west to east")),
+        ((-30, -30), None, ("rows of the file", "north to south, west to east")),
+        ((30, 30), "north to south, west to east", None),
+        ((30, -30), "given by the input", ("given by the input", "north to south, west to east")),
+    ],
+)
+def test_an_older_run_that_took_the_rows_of_its_file(dissmodel, plant, stored, recorded, expected):
+    bands = np.stack([np.resize([3.0, 1, 2], (6, 5)), np.full((6, 5), 0.5), np.full((6, 5), 3.0)])
+    profile = {
+        "driver": "GTiff",
+        "count": 3,
+        "height": 6,
+        "width": 5,
+        "dtype": "float64",
+        "crs": "EPSG:31984",
+    }
+    grid = rasterio.Affine(stored[0], 0, 500000, 0, stored[1], 9000000)
+    with rasterio.open("in.tif", "w", **profile, transform=grid) as dataset:
+        dataset.write(bands)
+    words = ("run", "coastal_raster", "-i", "in.tif", "-o", "r.tif", "-p", "end_time=2", "-q")
+    assert 0 == dissmodel(*words).code
+
+    plant(lambda record: record["grid"].update(order=recorded))
+    said = reproduce(dissmodel, "coastal_raster")
+    read = dissmodel("reproduce", "r.record.json", "--check")
+
+    assert expected == changed(said).get("visiting order")
+    assert (expected is not None) == ("visiting order" in read.out)

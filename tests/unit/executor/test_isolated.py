@@ -17,6 +17,7 @@ from dissmodel.errors import InvalidInput, RunFailed, UsageError
 from dissmodel.executor.host import InProcess, Surroundings
 from dissmodel.executor.isolated import Isolated
 from dissmodel.executor.parameters import Layer
+from dissmodel.executor.watched import explanations
 from dissmodel.progress import Silent, reporting
 from dissmodel.record import ExperimentRecord
 from dissmodel.registry import plugins
@@ -73,6 +74,8 @@ class Elsewhere(ModelExecutor):
                 raise InvalidInput("bad coast", "mend it", code="coast")
             case "memory":
                 raise MemoryError
+            case "a text":
+                record.parameters["do"] * 2.5
             case "hang":
                 started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
                 Path(record.output_path).with_suffix(".pid").write_text(f"{os.getpid()} {started.pid}")
@@ -198,6 +201,19 @@ def test_what_it_raises_is_raised_here_under_its_name(python, tmp_path, do, kind
     assert said == str(caught.value)
     assert names[do] == type(caught.value).__name__
     assert "elsewhere.py" in caught.value.__notes__[0]
+
+
+def test_what_it_never_read_and_a_text_in_place_of_a_number_are_told_from_there(python, tmp_path):
+    heard = Heard()
+    record = asked(tmp_path).model_copy(update={"band_map": {"usos": "a"}})
+    with reporting(heard), opened(python, tmp_path) as model:
+        saved = model.run(record, Surroundings(tmp_path))
+        with pytest.raises(Exception, match="can't multiply") as caught:
+            model.run(asked(tmp_path, do="a text"), Surroundings(tmp_path))
+
+    assert ("warn", "The model never read from --band-map: usos.") in heard.told
+    assert {"usos": "a"} == saved.band_map
+    assert ["the parameter do is the text 'a text' (origin not known)"] == explanations(caught.value)
 
 
 @pytest.mark.parametrize(("do", "how"), [("exit", "ended with exit code 7"), ("segfault", "SIGSEGV")])
