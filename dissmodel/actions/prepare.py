@@ -18,7 +18,7 @@ from dissmodel.executor import parameters
 from dissmodel.executor.host import Host
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.uri import is_remote
-from dissmodel.progress import Reporter
+from dissmodel.progress import Heard, Reporter, reporting
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
@@ -149,14 +149,12 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     source = here.path
     for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
-    code = host.code()
     record = request.record(host.face.name, spec, resolved)
     record.thread_limit = request.threads
     if repeats is not None:
         repeats.note(record)
     record.experiment_id = request.experiment_id
-    record.model_commit = model.commit or identity.commit_name(code)
-    record.code = code
+    _note_code(model, record, reporter)
     record.seed = request.seed
     record.command = capture.command(request.command)
     record.source.uri = str(source)
@@ -178,6 +176,16 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     elif request.records:
         reporter.warn("--records: no record there is of a run that made the input.")
     return Prepared(model, inputs, destination, record, request, here)
+
+
+def _note_code(model: Found, record: ExperimentRecord, reporter: Reporter) -> None:
+    """Note which code runs; what is unknown of it is told, and stands in the record's log."""
+    with reporting(Heard()) as heard:
+        record.code = model.host.code()
+    record.model_commit = model.commit or identity.commit_name(record.code)
+    for message in heard.warnings:
+        reporter.warn(message)
+        record.add_log(f"warning: {message}")
 
 
 def _check_early(request: RunRequest, host: Host) -> None:

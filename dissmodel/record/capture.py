@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from dissmodel.progress import Silent, reporting
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
 from dissmodel.record.redact import redact_argv
@@ -50,10 +51,15 @@ def runtime(executor: Code | None = None) -> Runtime:
         cpu=_cpu(),
         cpu_count=_cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
-        dissmodel=executor if executor and is_ours else code_of(ExperimentRecord, "dissmodel"),
+        dissmodel=executor if executor and is_ours else _ours(),
         packages=packages(),
         native=native(),
     )
+
+
+def _ours() -> Code:
+    with reporting(Silent()):  # what git can't say of dissmodel's own code, doctor says
+        return code_of(ExperimentRecord, "dissmodel")
 
 
 def packages() -> dict[str, Package]:

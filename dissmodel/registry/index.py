@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dissmodel.config import Settings, load_settings, parse_remote
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.progress import current
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.git import checkout_of
 from dissmodel.registry import plugins
@@ -61,7 +62,8 @@ class Entry:
     path : pathlib.Path
         Its TOML.
     commit : str or None
-        The registry's commit, ``-dirty`` with changes that are in none; None for a folder that no git knows.
+        The registry's commit, ``-dirty`` with changes that are in none, ``-unknown`` where that is unknown;
+        None for a folder that no git knows.
     spec : Spec or None
         What the TOML says; None if it can't be used.
     problem, hint : str
@@ -296,4 +298,6 @@ def _commit_of(path: Path) -> str | None:
     checkout = checkout_of(path)
     if checkout is None:
         return None
-    return f"{checkout.commit}-dirty" if checkout.dirty else checkout.commit
+    if checkout.problem:
+        current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
+    return checkout.name
