@@ -11,6 +11,7 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
+from dissmodel.actions.hosts import remember_named
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import DissmodelError, UsageError
@@ -145,6 +146,7 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
             reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
     if is_remote(request.input):  # before it is waited for
         _check_early(request, host)
+        remember_named(request.input)
     here = request.at_hand or stack.enter_context(at_hand(request.input, offline=request.consent.offline))
     source = here.path
     for message in _unused(request, source) if repeats is None else ():
