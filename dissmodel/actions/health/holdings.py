@@ -138,7 +138,10 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
 
 def _is_left(path: Path, whole: set[str]) -> bool:
     """Tell whether what lies among the environments is none, and nobody seems to be making it."""
-    if path.name in whole or path.name.startswith(store.LOCK_PREFIX):
+    if path.name.startswith(store.REMOVING_PREFIX):
+        return True
+    is_building = path.name.startswith(store.BUILDING_PREFIX)
+    if path.name in whole or not (is_building or store.KEY.fullmatch(path.name)):
         return False
     key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0]
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()
