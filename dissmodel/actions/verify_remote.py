@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dissmodel.actions.at_hand import at_hand
+from dissmodel.actions.consent import Consent
+from dissmodel.actions.hosts import agree_to_ask
 from dissmodel.actions.recorded_input import remote_places, sidecars_at
 from dissmodel.actions.remote_record import RemoteRecord, fetch_signatures, files_of, open_remote
 from dissmodel.actions.verify import Check, Verdict, verify
@@ -78,6 +80,7 @@ class _There:
         for place in remote_places(record, is_s3=self.remote.is_listed):
             shown = parse(place).shown
             try:
+                agree_to_ask(place, Consent(), typed=(self.remote.uri,), record=self.remote.uri)
                 with at_hand(place, sidecars=sidecars_at(place, source), limit=source.size) as here:
                     is_same = here.sha256 == source.checksum.lower()
                     verdict: Verdict = "ok" if is_same else "differs"

@@ -94,3 +94,21 @@ def test_pull_asks_too(dissmodel, web, planted, s3):
     assert 0 == agreed.code, agreed.out
     assert f"asked for at {web.url}." in agreed.err
     assert [DATA] == [one.read_bytes() for one in Path("copies").rglob("inputs/grid.bin")]
+
+
+def test_verify_does_not_check_it(dissmodel, web, planted, s3):
+    assert 0 == dissmodel("push", "r.record.json", "--to", s3.uri).code
+    (path,) = s3.folder.rglob("record.json")
+    document = store.read_document(path)
+    document["source"]["uri"] = f"{web.url}/grid.bin"
+    s3.put(path, store.dumps(document))
+    uri = f"{s3.uri}/{path.relative_to(s3.folder).as_posix()}"
+    said = dissmodel("record", "verify", uri, "--json")
+    asked = list(web.asked)
+    dissmodel("registry", "add", "mine", f"{web.url}/models.git")
+    named = dissmodel("record", "verify", uri, "--json")
+
+    (found,) = [one for one in said.json["checks"] if one["name"] == "input"]
+    assert (0, "not checked", []) == (said.code, found["verdict"], asked)
+    assert "not named" in found["found"]
+    assert ["ok"] == [one["verdict"] for one in named.json["checks"] if one["name"] == "input"]
