@@ -23,7 +23,8 @@ from dissmodel.record.git_folder import GitFolder, contents
 
 _TIMEOUT_S = 10.0
 _MAX_CONFIG = 1 << 20
-_MAX_INDEX = 1 << 30
+_MAX_INDEX = 256 << 20
+_MOST_SHARED = 4
 # What decides whether a file's bytes are those of the commit. No program can be named by any of them.
 _FLAGS = (
     *("autocrlf", "checkroundtripencoding", "checkstat", "eol", "filemode", "ignorecase"),
@@ -91,8 +92,11 @@ class Reading:
         if form not in _HASHES or storage != "files":
             raise Unreadable(f"its format is not known ({form}, {storage})")
         self._write_config(form, theirs)
-        _copy(self.folder.own / "index", self._scratch / "index")
-        for shared in self.folder.own.glob("sharedindex.*"):  # of a split index
+        if (self.folder.own / "index").exists():
+            _copy(self.folder.own / "index", self._scratch / "index")
+        # Of a split index; git leaves earlier ones for a while, and touches the one that it uses.
+        shared_indexes = sorted(self.folder.own.glob("sharedindex.*"), key=lambda one: one.lstat().st_mtime)
+        for shared in shared_indexes[-_MOST_SHARED:]:
             _copy(shared, self._scratch / shared.name)
         for name in ("attributes", "exclude"):
             data = contents(self.folder.common / "info" / name, _MAX_CONFIG)
@@ -198,14 +202,14 @@ class Reading:
                 core[name] = path
         lines = [
             "[core]",
-            "\trepositoryFormatVersion = 1",
+            f"\trepositoryFormatVersion = {int(form != 'sha1')}",
             "\tbare = false",
             "\tfsmonitor = false",
             f"\thooksPath = {_quoted(os.devnull)}",
             "\tsafecrlf = false",
             *(f"\t{name} = {_quoted(value)}" for name, value in core.items()),
-            "[extensions]",
-            f"\tobjectFormat = {form}",
+            # A git that is older than other hashes does not know the word.
+            *(["[extensions]", f"\tobjectFormat = {form}"] if form != "sha1" else []),
             "[protocol]",
             "\tallow = never",
         ]
