@@ -5,19 +5,20 @@ from __future__ import annotations
 import base64
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from dissmodel.errors import StorageError
-from dissmodel.process import LARGEST, finished
+from dissmodel.process import LARGEST, finished, installed_program
 from dissmodel.record.redact import redact
 
 ANSWER_S = 10.0
 FETCH_S = 300.0
 
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=2"
+# Git's shell reads it, also on Windows; the path of the repository is added by git.
+_SERVED = "--upload-pack=GIT_ALLOW_PROTOCOL=none GIT_NO_LAZY_FETCH=1 git-upload-pack"
 _KEPT = ("GIT_CONFIG", "GIT_SSL_", "GIT_SSH", "GIT_PROXY", "GIT_HTTP")
 _SETTINGS = {
     "core.hooksPath": os.devnull,
@@ -96,7 +97,9 @@ class Repository:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """Ask the remote which commits it has under names such as ``HEAD`` and ``refs/heads/*``."""
-        listing = self._run("ls-remote", "--quiet", "--", self.url, *patterns, asks_remote=True)
+        listing = self._run(
+            "ls-remote", "--quiet", *self._served(), "--", self.url, *patterns, asks_remote=True
+        )
         lines = (line.partition("\t") for line in listing.decode("utf-8", "replace").splitlines())
         return {name: commit for commit, _, name in lines}
 
@@ -108,7 +111,7 @@ class Repository:
         options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         depth = () if past else ("--depth=1",)
         limit = f"--filter=blob:limit={largest + 1}"
-        words = ("fetch", *options, *depth, limit, "--", self.url, refspec)
+        words = ("fetch", *options, *depth, limit, *self._served(), "--", self.url, refspec)
         self._run(*words, seconds=FETCH_S, asks_remote=True)
 
     def commit(self, name: str) -> str:
@@ -143,6 +146,14 @@ class Repository:
             found[name] = told[end + 1 : end + 1 + size]
             at = end + 2 + size
         return found
+
+    def _served(self) -> tuple[str, ...]:
+        """Return the option by which a repository on this machine is served, where it is one.
+
+        Git serves it with its own configuration; a promise in it that a remote has what is missing would be
+        redeemed by a program that the configuration names, so the server may ask no remote.
+        """
+        return (_SERVED,) if self.url.startswith("file:") else ()
 
     def _run(
         self, *words: str, seconds: float | None = None, said: bytes = b"", asks_remote: bool = False
@@ -191,7 +202,7 @@ class Repository:
 
 
 def _git() -> str:
-    program = shutil.which("git")
+    program = installed_program("git")
     if program is None:
         raise StorageError(
             "There is no git on this machine, and repositories are fetched with it.",

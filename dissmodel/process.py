@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,3 +152,14 @@ def _tail(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _TAIL_BYTES))
     return stream.read().decode(errors="replace")
+
+
+def installed_program(name: str) -> str | None:
+    """Return the path of a program that PATH leads to; None if it leads to none.
+
+    Windows looks into the current folder first, which may be anybody's: what lies there is not taken.
+    """
+    if sys.platform == "win32":
+        folders = [one for one in os.environ.get("PATH", "").split(os.pathsep) if Path(one).is_absolute()]
+        return next(filter(None, (shutil.which(str(Path(one) / name)) for one in folders)), None)
+    return shutil.which(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 
 class Reporter(Protocol):
@@ -50,6 +50,18 @@ class Silent:
         """Say nothing."""
 
 
+class Heard(Silent):
+    """A reporter that keeps the warnings, to be told in their place."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        """Keep it."""
+        self.warnings.append(message)
+
+
+_R = TypeVar("_R", bound=Reporter)
 _current: ContextVar[Reporter] = ContextVar("dissmodel_reporter", default=Silent())  # noqa: B039  (it has no state)
 
 
@@ -59,7 +71,7 @@ def current() -> Reporter:
 
 
 @contextmanager
-def reporting(reporter: Reporter) -> Iterator[Reporter]:
+def reporting(reporter: _R) -> Iterator[_R]:
     """Make `reporter` the current one within the block."""
     token = _current.set(reporter)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dissmodel.actions.repeat import Repeat
 from dissmodel.errors import Differs
-from dissmodel.progress import Reporter
+from dissmodel.progress import Reporter, Silent, reporting
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference, runtime_differences
 
@@ -21,7 +21,8 @@ def before(repeat: Repeat, threads: int | None) -> tuple[Difference, ...]:
     runtime = repeat.record.runtime
     load = [loader for loader in _LOADERS if runtime is not None and loader in runtime.native]
     host = repeat.model.host
-    code = host.code()
+    with reporting(Silent()):  # the run itself tells what is unknown of it
+        code = host.code()
     now = ExperimentRecord(
         model_name=host.face.name,
         status="running",

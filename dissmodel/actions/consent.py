@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Consent:
-    """What the user agrees to where a package has to be installed.
+    """What the user agrees to where a package has to be installed, or a server asked that a record names.
 
     Attributes
     ----------
     yes : bool
-        To install what was resolved.
+        To install what was resolved, and to ask that server.
     allow_build : bool
         To build index packages that have no wheel, which runs their code.
     offline : bool

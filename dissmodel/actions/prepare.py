@@ -11,6 +11,7 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.destination import Destination, check, choose
+from dissmodel.actions.hosts import remember_named
 from dissmodel.actions.input_watch import InputWatch
 from dissmodel.actions.model import DataRequest, Found, parameter_layers
 from dissmodel.actions.repeat import Repeat
@@ -20,7 +21,7 @@ from dissmodel.executor.host import Host
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars, unrecorded
 from dissmodel.io.uri import is_remote
-from dissmodel.progress import Reporter
+from dissmodel.progress import Heard, Reporter, reporting
 from dissmodel.record import ExperimentRecord, capture, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
@@ -155,18 +156,17 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
             reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
     if is_remote(request.input):  # before it is waited for
         _check_early(request, host)
+        remember_named(request.input)
     here = request.at_hand or stack.enter_context(at_hand(request.input, offline=request.consent.offline))
     source = here.path
     for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
-    code = host.code()
     record = request.record(host.face.name, spec, resolved)
     record.thread_limit = request.threads
     if repeats is not None:
         repeats.note(record)
     record.experiment_id = request.experiment_id
-    record.model_commit = model.commit or identity.commit_name(code)
-    record.code = code
+    _note_code(model, record, reporter)
     record.seed = request.seed
     record.command = capture.command(request.command)
     record.source.uri = str(source)
@@ -189,6 +189,16 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     elif request.records:
         reporter.warn("--records: no record there is of a run that made the input.")
     return Prepared(model, inputs, watch, destination, record, request, here)
+
+
+def _note_code(model: Found, record: ExperimentRecord, reporter: Reporter) -> None:
+    """Note which code runs; what is unknown of it is told, and stands in the record's log."""
+    with reporting(Heard()) as heard:
+        record.code = model.host.code()
+    record.model_commit = model.commit or identity.commit_name(record.code)
+    for message in heard.warnings:
+        reporter.warn(message)
+        record.add_log(f"warning: {message}")
 
 
 def _check_early(request: RunRequest, host: Host) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dissmodel.actions.arrivals import Arrival, arrive
+from dissmodel.actions.consent import Consent
 from dissmodel.actions.experiments import (
     FOLDER,
     RECORD,
@@ -20,10 +21,11 @@ from dissmodel.actions.experiments import (
     read_placed,
     record_in,
 )
+from dissmodel.actions.hosts import agree_to_ask
 from dissmodel.actions.pullable import Pullable, pullable
 from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError, UsageError
+from dissmodel.errors import ConsentRequired, Differs, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import parse
 from dissmodel.progress import Reporter
@@ -48,12 +50,15 @@ class PullRequest:
         Whether the input comes too, into ``inputs/`` in that folder.
     settings : StorageSettings or None
         How storage is reached; None: as the user's settings say.
+    consent : Consent
+        Which servers may be asked that only a record names.
     """
 
     experiment: str
     to: Path = Path()
     with_input: bool = False
     settings: StorageSettings | None = None
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,17 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
         If there is no such experiment, or the only one can't be pulled: `Differs` if a record or a file is
         not what it should be, here or there; `StorageError` if the place fails or the disk is full. With
         several experiments the errors are in the result.
+    ConsentRequired
+        If an input is on a server that only its record names, and the user has not agreed to ask it.
     """
     settings = request.settings or StorageSettings.of(load_settings())
     found = _find(request.experiment, settings)
     pool = Pool(reporter)
     pool.expect("verify")
-    looked = pool.each(lambda one: _look(one, request, settings), found)
+    looked = pool.each(lambda one: _look(one, request, settings, pool), found)
+    for one in looked:
+        if isinstance(one, ConsentRequired):
+            raise one
     ready = [one for one in looked if isinstance(one, Pullable)]
     pool.expect("pull", sum(one.size for one in ready))
     arrived = iter(pool.each(lambda one: arrive(one, request.to, pool), ready))
@@ -192,7 +202,11 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
     return _Found(experiments.below(min(ids)), min(ids))
 
 
-def _look(one: _Found, request: PullRequest, settings: StorageSettings) -> Pullable:
+def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Pool) -> Pullable:
+    def agree(place: str) -> None:
+        server = agree_to_ask(place, request.consent, typed=(request.experiment,), record=one.uri)
+        pool.output(f"The input of {one.uri} is asked for at {server}.")
+
     placed = read_placed(one.place, one.place.key(one.name), one.uri)
     try:
         name = experiment_name(placed.record.experiment_id, one.uri)
@@ -204,4 +218,4 @@ def _look(one: _Found, request: PullRequest, settings: StorageSettings) -> Pulla
             "Ask whoever put it there.",
             code="experiment_id",
         )
-    return pullable(one.place, one.name, placed, settings, with_input=request.with_input)
+    return pullable(one.place, one.name, placed, settings, agree if request.with_input else None)

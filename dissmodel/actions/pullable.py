@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dissmodel.actions.recorded_input import remote_places
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
 from dissmodel.io.storage.place import open_storage
 from dissmodel.io.storage.settings import StorageSettings
-from dissmodel.io.uri import parse
+from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, sign, store
 from dissmodel.record.redact import redact
 
@@ -97,7 +97,11 @@ class Pullable:
 
 
 def pullable(
-    place: Place, name: str, placed: PlacedRecord, settings: StorageSettings, *, with_input: bool
+    place: Place,
+    name: str,
+    placed: PlacedRecord,
+    settings: StorageSettings,
+    agree: Callable[[str], None] | None,
 ) -> Pullable:
     """Return what there is to pull; nothing is fetched yet.
 
@@ -111,8 +115,9 @@ def pullable(
         The record.
     settings : StorageSettings
         How the place of the input is reached.
-    with_input : bool
-        Whether the input is wanted.
+    agree : callable or None
+        Is called with the URL of an input that only the record names, before it is asked for; what it raises
+        is raised. None: the input is not wanted.
 
     Raises
     ------
@@ -134,8 +139,8 @@ def pullable(
     paths = paths_of(record, uri)
     wanted = [*_files(place, uri, record, paths), *_signatures(place, name)]
     source = None
-    if with_input:
-        inputs = list(_inputs(place, uri, record, settings))
+    if agree is not None:
+        inputs = list(_inputs(place, uri, record, settings, agree))
         wanted += inputs
         source = inputs[0].path
     _refuse_twice(wanted, uri)
@@ -170,7 +175,9 @@ def _signatures(place: Place, record: str) -> Iterator[Wanted]:
             yield Wanted(place, key, path, stat_now.size, None)
 
 
-def _inputs(place: Place, uri: str, record: ExperimentRecord, settings: StorageSettings) -> Iterator[Wanted]:
+def _inputs(
+    place: Place, uri: str, record: ExperimentRecord, settings: StorageSettings, agree: Callable[[str], None]
+) -> Iterator[Wanted]:
     source = record.source
     if not _SHA256.fullmatch(source.checksum):
         raise InvalidInput(
@@ -183,6 +190,8 @@ def _inputs(place: Place, uri: str, record: ExperimentRecord, settings: StorageS
         _refuse_elsewhere(f"{INPUTS}/{one}", uri, reserved=False)
         if "/" in one:
             raise _lying(uri, f"it names an input in a folder of its own: {one[:80]!r}")
+    if is_remote(folder.uri):
+        agree(f"{folder.uri}{key}")
     yield _wanted(folder, key, f"{INPUTS}/{key}", source.checksum, source.size, uri=uri)
     for one, digest in source.sidecars.items():
         yield _wanted(folder, one, f"{INPUTS}/{one}", digest, None, uri=uri)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
 from dissmodel.actions.at_hand import AtHand, at_hand
@@ -28,7 +28,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @contextlib.contextmanager
 def recorded_input(
-    record_path: Path, record: ExperimentRecord, given: str | None, *, is_s3: bool, offline: bool
+    record_path: Path,
+    record: ExperimentRecord,
+    given: str | None,
+    *,
+    is_s3: bool,
+    offline: bool,
+    agree: Callable[[str], None] = lambda _place: None,
 ) -> Iterator[AtHand]:
     """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
 
@@ -42,6 +48,8 @@ def recorded_input(
         Whether the record lies in a bucket, and so its input may lie in that of inputs.
     offline : bool
         Whether no server may be asked.
+    agree : callable
+        Is called with each URL that only the record names, before it is asked for; what it raises is raised.
 
     Raises
     ------
@@ -61,7 +69,8 @@ def recorded_input(
     places = [given] if given is not None else remote_places(record, is_s3=is_s3)
     if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
         raise local
-    with _first(record_path, record, places, local, offline=offline) as found:
+    ask = agree if given is None else None
+    with _first(record_path, record, places, local, offline=offline, agree=ask) as found:
         yield found
 
 
@@ -102,6 +111,7 @@ def _first(
     local: DissmodelError | None,
     *,
     offline: bool,
+    agree: Callable[[str], None] | None,
 ) -> Iterator[AtHand]:
     """Give what lies at the first of these places that has the recorded bytes."""
     wrong: DissmodelError | None = None
@@ -109,6 +119,8 @@ def _first(
     with contextlib.ExitStack() as stack:
         for place in places:
             sidecars, limit = sidecars_at(place, record.source), record.source.size
+            if agree is not None:
+                agree(place)
             try:
                 with contextlib.ExitStack() as trying:
                     one = at_hand(place, offline=offline, sidecars=sidecars, limit=limit)

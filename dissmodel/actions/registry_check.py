@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dissmodel.actions.placeholders import is_reserved, placeholder_in
 from dissmodel.environments.requirement import Requirement
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.registry.index import file_problem, files_in
@@ -19,6 +20,8 @@ Severity = Literal["warning", "error"]
 Further = Callable[[Spec], Iterator["SpecFinding"]]
 """From a spec that nothing is wrong with to what is found by trying it."""
 
+_SHOWN = 80
+_PUBLISHED = "Write where the package is: NAME==VERSION, or git+https://host/org/repo@tag."
 _AT = re.compile(r"\(at line (\d+), column \d+\)")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -115,14 +118,7 @@ def _check(path: Path, further: Further | None) -> list[SpecFinding]:
 def _problems(spec: Spec, path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
     """Yield severity, key, its table, what is wrong and what to do."""
     model = spec.model
-    name = model.get("name")
-    if name is None:
-        yield "error", "", "model", "the name is missing.", f'Add name = "{path.stem}".'
-    elif name != path.stem:
-        possible = isinstance(name, str) and not file_problem(f"{name}.toml")
-        rename = f"Rename the file to {name}.toml, or the model."
-        hint = rename if possible else f'Write name = "{path.stem}".'
-        yield "error", "name", "model", f"the name is {name!r}, and the file's is {path.stem!r}.", hint
+    yield from _name_problems(model, path)
     if "class" not in model:
         hint = 'Add class = "...", the name of the executor.'
         yield (
@@ -154,11 +150,36 @@ def _problems(spec: Spec, path: Path) -> Iterator[tuple[Severity, str, str, str,
         yield "warning", table, "", f"[{table}] means nothing here.", "A model's tables are below [model]."
 
 
+def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
+    name = model.get("name")
+    if name is None:
+        yield "error", "", "model", "the name is missing.", f'Add name = "{path.stem}".'
+    elif file_problem(f"{name}.toml"):
+        yield (
+            "error",
+            "name",
+            "model",
+            f"{name[:_SHOWN]!r} is no model's name.",
+            f'Write name = "{path.stem}".',
+        )
+    elif name != path.stem:
+        hint = f"Rename the file to {name}.toml, or the model."
+        yield "warning", "name", "model", f"the name is {name!r}, and the file's is {path.stem!r}.", hint
+    for key in ("name", "class", "executor_module", "description"):
+        placeholder = placeholder_in(str(model.get(key, "")), is_text=key == "description")
+        if placeholder:
+            yield "error", key, "model", f"{placeholder!r} is a placeholder.", f"Write the model's own {key}."
+
+
 def _package_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
     package = model.get("package")
     if package is None:
         hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
         yield "warning", "", "model", "there is no package.", hint
+        return
+    placeholder = placeholder_in(package)
+    if placeholder:
+        yield "error", "package", "model", f"{placeholder!r} is a placeholder.", _PUBLISHED
         return
     try:
         wanted = Requirement.parse(package, path.parent)
@@ -174,6 +195,9 @@ def _package_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Se
     elif wanted.kind == "git" and wanted.ref is None:
         hint = f'Write it as "{package}@TAG".'
         yield "warning", "package", "model", "no tag or commit: who runs it later may run another.", hint
+    elif wanted.kind == "git" and is_reserved(wanted.url or ""):
+        message = f"nobody can publish anything at {wanted.url}: its host is one for examples."
+        yield "error", "package", "model", message, _PUBLISHED
 
 
 def _not_plain(value: Any) -> str:

@@ -18,7 +18,7 @@ from dissmodel.registry.spec import Spec
 
 @dataclass(frozen=True)
 class RegistryModel:
-    """One line of the list; `problem` says why the model can't be used."""
+    """One line of the list; `problem` says why a model can't be used, or what is odd about a usable one."""
 
     name: str
     registry: str
@@ -27,6 +27,7 @@ class RegistryModel:
     description: str
     installed: bool
     problem: str
+    usable: bool
 
 
 @dataclass(frozen=True)
@@ -126,5 +127,6 @@ def _row(entry: index.Entry, here: _Here) -> RegistryModel:
         redact(spec.package),
         redact(spec.description),
         entry.spec is not None and here.has(spec),
-        entry.problem.removeprefix(f"{entry.path}: "),
+        (entry.problem or entry.warning).removeprefix(f"{entry.path}: "),
+        entry.spec is not None,
     )

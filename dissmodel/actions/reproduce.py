@@ -15,6 +15,7 @@ from dissmodel.actions.artifacts import Recorded, compare_artifacts, drawn, reco
 from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
 from dissmodel.actions.compare import map_place, refuse_other_than_raster
+from dissmodel.actions.hosts import agree_to_ask
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import open_recorded, refuse_package
 from dissmodel.actions.records import open_record
@@ -27,6 +28,7 @@ from dissmodel.actions.unbundle import open_bundle, shown
 from dissmodel.compare import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
 from dissmodel.io.uri import is_remote, parse
+from dissmodel.io.uri import shown as called_of
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import ExperimentRecord, Reproduction, store
 from dissmodel.record.diff import Difference
@@ -85,9 +87,17 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
         reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
     is_s3 = _is_in_bucket(str(request.record))
+
+    def agree(place: str) -> None:
+        called = str(request.record)
+        server = agree_to_ask(place, request.consent, typed=(called,), record=called_of(called))
+        reporter.output(f"The input is asked for at {server}.")
+
     with (
         reporting(reporter),
-        recorded_input(here, record, request.input, is_s3=is_s3, offline=request.consent.offline) as source,
+        recorded_input(
+            here, record, request.input, is_s3=is_s3, offline=request.consent.offline, agree=agree
+        ) as source,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,

@@ -106,6 +106,11 @@ class Pool:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def output(self, line: str) -> None:
+        """Tell the reporter a line."""
+        with self._lock:
+            self._reporter.output(line)
+
     def _add(self, number: int) -> None:
         with self._lock:
             self._done += number

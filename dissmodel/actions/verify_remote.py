@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dissmodel.actions.at_hand import at_hand
+from dissmodel.actions.consent import Consent
+from dissmodel.actions.hosts import agree_to_ask
 from dissmodel.actions.recorded_input import remote_places, sidecars_at
 from dissmodel.actions.remote_record import RemoteRecord, fetch_signatures, files_of, open_remote
 from dissmodel.actions.verify import Check, Verdict, verify
-from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput
 from dissmodel.io.uri import parse
 from dissmodel.record import ExperimentRecord, digest, store
 
@@ -74,10 +76,11 @@ class _There:
         if not source.checksum:
             yield Check(path, "input", source.uri, "not checked", "", "the record has no digest of it")
             return
-        why = "not where others can reach it"
+        failed: list[DissmodelError] = []
         for place in remote_places(record, is_s3=self.remote.is_listed):
             shown = parse(place).shown
             try:
+                agree_to_ask(place, Consent(), typed=(self.remote.uri,), record=self.remote.uri)
                 with at_hand(place, sidecars=sidecars_at(place, source), limit=source.size) as here:
                     is_same = here.sha256 == source.checksum.lower()
                     verdict: Verdict = "ok" if is_same else "differs"
@@ -88,5 +91,8 @@ class _There:
                     found = f"more than {source.size:,} bytes"
                     yield Check(path, "input", shown, "differs", source.checksum, found)
                     return
-                why = error.message
+                failed.append(error)
+        # That a server was not asked says more than that the bucket has no copy.
+        failed.sort(key=lambda one: isinstance(one, ConsentRequired))
+        why = failed[-1].message if failed else "not where others can reach it"
         yield Check(path, "input", source.uri, "not checked", source.checksum, why)

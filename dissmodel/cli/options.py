@@ -60,6 +60,13 @@ Records = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to install the model's package.")]
+YesAsk = Annotated[
+    bool, typer.Option("--yes", "-y", help="Agree to ask the servers that a record names for its input.")
+]
+YesBoth = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Agree to install its package, and to ask the server of its input."),
+]
 AllowBuild = Annotated[
     bool, typer.Option("--allow-build", help="Also build packages that have no wheel; this runs their code.")
 ]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.consent import agreed
 
 
 def pull(
@@ -24,23 +25,31 @@ def pull(
     with_input: Annotated[
         bool, typer.Option("--with-input", help="Bring the input too, into inputs/.")
     ] = False,
+    yes: options.YesAsk = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Bring experiments here from where others pushed them, every byte checked.
 
     The record comes last, as DIR/ID/output.record.json. What is here already does not come again; a pull that
-    was cut goes on where it was. Nothing is overwritten: what is something else exits with 4.
+    was cut goes on where it was. Nothing is overwritten: what is something else exits with 4. A server that
+    only a record names is asked for an input with your consent alone.
 
     Example: dissmodel pull shared --to copies
     """
     from dissmodel.actions.pull import PullRequest
     from dissmodel.actions.pull import pull as pull_experiments
     from dissmodel.cli import render_storage
-    from dissmodel.cli.reporter import terminal_reporter
 
-    with terminal_reporter(quiet=quiet, verbose=False) as reporter:
-        pulled = pull_experiments(PullRequest(experiment, to, with_input), reporter)
+    pulled = agreed(
+        lambda consent, reporter: pull_experiments(
+            PullRequest(experiment, to, with_input, consent=consent), reporter
+        ),
+        yes=yes,
+        allow_build=False,
+        offline=False,
+        quiet=quiet,
+    )
     if as_json:
         render_storage.pulled_json(pulled)
     elif not quiet:

@@ -202,9 +202,9 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         code = record.code
         package = f"{code.package} {code.version}" if code.package else code.module or ""
         commit = f"commit {code.commit[:12]}" if code.commit else ""
-        rows.append(
-            ("code", ", ".join(filter(None, [package, commit, "with changes" if code.dirty else ""])))
-        )
+        is_unknown = code.dirty is None and code.in_checkout
+        changes = "with changes" if code.dirty else "changes unknown" if is_unknown else ""
+        rows.append(("code", ", ".join(filter(None, [package, commit, changes]))))
     elif record.model_commit:
         rows.append(("code", record.model_commit))
     if record.code_version:

@@ -59,8 +59,8 @@ def models(found: RegistryModels, *, as_json: bool) -> None:
             printable(f"{row.registry}/{row.name}"),
             row.substrate or "-",
             printable(row.package) or "-",
-            "broken" if row.problem else "yes" if row.installed else "no",
-            printable(row.problem or row.description),
+            ("yes" if row.installed else "no") if row.usable else "broken",
+            printable(" ".join(filter(None, (row.description if row.usable else "", row.problem)))),
         )
         for row in found.models
     ]
@@ -88,6 +88,7 @@ def model(view: RegistryModelView, *, as_json: bool) -> None:
         ("substrate", row.substrate),
         ("dissmodel", str(view.spec.get("dissmodel", ""))),
         ("installed", "yes" if row.installed else "no"),
+        ("mind", row.problem),
     ]
     for name, value in facts:
         if value:

@@ -60,7 +60,7 @@ def reproduce(
     env: Annotated[
         Env, typer.Option(help="The packages that are here, or those of the record, installed for it.")
     ] = Env.here,
-    yes: options.Yes = False,
+    yes: options.YesBoth = False,
     allow_build: options.AllowBuild = False,
     offline: options.Offline = False,
     attest: Annotated[

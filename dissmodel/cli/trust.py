@@ -18,7 +18,7 @@ def trust(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the packages that you agreed to install, or take that back.
+    """List the packages that you agreed to install and the servers that may be asked, or take that back.
 
     Packages that the setting trust names are installed without asking: dissmodel config show trust
 
@@ -45,6 +45,6 @@ def trust(
         (render.printable(one.what), one.when, render.printable(one.registry) or "-") for one in approvals
     ]
     if rows:
-        render.print_table(("package", "since", "from"), rows)
+        render.print_table(("package or server", "since", "from"), rows)
     else:
         render.print_line("Nothing is trusted yet; a run that needs a package asks.")

@@ -11,7 +11,7 @@ from dissmodel.environments import lock, remote, store, uv
 from dissmodel.environments.requirement import Requirement, refuse_ours
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelWarning, StorageError, UsageError
-from dissmodel.record.git import commit_of
+from dissmodel.record.git import head_of
 
 _NAME_IT = 'Say its name in the spec: package = "NAME @ {0}"'
 
@@ -125,7 +125,7 @@ def _folder(requirement: Requirement) -> Resolved:
         kind="path",
         name=name,
         version=project.version,
-        commit=commit_of(folder),
+        commit=head_of(folder),
         source=folder.as_uri(),
         requirement=requirement.text,
     )

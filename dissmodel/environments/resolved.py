@@ -19,7 +19,7 @@ class Resolved:
     version : str or None
         Of an index package, always; otherwise if ``pyproject.toml`` says it.
     commit : str or None
-        Of a git package, always; of a folder, that of its checkout.
+        Of a git package, always; of a folder, the HEAD of the checkout around it.
     source : str
         The repository's URL, the folder's, or the indexes; without credentials.
     requirement : str

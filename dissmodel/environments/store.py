@@ -37,6 +37,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 
 BUILDING_PREFIX = ".building-"
 LOCK_PREFIX = ".lock-"
+REMOVING_PREFIX = ".removing-"
 
 _USED = "used"
 _FORM = 1

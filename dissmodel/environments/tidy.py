@@ -17,7 +17,6 @@ from dissmodel.environments.store import Environment
 from dissmodel.errors import StorageError, UsageError, did_you_mean
 from dissmodel.locks import held
 
-_REMOVING = ".removing-"
 _STALE_S = 86400.0
 
 
@@ -122,7 +121,7 @@ def _remove(environment: Environment) -> None:
                 raise UsageError(
                     f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
                 )
-            aside = root / f"{_REMOVING}{environment.key}.{uuid4().hex[:8]}"
+            aside = root / f"{store.REMOVING_PREFIX}{environment.key}.{uuid4().hex[:8]}"
             environment.path.rename(aside)
         _delete(aside)
     except OSError as error:
@@ -140,7 +139,7 @@ def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
     """Yield what is no environment and nobody is making: half-built ones, broken ones, old wheels."""
     whole = {one.path for one in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
-        if path.name.startswith(_REMOVING):
+        if path.name.startswith(store.REMOVING_PREFIX):
             yield path
         elif path.name.startswith(store.BUILDING_PREFIX) or (
             store.KEY.fullmatch(path.name) and path not in whole

@@ -29,7 +29,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Approval:
-    """What the user agreed to: an exact version, commit or folder; when, and which registry had asked."""
+    """What the user agreed to: an exact version, commit or folder, or a server; when, and who had asked."""
 
     what: str
     when: str
@@ -172,8 +172,19 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
 
 def approve(resolved: Resolved, data_dir: Path, *, registry: str = "") -> None:
     """Remember that the user agreed to exactly this."""
+    remember(resolved.identity, data_dir, registry=registry)
+
+
+def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
+    """Remember that the user agreed to a package by its identity, or to a server by its URL.
+
+    Raises
+    ------
+    StorageError
+        If the file of what was agreed to can't be read or written.
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    added = Approval(resolved.identity, now, registry)
+    added = Approval(what, now, registry)
     with _changing(data_dir):
         others = [one for one in approvals(data_dir) if one.what != added.what]
         _write(data_dir, [*others, added])

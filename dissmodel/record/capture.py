@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dissmodel import gdal_settings
+from dissmodel.progress import Silent, reporting
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
 from dissmodel.record.redact import redact, redact_argv
@@ -51,11 +52,16 @@ def runtime(executor: Code | None = None) -> Runtime:
         cpu=_cpu(),
         cpu_count=_cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
-        dissmodel=executor if executor and is_ours else code_of(ExperimentRecord, "dissmodel"),
+        dissmodel=executor if executor and is_ours else _ours(),
         packages=packages(),
         native=native(),
         ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
     )
+
+
+def _ours() -> Code:
+    with reporting(Silent()):  # what git can't say of dissmodel's own code, doctor says
+        return code_of(ExperimentRecord, "dissmodel")
 
 
 def packages() -> dict[str, Package]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from dissmodel.record.schema import (
 
 NOT_INSTALLED = "not installed"
 
+# What follows dissmodel's version where an environment has it as a wheel: a digest of its files.
+_PACKED = re.compile(r"[+.]build\.[0-9a-f]{12}$")
 _DIGITS = 12
 # Nobody requires them, and a library that finds one computes its sums another way.
 _USED_IF_THERE = ("bottleneck", "numba", "numexpr", "pyarrow", "scipy")
@@ -103,7 +106,7 @@ def _code_differences(whose: str, old: Code, new: Code) -> Iterator[Difference]:
     found = [
         *_pair(f"{whose} package", old.package, new.package, matters=True),
         *(_pair("model module", old.module, new.module, matters=True) if whose == "model" else ()),
-        *_pair(f"{whose} version", old.version, new.version, matters=True),
+        *_pair(f"{whose} version", *(_version(one, equal_source) for one in (old, new)), matters=True),
         *_pair(f"{whose} commit", old.commit, new.commit, matters=True),
         *_pair(f"{whose} changes", _changes(old), _changes(new), matters=True),
     ]
@@ -115,6 +118,13 @@ def _code_differences(whose: str, old: Code, new: Code) -> Iterator[Difference]:
             f"{whose} source", _short(old.source_digest), _short(new.source_digest), matters=True
         )
     yield from _pair(f"{whose} repository", old.repository, new.repository, matters=False)
+
+
+def _version(code: Code, is_same_source: bool) -> str | None:  # noqa: FBT001  (each of both is passed on)
+    """Return a version as it is compared; of the same source, how it was packed makes no difference."""
+    if code.version is None or not is_same_source:
+        return code.version
+    return _PACKED.sub("", code.version)
 
 
 def _runtime(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:

@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from dissmodel.progress import current
 from dissmodel.record.digest import new, sha256_file
-from dissmodel.record.git import checkout_of, without_credentials
+from dissmodel.record.git import checkout_of, suffix, without_credentials
 from dissmodel.record.schema import Code
 
 
@@ -44,9 +45,10 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
     -------
     Code
         ``repository`` and ``commit`` are what the installer noted (PEP 610) or, for code that is used where
-        it was checked out, what git says. ``source_digest`` covers every ``.py`` file of the top-level
-        package, in the order of their names: a line ``name NUL sha256`` each, names relative to the package's
-        folder with ``/``; for a loose file it is the sha256 of its bytes.
+        it was checked out, what git says; the current reporter hears what git can't say. ``source_digest``
+        covers every ``.py`` file of the top-level package, in the order of their names: a line
+        ``name NUL sha256`` each, names relative to the package's folder with ``/``; for a loose file it is
+        the sha256 of its bytes.
     """
     source = _locate(obj)
     if source is None:
@@ -64,6 +66,8 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         if checkout is not None:
             code.repository, code.commit = checkout.repository, checkout.commit
             code.dirty, code.diff_digest = checkout.dirty, checkout.diff_digest
+            if checkout.problem:
+                current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
     return code
 
 
@@ -72,11 +76,14 @@ def commit_name(code: Code) -> str:
 
     >>> commit_name(Code(package="coast", version="1.2", commit="1f2e", dirty=True))
     '1f2e-dirty'
+    >>> commit_name(Code(module="coast", commit="1f2e"))
+    '1f2e-unknown'
     >>> commit_name(Code(package="coast", version="1.2"))
     'coast==1.2'
     """
     if code.commit:
-        return f"{code.commit}-dirty" if code.dirty else code.commit
+        is_known = code.dirty is not None or not code.in_checkout
+        return f"{code.commit}{suffix(bool(code.dirty) if is_known else None)}"
     if code.package and code.version:
         return f"{code.package}=={code.version}"
     return f"sha256:{code.source_digest}" if code.source_digest else ""

@@ -106,6 +106,11 @@ class Code(_Part):
     diff_digest: str | None = None
     editable: bool | None = None
 
+    @property
+    def in_checkout(self) -> bool:
+        """Whether it is used where it was checked out, and so may have changes that are in no commit."""
+        return self.commit is not None and (self.package is None or bool(self.editable))
+
 
 class Package(_Part):
     """An installed distribution; ``url`` and ``commit`` are what the installer noted (PEP 610)."""

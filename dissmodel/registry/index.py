@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dissmodel.config import Settings, load_settings, parse_remote
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.progress import current
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.git import checkout_of
 from dissmodel.registry import plugins
@@ -19,6 +20,7 @@ MOST = 10_000
 """How many models a registry may have."""
 
 _LINK = "a registry holds files, and this is a symbolic link"
+_SHOWN = 80
 _MODEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 
 
@@ -61,11 +63,14 @@ class Entry:
     path : pathlib.Path
         Its TOML.
     commit : str or None
-        The registry's commit, ``-dirty`` with changes that are in none; None for a folder that no git knows.
+        The registry's commit, ``-dirty`` with changes that are in none, ``-unknown`` where that is unknown;
+        None for a folder that no git knows.
     spec : Spec or None
         What the TOML says; None if it can't be used.
     problem, hint : str
         Why it can't, and what to do about it.
+    warning : str
+        What its author should know, where it can be used all the same.
     in_place : bool
         Whether the registry is a folder of the user's.
     """
@@ -78,6 +83,7 @@ class Entry:
     problem: str = ""
     hint: str = ""
     in_place: bool = False
+    warning: str = ""
 
     @property
     def qualified(self) -> str:
@@ -174,6 +180,8 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
         )
     if found and found[0].spec is None:
         raise InvalidInput(found[0].problem, found[0].hint, code="spec_unusable")
+    if found and found[0].warning:
+        current().warn(found[0].warning)
     return found[0] if found else None
 
 
@@ -269,14 +277,15 @@ def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Entry
             _check_digest(registry, name, path)
         spec = load_spec(path)
         called = spec.model.get("name", name)
-        if called != name:
+        if not _MODEL.fullmatch(called):
             raise InvalidInput(
-                f"{path}: it calls itself {called!r}, and the file's name says {name!r}.",
-                f"Rename the file to {called}.toml." if _MODEL.fullmatch(called) else "Mend its name.",
+                f"{path}: it calls itself {called[:_SHOWN]!r}, which is no model's name.",
+                f'Write name = "{name}"; a model\'s name has letters, digits, - and _ only.',
             )
     except DissmodelError as error:
         return Entry(registry.name, name, path, commit, None, error.message, error.hint)
-    return Entry(registry.name, name, path, commit, spec, in_place=registry.in_place)
+    warning = "" if called == name else f"{path}: it calls itself {called!r}; here it is {name}."
+    return Entry(registry.name, name, path, commit, spec, in_place=registry.in_place, warning=warning)
 
 
 def _check_digest(registry: Registry, name: str, path: Path) -> None:
@@ -296,4 +305,6 @@ def _commit_of(path: Path) -> str | None:
     checkout = checkout_of(path)
     if checkout is None:
         return None
-    return f"{checkout.commit}-dirty" if checkout.dirty else checkout.commit
+    if checkout.problem:
+        current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
+    return checkout.name

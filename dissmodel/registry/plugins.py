@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import UsageError, did_you_mean
 from dissmodel.registry.classes import ExecutorRegistry
+from dissmodel.registry.lazy import load_executor
 
 if TYPE_CHECKING:
     from dissmodel.executor.model_executor import ModelExecutor
@@ -50,7 +51,8 @@ class Offer:
         except (Exception, SystemExit) as error:  # a plugin is foreign code: whatever it raises is its own
             raise _broken(self, f"{type(error).__name__}: {error}") from error
         if isinstance(found, ModuleType):  # importing it registered what it defines
-            found = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
+            registered = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
+            found = registered or load_executor(found.__name__, self.name)
         if not _is_executor(found):
             raise _broken(self, f"{self.entry_point.value} is no executor")
         if found.name != self.name:
@@ -108,13 +110,15 @@ def find(text: str, module: str | None = None) -> Model:
         return matching[0].load()
     if module:
         try:
-            importlib.import_module(module)
+            found = load_executor(module, text)
         except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
             raise UsageError(
                 f"The model {text!r} needs the module {module}: {type(error).__name__}: {error}.",
                 "Install the package that the spec names into this environment.",
                 code="model_unloadable",
             ) from error
+        if found is not None:
+            return Model(found, found.__module__)
     registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
     if registered is not None:
         return Model(registered, registered.__module__)
@@ -149,16 +153,16 @@ def find_in(name: str, module: str | None, distribution: str | None) -> Model:
         module = (distribution or name).replace("-", "_")
     before = dict(ExecutorRegistry._executors)  # noqa: SLF001  (the published place)
     try:
-        importlib.import_module(module)
+        found = load_executor(module, name)
     except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
         raise UsageError(
             f"{distribution or name}: {module} can't be imported: {type(error).__name__}: {error}.",
             "Tell whoever publishes the model; its executor_module has to be importable.",
             code="model_unloadable",
         ) from error
+    if found is not None:
+        return Model(found, distribution or module, distribution)
     now = ExecutorRegistry._executors  # noqa: SLF001  (as above)
-    if name in now and now[name].__module__.partition(".")[0] == module.partition(".")[0]:
-        return Model(now[name], distribution or module, distribution)
     new = sorted(one for one in now if now[one] is not before.get(one))
     others = f"only {', '.join(new)}" if new else "nothing"
     raise UsageError(

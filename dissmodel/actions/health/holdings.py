@@ -14,6 +14,7 @@ from dissmodel.config.files import project_file, read_settings, user_file
 from dissmodel.environments import list_environments, store
 from dissmodel.errors import DissmodelError
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
+from dissmodel.progress import Heard, reporting
 from dissmodel.registry import index
 from dissmodel.registry.index import Registry
 
@@ -113,7 +114,8 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
         if not registry.url:
             return "warning", "what was synced can't be read", f"{sync} --repo URL"
         return "warning", f"{registry.url} was never synced", sync
-    entries = index.entries_of(registry)
+    with reporting(Heard()) as heard:
+        entries = index.entries_of(registry)
     broken = [entry for entry in entries if entry.spec is None]
     if broken:
         message = (
@@ -121,6 +123,8 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
         )
         return "warning", message, broken[0].hint or "dissmodel registry list"
     models = _several(len(entries), "model")
+    if heard.warnings:
+        return "warning", f"{models}; {heard.warnings[0]}", ""
     if registry.state is None or registry.in_place:
         return "ok", f"{models}, read in place from {registry.url}", ""
     try:
@@ -134,7 +138,10 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
 
 def _is_left(path: Path, whole: set[str]) -> bool:
     """Tell whether what lies among the environments is none, and nobody seems to be making it."""
-    if path.name in whole or path.name.startswith(store.LOCK_PREFIX):
+    if path.name.startswith(store.REMOVING_PREFIX):
+        return True
+    is_building = path.name.startswith(store.BUILDING_PREFIX)
+    if path.name in whole or not (is_building or store.KEY.fullmatch(path.name)):
         return False
     key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0]
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()

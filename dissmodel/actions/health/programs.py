@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,11 @@ from pathlib import Path
 from packaging.version import Version
 
 from dissmodel.executor.findings import Collector
-from dissmodel.process import Ended, finished
+from dissmodel.process import Ended, finished, installed_program
+from dissmodel.progress import Heard, reporting
+from dissmodel.record import ExperimentRecord
+from dissmodel.record.git import checkout_of
+from dissmodel.record.identity import code_of
 
 SECONDS = 5.0
 # Since then a fetch can leave no FETCH_HEAD.
@@ -35,6 +39,7 @@ def look_at_git(found: Collector) -> None:
         found.add("warning", f"{number.group()}, and a sync needs {_OLDEST_GIT}", _GIT)
     else:
         found.add("ok", number.group())
+        _look_at_checkouts(found)
 
 
 def look_at_ssh_keygen(found: Collector) -> None:
@@ -64,8 +69,20 @@ def look_at_uv(found: Collector) -> None:
         )
 
 
+def _look_at_checkouts(found: Collector) -> None:
+    """Find out whether the commit of the code in the current folder, and of dissmodel's own, can be told."""
+    with contextlib.suppress(FileNotFoundError):  # the current folder was removed
+        checkout = checkout_of(Path.cwd())
+        if checkout is not None and checkout.problem:
+            found.add("warning", checkout.problem, checkout.hint)
+    with reporting(Heard()) as heard:
+        code_of(ExperimentRecord, "dissmodel")
+    for message in heard.warnings:
+        found.add("warning", message)
+
+
 def _answer(found: Collector, name: str, words: Sequence[str], without: str, hint: str) -> Ended | None:
-    program = shutil.which(name)
+    program = installed_program(name)
     if program is None:
         found.add("warning", f"not installed: {without}", hint)
         return None

@@ -1,5 +1,7 @@
 """What a registry's authors are told before others sync it."""
 
+from pathlib import Path
+
 import pytest
 
 GOOD = """[model]
@@ -37,7 +39,8 @@ def test_nothing_is_found_where_nothing_is_wrong(checked, dissmodel, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "severity", "line", "said"),
     [
-        ('name = "flood"', 'name = "tide"', "error", 2, "'tide'"),
+        ('name = "flood"', 'name = "tide"', "warning", 2, "'tide'"),
+        ('name = "flood"', 'name = "../tide"', "error", 2, "'../tide'"),
         ('name = "flood"\n', "", "error", 1, "name is missing"),
         ('name = "flood"', "name = 3", "error", 2, "has to be text"),
         ('name = "flood"', "name = flood", "error", 2, "no valid TOML"),
@@ -47,6 +50,17 @@ def test_nothing_is_found_where_nothing_is_wrong(checked, dissmodel, tmp_path):
         ("coastal-flood==0.1.0", "coastal-flood", "warning", 5, "no exact version"),
         ("coastal-flood==0.1.0", "coastal-flood>=0.1", "warning", 5, "no exact version"),
         ("coastal-flood==0.1.0", "git+https://example.org/a/b", "warning", 5, "no tag"),
+        ("coastal-flood==0.1.0", "git+https://github.com/ORG/REPO@TAG", "error", 5, "'ORG' is a placeholder"),
+        ("coastal-flood==0.1.0", "git+https://host/org/repo@tag", "error", 5, "placeholder"),
+        ("coastal-flood==0.1.0", "git+https://example.org/you/flood@v0.1.0", "error", 5, "for examples"),
+        ("coastal-flood==0.1.0", "git+https://git.flood.example/flood@v0.1.0", "error", 5, "for examples"),
+        ("coastal-flood==0.1.0", "<your-package>", "error", 5, "placeholder"),
+        ("coastal-flood==0.1.0", "your-package==1.0", "error", 5, "placeholder"),
+        ("coastal-flood==0.1.0", "NAME==VERSION", "error", 5, "placeholder"),
+        ("coastal-flood==0.1.0", "TODO", "error", 5, "placeholder"),
+        ("coastal-flood==0.1.0", "{{ package }}", "error", 5, "placeholder"),
+        ('class = "flood_vector"', 'class = "<class>"', "error", 3, "placeholder"),
+        ("Floods.", "TODO: what it does", "error", 4, "placeholder"),
         ("coastal-flood==0.1.0", "./here", "warning", 5, "one machine only"),
         ("coastal-flood==0.1.0", "--index-url=https://evil.example", "error", 5, "option"),
         ("coastal-flood==0.1.0", "https://example.org/a.whl", "error", 5, "git repository"),
@@ -94,9 +108,9 @@ def test_all_files_are_looked_at_and_each_error_has_its_line(dissmodel, tmp_path
     said = dissmodel("registry", "check", tmp_path)
 
     assert 3 == said.code
-    for place in ("cut.toml:2: error", "tide.toml:2: error", "link.toml: error", "notes.txt: warning"):
+    for place in ("cut.toml:2: error", "tide.toml:2: warning", "link.toml: error", "notes.txt: warning"):
         assert f"{models}/{place}" in said.out
-    assert "4 models, 3 errors, 1 warning" in said.out
+    assert "4 models, 2 errors, 2 warnings" in said.out
     assert "warning" not in dissmodel("registry", "check", tmp_path, "-q").out
 
 
@@ -105,3 +119,19 @@ def test_what_is_no_registry(dissmodel, tmp_path):
 
     assert 3 == dissmodel("registry", "check", tmp_path / "empty").code
     assert 2 == dissmodel("registry", "check", tmp_path / "none").code
+
+
+def test_a_text_may_have_the_words_that_are_placeholders_elsewhere(checked):
+    assert [] == checked(GOOD.replace("Floods.", "Where the TAG of a USER < 3 and > 1; costs $100."))
+
+
+@pytest.mark.parametrize("substrate", ["--raster", "--vector"])
+def test_what_init_writes_is_refused_until_it_says_where_the_package_is(dissmodel, substrate):
+    assert 0 == dissmodel("init", "coast-growth", substrate).code
+    path = Path("coast-growth") / "registry" / "coast_growth.toml"
+    found = dissmodel("registry", "check", path, "--json")
+    text = path.read_text(encoding="utf-8").replace("https://example.org/you", "https://codeberg.org/ana")
+    path.write_text(text, encoding="utf-8")
+
+    assert (3, ["error"]) == (found.code, [one["severity"] for one in found.json["findings"]])
+    assert 0 == dissmodel("registry", "check", path).code

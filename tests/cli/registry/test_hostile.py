@@ -102,7 +102,6 @@ def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
     ("file", "text", "said"),
     [
         ("evil", '[model]\nname = "../../evil"\n', "calls itself '../../evil'"),
-        ("other", '[model]\nname = "flood"\n', "calls itself 'flood'"),
         ("cut", '[model\nname = "cut"\n', "no valid TOML"),
         ("empty", "", "no [model] section"),
         ("newer", '[model]\nname = "newer"\ndissmodel = ">=99"\n', "needs dissmodel >=99"),
@@ -113,7 +112,7 @@ def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
         ("FLOOD", '[model]\nname = "FLOOD"\n', "capital letters only"),
         ("new\nline\x1b[2J", "", "letters, digits"),
     ],
-    ids=range(11),  # one of the texts is longer than a variable of the environment may be
+    ids=range(10),  # one of the texts is longer than a variable of the environment may be
 )
 def test_a_model_that_cannot_be_used_is_listed_and_the_others_work(
     dissmodel, synced, published, file, text, said

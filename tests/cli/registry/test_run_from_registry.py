@@ -1,8 +1,17 @@
 """A model that others published: synced, installed, run, shown, validated and reproduced."""
 
+import importlib.metadata
 import json
 import os
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from dissmodel.actions.health import holdings
+from dissmodel.config import load_settings
+from dissmodel.executor.findings import Collector
+from dissmodel.record.digest import record_digest
 
 from .packages import commit, git, make_wheel, publish
 
@@ -199,3 +208,25 @@ def test_a_trust_list_in_the_settings_needs_no_word(dissmodel, offered):
     assert 0 == dissmodel("config", "set", "trust", pattern).code
 
     assert 0 == run(dissmodel).code
+
+
+def test_a_built_in_model_is_the_recorded_code_in_the_recorded_packages_too(
+    dissmodel, index, make_coast, home
+):
+    make_coast.main(["--output", "grid.zip", "--rows", "30", "--cols", "30"])
+    assert 0 == dissmodel("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2").code
+    path = Path("r.record.json")
+    document = json.loads(path.read_text())
+    needed = map(Requirement, importlib.metadata.requires("dissmodel"))
+    here = {canonicalize_name(one.name) for one in needed if one.marker is None}
+    packages = document["runtime"]["packages"]
+    document["runtime"]["packages"] = {name: one for name, one in packages.items() if name in here}
+    document["record_digest"] = record_digest(document)
+    path.write_text(json.dumps(document))
+
+    said = dissmodel("reproduce", path, "--check", "--strict", "--env", "recorded", "--yes", "--json")
+    found = Collector("environments")
+    holdings.look_at_environments(found, load_settings())
+
+    assert (0, "identical-file") == (said.code, said.json.get("verdict")), said.out
+    assert ["ok"] == [one.severity for one in found.findings]

@@ -139,3 +139,20 @@ def test_a_state_that_was_damaged_is_as_if_never_synced(dissmodel, two, home):
 
     assert "not synced yet" in dissmodel("registry", "list").err
     assert "added    flood, growth" in dissmodel("registry", "sync", "coast").out
+
+
+def test_a_file_that_is_not_called_as_its_model_works_and_says_so(dissmodel, tmp_path, make_coast):
+    models = tmp_path / "mine" / "models"
+    models.mkdir(parents=True)
+    (models / "tide.toml").write_text('[model]\nname = "coast"\nclass = "coastal_raster"\nend_time = 1\n')
+    dissmodel("registry", "add", "mine", tmp_path / "mine")
+    (row,) = dissmodel("registry", "list", "--json").json["models"]
+    listed = dissmodel("registry", "list")
+    validated = dissmodel("validate", "tide")
+
+    assert ("tide", True) == (row["name"], row["usable"])
+    assert "calls itself 'coast'" in row["problem"]
+    assert "broken" not in listed.out
+    assert "calls itself 'coast'" in listed.out
+    assert 0 == validated.code
+    assert "1 model, read in place" in dissmodel("doctor", "--offline").out

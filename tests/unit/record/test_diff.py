@@ -201,3 +201,15 @@ def test_a_commit_that_an_installer_noted_tells_two_equal_versions_apart():
     new.runtime.packages["numpy"] = Package(version="2.4.6", commit="f" * 40)
 
     assert [("package numpy", "2.4.6", "2.4.6 (ffffffffffff)", True)] == told(old, new)
+
+
+def test_how_the_same_source_was_packed_is_no_difference():
+    folder = Code(
+        package="dissmodel", version="0.6.9", source_digest="ab", commit="1f", dirty=False, editable=True
+    )
+    wheel = Code(package="dissmodel", version="0.6.9+build.0123456789ab", source_digest="ab")
+    other = wheel.model_copy(update={"source_digest": "cd"})
+    old, same, changed = (ExperimentRecord(code=one) for one in (folder, wheel, other))
+
+    assert [] == [one for one in runtime_differences(old, same) if one.what.startswith("model")]
+    assert any(one.what == "model version" and one.matters for one in runtime_differences(old, changed))

@@ -149,3 +149,80 @@ def test_a_module_that_a_spec_names_registers_its_executors(tmp_path, monkeypatc
     assert plugins.find("from_spec", "plugged_spec").executor.__name__ == "A"
     with pytest.raises(UsageError, match="needs the module plugged_none"):
         plugins.find("unknown", "plugged_none")
+
+
+LAZY = """
+_WHERE = {{"Reef": "plugged_lazy.deep.reef"}}
+__all__ = {names}
+def __getattr__(name):
+    import importlib
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(name)
+"""
+
+
+@pytest.fixture
+def lazy(tmp_path, monkeypatch):
+    """Write a package whose executor is in a submodule, and is imported by nobody until it is asked for."""
+
+    def write(names='["Reef"]'):
+        files = {
+            "__init__.py": LAZY.format(names=names),
+            "__main__.py": "raise SystemExit(3)\n",
+            "broken.py": "import no_such_module\n",
+            "leaves.py": "raise SystemExit(4)\n",
+            "tests/__init__.py": "raise AssertionError('tests are not imported')\n",
+            "deep/__init__.py": "",
+            "deep/other.py": EXECUTOR.format(cls="Other", name="other"),
+            "deep/reef.py": EXECUTOR.format(cls="Reef", name="reef"),
+        }
+        for name, text in files.items():
+            path = tmp_path / "plugged_lazy" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return write
+
+
+@pytest.mark.parametrize("names", ['["Reef", "missing"]', "[]", "None"])
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda: plugins.find("reef", "plugged_lazy"),
+        lambda: plugins.find_in("reef", "plugged_lazy", "plugged-lazy"),
+        lambda: plugins.find_in("reef", None, "plugged-lazy"),
+        lambda: plugins.find_in("reef", "plugged_lazy.deep", "plugged-lazy"),
+    ],
+)
+def test_an_executor_that_its_module_loads_when_it_is_asked_for(lazy, names, find):
+    lazy(names)
+    found = find().executor
+
+    assert ("reef", "plugged_lazy.deep.reef") == (found.name, found.__module__)
+
+
+def test_no_more_of_a_module_is_loaded_than_the_executor_needs(lazy):
+    lazy()
+    plugins.find("reef", "plugged_lazy")
+
+    assert "plugged_lazy.deep.other" not in sys.modules
+    assert "plugged_lazy.tests" not in sys.modules
+
+
+def test_an_executor_that_is_in_no_submodule(lazy):
+    lazy()
+    with pytest.raises(UsageError) as caught:
+        plugins.find_in("tide", "plugged_lazy", "plugged-lazy")
+
+    assert "no model 'tide'" in caught.value.message
+    assert "other, reef" in caught.value.message
+
+
+def test_an_entry_point_that_is_such_a_module(lazy, installed, tmp_path):
+    lazy("[]")
+    text = (tmp_path / "plugged_lazy" / "__init__.py").read_text()
+    installed("plugged-lazy", "plugged_unused", text, {"reef": "plugged_lazy"})
+
+    assert "reef" == plugins.find("reef").executor.name

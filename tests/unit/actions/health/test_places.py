@@ -201,6 +201,7 @@ def test_what_is_left_of_an_install_is_told_and_what_is_being_built_is_not(look,
     root = tmp_path / "data" / "environments"
     (root / ".building-coast-1.0-0123456789ab.11111111").mkdir(parents=True)
     (root / ".lock-coast-1.0-0123456789ab").touch()
+    (root / ".wheels").mkdir()  # of dissmodel itself, for the next environment
     assert [("ok", "none", "")] == look(holdings.look_at_environments, settings=load_settings())
 
     (root / ".building-flood-1.0-0123456789ab.22222222").mkdir()

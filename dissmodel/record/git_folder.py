@@ -1,0 +1,200 @@
+"""A git repository around a folder, read as files: where it is, whose it is and what its HEAD names.
+
+Git is not started here. Whoever owns the folder wrote all of these files, so each is of a bounded size.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAX_LINE = 4096
+_MAX_REFS = 64 << 20
+_MOST_LINKS = 5
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/(?!.*(?:\.\.|//|\\))[^\x00-\x20:?*\[~^\x7f]+")
+# Each worktree has refs of its own below these; all others are common.
+_OF_WORKTREE = ("refs/bisect/", "refs/rewritten/", "refs/worktree/")
+
+
+@dataclass(frozen=True)
+class GitFolder:
+    """A checkout.
+
+    Attributes
+    ----------
+    worktree : Path
+        The folder with ``.git`` in it, without symbolic links.
+    own : Path
+        What git calls the git directory: HEAD and index are there.
+    common : Path
+        Where objects, refs and configuration are; that of a linked worktree is its main repository's.
+    """
+
+    worktree: Path
+    own: Path
+    common: Path
+
+    def head(self) -> str | None:
+        """Return the commit that HEAD names; None if there is none yet, or it can't be read."""
+        text = _line(self.own / "HEAD")
+        for _ in range(_MOST_LINKS):
+            if not text.startswith("ref:"):
+                return text if _ID.fullmatch(text) else None
+            name = text.removeprefix("ref:").strip()
+            if not _REF.fullmatch(name):
+                return None
+            place = self.own if name.startswith(_OF_WORKTREE) else self.common
+            text = _line(place / name) or self._packed(name)
+        return None
+
+    def owner_differs(self, trusted: Iterable[str]) -> bool:
+        """Tell whether git would call the ownership dubious.
+
+        Parameters
+        ----------
+        trusted : iterable of str
+            The values of ``safe.directory`` in the user's own configuration, in their order.
+
+        Notes
+        -----
+        Windows tells no owner that Python could ask for; no folder counts as another user's there.
+        """
+        paths = [self.worktree, self.own, self.worktree / ".git"]
+        # Git's own switch, by which its tests need no second user.
+        pretended = os.environ.get("GIT_TEST_ASSUME_DIFFERENT_OWNER", "").lower() in {
+            "1",
+            "true",
+            "yes",
+            "on",
+        }
+        is_mine = not pretended and all(map(_is_mine, paths))
+        return not is_mine and not _is_trusted(str(self.worktree), trusted)
+
+    @property
+    def has_reftable(self) -> bool:
+        """Whether its refs are in a form that is no text."""
+        return (self.common / "reftable").is_dir()
+
+    def _packed(self, name: str) -> str:
+        for line in contents(self.common / "packed-refs", _MAX_REFS).splitlines():
+            commit, _, found = os.fsdecode(line).partition(" ")
+            if found == name:
+                return commit
+        return ""
+
+
+def find(folder: Path) -> GitFolder | None:
+    """Return the checkout that a folder lies in, as git would find it; None if it lies in none.
+
+    Raises
+    ------
+    OSError
+        If a folder can't be looked at.
+    """
+    start = Path(os.path.realpath(folder))
+    device = start.stat().st_dev
+    said = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
+    ceilings = {os.path.realpath(one) for one in said if one}
+    for place in (start, *start.parents):
+        if place != start and (str(place) in ceilings or place.stat().st_dev != device):
+            return None
+        entry = place / ".git"
+        if entry.is_dir():
+            found = _at(place, entry)
+            if found is not None:
+                return found
+        elif entry.exists():
+            return _linked(place, entry)
+    return None
+
+
+def initialised(worktree: Path, name: str) -> GitFolder | None:
+    """Return the checkout of a submodule, by its path; None if it has none, or if a link leads to it."""
+    place = worktree / name
+    if os.path.realpath(place) != str(worktree / name):
+        return None
+    entry = place / ".git"
+    if entry.is_dir():
+        return _at(place, entry)
+    return _linked(place, entry) if entry.exists() else None
+
+
+def contents(path: Path, limit: int) -> bytes:
+    """Return what a regular file holds; nothing where there is none, or it has more bytes than `limit`."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return b""
+            data = stream.read(limit + 1)
+    except OSError:
+        return b""
+    return data if len(data) <= limit else b""
+
+
+def _linked(place: Path, entry: Path) -> GitFolder | None:
+    """Return the checkout whose ``.git`` is a file that names the git directory."""
+    said = _line(entry)
+    if not said.startswith("gitdir:"):
+        return None
+    return _at(place, place / said.removeprefix("gitdir:").strip())
+
+
+def _at(worktree: Path, own: Path) -> GitFolder | None:
+    if _is_share(own) and not _is_share(worktree):  # Windows would tell its server who the user is
+        return None
+    own = Path(os.path.realpath(own))
+    said = _line(own / "commondir")
+    common = own / said if said else own
+    if _is_share(common) and not _is_share(worktree):
+        return None
+    common = Path(os.path.realpath(common))
+    has_head = os.path.lexists(own / "HEAD")
+    is_whole = has_head and (common / "objects").is_dir() and (common / "refs").is_dir()
+    return GitFolder(worktree, own, common) if is_whole else None
+
+
+def _line(path: Path) -> str:
+    return os.fsdecode(contents(path, _MAX_LINE)).partition("\n")[0].rstrip("\r ")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # A pipe in the place of a file would be waited for, for ever; Windows has none.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_share(path: Path) -> bool:
+    return path.drive.startswith("\\\\")
+
+
+def _is_mine(path: Path) -> bool:
+    if sys.platform == "win32":
+        return True
+    owner, user = os.lstat(path).st_uid, os.geteuid()
+    if owner == user:
+        return True
+    # As git has it: under sudo, what belongs to whoever typed sudo.
+    behind = os.environ.get("SUDO_UID", "")
+    return user == 0 and behind.isdecimal() and owner == int(behind)
+
+
+def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
+    found = False
+    for one in _expanded(trusted):
+        if not one:  # an empty value takes back those before it
+            found = False
+        elif one.endswith("/*"):
+            found = found or worktree.startswith(one[:-1])
+        else:
+            found = found or one == "*" or os.path.realpath(one) == worktree
+    return found
+
+
+def _expanded(values: Iterable[str]) -> Iterator[str]:
+    for one in values:
+        yield os.path.expanduser(one)  # noqa: PTH111  (an empty text is no path, and means something)

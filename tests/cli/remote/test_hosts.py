@@ -1,0 +1,114 @@
+"""A server that only a record names is not asked before the user agrees."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dissmodel.record import store
+
+DATA = b"grid" * 1000
+
+
+@pytest.fixture
+def planted(dissmodel, web, model):
+    """A record of a run on a local file that says its input is on a server."""
+    (web.root / "grid.bin").write_bytes(DATA)
+    Path("grid.bin").write_bytes(DATA)
+    assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", "r.bin").code
+    Path("grid.bin").unlink()
+    document = json.loads(Path("r.record.json").read_text())
+    document["source"]["uri"] = f"{web.url}/grid.bin"  # its digest holds: it covers no locations
+    Path("r.record.json").write_text(json.dumps(document))
+    return ("reproduce", "r.record.json", "--model", model, "--check")
+
+
+def test_it_is_asked_with_the_user_s_word_only_and_once(dissmodel, web, planted):
+    refused = dissmodel(*planted, "--json")
+    asked = list(web.asked)
+    agreed = dissmodel(*planted, "--yes")
+    again = dissmodel(*planted)
+    listed = dissmodel("registry", "trust", "--json").json["approved"]
+    assert 0 == dissmodel("registry", "trust", "--revoke", web.url).code
+
+    assert (2, "consent_required", []) == (refused.code, refused.json["error"]["code"], asked)
+    assert all(text in refused.json["error"]["message"] for text in (web.url, "r.record.json", "grid.bin"))
+    assert "--yes" in refused.json["error"]["hint"]
+    assert (0, 0) == (agreed.code, again.code), agreed.err + again.err
+    assert all(f"asked for at {web.url}." in one.err for one in (agreed, again))
+    assert [web.url] == [one["what"] for one in listed]
+    assert 2 == dissmodel(*planted).code
+
+
+@pytest.mark.parametrize("how", ["input", "registry", "endpoint", "an earlier run"])
+def test_what_the_user_named_is_asked(dissmodel, web, planted, how, model):
+    words = planted
+    if how == "input":
+        words = (*planted, "--input", f"{web.url}/grid.bin")
+    elif how == "registry":
+        dissmodel("registry", "add", "mine", f"{web.url}/models.git")
+    elif how == "endpoint":
+        dissmodel("config", "set", "storage.endpoint", web.netloc)
+    else:
+        dissmodel("run", model, "-i", f"{web.url}/grid.bin", "-o", "other.bin")
+
+    assert 0 == dissmodel(*words).code
+
+
+def test_another_port_is_another_server(dissmodel, web, planted):
+    dissmodel("registry", "add", "mine", "http://127.0.0.1:1/models.git")
+
+    assert 2 == dissmodel(*planted).code
+    assert [] == web.asked
+
+
+def test_a_record_that_lies_there_itself(dissmodel, web, planted):
+    for name in ("r.record.json", "r.bin"):
+        (web.root / name).write_bytes(Path(name).read_bytes())
+    there = ("reproduce", f"{web.url}/r.record.json", *planted[2:])
+
+    assert 0 == dissmodel(*there).code
+
+
+def test_a_redirect_leads_to_no_other_server(dissmodel, web, planted):
+    web.to = "http://127.0.0.1:1/x"
+    said = dissmodel(*planted, "--yes", "--json")
+
+    assert (5, "storage_redirected") == (said.code, said.json["error"]["code"])
+
+
+def test_pull_asks_too(dissmodel, web, planted, s3):
+    assert 0 == dissmodel("push", "r.record.json", "--to", s3.uri).code
+    (path,) = s3.folder.rglob("record.json")
+    document = store.read_document(path)
+    document["source"]["uri"] = f"{web.url}/grid.bin"
+    s3.put(path, store.dumps(document))
+    words = ("pull", s3.uri, "--to", "copies", "--with-input", "--json")
+
+    refused = dissmodel(*words)
+    asked = list(web.asked)
+    agreed = dissmodel(*words, "--yes")
+
+    assert (2, "consent_required", []) == (refused.code, refused.json["error"]["code"], asked)
+    assert web.url in refused.json["error"]["message"]
+    assert 0 == agreed.code, agreed.out
+    assert f"asked for at {web.url}." in agreed.err
+    assert [DATA] == [one.read_bytes() for one in Path("copies").rglob("inputs/grid.bin")]
+
+
+def test_verify_does_not_check_it(dissmodel, web, planted, s3):
+    assert 0 == dissmodel("push", "r.record.json", "--to", s3.uri).code
+    (path,) = s3.folder.rglob("record.json")
+    document = store.read_document(path)
+    document["source"]["uri"] = f"{web.url}/grid.bin"
+    s3.put(path, store.dumps(document))
+    uri = f"{s3.uri}/{path.relative_to(s3.folder).as_posix()}"
+    said = dissmodel("record", "verify", uri, "--json")
+    asked = list(web.asked)
+    dissmodel("registry", "add", "mine", f"{web.url}/models.git")
+    named = dissmodel("record", "verify", uri, "--json")
+
+    (found,) = [one for one in said.json["checks"] if one["name"] == "input"]
+    assert (0, "not checked", []) == (said.code, found["verdict"], asked)
+    assert "not named" in found["found"]
+    assert ["ok"] == [one["verdict"] for one in named.json["checks"] if one["name"] == "input"]
