@@ -16,6 +16,9 @@ from packaging.utils import canonicalize_name
 from dissmodel.environments import uv, wheel
 from dissmodel.errors import StorageError
 
+ALWAYS = ("pysal",)
+"""The optional parts of dissmodel in every model's environment: packages rely on what the public one brings."""
+
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 _WHEELS = ".wheels"
 

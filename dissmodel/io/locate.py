@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
 
-from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, MissingFile, StorageError, UsageError, did_you_mean
 from dissmodel.io import archive
 from dissmodel.io._storage import local_copy
 from dissmodel.io.archive import KINDS, Kind
@@ -262,7 +262,7 @@ def _head(path: Path) -> bytes:
     raise InvalidInput(f"{path} is {what}.", _inside(path), code="input_not_a_file")
 
 
-def _missing(path: Path) -> InvalidInput:
+def _missing(path: Path) -> MissingFile:
     try:
         # All names of a folder help nobody: only near ones are shown.
         near = did_you_mean(path.name, _names(path.parent))
@@ -273,7 +273,7 @@ def _missing(path: Path) -> InvalidInput:
         hint = "Check the path."
     except OSError:
         hint = f"There is no folder {path.parent} either: check the path."
-    return InvalidInput(f"{path} does not exist.", hint, code="input_missing")
+    return MissingFile(f"{path} does not exist.", hint)
 
 
 def _inside(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.errors import DissmodelWarning, InvalidInput, MissingModule, extra_hint
 from dissmodel.io.fields import Field, datetime_texts, fields_of
 from dissmodel.io.layer import require_pyarrow
 from dissmodel.io.vector_read import FID_COLUMN, free_name, has_pyarrow
@@ -144,9 +144,9 @@ def _through_numpy(
 
     binary = [field.name for field in fields if field.kind == "binary"]
     if binary:
-        raise UsageError(
+        raise MissingModule(
             f"{path.name}: to write the binary values in {_listed(binary)} needs pyarrow.",
-            "pip install pyarrow",
+            extra_hint("pyarrow"),
         )
     pyogrio.raw.write(
         path,
