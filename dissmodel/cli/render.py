@@ -69,6 +69,12 @@ def run_json(
     )
 
 
+def log_lines(record: ExperimentRecord) -> None:
+    """Print a record's log, as the public package's command line does."""
+    for line in record.logs:
+        print_line(printable(f"  {line}"))
+
+
 def preview(picture: Preview) -> None:
     """Say where a picture lies, and on standard error what to know of it."""
     print_line(printable(short_path(str(picture.path))))

@@ -17,7 +17,7 @@ from dissmodel.environments import uv, wheel
 from dissmodel.errors import StorageError
 
 ALWAYS = ("pysal",)
-"""The optional parts of dissmodel in every model's environment: packages rely on what the public one brings."""
+"""The optional parts of dissmodel that every model's environment has: the public package brings them too."""
 
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 _WHEELS = ".wheels"

@@ -32,6 +32,7 @@ class _Part(BaseModel):
 
 class _File(_Part):
     sha256: str
+    path: str = ""
 
 
 class _Source(_Part):
@@ -66,6 +67,12 @@ class Summary(_Part):
             for name, value in self.parameters.items()
             if self.parameter_origin.get(name) != "default"
         }
+
+    @property
+    def main_path(self) -> str | None:
+        """See `dissmodel.record.ExperimentRecord.main_path`."""
+        main = self.files.get("output")
+        return main.path if main is not None and main.path else self.output_path
 
     @property
     def digests(self) -> frozenset[str]:

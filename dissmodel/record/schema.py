@@ -7,11 +7,12 @@ observed; one that could not be observed is absent (``None`` or empty), never gu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
@@ -236,6 +237,33 @@ class ExperimentRecord(_Part):
     def output_sha256(self, value: str | None) -> None:
         if value is not None:
             self.artifacts["output"] = value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_copies(cls, given: Any) -> Any:
+        """Leave out what `dissmodel.record.store.to_document` writes again: a copy can only contradict."""
+        if not isinstance(given, Mapping) or "output_sha256" not in given:
+            return given
+        return {name: value for name, value in given.items() if name != "output_sha256"}
+
+    @property
+    def main_path(self) -> str | None:
+        """The path of the main file relative to the record, as far as the record says it.
+
+        ``output_path`` may be as a user typed it, relative to another folder.
+        """
+        main = self.files.get("output")
+        return main.path if main is not None else self.output_path
+
+    @property
+    def unplaced(self) -> dict[str, str]:
+        """The artifacts of which no file of the record is one, under this or another name: name → sha256."""
+        placed = {file.sha256 for file in self.files.values()}
+        return {
+            name: sha256
+            for name, sha256 in self.artifacts.items()
+            if name not in self.files and sha256 not in placed
+        }
 
     def add_log(self, msg: str) -> None:
         """Append a line to the log."""

@@ -103,7 +103,9 @@ def to_document(record: ExperimentRecord) -> dict[str, Any]:
         kept["misfits"] = {name: document[name] for name in sorted(names)}
         fitting = ExperimentRecord.model_validate(kept)
     # Once through the schema: what is written is exactly what a reader will write again.
-    return redact_document(plain(fitting))
+    written: dict[str, Any] = plain(fitting)
+    written["output_sha256"] = fitting.output_sha256  # for readers that look for it beside `output_path`
+    return redact_document(written)
 
 
 def dumps(document: Mapping[str, Any]) -> bytes:
