@@ -8,7 +8,7 @@ from typing import Any
 
 from dissmodel.actions.results import Results
 from dissmodel.record import ExperimentRecord
-from dissmodel.registry.spec import without_null
+from dissmodel.registry.spec import plain_spec, without_null
 
 _LONGEST = 200
 
@@ -69,8 +69,9 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
 def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     """Return the spec that the record has as TOML, empty if there is none; add to `told` why it can't be."""
     model = record.resolved_spec.get("model")
-    if not isinstance(model, dict) or not model:
-        return ""
+    plain = plain_spec(record.model_name, record.parameters, record.band_map, record.column_map)
+    if not isinstance(model, dict) or not model or record.resolved_spec == plain:
+        return ""  # what the record says of a run without a spec, it says elsewhere too
     import tomlkit  # noqa: PLC0415  (few records have a spec)
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415  (as above)
 

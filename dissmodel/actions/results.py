@@ -110,7 +110,10 @@ def collect(
     stamps: dict[Path, tuple[int, int]] = {}
     sources: dict[str, str] = {}
     left = list(_regular_files(work))
-
+    if main is not None and main not in left:
+        files[Results.MAIN] = _measure(main, str(main), external=True)
+    elif main is not None and not as_laid_out:
+        _tell_misnamed(main, work, destination)
     for path in left:
         final = _final(path, main, work, destination, as_laid_out=as_laid_out)
         if _is_taken(final, destination, free) or final in stamps:
@@ -143,7 +146,7 @@ def collect(
 def _written_beside(
     saved: ExperimentRecord, destination: Destination, known: set[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Yield what a model wrote into the destination's own folder: files whose digest it noted, by its name."""
+    """Yield what a model wrote into the destination's own folder: files with a digest that it noted."""
     wanted = {digest: name for name, digest in saved.artifacts.items() if digest not in known}
     since = int(saved.created_at.timestamp())
     for path in sorted(destination.folder.iterdir()) if wanted else ():

@@ -62,7 +62,7 @@ def run_json(
         {
             "record_path": str(result.record_path),
             "files": {name: str(path) for name, path in result.files.items()},
-            "record": store.to_document(result.record),
+            "record": store.written(result.record),
             **_preview(picture),
             **there,
         }

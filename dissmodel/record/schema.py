@@ -241,7 +241,7 @@ class ExperimentRecord(_Part):
     @model_validator(mode="before")
     @classmethod
     def _without_copies(cls, given: Any) -> Any:
-        """Leave out what `dissmodel.record.store.to_document` writes again: a copy can only contradict."""
+        """Leave out what `dissmodel.record.store.written` adds again: a copy can only contradict."""
         if not isinstance(given, Mapping) or "output_sha256" not in given:
             return given
         return {name: value for name, value in given.items() if name != "output_sha256"}

@@ -103,9 +103,16 @@ def to_document(record: ExperimentRecord) -> dict[str, Any]:
         kept["misfits"] = {name: document[name] for name in sorted(names)}
         fitting = ExperimentRecord.model_validate(kept)
     # Once through the schema: what is written is exactly what a reader will write again.
-    written: dict[str, Any] = plain(fitting)
-    written["output_sha256"] = fitting.output_sha256  # for readers that look for it beside `output_path`
-    return redact_document(written)
+    return redact_document(plain(fitting))
+
+
+def written(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the document that is written of a record: `to_document`, and ``output_sha256`` as a field.
+
+    It repeats the digest of the main artifact for readers that look for it beside ``output_path``.
+    """
+    document = to_document(record)
+    return document | {"output_sha256": document["artifacts"].get("output")}
 
 
 def dumps(document: Mapping[str, Any]) -> bytes:
@@ -134,7 +141,7 @@ def write(
     StorageError
         If `path` can't be written, or if the record is larger than one that would be read again.
     """
-    document = to_document(record) if isinstance(record, ExperimentRecord) else dict(record)
+    document = written(record) if isinstance(record, ExperimentRecord) else dict(record)
     document["record_digest"] = record_digest(document)
     data = dumps(document)
     if len(data) > MAX_BYTES:
