@@ -15,7 +15,6 @@ from dissmodel.actions.artifacts import Recorded, compare_artifacts, drawn, reco
 from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
 from dissmodel.actions.compare import map_place, refuse_other_than_raster
-from dissmodel.actions.profiling import SHORT_ID
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import open_recorded, refuse_package
 from dissmodel.actions.records import open_record
@@ -200,10 +199,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
-    said = record.output_path or ""
-    main = record.files.get(Results.MAIN)
-    if main is not None and record.experiment_id[:SHORT_ID] in main.path.partition("/")[0]:
-        said = main.path  # the path may be as a user typed it, see `dissmodel.executor.cli.run_cli`
+    said = record.main_path or ""
     # One that was pushed says where to; which file is meant, its path beside the record says.
     if record.schema_version and said and not old[Results.MAIN].artifact.external and not _is_in_bucket(said):
         store.artifact_path(path, said)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.record import store
+from dissmodel.record.schema import path_of_main
 
 _SCRATCH = ".dissmodel-"
 
@@ -72,7 +73,7 @@ class Summary(_Part):
     def main_path(self) -> str | None:
         """See `dissmodel.record.ExperimentRecord.main_path`."""
         main = self.files.get("output")
-        return main.path if main is not None and main.path else self.output_path
+        return path_of_main(self.experiment_id, self.output_path, main.path if main is not None else "")
 
     @property
     def digests(self) -> frozenset[str]:

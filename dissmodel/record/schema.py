@@ -176,6 +176,19 @@ class Replacement(_Part):
     new: dict[str, str]
 
 
+def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
+    """Return where a record says that its main file lies.
+
+    That is ``output_path``, but where a package's own command line ran, which gives the file's name the id:
+    there it is the path as a user typed it, relative to another folder, and `main` is the file's own.
+
+    >>> path_of_main("1a2b3c4d5e", "out/r_1a2b3c4d.tif", "r_1a2b3c4d.tif")
+    'r_1a2b3c4d.tif'
+    """
+    named = experiment_id[:8] in main.partition("/")[0] and "://" not in (output_path or "")
+    return main if named else output_path
+
+
 class ExperimentRecord(_Part):
     """The record of one run: what ran, on what, with what, and what came out.
 
@@ -248,12 +261,9 @@ class ExperimentRecord(_Part):
 
     @property
     def main_path(self) -> str | None:
-        """The path of the main file relative to the record, as far as the record says it.
-
-        ``output_path`` may be as a user typed it, relative to another folder.
-        """
+        """The path of the main file relative to the record, as far as the record says it."""
         main = self.files.get("output")
-        return main.path if main is not None else self.output_path
+        return path_of_main(self.experiment_id, self.output_path, main.path if main is not None else "")
 
     @property
     def unplaced(self) -> dict[str, str]:

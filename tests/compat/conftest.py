@@ -68,19 +68,16 @@ def run(request, monkeypatch):
 
 def pip(*words):
     """Run pip for this environment: its own one, else that of the interpreter which it was made from."""
-    own = find_spec("pip") is not None
-    start = (
-        [sys.executable, "-m", "pip"]
-        if own
-        else [sys._base_executable, "-m", "pip", "--python", sys.executable]
-    )
-    words = [*start, "--disable-pip-version-check", *map(str, words)]
+    there = [sys.executable, "-m", "pip"]
+    if find_spec("pip") is None:
+        there = [sys._base_executable, "-m", "pip", "--python", sys.executable]
+    words = [*there, "--disable-pip-version-check", *map(str, words)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="session")
 def from_index(tmp_path_factory):
-    """Return a function that downloads a distribution from the package index, or skips where it can't be had."""
+    """Return a function that downloads a distribution from the package index, or skips the test."""
 
     def download(requirement, *options):
         folder = tmp_path_factory.mktemp("index")
