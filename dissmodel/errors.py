@@ -53,6 +53,18 @@ class UsageError(DissmodelError):
     exit_code = 2
 
 
+class WrongValue(UsageError, ValueError):
+    """A function was given a value that it does not take, such as an unknown format; a ValueError too."""
+
+
+class WrongType(UsageError, TypeError):
+    """A function was given an object of another type than it takes; a TypeError too."""
+
+
+class MissingModule(UsageError, ImportError):
+    """A module that is needed is not installed; an ImportError too."""
+
+
 class ConsentRequired(DissmodelError):
     """The action needs the user's word before it goes on.
 
@@ -74,6 +86,12 @@ class InvalidInput(DissmodelError, ValueError):
     exit_code = 3
 
 
+class MissingFile(InvalidInput, FileNotFoundError):
+    """There is no such file: check the path. It is a FileNotFoundError too."""
+
+    code = "input_missing"
+
+
 class Differs(DissmodelError):
     """Something is not what a record says it is."""
 
@@ -93,6 +111,30 @@ class RunFailed(DissmodelError):
 
     code = "run_failed"
     exit_code = 1
+
+
+def extra_hint(missing: BaseException | str) -> str:
+    """Return which extra brings a module, or the one that an ImportError misses; empty where none does.
+
+    >>> extra_hint("libpysal.weights")
+    "The extra 'pysal' brings it: python -m pip install libpysal"
+    >>> extra_hint(ValueError("no ImportError"))
+    ''
+    """
+    name = missing if isinstance(missing, str) else missing.name if isinstance(missing, ImportError) else None
+    module = (name or "").partition(".")[0]
+    extra = _EXTRAS.get(module)
+    return f"The extra {extra!r} brings it: python -m pip install {module.lower()}" if extra else ""
+
+
+# The modules of the optional dependencies, which are named as their packages are.
+_EXTRAS = {
+    "libpysal": "pysal",
+    "netCDF4": "xarray",
+    "pyarrow": "parquet",
+    "rasterstats": "pysal",
+    "xarray": "xarray",
+}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -138,6 +138,24 @@ def discard(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def gather(folder: Path, mark: str, into: Path) -> None:
+    """Move the files and folders of `folder` with `mark` in their names into a run's scratch folder.
+
+    Raises
+    ------
+    StorageError
+        If something can't be moved.
+    """
+    try:
+        for path in sorted(folder.iterdir()):
+            if mark in path.name and not path.name.startswith("."):
+                path.replace(into / path.name)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: can't be read or written: {error.strerror or error}.", _LOOK
+        ) from error
+
+
 def begin(
     record: ExperimentRecord,
     record_path: Path,

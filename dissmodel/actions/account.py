@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dissmodel.actions.listening import Listener
 from dissmodel.actions.results import Results
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError, extra_hint
 from dissmodel.executor.host import Usage
 from dissmodel.executor.watched import explanations
 from dissmodel.io import content
@@ -86,7 +86,10 @@ def completed(
                 Outcome("done", main_artifact=results.main_file is not None, input_unchanged=True)
             ),
             "files": dict(results.files),
-            "artifacts": {name: artifact.sha256 for name, artifact in results.files.items()},
+            "artifacts": {
+                **{name: artifact.sha256 for name, artifact in results.files.items()},
+                **results.aliases,
+            },
             "output_path": results.files[results.MAIN].path,
             "grid": grid,
         }
@@ -148,7 +151,8 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             f"{model} failed in {phase}: {said}.",
             "Make room, or give an output on another disk: --output NAME",
         )
-    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", _READ_ON)
+    hint = extra_hint(error) or _READ_ON
+    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", hint)
 
 
 def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:

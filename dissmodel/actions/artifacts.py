@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dissmodel.actions.profiling import PROFILING
 from dissmodel.actions.results import Results
 from dissmodel.compare import Comparison, Tolerance, Verdict, compare
 from dissmodel.compare.digests import compare_digests
@@ -65,13 +66,12 @@ def recorded_files(record_path: Path, record: ExperimentRecord) -> dict[str, Rec
         )
         for name, artifact in record.files.items()
     }
-    for name, digest in record.artifacts.items():
-        if name not in found:
-            path = ""
-            if name == Results.MAIN and record.output_path:  # of the public DisSModel, of another machine
-                path = PurePosixPath(record.output_path.replace("\\", "/")).name
-            here = store.artifact_path(record_path, path) if path else None
-            found[name] = Recorded(Artifact(path=path, size=0, sha256=digest), here)
+    for name, digest in record.unplaced.items():
+        path = ""
+        if name == Results.MAIN and record.output_path:  # of the public DisSModel, of another machine
+            path = PurePosixPath(record.output_path.replace("\\", "/")).name
+        here = store.artifact_path(record_path, path) if path else None
+        found[name] = Recorded(Artifact(path=path, size=0, sha256=digest), here)
     return found
 
 
@@ -105,7 +105,9 @@ def compare_artifacts(
     for name, before, after in _matched(old, old_record, new_record):
         if before is not None and after is not None:
             found[name] = _compared(before, new_record.files[after], files[after], tolerance)
-        elif public and name != Results.MAIN:  # it left other files than we do, and its timings are one
+        elif name == PROFILING or (
+            public and name != Results.MAIN
+        ):  # the public one left other files than we do
             continue
         else:
             whose = "new" if after is None else "recorded"

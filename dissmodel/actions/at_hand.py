@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +28,13 @@ class AtHand:
         The file, absolute.
     fetched : Fetched or None
         Where it came from, if it was not here.
+    is_word : bool
+        Whether it is no file but a word that means something to the model, such as ``synthetic``.
     """
 
     path: Path
     fetched: Fetched | None = None
+    is_word: bool = False
 
     @property
     def sha256(self) -> str | None:
@@ -48,7 +53,12 @@ class AtHand:
 
 @contextlib.contextmanager
 def at_hand(
-    uri: str, *, offline: bool = False, sidecars: Sequence[str] = (), limit: int | None = None
+    uri: str,
+    *,
+    offline: bool = False,
+    words: bool = False,
+    sidecars: Sequence[str] = (),
+    limit: int | None = None,
 ) -> Iterator[AtHand]:
     """Give an input as a file, for the block; one that lies elsewhere is brought into the cache.
 
@@ -60,6 +70,8 @@ def at_hand(
         A path or a URL.
     offline : bool
         Whether no server may be asked.
+    words : bool
+        Whether a name that no file has, without a suffix or a folder, is handed over as a word.
     sidecars, limit
         As `dissmodel.io.fetch.fetched` takes them, for what lies elsewhere.
 
@@ -71,7 +83,8 @@ def at_hand(
         If there is none that can be read.
     """
     if not is_remote(uri):
-        yield AtHand(existing(uri))
+        word = words and re.fullmatch(r"[^./\\]+", uri) is not None and not os.path.lexists(uri)
+        yield AtHand(Path(uri), is_word=True) if word else AtHand(existing(uri))
         return
     refuse_offline(uri, offline=offline)
     settings = load_settings()

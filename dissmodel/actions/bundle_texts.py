@@ -8,6 +8,7 @@ from typing import Any
 
 from dissmodel.actions.results import Results
 from dissmodel.record import ExperimentRecord
+from dissmodel.registry.spec import plain_spec, without_null
 
 _LONGEST = 200
 
@@ -68,13 +69,14 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
 def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     """Return the spec that the record has as TOML, empty if there is none; add to `told` why it can't be."""
     model = record.resolved_spec.get("model")
-    if not isinstance(model, dict) or not model:
-        return ""
+    plain = plain_spec(record.model_name, record.parameters, record.band_map, record.column_map)
+    if not isinstance(model, dict) or not model or record.resolved_spec == plain:
+        return ""  # what the record says of a run without a spec, it says elsewhere too
     import tomlkit  # noqa: PLC0415  (few records have a spec)
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415  (as above)
 
     try:
-        return tomlkit.dumps(_without_null(record.resolved_spec))
+        return tomlkit.dumps(without_null(record.resolved_spec))
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
         told.append(f"model.toml is not in the bundle: the spec in the record is no TOML: {error}")
         return ""
@@ -89,15 +91,6 @@ def lock_of(document: Mapping[str, Any]) -> str:
     runtime = document.get("runtime")
     lock = runtime.get("lock") if isinstance(runtime, dict) else None
     return lock if isinstance(lock, str) else ""
-
-
-def _without_null(value: Any) -> Any:
-    """Return a value without what TOML has no word for."""
-    if isinstance(value, dict):
-        return {name: _without_null(one) for name, one in value.items() if one is not None}
-    if isinstance(value, list):
-        return [_without_null(one) for one in value if one is not None]
-    return value
 
 
 def _plain(text: str) -> str:

@@ -186,7 +186,7 @@ def _check_record(destination: Destination) -> None:
             "Give another name: --output NAME",
             code="record_taken",
         ) from error
-    said = Path(record.output_path or "")
+    said = Path(record.main_path or "")
     # The main file of a folder lies in it.
     owner = said.parts[0] if destination.whole_folder and said.parts else said.name
     if owner != destination.name:

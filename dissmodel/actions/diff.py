@@ -13,6 +13,7 @@ from dissmodel.io.uri import parse
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.diff import Difference, runtime_differences
 from dissmodel.record.plain import as_text, plain
+from dissmodel.registry.spec import plain_spec
 
 # What a run was given explains what it made, never the other way round.
 _MADE = ("grid", "metrics", "result")
@@ -149,9 +150,16 @@ def _settings(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Differen
 
 def _spec(old: ExperimentRecord, new: ExperimentRecord, told: Iterable[str]) -> Iterator[Difference]:
     known = set(told)
-    for one in _items("", _flat(old.resolved_spec), _flat(new.resolved_spec)):
+    for one in _items("", _own_spec(old), _own_spec(new)):
         if one.what.rpartition(".")[2] not in known:
             yield Difference(f"spec {one.what}", one.recorded, one.now, matters=True)
+
+
+def _own_spec(record: ExperimentRecord) -> dict[str, Any]:
+    """Return what the spec alone says; the rest is in other fields, and older records have no spec of it."""
+    said = _flat(plain_spec(record.model_name, record.parameters, record.band_map, record.column_map))
+    found = _flat(record.resolved_spec).items()
+    return {name: value for name, value in found if _text(said.get(name, _ABSENT)) != _text(value)}
 
 
 def _input(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:

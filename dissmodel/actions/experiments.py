@@ -284,7 +284,7 @@ def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
         If there is a file of which it doesn't say where it lies.
     """
     found = {name: artifact.path for name, artifact in record.files.items()}
-    for name in record.artifacts.keys() - found.keys():
+    for name in record.unplaced:
         if name != _MAIN or not record.output_path:
             raise InvalidInput(
                 f"{where}: it does not say where its {name[:80]!r} lies.",

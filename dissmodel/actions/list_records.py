@@ -200,12 +200,13 @@ def _equal(recorded: Any, given: Any) -> bool:
 
 def _output(path: Path, record: Summary) -> str | None:
     """Return where the main file lies; what a record of another machine says, as it says it."""
-    if record.output_path is None:
+    said = record.main_path
+    if said is None:
         return None
     try:
-        return str(store.artifact_path(path, record.output_path))
+        return str(store.artifact_path(path, said))
     except InvalidInput:
-        return record.output_path
+        return said
 
 
 @dataclass

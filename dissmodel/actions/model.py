@@ -16,7 +16,7 @@ from dissmodel.executor.host import Host, InProcess
 from dissmodel.executor.parameters import Layer, Resolved
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import index, plugins
-from dissmodel.registry.spec import Spec, load_spec
+from dissmodel.registry.spec import Spec, load_spec, plain_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +71,15 @@ class DataRequest(ModelRequest):
 
     def record(self, name: str, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
         """Return a run's record with what the request says, before its input is looked at."""
+        bands = {**(spec.bands if spec else {}), **self.band_map}
+        columns = {**(spec.columns if spec else {}), **self.column_map}
         return ExperimentRecord(
             model_name=name,
-            resolved_spec=spec.resolved if spec is not None else {},
+            resolved_spec=spec.resolved if spec else plain_spec(name, resolved.values, bands, columns),
             source=DataSource(layer=self.layer),
-            input_format="raster" if self.format == "tiff" else self.format,
-            band_map={**(spec.bands if spec else {}), **self.band_map},
-            column_map={**(spec.columns if spec else {}), **self.column_map},
+            input_format=self.format,
+            band_map=bands,
+            column_map=columns,
             parameters=resolved.values,
             parameter_origin=resolved.origin,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,9 @@ class RunRequest(DataRequest):
         The run that this one repeats: it has the model and the parameters.
     at_hand : AtHand or None
         The input, where the caller has fetched it already and keeps it.
+    as_public : bool
+        Whether the run is one as the public package's command line does it: the model sees the output's path
+        as it was typed, the times of the phases are a file, and a word may stand for the input.
     """
 
     input: str
@@ -59,6 +62,7 @@ class RunRequest(DataRequest):
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
     repeats: Repeat | None = None
     at_hand: AtHand | None = None
+    as_public: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a seed that NumPy would not take.
@@ -125,7 +129,8 @@ class Prepared:
 
     def appeared(self) -> tuple[Path, ...]:
         """Return the files that belong to the input by their names and were not there when it was hashed."""
-        return unrecorded(self.source.path, [path.name for path in self.inputs])
+        names = [path.name for path in self.inputs]
+        return unrecorded(self.source.path, names) if names else ()
 
 
 def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitStack) -> Prepared:
@@ -157,7 +162,9 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     if is_remote(request.input):  # before it is waited for
         _check_early(request, host)
         remember_named(request.input)
-    here = request.at_hand or stack.enter_context(at_hand(request.input, offline=request.consent.offline))
+    here = request.at_hand or stack.enter_context(
+        at_hand(request.input, offline=request.consent.offline, words=request.as_public)
+    )
     source = here.path
     for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
@@ -171,10 +178,21 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     record.command = capture.command(request.command)
     record.source.uri = str(source)
     destination = choose(request.output, host.face, record.experiment_id)
+    beside = () if here.is_word else sidecars(source)
+    files = () if here.is_word else (source, *companions(source), *beside)
     materialize.settle(destination.record_path)
-    beside = sidecars(source)
-    check(destination, (source, *companions(source), *beside), overwrite=request.overwrite)
-    watch = stack.enter_context(InputWatch((source, *beside)))  # before they are hashed
+    check(destination, files, overwrite=request.overwrite)
+    read = () if here.is_word else (source, *beside)
+    watch = stack.enter_context(InputWatch(read))  # before they are hashed
+    inputs = _observe(record, here, read) if read else {}
+    if inputs and not _note_origin(record, source, request.records) and request.records:
+        reporter.warn("--records: no record there is of a run that made the input.")
+    return Prepared(model, inputs, watch, destination, record, request, here)
+
+
+def _observe(record: ExperimentRecord, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:
+    """Note in the record what the input is; return the sha256 of each of its files, the named one first."""
+    source, *beside = files
     inputs = {source: here.sha256 or sha256_file(source)}
     inputs |= {path: sha256_file(path) for path in beside}
     record.source.size = source.stat().st_size
@@ -183,12 +201,15 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     if here.fetched is not None:
         record.source.uri, record.source.type = here.fetched.uri, here.fetched.type
         record.source.version = here.fetched.version
-    origin = find_origin(inputs[source], source, request.records, record.add_log)
+    return inputs
+
+
+def _note_origin(record: ExperimentRecord, source: Path, records: tuple[Path, ...]) -> bool:
+    """Note which run made the input; return whether one is known."""
+    origin = find_origin(record.source.checksum, source, records, record.add_log)
     if origin is not None:
         record.derived_from = origin.experiment_id
-    elif request.records:
-        reporter.warn("--records: no record there is of a run that made the input.")
-    return Prepared(model, inputs, watch, destination, record, request, here)
+    return origin is not None
 
 
 def _note_code(model: Found, record: ExperimentRecord, reporter: Reporter) -> None:

@@ -45,16 +45,10 @@ class Repeat:
         UsageError
             If the record hides the value of one.
         """
+        refuse_hidden(self.record, str(self.path))
         values = self.record.parameters
-        hidden = sorted(name for name, value in values.items() if _hides(value))
-        if hidden:
-            raise UsageError(
-                f"{self.path}: it does not hold the value of {', '.join(hidden)}, which was secret.",
-                "Run the model with it again: dissmodel run MODEL --input FILE --param NAME=VALUE",
-                code="parameter_secret",
-            )
         if not self.model.host.face.declared:
-            values = {name: _number(value) for name, value in values.items()}
+            values = {name: as_number(value) for name, value in values.items()}
         dropped = self.dropped()
         return [
             Layer("record", {name: values[name] for name in values if name not in dropped}, str(self.path))
@@ -81,6 +75,23 @@ class Repeat:
         }
 
 
+def refuse_hidden(record: ExperimentRecord, path: str) -> None:
+    """Refuse a record that hides the value of a parameter.
+
+    Raises
+    ------
+    UsageError
+        If it does.
+    """
+    hidden = sorted(name for name, value in record.parameters.items() if _hides(value))
+    if hidden:
+        raise UsageError(
+            f"{path}: it does not hold the value of {', '.join(hidden)}, which was secret.",
+            "Run the model with it again: dissmodel run MODEL --input FILE --param NAME=VALUE",
+            code="parameter_secret",
+        )
+
+
 def _hides(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_hides, value.values()))
@@ -89,9 +100,10 @@ def _hides(value: Any) -> bool:
     return isinstance(value, str) and _HIDDEN in value
 
 
-def _number(value: Any) -> Any:
+def as_number(value: Any) -> Any:
+    """Return a recorded value with the numbers that JSON lacks, which a record has as text."""
     if isinstance(value, dict):
-        return {name: _number(one) for name, one in value.items()}
+        return {name: as_number(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_number(one) for one in value]
+        return [as_number(one) for one in value]
     return _NUMBERS.get(value, value) if isinstance(value, str) else value

@@ -209,7 +209,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
-    said = record.output_path or ""
+    said = record.main_path or ""
     # One that was pushed says where to; which file is meant, its path beside the record says.
     if record.schema_version and said and not old[Results.MAIN].artifact.external and not _is_in_bucket(said):
         store.artifact_path(path, said)

@@ -60,6 +60,8 @@ class Results:
         Final path → what the file's system said of it when it was measured.
     sources : Mapping of str to str
         Name → name within the working folder; external files are not in it.
+    aliases : Mapping of str to str
+        Other names that the model gave to these files → sha256.
     """
 
     MAIN = "output"
@@ -69,6 +71,7 @@ class Results:
     main_file: Path | None
     stamps: Mapping[Path, Stamp]
     sources: Mapping[str, str]
+    aliases: Mapping[str, str]
 
     def here(self, work: Path) -> dict[str, Path]:
         """Return where each file lies as long as it is in the working folder, by its name."""
@@ -143,7 +146,13 @@ def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
 
 
 def collect(
-    work: Path, saved: ExperimentRecord, destination: Destination, *, tag: str, free: frozenset[Path]
+    work: Path,
+    saved: ExperimentRecord,
+    destination: Destination,
+    *,
+    tag: str,
+    free: frozenset[Path],
+    as_laid_out: bool = False,
 ) -> Results:
     """Measure what the run left in `work` and choose the final names.
 
@@ -160,6 +169,8 @@ def collect(
         What makes a name unique that is taken by a file of someone else's.
     free : frozenset of Path
         Existing files that may be replaced.
+    as_laid_out : bool
+        Whether `work` is laid out as the destination's folder is to be.
     """
     claimed = {digest: name for name, digest in saved.artifacts.items() if name != Results.MAIN}
     main = _main(work, saved)
@@ -171,11 +182,10 @@ def collect(
     if main is not None and main not in left:
         stamps[main] = _stamp(main)
         files[Results.MAIN] = _measure(main, str(main), external=True)
-    elif main is not None and _misnamed(main, work, destination):
-        wrote = f"The model wrote {main.name}, not {destination.name}."
-        warnings.warn(wrote, DissmodelWarning, stacklevel=2)
+    elif main is not None and not as_laid_out:
+        _tell_misnamed(main, work, destination)
     for path in left:
-        final = _final(path, main, work, destination)
+        final = _final(path, main, work, destination, as_laid_out=as_laid_out)
         if _is_taken(final, destination, free) or final in stamps:
             final = _untaken(final, f"{destination.stem}.{tag}", stamps)
         stamps[final] = _stamp(path)
@@ -186,6 +196,10 @@ def collect(
         files[name] = artifact
         sources[name] = path.relative_to(work).as_posix()
         finals[sources[name]] = final
+    if as_laid_out:
+        for name, path in _written_beside(saved, destination, {one.sha256 for one in files.values()}):
+            stamps[path] = _stamp(path)
+            files[name] = _measure(path, path.name)
     measured = {artifact.sha256 for artifact in files.values()}
     for name, digest in saved.artifacts.items():
         if digest not in measured:
@@ -193,7 +207,23 @@ def collect(
                 f"warning: the model noted an artifact {name!r} ({digest[:16]}…) that was not found"
             )
     ordered = dict(sorted(files.items(), key=lambda item: (item[0] != Results.MAIN, item[0])))
-    return Results(ordered, finals, main, stamps, sources)
+    aliases = {
+        name: digest for name, digest in saved.artifacts.items() if digest in measured and name not in files
+    }
+    return Results(ordered, finals, main, stamps, sources, aliases)
+
+
+def _written_beside(
+    saved: ExperimentRecord, destination: Destination, known: set[str]
+) -> Iterator[tuple[str, Path]]:
+    """Yield what a model wrote into the destination's own folder: files with a digest that it noted."""
+    wanted = {digest: name for name, digest in saved.artifacts.items() if digest not in known}
+    since = int(saved.created_at.timestamp())
+    for path in sorted(destination.folder.iterdir()) if wanted else ():
+        regular = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+        name = wanted.pop(sha256_file(path), "") if regular and path.stat().st_mtime >= since else ""
+        if name:
+            yield name, path
 
 
 def _main(work: Path, saved: ExperimentRecord) -> Path | None:
@@ -216,8 +246,12 @@ def _regular_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _final(path: Path, main: Path | None, work: Path, destination: Destination) -> Path:
+def _final(
+    path: Path, main: Path | None, work: Path, destination: Destination, *, as_laid_out: bool = False
+) -> Path:
     relative = path.relative_to(work)
+    if as_laid_out:
+        return destination.folder.joinpath(*map(_plain, relative.parts))
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
         return destination.folder.joinpath(destination.stem, *(_plain(part) for part in inside))
@@ -259,9 +293,11 @@ def _stamp(path: Path) -> Stamp:
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def _misnamed(main: Path, work: Path, destination: Destination) -> bool:
+def _tell_misnamed(main: Path, work: Path, destination: Destination) -> None:
     expected = destination.named and not destination.whole_folder
-    return expected and _final(main, main, work, destination).name != destination.name
+    if expected and _final(main, main, work, destination).name != destination.name:
+        wrote = f"The model wrote {main.name}, not {destination.name}."
+        warnings.warn(wrote, DissmodelWarning, stacklevel=3)
 
 
 def _measure(path: Path, name: str, *, external: bool = False) -> Artifact:

@@ -16,6 +16,7 @@ from dissmodel.actions.destination import replaced
 from dissmodel.actions.listening import Listener, listening
 from dissmodel.actions.model import open_model
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
+from dissmodel.actions.profiling import SHORT_ID, write_profiling
 from dissmodel.actions.results import LATEST, LET_END, Results, collect, take_over
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
 from dissmodel.executor.host import Surroundings
@@ -111,14 +112,20 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
     opening.code_version = opening.runtime.dissmodel.version or ""
     opening.status = "running"
     opening.output_path = str(work / destination.name) if destination.name is not None else None
+    typed = _typed(prepared)
+    if typed is not None:  # with a folder, which packages cut off at the last slash
+        opening.output_path = typed if os.path.dirname(typed) else f"./{typed}"  # noqa: PTH120  (pathlib drops "./")
     store.write(opening, scratch / "running.record.json")
     with listening(listener):
         threads = frozenset(threading.enumerate())
         saved = _execute(prepared, opening, work)
+        if prepared.request.as_public:
+            write_profiling(saved, work)
         listener.phase("promote")
         take_over(work, opening.model_name, lambda: threads.issuperset(threading.enumerate()))
         old = frozenset(replaced(destination, keep=prepared.inputs))
-        results = collect(work, saved, destination, tag=opening.experiment_id[:8], free=old)
+        tag = opening.experiment_id[:SHORT_ID]
+        results = collect(work, saved, destination, tag=tag, free=old, as_laid_out=typed is not None)
     if results.main_file is None:
         raise RunFailed(
             f"{opening.model_name} returned without an output.",
@@ -140,6 +147,8 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         )
     with reporting(listener):
         whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
+        if typed is not None:
+            whole = _as_typed(whole, saved, results, typed)
         record = conclude(whole, results.here(work))
     with materialize.undisturbed():
         _deliver(record, results, destination.record_path, scratch, old)
@@ -161,7 +170,39 @@ def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> Exper
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)
         account.note(opening, given)
+        if _typed(prepared) is not None:
+            materialize.gather(prepared.destination.folder, opening.experiment_id[:SHORT_ID], work)
+    if _typed(prepared) is not None and isinstance(given.output_path, str) and "://" not in given.output_path:
+        said = Path(os.path.abspath(given.output_path))  # noqa: PTH100  (resolve() would follow the user's links)
+        if said.is_relative_to(prepared.destination.folder):
+            given.output_path = str(work / said.relative_to(prepared.destination.folder))
     return given
+
+
+def _typed(prepared: Prepared) -> str | None:
+    """Return the output's path as the user typed it, if the model is to see it so.
+
+    It then writes to the path itself. That is safe only where the run's own id makes the name one that
+    nothing has.
+    """
+    request = prepared.request
+    if not request.as_public or request.output is None:
+        return None
+    mine = request.experiment_id[:SHORT_ID] in (prepared.destination.name or "")
+    return request.output.rstrip("/\\") if mine else None
+
+
+def _as_typed(
+    whole: ExperimentRecord, saved: ExperimentRecord, results: Results, typed: str
+) -> ExperimentRecord:
+    """Return the record with the output's path as the user typed it, and with the model's own names."""
+    written = results.files[Results.MAIN].path.partition("/")[0]
+    artifacts = dict(whole.artifacts)
+    if Results.MAIN not in saved.artifacts and artifacts[Results.MAIN] in results.aliases.values():
+        del artifacts[Results.MAIN]
+    return whole.model_copy(
+        update={"output_path": str(Path(typed).with_name(written)), "artifacts": artifacts}
+    )
 
 
 def _deliver(

@@ -93,9 +93,14 @@ def _look_with(
     for given in request.inputs:
         told, here = Collector(shown(given)), None
         with told.at():
-            here = stack.enter_context(at_hand(given, offline=request.consent.offline))
-            sources.append(here.path)
-            if model is not None and record is not None:
+            words = request.trial and request.executor is not None
+            here = stack.enter_context(at_hand(given, offline=request.consent.offline, words=words))
+            if here.is_word and request.executor is not None and record is not None:
+                whole = record.model_copy(deep=True)
+                whole.source.uri = given
+                _try(request.executor, whole, told)
+            elif model is not None and record is not None:
+                sources.append(here.path)
                 _look_at_input(model, _with_input(record, here.path), told)
                 if request.trial and request.executor is not None and not told.failed:
                     _try(request.executor, _with_input(record, here.path), told)

@@ -22,6 +22,7 @@ Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
+_LONGEST = 200
 _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 
 
@@ -119,6 +120,7 @@ def _check(path: Path, signers: Path | None, reach: Reach) -> Iterator[Check]:
     elif not record.files and not record.artifacts:
         yield Check(path, "output", str(path), "missing", "a result", "the record names no file")
     yield from _check_files(path, record, reach)
+    yield from _check_copy(path, record, document)
     yield from reach.check_input(path, record)
     yield from _check_attestations(path, document, signers)
 
@@ -189,15 +191,22 @@ def _check_files(path: Path, record: ExperimentRecord, reach: Reach) -> Iterator
             continue
         yield _check_file(path, name, file, artifact.sha256, reach)
     for name, expected in record.artifacts.items():
-        if name in record.files:
-            if record.files[name].sha256 != expected:
-                yield Check(path, name, "", "differs", record.files[name].sha256, expected)
-        elif name == "output" and record.output_path:
+        if name in record.files and record.files[name].sha256 != expected:
+            yield Check(path, name, "", "differs", record.files[name].sha256, expected)
+    for name, expected in record.unplaced.items():
+        if name == "output" and record.output_path:
             # A record of the public DisSModel: its path may be of another machine, so the name counts.
             name_only = record.output_path.replace("\\", "/").rpartition("/")[2]
             yield _check_file(path, name, path.parent / name_only, expected, reach)
         else:
             yield Check(path, name, "", "not checked", expected, "the record does not say where it lies")
+
+
+def _check_copy(path: Path, record: ExperimentRecord, document: dict[str, Any]) -> Iterator[Check]:
+    """Compare the field ``output_sha256``, which old records lack, with the artifact that it repeats."""
+    said, noted = document.get("output_sha256"), record.output_sha256
+    if "output_sha256" in document and said != noted:
+        yield Check(path, "output_sha256", "", "differs", noted or "none", str(said or "none")[:_LONGEST])
 
 
 def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:

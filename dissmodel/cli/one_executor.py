@@ -15,12 +15,10 @@ from dissmodel.cli.app import ErrorBoundary, prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
 
 if TYPE_CHECKING:
-    from dissmodel.actions.run import RunResult
     from dissmodel.executor import ModelExecutor
 
 MODEL_TOML = Path("model.toml")
 EXIT_BROKEN = 1
-ID_LENGTH = 8
 
 PreserveName = Annotated[
     bool, typer.Option("--preserve-output-name", help="Write to --output as given, without the run's id.")
@@ -102,15 +100,15 @@ class _Commands:
             format=format_.value,
             overwrite=overwrite,
             command=(sys.argv[0], *self._words),
+            as_public=True,
         )
         with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
             result = run_model(request, reporter)
-        profiling = _write_profiling(result)
         if as_json:
             render.run_json(result)
         elif not quiet:
             render.run_result(result)
-            sys.stdout.write(f"  {'times':8} {profiling.name}\n")
+            render.log_lines(result.record)
         if result.record.differs:
             sys.exit(options.EXIT_DIFFERS)
 
@@ -165,7 +163,9 @@ class _Commands:
         """Return where the result goes, with the start of the id in its name."""
         if output is None or "://" in output:
             return output
-        short = experiment_id[:ID_LENGTH]
+        from dissmodel.actions.profiling import SHORT_ID
+
+        short = experiment_id[:SHORT_ID]
         path = Path(output)
         if output.endswith(("/", "\\")) or path.is_dir():
             return str(path / f"{self._executor.name}_{short}{self._executor.output_suffix or '.tif'}")
@@ -177,26 +177,3 @@ def _toml(given: Path | None) -> Path | None:
         return given
     sys.stderr.write(f"reading ./{MODEL_TOML}\n")
     return MODEL_TOML
-
-
-def _write_profiling(result: RunResult) -> Path:
-    """Write the time of each phase beside the result; it is no part of the result and not in the record."""
-    from dissmodel.executor.runner import PHASES
-    from dissmodel.record import store
-
-    record = result.record
-    total = record.metrics["time_total_sec"]
-    lines = [
-        f"# Profiling: {record.model_name}",
-        "",
-        f"Experiment `{record.experiment_id}`, {record.created_at.isoformat(timespec='seconds')}",
-        "",
-        "| Phase | Time (s) | Share |",
-        "|---|---|---|",
-    ]
-    for phase in (*PHASES, "total"):
-        seconds = record.metrics[f"time_{phase}_sec"]
-        lines.append(f"| {phase} | {seconds:.3f} | {seconds / total if total else 1:.1%} |")
-    path = result.record_path.with_name(f"profiling_{record.experiment_id[:ID_LENGTH]}.md")
-    store.write_atomically(path, ("\n".join(lines) + "\n").encode())
-    return path

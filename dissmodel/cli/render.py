@@ -62,11 +62,17 @@ def run_json(
         {
             "record_path": str(result.record_path),
             "files": {name: str(path) for name, path in result.files.items()},
-            "record": store.to_document(result.record),
+            "record": store.written(result.record),
             **_preview(picture),
             **there,
         }
     )
+
+
+def log_lines(record: ExperimentRecord) -> None:
+    """Print a record's log, as the public package's command line does."""
+    for line in record.logs:
+        print_line(printable(f"  {line}"))
 
 
 def preview(picture: Preview) -> None:

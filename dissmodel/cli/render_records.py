@@ -108,7 +108,7 @@ def lineage_json(found: Lineage) -> None:
             "steps": [
                 {
                     **_summary_json(step.path, step.record),
-                    "output": step.record.output_path,
+                    "output": step.record.main_path,
                     "source": step.record.source.model_dump(),
                     "found_by": step.link.by if step.link is not None else None,
                     "others": step.link.others if step.link is not None else 0,

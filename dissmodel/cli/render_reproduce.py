@@ -34,7 +34,7 @@ def reproduction_json(found: Reproduced, statement: Path | None = None) -> None:
             "diff_map": str(found.diff_map) if found.diff_map else None,
             "statement": str(statement) if statement else None,
             "warnings": list(found.warnings),
-            "record": store.to_document(found.record),
+            "record": store.written(found.record),
         }
     )
 

@@ -43,8 +43,12 @@ class Raster:
         self._shown = shown
         with naming_damage(shown):
             self.crs = canonical_crs(dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else None)
+            tags = {number: dataset.tags(number) for number in dataset.indexes}
             names = distinct(
-                dataset.descriptions[number - 1] or dataset.tags(number).get("band_name") or f"band_{number}"
+                dataset.descriptions[number - 1]
+                or tags[number].get("band_name")
+                or tags[number].get("name")  # the public package writes this one alone
+                or f"band_{number}"
                 for number in dataset.indexes
             )
             self.numbers = dict(zip(names, dataset.indexes, strict=True))

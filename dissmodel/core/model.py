@@ -16,12 +16,12 @@ class Model:
 
     Parameters
     ----------
+    step : float, default 1
+        The time between two ticks.
     start_time, end_time : float, optional
         The model's own first and last time, both included; the environment's by default.
     name : str, optional
         A name for people.
-    step : float, default 1
-        The time between two ticks.
     **kwargs
         Handed to `setup`.
 
@@ -56,15 +56,15 @@ class Model:
 
     def __init__(
         self,
+        step: float = 1,
         start_time: float | None = None,
         end_time: float | None = None,
         name: str | None = None,
-        step: float = 1,
         **kwargs: Any,
     ) -> None:
         env = Environment._current
         if env is None:
-            raise RuntimeError("There is no active Environment: make one before you make a Model.")
+            raise RuntimeError("No active Environment: make one before you make a Model.")
         if not step > 0:
             raise ValueError(f"step={step!r} is no positive number.")
         self.env = env
@@ -87,10 +87,8 @@ class Model:
 
     @property
     def end_time(self) -> float:
-        """The last time at which the model is ticked, its own or the environment's; infinite without any."""
-        if self._end_time is not None:
-            return self._end_time
-        return math.inf if self.env.end_time is None else self.env.end_time
+        """The model's own last time; infinite where it has none and the environment's end is its end."""
+        return math.inf if self._end_time is None else self._end_time
 
     @end_time.setter
     def end_time(self, value: float | None) -> None:

@@ -61,8 +61,10 @@ def build(
             made, python, data_dir, doing=doing, built=built, offline=offline, allow_build=allow_build
         )
 
+    # A recorded environment is what it was; every other has what packages import without declaring it.
+    always = () if resolved.kind == "record" else lock.ALWAYS
     try:
-        made = compiled(())
+        made = compiled(always)
     except DissmodelError as error:
         if resolved.kind == "record":
             told = recorded.missing(resolved, data_dir, offline=offline, allow_build=allow_build)
@@ -76,9 +78,11 @@ def build(
     )
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     installed(made)
-    extras = _check_dissmodel(resolved, folder)
-    if extras:  # the override that puts ours in the place of what they ask for takes their extras away
-        made = compiled(extras)
+    extras = {*always, *_check_dissmodel(resolved, folder)}
+    if extras > set(
+        always
+    ):  # the override that puts ours in place of what they ask for takes their extras away
+        made = compiled(sorted(extras))
         installed(made)
     packages = {
         canonicalize_name(dist.metadata["Name"]): dist.metadata["Version"] for dist in _distributions(folder)
@@ -92,7 +96,7 @@ def build(
     return made, dict(sorted(packages.items()))
 
 
-def _check_dissmodel(resolved: Resolved, folder: Path) -> tuple[str, ...]:
+def _check_dissmodel(resolved: Resolved, folder: Path) -> set[str]:
     """Return which optional parts of ours the packages ask for; refuse one that needs another dissmodel."""
     extras: set[str] = set()
     for dist in _distributions(folder):
@@ -114,7 +118,7 @@ def _check_dissmodel(resolved: Resolved, folder: Path) -> tuple[str, ...]:
             if canonicalize_name(name) != OURS:
                 extras |= {canonicalize_name(extra) for extra in one.extras}
     offered = importlib.metadata.metadata(OURS).get_all("Provides-Extra") or ()
-    return tuple(sorted(extras & {canonicalize_name(extra) for extra in offered}))
+    return extras & {canonicalize_name(extra) for extra in offered}
 
 
 def _distributions(folder: Path) -> Iterator[importlib.metadata.Distribution]:

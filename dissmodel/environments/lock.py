@@ -16,6 +16,9 @@ from dissmodel import temporary
 from dissmodel.environments import uv, wheel
 from dissmodel.errors import StorageError
 
+ALWAYS = ("pysal",)
+"""The optional parts of dissmodel that every model's environment has: the public package brings them too."""
+
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 _WHEELS = ".wheels"
 

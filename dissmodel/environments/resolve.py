@@ -74,7 +74,12 @@ def _index(requirement: Requirement, data_dir: Path, *, offline: bool, allow_bui
         extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
         line = f"{name}{extras}{requirement.specifier}"
         made = lock.compile_lock(
-            (line,), data_dir, doing=f"Resolving {requirement.text}", offline=offline, allow_build=allow_build
+            (line,),
+            data_dir,
+            doing=f"Resolving {requirement.text}",
+            extras=lock.ALWAYS,
+            offline=offline,
+            allow_build=allow_build,
         )
         version = next(one.version for one in lock.parse(made) if one.name == name)
     version = str(Version(version)) if version else None

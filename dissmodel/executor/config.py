@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-_output_base: ContextVar[str] = ContextVar("dissmodel_output_base", default="./outputs")
+_output_base: ContextVar[str | None] = ContextVar("dissmodel_output_base", default=None)
 _threads: ContextVar[int | None] = ContextVar("dissmodel_threads", default=None)
 
 
@@ -16,8 +17,11 @@ class Settings:
 
     @property
     def default_output_base(self) -> str:
-        """The folder for outputs without a path: a run's scratch folder during a run, else ``./outputs``."""
-        return _output_base.get()
+        """The folder for outputs without a path.
+
+        A run's scratch folder during a run, else the variable ``DEFAULT_OUTPUT_BASE``, else ``./outputs``.
+        """
+        return _output_base.get() or os.environ.get("DEFAULT_OUTPUT_BASE") or "./outputs"
 
     @property
     def threads(self) -> int | None:

@@ -55,6 +55,8 @@ class ExecutorTestHarness:
     def run_with_sample_data(self, record: ExperimentRecord | None = None) -> bool:
         """Run the real lifecycle on the record's input; its output goes where the record says, else nowhere.
 
+        The record that ``save`` returns has to say ``completed``, and the digest of the output.
+
         Parameters
         ----------
         record : ExperimentRecord, optional
@@ -69,13 +71,23 @@ class ExecutorTestHarness:
                 )
             try:
                 with output_base(Path(folder)):
-                    execute_lifecycle(self.executor_cls(), record)
+                    saved, _ = execute_lifecycle(self.executor_cls(), record)
             except KeyboardInterrupt:
                 raise
             except BaseException:  # noqa: BLE001  (whatever a foreign executor raises is the finding)
                 _LOG.exception("%s does not run", self.executor_cls)
                 return False
-        return True
+        lacks = [
+            what
+            for what, there in (
+                ('status = "completed"', saved.status == "completed"),
+                ("output_sha256", bool(saved.output_sha256)),
+            )
+            if not there
+        ]
+        if lacks:
+            _LOG.error("%s: save did not set %s", self.executor_cls, " and ".join(lacks))
+        return not lacks
 
     def _checks(self) -> Iterator[Finding]:
         cls = self.executor_cls
@@ -84,7 +96,8 @@ class ExecutorTestHarness:
         if not is_executor:
             return
         name = getattr(cls, "name", None)
-        yield self._finding("has a name", isinstance(name, str) and bool(name), f"name is {name!r}, not text")
+        plain = isinstance(name, str) and [name] == name.split()
+        yield self._finding("has a name", plain, f"name is {name!r}, not text without spaces")
         abstract = sorted(getattr(cls, "__abstractmethods__", ()))
         yield self._finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
         registered = ExecutorRegistry._executors.get(str(name), cls)  # noqa: SLF001  (the published place)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.errors import UsageError, WrongValue, did_you_mean
 
 __all__ = ["load_dataset", "load_xarray", "open_dataset", "save_dataset", "save_xarray"]
 
@@ -23,7 +23,6 @@ _FORMATS = {
     "vector": "vector",
     "xarray": "xarray",
 }
-_SUFFIXES = {"vector": ".gpkg, .geojson, .fgb, .shp", "raster": ".tif", "xarray": ".nc, .zarr"}
 
 
 def load_dataset(
@@ -61,10 +60,10 @@ def load_dataset(
     Raises
     ------
     InvalidInput
-        If the file is missing, damaged, or not what its name or the format says.
+        If the file is missing (`MissingFile`), damaged, or not what its name or the format says.
     StorageError
         If it can't be read, or is not on this machine.
-    UsageError
+    WrongValue
         If the format is none of these.
     """
     kind = _kind(uri, minio_client, _format(fmt, format), layer)
@@ -146,8 +145,10 @@ def save_dataset(
 
     Raises
     ------
-    UsageError
+    WrongType
         If the data doesn't fit the format.
+    WrongValue
+        If the format is none of these.
     StorageError
         If the file can't be written.
     """
@@ -155,13 +156,6 @@ def save_dataset(
 
     wanted = _format(fmt, format)
     kind = detect_format(uri) if wanted == "auto" else wanted
-    given = _kind_of_data(data)
-    if given != kind and (given, kind) != ("raster", "xarray"):
-        raise UsageError(
-            f"{os.fspath(uri)}: {given} data can't be written as {kind}.",
-            f"Choose a name that ends in {_SUFFIXES[given]}.",
-            code="suffix_does_not_fit",
-        )
     if kind == "vector":
         from dissmodel.io.vector import save_gdf
 
@@ -192,7 +186,7 @@ def _format(fmt: str | None, alias: str | None) -> str:
         raise UsageError(f"fmt={fmt!r} and format={alias!r} contradict each other.", "Give one of them.")
     given = fmt or alias or "auto"
     if given not in _FORMATS:
-        raise UsageError(f"{given!r} is no format.", did_you_mean(given, _FORMATS))
+        raise WrongValue(f"Unsupported format: {given!r}.", did_you_mean(given, _FORMATS))
     return _FORMATS[given]
 
 
@@ -203,18 +197,3 @@ def _kind(uri: str | os.PathLike[str], minio_client: Any, wanted: str, layer: st
     if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
         return "xarray"
     return locate.kind_of(uri, wanted, layer, minio_client=minio_client)
-
-
-def _kind_of_data(data: Any) -> str:
-    from dissmodel.geo.raster.backend import RasterBackend
-
-    if isinstance(data[0] if isinstance(data, tuple) and data else data, RasterBackend):
-        return "raster"
-    # By their marks, so that neither geopandas nor xarray is imported to find out.
-    if hasattr(data, "geometry") and hasattr(data, "to_crs"):
-        return "vector"
-    if hasattr(data, "data_vars"):
-        return "xarray"
-    raise UsageError(
-        f"{type(data).__name__} is no data that can be written.", "Give a GeoDataFrame or a RasterBackend."
-    )

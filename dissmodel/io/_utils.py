@@ -7,7 +7,7 @@ from io import IOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.errors import InvalidInput, MissingFile, StorageError, WrongType
 from dissmodel.io._storage import get_object, put_object
 from dissmodel.io.archive import KINDS
 from dissmodel.io.locate import kind_of
@@ -15,6 +15,9 @@ from dissmodel.io.uri import Uri, parse
 from dissmodel.record.digest import sha256_bytes, sha256_file
 
 __all__ = [
+    "RASTER_EXTENSIONS",
+    "VECTOR_EXTENSIONS",
+    "XARRAY_EXTENSIONS",
     "XARRAY_SUFFIXES",
     "detect_format",
     "read_bytes",
@@ -28,6 +31,11 @@ __all__ = [
 ]
 
 XARRAY_SUFFIXES = (".nc", ".nc4", ".zarr")
+
+# Published names.
+VECTOR_EXTENSIONS = {suffix for suffix, kind in KINDS.items() if kind == "vector"} | {".zip"}
+RASTER_EXTENSIONS = {suffix for suffix, kind in KINDS.items() if kind == "raster"}
+XARRAY_EXTENSIONS = set(XARRAY_SUFFIXES)
 
 
 def suffix_of(uri: str | os.PathLike[str]) -> str:
@@ -63,7 +71,8 @@ def detect_format(uri: str | os.PathLike[str]) -> str:
     if suffix == ".zip":
         return kind_of(place.path) if place.path is not None and place.path.is_file() else "vector"
     raise InvalidInput(
-        f"{place.shown}: {suffix or 'no suffix'!r} says no format.",
+        f"Cannot detect format of {place.shown}: "
+        + (f"no format has the suffix {suffix!r}." if suffix else "the name has no suffix."),
         "Use one of these: " + ", ".join([*KINDS, ".zip", *XARRAY_SUFFIXES]) + ".",
         code="format_unknown",
     )
@@ -107,7 +116,7 @@ def write_bytes(
 
     Raises
     ------
-    UsageError
+    WrongType
         If `data` is neither.
     StorageError
         If it can't be written.
@@ -116,7 +125,7 @@ def write_bytes(
         data.seek(0)
         data = data.read()
     if not isinstance(data, bytes):
-        raise UsageError(
+        raise WrongType(
             f"write_bytes takes bytes or a binary stream, not {type(data).__name__}.", "For text: write_text."
         )
     place = parse(uri)
@@ -139,7 +148,7 @@ def _read(place: Uri) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing") from None
+        raise MissingFile(f"{path} does not exist.", "Check the path.") from None
     except OSError as error:
         raise StorageError(
             f"{path} could not be read: {error.strerror or error}.", "Check the rights."

@@ -8,8 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.errors import (
+    DissmodelError,
+    InvalidInput,
+    MissingFile,
+    MissingModule,
+    StorageError,
+    extra_hint,
+)
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.room import HINT, no_room
 from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
@@ -38,7 +46,7 @@ def load_xarray(
 
     Raises
     ------
-    UsageError
+    MissingModule
         If xarray, or what it needs for this format, is not installed.
     InvalidInput
         If it is missing or can't be read.
@@ -47,10 +55,10 @@ def load_xarray(
     xr = _xarray()
     path = parse(uri).local()
     if not path.exists():
-        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing")
+        raise MissingFile(f"{path} does not exist.", "Check the path.")
     try:
         with _engine_named(), xr.open_dataset(path, **{"decode_coords": "all", **kwargs}) as dataset:
-            return RasterBackend.from_xarray(dataset), _checksum(path)
+            return RasterBackend.from_xarray(dataset), _file_checksum(path)
     except OSError as error:
         raise InvalidInput(
             f"{path} can't be read: {error}.", "It may be damaged: make or download it again."
@@ -58,13 +66,17 @@ def load_xarray(
 
 
 def save_xarray(
-    data: Any, uri: str | os.PathLike[str], step: Any = None, minio_client: Any = None, **kwargs: Any
+    backend_or_dataset: Any,
+    uri: str | os.PathLike[str],
+    step: Any = None,
+    minio_client: Any = None,
+    **kwargs: Any,
 ) -> str:
     """Write a backend, or an ``xarray.Dataset``, as NetCDF or Zarr.
 
     Parameters
     ----------
-    data : RasterBackend, tuple of (RasterBackend, dict), or xarray.Dataset
+    backend_or_dataset : RasterBackend, tuple of (RasterBackend, dict), or xarray.Dataset
         What to write.
     uri : str or path-like
         ``.nc`` or ``.zarr``; local only. Its folder is made.
@@ -82,16 +94,20 @@ def save_xarray(
 
     Raises
     ------
-    UsageError
+    MissingModule
         If xarray, or what it needs for this format, is not installed.
+    WrongType
+        If the data is something else.
     StorageError
         If it can't be written.
     """
     del minio_client
     _xarray()
     path = parse(uri).local()
-    backend = data[0] if isinstance(data, tuple) else data
-    dataset = backend.to_xarray(time=step) if isinstance(backend, RasterBackend) else backend
+    data = backend_or_dataset[0] if isinstance(backend_or_dataset, tuple) else backend_or_dataset
+    if kind_of_data(data) not in {"raster", "xarray"}:
+        raise cannot_hold(data, uri, "xarray")
+    dataset = data.to_xarray(time=step) if isinstance(data, RasterBackend) else data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _engine_named():
@@ -106,15 +122,15 @@ def save_xarray(
         raise StorageError(
             f"{path} could not be written: {why or error}.", HINT if why else "Check the disk and the rights."
         ) from error
-    return _checksum(path)
+    return _file_checksum(path)
 
 
 def _xarray() -> Any:
     try:
         import xarray as xr  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise UsageError(
-            "NetCDF and Zarr need xarray, which is not installed.", "pip install xarray"
+        raise MissingModule(
+            "NetCDF and Zarr need xarray, which is not installed.", extra_hint(error)
         ) from error
     return xr
 
@@ -124,11 +140,13 @@ def _engine_named() -> Iterator[None]:
     """Say what to install where xarray finds nothing that reads or writes the format."""
     try:
         yield
+    except DissmodelError:
+        raise
     except (ImportError, ValueError) as error:
-        if isinstance(error, (InvalidInput, UsageError)):
-            raise
-        raise UsageError(f"xarray can't do it: {error}", "pip install netcdf4") from error
+        raise MissingModule(
+            f"xarray can't do it: {error}", "The extra 'xarray' brings NetCDF: python -m pip install netcdf4"
+        ) from error
 
 
-def _checksum(path: Path) -> str:
-    return sha256_file(path) if path.is_file() else ""
+def _file_checksum(path: str | os.PathLike[str]) -> str:
+    return sha256_file(Path(path)) if Path(path).is_file() else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio import Affine
 
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, WrongValue, did_you_mean
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.cells import CellGrid, cells_to_grid, resample_cells
 from dissmodel.io.pixels import burn, check_shape, count_pixels, pixel_size
@@ -18,7 +19,13 @@ from dissmodel.io.pixels import burn, check_shape, count_pixels, pixel_size
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["CellGrid", "cells_to_grid", "resample_cells", "vector_to_raster_backend"]
+__all__ = [
+    "CellGrid",
+    "cells_to_grid",
+    "resample_cells",
+    "shapefile_to_raster_backend",
+    "vector_to_raster_backend",
+]
 
 
 def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
@@ -56,25 +63,26 @@ def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
     Returns
     -------
     RasterBackend
-        Integer columns as int32 (int64 where values need it), others as float64, exact.
+        Integer columns as int32 (int64 where values need it), others as float32, as executors of the public
+        package expect it.
 
     Raises
     ------
     InvalidInput
         If a column is missing or not numeric, or there is neither a CRS in the source nor in `crs`.
-    UsageError
-        If `attrs` is empty or `resolution` no positive number.
+    WrongValue
+        If `attrs` is empty. As UsageError: `resolution` no positive number.
     """
     width, height = pixel_size(resolution)
     gdf = _with_crs(_opened(source), crs)
     fills = dict(attrs) if isinstance(attrs, Mapping) else dict.fromkeys(attrs, nodata)
     if not fills:
-        raise UsageError("attrs names no column to burn.", "Pass attrs=['uso', …].")
+        raise WrongValue("attrs must not be empty: it names the columns to burn.", "Pass attrs=['uso', …].")
     for name in fills:
         if name not in gdf.columns:
             known = [str(column) for column in gdf.columns if column != gdf.geometry.name]
             raise InvalidInput(
-                f"There is no column {name!r}.", did_you_mean(name, known) or "The data has no columns."
+                f"Column {name!r} was not found.", did_you_mean(name, known) or "The data has no columns."
             )
     west, south, east, north = gdf.total_bounds
     shape = (count_pixels((north - south) / height), count_pixels((east - west) / width))
@@ -89,6 +97,16 @@ def vector_to_raster_backend(  # noqa: PLR0917  (the public package's signature)
     for name, default in fills.items():
         backend.set(name, _band(gdf, name, index, default if nodata_value is None else nodata_value))
     return backend
+
+
+def shapefile_to_raster_backend(*args: Any, **kwargs: Any) -> RasterBackend:
+    """Return what `vector_to_raster_backend` does; an old name, with a FutureWarning."""
+    warnings.warn(
+        "shapefile_to_raster_backend is deprecated: use vector_to_raster_backend.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return vector_to_raster_backend(*args, **kwargs)
 
 
 def _opened(source: str | os.PathLike[str] | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -112,8 +130,8 @@ def _band(gdf: gpd.GeoDataFrame, name: str, index: NDArray[np.int64], fill: floa
     kind = getattr(column.dtype, "kind", "O")
     if kind not in "biuf":
         raise InvalidInput(f"Column {name!r} holds {column.dtype}, no numbers.", "Choose a numeric column.")
-    dtype: Any = np.float64
-    # A missing value, or a fill with a fraction, has no place among integers.
+    # A missing value, or a fill with a fraction, has no place among integers; float32 has no place for them.
+    dtype: Any = np.float64 if kind in "iu" and not column.hasnans else np.float32
     if kind in "iu" and not column.hasnans and np.isfinite(fill) and float(fill).is_integer():
         bounds = [int(column.min()), int(column.max()), int(fill)]
         fits = all(np.iinfo(np.int32).min <= value <= np.iinfo(np.int32).max for value in bounds)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
+from dissmodel.errors import Differs, InvalidInput, MissingFile, StorageError, UsageError
 from dissmodel.io.cache import Cache
 from dissmodel.io.storage.base import Stat, Storage
 from dissmodel.io.storage.place import open_storage
@@ -172,7 +172,7 @@ def _stats(source: _Source) -> list[Stat | None]:
             continue
         if stat is None:
             what = source.shown(key)
-            raise InvalidInput(f"{what} does not exist.", "Check its name.", code="input_missing")
+            raise MissingFile(f"{what} does not exist.", "Check its name.")
         found.append(stat)
     return found
 

@@ -64,7 +64,8 @@ def write_geotiff(
     path : str or path-like
         The file; its folder is made, what was there is replaced.
     bands : mapping of str to callable
-        For each band its name, written as description and as tag ``band_name``, and a function from a slice
+        For each band its name, written as description and as tags ``band_name`` and ``name`` (the public
+        package reads the latter), and a function from a slice
         of rows to an array (rows of the slice, columns). Called once for each block, from top to bottom.
     shape : tuple of (int, int)
         Rows and columns.
@@ -137,7 +138,7 @@ def _write(
     dataset.update_tags(**tags)
     for number, name in enumerate(bands, start=1):
         dataset.set_band_description(number, name)
-        dataset.update_tags(number, band_name=name, **band_tags.get(name, {}))
+        dataset.update_tags(number, **{"band_name": name, "name": name, **band_tags.get(name, {})})
     tile_rows, tile_cols = dataset.block_shapes[0]
     cell_bytes = np.dtype(dataset.dtypes[0]).itemsize
     done, total = 0, dataset.width * dataset.height * len(bands) * cell_bytes

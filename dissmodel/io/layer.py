@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dissmodel import gdal_settings
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import (
+    DissmodelWarning,
+    InvalidInput,
+    MissingModule,
+    did_you_mean,
+    extra_hint,
+)
 from dissmodel.io import dbf, geojson, geopackage
 from dissmodel.io.foreign import again
 from dissmodel.io.locate import companions
@@ -262,6 +268,6 @@ def check_count(layer: Layer, found: int, shown: str) -> None:
 
 
 def require_pyarrow(name: str) -> None:
-    """Raise a `UsageError` that says what to install, where pyarrow is missing."""
+    """Raise a `MissingModule` that says what to install, where pyarrow is missing."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise UsageError(f"{name}: GeoParquet needs pyarrow.", "pip install pyarrow")
+        raise MissingModule(f"{name}: GeoParquet needs pyarrow.", extra_hint("pyarrow"))

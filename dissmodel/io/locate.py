@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
 
-from dissmodel.errors import InvalidInput, StorageError, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, MissingFile, StorageError, UsageError, did_you_mean
 from dissmodel.io import archive, geopackage
 from dissmodel.io._storage import local_copy
 from dissmodel.io.archive import KINDS, Kind
@@ -303,7 +303,7 @@ def _missing(path: Path) -> InvalidInput:
         hint = "Check the path."
     except OSError:
         hint = f"There is no folder {path.parent} either: check the path."
-    return InvalidInput(f"{path} does not exist.", hint, code="input_missing")
+    return MissingFile(f"{path} does not exist.", hint)
 
 
 def _inside(path: Path) -> str:

@@ -18,6 +18,7 @@ from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import put_object
 from dissmodel.io.bands import FileBands
+from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.geotiff import opened, reading
 from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate
@@ -146,6 +147,8 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
 
     Raises
     ------
+    WrongType
+        If the data is something else.
     UsageError
         If there is nothing to write, or something that a GeoTIFF can't hold.
     StorageError
@@ -157,6 +160,8 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
     and float32 become float64), bool becomes uint8. It has one nodata too: it is declared where all bands
     agree and the dtype can hold it. Each band's own stands in its tag ``nodata`` in any case.
     """
+    if kind_of_data(data) != "raster":
+        raise cannot_hold(data, uri, "raster")
     backend, meta = data if isinstance(data, tuple) else (data, None)
     meta = meta or {}
     plan = _plan(backend, meta.get("bands") or {}, band_spec)

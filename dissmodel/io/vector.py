@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dissmodel import progress, temporary
 from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
 from dissmodel.io._storage import put_object
+from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.parquet import read_parquet
@@ -126,6 +127,8 @@ def save_gdf(
 
     Raises
     ------
+    WrongType
+        If the data is something else.
     UsageError
         If the suffix belongs to no format, or what is to be written needs pyarrow and it isn't there.
     StorageError
@@ -133,6 +136,8 @@ def save_gdf(
     InvalidInput
         If the format can't hold a column or a geometry.
     """
+    if kind_of_data(gdf) != "vector":
+        raise cannot_hold(gdf, uri, "vector")
     place = parse(uri)
     if place.scheme == "s3":
         with temporary.new_folder() as folder:

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from dissmodel import gdal_settings
-from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.errors import InvalidInput, MissingModule, extra_hint
 from dissmodel.io.fields import Field, datetime_texts, fields_of
 from dissmodel.io.layer import require_pyarrow
 from dissmodel.io.vector_limits import (
@@ -233,9 +233,9 @@ def _through_numpy(
 
     binary = [field.name for field in fields if field.kind == "binary"]
     if binary:
-        raise UsageError(
+        raise MissingModule(
             f"{path.name}: to write the binary values in {listed(binary)} needs pyarrow.",
-            "pip install pyarrow",
+            extra_hint("pyarrow"),
         )
     pyogrio.raw.write(
         path,

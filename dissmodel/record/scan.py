@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.record import store
+from dissmodel.record.schema import path_of_main
 
 _SCRATCH = ".dissmodel-"
 
@@ -32,6 +33,7 @@ class _Part(BaseModel):
 
 class _File(_Part):
     sha256: str
+    path: str = ""
 
 
 class _Source(_Part):
@@ -66,6 +68,12 @@ class Summary(_Part):
             for name, value in self.parameters.items()
             if self.parameter_origin.get(name) != "default"
         }
+
+    @property
+    def main_path(self) -> str | None:
+        """See `dissmodel.record.ExperimentRecord.main_path`."""
+        main = self.files.get("output")
+        return path_of_main(self.experiment_id, self.output_path, main.path if main is not None else "")
 
     @property
     def digests(self) -> frozenset[str]:

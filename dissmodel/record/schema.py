@@ -7,11 +7,12 @@ observed; one that could not be observed is absent (``None`` or empty), never gu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
@@ -192,6 +193,19 @@ class Replacement(_Part):
     new: dict[str, str]
 
 
+def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
+    """Return where a record says that its main file lies.
+
+    That is ``output_path``, but where a package's own command line ran, which gives the file's name the id:
+    there it is the path as a user typed it, relative to another folder, and `main` is the file's own.
+
+    >>> path_of_main("1a2b3c4d5e", "out/r_1a2b3c4d.tif", "r_1a2b3c4d.tif")
+    'r_1a2b3c4d.tif'
+    """
+    named = experiment_id[:8] in main.partition("/")[0] and "://" not in (output_path or "")
+    return main if named else output_path
+
+
 class ExperimentRecord(_Part):
     """The record of one run: what ran, on what, with what, and what came out.
 
@@ -253,6 +267,30 @@ class ExperimentRecord(_Part):
     def output_sha256(self, value: str | None) -> None:
         if value is not None:
             self.artifacts["output"] = value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_copies(cls, given: Any) -> Any:
+        """Leave out what `dissmodel.record.store.written` adds again: a copy can only contradict."""
+        if not isinstance(given, Mapping) or "output_sha256" not in given:
+            return given
+        return {name: value for name, value in given.items() if name != "output_sha256"}
+
+    @property
+    def main_path(self) -> str | None:
+        """The path of the main file relative to the record, as far as the record says it."""
+        main = self.files.get("output")
+        return path_of_main(self.experiment_id, self.output_path, main.path if main is not None else "")
+
+    @property
+    def unplaced(self) -> dict[str, str]:
+        """The artifacts of which no file of the record is one, under this or another name: name → sha256."""
+        placed = {file.sha256 for file in self.files.values()}
+        return {
+            name: sha256
+            for name, sha256 in self.artifacts.items()
+            if name not in self.files and sha256 not in placed
+        }
 
     def add_log(self, msg: str) -> None:
         """Append a line to the log."""

@@ -107,6 +107,15 @@ def to_document(record: ExperimentRecord) -> dict[str, Any]:
     return redact_document(plain(fitting))
 
 
+def written(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the document that is written of a record: `to_document`, and ``output_sha256`` as a field.
+
+    It repeats the digest of the main artifact for readers that look for it beside ``output_path``.
+    """
+    document = to_document(record)
+    return document | {"output_sha256": document["artifacts"].get("output")}
+
+
 def dumps(document: Mapping[str, Any]) -> bytes:
     """Return a record's document as people read it: indented, the schema's fields first and in its order."""
     known = [name for name in ExperimentRecord.model_fields if name in document]
@@ -133,7 +142,7 @@ def write(
     StorageError
         If `path` can't be written, or if the record is larger than one that would be read again.
     """
-    document = to_document(record) if isinstance(record, ExperimentRecord) else dict(record)
+    document = written(record) if isinstance(record, ExperimentRecord) else dict(record)
     document["record_digest"] = record_digest(document)
     data = dumps(document)
     if len(data) > MAX_BYTES:

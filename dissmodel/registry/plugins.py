@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.errors import UsageError, did_you_mean, extra_hint
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.registry.lazy import load_executor
 
@@ -49,7 +49,7 @@ class Offer:
         try:
             found: Any = self.entry_point.load()
         except (Exception, SystemExit) as error:  # a plugin is foreign code: whatever it raises is its own
-            raise _broken(self, f"{type(error).__name__}: {error}") from error
+            raise _broken(self, f"{type(error).__name__}: {error}", extra_hint(error)) from error
         if isinstance(found, ModuleType):  # importing it registered what it defines
             registered = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
             found = registered or load_executor(found.__name__, self.name)
@@ -114,7 +114,7 @@ def find(text: str, module: str | None = None) -> Model:
         except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
             raise UsageError(
                 f"The model {text!r} needs the module {module}: {type(error).__name__}: {error}.",
-                "Install the package that the spec names into this environment.",
+                extra_hint(error) or "Install the package that the spec names into this environment.",
                 code="model_unloadable",
             ) from error
         if found is not None:
@@ -235,7 +235,7 @@ def _import_file(path: Path) -> ModuleType:
             line, said = f", line {error.lineno}", error.msg
         raise UsageError(
             f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
-            f"Look at it: python {path}",
+            extra_hint(error) or f"Look at it: python {path}",
             code="model_unloadable",
         ) from error
     return module
@@ -264,9 +264,9 @@ def _is_executor(value: object) -> bool:
     )
 
 
-def _broken(offer: Offer, why: str) -> UsageError:
+def _broken(offer: Offer, why: str, hint: str = "") -> UsageError:
     return UsageError(
         f"The model {offer.qualified} can't be loaded: {why}.",
-        f"Mend or remove the package: pip uninstall {offer.distribution}",
+        hint or f"Mend or remove the package: pip uninstall {offer.distribution}",
         code="model_unloadable",
     )

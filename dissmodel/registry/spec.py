@@ -81,6 +81,45 @@ class Spec:
         return {"model": dict(self.model)}
 
 
+def plain_spec(
+    name: str,
+    parameters: Mapping[str, Any],
+    bands: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the spec that gives these parameters and maps, without what is null: TOML has no word for it.
+
+    Parameters
+    ----------
+    name : str
+        The executor's.
+    parameters, bands, columns : mapping
+        All that a run is given.
+    metadata : mapping, optional
+        What else stands in a model's table, such as its package; other keys are passed over.
+
+    Examples
+    --------
+    >>> plain_spec("flood", {"end_time": 3, "seed": None}, {}, {})
+    {'model': {'name': 'flood', 'class': 'flood', 'parameters': {'end_time': 3}}}
+    """
+    kept = {key: value for key, value in (metadata or {}).items() if key in _METADATA - set(_SECTIONS)}
+    sections = dict(zip(_SECTIONS, map(without_null, (parameters, bands, columns)), strict=True))
+    return {
+        "model": {"name": name, "class": name, **kept, **{key: one for key, one in sections.items() if one}}
+    }
+
+
+def without_null(value: Any) -> Any:
+    """Return a value without what TOML has no word for."""
+    if isinstance(value, Mapping):
+        return {name: without_null(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [without_null(one) for one in value if one is not None]
+    return value
+
+
 def load_spec(path: Path) -> Spec:
     """Read a model's TOML.
 

@@ -9,7 +9,7 @@ _PUBLIC = {
     "Chart": "dissmodel.visualization.chart",
     "Map": "dissmodel.visualization.map",
     "RasterMap": "dissmodel.visualization.raster_map",
-    "display_inputs": "dissmodel.visualization.inputs",
+    "display_inputs": "dissmodel.visualization.widgets",
     "track_plot": "dissmodel.visualization.track",
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dissmodel.visualization._utils import is_notebook
 from dissmodel.visualization.live import LiveFigure
 from dissmodel.visualization.track import track_plot
 
@@ -63,7 +64,7 @@ class Chart(LiveFigure):
         self.show_grid = show_grid
         self.title = title
         self.time_points: list[float] = []
-        self._open("chart_frames", None, pause, 0.1, plot_area, save_frames)
+        self._open("chart_frames", None, pause, 0.1, plot_area, save_frames, is_notebook())
 
     def execute(self) -> None:
         """Draw what was tracked until now."""

@@ -11,6 +11,7 @@ from dissmodel.visualization.screen import Screen, open_screen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class LiveFigure(Model, ABC):
@@ -20,6 +21,9 @@ class LiveFigure(Model, ABC):
     """
 
     _screen: Screen
+    _drawn: tuple[Figure, Axes] | None = None
+    _out = None
+    """The public package's own widget for notebooks, None where it has none: figures here need none."""
 
     def _open(  # noqa: PLR0917  (each is one of a published name)
         self,
@@ -29,22 +33,45 @@ class LiveFigure(Model, ABC):
         interval: float,
         plot_area: Any,
         save_frames: bool,  # noqa: FBT001
+        notebook: bool,  # noqa: FBT001
     ) -> None:
+        self.figsize, self.pause, self.interval = figsize, pause, interval
+        self.plot_area, self.save_frames = plot_area, save_frames
         self._screen = open_screen(
             folder,
             figsize,
             pause=interval if pause else None,
             plot_area=plot_area,
             save_frames=save_frames,
+            notebook=notebook,
         )
+
+    @property
+    def fig(self) -> Figure:
+        """The figure of the latest step, an empty one before the first."""
+        return self._latest()[0]
+
+    @property
+    def ax(self) -> Axes:
+        """The axes of `fig`."""
+        return self._latest()[1]
 
     def execute(self) -> None:
         """Draw the state and show it."""
-        figure = self._screen.figure()
-        self._draw(figure.add_subplot())
+        figure, axes = self._drawn = self._blank()
+        self._draw(axes)
         now = self.env.now()
         end = math.inf if self.env.end_time is None else self.env.end_time
         self._screen.show(figure, self._frame, now, last=now + self._step > min(self.end_time, end))
+
+    def _latest(self) -> tuple[Figure, Axes]:
+        if self._drawn is None:
+            self._drawn = self._blank()
+        return self._drawn
+
+    def _blank(self) -> tuple[Figure, Axes]:
+        figure = self._screen.figure()
+        return figure, figure.add_subplot()
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.visualization._utils import is_notebook
 from dissmodel.visualization.live import LiveFigure
 from dissmodel.visualization.screen import step_text
 
@@ -59,7 +60,7 @@ class Map(LiveFigure):
         """Take what to show, and where."""
         self.gdf = gdf
         self.plot_params = dict(plot_params or {})
-        self._open("map_frames", figsize, pause, interval, plot_area, save_frames)
+        self._open("map_frames", figsize, pause, interval, plot_area, save_frames, is_notebook())
 
     @property
     def _frame(self) -> str:

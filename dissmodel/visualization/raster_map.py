@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dissmodel.errors import did_you_mean
 from dissmodel.geo.legend import CellClass
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.visualization._utils import is_notebook
 from dissmodel.visualization.colours import paint
 from dissmodel.visualization.live import LiveFigure
 from dissmodel.visualization.screen import step_text
@@ -120,7 +121,7 @@ class RasterMap(LiveFigure):
         self.cmap, self.scheme, self.k, self.vmin, self.vmax = cmap, scheme, k, vmin, vmax
         self.legend, self.colorbar_label = legend, colorbar_label
         self.mask_band, self.mask_value = mask_band, mask_value
-        self._open("raster_map_frames", figsize, pause, interval, plot_area, save_frames)
+        self._open("raster_map_frames", figsize, pause, interval, plot_area, save_frames, is_notebook())
 
     @property
     def _frame(self) -> str:

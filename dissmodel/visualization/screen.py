@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +34,7 @@ def open_screen(
     pause: float | None,
     plot_area: Any,
     save_frames: bool,
+    notebook: bool,
 ) -> Screen:
     """Return the place where figures are seen.
 
@@ -48,12 +50,14 @@ def open_screen(
         What ``st.empty()`` returned.
     save_frames : bool
         Write files even if a window could be opened.
+    notebook : bool
+        Whether this process is the kernel of a notebook.
     """
     if plot_area is not None:
         return _Streamlit(figsize, plot_area)
-    if _in_notebook():
+    if notebook:
         return _Notebook(figsize)
-    if save_frames or not _has_windows():
+    if save_frames or not has_windows():
         return _Files(figsize, Path(folder))
     return Window(figsize, pause)
 
@@ -108,7 +112,8 @@ class _Notebook(_Drawn):
 
     def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
         del name, step, last
-        shows = sys.modules["IPython"].display
+        shows = import_module("IPython.display")  # there in a notebook only
+
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=_DPI)
         picture = shows.Image(data=content.getvalue())
@@ -158,13 +163,15 @@ class Window:
             plt.pause(self._pause)
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
     # Only a notebook's shell talks to a kernel; whoever runs in one has loaded IPython.
     running = sys.modules.get("IPython")
     return running is not None and getattr(running.get_ipython(), "kernel", None) is not None
 
 
-def _has_windows() -> bool:
+def has_windows() -> bool:
+    """Tell whether matplotlib's backend opens windows."""
     import matplotlib as mpl  # noqa: PLC0415  (loaded when something is drawn)
     from matplotlib.backends.registry import backend_registry  # noqa: PLC0415  (the same)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -468,3 +469,20 @@ def test_a_text_in_place_of_a_number_is_named(dissmodel, data, executor_file, ph
         store.read(left).error.type,
         store.read(left).error.message,
     )
+
+
+@pytest.mark.parametrize(
+    ("when", "options", "code"),
+    [("import", {"head": "import rasterstats"}, 2), ("run", {"run": "import rasterstats"}, 1)],
+)
+def test_a_missing_module_is_told_with_the_extra_that_brings_it(
+    dissmodel, executor_file, monkeypatch, when, options, code
+):
+    Path("in.bin").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, "rasterstats", None)
+
+    said = dissmodel("run", executor_file(**options), "-i", "in.bin", "-o", "r.bin")
+
+    assert code == said.code
+    assert "rasterstats" in said.err.splitlines()[0]
+    assert "  The extra 'pysal' brings it: python -m pip install rasterstats" in said.err.splitlines()

@@ -11,7 +11,7 @@ import pytest
 
 HEAVY = {
     *("geopandas", "matplotlib", "minio", "numba", "numpy", "pandas", "pydantic", "pyogrio", "pyproj"),
-    *("rasterio", "rich", "shapely", "xarray"),
+    *("rasterio", "rich", "scipy", "shapely", "xarray"),
     # Ours, for what only some commands do.
     *("dissmodel.environments", "dissmodel.actions.push", "dissmodel.actions.remote_output"),
     *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.io.storage.s3"),
@@ -121,6 +121,7 @@ def test_a_geotiff_runs_without_what_polygons_need(make_coast):
         "shapely",
         "matplotlib",
         "xarray",
+        "scipy",
         "rich",
         "minio",
         "dissmodel.environments",

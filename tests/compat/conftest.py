@@ -1,8 +1,11 @@
 """Running files that were written for the public DisSModel 0.6."""
 
+import functools
 import json
+import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+import zipfile
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,40 @@ def run(request, monkeypatch):
         return json.loads(path.read_text(encoding="utf-8")), path
 
     return run
+
+
+def pip(*words):
+    """Run pip for this environment: its own one, else that of the interpreter which it was made from."""
+    there = [sys.executable, "-m", "pip"]
+    if find_spec("pip") is None:
+        there = [sys._base_executable, "-m", "pip", "--python", sys.executable]
+    words = [*there, "--disable-pip-version-check", *map(str, words)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def from_index(tmp_path_factory):
+    """Return a function that downloads a distribution from the package index, or skips the test."""
+
+    def download(requirement, *options):
+        folder = tmp_path_factory.mktemp("index")
+        said = pip("download", "--quiet", "--no-deps", "--dest", folder, *options, requirement)
+        if said.returncode != 0:
+            pytest.skip(f"{requirement} can't be had from the index: {said.stderr.strip()[-300:]}")
+        (path,) = folder.iterdir()
+        return path
+
+    return download
+
+
+@pytest.fixture(scope="session")
+def unpacked(from_index, tmp_path_factory):
+    """Return a function that gives a folder with the modules of a wheel from the index."""
+
+    def unpack(requirement):
+        folder = tmp_path_factory.mktemp("modules")
+        with zipfile.ZipFile(from_index(requirement, "--only-binary", ":all:")) as wheel:
+            wheel.extractall(folder)
+        return folder
+
+    return functools.cache(unpack)

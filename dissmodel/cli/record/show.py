@@ -31,13 +31,17 @@ def show(
         typer.Option("--csv", metavar="FILE", help="Write the measures as CSV; - prints it."),
     ] = None,
     preview: options.Preview = False,
+    toml: Annotated[
+        bool,
+        typer.Option("--toml", help="Print the spec that repeats the run: dissmodel run --toml takes it."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a CSV or a picture.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Say what ran, on what, with what, and what came out.
 
-    With --lineage, --metrics, --chart, --csv or --preview these alone.
+    With --lineage, --metrics, --chart, --csv, --preview or --toml these alone.
 
     Example: dissmodel record show result.record.json
     """
@@ -51,7 +55,13 @@ def show(
     _check_together(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )
+    _check_alone(toml=toml, other=lineage or measures or preview or as_json)
     record, document = open_record(file)
+    if toml:
+        from dissmodel.actions.record_toml import repeating_toml
+
+        sys.stdout.write(repeating_toml(record, shown(file)))
+        return
     if lineage:
         from dissmodel.actions.lineage import lineage as follow
         from dissmodel.cli import render_records
@@ -88,6 +98,13 @@ def _check_together(*, mixed: bool, other: bool) -> None:
         )
     if other:
         raise UsageError("--lineage shows other records than this one.", "Give it alone.")
+
+
+def _check_alone(*, toml: bool, other: bool) -> None:
+    from dissmodel.errors import UsageError
+
+    if toml and other:
+        raise UsageError("--toml prints the spec alone.", "Give it without other options.")
 
 
 def _check_place(file: str, *, in_folder: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.errors import InvalidInput, MissingModule, extra_hint
 
 Array = npt.NDArray[Any]
 Offsets = Sequence[tuple[int, int]]
@@ -169,6 +170,38 @@ class RasterBackend:
         outside = np.isnan(first) if np.isnan(self.nodata_value) else first == self.nodata_value
         return np.asarray(~outside)
 
+    def cell_area(self) -> npt.NDArray[np.float64]:
+        """Return the area of each cell, float64 (rows, columns).
+
+        In a geographic CRS it is in square metres on the CRS's ellipsoid, of the quadrilateral of geodesics
+        between the cell's corners (`pyproj.Geod.polygon_area_perimeter`), else in the CRS's units, squared.
+
+        Raises
+        ------
+        ValueError
+            If the backend has no transform or no CRS, or its cells are rotated.
+        """
+        t = self.transform
+        if t is None or self.crs is None:
+            raise ValueError("The area of cells needs the backend's transform and crs.")
+        if t.b != 0 or t.d != 0:
+            raise ValueError("The area of cells is known without rotation only: the transform has one.")
+        from pyproj import CRS  # noqa: PLC0415  (only where areas are asked for)
+
+        rows = self.shape[0]
+        crs = CRS.from_user_input(self.crs)
+        geod = crs.get_geod() if crs.is_geographic else None
+        if geod is None:
+            return np.full(self.shape, abs(t.a * t.e))
+        edges = t.f + np.arange(rows + 1) * t.e
+        # Columns differ in their longitude only, and so have the same area.
+        east = [0.0, 0.0, t.a, t.a]
+        areas = [
+            abs(geod.polygon_area_perimeter(east, [north, south, south, north])[0])
+            for north, south in pairwise(edges)
+        ]
+        return np.repeat(np.array(areas)[:, None], self.shape[1], axis=1)
+
     @staticmethod
     def shift2d(arr: Array, dr: int, dc: int) -> Array:
         """Return `arr` moved by `dr` rows down and `dc` columns right, zeros where nothing came from.
@@ -246,7 +279,7 @@ class RasterBackend:
 
         Raises
         ------
-        UsageError
+        MissingModule
             If xarray is not installed.
         """
         xr = _xarray()
@@ -277,7 +310,7 @@ class RasterBackend:
 
         Raises
         ------
-        UsageError
+        MissingModule
             If xarray is not installed.
         InvalidInput
             If there is no such variable.
@@ -330,7 +363,7 @@ def _xarray() -> Any:
     try:
         import xarray as xr  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise UsageError("This needs xarray, which is not installed.", "pip install xarray") from error
+        raise MissingModule("This needs xarray, which is not installed.", extra_hint(error)) from error
     return xr
 
 

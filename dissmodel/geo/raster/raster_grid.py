@@ -9,11 +9,14 @@ import numpy.typing as npt
 
 from dissmodel.geo.raster.backend import Array, RasterBackend
 
+AttrValue = int | float | Array
+"""What an array of the grid may be made of: a number for all cells, or the array itself."""
+
 
 def raster_grid(
     rows: int,
     cols: int,
-    attrs: Mapping[str, float | Array] | None = None,
+    attrs: Mapping[str, AttrValue] | None = None,
     dtype: npt.DTypeLike | None = None,
 ) -> RasterBackend:
     """Return a raster without a place on Earth, for tests, examples and theory.

@@ -7,7 +7,7 @@ from typing import Any
 
 # At once, for each has the name of its own module, which would take its place here later on.
 from dissmodel.geo.vector.fill import FillStrategy, fill, register_strategy
-from dissmodel.geo.vector.vector_grid import parse_idx, vector_grid
+from dissmodel.geo.vector.vector_grid import parse_idx, regular_grid, vector_grid
 
 _MODULES = {
     "CellularAutomaton": "dissmodel.geo.vector.cellular_automaton",
@@ -15,6 +15,9 @@ _MODULES = {
     "SpatialModel": "dissmodel.geo.vector.spatial_model",
     "SyncSpatialModel": "dissmodel.geo.vector.sync_model",
     "attach_neighbors": "dissmodel.geo.vector.labelled",
+    "export_neighbors": "dissmodel.geo.vector.labelled",
+    "get_neighbor_values": "dissmodel.geo.vector.labelled",
+    "get_neighbors": "dissmodel.geo.vector.labelled",
     "neighborhood_of": "dissmodel.geo.vector.strategies",
 }
 
@@ -24,6 +27,7 @@ __all__ = [  # noqa: PLE0604  (the names are strings, as they must be)
     "fill",
     "parse_idx",
     "register_strategy",
+    "regular_grid",
     "vector_grid",
 ]
 

@@ -23,10 +23,10 @@ class CellularAutomaton(SpatialModel, ABC):
         The cells.
     state_attr : str, default "state"
         The column that holds the state.
+    step, start_time, end_time, name, **kwargs
+        As `SpatialModel` takes them.
     dim : tuple of (int, int), optional
         Columns and rows, kept for the subclass.
-    **kwargs
-        As `SpatialModel` takes them.
 
     Examples
     --------
@@ -47,17 +47,20 @@ class CellularAutomaton(SpatialModel, ABC):
     ['0-1', '1-1', '2-1']
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (a published order)
         self,
         gdf: gpd.GeoDataFrame,
         state_attr: str = "state",
-        *,
+        step: float = 1,
+        start_time: float | None = None,
+        end_time: float | None = None,
+        name: str | None = None,
         dim: tuple[int, int] | None = None,
         **kwargs: Any,
     ) -> None:
         self.state_attr = state_attr
         self.dim = dim
-        super().__init__(gdf, **kwargs)
+        super().__init__(gdf, step, start_time, end_time, name, **kwargs)
 
     def initialize(self) -> None:
         """Set the first state; a subclass says how, and whoever makes it calls this."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.errors import InvalidInput
+from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.geo.vector.links import Links, from_given, linked
 from dissmodel.geo.vector.sparse import Neighborhood
 
@@ -101,6 +103,60 @@ def keep(gdf: gpd.GeoDataFrame, found: LabelledNeighborhood) -> None:
     import pandas as pd  # noqa: PLC0415  (no raster needs it)
 
     gdf[COLUMN] = pd.Series(found.lists(), index=gdf.index, dtype=object)
+
+
+def get_neighbors(gdf: gpd.GeoDataFrame, idx: Any) -> list[Any]:
+    """Return the labels of a feature's neighbours, as `attach_neighbors` wrote them.
+
+    Raises
+    ------
+    ValueError
+        If there is no column ``_neighs``.
+    KeyError
+        If there is no feature `idx`.
+    """
+    return list(_column(gdf).loc[idx])
+
+
+def get_neighbor_values(gdf: gpd.GeoDataFrame, idx: Any, attr: str) -> list[Any]:
+    """Return what a column holds for a feature's neighbours, in the order of `get_neighbors`.
+
+    Raises
+    ------
+    ValueError
+        If there is no column ``_neighs``.
+    KeyError
+        If there is no feature `idx`, or no column `attr`.
+    """
+    values: list[Any] = gdf.loc[get_neighbors(gdf, idx), attr].tolist()
+    return values
+
+
+def export_neighbors(gdf: gpd.GeoDataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the neighbours of all features as JSON, for the `neighbors_dict` of `attach_neighbors`.
+
+    Raises
+    ------
+    ValueError
+        If there is no column ``_neighs``.
+    StorageError
+        If the file can't be written.
+    """
+    text = json.dumps(_column(gdf).to_dict(), indent=2)
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"{os.fspath(path)} could not be written: {error.strerror or error}.",
+            "Check the space on the disk and the rights of the folder.",
+        ) from error
+
+
+def _column(gdf: gpd.GeoDataFrame) -> pd.Series[Any]:
+    if COLUMN not in gdf.columns:
+        raise ValueError(f"There is no column {COLUMN!r}: call attach_neighbors first.")
+    column: pd.Series[Any] = gdf[COLUMN]
+    return column
 
 
 def labelled(

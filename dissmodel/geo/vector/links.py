@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.errors import InvalidInput, MissingFile, StorageError
 from dissmodel.geo.vector.sparse import Neighborhood, distinct, from_links
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _read(path: Path) -> Links:
             raise InvalidInput(f"{path} is larger than {_MOST_BYTES} bytes.", "Give a smaller file.")
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InvalidInput(f"{path} does not exist.", "Check the path.", code="input_missing") from None
+        raise MissingFile(f"{path} does not exist.", "Check the path.") from None
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror}.", "Check the rights.") from error
     except (ValueError, RecursionError) as error:

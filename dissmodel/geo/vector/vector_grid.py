@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Bounds = tuple[float, float, float, float]
+Dimension = tuple[int, int]
 
 # A width of 3.0000000000000004 cells is one of three.
 _SLACK = 1e-9
@@ -45,7 +47,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     gdf: gpd.GeoDataFrame | None = None,
     bounds: Bounds | None = None,
     resolution: float | None = None,
-    dimension: tuple[int, int] | None = None,
+    dimension: Dimension | None = None,
     attrs: Mapping[str, Any] | None = None,
     crs: Any = None,
 ) -> gpd.GeoDataFrame:
@@ -104,6 +106,12 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     columns = {name: [value] * len(labels) for name, value in (attrs or {}).items()}
     index = pd.Index(labels, name="id")
     return gpd.GeoDataFrame({"geometry": cells, **columns}, index=index, crs=crs)
+
+
+def regular_grid(*args: Any, **kwargs: Any) -> gpd.GeoDataFrame:
+    """Return what `vector_grid` does; an old name, with a DeprecationWarning."""
+    warnings.warn("regular_grid is deprecated: use vector_grid.", DeprecationWarning, stacklevel=2)
+    return vector_grid(*args, **kwargs)
 
 
 def _edges(start: float, end: float, resolution: float | None, count: int | None) -> npt.NDArray[np.float64]:

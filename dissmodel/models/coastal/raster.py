@@ -65,6 +65,7 @@ class CoastalRaster(CoastalExecutor):
         output, style = _write(result, self.output(record))
         record.add_artifact("output", output)
         record.add_artifact("style", style)
+        record.status = "completed"
         return record
 
 

@@ -158,6 +158,7 @@ class CoastalValidation(ModelExecutor):
         record.output_path = str(folder / REPORT)
         record.add_artifact("output", write_bytes(page, folder / REPORT))
         record.add_artifact("scatter", write_bytes(picture, folder / PICTURE))
+        record.status = "completed"
         return record
 
 

@@ -78,6 +78,7 @@ class CoastalVector(CoastalExecutor):
         output, style = self._write(result, self.output(record))
         record.add_artifact("output", output)
         record.add_artifact("style", style)
+        record.status = "completed"
         return record
 
     def _write(self, cells: Cells, path: Path) -> tuple[str, str]:

@@ -77,7 +77,7 @@ def fill(folder):
             (modules / path.name).symlink_to(path)
     for text in importlib.metadata.requires("dissmodel") or ():
         one = Requirement(text)
-        if one.marker is None:
+        if one.marker is None or "pysal" in str(one.marker):
             files = {"shared.pth": f"{modules}\n"} if one.name == "affine" else {}
             make_wheel(folder, one.name, importlib.metadata.version(one.name), files=files)
     return folder

@@ -50,7 +50,7 @@ def test_the_environments_window_is_the_default():
 
     assert (3, math.inf) == (model.start_time, model.end_time)
     env.end_time = 7
-    assert model.end_time == 7
+    assert model.end_time == math.inf
     model.end_time = 5
     assert model.end_time == 5
 

@@ -284,3 +284,13 @@ def test_a_project_with_another_name_is_refused(index, install, tmp_path, name):
         install(asked)
 
     assert name in caught.value.message
+
+
+def test_every_environment_has_what_the_public_package_brings(index, install):
+    make_wheel(index, "coastal-flood", "0.1.0", ["dissmodel<0.7,>=0.6.4"])
+
+    environment = install("coastal-flood==0.1.0")
+
+    assert {"libpysal", "rasterstats", "scipy"} <= set(environment.packages)
+    assert environment.packages["dissmodel"].startswith(f"{__version__}+build.")
+    assert "libpysal==" in environment.lock

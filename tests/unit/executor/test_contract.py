@@ -35,6 +35,8 @@ def executor():
 
         def save(self, result, record):
             record.metrics = {"result": result}
+            record.output_sha256 = "ab" * 32
+            record.status = "completed"
             return record
 
     return Doubles
@@ -132,6 +134,7 @@ def test_the_harness_runs_the_real_lifecycle_and_says_what_it_raised(executor, c
     ("changes", "check"),
     [
         ({"name": 3}, "has a name"),
+        ({"name": "two words"}, "has a name"),
         ({"load": lambda self: 1}, "load takes 1 argument"),
         ({"run": lambda self, data: 1}, "run takes 2 arguments"),
         ({"Parameters": dict}, "declares its parameters as a pydantic model"),

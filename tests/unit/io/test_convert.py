@@ -187,7 +187,9 @@ def test_burning_columns_as_the_public_package_does(tmp_path):
     assert np.dtype(np.int32) == backend.arrays["uso"].dtype
     assert [[1, 2**40], [3, -1]] == backend.arrays["big"].tolist()
     assert np.dtype(np.int64) == backend.arrays["big"].dtype
-    assert np.array_equal([[0.1, 2.0**60], [np.nan, -1]], backend.arrays["alt"], equal_nan=True)
+    alt = np.array([[0.1, 2.0**60], [np.nan, -1]], np.float32)
+    assert np.array_equal(alt, backend.arrays["alt"], equal_nan=True)
+    assert np.dtype(np.float32) == backend.arrays["alt"].dtype
     assert Affine(30, 0, 0, 0, -30, 0) == backend.transform
     assert cells.crs == backend.crs
 
@@ -203,7 +205,7 @@ def test_burning_says_what_is_missing():
     with pytest.raises(ValueError, match="'usa'") as caught:
         vector_to_raster_backend(cells, 30, ["usa"])
     assert "Known: col, row, uso." == caught.value.hint
-    with pytest.raises(UsageError, match="no column"):
+    with pytest.raises(UsageError, match="must not be empty"):
         vector_to_raster_backend(cells, 30, [])
     with pytest.raises(InvalidInput, match="no CRS"):
         vector_to_raster_backend(boxes([0], [0], crs=None), 30, ["uso"])

@@ -287,7 +287,10 @@ def test_the_file_is_laid_out_as_promised(tmp_path):
         assert dataset.interleaving.value.lower() == "band"
         assert dataset.tags(ns="IMAGE_STRUCTURE")["PREDICTOR"] == "3"
         assert ("uso", "alt") == dataset.descriptions
-        assert ({"band_name": "uso"}, {"band_name": "alt", "nodata": "-9999"}) == (
+        assert (
+            {"band_name": "uso", "name": "uso"},
+            {"band_name": "alt", "name": "alt", "nodata": "-9999"},
+        ) == (
             dataset.tags(1),
             dataset.tags(2),
         )

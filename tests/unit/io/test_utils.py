@@ -148,5 +148,5 @@ def test_a_zip_is_looked_into(tmp_path):
 
 @pytest.mark.parametrize("uri", ["a.xyz", "a", Path("a.vrt")])
 def test_a_name_that_says_nothing(uri):
-    with pytest.raises(ValueError, match="says no format"):
+    with pytest.raises(ValueError, match="Cannot detect format"):
         _utils.detect_format(uri)

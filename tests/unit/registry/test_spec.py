@@ -51,7 +51,7 @@ def test_both_forms_of_land_use_types_mean_the_same(spec):
     assert {"land_use_types": ["f", "d"]} == dict(plain.parameters) == dict(table.parameters)
 
 
-@pytest.mark.parametrize("wanted", [">=0.6.0,<0.7.0", ">=0.7", "==0.6.6"])
+@pytest.mark.parametrize("wanted", [">=0.6.0,<0.7.0", ">=0.6.90", "==0.6.6"])
 def test_a_version_range_is_met_by_ours_or_by_the_api_level(spec, wanted):
     assert spec(f'[model]\ndissmodel = "{wanted}"').model["dissmodel"] == wanted
 
@@ -69,6 +69,7 @@ def test_a_version_range_is_met_by_ours_or_by_the_api_level(spec, wanted):
         ("[model]\n[model.bands]\nuso = 3", "has to be a name"),
         ("[model]\nclass = 3", "has to be text"),
         ("[model]\ndissmodel = '>=9'", "needs dissmodel >=9"),
+        ("[model]\ndissmodel = '>=0.7'", "needs dissmodel >=0.7; this is 0.6."),
         ("[model]\ndissmodel = 'new'", "no version range"),
         ("a = " + "[" * 5000, "no valid TOML"),
     ],
