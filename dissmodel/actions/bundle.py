@@ -20,7 +20,7 @@ from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.actions.verify import verify
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.io.locate import companions
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
@@ -141,7 +141,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
         what = "is missing" if wrong[0].verdict == "missing" else "is not as it should be"
         raise Differs(
             f"{path}: its {wrong[0].name} {what}; what isn't true isn't bundled.",
-            f'See what differs: dissmodel record verify "{path}"',
+            f"See what differs: dissmodel record verify {shell_word(str(path))}",
             code="record_changed",
         )
 

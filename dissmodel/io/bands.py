@@ -29,6 +29,31 @@ _MAX_BANDS = 4096
 _BLOCK_CELLS = 2**20
 
 
+def band_named(given: str, numbers: Mapping[str, int]) -> str:
+    """Return the name of the band that a user means, by its name or by its number; a name wins.
+
+    Parameters
+    ----------
+    given : str
+        What the user calls it.
+    numbers : Mapping of str to int
+        The bands: name → number in the file, from 1.
+
+    Returns
+    -------
+    str
+        The name of the band; `given` where there is no such band.
+
+    Examples
+    --------
+    >>> band_named("2", {"alt": 1, "uso": 2}), band_named("2", {"2": 1, "uso": 2})
+    ('uso', '2')
+    """
+    if given in numbers or not (given.isascii() and given.isdecimal()):
+        return given
+    return next((name for name, number in numbers.items() if str(number) == given), given)
+
+
 class Block(NamedTuple):
     """Some rows of some bands.
 
@@ -244,7 +269,12 @@ def _meta(dataset: Any, names: Mapping[int, tuple[str, bool]], shown: str) -> di
         "transform": transform,
         "tags": dataset.tags(),
         "bands": {
-            name: {"nodata": nodatas[number - 1], "tags": dataset.tags(number), "named": named}
+            name: {
+                "nodata": nodatas[number - 1],
+                "tags": dataset.tags(number),
+                "named": named,
+                "number": number,
+            }
             for number, (name, named) in names.items()
         },
     }

@@ -88,8 +88,9 @@ def load_geotiff(
         The bands, each (rows, columns) in the file's own dtype, called by their description, else their tag
         ``band_name``, else ``name``, else ``band_<number>``. The dict has ``crs`` (rasterio's, or None),
         ``transform`` (None without a georeference), ``tags`` of the file, ``bands`` (name → ``nodata`` as
-        declared, ``tags``, ``named``: whether the file names it) and ``mask`` (bool (rows, columns), True is
-        valid, from a mask or an alpha band; None without one). Alpha bands are not among the bands.
+        declared, ``tags``, ``named``: whether the file names it, ``number``: from 1) and ``mask`` (bool
+        (rows, columns), True is valid, from a mask or an alpha band; None without one). Alpha bands are not
+        among the bands.
     sha256 : str
         Of the file that was named, the zip where it is one.
 

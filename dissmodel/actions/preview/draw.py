@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import find_model
 from dissmodel.actions.records import open_record
-from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
 from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, store
@@ -134,7 +134,7 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
     if record.status != "completed" and (record.schema_version or not record.artifacts):
         raise InvalidInput(
             f"{path}: this run is {record.status}: there is no result to draw.",
-            f"See what happened: dissmodel record show {path}",
+            f"See what happened: dissmodel record show {shell_word(str(path))}",
             code="no_result",
         )
     artifact = record.files.get("output")
@@ -154,7 +154,7 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
     if sha256_file(file) != expected:
         raise Differs(
             f"{file} is not the result that {path.name} vouches for; it would be drawn under a false name.",
-            f"See what differs: dissmodel record verify {path}",
+            f"See what differs: dissmodel record verify {shell_word(str(path))}",
         )
     return file
 

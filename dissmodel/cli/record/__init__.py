@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
+from dissmodel.cli.once import App
 from dissmodel.cli.record import bundle, diff, list_, show, sign, verify
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at records and check results against them.\n\n"

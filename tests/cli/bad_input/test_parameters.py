@@ -48,7 +48,7 @@ def toml_refused(refused, grid, spec):
             "sea_level_rise_rate=nan",
             "sea_level_rise_rate = nan (command line): input should be a finite number",
         ),
-        ("taxa_elevacao=NaN", "sea_level_rise_rate = nan (command line)"),
+        ("taxa_elevacao=NaN", "taxa_elevacao = nan (command line)"),
         ("sea_level_rise_rate=inf", "sea_level_rise_rate = inf (command line)"),
         (
             "sea_level_rise_rate=-0.1",
