@@ -24,7 +24,7 @@ from dissmodel.errors import DissmodelError, StorageError, UsageError, likely_nu
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
-_NO_NUMBER = re.compile(r": '(.*)' is not a valid (float|integer)")
+_NO_NUMBER = re.compile(r": '(.*)' is not a valid (float|int)")
 
 
 class ErrorBoundary(TyperGroup):
