@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dissmodel.actions.attest import attestations, check_attestation
+from dissmodel.actions.drawn import is_drawn
 from dissmodel.actions.records import open_record
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.uri import parse
@@ -17,6 +18,7 @@ from dissmodel.record import ExperimentRecord, digest, sign, store
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
+_NO_EVIDENCE = "it says how the result is drawn, not what it is"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
 _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
@@ -182,7 +184,10 @@ def _check_files(path: Path, record: ExperimentRecord, reach: Reach) -> Iterator
         except DissmodelError as error:
             yield Check(path, name, "", "differs", "a file beside the record", error.message)
             continue
-        yield _check_file(path, name, file, artifact.sha256, reach)
+        check = _check_file(path, name, file, artifact.sha256, reach)
+        if is_drawn(name, artifact.path) and check.verdict == "missing":
+            check = replace(check, verdict="not checked", found=f"{check.found}; {_NO_EVIDENCE}")
+        yield check
     for name, expected in record.artifacts.items():
         if name in record.files:
             if record.files[name].sha256 != expected:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import find_model
 from dissmodel.actions.records import open_record
+from dissmodel.actions.unbundle import open_bundle, shown
 from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
 from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter
@@ -39,7 +40,7 @@ class PreviewRequest:
     Attributes
     ----------
     record : Path
-        The record; its result lies beside it.
+        The record; its result lies beside it. Or a bundle; the picture goes beside it.
     overwrite : bool
         Whether a picture may be replaced that is none of ours.
     """
@@ -74,7 +75,7 @@ class Preview:
 
 
 def preview(request: PreviewRequest) -> Preview:
-    """Draw the result of a record as ``<stem>.preview.png`` beside it.
+    """Draw the result of a record as ``<stem>.preview.png`` beside it, that of a bundle beside the bundle.
 
     Where the input is not at hand any more, or another file now, the result alone is drawn, with a warning.
 
@@ -89,18 +90,22 @@ def preview(request: PreviewRequest) -> Preview:
     DissmodelError
         As what reads the data.
     """
-    record, _ = open_record(request.record)
     told: list[str] = []
-    with keeping_warnings(told):
-        result = _result(request.record, record)
-        place = picture_path(request.record, result)
-        _check_place(place, request, record)
-        from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
+    with open_bundle(request.record) as path:
+        record, _ = open_record(path)
+        with keeping_warnings(told):
+            result = _result(path, record)
+            is_bundled = path != request.record
+            place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result)
+            _check_place(place, request, record)
+            from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
-        with contextlib.ExitStack() as stack:
-            source = _source(request.record, record, stack)
-            picture = drawn(record, result, source, _legends(request.record, record))
-        store.write_atomically(place, picture.png)
+            with contextlib.ExitStack() as stack:
+                source = _source(path, record, stack)
+                picture = drawn(record, result, source, _legends(path, record))
+            store.write_atomically(place, picture.png)
+        if is_bundled:
+            told = [shown(one, path.parent, request.record) for one in told]
     return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
 
 
