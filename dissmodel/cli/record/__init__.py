@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dissmodel.cli.once import App
-from dissmodel.cli.record import bundle, diff, list_, show, sign, verify
+from dissmodel.cli.record import bundle, diff, list_, prune, show, sign, verify
 
 app = App(
     no_args_is_help=True,
@@ -14,6 +14,7 @@ app = App(
 app.command("bundle")(bundle.bundle)
 app.command("diff")(diff.diff)
 app.command("list")(list_.list_records)
+app.command("prune")(prune.prune)
 app.command("show")(show.show)
 app.command("sign")(sign.sign)
 app.command("verify")(verify.verify)
