@@ -180,9 +180,10 @@ def _step(step: Step) -> None:
             print_line(f"  {_plain(name):{width}}  {_plain(cut(value))}".rstrip())
 
 
-def _summary_json(path: Path, record: Summary) -> Mapping[str, Any]:
+def _summary_json(path: Path | str, record: Summary) -> Mapping[str, Any]:
     document = record.model_dump(mode="json", exclude={"source", "artifacts", "files", "output_path"})
-    return {"record": str(path.absolute()), **document, "given": record.given}
+    where = str(path.absolute()) if isinstance(path, Path) else path
+    return {"record": where, **document, "given": record.given}
 
 
 def _cells(row: Row) -> tuple[str, ...]:
