@@ -171,7 +171,8 @@ def _one_name(name: str | None, spec: Spec) -> str:
         if spec.executor is None:
             raise UsageError(
                 f"{spec.path} names no model.",
-                f'Add class = "{spec.model.get("name", "MODEL")}" to its [model], or type the model\'s name.',
+                "Add class, with the name of a model, to its [model], or type that name. "
+                "List them: dissmodel show",
             )
         return spec.executor
     if spec.executor is not None and ".py" not in name and name.rpartition("/")[2] != spec.executor:
