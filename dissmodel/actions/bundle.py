@@ -15,6 +15,7 @@ from dissmodel.actions.attest import attestations
 from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
 from dissmodel.actions.recorded_input import recorded_input
+from dissmodel.actions.drawn import is_drawn
 from dissmodel.actions.records import open_record
 from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
@@ -154,6 +155,8 @@ def _results(path: Path, record: ExperimentRecord, told: list[str]) -> Iterator[
             yield Member(f"{EXTERNAL}/{place.name}", place, one.artifact.sha256)
         elif one.path is None:
             told.append(f"{name} is not in the bundle: the record does not say where it lies.")
+        elif is_drawn(name, one.artifact.path) and not os.path.lexists(one.path):
+            told.append(f"{name} is not in the bundle: {one.path.name} is not beside the record.")
         else:
             inside = PurePosixPath(one.artifact.path).as_posix()
             yield Member(inside, one.path, one.artifact.sha256, from_result=True)

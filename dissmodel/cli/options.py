@@ -71,7 +71,12 @@ AllowBuild = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no index and no repository.")]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="Set a parameter; may be repeated. A table: 'NAME={a = 1}', or JSON.",
+    ),
 ]
 Toml = Annotated[
     Path | None, typer.Option("--toml", "-t", metavar="FILE", help="The model's TOML: parameters and names.")
