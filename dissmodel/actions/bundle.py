@@ -14,8 +14,8 @@ from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
-from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.drawn import is_drawn
+from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.records import open_record
 from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
