@@ -269,11 +269,11 @@ def _meant(
     text, annotation = values[name], declared.model_fields[name].annotation
     if not isinstance(text, str):
         return ""
-    form = f"--param {typed}={{}}" if origin == "command line" else f"{typed} = {{}}"
+    start = f"--param {typed}=" if origin == "command line" else f"{typed} = "
     if _takes(annotation, _NUMBERS):
         right = [one for one in likely_numbers(text) if _is_right(declared, values, name, one)]
         if right:
-            return f"Did you mean {' or '.join(form.format(one) for one in right)}?"
+            return f"Did you mean {' or '.join(start + one for one in right)}?"
     if text[:1] in {"[", "{"} and _takes(annotation, _HOLDERS):
         return 'A list is typed as [1, 2], a table as {a = 1} or {"a": 1}, in quotes for the shell.'
     return ""
@@ -288,6 +288,8 @@ def _is_right(declared: type[BaseModel], values: Mapping[str, Any], name: str, n
         declared.model_validate({**values, name: value})
     except ValidationError as error:
         return all(_field(declared, one["loc"]) != name for one in error.errors(include_url=False))
+    except Exception:  # noqa: BLE001  (a model's own check may raise anything; a hint is not worth that)
+        return False
     return True
 
 
