@@ -76,9 +76,9 @@ def _say(pruned: Pruned, *, as_json: bool, quiet: bool) -> None:
     if quiet:
         return
     for one in pruned.removed:
-        render.print_line(render.printable(f"removed {_line(one)}"))
+        render.print_text(render.printable(f"removed {_line(one)}"), indent=2)
     for path, why in pruned.kept:
-        render.print_line(render.printable(f"left    {render.short_path(str(path))}: {why}"))
+        render.print_text(render.printable(f"left    {render.short_path(str(path))}: {why}"), indent=2)
     count = len(pruned.removed)
     render.print_line(f"{count} record{'s' * (count != 1)} removed, {render.size(pruned.freed)} freed")
 
