@@ -8,8 +8,21 @@ exit code of the command line. A model's own exceptions are not wrapped here; a 
 from __future__ import annotations
 
 import difflib
+import os
+import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
+
+_QUOTES = "'\"`“”„‘’«»"
+_SPACES = re.compile(r"[\s\u00a0\u2009\u202f]+")
+# A number as people write it, then a unit; in the number a point, a comma, spaces or apostrophes.
+_WRITTEN = re.compile(
+    r"([+-]?[0-9][0-9.,' ’]*|[+-]?[.,][0-9]+)(e[+-]?[0-9]+)?(?: ?([^\W\d_].{0,19}|[%°/(].{0,19}))?",
+    re.IGNORECASE,
+)
+_LONGEST_NUMBER = 40
+_GROUP = 3  # digits between the marks of thousands
 
 
 class DissmodelWarning(UserWarning):
@@ -153,3 +166,59 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     return "Known: " + ", ".join(names) + "." if names else ""
+
+
+def likely_numbers(text: str) -> tuple[str, ...]:
+    """Return the numbers that a text may stand for, as they have to be typed; the likeliest first.
+
+    Decimal commas, marks of thousands, per cent, units and quotes are understood; where two numbers may be
+    meant, both are returned.
+
+    >>> [likely_numbers(text) for text in ("0,5", "1.000,5", "10 m", "5%", "1,000", "ten")]
+    [('0.5',), ('1000.5',), ('10',), ('0.05', '5'), ('1000', '1.000'), ()]
+    """
+    plain = _SPACES.sub(" ", text.strip().strip(_QUOTES).strip()).replace("−", "-")
+    found = _WRITTEN.fullmatch(plain) if len(plain) <= _LONGEST_NUMBER else None
+    if found is None:
+        return ()
+    exponent, unit = found[2] or "", found[3] or ""
+    numbers = [f"{one}{exponent}" for one in _readings(found[1].strip())]
+    if unit.startswith("%"):
+        from decimal import Decimal  # noqa: PLC0415  (only a hint needs it)
+
+        numbers = [one for number in numbers for one in (f"{Decimal(number) / 100:f}", number)]
+    return tuple(numbers)
+
+
+def _readings(written: str) -> tuple[str, ...]:
+    """Return what digits with points, commas, spaces and apostrophes may mean."""
+    sign, digits = (written[0], written[1:]) if written[:1] in {"+", "-"} else ("", written)
+    sign = sign.replace("+", "")
+    parts = re.split(r"[., '’]", digits)
+    marks = re.findall(r"[., '’]", digits)
+    whole, joined = parts[0] or "0", sign + "".join(parts)
+    is_grouped = 1 <= len(whole) <= _GROUP and not whole.startswith("0")
+    if not marks:
+        return (joined,)
+    if len(set(marks)) == 1 and is_grouped and all(len(one) == _GROUP for one in parts[1:]):
+        one = f"{sign}{whole}.{parts[1]}"
+        if len(marks) > 1 or marks[0] not in ".,":
+            return (joined,)
+        return (joined, one) if marks[0] == "," else (one,)
+    end, groups = parts[-1], parts[1:-1]
+    is_decimal = marks[-1] in ".," and marks[-1] not in marks[:-1] and len(set(marks[:-1])) <= 1
+    if not is_decimal or (groups and not (is_grouped and all(len(one) == _GROUP for one in groups))):
+        return ()
+    number = f"{sign}{''.join([whole, *groups])}"
+    return (f"{number}.{end}",) if end else (number,)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as it is typed as one word of a command.
+
+    >>> shell_word("grid.tif")
+    'grid.tif'
+    """
+    if os.name == "nt":
+        return f'"{text}"' if re.search(r"[\s&|<>^()%!]", text) or not text else text
+    return shlex.quote(text)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dissmodel.actions.drawn import is_drawn
 from dissmodel.actions.profiling import PROFILING
 from dissmodel.actions.results import Results
 from dissmodel.compare import Comparison, Tolerance, Verdict, compare
@@ -15,8 +16,6 @@ from dissmodel.errors import DissmodelError
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
 
-# How a result is drawn, not what it is.
-_DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
 _ORDER: tuple[Verdict, ...] = (
     "identical-file",
     "identical-content",
@@ -120,11 +119,7 @@ def drawn(old: Mapping[str, Recorded]) -> frozenset[str]:
 
     Another version of a library or of the model draws the same map otherwise. The main file is never one.
     """
-    return frozenset(
-        name
-        for name, one in old.items()
-        if name != Results.MAIN and PurePosixPath(one.artifact.path).suffix.lower() in _DRAWN
-    )
+    return frozenset(name for name, one in old.items() if is_drawn(name, one.artifact.path))
 
 
 def worst(verdicts: Mapping[str, Comparison], without: Collection[str] = ()) -> Verdict:

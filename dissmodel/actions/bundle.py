@@ -14,13 +14,14 @@ from dissmodel.actions.artifacts import recorded_files
 from dissmodel.actions.attest import attestations
 from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
+from dissmodel.actions.drawn import is_drawn
 from dissmodel.actions.recorded_input import recorded_input, sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.actions.verify import verify
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.io.sidecars import name_beside, sidecars
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
@@ -141,7 +142,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
         what = "is missing" if wrong[0].verdict == "missing" else "is not as it should be"
         raise Differs(
             f"{path}: its {wrong[0].name} {what}; what isn't true isn't bundled.",
-            f'See what differs: dissmodel record verify "{path}"',
+            f"See what differs: dissmodel record verify {shell_word(str(path))}",
             code="record_changed",
         )
 
@@ -154,6 +155,8 @@ def _results(path: Path, record: ExperimentRecord, told: list[str]) -> Iterator[
             yield Member(f"{EXTERNAL}/{place.name}", place, one.artifact.sha256)
         elif one.path is None:
             told.append(f"{name} is not in the bundle: the record does not say where it lies.")
+        elif is_drawn(name, one.artifact.path) and not os.path.lexists(one.path):
+            told.append(f"{name} is not in the bundle: {one.path.name} is not beside the record.")
         else:
             inside = PurePosixPath(one.artifact.path).as_posix()
             yield Member(inside, one.path, one.artifact.sha256, from_result=True)

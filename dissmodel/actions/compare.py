@@ -8,13 +8,14 @@ from pathlib import Path
 
 from dissmodel import compare as comparing
 from dissmodel.actions.at_hand import at_hand
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError, UsageError, shell_word
 from dissmodel.io.locate import companions, kind_of
-from dissmodel.io.uri import parse
+from dissmodel.io.uri import parse, shown
 from dissmodel.record import store
 from dissmodel.warn import keeping_warnings
 
 _SUFFIXES = (".tif", ".tiff")
+_RECORDS = "These are records, compared by their bytes. What differs between the runs:"
 _NO_MAP = "Leave --diff-map out; the table names what changed."
 
 
@@ -95,6 +96,10 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
             refuse_other_than_raster(one, layer)
         path = map_place(request.diff_map, (a, b), overwrite=request.overwrite)
     told: list[str] = []
+    if _is_record(a) and _is_record(b):
+        told.append(
+            f"{_RECORDS} dissmodel record diff {shell_word(shown(request.a))} {shell_word(shown(request.b))}"
+        )
     with keeping_warnings(told):
         comparison = comparing.compare(a, b, request.tolerance, layers=layers)
         if path is not None and comparison.verdict == "not-comparable":
@@ -105,6 +110,16 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
 
             write_difference(a, b, path, layers=layers)
     return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))
+
+
+def _is_record(path: Path) -> bool:
+    if not f".{path.name}".endswith(store.SUFFIX):
+        return False
+    try:
+        store.read_document(path)
+    except DissmodelError:
+        return False
+    return True
 
 
 def _straight(path: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.executor.host import Face
 from dissmodel.io.uri import parse
 from dissmodel.record import store
@@ -17,6 +17,7 @@ from dissmodel.record.picture import is_ours, picture_path
 _FOLDER = "/"
 _LONGEST_NAME = 255
 _LONGEST_PATH = 3500
+_MOST_NAMES = 100
 _LONGEST = 200  # the names of the record, of its failed runs and of the scratch folder are longer
 
 
@@ -127,12 +128,12 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
         for place in (output, destination.record_path):
             if _same(source, place) or inside:
                 raise UsageError(
-                    f"{place}: this is the input.", "Give another name: --output NAME", code="output_is_input"
+                    f"{place}: this is the input.", _another_name(destination), code="output_is_input"
                 )
     _check_record(destination)
     found = "folder" if output.is_dir() else "file" if output.is_file() else "device or pipe"
     if output.exists() and found != ("folder" if destination.whole_folder else "file"):
-        raise UsageError(f"{output}: there is a {found} of that name.", "Give another name: --output NAME")
+        raise UsageError(f"{output}: there is a {found} of that name.", _another_name(destination))
     if output.is_dir() and any(output.iterdir()) and not destination.record_path.exists():
         raise UsageError(
             f"{output}: the folder is not empty and no record describes it.", "Give the name of a new folder."
@@ -183,7 +184,7 @@ def _check_record(destination: Destination) -> None:
             raise
         raise UsageError(
             f"{path}: the record's name is taken by something that is no record.",
-            "Give another name: --output NAME",
+            _another_name(destination),
             code="record_taken",
         ) from error
     said = Path(record.main_path or "")
@@ -192,9 +193,20 @@ def _check_record(destination: Destination) -> None:
     if owner != destination.name:
         raise UsageError(
             f"{path} is the record of {owner or 'another output'}.",
-            "Give a name with another stem: --output NAME",
+            _another_name(destination, "Give a name with another stem"),
             code="record_taken",
         )
+
+
+def _another_name(destination: Destination, what: str = "Give another name") -> str:
+    """Return a hint with a name like the destination's that nothing has, nor a record."""
+    output = destination.folder / (destination.name or destination.stem)
+    for number in range(2, _MOST_NAMES):
+        other = output.with_name(f"{output.stem}-{number}{output.suffix}")
+        if not any(os.path.lexists(one) for one in (other, store.record_path(other))):
+            end = os.sep if destination.whole_folder else ""
+            return f"{what}: --output {shell_word(f'{other}{end}')}"
+    return f"{what}."
 
 
 def _same(one: Path, other: Path) -> bool:

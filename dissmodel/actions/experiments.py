@@ -239,8 +239,8 @@ def relocated(
     return changed
 
 
-def read_placed(place: Place, key: str, uri: str) -> PlacedRecord:
-    """Return a record that lies in a place; nothing in it is trusted, but its digest holds.
+def read_placed(place: Place, key: str, uri: str, *, limit: int = store.MAX_BYTES) -> PlacedRecord:
+    """Return a record of at most `limit` bytes that lies in a place; it is not trusted, but its digest holds.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def read_placed(place: Place, key: str, uri: str) -> PlacedRecord:
     with temporary.new_folder() as folder:
         path = folder / RECORD
         try:
-            place.storage.get(key, path, limit=store.MAX_BYTES)
+            place.storage.get(key, path, limit=limit)
             record, document = store.read(path), store.read_document(path)
         except InvalidInput as error:
             if error.code == "object_missing":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from dissmodel.actions.verify import Check, verify
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.io.uri import is_remote, parse
+from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
 from dissmodel.record.plain import plain
 from dissmodel.record.scan import Summary, scan
@@ -27,8 +29,8 @@ class ListRequest:
 
     Attributes
     ----------
-    folder : Path
-        They lie in it or below.
+    folder : str
+        They lie in it or below: a folder, or ``s3://BUCKET/PREFIX``.
     model, status : str or None
         Only those of this model, that ended so.
     parameters : Mapping
@@ -45,7 +47,7 @@ class ListRequest:
         Whether a file may be there.
     """
 
-    folder: Path
+    folder: str
     model: str | None = None
     status: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -62,8 +64,8 @@ class Row:
 
     Attributes
     ----------
-    path : Path
-        Where it lies.
+    path : Path or str
+        Where it lies; a text is its URI.
     record : Summary
         What it says.
     output : str or None
@@ -72,7 +74,7 @@ class Row:
         What was found of its files; None if nobody asked.
     """
 
-    path: Path
+    path: Path | str
     record: Summary
     output: str | None
     checks: tuple[Check, ...] | None = None
@@ -116,13 +118,22 @@ class Listing:
         return any(row.state in {"differs", "missing"} for row in self.rows)
 
 
-def list_records(request: ListRequest) -> Listing:
+def list_records(request: ListRequest, reporter: Reporter | None = None) -> Listing:
     """Read the records below a folder; a file that can't be read is said, and is no failure.
+
+    Parameters
+    ----------
+    request : ListRequest
+        Which.
+    reporter : Reporter, optional
+        Hears of the bytes that come from another machine.
 
     Raises
     ------
     InvalidInput
         If there is no such folder.
+    StorageError
+        If the place can't be reached.
     UsageError
         If the order is none, or something is where the table is to be written.
     """
@@ -132,20 +143,43 @@ def list_records(request: ListRequest) -> Listing:
     kept: list[Row] = []
     unreadable: list[str] = []
     seen = _Seen()
-    for found in scan(request.folder):
-        if found.record is None:
-            unreadable.append(found.error.message if found.error is not None else str(found.path))
+    for path, record, error in _records(request.folder, reporter or Silent()):
+        if record is None:
+            unreadable.append(error.message if error is not None else str(path))
             continue
-        seen.add(found.record)
-        if _matches(found.record, request):
-            kept.append(Row(found.path, found.record, _output(found.path, found.record)))
+        seen.add(record)
+        if _matches(record, request):
+            kept.append(Row(path, record, _output(path, record)))
     # A stable sort: what is equal stays with the newest first.
     kept.sort(key=_when, reverse=True)
     kept.sort(key=key, reverse=request.sort.startswith("-"))
     if request.verify:
-        kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
+        kept = [replace(row, checks=_checked(row.path)) for row in kept]
     hint = seen.hint(request) if seen.total and not kept else ""
     return Listing(tuple(kept), seen.total, tuple(unreadable), hint)
+
+
+def _records(
+    folder: str, reporter: Reporter
+) -> Iterator[tuple[Path | str, Summary | None, DissmodelError | None]]:
+    """Yield where each record lies, and what it says or why it can't be read."""
+    if is_remote(folder):
+        from dissmodel.actions.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
+        from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
+        from dissmodel.io.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
+
+        there = placed_records(folder, StorageSettings.of(load_settings()), reporter)
+        yield from ((one.uri, one.record, one.error) for one in there)
+        return
+    yield from ((one.path, one.record, one.error) for one in scan(parse(folder).local()))
+
+
+def _checked(path: Path | str) -> tuple[Check, ...]:
+    if isinstance(path, Path):
+        return verify((path,)).checks
+    from dissmodel.actions.verify_remote import verify_remote  # noqa: PLC0415  (it loads what speaks to servers)
+
+    return tuple(verify_remote(path, None))
 
 
 def _when(row: Row) -> datetime:
@@ -198,11 +232,11 @@ def _equal(recorded: Any, given: Any) -> bool:
     return isinstance(recorded, bool) is isinstance(given, bool) and bool(recorded == given)
 
 
-def _output(path: Path, record: Summary) -> str | None:
+def _output(path: Path | str, record: Summary) -> str | None:
     """Return where the main file lies; what a record of another machine says, as it says it."""
     said = record.main_path
-    if said is None:
-        return None
+    if said is None or isinstance(path, str):
+        return said
     try:
         return str(store.artifact_path(path, said))
     except InvalidInput:

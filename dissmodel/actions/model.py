@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.actions.consent import Consent
-from dissmodel.errors import UsageError
+from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.host import Host, InProcess
 from dissmodel.executor.parameters import Layer, Resolved
@@ -42,6 +42,15 @@ class ModelRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     executor: type[ModelExecutor] | None = None
     consent: Consent = field(default_factory=Consent)
+
+    @property
+    def see_parameters(self) -> str:
+        """A sentence with the command that lists the model's parameters."""
+        if self.executor is not None:  # its own script has the command
+            return "See them all with the command show."
+        words = [shell_word(self.model)] if self.model is not None else []
+        words += ["--toml", shell_word(str(self.toml))] if self.toml is not None else []
+        return f"See them all: dissmodel show {' '.join(words)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +135,7 @@ def open_model(request: ModelRequest) -> Iterator[Found]:
         return
     name = request.model if spec is None else _one_name(request.model, spec)
     if name is None:
-        raise UsageError("Which model?", "Name one, or a TOML that does. List them: dissmodel show")
+        raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     entry = index.find(name) if spec is None and not _is_file(name) else None
     if entry is not None:
         spec = entry.spec
@@ -164,7 +173,8 @@ def _one_name(name: str | None, spec: Spec) -> str:
         if spec.executor is None:
             raise UsageError(
                 f"{spec.path} names no model.",
-                'Add class = "MODEL" to its [model], or type the model\'s name.',
+                "Add class, with the name of a model, to its [model], or type that name. "
+                "List them: dissmodel show",
             )
         return spec.executor
     if spec.executor is not None and ".py" not in name and name.rpartition("/")[2] != spec.executor:

@@ -176,7 +176,7 @@ def _find(named: str, settings: StorageSettings) -> list[_Found]:
     if not folders:
         raise InvalidInput(
             f"{place.uri}: no experiment lies there.",
-            "Name the record of one: dissmodel pull s3://BUCKET/experiments/ID/record.json",
+            f"Name the record of one: dissmodel pull {place.uri}{FOLDER}/ID/{RECORD}",
             code="record_missing",
         )
     return folders
@@ -190,7 +190,7 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
     if not ids:
         raise InvalidInput(
             f"{experiments.uri}: no experiment there has an id that begins with {text}.",
-            "Give the URI of its record: dissmodel pull s3://BUCKET/PREFIX/experiments/ID/record.json",
+            f"List those there: dissmodel record list {experiments.uri}",
             code="record_missing",
         )
     if len(ids) > 1:

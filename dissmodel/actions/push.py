@@ -26,12 +26,17 @@ from dissmodel.actions.pushable import File, Pushable, pushable
 from dissmodel.actions.results import Results
 from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, UsageError
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import shown
 from dissmodel.progress import Reporter
 from dissmodel.record import digest, store
 
+_NO_PLACE = "storage_missing"
+_OWN_BUCKET = (
+    "Inputs go to a bucket of their own: make it, or name another with"
+    " dissmodel config set storage.inputs_bucket NAME, or leave --with-input out."
+)
 # A record that can't be relied on, as `read_placed` says so.
 _ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_too_large"})
 
@@ -129,6 +134,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         request.dry_run,
         _Once(),
     )
+    _refuse_missing(to)
     pool = Pool(reporter)
     pool.expect("verify")
     with contextlib.ExitStack() as stack:
@@ -148,6 +154,24 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         failures,
         tuple(path for path, one in zip(paths, outcomes, strict=True) if one is None),
     )
+
+
+def _refuse_missing(to: _To) -> None:
+    """Ask for both places before anything is hashed or sent; name every one that is not there."""
+    missing: list[StorageError] = []
+    places = [(to.outputs, "")] + ([(to.inputs, _OWN_BUCKET)] if to.inputs is not None else [])
+    for place, hint in places:
+        try:
+            place.storage.stat(place.key(RECORD))
+        except StorageError as error:
+            if error.code != _NO_PLACE:
+                raise
+            # Not the name of an object in it: what is missing is the whole place.
+            said = error.message.rpartition(": ")[2]
+            missing.append(StorageError(f"{place.storage.shown}: {said}", hint or error.hint))
+    if missing:
+        messages, hints = ([getattr(one, name) for one in missing] for name in ("message", "hint"))
+        raise StorageError(" ".join(messages), " ".join(hints), code=_NO_PLACE)
 
 
 def check_place(to: str | None, *, offline: bool) -> None:

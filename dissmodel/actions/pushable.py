@@ -16,7 +16,7 @@ from dissmodel.actions.attest import attestations
 from dissmodel.actions.experiments import RECORD, experiment_name, object_names, paths_of
 from dissmodel.actions.recorded_input import recorded_input, sidecars_of
 from dissmodel.actions.records import open_record
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.record import ExperimentRecord, digest, sign
 
 _OCTETS = "application/octet-stream"
@@ -114,7 +114,7 @@ def pushable(path: Path, *, inputs: contextlib.ExitStack | None) -> Pushable:
     if record.status != "completed":
         raise UsageError(
             f"{path}: this run did not complete: it is {record.status}. There is no result to push.",
-            f'See why: dissmodel record show "{path}"',
+            f"See why: dissmodel record show {shell_word(str(path))}",
             code="not_completed",
         )
     if record.record_digest != own and (record.schema_version or record.record_digest is not None):
@@ -196,6 +196,6 @@ def _hashed(path: Path, name: str, media_type: str | None = None) -> File | None
 def _changed(path: Path, what: str) -> Differs:
     return Differs(
         f"{path}: its {what[:80]} is not as it should be; what isn't true isn't pushed.",
-        f'See what differs: dissmodel record verify "{path}"',
+        f"See what differs: dissmodel record verify {shell_word(str(path))}",
         code="record_changed",
     )

@@ -11,7 +11,7 @@ from dissmodel.actions.at_hand import AtHand, at_hand
 from dissmodel.actions.experiments import inputs_place
 from dissmodel.actions.explain import why_differs, why_log_counts
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, InvalidInput
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, shell_word
 from dissmodel.io.locate import existing
 from dissmodel.io.sidecars import beside, name_beside, unrecorded
 from dissmodel.io.storage.settings import StorageSettings
@@ -152,6 +152,17 @@ def _look_for(source: DataSource) -> str:
     return f"Look for the file with the sha256 {source.checksum[:_LONGEST]} and give it: --input FILE"
 
 
+def run_again(record: ExperimentRecord) -> str:
+    """Return the command that runs a record's model on its input, so far as the record names them."""
+    uri, name = record.source.uri, record.model_name
+    source = parse(uri).shown if is_remote(uri) else uri
+    code = record.code
+    if code is not None and code.package is None and code.module:  # it was in a file of its own
+        name = f"{code.module.removeprefix('dissmodel_file_')}.py"
+    model, given = (shell_word(one[:_LONGEST]) if one else "" for one in (name, source))
+    return f"dissmodel run {model or 'MODEL'} --input {given or 'FILE'}"
+
+
 def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -> Path:
     """Return a file of the recorded bytes, with sidecars of the recorded bytes, and no others.
 
@@ -175,7 +186,7 @@ def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -
     if not source.checksum:
         raise InvalidInput(
             f"{record_path}: it does not say which input was read: there is no sha256 of it.",
-            "Run the model again: dissmodel run MODEL --input FILE",
+            f"Run the model again: {run_again(record)}",
             code="input_unknown",
         )
     places = [existing(given)] if given is not None else list(_there(record_path, source))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dissmodel import materialize
 from dissmodel.actions.unbundle import is_bundle, open_bundle
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, store
+from dissmodel.record.scan import names
+
+_MOST_RECORDS = 10_000
+_MOST_ABOVE = 8
+_HEAD_BYTES = 64
 
 
 def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
@@ -42,3 +51,73 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     with contextlib.suppress(OSError, DissmodelError):
         materialize.settle(path)
     return store.read(path), store.read_document(path)
+
+
+def record_of(given: str) -> str:
+    """Return the record that a user means: what was given, or where that is a file of a result, its record.
+
+    It is looked for beside the file, and beside the folders above it that may be the result.
+
+    Parameters
+    ----------
+    given : str
+        A record, a bundle, a file or folder of a result, or a URL, which stays as it is.
+
+    Raises
+    ------
+    UsageError
+        If it is no path.
+    InvalidInput
+        If it is a file that no record names, and none itself.
+    """
+    if is_remote(given):
+        return given
+    path = parse(given).local()
+    if f".{path.name}".endswith(store.SUFFIX):
+        return given
+    for candidate in _beside(path):
+        if _names(candidate, path):
+            return str(candidate)
+    if path.is_file() and not is_bundle(path) and not _may_be_json(path):
+        raise InvalidInput(
+            f"{given}: no record beside it names this file.",
+            "A record lies beside its result, as NAME.record.json; give it, wherever it lies.",
+            code="record_missing",
+        )
+    return given
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield the records that may name a file, those with its name first."""
+    above = [
+        one for one in (path, *itertools.islice(path.parents, _MOST_ABOVE)) if one.name not in {"", ".."}
+    ]
+    yield from (one for one in map(store.record_path, above) if one.is_file())
+    with contextlib.suppress(InvalidInput):  # there is no such folder
+        yield from (one.path for one in itertools.islice(names(path.parent, below=False), _MOST_RECORDS))
+
+
+def _names(record_path: Path, path: Path) -> bool:
+    """Tell whether a record says that a file, or what lies in a folder, is of its result."""
+    try:
+        record = store.read(record_path)
+    except DissmodelError:
+        return False
+    said = [artifact.path for artifact in record.files.values()]
+    if not said and record.output_path:  # of the public DisSModel: its path may be of another machine
+        said = [re.split(r"[\\/]", record.output_path)[-1]]
+    wanted = _straight(path)
+    found = [_straight(record_path.parent / one) for one in said if "\0" not in one]
+    return any(one == wanted or one.startswith(wanted + os.sep) for one in found)
+
+
+def _straight(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's own links)
+
+
+def _may_be_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b""}
+    except OSError:
+        return True

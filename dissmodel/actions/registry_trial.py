@@ -29,17 +29,20 @@ def trial(consent: Consent) -> Further:
         def at(key: str, message: str, hint: str = "", *, table: str = "model") -> SpecFinding:
             return SpecFinding("error", str(spec.path), lines.of(key, table), message, hint)
 
+        request = ModelRequest(toml=spec.path, consent=consent)
         try:
-            with open_model(ModelRequest(toml=spec.path, consent=consent)) as found:
+            with open_model(request) as found:
                 for one in found.host.contract():
                     if one.severity == "error":
                         yield at("class", f"{one.subject}: {one.message}", one.hint)
-                for problem in found.host.check(parameter_layers(spec, {})).problems:
+                checked = found.host.check(parameter_layers(spec, {}))
+                for problem in checked.problems:
                     name = _named(problem.message, spec)
                     if name is not None:  # a value that the spec leaves to its user is no fault of it
                         own = name in spec.model.get("parameters", {})
                         table = "model.parameters" if own else "model"
-                        yield at(name, problem.message, problem.hint, table=table)
+                        see = request.see_parameters if problem in checked.values else ""
+                        yield at(name, problem.message, f"{problem.hint} {see}".strip(), table=table)
         except ConsentRequired:
             raise
         except DissmodelError as error:

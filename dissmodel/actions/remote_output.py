@@ -82,7 +82,10 @@ def target_of(output: str) -> Target:
     uri = parse(output)
     shown = uri.shown
     if uri.scheme != "s3":
-        raise UsageError(f"{shown}: a web server is only read.", "--output s3://BUCKET/result.tif")
+        raise UsageError(
+            f"{shown}: a web server is only read.",
+            f"--output s3://BUCKET/{file_name(shown)}",
+        )
     storage, key = open_storage(output, StorageSettings.of(load_settings()))
     end = "/" if key.endswith("/") else ""
     above, _, name = key.rstrip("/").rpartition("/")
@@ -96,10 +99,15 @@ def target_of(output: str) -> Target:
         if storage.stat(target.place.key(taken)) is not None:
             raise UsageError(
                 f"{target.place.uri}{taken} exists; what is in a bucket is not replaced.",
-                "Give another name: --output s3://BUCKET/NAME",
+                f"Give another name, such as: --output {target.place.uri}{_like(name)}{end}",
                 code="output_exists",
             )
     return target
+
+
+def _like(name: str) -> str:
+    path = Path(name)
+    return path.with_name(f"{path.stem}-2{path.suffix}").name
 
 
 def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
@@ -114,7 +122,7 @@ def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
     if request.overwrite:
         raise UsageError(
             "--overwrite: what is in a bucket is not replaced, for no two objects change at once.",
-            "Give another name: --output s3://BUCKET/NAME",
+            "Leave --overwrite out. Where the name is taken, give another.",
         )
     refuse_offline(request.output or "", offline=request.consent.offline)
     target = target_of(request.output or "")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.actions.model import Found
-from dissmodel.errors import UsageError
+from dissmodel.actions.recorded_input import run_again
+from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor.parameters import Layer
 from dissmodel.record import ExperimentRecord
 
@@ -87,7 +88,8 @@ def refuse_hidden(record: ExperimentRecord, path: str) -> None:
     if hidden:
         raise UsageError(
             f"{path}: it does not hold the value of {', '.join(hidden)}, which was secret.",
-            "Run the model with it again: dissmodel run MODEL --input FILE --param NAME=VALUE",
+            f"Run the model with it again: {run_again(record)}"
+            + "".join(f" --param {shell_word(name)}=VALUE" for name in hidden),
             code="parameter_secret",
         )
 

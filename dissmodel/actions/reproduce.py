@@ -26,7 +26,7 @@ from dissmodel.actions.results import Results
 from dissmodel.actions.run import RunRequest, RunResult, run
 from dissmodel.actions.unbundle import open_bundle, shown
 from dissmodel.compare import Comparison, Tolerance
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.io.uri import shown as called_of
 from dissmodel.progress import Reporter, reporting
@@ -85,7 +85,8 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
     chosen_map = _map_place(request, path, old)
     digest = record_digest(document)
     if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
-        reporter.warn(f"{path.name} was changed after it was written; look: dissmodel record verify {path}")
+        look = f"dissmodel record verify {shell_word(str(path))}"
+        reporter.warn(f"{path.name} was changed after it was written; look: {look}")
     is_s3 = _is_in_bucket(str(request.record))
 
     def agree(place: str) -> None:

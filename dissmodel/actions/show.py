@@ -72,7 +72,8 @@ def show_model(request: ModelRequest) -> ModelView:
     """
     with open_model(request) as model:
         host = model.host
-        resolved = parameters.settled(host.check(parameter_layers(model.spec, request.parameters)))
+        checked = host.check(parameter_layers(model.spec, request.parameters))
+        resolved = parameters.settled(checked, request.see_parameters)
         return ModelView(_row(host.face), host.describe(resolved), host.face.declared, resolved.warnings)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dissmodel.actions.records import open_record
 from dissmodel.actions.unbundle import is_bundle
 from dissmodel.actions.verify import verify
-from dissmodel.errors import Differs, InvalidInput, UsageError
+from dissmodel.errors import Differs, InvalidInput, UsageError, shell_word
 from dissmodel.record import digest, sign, store
 
 
@@ -79,7 +79,7 @@ def _refuse_changed(record: Path) -> None:
     if changed:
         raise Differs(
             f"{record}: its {changed[0].name} is not as it should be; what isn't true isn't signed.",
-            f'See what differs: dissmodel record verify "{record}"',
+            f"See what differs: dissmodel record verify {shell_word(str(record))}",
             code="record_changed",
         )
 

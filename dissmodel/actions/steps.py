@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.errors import InvalidInput, UsageError, shell_word
 from dissmodel.record import ExperimentRecord, store
 
 STEP = "step"
@@ -47,7 +47,7 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     if not measures:
         raise InvalidInput(
             f"{path}: it has no measures per step; {record.model_name or 'the model'} noted none.",
-            f"See what it has: dissmodel record show {path}",
+            f"See what it has: dissmodel record show {shell_word(str(path))}",
             code="no_steps",
         )
     lengths = {name: len(values) for name, values in columns.items()}

@@ -63,7 +63,7 @@ def validate(request: ValidateRequest) -> Validation:
         If the request names no model. Everything else that is wrong is a finding.
     """
     if request.model is None and request.toml is None and request.executor is None:
-        raise UsageError("Which model?", "Name one, or a TOML that does. List them: dissmodel show")
+        raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     with _no_bytecode():
         return Validation(tuple(_redacted(_look(request))))
 
@@ -137,6 +137,8 @@ def _record(request: ValidateRequest, model: Found, told: Collector) -> Experime
     """Return a run's record without its input; None if the parameters that are right make none."""
     checked = model.host.check(parameter_layers(model.spec, request.parameters))
     for problem in checked.problems:
+        if problem in checked.values:
+            problem.hint = f"{problem.hint} {request.see_parameters}".strip()
         told.tell(problem)
     if checked.resolved is None:
         if request.inputs:
@@ -211,20 +213,20 @@ def _look_at_output(request: ValidateRequest, model: Found, sources: Sequence[Pa
         with told.at():
             check(destination, files, overwrite=request.overwrite)
         with told.at():
-            _refuse_unwritable(destination.folder)
+            _refuse_unwritable(destination.folder, f"--output FOLDER/{destination.name or 'NAME'}")
         if not told.failed:
             told.add("ok", f"the result and {destination.record_path.name} can be written there")
 
 
-def _refuse_unwritable(folder: Path) -> None:
+def _refuse_unwritable(folder: Path, instead: str) -> None:
     place = nearest_folder(folder)
     effective = os.access in os.supports_effective_ids
     if not place.is_dir():
-        raise StorageError(f"{place} is a file, no folder.", "Give another place: --output FOLDER/NAME")
+        raise StorageError(f"{place} is a file, no folder.", f"Give another place: {instead}")
     if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
         raise StorageError(
             f"{place} can't be written.",
-            "Give an output in a folder that you may write to: --output FOLDER/NAME",
+            f"Give an output in a folder that you may write to: {instead}",
         )
 
 

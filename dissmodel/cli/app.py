@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import gc
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -17,11 +18,13 @@ from typer.core import TyperGroup
 from dissmodel import __version__, gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.lazy import LazyGroup
+from dissmodel.cli.once import App
 from dissmodel.cli.signals import stopping
-from dissmodel.errors import DissmodelError, StorageError, UsageError
+from dissmodel.errors import DissmodelError, StorageError, UsageError, likely_numbers
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
+_NO_NUMBER = re.compile(r": '(.*)' is not a valid (float|int)")
 
 
 class ErrorBoundary(TyperGroup):
@@ -88,9 +91,19 @@ def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
         return None
     said = error.format_message().replace("Value error, ", "").strip()
     command = (getattr(error, "ctx", None) or ctx).command_path
-    return UsageError(
-        said if said.endswith((".", "?")) else f"{said}.", f"See what it takes: {command} --help"
-    )
+    hint = f"{_number_meant(error, said)} See what it takes: {command} --help".strip()
+    return UsageError(said if said.endswith((".", "?")) else f"{said}.", hint)
+
+
+def _number_meant(error: Exception, said: str) -> str:
+    """Return a sentence with the number that was meant for an option; empty for other errors."""
+    wrong = _NO_NUMBER.search(said)
+    names = getattr(getattr(error, "param", None), "opts", None)
+    if wrong is None or not names:
+        return ""
+    numbers = [one for one in likely_numbers(wrong[1]) if wrong[2] == "float" or one.lstrip("-").isdecimal()]
+    said = " or ".join(f"{max(names, key=len)} {one}" for one in numbers)
+    return f"Did you mean {said}?" if said else ""
 
 
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
@@ -180,7 +193,7 @@ class Root(ErrorBoundary, LazyGroup):
     }
 
 
-app = typer.Typer(
+app = App(
     name="dissmodel",
     cls=Root,
     no_args_is_help=True,

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.once import App
 from dissmodel.errors import UsageError, did_you_mean
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at the settings and change your own.\n\nExample: dissmodel config show",

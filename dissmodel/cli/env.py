@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.once import App
 
 if TYPE_CHECKING:
     from dissmodel.actions.environments import Entry, Removed
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at the environments that models' packages run in, and remove them.\n\n"

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from dissmodel.cli.once import App
+
 
 class Commands(Mapping[str, Any]):
     """Commands by name, in the order in which the help lists them.
@@ -64,7 +66,7 @@ def _command(found: Any, name: str) -> Any:
     if isinstance(found, typer.Typer):
         command: Any = get_group(found)
     else:
-        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone = App(add_completion=False, rich_markup_mode=None)
         alone.command(name)(found)
         command = get_command(alone)
     command.name = name

@@ -12,6 +12,7 @@ import typer
 from dissmodel import gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.app import ErrorBoundary, prepare_streams
+from dissmodel.cli.once import App
 from dissmodel.cli.values import parse_names, parse_parameters
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ PreserveName = Annotated[
 def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
     """Run one command; return only where a ``run`` or a ``show`` succeeded."""
     words = sys.argv[1:] if args is None else list(args)
-    app = typer.Typer(
+    app = App(
         cls=ErrorBoundary,
         no_args_is_help=True,
         rich_markup_mode=None,

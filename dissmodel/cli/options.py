@@ -23,7 +23,6 @@ class Format(StrEnum):
 
 _INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its URL; a zip may hold it.")
 _INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset or its URL; may be repeated.")
-_NAMES = "What the input calls a {0}; may be repeated."
 
 Input = Annotated[str, _INPUT]
 OptionalInput = Annotated[str | None, _INPUT]
@@ -39,10 +38,16 @@ Output = Annotated[
     ),
 ]
 BandMap = Annotated[
-    list[str] | None, typer.Option("--band-map", metavar="NAME=BAND", help=_NAMES.format("band"))
+    list[str] | None,
+    typer.Option(
+        "--band-map", metavar="NAME=BAND", help="What the input calls a band, or its number; may be repeated."
+    ),
 ]
 ColumnMap = Annotated[
-    list[str] | None, typer.Option("--column-map", metavar="NAME=COLUMN", help=_NAMES.format("column"))
+    list[str] | None,
+    typer.Option(
+        "--column-map", metavar="NAME=COLUMN", help="What the input calls a column; may be repeated."
+    ),
 ]
 InputFormat = Annotated[Format, typer.Option("--format", help="What the input holds.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
@@ -73,7 +78,12 @@ AllowBuild = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no index and no repository.")]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="Set a parameter; may be repeated. A table: 'NAME={a = 1}', or JSON.",
+    ),
 ]
 Toml = Annotated[
     Path | None, typer.Option("--toml", "-t", metavar="FILE", help="The model's TOML: parameters and names.")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.cli import layout
+
 if TYPE_CHECKING:
     from dissmodel.actions.preview import Preview
     from dissmodel.actions.push import PushedExperiment
@@ -105,8 +107,9 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
         print_json(plain(dataclasses.asdict(view)))  # an undeclared parameter may be anything, also NaN
         return
     row = view.row
-    print_line(
-        f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": ")
+    print_text(
+        f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": "),
+        indent=2,
     )
     rows = [
         (
@@ -127,9 +130,9 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     for one in view.parameters:
         also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
         if one.description or also:
-            print_line(f"  {one.name}: {one.description}{also}")
+            print_text(f"  {one.name}: {one.description}{also}", indent=4)
     if not view.declared:
-        print_line("The model declares no parameters; whatever is given is passed on.")
+        print_text("The model declares no parameters; whatever is given is passed on.")
     print_warnings(view.warnings)
 
 
@@ -141,7 +144,7 @@ def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Pr
 def record_view(record: ExperimentRecord, path: Path | str) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
     name = cut(record.model_name or "a model")
-    print_line(printable(f"{name}: {cut(record.status)}  ({short_path(str(path))})"))
+    print_text(printable(f"{name}: {cut(record.status)}  ({short_path(str(path))})"), indent=2)
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
     _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
@@ -277,19 +280,22 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
     if not rows:
         return
     print_line(f"\n{title}")
-    rows = [(cut(name), cut(value)) for name, value in rows]
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        label = f"{name:{width}}  " if width else ""
-        print_line(printable(f"  {label}{value}").rstrip())
+    cells = [(printable(cut(name)), printable(cut(value))) for name, value in rows]
+    for line in layout.pairs(cells, layout.terminal_width(), indent=2):
+        print_line(line)
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows under a head, each column as wide as it has to be."""
+    """Print rows under a head, each column as wide as it has to be, no line wider than the terminal."""
     rows = [tuple(cut(cell) for cell in row) for row in rows]
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        print_line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in layout.table(head, rows, layout.terminal_width()):
+        print_line(line)
+
+
+def print_text(text: str, *, indent: int = 0) -> None:
+    """Print a text in lines that are no wider than the terminal, those below the first indented."""
+    for line in layout.text(text, layout.terminal_width(), indent=indent):
+        print_line(line)
 
 
 def _value(value: Any) -> str:

@@ -6,18 +6,15 @@ import csv
 import dataclasses
 import io
 import json
-import os
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.cli import layout
 from dissmodel.cli.render import (
     cut,
     print_json,
     print_line,
-    print_table,
     print_warnings,
     printable,
     short_path,
@@ -30,13 +27,12 @@ if TYPE_CHECKING:
 
 _SHORT_ID = 8
 _LONGEST_ID = 64
-_LEAST = 8  # no column becomes narrower
 _MOST_COLUMNS = 1000
 _FORMULA = ("=", "+", "-", "@")
 
 
 def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
-    """Print a line per record, as wide as the terminal; on standard error what can't be read."""
+    """Print a line per record, several where the terminal is narrow; what can't be read on standard error."""
     print_warnings(map(_plain, found.unreadable))
     rows = [row for row in found.rows if not errors_only or row.state in {"differs", "missing"}]
     if written is not None and not errors_only:
@@ -49,11 +45,9 @@ def listing(found: Listing, *, written: Path | None = None, errors_only: bool = 
     checked = rows[0].state is not None
     head = ("when (UTC)", "model", "status", *(("files",) if checked else ()), "given", "output", "id")
     lines = [_cells(row) for row in rows]
-    width = _width()
-    if width is None:
-        print_table(head, lines)
-    else:
-        _print_within(width, head, lines)
+    given = head.index("given")
+    for line in layout.table(head, lines, layout.terminal_width(), may_cut=(given, given + 1)):
+        print_line(line)
 
 
 def listing_json(found: Listing) -> None:
@@ -180,9 +174,10 @@ def _step(step: Step) -> None:
             print_line(f"  {_plain(name):{width}}  {_plain(cut(value))}".rstrip())
 
 
-def _summary_json(path: Path, record: Summary) -> Mapping[str, Any]:
+def _summary_json(path: Path | str, record: Summary) -> Mapping[str, Any]:
     document = record.model_dump(mode="json", exclude={"source", "artifacts", "files", "output_path"})
-    return {"record": str(path.absolute()), **document, "given": record.given}
+    where = str(path.absolute()) if isinstance(path, Path) else path
+    return {"record": where, **document, "given": record.given}
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -218,33 +213,3 @@ def _csv_text(text: str) -> str:
 def _plain(text: str) -> str:
     # Most texts are; to look at each character takes a hundred times as long.
     return text if text.isprintable() else printable(text)
-
-
-def _width() -> int | None:
-    """Return how wide a line may be; None where whatever reads it has no width."""
-    given = os.environ.get("COLUMNS", "")
-    if sys.stdout.isatty() or (given.isdecimal() and int(given) > 0):
-        return shutil.get_terminal_size().columns
-    return None
-
-
-def _print_within(width: int, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table of which no line is longer than `width`, the longest columns cut first."""
-    widths = [min(max(len(row[column]) for row in (head, *rows)), width) for column in range(len(head))]
-    while sum(widths) + 2 * (len(widths) - 1) > width:
-        longest = max(range(1, len(widths) - 1), key=widths.__getitem__)  # never the time, nor the id
-        if widths[longest] <= _LEAST:
-            break
-        widths[longest] -= 1
-    output = len(head) - 2
-    for row in (head, *rows):
-        # The end of a path says more than its beginning.
-        cells = [_cut(cell, widths[n], keep_end=n == output) for n, cell in enumerate(row)]
-        line = "  ".join(f"{cell:{widths[n]}}" for n, cell in enumerate(cells))
-        print_line(_cut(line.rstrip(), width))
-
-
-def _cut(text: str, width: int, *, keep_end: bool = False) -> str:
-    if len(text) <= width:
-        return text
-    return f"…{text[len(text) - width + 1 :]}" if keep_end else f"{text[: width - 1]}…"

@@ -71,13 +71,15 @@ def run(
     from dissmodel.actions.run import RunRequest
     from dissmodel.actions.run import run as run_model
     from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.errors import UsageError
+    from dissmodel.errors import UsageError, shell_word
     from dissmodel.io.uri import is_remote
 
     if model is None and toml is None:
-        raise UsageError("Which model?", "dissmodel run MODEL --input FILE. List them: dissmodel show")
+        given = shell_word(input_) if input_ is not None else "FILE"
+        raise UsageError("Which model?", f"dissmodel run MODEL --input {given}. List them: dissmodel show")
     if input_ is None:
-        raise UsageError("Which input?", "dissmodel run MODEL --input FILE", code="usage")
+        named = shell_word(model) if model is not None else f"--toml {shell_word(str(toml))}"
+        raise UsageError("Which input?", f"dissmodel run {named} --input FILE")
     request = RunRequest(
         model=model,
         input=input_,

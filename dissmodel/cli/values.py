@@ -13,8 +13,8 @@ MAX_LENGTH = 10_000
 def parse_parameters(items: Iterable[str]) -> dict[str, Any]:
     """Return the parameters of every ``K=V``.
 
-    A value is read as TOML has it: integers, floats, ``true``, lists, quoted text. The rest
-    is text.
+    A value is read as TOML has it: integers, floats, ``true``, quoted text, lists and tables; a list or a
+    table may be JSON too. The rest is text.
 
     Raises
     ------
@@ -57,6 +57,13 @@ def parse_value(text: str) -> Any:
 
     >>> [parse_value(text) for text in ("007", ".5", "nan", "TRUE", '"10"', "2020-01-01", "a b")]
     [7, 0.5, nan, True, '10', '2020-01-01', 'a b']
+    >>> parse_value("{rate = 0.5}"), parse_value('{"rate": [0.5, null]}')
+    ({'rate': 0.5}, {'rate': [0.5, None]})
+
+    Raises
+    ------
+    UsageError
+        If it is a JSON object in which one key stands twice.
     """
     text = text.strip()
     if text.lower() in {"true", "false"}:
@@ -72,10 +79,28 @@ def parse_value(text: str) -> Any:
         try:
             document = tomllib.loads(f"value = {text}")
         except (tomllib.TOMLDecodeError, RecursionError):
-            return text
+            return _parse_json(text) if text[:1] in {"[", "{"} else text
         if document.keys() == {"value"}:
             return document["value"]
     return text
+
+
+def _parse_json(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):  # it is text that only begins as a list or a table does
+        return text
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"The key {twice[:40]!r} stands twice in one table.", "Give each key once.")
+    return found
 
 
 def _collect(items: Iterable[str], option: str, parse: Any, value: str = "VALUE") -> dict[str, Any]:

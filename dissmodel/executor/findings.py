@@ -198,7 +198,8 @@ def look_at_room(needed: int, output_path: str | None, collector: Collector) -> 
     if needed <= free:
         collector.add("ok", said)
     else:
-        collector.add("error", f"No room: {said}.", "Make room, or give another place: --output FOLDER/NAME")
+        place = f"FOLDER/{Path(output_path).name}" if output_path else "FOLDER/NAME"
+        collector.add("error", f"No room: {said}.", f"Make room, or give another place: --output {place}")
 
 
 def nearest_folder(folder: Path) -> Path:

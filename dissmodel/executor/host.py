@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from dissmodel import progress
+from dissmodel.errors import UsageError
 from dissmodel.executor import parameters
 from dissmodel.executor.config import output_base, thread_limit
+from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
@@ -119,11 +121,22 @@ class InProcess:
         Where it is from.
     distribution : str, optional
         The installed distribution that offers it.
+
+    Raises
+    ------
+    UsageError
+        If the class declares something as what it can't be.
     """
 
     def __init__(
         self, executor: type[ModelExecutor], origin: str = "", distribution: str | None = None
     ) -> None:
+        for wrong in wrong_declarations(executor):
+            raise UsageError(
+                f"The model {executor.name}: {wrong.message}.",
+                f"Write in the class {executor.__name__}: {wrong.example}",
+                code="model_unloadable",
+            )
         self.executor = executor
         self._origin = origin
         self._distribution = distribution

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.errors import UsageError, did_you_mean, likely_numbers
 
 _SIGNS: Mapping[Any, tuple[str, str]] = {
     Ge: ("≥", "ge"),
@@ -31,6 +31,9 @@ _PLAIN: Mapping[Any, str] = {
     type(None): "none",
     Path: "path",
 }
+
+_NUMBERS = (int, float)
+_HOLDERS = (Mapping, list, tuple, set, frozenset, BaseModel)
 
 _SHOWN = 80
 
@@ -102,8 +105,15 @@ def resolve(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Resolv
     return settled(check(declared, layers))
 
 
-def settled(checked: Checked) -> Resolved:
+def settled(checked: Checked, see: str = "") -> Resolved:
     """Return what was checked, if nothing is wrong with it.
+
+    Parameters
+    ----------
+    checked : Checked
+        What `check` found.
+    see : str
+        A sentence that says where all parameters of the model are listed; the end of a hint about values.
 
     Raises
     ------
@@ -113,8 +123,12 @@ def settled(checked: Checked) -> Resolved:
     if checked.names:
         raise checked.names[0]
     if checked.values:
-        first = checked.values[0]
-        raise UsageError(" ".join(one.message for one in checked.values), first.hint, code=first.code)
+        hints = dict.fromkeys([*(one.hint for one in checked.values), see])
+        raise UsageError(
+            " ".join(one.message for one in checked.values),
+            " ".join(filter(None, hints)),
+            code=checked.values[0].code,
+        )
     assert checked.resolved is not None  # without problems there are values
     return checked.resolved
 
@@ -122,23 +136,25 @@ def settled(checked: Checked) -> Resolved:
 def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
     """Merge the layers as `resolve` does and say everything that is wrong with them."""
     values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    origin: dict[str, Origin] = {}
+    typed: dict[str, str] = {}
     misnamed: list[UsageError] = []
     names = _canonical_names(declared) if declared is not None else None
     for layer in layers:
-        for name, value in _canonical(layer, names, misnamed).items():
+        for name, (given, value) in _canonical(layer, names, misnamed).items():
             values[name] = value
+            typed[name] = given
             origin[name] = layer.origin
     if declared is None:
         unchecked = (
             (f"The model declares no parameters; unchecked: {', '.join(sorted(values))}.",) if values else ()
         )
-        return Checked(Resolved(values, origin, unchecked))
+        return Checked(Resolved(values, dict(origin), unchecked))
     wrong: tuple[UsageError, ...] = ()
     try:
         valid = declared.model_validate(values)
     except ValidationError as error:
-        wrong = tuple(_explain(declared, error, values, origin))
+        wrong = tuple(_explain(declared, error, values, typed, origin))
         bad = {_field(declared, problem["loc"]) for problem in error.errors(include_url=False)}
         values = {name: value for name, value in values.items() if name not in bad}
         try:
@@ -146,7 +162,7 @@ def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
         except ValidationError:
             return Checked(None, tuple(misnamed), wrong)
     full = valid.model_dump(mode="json", by_alias=False)
-    origins = {name: origin[name] if name in values else "default" for name in full}
+    origins: dict[str, str] = {name: origin[name] if name in values else "default" for name in full}
     return Checked(Resolved(full, origins), tuple(misnamed), wrong)
 
 
@@ -188,12 +204,13 @@ def _aliases(name: str, field: FieldInfo) -> tuple[str, ...]:
     return tuple(choice for choice in choices if isinstance(choice, str) and choice != name)
 
 
-def _canonical(layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]) -> dict[str, Any]:
-    """Return a layer's values under their canonical names; note what can't be."""
+def _canonical(
+    layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]
+) -> dict[str, tuple[str, Any]]:
+    """Return a layer's values by canonical name, each with the name that was typed; note what can't be."""
     if names is None:
-        return dict(layer.values)
-    found: dict[str, Any] = {}
-    said: dict[str, str] = {}
+        return {name: (name, value) for name, value in layer.values.items()}
+    found: dict[str, tuple[str, Any]] = {}
     for given, value in layer.values.items():
         name = names.get(given)
         if name is None:
@@ -204,38 +221,88 @@ def _canonical(layer: Layer, names: Mapping[str, str] | None, problems: list[Usa
                     code="unknown_parameter",
                 )
             )
-        elif name in found and found[name] != value:
+        elif name in found and found[name][1] != value:
+            said, other = found[name]
             problems.append(
                 UsageError(
-                    f"{layer.place}: {said[name]} = {_brief(found[name])} and {given} = {_brief(value)}"
+                    f"{layer.place}: {said} = {_brief(other)} and {given} = {_brief(value)}"
                     " are one parameter.",
                     f"Give only {name}.",
                     code="parameter",
                 )
             )
         else:
-            found[name] = value
-            said[name] = given
+            found[name] = (given, value)
     return found
 
 
 def _explain(
-    declared: type[BaseModel], error: ValidationError, values: Mapping[str, Any], origin: Mapping[str, str]
+    declared: type[BaseModel],
+    error: ValidationError,
+    values: Mapping[str, Any],
+    typed: Mapping[str, str],
+    origin: Mapping[str, Origin],
 ) -> Iterator[UsageError]:
+    """Yield each problem of a value, under the name that was typed."""
     for problem in error.errors(include_url=False, include_context=False):
-        name = _field(declared, problem["loc"])
+        where = problem["loc"]
+        name, hint = _field(declared, where), ""
         if name not in declared.model_fields:
             sentence = problem["msg"].removeprefix("Value error, ") + "."
         else:
             field = declared.model_fields[name]
             wanted = " ".join(filter(None, [_type_name(field.annotation), _bounds(field), _unit(field)]))
-            given = (
-                f"{name} = {_brief(values[name])} ({origin[name]})"
-                if name in values
-                else f"{name} is missing"
-            )
-            sentence = f"{given}: {_lower(problem['msg'])}; it takes: {wanted}."
-        yield UsageError(sentence, "See them all: dissmodel show MODEL", code="parameter")
+            given = f"{name} is missing"
+            if name in values:
+                given = f"{typed[name]} = {_brief(values[name])} ({origin[name]})"
+                hint = _meant(declared, values, name, typed[name], origin[name])
+            is_inside = len(where) > 1 and isinstance(values.get(name), (dict, list))
+            inside = f"in {_brief('.'.join(map(str, where[1:])))}: " if is_inside else ""
+            sentence = f"{given}: {inside}{_lower(problem['msg'])}; it takes: {wanted}."
+        yield UsageError(sentence, hint, code="parameter")
+
+
+def _meant(
+    declared: type[BaseModel], values: Mapping[str, Any], name: str, typed: str, origin: Origin
+) -> str:
+    """Return a sentence with what the user may have meant by a text; empty where nothing near is right."""
+    text, annotation = values[name], declared.model_fields[name].annotation
+    if not isinstance(text, str):
+        return ""
+    start = f"--param {typed}=" if origin == "command line" else f"{typed} = "
+    if _takes(annotation, _NUMBERS):
+        right = [one for one in likely_numbers(text) if _is_right(declared, values, name, one)]
+        if right:
+            return f"Did you mean {' or '.join(start + one for one in right)}?"
+    if text[:1] in {"[", "{"} and _takes(annotation, _HOLDERS):
+        return 'A list is typed as [1, 2], a table as {a = 1} or {"a": 1}, in quotes for the shell.'
+    return ""
+
+
+def _is_right(declared: type[BaseModel], values: Mapping[str, Any], name: str, number: str) -> bool:
+    try:
+        value: float = int(number)
+    except ValueError:
+        value = float(number)
+    try:
+        declared.model_validate({**values, name: value})
+    except ValidationError as error:
+        return all(_field(declared, one["loc"]) != name for one in error.errors(include_url=False))
+    except Exception:  # noqa: BLE001  (a model's own check may raise anything; a hint is not worth that)
+        return False
+    return True
+
+
+def _takes(annotation: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a value of one of these kinds may be right; a truth value is no number."""
+    arguments = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_takes(one, kinds) for one in arguments)
+    if origin is typing.Annotated:
+        return _takes(arguments[0], kinds)
+    plain = origin or annotation
+    return isinstance(plain, type) and plain is not bool and issubclass(plain, kinds)
 
 
 def _field(declared: type[BaseModel], where: tuple[int | str, ...]) -> str:
@@ -283,6 +350,10 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(one) for one in arguments)
     if origin in (list, tuple, set, frozenset) and arguments:
         return "list of " + _type_name(arguments[0])
+    if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) > 1:
+        return "table of " + _type_name(arguments[1])
+    if isinstance(annotation, type) and issubclass(annotation, (Mapping, BaseModel)):
+        return "table"
     return str(getattr(annotation, "__name__", annotation))
 
 

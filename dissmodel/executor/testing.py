@@ -8,9 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from dissmodel.executor.config import output_base
+from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
@@ -110,11 +109,11 @@ class ExecutorTestHarness:
                 _takes(getattr(cls, method), count),
                 f"its signature is {inspect.signature(getattr(cls, method))}",
             )
-        declared = cls.Parameters
+        wrong = list(wrong_declarations(cls))
         yield self._finding(
-            "declares its parameters as a pydantic model",
-            declared is None or (isinstance(declared, type) and issubclass(declared, BaseModel)),
-            f"Parameters is {declared!r}",
+            "declares its parameters, suffixes and legends in the class",
+            not wrong,
+            "; ".join(one.message for one in wrong),
         )
 
     def _finding(self, check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)

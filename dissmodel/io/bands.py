@@ -36,6 +36,31 @@ _UNDEFINED = re.compile(
 )
 
 
+def band_named(given: str, numbers: Mapping[str, int]) -> str:
+    """Return the name of the band that a user means, by its name or by its number; a name wins.
+
+    Parameters
+    ----------
+    given : str
+        What the user calls it.
+    numbers : Mapping of str to int
+        The bands: name → number in the file, from 1.
+
+    Returns
+    -------
+    str
+        The name of the band; `given` where there is no such band.
+
+    Examples
+    --------
+    >>> band_named("2", {"alt": 1, "uso": 2}), band_named("2", {"2": 1, "uso": 2})
+    ('uso', '2')
+    """
+    if given in numbers or not (given.isascii() and given.isdecimal()):
+        return given
+    return next((name for name, number in numbers.items() if str(number) == given), given)
+
+
 class Block(NamedTuple):
     """Some rows of some bands.
 
@@ -282,7 +307,12 @@ def _meta(
         "transform": transform,
         "tags": dataset.tags(),
         "bands": {
-            name: {"nodata": _nodata(stored[number]), "tags": _tags(dataset, number), "named": named}
+            name: {
+                "nodata": _nodata(stored[number]),
+                "tags": _tags(dataset, number),
+                "named": named,
+                "number": number,
+            }
             for number, (name, named) in names.items()
         },
     }

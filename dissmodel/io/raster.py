@@ -90,7 +90,8 @@ def load_geotiff(
         values, scale * stored number + offset, and NaN for its nodata value. The dict has ``crs``
         (rasterio's; None without one, or where it is called undefined), ``transform`` (None without a
         georeference), ``tags`` of the file, ``bands`` (name → ``nodata`` as declared, exact in 64-bit
-        integers; ``tags``, but for statistics; ``named``: whether the file names it) and ``mask`` (bool
+        integers; ``tags``, but for statistics; ``named``: whether the file names it; ``number``: from 1)
+        and ``mask`` (bool
         (rows, columns), True is valid, from a mask or an alpha band; None without one). Alpha bands are not
         among the bands.
     sha256 : str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from dissmodel.record import store
 from dissmodel.record.schema import path_of_main
 
 _SCRATCH = ".dissmodel-"
+_PUSHED_TO, _PUSHED = "experiments", "record.json"
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -98,8 +99,9 @@ def scan(folder: Path, *, below: bool = True) -> Iterator[Found]:
 def names(folder: Path, *, below: bool = True) -> Iterator[Found]:
     """Yield the records in a folder, unread, in the order of their names; then those of the folders in it.
 
-    Every file named ``*.record.json`` is one, so ``experiment_record.json``, the copy of the latest, is not.
-    Folders that are links are not followed, and those of runs under way not entered.
+    Every file named ``*.record.json`` is one, and ``experiments/<id>/record.json``, as a push leaves it.
+    ``experiment_record.json``, the copy of the latest, is not. Folders that are links are not followed, and
+    those of runs under way not entered.
 
     Parameters
     ----------
@@ -129,8 +131,9 @@ def _names(folder: str, *, below: bool) -> Iterator[Found]:
         except OSError as error:
             yield Found(Path(place), error=_closed(place, error))
             continue
+        is_pushed = Path(place).absolute().parent.name == _PUSHED_TO
         for name, is_folder in there:
-            if name.endswith(store.SUFFIX) and not is_folder:
+            if (name.endswith(store.SUFFIX) or (is_pushed and name == _PUSHED)) and not is_folder:
                 yield Found(Path(place, name))
         folders = [name for name, is_folder in there if is_folder and not name.startswith(_SCRATCH)]
         todo += [os.path.join(place, name) for name in reversed(folders) if below]  # noqa: PTH118  (a text)
@@ -139,11 +142,23 @@ def _names(folder: str, *, below: bool) -> Iterator[Found]:
 def summarise(path: Path) -> Found:
     """Return what the record in a file says, or why it can't be read."""
     try:
-        return Found(path, Summary.model_validate(store.read_document(path)))
+        return Found(path, summary_of(store.read_document(path), str(path)))
     except DissmodelError as error:
         return Found(path, error=error)
+
+
+def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
+    """Return what a record's document says.
+
+    Raises
+    ------
+    InvalidInput
+        If a field has a value that the schema doesn't allow; `shown` is what the error calls the record.
+    """
+    try:
+        return Summary.model_validate(document)
     except ValidationError as error:
-        return Found(path, error=_misfit(path, error))
+        raise _misfit(shown, error) from error
 
 
 def _closed(place: str, error: OSError) -> StorageError:
@@ -151,11 +166,11 @@ def _closed(place: str, error: OSError) -> StorageError:
     return StorageError(why, "Check the rights of the folder.")
 
 
-def _misfit(path: Path, error: ValidationError) -> InvalidInput:
+def _misfit(shown: str, error: ValidationError) -> InvalidInput:
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])[:200]
     return InvalidInput(
-        f"{path}: this is no record: {where}: {first['msg']}.",
+        f"{shown}: this is no record: {where}: {first['msg']}.",
         "Give the .record.json file that a run left beside its result.",
         code="not_a_record",
     )

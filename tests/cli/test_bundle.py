@@ -319,14 +319,15 @@ def test_a_bundle_has_no_place_where_something_is_lost(here, given):
     ("spoil", "code", "says"),
     [
         (lambda: Path("result.tif").write_bytes(b"other"), 4, "its output is not as it should be"),
-        (lambda: Path("result.qml").unlink(), 4, "its style is missing"),
+        (lambda: Path("result.qml").write_bytes(b"other"), 4, "its style is not as it should be"),
+        (lambda: Path("result.tif").unlink(), 4, "its output is missing"),
         (lambda: Path("grid.zip").write_bytes(b"other"), 4, "is not the recorded input"),
         (lambda: edit("result.record.json", lambda it: it.update(seed=1)), 4, "its record is not as"),
         (lambda: edit("result.record.json", lambda it: it.update(status="failed")), 3, "the run is failed"),
         (lambda: Path("result.record.json").write_bytes(b"{}"), 3, "this is no record"),
         (lambda: Path("result.record.json").unlink(), 3, "there is no such record"),
     ],
-    ids=["output", "style", "input", "record", "failed", "none", "missing"],
+    ids=["output", "style", "no output", "input", "record", "failed", "none", "missing"],
 )
 def test_what_is_not_true_is_not_bundled(here, spoil, code, says):
     spoil()
@@ -335,6 +336,19 @@ def test_what_is_not_true_is_not_bundled(here, spoil, code, says):
     assert code == said.code
     assert says in said.err
     assert not Path("b.zip").exists()
+
+
+def test_a_style_that_is_missing_is_left_out_and_that_is_told(here):
+    Path("result.qml").unlink()
+
+    said = here("record", "bundle", "result.record.json", "-o", "b.zip", "--json")
+    Path("result.record.json").unlink()
+    Path("result.tif").unlink()
+    verified = here("record", "verify", "b.zip", "--json")
+
+    assert (0, 0) == (said.code, verified.code)
+    assert ["style is not in the bundle: result.qml is not beside the record."] == said.json["warnings"]
+    assert ["not checked"] == [one["verdict"] for one in verified.json["checks"] if one["name"] == "style"]
 
 
 @pytest.mark.parametrize(

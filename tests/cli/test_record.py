@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.record import store
+from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import record_digest, sha256_file
 
 RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
@@ -113,6 +113,40 @@ def test_a_file_of_another_length_is_caught(dissmodel, change, file, name):
     assert said.json["ok"] is False
 
 
+def test_a_pair_that_was_moved_without_its_style_is_verified_with_a_note(here, dissmodel):
+    Path("one.qml").unlink()
+
+    said = dissmodel("record", "verify", "one.record.json")
+    as_json = dissmodel("record", "verify", "one.record.json", "--json")
+    listed = dissmodel("record", "list", "--model", "coastal_raster", "--verify", "--json")
+
+    assert (0, 0, 0) == (said.code, as_json.code, listed.code)
+    assert {**ALL_OK, "style": "not checked"} == verdicts(as_json)
+    (line,) = (line for line in said.out.splitlines() if "style" in line)
+    assert line.endswith("one.qml  (no such file; it says how the result is drawn, not what it is)")
+    assert ["ok", "ok"] == [one["files"] for one in listed.json["records"]]
+
+
+def test_a_style_that_was_changed_still_differs(here, dissmodel):
+    Path("one.qml").write_text("mine")
+
+    said = dissmodel("record", "verify", "one.record.json", "--json")
+
+    assert (4, "differs") == (said.code, verdicts(said)["style"])
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "code"),
+    [("map", "map.png", 0), ("map", "map.SVG", 0), ("output", "map.png", 4), ("table", "map.csv", 4)],
+)
+def test_a_missing_file_is_no_failure_only_where_it_is_a_picture(dissmodel, name, path, code):
+    artifact = Artifact(path=path, size=1, sha256="0" * 64)
+    record = ExperimentRecord(experiment_id="a" * 32, status="completed", files={name: artifact})
+    store.write(record, Path("r.record.json"))
+
+    assert code == dissmodel("record", "verify", "r.record.json").code
+
+
 def test_two_outputs_that_changed_places_are_caught(dissmodel, here):
     (here / "one.tif").rename("three.tif")
     (here / "two.tif").rename("one.tif")
@@ -124,15 +158,14 @@ def test_two_outputs_that_changed_places_are_caught(dissmodel, here):
         assert (4, {**ALL_OK, "output": "differs"}) == (said.code, verdicts(said))
 
 
-@pytest.mark.parametrize("file", ["one.tif", "one.qml"])
 @pytest.mark.usefixtures("here")
-def test_a_deleted_file_is_caught(dissmodel, file):
-    Path(file).unlink()
+def test_a_deleted_result_is_caught(dissmodel):
+    Path("one.tif").unlink()
 
     said = dissmodel("record", "verify", "one.record.json")
 
     assert 4 == said.code
-    assert ["missing"] == [x.split()[0] for x in said.out.splitlines() if file in x and "sha" not in x]
+    assert ["missing"] == [x.split()[0] for x in said.out.splitlines() if "one.tif" in x and "sha" not in x]
     assert "no such file" in said.out
 
 

@@ -486,3 +486,32 @@ def test_a_missing_module_is_told_with_the_extra_that_brings_it(
     assert code == said.code
     assert "rasterstats" in said.err.splitlines()[0]
     assert "  The extra 'pysal' brings it: python -m pip install rasterstats" in said.err.splitlines()
+
+
+DECLARED_WRONG = {
+    "Parameters": ["@property\n    def Parameters(self): return None", "def Parameters(self): return None"],
+    "substrate": ["@property\n    def substrate(self): return ''", "substrate = 3"],
+    "output_suffix": ["@property\n    def output_suffix(self): return ''", "output_suffix = 'bin'"],
+    "output_suffixes": ["@property\n    def output_suffixes(self): return ()", "output_suffixes = '.bin'"],
+    "legends": ["@property\n    def legends(self): return {}", "legends = 3"],
+}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "source"), [(name, one) for name, several in DECLARED_WRONG.items() for one in several]
+)
+def test_what_a_class_declares_wrongly_is_its_authors_error(dissmodel, executor_file, attribute, source):
+    Path("data.bin").write_bytes(b"1")
+    model = executor_file(cls=source)
+
+    ran = dissmodel("run", model, "-i", "data.bin", "-o", "r.bin", "--json")
+    shown = dissmodel("show", model, "--json")
+    validated = dissmodel("validate", model)
+
+    assert (2, 2, 3) == (ran.code, shown.code, validated.code)
+    for error in (ran.json["error"], shown.json["error"]):
+        assert "model_unloadable" == error["code"]
+        assert error["message"].startswith(f"The model mine: {attribute} is ")
+        assert error["hint"].startswith(f"Write in the class Mine: {attribute} = ")
+    assert f"{attribute} is " in validated.out
+    assert ["data.bin"] == [path.name for path in Path().iterdir()]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import find_model
 from dissmodel.actions.records import open_record
-from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError
+from dissmodel.actions.unbundle import open_bundle, shown
+from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
 from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
-from dissmodel.record.picture import is_ours, picture_path
+from dissmodel.record.picture import SUFFIX, is_ours, picture_path
 from dissmodel.record.redact import redact
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.warn import keeping_warnings
@@ -34,7 +35,7 @@ class PreviewRequest:
     Attributes
     ----------
     record : Path
-        The record; its result lies beside it.
+        The record; its result lies beside it. Or a bundle; the picture goes beside it.
     overwrite : bool
         Whether a picture may be replaced that is none of ours.
     """
@@ -69,7 +70,7 @@ class Preview:
 
 
 def preview(request: PreviewRequest) -> Preview:
-    """Draw the result of a record as ``<stem>.preview.png`` beside it.
+    """Draw the result of a record as ``<stem>.preview.png`` beside it, that of a bundle beside the bundle.
 
     Where the input is not at hand any more, or another file now, the result alone is drawn, with a warning.
 
@@ -84,18 +85,22 @@ def preview(request: PreviewRequest) -> Preview:
     DissmodelError
         As what reads the data.
     """
-    record, _ = open_record(request.record)
     told: list[str] = []
-    with keeping_warnings(told):
-        result = _result(request.record, record)
-        place = picture_path(request.record, result.stem)
-        _check_place(place, request, record)
-        from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
+    with open_bundle(request.record) as path:
+        record, _ = open_record(path)
+        with keeping_warnings(told):
+            result = _result(path, record)
+            is_bundled = path != request.record
+            place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
+            _check_place(place, request, record)
+            from dissmodel.actions.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
-        with contextlib.ExitStack() as stack:
-            source = _source(request.record, record, stack)
-            picture = drawn(record, result, source, _legends(request.record, record))
-        store.write_atomically(place, picture.png)
+            with contextlib.ExitStack() as stack:
+                source = _source(path, record, stack)
+                picture = drawn(record, result, source, _legends(path, record))
+            store.write_atomically(place, picture.png)
+        if is_bundled:
+            told = [shown(one, path.parent, request.record) for one in told]
     return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
 
 
@@ -119,7 +124,7 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
     if record.status != "completed" and (record.schema_version or not record.artifacts):
         raise InvalidInput(
             f"{path}: this run is {record.status}: there is no result to draw.",
-            f"See what happened: dissmodel record show {path}",
+            f"See what happened: dissmodel record show {shell_word(str(path))}",
             code="no_result",
         )
     artifact = record.files.get("output")
@@ -139,7 +144,7 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
     if sha256_file(file) != expected:
         raise Differs(
             f"{file} is not the result that {path.name} vouches for; it would be drawn under a false name.",
-            f"See what differs: dissmodel record verify {path}",
+            f"See what differs: dissmodel record verify {shell_word(str(path))}",
         )
     return file
 

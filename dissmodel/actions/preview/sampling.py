@@ -45,6 +45,8 @@ class RasterMap:
     ----------
     names : tuple of str
         Its bands of real numbers.
+    numbers : mapping of str to int
+        The number of each band in the file, from 1.
     crs : pyproj.CRS or None
         None: not known.
     shape : tuple of int
@@ -59,6 +61,7 @@ class RasterMap:
         self._raster, self._shown = raster, shown
         dataset = raster.dataset
         self.names = tuple(name for name in raster.numbers if np.dtype(raster.dtype(name)).kind in "iuf")
+        self.numbers = raster.numbers
         self.crs = _crs(dataset.crs.to_wkt() if dataset.crs else None)
         self.shape: tuple[int, int] = dataset.shape
         self.placed = not dataset.transform.is_identity

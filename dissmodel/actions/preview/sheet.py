@@ -20,6 +20,7 @@ from dissmodel.actions.preview.sampling import Map, RasterMap, VectorMap, open_m
 from dissmodel.actions.preview.tally import Tally
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.geo.legend import Legend
+from dissmodel.io.bands import band_named
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import MOST_CLASSES, qualitative
 from dissmodel.visualization.preview import Picture, Sheet, draw
@@ -132,6 +133,8 @@ def _name_before(
     canonical = next((name for name in legends if record.column_map.get(name, name) == band), band)
     mapping = record.band_map if isinstance(before, RasterMap) else record.column_map
     given = str(mapping.get(canonical, canonical))
+    if isinstance(before, RasterMap):
+        given = band_named(given, before.numbers)
     if given in before.names:
         return given
     # Bands without names are told by their position.

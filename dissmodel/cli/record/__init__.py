@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+from dissmodel.cli.once import App
+from dissmodel.cli.record import bundle, diff, list_, prune, show, sign, verify
 
-from dissmodel.cli.record import bundle, diff, list_, show, sign, verify
-
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at records and check results against them.\n\n"
@@ -15,6 +14,7 @@ app = typer.Typer(
 app.command("bundle")(bundle.bundle)
 app.command("diff")(diff.diff)
 app.command("list")(list_.list_records)
+app.command("prune")(prune.prune)
 app.command("show")(show.show)
 app.command("sign")(sign.sign)
 app.command("verify")(verify.verify)

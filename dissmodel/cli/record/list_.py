@@ -43,7 +43,9 @@ def parse_since(text: str) -> datetime:
 
 
 def list_records(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, also below.")] = Path(),
+    folder: Annotated[
+        str, typer.Argument(metavar="[DIR]", help="Where to look, also below; or s3://BUCKET/PREFIX.")
+    ] = ".",
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this model.")] = None,
     status: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only runs that ended so, such as completed.")
@@ -71,31 +73,34 @@ def list_records(
 ) -> None:
     """List the records in a folder and below: when, model, status, the parameters that were given, output.
 
-    A file that can't be read is said and no failure. With --verify, exits with 4 if anything differs or is
+    Of a bucket, or a part of it, they are those that were pushed there. A record that can't be read is told
+    and is no failure. With --verify, exits with 4 if anything differs or is
     missing.
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """
     from dissmodel.actions import list_records as action
     from dissmodel.cli import render_records
+    from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.progress import reporting
     from dissmodel.record import store
 
     if csv == "-" and as_json:
         raise UsageError("--csv - and --json both write to standard output.", "Give one of the two.")
     file = Path(csv) if csv not in {None, "-"} else None
-    listing = action.list_records(
-        action.ListRequest(
-            folder=folder,
-            model=model,
-            status=status,
-            parameters=parse_parameters(param or ()),
-            since=since,
-            sort=sort,
-            verify=verify,
-            csv=file,
-            overwrite=overwrite,
-        )
+    request = action.ListRequest(
+        folder=folder,
+        model=model,
+        status=status,
+        parameters=parse_parameters(param or ()),
+        since=since,
+        sort=sort,
+        verify=verify,
+        csv=file,
+        overwrite=overwrite,
     )
+    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+        listing = action.list_records(request, reporter)
     if file is not None:
         store.write_atomically(file, render_records.as_csv(listing).encode())
     if as_json:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def show(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A record, such as result.record.json, a bundle, or a URL.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="A record, a file of its result, a bundle, or the URL of either."
+        ),
     ],
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
@@ -41,17 +44,19 @@ def show(
 ) -> None:
     """Say what ran, on what, with what, and what came out.
 
+    A file of a result, such as result.tif, stands for the record beside it that names the file.
     With --lineage, --metrics, --chart, --csv, --preview or --toml these alone.
 
     Example: dissmodel record show result.record.json
     """
-    from dissmodel.actions.records import open_record
+    from dissmodel.actions.records import open_record, record_of
     from dissmodel.cli import render
     from dissmodel.io.uri import shown
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
-    _check_place(file, in_folder=lineage or preview)
+    file = record_of(file)
+    _check_place(file, lineage=lineage, preview=preview)
     _check_together(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )
@@ -107,16 +112,16 @@ def _check_alone(*, toml: bool, other: bool) -> None:
         raise UsageError("--toml prints the spec alone.", "Give it without other options.")
 
 
-def _check_place(file: str, *, in_folder: bool) -> None:
+def _check_place(file: str, *, lineage: bool, preview: bool) -> None:
     from dissmodel.actions.remote_record import refuse_remote
     from dissmodel.actions.unbundle import is_bundle
     from dissmodel.errors import UsageError
 
-    if in_folder:
+    if lineage or preview:
         refuse_remote(file, "--lineage and --preview look and draw")
-    if in_folder and is_bundle(Path(file)):
+    if lineage and is_bundle(Path(file)):
         raise UsageError(
-            f"{file}: --lineage and --preview look and draw beside a record; this is a bundle.",
+            f"{file}: --lineage looks for other records beside a record; this is a bundle.",
             "Unpack it and give the record in it.",
         )
 

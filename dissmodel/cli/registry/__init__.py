@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import typer
-
 from dissmodel.cli import trust
+from dissmodel.cli.once import App
 from dissmodel.cli.registry import check, models, sources, sync
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Fetch registries of models and look into them. All but sync works offline.\n\n"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import RAISED, Problems
-from dissmodel.io.bands import Bands
+from dissmodel.io.bands import Bands, band_named
 from dissmodel.io.stored import equal
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import LEGAL_SOIL
@@ -43,7 +43,7 @@ def read_raster(
     parameters : SeaParameters
         ``crs`` and ``resolution`` are used, ``end_time`` and ``snapshots`` are checked.
     band_map : Mapping of str to str
-        Canonical name → name in the file.
+        Canonical name → name, or number, in the file.
     problems : Problems
         What becomes of a problem; where they are collected and there are any, the result is None.
 
@@ -91,14 +91,17 @@ def _find(
     """Return canonical name → name in the file; three nameless bands are taken in the published order."""
     nameless = not any(notes[name]["named"] for name in present)
     if not nameless or band_map:
-        return names.find("band", band_map, present, problems)
+        numbers = {name: notes[name].get("number", place) for place, name in enumerate(present, start=1)}
+        called = {name: band_named(str(band), numbers) for name, band in band_map.items()}
+        return names.find("band", called, present, problems)
     if len(present) != len(names.FIELDS):
         problems.tell(
             InvalidInput(
                 f"The file has {len(present)} bands without names; without names there have to be "
                 f"{len(names.FIELDS)}: {', '.join(names.FIELDS)}, in this order.",
                 "Name the bands, or say which they are: "
-                + " ".join(f"--band-map {field}={present[0][:-1]}N" for field in names.FIELDS),
+                + " ".join(f"--band-map {field}=N" for field in names.FIELDS)
+                + f", with a number N from 1 to {len(present)}.",
                 code="missing_band",
             )
         )

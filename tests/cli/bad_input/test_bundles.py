@@ -259,9 +259,9 @@ def test_text_that_a_terminal_would_obey(command, parts, name):
     assert "\x1b" not in said.out + said.err
 
 
-def test_a_bundle_is_no_place_to_draw_or_to_follow(command, parts):
+def test_a_bundle_is_no_place_to_follow(command, parts):
     pack(parts)
-    for option in ("--preview", "--lineage"):
+    for option in ("--records=.", "--lineage"):
         said = command("record", "show", "b.zip", option)
 
         assert 2 == said.code

@@ -41,7 +41,7 @@ def output_refused(refused, grid):
         ("there.tif", "this is a folder", "result.tif"),
         ("", "'' is no path", "path"),
         ("a\0b.tif", "is no path", "path"),
-        ("https://example.org/r.tif", "a web server is only read", "--output s3://BUCKET/result.tif"),
+        ("https://example.org/r.tif", "a web server is only read", "--output s3://BUCKET/r.tif"),
         ("ftp://example.org/r.tif", "ftp:// is no scheme", "local path"),
     ],
 )

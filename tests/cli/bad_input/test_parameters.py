@@ -48,7 +48,7 @@ def toml_refused(refused, grid, spec):
             "sea_level_rise_rate=nan",
             "sea_level_rise_rate = nan (command line): input should be a finite number",
         ),
-        ("taxa_elevacao=NaN", "sea_level_rise_rate = nan (command line)"),
+        ("taxa_elevacao=NaN", "taxa_elevacao = nan (command line)"),
         ("sea_level_rise_rate=inf", "sea_level_rise_rate = inf (command line)"),
         (
             "sea_level_rise_rate=-0.1",
@@ -73,6 +73,139 @@ def test_a_value_out_of_bounds(parameter_refused, value, says):
     assert says in said.message
     assert "; it takes: " in said.message
     assert "dissmodel show" in said.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("sea_level_rise_rate=0,5", "sea_level_rise_rate=0.5?"),
+        ("taxa_elevacao=0,5", "taxa_elevacao=0.5?"),
+        ("tide_height=10,5", "tide_height=10.5?"),
+        ("tide_height=,5", "tide_height=0.5?"),
+        ("tide_height=1.000,5", "tide_height=1000.5?"),
+        ("tide_height=1,000.5", "tide_height=1000.5?"),
+        ("tide_height=1,000", "tide_height=1000 or --param tide_height=1.000?"),
+        ("tide_height=1 000,5", "tide_height=1000.5?"),
+        ("tide_height=5%", "tide_height=0.05 or --param tide_height=5?"),
+        ("tide_height=10 m", "tide_height=10?"),
+        ("tide_height=1,5m", "tide_height=1.5?"),
+        ("tide_height='6'", "tide_height=6?"),
+        ("tide_height=“6”", "tide_height=6?"),
+        ("end_time=10 years", "end_time=10?"),
+        ('end_time="10"', "end_time=10?"),
+        ("end_time=10,0", "end_time=10.0?"),
+    ],
+)
+def test_a_number_in_another_spelling_is_told_as_it_has_to_be_typed(
+    parameter_refused, dissmodel, value, meant
+):
+    said = parameter_refused(value)
+
+    assert f"Did you mean --param {meant} See them all: dissmodel show coastal_raster" == said.hint
+    right = said.hint.split("?")[0].split()[-1]
+    assert 0 == dissmodel("show", "coastal_raster", "-p", right).code
+
+
+@pytest.mark.parametrize(
+    "value", ["end_time=10,5", "sea_level_rise_rate=-0,5", "end_time=ten", "tide_height=1,2,3"]
+)
+def test_what_would_be_wrong_too_is_not_meant(parameter_refused, value):
+    assert "See them all: dissmodel show coastal_raster" == parameter_refused(value).hint
+
+
+@pytest.mark.parametrize("value", [".5", "1e2", "007", "+3"])
+def test_a_number_that_is_understood(dissmodel, value):
+    assert 0 == dissmodel("show", "coastal_raster", "-p", f"tide_height={value}").code
+
+
+@pytest.mark.parametrize("value", ["True", "true", "yes", "on", "1", '"true"'])
+def test_a_truth_value_that_is_understood(dissmodel, value):
+    said = dissmodel("show", "coastal_raster", "-p", f"accretion_enabled={value}", "--json")
+
+    (row,) = (one for one in said.json["parameters"] if one["name"] == "accretion_enabled")
+    assert row["value"] is True
+
+
+def test_several_wrong_numbers_are_meant_each(parameter_refused):
+    said = parameter_refused("tide_height=1,5", "taxa_elevacao=0,5")
+
+    assert "Did you mean --param taxa_elevacao=0.5?" in said.hint
+    assert "Did you mean --param tide_height=1.5?" in said.hint
+    assert 1 == said.hint.count("See them all")
+
+
+def test_a_number_in_a_toml_in_another_spelling(toml_refused):
+    said = toml_refused("[model]\n[model.parameters]\ntaxa_elevacao = '0,5'\n", code=2)
+
+    assert "taxa_elevacao = '0,5' (spec): this is text" in said.message
+    see = "See them all: dissmodel show coastal_raster --toml m.toml"
+    assert f"Did you mean taxa_elevacao = 0.5? {see}" == said.hint
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("compare", "a.tif", "b.tif", "--rtol", "0,5"), "--rtol 0.5"),
+        (("run", "coastal_raster", "-i", "a.tif", "--threads", "2,0"), ""),
+        (("run", "coastal_raster", "-i", "a.tif", "--threads", "1 000"), "--threads 1000"),
+        (("env", "prune", "--unused-for", "30 days"), "--unused-for 30"),
+    ],
+)
+def test_an_option_that_takes_a_number(refused, words, meant):
+    hint = refused(*words, code=2).hint
+
+    assert hint.startswith(f"Did you mean {meant}? See what it takes: " if meant else "See what it takes: ")
+
+
+TABLES = """
+from pydantic import BaseModel
+class Rules(BaseModel):
+    transition: dict[str, dict[str, float]] = {}
+    years: list[int] = []
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("transition={forest = {farm = 0.5}}", {"forest": {"farm": 0.5}}),
+        ('transition={"forest": {"farm": 0.5}}', {"forest": {"farm": 0.5}}),
+        ('transition = {\n "forest": {\n  "farm": 0.5\n }\n}', {"forest": {"farm": 0.5}}),
+        ("transition={}", {}),
+        ("years=[2000, 2010]", [2000, 2010]),
+    ],
+)
+def test_a_table_or_a_list_on_the_command_line(dissmodel, executor_file, value, read):
+    model = executor_file(head=TABLES, cls="Parameters = Rules")
+    Path("data").write_bytes(b"1")
+
+    said = dissmodel("run", model, "-i", "data", "-o", "r.bin", "-p", value, "--json")
+
+    assert 0 == said.code, said.out
+    assert read == said.json["record"]["parameters"][value.partition("=")[0].strip()]
+
+
+@pytest.mark.parametrize(
+    ("value", "says", "hint"),
+    [
+        ("transition={forest = {farm = 'x'}}", "in 'forest.farm': input should be a valid number", ""),
+        ("transition={forest = 1}", "in 'forest': input should be a valid dictionary", ""),
+        ("transition={forest: 1}", "it takes: table of table of number.", "A list is typed as [1, 2]"),
+        ("transition=[1]", "transition = [1] (command line): input should be a valid dictionary", ""),
+        ("years=[2000", "years = '[2000' (command line)", "A list is typed as [1, 2]"),
+        ('transition={"a": {}, "a": {}}', "The key 'a' stands twice in one table.", "Give each key once."),
+        ("transition=" + '{"a":' * 1900 + "1" + "}" * 400, "", ""),
+        ("transition=" + '{"a":' * 1600 + "1" + "}" * 1600, "", ""),
+    ],
+)
+def test_a_table_that_is_wrong(refused, executor_file, value, says, hint):
+    model = executor_file(head=TABLES, cls="Parameters = Rules")
+    Path("data").write_bytes(b"1")
+
+    said = refused("run", model, "-i", "data", "-o", "r.bin", "-p", value, code=2)
+
+    assert says in said.message
+    assert hint in said.hint
 
 
 @pytest.mark.parametrize(

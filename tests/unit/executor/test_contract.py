@@ -137,7 +137,9 @@ def test_the_harness_runs_the_real_lifecycle_and_says_what_it_raised(executor, c
         ({"name": "two words"}, "has a name"),
         ({"load": lambda self: 1}, "load takes 1 argument"),
         ({"run": lambda self, data: 1}, "run takes 2 arguments"),
-        ({"Parameters": dict}, "declares its parameters as a pydantic model"),
+        ({"Parameters": dict}, "declares its parameters, suffixes and legends in the class"),
+        ({"Parameters": property(dict)}, "declares its parameters, suffixes and legends in the class"),
+        ({"output_suffixes": ".tif"}, "declares its parameters, suffixes and legends in the class"),
     ],
 )
 def test_the_harness_names_what_breaks_the_contract(executor, changes, check, caplog):

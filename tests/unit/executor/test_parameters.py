@@ -47,7 +47,7 @@ def test_each_value_knows_its_origin_and_the_later_layer_wins():
         ([typed(steps="ten")], "valid integer"),
         ([typed(steps=1.5)], "steps = 1.5"),
         ([typed(rate=float("nan"))], "finite"),
-        ([spec(taxa=9)], "rate = 9 (spec)"),
+        ([spec(taxa=9)], "taxa = 9 (spec)"),
     ],
 )
 def test_what_is_wrong_names_the_parameter_its_value_and_its_origin(layers, said):

@@ -131,7 +131,9 @@ def test_names_come_from_description_then_tags_then_number(tmp_path):
 
     assert ["uso", "alt", "solo", "band_4"] == backend.band_names() == list(meta["bands"])
     assert [True, True, True, False] == [band["named"] for band in meta["bands"].values()]
-    assert {"nodata": -9999.0, "tags": {"nodata": "-1"}, "named": False} == meta["bands"]["band_4"]
+    assert {"nodata": -9999.0, "tags": {"nodata": "-1"}, "named": False, "number": 4} == meta["bands"][
+        "band_4"
+    ]
     assert meta["mask"] is None
 
 

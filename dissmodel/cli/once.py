@@ -1,0 +1,78 @@
+"""Commands that refuse an option that is given twice: the last value would win, and the first be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+from dissmodel.errors import UsageError
+
+_SHOWN = 60
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Once(TyperCommand):
+    """A command whose options take a value once, unless they are lists."""
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Let the parser collect what an option would keep the last of."""
+        return _Collecting(super().make_parser(ctx), may_fail=not ctx.resilient_parsing)
+
+
+class App(typer.Typer):
+    """A program, or a group, of such commands."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
+        """See `typer.Typer.command`."""
+        return super().command(name, **{"cls": Once, **settings})
+
+
+class _Collecting:
+    """The parser of a command; an option that was given more than once is an error.
+
+    Parameters
+    ----------
+    parser
+        The command's own.
+    may_fail : bool
+        False where a shell only asks what may come next.
+    """
+
+    def __init__(self, parser: Any, *, may_fail: bool) -> None:
+        self._parser = parser
+        self._may_fail = may_fail
+        known = [*parser._short_opt.values(), *parser._long_opt.values()]  # noqa: SLF001  (it offers no other way)
+        self._single = {option.dest: option for option in known if option.action == "store"}
+        for option in self._single.values():
+            option.action = "append"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def parse_args(self, args: list[str]) -> tuple[dict[str, Any], list[str], list[Any]]:
+        """Return the values by the name of their parameter, the other words, and the order of all.
+
+        Raises
+        ------
+        UsageError
+            If an option that takes one value was given several.
+        """
+        values, words, order = self._parser.parse_args(args=args)
+        for name, option in self._single.items():
+            given = values.get(name)
+            if not isinstance(given, list):
+                continue
+            if len(given) > 1 and self._may_fail:
+                raise _given_twice(max(option.obj.opts, key=len), [str(one) for one in given])
+            values[name] = given[-1]
+        return values, words, order
+
+
+def _given_twice(option: str, values: list[str]) -> UsageError:
+    times = "twice" if len(values) == 2 else f"{len(values)} times"  # noqa: PLR2004  (two has a word of its own)
+    told = ", ".join(one[:_SHOWN] for one in values[:-1])
+    message = f"{option} is given {times}: {told} and {values[-1][:_SHOWN]}."
+    return UsageError(message, "Give one of them.", code="given_twice")
