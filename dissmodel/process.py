@@ -148,4 +148,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _tail(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _TAIL_BYTES))
-    return stream.read().decode(errors="replace")
+    text = stream.read().decode(errors="replace")
+    # From a whole line on, for half a secret would not be recognised.
+    return (size > _TAIL_BYTES and text.partition("\n")[2]) or text

@@ -22,7 +22,7 @@ from dissmodel.executor.findings import Finding
 from dissmodel.executor.host import Face, Surroundings, Usage
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
-from dissmodel.record.redact import is_secret_name
+from dissmodel.record.known_secrets import is_secret_variable
 
 _GRACE = 3.0  # seconds to end after a signal, and after the last request
 _TAIL = 40  # lines
@@ -284,5 +284,5 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in own.items()
-        if name not in _FOREIGN and not name.startswith(STORAGE) and not is_secret_name(name)
+        if name not in _FOREIGN and not name.startswith(STORAGE) and not is_secret_variable(name)
     }
