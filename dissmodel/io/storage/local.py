@@ -11,7 +11,7 @@ from stat import S_ISDIR, S_ISREG
 
 from dissmodel.errors import StorageError
 from dissmodel.io.storage.arrival import check_limit, missing, write_new
-from dissmodel.io.storage.base import Progress, Stat
+from dissmodel.io.storage.base import Progress, Stat, at_most
 from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.names import check_key, shown
 
@@ -96,11 +96,11 @@ class LocalStorage:
                 copy.unlink(missing_ok=True)
             return _from(target.lstat(), key)
 
-    def list(self, prefix: str) -> Iterator[Stat]:
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
         """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
         with self._errors(prefix):
             self._exists()
-            found = [stat for stat in self._walk(self.folder, "") if stat.key.startswith(prefix)]
+            found = list(at_most(self._walk(self.folder, "", prefix), most, self._shown(prefix)))
         yield from sorted(found, key=lambda stat: stat.key)
 
     def delete(self, key: str) -> None:
@@ -166,13 +166,14 @@ class LocalStorage:
             why = error.strerror or error
             raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
 
-    def _walk(self, folder: Path, above: str) -> Iterator[Stat]:
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[Stat]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 key = above + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(Path(entry.path), f"{key}/")
-                elif entry.is_file(follow_symlinks=False) and not key.endswith(_UNFINISHED):
+                is_below = key.startswith(prefix)
+                if entry.is_dir(follow_symlinks=False) and (is_below or prefix.startswith(f"{key}/")):
+                    yield from self._walk(Path(entry.path), f"{key}/", prefix)
+                elif is_below and entry.is_file(follow_symlinks=False) and not key.endswith(_UNFINISHED):
                     yield _from(entry.stat(follow_symlinks=False), key)
 
     def _shown(self, key: str) -> str:
