@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+_LONGEST_CHAIN = 100
+
 
 class DissmodelWarning(UserWarning):
     """Something that a user should know and that did not stop the work."""
@@ -93,6 +95,15 @@ class RunFailed(DissmodelError):
 
     code = "run_failed"
     exit_code = 1
+
+
+def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the interruption that an error is, or that it came from; None where there was none."""
+    for _ in range(_LONGEST_CHAIN):
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.app import ErrorBoundary, prepare_streams
+from dissmodel.cli.app import ErrorBoundary
+from dissmodel.cli.streams import prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
 
 if TYPE_CHECKING:

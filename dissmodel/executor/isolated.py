@@ -81,8 +81,8 @@ class Isolated:
         )
         self._reporter: progress.Reporter = progress.current()
         self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
         try:
+            self._listener.start()  # where the system refuses threads, the process has to end too
             opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
             self._face = wire.face_from_wire(opened)
         except BaseException:
@@ -250,7 +250,8 @@ class Isolated:
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
         self._hear_the_rest()
-        self._listener.join(_GRACE)
+        if self._listener.ident is not None:
+            self._listener.join(_GRACE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):
                 if stream is not None:
