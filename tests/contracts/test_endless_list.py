@@ -18,7 +18,7 @@ PAGE = 1000
 
 @contextmanager
 def endless_bucket(name):
-    """Serve pages of keys without end, as ListObjectsV2 has them; give the host and which pages were asked."""
+    """Serve pages of keys without end, as ListObjectsV2 has them; give the host and what it was asked."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
