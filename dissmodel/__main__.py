@@ -1,5 +1,24 @@
-"""``python -m dissmodel``."""
+"""``dissmodel``, and ``python -m dissmodel``."""
 
-from dissmodel.cli.app import main
+from __future__ import annotations
 
-main()
+import sys
+
+from dissmodel.errors import interruption_in
+
+
+def main() -> None:
+    """Run the command line; an interruption while it is imported is told in a line too."""
+    try:
+        from dissmodel.cli.app import main as run  # noqa: PLC0415  (what takes long to import)
+
+        run()
+    except BaseException as error:
+        if isinstance(error, SystemExit) or interruption_in(error) is None:
+            raise
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

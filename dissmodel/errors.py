@@ -23,6 +23,7 @@ _WRITTEN = re.compile(
 )
 _LONGEST_NUMBER = 40
 _GROUP = 3  # digits between the marks of thousands
+_LONGEST_CHAIN = 100
 
 
 class DissmodelWarning(UserWarning):
@@ -148,6 +149,15 @@ _EXTRAS = {
     "rasterstats": "pysal",
     "xarray": "xarray",
 }
+
+
+def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the interruption that an error is, or that it came from; None where there was none."""
+    for _ in range(_LONGEST_CHAIN):
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

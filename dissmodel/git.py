@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dissmodel.errors import StorageError
 from dissmodel.process import LARGEST, finished, installed_program
+from dissmodel.record.known_secrets import learn
 from dissmodel.record.redact import redact
 
 ANSWER_S = 10.0
@@ -93,6 +94,7 @@ class Repository:
         self._folder = folder
         self._secret = secret
         self._kind = kind
+        learn((secret or "").rpartition(":")[2])
         self._run("init", "--quiet", "--bare", "--template=", "--", str(folder))
 
     def refs(self, *patterns: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +36,13 @@ def watch():
     os.killpg(0, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
 said = open(sys.argv[1], "rb") if sys.argv[1] else subprocess.DEVNULL
 child = subprocess.Popen(sys.argv[2:], stdin=said)
-threading.Thread(target=watch, daemon=True).start()
+try:
+    threading.Thread(target=watch, daemon=True).start()
+except RuntimeError:  # the system refuses threads
+    import select
+    while hasattr(os, "killpg") and child.poll() is None:
+        if select.select([0], [], [], 0.02)[0]:
+            watch()
 sys.exit(child.wait() & 255)
 """
 
@@ -108,21 +115,25 @@ def _ending(process: subprocess.Popen[bytes], out: IO[bytes], patience: float) -
     done, late = threading.Event(), threading.Event()
     until = time.monotonic() + patience
 
-    def watch() -> None:
-        while not done.wait(min(_LOOK_S, max(until - time.monotonic(), 0))):
+    def watch(is_done: Callable[[float], bool]) -> None:
+        while not is_done(min(_LOOK_S, max(until - time.monotonic(), 0))):
             if time.monotonic() >= until:
                 late.set()
             if late.is_set() or os.fstat(out.fileno()).st_size > LARGEST:
                 _kill(process)
                 return
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    watcher = threading.Thread(target=watch, args=(done.wait,), daemon=True)
     try:
+        try:
+            watcher.start()
+        except RuntimeError:  # the system refuses threads: this one looks until the process has ended
+            watch(partial(_has_ended, process))
         yield late
     finally:
         done.set()
-        watcher.join()
+        if watcher.ident is not None:
+            watcher.join()
         if process.poll() is None:
             _kill(process)
             process.wait()
@@ -140,6 +151,12 @@ def _as_file(said: bytes) -> Iterator[str]:
         yield str(path)
 
 
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.returncode is not None
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):
         if sys.platform == "win32":  # no groups there: what it started ends when its pipes do
@@ -151,7 +168,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _tail(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _TAIL_BYTES))
-    return stream.read().decode(errors="replace")
+    text = stream.read().decode(errors="replace")
+    # From a whole line on, for half a secret would not be recognised.
+    return (size > _TAIL_BYTES and text.partition("\n")[2]) or text
 
 
 def installed_program(name: str) -> str | None:

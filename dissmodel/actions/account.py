@@ -16,6 +16,7 @@ from dissmodel.executor.watched import explanations
 from dissmodel.io import content
 from dissmodel.io.room import HINT, largest_in, no_room
 from dissmodel.record import ExperimentRecord, Failure, Runtime
+from dissmodel.record.redact import redact
 from dissmodel.record.status import Outcome, decide
 
 _LONGEST_MESSAGE = 2_000
@@ -196,7 +197,7 @@ def _lines(record: ExperimentRecord) -> list[str]:
 def _text(error: BaseException) -> str:
     """Return what an error says; it may be of any class and of any length."""
     try:
-        said = str(error)
+        said = redact(str(error))  # before it is cut, for half a secret would not be recognised
     except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
         return f"its text can't be made: {type(failed).__name__}"
     return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(said)} characters)"
@@ -205,5 +206,8 @@ def _text(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """Return the traceback, without the middle of a very long one."""
     text = "".join(traceback.format_exception(error))
+    if len(text) <= _LONGEST_TRACEBACK:
+        return redact(text)
     half = _LONGEST_TRACEBACK // 2
-    return text if len(text) <= _LONGEST_TRACEBACK else f"{text[:half]}\n…\n{text[-half:]}"
+    # Twice as much is looked at as is kept: half a secret would not be recognised.
+    return f"{redact(text[: 2 * half])[:half]}\n…\n{redact(text[-2 * half :])[-half:]}"

@@ -13,6 +13,7 @@ from dissmodel.config.keys import Value, from_text, from_toml, key_of
 from dissmodel.config.remote import parse_remote
 from dissmodel.config.settings import Setting
 from dissmodel.errors import StorageError, UsageError
+from dissmodel.inherited import current_folder
 from dissmodel.io.storage.settings import VARIABLES
 from dissmodel.locks import held
 from dissmodel.record import store
@@ -61,7 +62,7 @@ def _row(setting: Setting) -> SettingRow:
 
 def config_files() -> ConfigFiles:
     """Return where the settings of a command started here are."""
-    return ConfigFiles(user_file(os.environ), project_file(Path.cwd()))
+    return ConfigFiles(user_file(os.environ), project_file(current_folder()))
 
 
 def set_setting(name: str, text: str) -> SettingRow:

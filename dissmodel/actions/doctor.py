@@ -13,6 +13,7 @@ from dissmodel.actions.health.checkup import Check, findings_of
 from dissmodel.config import Settings
 from dissmodel.environments import uv
 from dissmodel.executor.findings import Collector, Finding, Severity
+from dissmodel.inherited import current_folder
 from dissmodel.record.redact import redact
 
 _LIBRARIES = ("rasterio", "pyproj", "pyogrio", "numba")
@@ -106,7 +107,7 @@ def _places(settings: Settings | None) -> list[Check]:
     return [
         *checks,
         _room("temporary folder", _temporary_folder(), "error", temporary),
-        _room("current folder", _current_folder(), "warning", here),
+        _room("current folder", current_folder() or Path(os.curdir), "warning", here),
     ]
 
 
@@ -136,13 +137,6 @@ def _indexes() -> list[Check]:
 def _room(subject: str, folder: Path, severity: Severity, hint: str) -> Check:
     look = partial(holdings.look_at_room, folder=folder, severity=severity, hint=hint)
     return Check(subject, look)
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:  # it was removed
-        return Path(os.curdir)
 
 
 def _temporary_folder() -> Path:

@@ -296,17 +296,13 @@ def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
     return found
 
 
-def keys_below(place: Place, start: str = "") -> Iterator[str]:
+def keys_below(place: Place, start: str = "", *, most: int = MOST_OBJECTS) -> Iterator[str]:
     """Yield the keys in a folder of objects, without that of the folder, that begin with `start`.
 
     Raises
     ------
     StorageError
-        If there are more than `MOST_OBJECTS`.
+        If there are more than `most`.
     """
-    for number, stat in enumerate(place.storage.list(place.key(start))):
-        if number >= MOST_OBJECTS:
-            raise StorageError(
-                f"{place.uri}: more than {MOST_OBJECTS:,} objects lie there.", "Name a folder further down."
-            )
+    for stat in place.storage.list(place.key(start), most=most):
         yield stat.key.removeprefix(place.prefix)

@@ -97,8 +97,11 @@ class _Lines(io.TextIOBase):
         for line in lines:
             self._listener.output(line)
         if len(self._rest) > MAX_LINE:  # a model that never ends its line must not fill the memory
-            self._listener.output(self._rest)
-            self._rest = ""
+            # Between words, for half a secret would not be recognised.
+            whole, _, self._rest = self._rest.rpartition(" ")
+            if not whole:
+                whole, self._rest = self._rest, ""
+            self._listener.output(whole)
         return len(text)
 
     def finish(self) -> None:

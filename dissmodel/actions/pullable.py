@@ -163,9 +163,7 @@ def _signatures(place: Place, record: str) -> Iterator[Wanted]:
     stem = record.removesuffix(".json").removesuffix(".record")
     names = {f"{record}{sign.SUFFIX}": f"{OUTPUT}.{RECORD}{sign.SUFFIX}"}
     if not place.uri.startswith(("http://", "https://")):  # a web server tells no names
-        for number, name in enumerate(keys_below(place, f"{stem}.attest-")):
-            if number >= _MOST_STATEMENTS:
-                raise _lying(f"{place.uri}{record}", f"more than {_MOST_STATEMENTS} statements lie beside it")
+        for name in keys_below(place, f"{stem}.attest-", most=_MOST_STATEMENTS):
             end = _STATEMENT.fullmatch(name.removeprefix(stem))
             if end is not None:
                 names[name] = f"{OUTPUT}{end[1]}"

@@ -181,10 +181,7 @@ def fetch_signatures(remote: RemoteRecord) -> None:
     names = [f"{remote.name}{sign.SUFFIX}"]
     stem = remote.name.removesuffix(store.SUFFIX).removesuffix(".json")
     if remote.is_listed:
-        for number, stat in enumerate(remote.storage.list(f"{remote.prefix}{stem}.attest-")):
-            if number >= _MOST_STATEMENTS:
-                why = f"more than {_MOST_STATEMENTS} statements lie beside it"
-                raise StorageError(f"{remote.uri}: {why}.", _ASK)
+        for stat in remote.storage.list(f"{remote.prefix}{stem}.attest-", most=_MOST_STATEMENTS):
             name = stat.key.removeprefix(remote.prefix)
             if _STATEMENT.fullmatch(name.removeprefix(stem)):
                 names.append(name)

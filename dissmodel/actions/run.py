@@ -18,7 +18,7 @@ from dissmodel.actions.model import open_model
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
 from dissmodel.actions.profiling import SHORT_ID, write_profiling
 from dissmodel.actions.results import LATEST, LET_END, Results, collect, take_over
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, interruption_in
 from dissmodel.executor.host import Surroundings
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import Code, ExperimentRecord, store
@@ -83,9 +83,11 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
     spare = [bytearray(_SPARE)]
     try:
         return _run(prepared, scratch, listener, conclude)
-    except BaseException as error:
+    except BaseException as raised:
+        # A library that is interrupted while it is imported may raise an error of its own.
+        error = interruption_in(raised) or raised
         spare.clear()
-        account.let_go(error)
+        account.let_go(raised)
         with materialize.undisturbed():
             failure = account.as_failure(error, prepared.record.model_name, listener.current)
             failure = account.for_want_of_room(failure, materialize.work(scratch))
@@ -99,9 +101,9 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 )
             told = error if isinstance(error, KeyboardInterrupt) else failure
             told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
-            if told is error:
+            if told is raised:
                 raise
-            raise failure from error
+            raise told from raised
 
 
 def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:

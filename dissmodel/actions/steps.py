@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dissmodel.actions import spreadsheet
 from dissmodel.errors import InvalidInput, UsageError, shell_word
 from dissmodel.record import ExperimentRecord, store
 
@@ -70,14 +69,7 @@ def as_csv(table: StepTable) -> str:
     1,0
     2,7
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    # A name may come from anyone's record; one line of text it is.
-    writer.writerow(
-        ["".join(c if c.isprintable() else "?" for c in name) for name in (STEP, *table.measures)]
-    )
-    writer.writerows(table.rows())
-    return stream.getvalue()
+    return spreadsheet.as_csv([(STEP, *table.measures), *table.rows()])
 
 
 def write_csv(table: StepTable, path: Path, *, overwrite: bool) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dissmodel.errors import DissmodelError
 from dissmodel.progress import Reporter
+from dissmodel.workers import Workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -97,7 +97,7 @@ class Pool:
                     hopeless.set()
                 return error
 
-        with ThreadPoolExecutor(max(1, min(WORKERS, len(items)))) as pool:
+        with Workers(max(1, min(WORKERS, len(items)))) as pool:
             futures = [pool.submit(one, item) for item in items]
             try:
                 return [future.result() for future in futures]

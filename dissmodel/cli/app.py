@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import gc
 import os
@@ -10,7 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -19,8 +18,10 @@ from dissmodel import __version__, gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.lazy import LazyGroup
 from dissmodel.cli.once import App
-from dissmodel.cli.signals import stopping
-from dissmodel.errors import DissmodelError, StorageError, UsageError, likely_numbers
+from dissmodel.cli.signals import received, stopping
+from dissmodel.cli.streams import let_go_of_log, prepare_streams, print_traceback, told_in_a_line
+from dissmodel.errors import DissmodelError, StorageError, UsageError, interruption_in, likely_numbers
+from dissmodel.inherited import current_folder, drop_backend, refuses_threads, spare_threads
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
@@ -36,47 +37,51 @@ class ErrorBoundary(TyperGroup):
         ctx.meta["debug"] = "--debug" in args
         try:
             return super().parse_args(ctx, [word for word in args if word != "--debug"])
+        except KeyboardInterrupt as stopped:
+            _end_interrupted(ctx, stopped)
         except Exception as error:
             told = _as_usage(error, ctx)
             if told is None:
                 raise
-            _tell(told, as_json=ctx.meta["as_json"])
-            sys.exit(told.exit_code)
+            _end(ctx, told)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn what it raises into a message and an exit code."""
+        drop_backend()
         try:
-            return _flushed(super().invoke(ctx))
-        except DissmodelError as error:
-            if ctx.meta["debug"]:
-                traceback.print_exc()
-            _tell(error, as_json=ctx.meta["as_json"])
-            sys.exit(error.exit_code)
+            spare_threads()
+            with told_in_a_line(debug=ctx.meta["debug"]):
+                return _flushed(super().invoke(ctx))
         except KeyboardInterrupt as stopped:
-            told = DissmodelError(str(stopped) or "interrupted", code="interrupted")
-            told.record_path = getattr(stopped, "record_path", None)
-            _tell(told, as_json=ctx.meta["as_json"])
-            sys.exit(getattr(stopped, "exit_code", EXIT_SIGINT))
+            _end_interrupted(ctx, stopped)
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except OSError as error:  # those of files are told by name, deeper down
-            if ctx.meta["debug"]:
-                raise
-            with contextlib.suppress(OSError):  # nothing of what stands in the stream can go there
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            why = StorageError(f"What was to be printed can't be written: {error.strerror or error}.")
-            _tell(why, as_json=False)
-            sys.exit(why.exit_code)
         except Exception as error:
+            # A library that is interrupted while it is imported may raise an error of its own.
+            interruption = interruption_in(error) or received()
+            if interruption is not None:
+                _end_interrupted(ctx, interruption, error)
             usage = _as_usage(error, ctx)
             if usage is not None:
-                _tell(usage, as_json=ctx.meta["as_json"])
-                sys.exit(usage.exit_code)
-            if ctx.meta["debug"] or hasattr(error, "exit_code"):  # or the parser's own way to end
-                raise
-            _tell(_as_bug(error), as_json=ctx.meta["as_json"])
-            sys.exit(EXIT_BUG)
+                _end(ctx, usage)
+            if hasattr(error, "exit_code") and not isinstance(error, DissmodelError):
+                raise  # the parser's own way to end
+            if ctx.meta["debug"]:
+                print_traceback(error)
+            _end(ctx, _as_ours(error, ctx))
+
+
+def _end(ctx: Any, told: DissmodelError) -> NoReturn:
+    _tell(told, as_json=ctx.meta["as_json"])
+    sys.exit(told.exit_code)
+
+
+def _end_interrupted(ctx: Any, stopped: KeyboardInterrupt, error: BaseException | None = None) -> NoReturn:
+    told = DissmodelError(str(stopped) or "interrupted", code="interrupted")
+    told.record_path = getattr(error or stopped, "record_path", None)
+    told.exit_code = getattr(stopped, "exit_code", EXIT_SIGINT)
+    _end(ctx, told)
 
 
 def _flushed(result: Any) -> Any:
@@ -106,6 +111,30 @@ def _number_meant(error: Exception, said: str) -> str:
     return f"Did you mean {said}?" if said else ""
 
 
+def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
+    """Return an error as one of ours: what the system refused, what can't be printed, or a bug."""
+    if isinstance(error, DissmodelError):
+        return error
+    if isinstance(error, BlockingIOError) or refuses_threads(error):
+        return StorageError(
+            "The system refuses another process or thread.",
+            "End other programs, or allow more (ulimit -u), then try again.",
+            code="no_processes",
+        )
+    if isinstance(error, FileNotFoundError) and current_folder() is None:
+        return UsageError(
+            "The current folder is gone: it was removed, or its disk was taken away.",
+            "Go to a folder that exists (cd FOLDER), or give whole paths.",
+            code="no_current_folder",
+        )
+    if isinstance(error, OSError):  # those of files are told by name, deeper down
+        with contextlib.suppress(OSError):  # nothing of what stands in the stream can go there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ctx.meta["as_json"] = False
+        return StorageError(f"What was to be printed can't be written: {error.strerror or error}.")
+    return _as_bug(error)
+
+
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
     import json
 
@@ -133,38 +162,18 @@ def _as_bug(error: Exception) -> DissmodelError:
 
     from dissmodel.record.redact import redact
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="dissmodel-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
+    hint = "Please report it with what the command says with --debug."
+    with (
+        contextlib.suppress(OSError),  # there may be no folder to write to
+        tempfile.NamedTemporaryFile(
+            "w", prefix="dissmodel-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as log,
+    ):
         log.write(redact("".join(traceback.format_exception(error))))
-    return DissmodelError(
-        f"This is a bug in dissmodel: {type(error).__name__}: {error}",
-        f"Please report it with this file: {log.name}",
-        code="bug",
-    )
-
-
-_ASCII = {
-    "…": "...",
-    "→": "->",
-    "≥": ">=",
-    "≤": "<=",
-    "×": "x",
-    "—": "-",
-    "–": "-",
-    "·": "|",
-    "✓": "ok",
-    "φ": "phi",
-}
-
-
-def _spell_out(error: UnicodeError) -> tuple[str, int]:
-    """Write in ASCII what a terminal can't show; the letters of a path as escapes."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    rest = error.object[error.start : error.end]
-    plain = "".join(_ASCII.get(one) or one.encode("ascii", "backslashreplace").decode() for one in rest)
-    return plain, error.end
+        hint = f"Please report it with this file: {log.name}"
+    bug = DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", hint, code="bug")
+    bug.exit_code = EXIT_BUG
+    return bug
 
 
 def _version(value: bool) -> None:
@@ -215,25 +224,6 @@ def _root(
     """Declare what goes before a command."""
 
 
-def prepare_streams() -> None:
-    """Make standard output and error spell out what their encoding lacks."""
-    codecs.register_error("dissmodel", _spell_out)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="dissmodel")
-
-
-def _let_go_of_log() -> None:
-    """Drop what a full disk keeps in the stream; Python would end with 120 for it, come what may."""
-    if sys.stderr is None or sys.stderr.closed:  # a model may have closed it
-        return
-    try:
-        sys.stderr.flush()
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
 def main() -> None:
     """Run the command line."""
     prepare_streams()
@@ -242,5 +232,5 @@ def main() -> None:
         with stopping():
             app()
     finally:
-        _let_go_of_log()
+        let_go_of_log()
         gc.freeze()  # what is left goes with the process; looking through it first takes long

@@ -11,8 +11,9 @@ import typer
 
 from dissmodel import gdal_settings
 from dissmodel.cli import options
-from dissmodel.cli.app import ErrorBoundary, prepare_streams
+from dissmodel.cli.app import ErrorBoundary
 from dissmodel.cli.once import App
+from dissmodel.cli.streams import prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
 
 if TYPE_CHECKING:

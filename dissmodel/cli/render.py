@@ -318,7 +318,10 @@ def short_path(path: str) -> str:
     """Return a path as one would type it here; a URL and no path as they are."""
     if not path or "://" in path:
         return path
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder is gone, or on another drive
+        return path
     return path if relative.startswith("..") else relative
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.actions import spreadsheet
 from dissmodel.cli import layout
 from dissmodel.cli.render import (
     cut,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _SHORT_ID = 8
 _LONGEST_ID = 64
 _MOST_COLUMNS = 1000
-_FORMULA = ("=", "+", "-", "@")
 
 
 def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
@@ -78,20 +76,16 @@ def as_csv(found: Listing) -> str:
     checked = any(row.state is not None for row in found.rows)
     head = ["experiment_id", "created_at", "model_name", "status", *(["files"] if checked else [])]
     head += ["output", "record", *(f"parameters.{name}" for name in names)]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_csv_text(name) for name in head])
+    rows: list[list[object]] = [[*head]]
     for row in found.rows:
         record = row.record
         when = record.created_at.isoformat() if record.created_at is not None else ""
         files = [row.state] if checked else []
         cells = [record.experiment_id, when, record.model_name, record.status, *files]
         cells += [row.output or "", str(row.path)]
-        parameters = [
-            _csv_value(record.parameters[name]) if name in record.parameters else "" for name in names
-        ]
-        writer.writerow([*(_csv_text(cell or "") for cell in cells), *parameters])
-    return stream.getvalue()
+        values = [_csv_value(record.parameters[name]) if name in record.parameters else "" for name in names]
+        rows.append([*(cell or "" for cell in cells), *values])
+    return spreadsheet.as_csv(rows)
 
 
 def lineage_json(found: Lineage) -> None:
@@ -199,15 +193,11 @@ def _given(record: Summary) -> str:
     )
 
 
-def _csv_value(value: Any) -> str:
+def _csv_value(value: Any) -> str | int | float:
+    """Return a number or a text as it is, all else as JSON."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return _csv_text(json.dumps(value, ensure_ascii=False))
-    return _csv_text(value) if isinstance(value, str) else repr(value)
-
-
-def _csv_text(text: str) -> str:
-    """Return a text that a spreadsheet takes for one: a record may come from anyone."""
-    return f"'{_plain(text)}" if text.startswith(_FORMULA) else _plain(text)
+        return json.dumps(value, ensure_ascii=False)
+    return value
 
 
 def _plain(text: str) -> str:

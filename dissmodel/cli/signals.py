@@ -25,6 +25,14 @@ class Stopped(KeyboardInterrupt):
         self.exit_code = _EXIT_CODES[signum]
 
 
+_received: Stopped | None = None
+
+
+def received() -> Stopped | None:
+    """Return the signal that asked this process to stop, also where a library has swallowed it; else None."""
+    return _received
+
+
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
     """Raise `Stopped` on a SIGINT or SIGTERM in the block; one that follows at once does not disturb the end.
@@ -39,10 +47,14 @@ def stopping() -> Iterator[None]:
 
     def stop(signum: int, _frame: FrameType | None) -> None:
         nonlocal last
+        global _received  # noqa: PLW0603  (signals are the process's)
         if time.monotonic() - last >= _AT_ONCE:
             last = time.monotonic()
-            raise Stopped(signal.Signals(signum))
+            _received = Stopped(signal.Signals(signum))
+            raise _received
 
+    global _received  # noqa: PLW0603  (signals are the process's)
+    _received = None
     others = set(threading.enumerate())
     before = {signum: signal.signal(signum, stop) for signum in _EXIT_CODES}
     code = 0
@@ -58,7 +70,8 @@ def stopping() -> Iterator[None]:
         if _left_over(others):
             timer = threading.Timer(_GRACE, _end, [code])
             timer.daemon = True
-            timer.start()
+            with contextlib.suppress(RuntimeError):  # no threads: the end waits for the rest
+                timer.start()
 
 
 def _left_over(others: set[threading.Thread]) -> bool:

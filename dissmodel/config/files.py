@@ -25,8 +25,10 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_config_dir("dissmodel", appauthor=False)) / "config.toml"
 
 
-def project_file(folder: Path) -> Path | None:
+def project_file(folder: Path | None) -> Path | None:
     """Return the nearest ``dissmodel.toml``: in `folder`, or above it within the same git repository."""
+    if folder is None:  # the current folder was removed
+        return None
     folder = folder.absolute()
     root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
     for one in (folder, *folder.parents):

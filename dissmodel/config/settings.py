@@ -11,6 +11,7 @@ from typing import Literal, cast
 from dissmodel.config.files import project_file, read_settings, user_file
 from dissmodel.config.keys import DEFAULT, KEYS, Key, Value, from_text, key_of
 from dissmodel.errors import UsageError
+from dissmodel.inherited import current_folder
 
 Origin = Literal["default", "user file", "project file", "environment", "command line"]
 
@@ -109,7 +110,7 @@ def load_settings(
     environ = os.environ if environ is None else environ
     found = {name: Setting(key, _default(name)) for name, key in KEYS.items()}
     user = user_file(environ)
-    project = project_file(folder or Path.cwd())
+    project = project_file(folder or current_folder())
     for path, origin in ((user, "user file"), (project, "project file")):
         if path is not None and not (origin == "project file" and path == user):
             values = read_settings(path, project=origin == "project file")

@@ -217,5 +217,5 @@ def _check_segments(path: str, given: str) -> None:
 
 
 def _refuse(text: str, why: str) -> NoReturn:
-    shown = redact(text[:200]).encode("unicode_escape").decode()
+    shown = redact(text)[:200].encode("unicode_escape").decode()
     raise UsageError(f"package {shown!r}: {why}.", _HINT, code="bad_package")

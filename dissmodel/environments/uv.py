@@ -12,7 +12,8 @@ from pathlib import Path
 from dissmodel.environments.pip_settings import PipSettings, pip_settings
 from dissmodel.errors import DissmodelError, RunFailed, StorageError
 from dissmodel.process import STORAGE, finished
-from dissmodel.record.redact import is_secret_name, redact
+from dissmodel.record.known_secrets import is_secret_variable
+from dissmodel.record.redact import redact
 
 PYPI = "https://pypi.org/simple"
 
@@ -112,7 +113,7 @@ def _environment(settings: PipSettings) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith((*_UV, *_GIT))
         or name == "SSH_AUTH_SOCK"
-        or (not name.startswith(_DROPPED) and not is_secret_name(name))
+        or (not name.startswith(_DROPPED) and not is_secret_variable(name))
     }
     # In variables, not in arguments, which every user of the machine can read: a URL may hold a password.
     found: dict[str, str | None] = {}

@@ -18,7 +18,8 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -43,11 +44,16 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is the interpreter's own
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    reader = threading.Thread(target=_read, args=(requests,), daemon=True)
+    try:
+        reader.start()
+        take: Callable[[], dict[str, Any]] = requests.get
+    except RuntimeError:  # the system refuses threads: that the parent is gone is seen between requests only
+        take = partial(_next, iter(sys.stdin))
     told = _Wire(out)
     worker: InProcess | None = None
     while True:
-        request = requests.get()
+        request = take()
         if request["do"] == "end":
             return
         with _telling(told):
@@ -158,6 +164,14 @@ def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
         _end_all()
 
 
+def _next(lines: Iterator[str]) -> dict[str, Any]:
+    for line in lines:
+        request: dict[str, Any] = json.loads(line)
+        return request
+    _end_all()
+    return {"do": "end"}
+
+
 def _end_all() -> None:
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the model's own processes too
         os.killpg(0, signal.SIGKILL)
@@ -176,7 +190,11 @@ def _end_with_parent() -> None:
     except (OSError, AttributeError):  # another C library: the end of the pipe has to do
         return
     child = os.getpid()
-    if os.fork() == 0:
+    try:
+        copy = os.fork()
+    except OSError:  # the system refuses processes: the end of the pipe has to do
+        return
+    if copy == 0:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dissmodel.errors import interruption_in
+
 if TYPE_CHECKING:
     from dissmodel.executor.model_executor import ModelExecutor
+
+
+_INTERRUPTED = 130
 
 
 def run_cli(executor_cls: type[ModelExecutor], args: Sequence[str] | None = None) -> None:
@@ -37,7 +43,13 @@ def run_cli(executor_cls: type[ModelExecutor], args: Sequence[str] | None = None
         if __name__ == "__main__":
             run_cli(MyExecutor)
     """
-    # The one import that goes up: packages look for this function here.
-    from dissmodel.cli.one_executor import open_on  # noqa: PLC0415
+    try:
+        # The one import that goes up: packages look for this function here.
+        from dissmodel.cli.one_executor import open_on  # noqa: PLC0415
 
-    open_on(executor_cls, args)
+        open_on(executor_cls, args)
+    except BaseException as error:
+        if isinstance(error, SystemExit) or interruption_in(error) is None:
+            raise
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(_INTERRUPTED)

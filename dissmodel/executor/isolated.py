@@ -22,7 +22,7 @@ from dissmodel.executor.findings import Finding
 from dissmodel.executor.host import Face, Surroundings, Usage
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
-from dissmodel.record.redact import is_secret_name
+from dissmodel.record.known_secrets import is_secret_variable
 
 _GRACE = 3.0  # seconds to end after a signal, and after the last request
 _TAIL = 40  # lines
@@ -81,8 +81,8 @@ class Isolated:
         )
         self._reporter: progress.Reporter = progress.current()
         self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
         try:
+            self._listener.start()  # where the system refuses threads, the process has to end too
             opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
             self._face = wire.face_from_wire(opened)
         except BaseException:
@@ -250,7 +250,8 @@ class Isolated:
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
         self._hear_the_rest()
-        self._listener.join(_GRACE)
+        if self._listener.ident is not None:
+            self._listener.join(_GRACE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):
                 if stream is not None:
@@ -284,5 +285,5 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in own.items()
-        if name not in _FOREIGN and not name.startswith(STORAGE) and not is_secret_name(name)
+        if name not in _FOREIGN and not name.startswith(STORAGE) and not is_secret_variable(name)
     }

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dissmodel.record.redact import redact
+
 MAX_DEPTH = 90
 MAX_TEXT = 1000
 MAX_ARRAY = 10_000
@@ -84,7 +86,7 @@ def as_text(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    whole = _encodable(text)
+    whole = redact(_encodable(text))  # now, for half a secret would not be recognised
     return whole if len(whole) <= MAX_TEXT else f"{whole[: MAX_TEXT - 1]}…"
 
 

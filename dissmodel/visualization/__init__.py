@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from dissmodel.inherited import drop_backend
+
+drop_backend()
+
 _PUBLIC = {
     "Chart": "dissmodel.visualization.chart",
     "Map": "dissmodel.visualization.map",

@@ -93,3 +93,40 @@ def test_it_does_not_outlive_whoever_waits_for_it(tmp_path):
     waiting.wait()
 
     assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+class TestWithoutThreads:
+    """The system refuses threads: whoever waits for the program has to look after it."""
+
+    @pytest.fixture(autouse=True)
+    def refused(self, monkeypatch):
+        def refuse(_thread):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(process.threading.Thread, "start", refuse)
+
+    def test_it_gives_what_it_gives_with_them(self, tmp_path):
+        found = python("import sys; print('so'); sys.exit(3)", tmp_path)
+
+        assert (3, b"so\n") == (found.code, found.out)
+
+    def test_it_is_ended_when_its_time_is_over(self, tmp_path):
+        with pytest.raises(subprocess.TimeoutExpired):
+            python("import time; time.sleep(600)", tmp_path, patience=0.5)
+
+    def test_it_is_ended_when_it_says_too_much(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(process, "LARGEST", 1000)
+
+        found = python("while True: print('x' * 1000)", tmp_path, patience=60)
+
+        assert len(found.out) == 1001
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="Windows has no groups of processes")
+def test_the_guard_works_without_threads_too(tmp_path, monkeypatch):
+    refuse = "import threading\ndef refuse(_): raise RuntimeError()\nthreading.Thread.start = refuse\n"
+    monkeypatch.setattr(process, "_GUARD", refuse + process._GUARD)
+
+    found = python("import sys; print('so'); sys.exit(3)", tmp_path)
+
+    assert (3, b"so\n", "") == (found.code, found.out, found.err)

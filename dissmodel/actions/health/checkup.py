@@ -39,7 +39,10 @@ class _Looking:
         self._bug: Exception | None = None
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._until = time.monotonic() + check.patience
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system refuses threads: this one waits until it is done
+            self._look()
 
     def _look(self) -> None:
         try:
@@ -53,7 +56,8 @@ class _Looking:
             self._bug = error
 
     def findings(self) -> tuple[Finding, ...]:
-        self._thread.join(max(0.0, self._until - time.monotonic()))
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, self._until - time.monotonic()))
         if self._thread.is_alive():
             self._collector.add("warning", f"no answer within {self._check.patience:g} s")
         if self._bug is not None:

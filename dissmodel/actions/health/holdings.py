@@ -14,6 +14,7 @@ from dissmodel.config.files import project_file, read_settings, user_file
 from dissmodel.environments import list_environments, store
 from dissmodel.errors import DissmodelError
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
+from dissmodel.inherited import current_folder
 from dissmodel.progress import Heard, reporting
 from dissmodel.registry import index
 from dissmodel.registry.index import Registry
@@ -26,7 +27,7 @@ _BUILDING_S = 3600.0
 def look_at_settings(found: Collector) -> Settings | None:
     """Find out whether the settings can be read, each file for itself; return them if all can."""
     user = user_file(os.environ)
-    project = _project_file()
+    project = project_file(current_folder())
     for path, is_project in ((user, False), (project, True)):
         if path is None or (is_project and path == user):
             continue
@@ -36,12 +37,12 @@ def look_at_settings(found: Collector) -> Settings | None:
             found.tell(error)
             continue
         found.add("ok", f"{path}: {known} set" if path.exists() else f"{path} is not there, defaults hold")
+    if current_folder() is None:
+        found.add("error", "The current folder was removed.", "Go to another: cd")
     try:
         return load_settings() if not found.failed else None
     except DissmodelError as error:  # a variable is wrong
         found.tell(error)
-    except FileNotFoundError:
-        found.add("error", "The current folder was removed.", "Go to another: cd")
     return None
 
 
@@ -146,13 +147,6 @@ def _is_left(path: Path, whole: set[str]) -> bool:
     key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0]
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()
     return not is_locked or time.time() - path.stat().st_mtime > _BUILDING_S
-
-
-def _project_file() -> Path | None:
-    try:
-        return project_file(Path.cwd())
-    except FileNotFoundError:  # the current folder was removed
-        return None
 
 
 def _several(number: int, what: str) -> str:

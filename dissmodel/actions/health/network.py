@@ -64,6 +64,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
     """Find out whether the object store is set up, whose credentials it gets, and whether it answers."""
     from dissmodel.actions.experiments import OUTPUTS_BUCKET  # noqa: PLC0415  (loads what only storage needs)
     from dissmodel.io.storage import credentials  # noqa: PLC0415  (as above)
+    from dissmodel.io.storage.base import TOO_MANY  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.faults import reaching  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.place import open_storage  # noqa: PLC0415  (as above)
     from dissmodel.io.storage.pool import make_pool  # noqa: PLC0415  (as above)
@@ -87,7 +88,11 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
             return
         found.add("ok", f"{where} answers")
         place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)
-        next(iter(place.list("experiments/")), None)
+        try:
+            next(place.list("experiments/", most=1), None)  # whether it answers, not what lies there
+        except StorageError as error:
+            if error.code != TOO_MANY:
+                raise
         found.add("ok", f"{place.shown} can be read")
     except StorageError as error:  # only push and pull are in want of it
         found.add("warning", error.message, error.hint)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from dissmodel.errors import StorageError
+
+Item = TypeVar("Item")
+
+TOO_MANY = "too_many_objects"
+"""The code of the error that ends a list of more objects than were asked for."""
 
 Progress = Callable[[int], None]
 """Told how many more bytes have gone over, from whichever thread moves them."""
@@ -88,8 +95,33 @@ class Storage(Protocol):
             Told of bytes sent.
         """
 
-    def list(self, prefix: str) -> Iterator[Stat]:
-        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys.
+
+        Raises
+        ------
+        StorageError
+            If there are more than `most` (code `TOO_MANY`); the rest of them is not read.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object; do nothing where there is none."""
+
+
+def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item]:
+    """Yield what is found in `what`, and refuse to read on after `most`.
+
+    >>> list(at_most("abc", 3, "a folder"))
+    ['a', 'b', 'c']
+
+    Raises
+    ------
+    StorageError
+        If there are more than `most`, which None allows (code `TOO_MANY`).
+    """
+    for number, one in enumerate(found):
+        if number == most:
+            raise StorageError(
+                f"{what}: more than {most:,} objects lie there.", "Name a folder further down.", code=TOO_MANY
+            )
+        yield one

@@ -13,6 +13,7 @@ from typing import Any
 from dissmodel.errors import StorageError
 from dissmodel.io.storage.names import shown
 from dissmodel.io.storage.settings import VARIABLES, Endpoint, StorageSettings, parse_endpoint, secure_flag
+from dissmodel.record.known_secrets import learn
 
 AWS = "s3.amazonaws.com"
 KEYRING = "dissmodel"
@@ -82,6 +83,9 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
         If ``MINIO_SECURE`` is neither true nor false.
     """
     found = None if settings.anonymous else _look_everywhere(settings, environ)
+    if found is not None:
+        secrets = found.credentials
+        learn(secrets.access_key, secrets.secret_key, secrets.session_token)
     given = [environ.get(name) for name in VARIABLES["storage.endpoint"]] + [
         settings.endpoint,
         found.endpoint if found else None,

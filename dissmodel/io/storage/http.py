@@ -100,7 +100,7 @@ class HttpStorage:
         """Raise StorageError: a web server is only read."""
         self._only_read(key, "written to")
 
-    def list(self, prefix: str) -> Iterator[Stat]:
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:  # noqa: ARG002  (the protocol's)
         """Raise StorageError: a web server doesn't say what it has."""
         self._only_read(prefix, "listed")
 

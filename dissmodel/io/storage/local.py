@@ -12,7 +12,7 @@ from typing import BinaryIO
 from dissmodel import temporary
 from dissmodel.errors import StorageError
 from dissmodel.io.storage.arrival import check_limit, missing, write_new, write_pieces
-from dissmodel.io.storage.base import Progress, Stat
+from dissmodel.io.storage.base import Progress, Stat, at_most
 from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.names import check_key, shown
 from dissmodel.record.store import sync_folder
@@ -94,11 +94,11 @@ class LocalStorage:
                 self._settle(copy, target, key, only_new=only_new)
             return _from(target.lstat(), key)
 
-    def list(self, prefix: str) -> Iterator[Stat]:
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
         """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
         with self._errors(prefix):
             self._exists()
-            found = [stat for stat in self._walk(self.folder, "") if stat.key.startswith(prefix)]
+            found = list(at_most(self._walk(self.folder, "", prefix), most, self._shown(prefix)))
         yield from sorted(found, key=lambda stat: stat.key)
 
     def delete(self, key: str) -> None:
@@ -166,13 +166,15 @@ class LocalStorage:
             why = error.strerror or error
             raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
 
-    def _walk(self, folder: Path, above: str) -> Iterator[Stat]:
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[Stat]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 key = above + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(Path(entry.path), f"{key}/")
-                elif entry.is_file(follow_symlinks=False) and not temporary.is_file_name(entry.name):
+                is_below = key.startswith(prefix)
+                is_file = entry.is_file(follow_symlinks=False) and not temporary.is_file_name(entry.name)
+                if entry.is_dir(follow_symlinks=False) and (is_below or prefix.startswith(f"{key}/")):
+                    yield from self._walk(Path(entry.path), f"{key}/", prefix)
+                elif is_below and is_file:
                     yield _from(entry.stat(follow_symlinks=False), key)
 
     def _shown(self, key: str) -> str:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.io.storage.base import Progress
 from dissmodel.io.storage.refusals import differs, refusal
+from dissmodel.workers import Workers
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -189,7 +190,7 @@ def _send(
                 if progress is not None:
                     progress(size)
 
-    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="dissmodel-upload") as pool:
+    with Workers(_AT_A_TIME) as pool:
         try:
             for number, piece in enumerate(pieces, start=1):
                 part = {**query, "partNumber": str(number)}

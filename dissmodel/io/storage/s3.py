@@ -20,7 +20,7 @@ from minio.error import MinioException, S3Error, ServerError
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.io.storage import faults, multipart
 from dissmodel.io.storage.arrival import check_limit, missing, write_new
-from dissmodel.io.storage.base import Progress, Stat
+from dissmodel.io.storage.base import Progress, Stat, at_most
 from dissmodel.io.storage.credentials import Access
 from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
@@ -198,11 +198,18 @@ class S3Storage:
                 return self._already(key, file, error, only_new=only_new)
             return self._arrived(key, file, checksum, only_new=only_new)
 
-    def list(self, prefix: str) -> Iterator[Stat]:
-        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out."""
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
+        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out.
+
+        Raises
+        ------
+        StorageError
+            As `Storage` says; those that are left out count too.
+        """
         found = []
         with self._speaking(prefix):
-            for one in self._client.list_objects(self._bucket, prefix or None, recursive=True):
+            objects = self._client.list_objects(self._bucket, prefix or None, recursive=True)
+            for one in at_most(objects, most, self._shown(prefix)):
                 with suppress(StorageError):
                     key = check_key(str(one.object_name), self.shown)
                     found.append(Stat(key, one.size or 0, etag=_plain(one.etag)))

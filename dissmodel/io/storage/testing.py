@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
-from dissmodel.io.storage.base import Storage
+from dissmodel.io.storage.base import TOO_MANY, Storage
 from dissmodel.record.digest import sha256_bytes, sha256_file
 
 Seed = Callable[[str, bytes], None]
@@ -220,6 +220,15 @@ class StorageContract(ReadingContract):
         assert [stat.key for stat in storage.list("a/")] == ["a/1", "a/10", "a/2-y", "a/2/x"]
         assert [stat.size for stat in storage.list("a/1")] == [3, 4]
         assert not list(storage.list("c"))
+
+    def test_a_list_ends_where_there_are_more_than_were_asked_for(self, storage: Storage, seed: Seed) -> None:
+        """Those of another prefix don't count."""
+        for key in ("a/1", "a/2", "a/3", "b"):
+            seed(key, b"x")
+
+        assert [stat.key for stat in storage.list("a/", most=3)] == ["a/1", "a/2", "a/3"]
+        with refused(StorageError, TOO_MANY, "more than 2 objects"):
+            list(storage.list("a/", most=2))
 
     def test_delete(self, storage: Storage, seed: Seed) -> None:
         """It is gone, and can be deleted again."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +16,7 @@ from dissmodel.models.coastal.numba_cells import Cells, Desk, Sent, Span, desk, 
 from dissmodel.models.coastal.numba_kernel import COMPILING, Announce, usable_threads
 from dissmodel.models.coastal.numba_measures import measures, terms_of
 from dissmodel.models.coastal.state import CellState
+from dissmodel.workers import Workers
 
 _Pass = Callable[..., None]
 
@@ -71,7 +71,7 @@ class NumbaCellsKernel:
             for one in passes:
                 one(cells, parts[0][0], terms, self._sent, parts[0][1])
         else:
-            with ThreadPoolExecutor(len(parts)) as pool:
+            with Workers(len(parts)) as pool:
                 for one in passes:
                     work = [pool.submit(one, cells, span, terms, self._sent, room) for span, room in parts]
                     for done in work:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +18,7 @@ from dissmodel.models.coastal.numba_build import make_ready
 from dissmodel.models.coastal.numba_measures import measures, terms_of
 from dissmodel.models.coastal.numba_rows import HALO, Rows, advance, room
 from dissmodel.models.coastal.state import CoastalState
+from dissmodel.workers import Workers
 
 Announce = Callable[[str], None]
 COMPILING = "Compiling the fast kernel; this happens once on this machine and takes some seconds."
@@ -64,7 +64,7 @@ class NumbaKernel:
         if len(bands) == 1:
             compiled(*bands[0])
         else:
-            with ThreadPoolExecutor(min(self.threads, len(bands))) as pool:
+            with Workers(min(self.threads, len(bands))) as pool:
                 for done in [pool.submit(compiled, *band) for band in bands]:
                     done.result()
         state.step = now.step
