@@ -24,6 +24,11 @@ class Settings:
         return _output_base.get() or os.environ.get("DEFAULT_OUTPUT_BASE") or "./outputs"
 
     @property
+    def in_run(self) -> bool:
+        """Whether a run says where outputs go."""
+        return _output_base.get() is not None
+
+    @property
     def threads(self) -> int | None:
         """How many threads a model may use; None: all there are."""
         return _threads.get()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dissmodel.errors import UsageError, WrongValue, did_you_mean
+from dissmodel.errors import MissingFile, UsageError, WrongValue, did_you_mean
 
 __all__ = ["load_dataset", "load_xarray", "open_dataset", "save_dataset", "save_xarray"]
 
@@ -178,7 +178,7 @@ def save_xarray(data: Any, uri: str | os.PathLike[str], step: Any = None, **kwar
     """Write a NetCDF file or a Zarr folder as `dissmodel.io._xarray.save_xarray` does."""
     from dissmodel.io import _xarray
 
-    return _xarray.save_xarray(data, uri, step, **kwargs)
+    return _xarray.save_xarray(data, uri, step=step, **kwargs)
 
 
 def _format(fmt: str | None, alias: str | None) -> str:
@@ -193,7 +193,14 @@ def _format(fmt: str | None, alias: str | None) -> str:
 def _kind(uri: str | os.PathLike[str], minio_client: Any, wanted: str, layer: str | None) -> str:
     from dissmodel.io import locate
     from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
+    from dissmodel.io.archive import KINDS
 
     if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
         return "xarray"
-    return locate.kind_of(uri, wanted, layer, minio_client=minio_client)
+    try:
+        return locate.kind_of(uri, wanted, layer, minio_client=minio_client)
+    except MissingFile:  # the format's own function tells, or what a package put in its place
+        said = KINDS.get(suffix_of(uri)) if wanted == "auto" else wanted
+        if said is None:
+            raise
+        return said

@@ -36,6 +36,11 @@ def set_default_client(client: Any) -> None:
     _client.set(client)
 
 
+def has_default_client() -> bool:
+    """Return whether `set_default_client` was given one."""
+    return _client.get() is not None
+
+
 def get_default_client() -> Any:
     """Return the client that `set_default_client` was given, else a new one of minio's.
 

@@ -20,7 +20,7 @@ from dissmodel.core import Environment, Model
 from dissmodel.executor import ExecutorTestHarness, ExperimentRecord, ModelExecutor
 from dissmodel.executor.config import Settings, output_base
 from dissmodel.executor.utils import default_output_uri
-from dissmodel.geo import CellularAutomaton, RasterBackend, vector_grid
+from dissmodel.geo import CellularAutomaton, RasterBackend, fill, vector_grid
 from dissmodel.geo.vector import (
     attach_neighbors,
     export_neighbors,
@@ -320,6 +320,34 @@ def test_the_default_output_is_under_the_variable(monkeypatch, tmp_path):
     assert "/data/runs/1a/output.tif" == default_output_uri("1a", "tif")
     with output_base(tmp_path):  # a run decides itself where its output goes
         assert str(tmp_path) == Settings().default_output_base
+
+
+def test_the_default_output_is_an_object_where_a_client_was_set(tmp_path):
+    _storage.set_default_client(object())
+    try:
+        assert "s3://dissmodel-outputs/experiments/1a/output.tif" == default_output_uri("1a", "tif")
+        with output_base(tmp_path):
+            assert f"{tmp_path}/1a/output.tif" == default_output_uri("1a", "tif")
+    finally:
+        _storage.set_default_client(None)
+    assert "./outputs/1a/output.tif" == default_output_uri("1a", "tif")
+
+
+def test_another_function_may_stand_in_for_a_format_s_own(monkeypatch):
+    monkeypatch.setattr("dissmodel.io.vector.load_gdf", lambda uri, minio_client=None, **kw: ("V", uri))
+    monkeypatch.setattr("dissmodel.io.raster.load_geotiff", lambda uri, minio_client=None, **kw: ("R", uri))
+    monkeypatch.setattr("dissmodel.io._xarray.save_xarray", lambda data, uri, minio_client=None, **kw: uri)
+
+    assert ("V", "none.gpkg") == load_dataset("none.gpkg")
+    assert ("R", "none.dat") == load_dataset("none.dat", fmt="raster")
+    assert "none.zarr" == save_dataset("a dataset of the package's own", "none.zarr")
+
+
+def test_distances_between_two_crs_are_warned_of():
+    grid = vector_grid(dimension=(2, 2), resolution=1.0, crs="EPSG:31984")
+
+    with pytest.warns(UserWarning, match="CRS mismatch"):
+        fill("min_distance", from_gdf=grid, to_gdf=squares().to_crs(4326))
 
 
 # Maps and charts

@@ -145,8 +145,8 @@ def _fill_min_distance(
 
     if from_gdf.crs is not None and to_gdf.crs is not None and not from_gdf.crs.equals(to_gdf.crs):
         warnings.warn(
-            f"{attr_name}: distances from {from_gdf.crs.to_string()} to {to_gdf.crs.to_string()} "
-            "mean nothing. Use to_crs() before.",
+            f"{attr_name}: CRS mismatch: distances from {from_gdf.crs.to_string()} to "
+            f"{to_gdf.crs.to_string()} mean nothing. Use to_crs() before.",
             DissmodelWarning,
             stacklevel=3,
         )
