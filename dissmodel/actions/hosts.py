@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from dissmodel.actions.consent import Consent
 from dissmodel.config import Settings, load_settings
 from dissmodel.errors import ConsentRequired, DissmodelError, StorageError
+from dissmodel.io.storage import credentials
+from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import is_remote, parse
 
 _PORTS = {"http": 80, "https": 443}
@@ -17,6 +20,8 @@ _LONGEST = 200
 
 def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], record: str) -> str:
     """Return the server that an input is asked for at, if the user has named it or agrees to it now.
+
+    It is empty where none can be asked, for want of an object store in the settings.
 
     Named is what stands in the command line, in the settings, or was agreed to before; and the object store,
     which only the user's own settings lead to.
@@ -38,9 +43,8 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
         If the user has neither named the server nor agreed to it.
     """
     place = parse(uri)
-    if place.path is not None or place.scheme == "s3":
-        scheme, _, rest = place.shown.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}"
+    if place.scheme == "s3":
+        return _object_store()
     from dissmodel.environments import trust  # noqa: PLC0415  (it takes long to load, and most runs need none)
 
     server, settings = _server(uri), load_settings()
@@ -74,6 +78,14 @@ def remember_named(uri: str) -> None:
         data_dir = load_settings().data_dir
         if all(one.what != server for one in trust.approvals(data_dir)):
             trust.remember(server, data_dir, registry="named as an input")
+
+
+def _object_store() -> str:
+    """Return the object store that the user's settings lead to; empty if they lead to none."""
+    try:
+        return credentials.find(StorageSettings.of(load_settings()), os.environ).endpoint.shown
+    except DissmodelError:
+        return ""
 
 
 def _configured(settings: Settings) -> Iterator[str]:

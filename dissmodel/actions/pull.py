@@ -205,7 +205,8 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
 def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Pool) -> Pullable:
     def agree(place: str) -> None:
         server = agree_to_ask(place, request.consent, typed=(request.experiment,), record=one.uri)
-        pool.output(f"The input of {one.uri} is asked for at {server}.")
+        if server:
+            pool.output(f"The input of {one.uri} is asked for at {server}.")
 
     placed = read_placed(one.place, one.place.key(one.name), one.uri)
     try:

@@ -92,7 +92,8 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
     def agree(place: str) -> None:
         called = str(request.record)
         server = agree_to_ask(place, request.consent, typed=(called,), record=called_of(called))
-        reporter.output(f"The input is asked for at {server}.")
+        if server:
+            reporter.output(f"The input is asked for at {server}.")
 
     with (
         reporting(reporter),

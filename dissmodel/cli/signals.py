@@ -54,7 +54,6 @@ def stopping() -> Iterator[None]:
             raise _received
 
     global _received  # noqa: PLW0603  (signals are the process's)
-    _received = None
     others = set(threading.enumerate())
     before = {signum: signal.signal(signum, stop) for signum in _EXIT_CODES}
     code = 0
@@ -64,6 +63,7 @@ def stopping() -> Iterator[None]:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
     finally:
+        _received = None
         for signum, handler in before.items():
             # What has been told to end is ending: another signal must not kill it on the last metres.
             signal.signal(signum, handler if last < 0 else signal.SIG_IGN)
