@@ -130,7 +130,9 @@ def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
     if record.status != "completed":
         raise InvalidInput(
             f"{path}: there is nothing to bundle: the run is {record.status[:40]}, not completed.",
-            "Give the record of a run that completed.",
+            f'See what settles it: dissmodel record show "{path}"'
+            if record.status == "replacing"
+            else "Give the record of a run that completed.",
             code="nothing_to_bundle",
         )
     # The input is looked for by its sha256, or is of no matter.

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from dissmodel.actions.records import interruption
 from dissmodel.actions.verify import Check, verify
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.record import store
 from dissmodel.record.plain import plain
 from dissmodel.record.scan import Summary, scan
@@ -103,12 +104,15 @@ class Listing:
         What can't be, and why.
     hint : str
         What may have been meant, where nothing matches.
+    interrupted : tuple of str
+        Of each record in the rows whose result a run began to replace: what lies where, what settles it.
     """
 
     rows: tuple[Row, ...]
     total: int
     unreadable: tuple[str, ...]
     hint: str = ""
+    interrupted: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -145,7 +149,15 @@ def list_records(request: ListRequest) -> Listing:
     if request.verify:
         kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
     hint = seen.hint(request) if seen.total and not kept else ""
-    return Listing(tuple(kept), seen.total, tuple(unreadable), hint)
+    interrupted = [_interruption(row.path) for row in kept if row.record.status == "replacing"]
+    return Listing(tuple(kept), seen.total, tuple(unreadable), hint, tuple(interrupted))
+
+
+def _interruption(path: Path) -> str:
+    try:
+        return interruption(path, store.read(path))
+    except DissmodelError as error:  # it was replaced meanwhile, or a summary alone can be read
+        return error.message
 
 
 def _when(row: Row) -> datetime:

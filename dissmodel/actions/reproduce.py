@@ -190,7 +190,9 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
     if record.status != "completed":
         raise InvalidInput(
             f"{path}: there is nothing to compare with: the run is {record.status[:40]}, not completed.",
-            "Give the record of a run that completed.",
+            f'See what settles it: dissmodel record show "{path}"'
+            if record.status == "replacing"
+            else "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
     if Results.MAIN not in old:

@@ -99,6 +99,7 @@ def collect(
     stamps: dict[Path, tuple[int, int]] = {}
     sources: dict[str, str] = {}
     left = list(_regular_files(work))
+    elsewhere = materialize.reserved(destination.record_path)
     if main is not None and main not in left:
         files[Results.MAIN] = _measure(main, str(main), external=True)
     elif main is not None and _misnamed(main, work, destination):
@@ -106,7 +107,7 @@ def collect(
         warnings.warn(wrote, DissmodelWarning, stacklevel=2)
     for path in left:
         final = _final(path, main, work, destination)
-        if _is_taken(final, destination, free) or final in stamps:
+        if _is_taken(final, destination, free) or final in stamps or final in elsewhere:
             final = _untaken(final, f"{destination.stem}.{tag}", stamps)
         stamps[final] = _stamp(path)
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
@@ -150,7 +151,9 @@ def _final(path: Path, main: Path | None, work: Path, destination: Destination) 
     relative = path.relative_to(work)
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
-        return destination.folder.joinpath(destination.stem, *(_plain(part) for part in inside))
+        # Nothing of a pair lies in a hidden folder, for programs such as git run what they find in theirs.
+        folders = [re.sub(r"^\.", "_", part) for part in inside[:-1]]
+        return destination.folder.joinpath(destination.stem, *map(_plain, [*folders, *inside[-1:]]))
     if path == main:
         return destination.folder / (destination.stem + _plain(path.suffix))
     return destination.folder / _plain(path.name)

@@ -16,7 +16,7 @@ from dissmodel.actions.listening import Listener, listening
 from dissmodel.actions.model import open_model
 from dissmodel.actions.prepare import Prepared, RunRequest, prepare
 from dissmodel.actions.results import LATEST, Results, collect
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError
 from dissmodel.executor.host import Surroundings
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import Code, ExperimentRecord, store
@@ -128,7 +128,12 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
         record = conclude(whole, results.here(work))
     with materialize.undisturbed():
-        _deliver(record, results, destination.record_path, scratch, old)
+        try:
+            _deliver(record, results, destination.record_path, scratch, old)
+        except StorageError:
+            if materialize.stands(record.experiment_id, destination.record_path):
+                listener.phase(_DONE)  # only the disk's word is missing that it keeps the names
+            raise
         listener.phase(_DONE)
     if not destination.named:
         _note_latest(record, destination.folder / LATEST, scratch, prepared, listener)

@@ -37,7 +37,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
     """Print a line per record, as wide as the terminal; on standard error what can't be read."""
-    print_warnings(map(_plain, found.unreadable))
+    print_warnings(map(_plain, (*found.unreadable, *found.interrupted)))
     rows = [row for row in found.rows if not errors_only or row.state in {"differs", "missing"}]
     if written is not None and not errors_only:
         print_line(_plain(f"{short_path(str(written))}: {len(rows)} record{'s' * (len(rows) != 1)}"))
@@ -70,6 +70,7 @@ def listing_json(found: Listing) -> None:
                 for row in found.rows
             ],
             "unreadable": list(found.unreadable),
+            "interrupted": list(found.interrupted),
             "hint": found.hint,
         }
     )

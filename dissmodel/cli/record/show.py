@@ -43,7 +43,9 @@ def show(
     """
     from dissmodel.actions.records import open_record
     from dissmodel.cli import render
+    from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.io.uri import shown
+    from dissmodel.progress import reporting
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
@@ -51,7 +53,8 @@ def show(
     _check_together(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )
-    record, document = open_record(file)
+    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+        record, document = open_record(file)
     if lineage:
         from dissmodel.actions.lineage import lineage as follow
         from dissmodel.cli import render_records

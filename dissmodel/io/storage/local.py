@@ -14,6 +14,7 @@ from dissmodel.io.storage.arrival import check_limit, missing, write_new
 from dissmodel.io.storage.base import Progress, Stat
 from dissmodel.io.storage.departure import Departure
 from dissmodel.io.storage.names import check_key, shown
+from dissmodel.record.store import NO_SYNC
 
 _PIECE = 1 << 20
 _UNFINISHED = ".dissmodel-part"
@@ -212,7 +213,9 @@ def _not_followed(path: str, flags: int) -> int:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError):  # not every file system can
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
