@@ -66,23 +66,28 @@ def held(path: Path, *, patience: float = 0.0) -> Iterator[bool]:
 
 
 def owner_path(path: Path) -> Path:
-    """Return the file that stands for the lock at `path` where the file system knows no locks."""
-    return path.with_name(path.name + _OWNER)
+    """Return the file that stands for the lock at `path` where the file system knows no locks.
+
+    Who looks for the locks in a folder may find that file itself; it stands for itself.
+    """
+    return path if is_owner_file(path.name) else path.with_name(path.name + _OWNER)
 
 
-def holder(path: Path) -> str:
-    """Return a sentence about who holds the lock at `path`, and how to end that, if only a file tells of it.
+def busy(message: str, path: Path) -> str:
+    """Return a message about a lock that is not to be had, with who holds it if only a file tells of that.
 
-    It is empty where the system itself keeps the lock: that lock ends with its process.
+    Where the system itself keeps the lock the message is enough: that lock ends with its process.
     """
     owner = owner_path(path)
+    if not os.path.lexists(owner):
+        return message
     held_by = _parse(_read(owner))
     if held_by is None:
-        return f"The lock is {owner}." if os.path.lexists(owner) else ""
+        return f"{message} The lock is {owner}; if no process works there, remove this file."
     process = held_by.process
     return (
-        f"The lock {owner} is held by process {process.pid} on {process.host}, since {held_by.since}. "
-        "If that process has ended, remove the file."
+        f"{message} The lock {owner} is held by process {process.pid} on {process.host}, "
+        f"since {held_by.since}; if that process has ended, remove this file."
     )
 
 

@@ -90,12 +90,19 @@ def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
             raise _unwritable(to, error) from error
         if not is_ours:
             raise UsageError(
-                f"{to / experiment_id}: another process is bringing this experiment here. "
-                f"{locks.holder(lock)}".rstrip(),
+                locks.busy(f"{to / experiment_id}: another process is bringing this experiment here.", lock),
                 "Wait for it, or give another folder: --to FOLDER",
                 code="output_busy",
             )
-        yield scratch
+        try:
+            yield scratch
+        finally:
+            if not _holds_something(materialize.work(scratch)):
+                materialize.discard(scratch)  # there is nothing to go on with
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_other(record_path: Path, expected: str) -> bool:

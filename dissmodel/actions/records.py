@@ -40,9 +40,14 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
         with open_bundle(path, record_only=True) as here:
             return store.read(here), store.read_document(here)
     record, document = store.read(path), store.read_document(path)
-    if record.status == "replacing":
+    if is_interrupted(path, record):
         current().warn(interruption(path, record))
     return record, document
+
+
+def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
+    """Return whether a run began to replace the pair of a record that lies where the run put it."""
+    return record.status == "replacing" and path.name.endswith(store.SUFFIX)
 
 
 def interruption(path: Path, record: ExperimentRecord) -> str:

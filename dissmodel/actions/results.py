@@ -151,12 +151,16 @@ def _final(path: Path, main: Path | None, work: Path, destination: Destination) 
     relative = path.relative_to(work)
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
-        # Nothing of a pair lies in a hidden folder, for programs such as git run what they find in theirs.
-        folders = [re.sub(r"^\.", "_", part) for part in inside[:-1]]
-        return destination.folder.joinpath(destination.stem, *map(_plain, [*folders, *inside[-1:]]))
+        inner = [*map(_unhidden, inside[:-1]), *inside[-1:]]
+        return destination.folder.joinpath(destination.stem, *map(_plain, inner))
     if path == main:
         return destination.folder / (destination.stem + _plain(path.suffix))
-    return destination.folder / _plain(path.name)
+    return destination.folder / _unhidden(_plain(path.name))
+
+
+def _unhidden(name: str) -> str:
+    """Return a name without a dot at its start: git and shells run what they find under such names."""
+    return re.sub(r"^\.", "_", name)
 
 
 def _plain(name: str) -> str:

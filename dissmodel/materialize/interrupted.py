@@ -67,6 +67,8 @@ def _said(record_path: Path, under_way: Replacement) -> tuple[Path, list[tuple[P
         if not (number.isascii() and number.isdigit()):
             raise InvalidInput(f"{number[:200]!r} is no number of a file.")
         old.append((scratch / OLD / number, pair_path(record_path, name)))
+    if scratch.is_symlink() or (scratch / OLD).is_symlink():
+        raise InvalidInput(f"{scratch} or a part of it is a link.")
     new = [pair_path(record_path, name) for name in under_way.new]
     return (
         scratch,
@@ -108,13 +110,18 @@ def _choice(record_path: Path, scratch: Path, kept: list[tuple[Path, Path]], new
     old_record = scratch / OLD_RECORD
     if journal.is_file(old_record):
         back.append((old_record, record_path))
-    drop = f"{remove} {_quoted(record_path)}"
+
+    def here(path: Path) -> str:
+        return _quoted(os.path.join(os.curdir, path.relative_to(record_path.parent)))  # noqa: PTH118
+
+    drop = f"{remove} {here(record_path)}"
     if os.path.lexists(scratch):
-        drop += f" && {remove_all} {_quoted(scratch)}"
-    keep_old = " && ".join(f"{move} {_quoted(aside)} {_quoted(path)}" for aside, path in back)
-    choice = f"To have the earlier result back: {keep_old}. " if back else ""
+        drop += f" && {remove_all} {here(scratch)}"
+    keep_old = " && ".join(f"{move} {here(aside)} {here(path)}" for aside, path in back)
+    choice = f"to have the earlier result back: {keep_old}. " if back else ""
     what = "To keep what lies at its place, without a record" if new else "To drop the record"
-    return f"{choice}{what}: {drop}. Then type the command again, or give another name: --output NAME"
+    after = "Then type the command again, or give another name: --output NAME"
+    return f"In {record_path.parent}: {choice}{what}: {drop}. {after}"
 
 
 def _output(record_path: Path, record: ExperimentRecord) -> Path:
@@ -124,5 +131,5 @@ def _output(record_path: Path, record: ExperimentRecord) -> Path:
     return record_path.with_name(stem_of(record_path))
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return f'"{path}"' if sys.platform == "win32" else shlex.quote(str(path))

@@ -21,8 +21,9 @@ OLD_RECORD = "old.record.json"
 def pair_path(record_path: Path, name: str) -> Path:
     """Return the path of a file of a pair, by its name relative to the record.
 
-    The files of a result lie beside its record, or in the folder that has the record's stem as its name;
-    never below a folder whose name begins with a dot, and never below a link.
+    The files of a result lie beside its record, under names without a dot at the start unless the user gave
+    such a name; or in the folder that has the record's stem as its name. They never lie below a folder whose
+    name begins with a dot, and never below a link.
 
     Raises
     ------
@@ -31,8 +32,11 @@ def pair_path(record_path: Path, name: str) -> Path:
     """
     path = store.artifact_path(record_path, name)
     *folders, last = path.relative_to(record_path.parent).parts
-    is_beside = not folders or folders[0] == stem_of(record_path)
-    if not is_beside or last.startswith(PREFIX) or path == record_path or any(map(_is_hidden, folders)):
+    stem = stem_of(record_path)
+    visible = folders or [last.removeprefix(f"{stem}.")]
+    hidden = [part for part in visible if part.startswith(".")]
+    is_elsewhere = bool(folders) and folders[0] != stem
+    if hidden or is_elsewhere or last.startswith(PREFIX) or path == record_path:
         raise InvalidInput(
             f"{record_path}: no file of this result can have the name {name[:200]!r}.",
             "The files of a result lie beside its record, or in the folder of its name.",
@@ -65,7 +69,3 @@ def records_of(scratch: Path) -> tuple[Path, ...]:
     stem = scratch.name.removeprefix(PREFIX)
     stems = dict.fromkeys([stem, re.sub(r"\.[0-9a-f]{8}$", "", stem)])
     return tuple(scratch.with_name(stem + store.SUFFIX) for stem in stems)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")

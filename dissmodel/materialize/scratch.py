@@ -167,7 +167,7 @@ def _locked(record_path: Path, *, patience: float = 0.0) -> Iterator[None]:
     with locks.held(lock, patience=patience) as held:
         if not held:
             raise UsageError(
-                f"{record_path}: another run is writing this result. {locks.holder(lock)}".rstrip(),
+                locks.busy(f"{record_path}: another run is writing this result.", lock),
                 "Wait for it, or give another name: --output NAME",
                 code="output_busy",
             )

@@ -108,11 +108,25 @@ def test_what_the_system_says_who_knows_no_locks(tmp_path, monkeypatch):
 def test_the_holder_is_told_by_its_file(no_locks, tmp_path):
     path = tmp_path / "x.lock"
     with locks.held(path):
-        told = locks.holder(path)
+        told = locks.busy("x: busy.", path)
 
     assert str(tmp_path / "x.lock.owner") in told
     assert f"process {os.getpid()} on {machine.host()}" in told
-    assert "" == locks.holder(path)
+    assert told.startswith("x: busy. ")
+    assert "x: busy." == locks.busy("x: busy.", path)
+
+
+def test_a_lock_that_was_found_in_a_folder_is_held_as_long_as_its_process_holds_it(no_locks, tmp_path):
+    with locks.held(tmp_path / "x.lock"):
+        (found,) = tmp_path.iterdir()
+        with locks.held(found) as held:
+            assert not held
+        assert [found] == list(tmp_path.iterdir())
+    if sys.platform == "linux":
+        owner(tmp_path / "x.lock")
+        with locks.held(found) as held:
+            assert held
+        assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has locks of its own")
@@ -226,7 +240,7 @@ def test_a_file_that_names_nobody_is_kept(no_locks, tmp_path, content):
         assert not held
 
     assert content == locks.owner_path(tmp_path / "x.lock").read_bytes()
-    assert str(locks.owner_path(tmp_path / "x.lock")) in locks.holder(tmp_path / "x.lock")
+    assert str(locks.owner_path(tmp_path / "x.lock")) in locks.busy("", tmp_path / "x.lock")
 
 
 @LINUX

@@ -429,6 +429,7 @@ NO_NAMES = [
     ".dissmodel-s/new/s.tif",
     ".dissmodel-s.lock",
     "link/r.tif",
+    ".bashrc",
     "",
 ]
 
@@ -468,9 +469,9 @@ def test_the_message_of_a_record_of_an_earlier_version_has_both_files_and_the_ch
     assert f"{scratch / 'old' / '0'} (r.tif)" in said
     assert f"At the result's place: {tmp_path / 'r.tif'}." in said
     if sys.platform != "win32":
-        assert f"mv {scratch / 'old' / '0'} {tmp_path / 'r.tif'}" in said
-        assert f"mv {scratch / 'old.record.json'} {tmp_path / 'r.record.json'}" in said
-        assert f"rm {tmp_path / 'r.record.json'} && rm -r {scratch}" in said
+        assert f"In {tmp_path}: " in said
+        assert "mv ./.dissmodel-r/old/0 ./r.tif && mv ./.dissmodel-r/old.record.json ./r.record.json." in said
+        assert "rm ./r.record.json && rm -r ./.dissmodel-r." in said
 
 
 @pytest.mark.parametrize(
