@@ -28,6 +28,8 @@ if sys.platform != "win32":
 _FILE = re.compile(r"\.dissmodel-[0-9a-f]{12}\.tmp")
 _FOLDER = re.compile(r"\.?dissmodel-tmp-[0-9a-f]{12}")
 _DAY_S = 24 * 60 * 60
+# What a file system says that can't sync a folder, or any file, at all.
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 
 
 class _Lock(Enum):
@@ -38,13 +40,13 @@ class _Lock(Enum):
     UNKNOWN = "unknown"
 
 
-def is_file_name(name: str) -> bool:
-    """Tell whether a file of this name is one that `new_file` made.
+def is_name(name: str) -> bool:
+    """Tell whether a file or folder of this name is temporary.
 
-    >>> is_file_name(".dissmodel-0123456789ab.tmp"), is_file_name("r.tif")
-    (True, False)
+    >>> is_name(".dissmodel-0123456789ab.tmp"), is_name(".dissmodel-tmp-0123456789ab"), is_name("r.tif")
+    (True, True, False)
     """
-    return _FILE.fullmatch(name) is not None
+    return any(one.fullmatch(name) for one in (_FILE, _FOLDER))
 
 
 @contextlib.contextmanager
@@ -81,10 +83,25 @@ def replace(stream: BinaryIO, target: Path) -> None:
         If that can't be done; nothing has changed then.
     """
     stream.flush()
-    os.fsync(stream.fileno())
+    sync(stream.fileno())
     if sys.platform == "win32":  # a file that is open can't be renamed there
         stream.close()
     Path(stream.name).replace(target)
+
+
+def sync(descriptor: int) -> None:
+    """Wait until an open file or folder is on the disk; where the file system can't tell, do not wait.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 @contextlib.contextmanager

@@ -152,6 +152,11 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             f"{model} failed in {phase}: {said}.",
             "Make room, or give an output on another disk: --output NAME",
         )
+    if isinstance(error, OSError) and phase == "promote":  # the model is done: this is the destination
+        return StorageError(
+            f"The result of {model} can't be put in its place: {said}.",
+            "Check the rights of the folder and the space on the disk, then run it again.",
+        )
     hint = extra_hint(error) or _READ_ON
     return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", hint)
 

@@ -78,25 +78,31 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> Arrival:
 @contextlib.contextmanager
 def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
     """Give the folder for what has come so far; it stays, so that a pull that was cut goes on from there."""
-    scratch = to / f"{materialize.PREFIX}{experiment_id}"
+    lock = to / f"{materialize.PREFIX}{experiment_id}.lock"
     with contextlib.ExitStack() as stack:
         try:
             to.mkdir(parents=True, exist_ok=True)
-            lock = scratch.with_name(f"{scratch.name}.lock")
             is_ours = stack.enter_context(locks.held(lock, patience=_PATIENCE_S))
             if is_ours:
-                if scratch.is_symlink():
-                    scratch.unlink()
-                (scratch / "new").mkdir(parents=True, exist_ok=True)
+                scratch = materialize.make(to / f"{experiment_id}{store.SUFFIX}", "pull")
+                materialize.work(scratch).mkdir(exist_ok=True)
         except OSError as error:
             raise _unwritable(to, error) from error
         if not is_ours:
             raise UsageError(
-                f"{to / experiment_id}: another process is bringing this experiment here.",
+                locks.busy(f"{to / experiment_id}: another process is bringing this experiment here.", lock),
                 "Wait for it, or give another folder: --to FOLDER",
                 code="output_busy",
             )
-        yield scratch
+        try:
+            yield scratch
+        finally:
+            if not _holds_something(materialize.work(scratch)):
+                materialize.discard(scratch)  # there is nothing to go on with
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_other(record_path: Path, expected: str) -> bool:

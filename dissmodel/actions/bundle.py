@@ -16,7 +16,7 @@ from dissmodel.actions.bundle_archive import EXTERNAL, LOCK, README, SPEC, Membe
 from dissmodel.actions.bundle_texts import lock_of, readme, spec_as_toml
 from dissmodel.actions.drawn import is_drawn
 from dissmodel.actions.recorded_input import recorded_input, sidecars_of
-from dissmodel.actions.records import open_record
+from dissmodel.actions.records import is_interrupted, open_record
 from dissmodel.actions.remote_record import fetch_signatures, open_remote
 from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
@@ -131,7 +131,9 @@ def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
     if record.status != "completed":
         raise InvalidInput(
             f"{path}: there is nothing to bundle: the run is {record.status[:40]}, not completed.",
-            "Give the record of a run that completed.",
+            f'See what settles it: dissmodel record show "{path}"'
+            if is_interrupted(path, record)
+            else "Give the record of a run that completed.",
             code="nothing_to_bundle",
         )
     # The input is looked for by its sha256, or is of no matter.

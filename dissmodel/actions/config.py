@@ -15,7 +15,7 @@ from dissmodel.config.settings import Setting
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.inherited import current_folder
 from dissmodel.io.storage.settings import VARIABLES
-from dissmodel.locks import held
+from dissmodel.locks import busy, held
 from dissmodel.record import store
 from dissmodel.record.redact import redact
 
@@ -117,9 +117,12 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = path.resolve()  # a link to a file kept elsewhere stays one
-        with held(target.with_name(f".{target.name}.lock"), patience=_PATIENCE_S) as is_held:
+        lock = target.with_name(f".{target.name}.lock")
+        with held(lock, patience=_PATIENCE_S) as is_held:
             if not is_held:
-                raise StorageError(f"{path}: another command is changing it.", "Try again in a moment.")
+                raise StorageError(
+                    busy(f"{path}: another command is changing it.", lock), "Try again in a moment."
+                )
             text = read_text(path)
             for name, value in changes.items():
                 text = edited(path, text, name, value)

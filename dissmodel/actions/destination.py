@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.executor.host import Face
 from dissmodel.io.uri import parse
@@ -134,6 +136,9 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
     found = "folder" if output.is_dir() else "file" if output.is_file() else "device or pipe"
     if output.exists() and found != ("folder" if destination.whole_folder else "file"):
         raise UsageError(f"{output}: there is a {found} of that name.", _another_name(destination))
+    if destination.whole_folder:
+        _check_folder(output)
+    _check_mounts(output)
     if output.is_dir() and any(output.iterdir()) and not destination.record_path.exists():
         raise UsageError(
             f"{output}: the folder is not empty and no record describes it.", "Give the name of a new folder."
@@ -155,8 +160,12 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
         for artifact in record.files.values():
             if artifact.external:
                 continue
-            path = store.artifact_path(destination.record_path, artifact.path)
-            # A record is only text: a file that is not the one it describes belongs to someone else.
+            # A record is only text: a file that no result has, or that is not the one it describes, belongs
+            # to someone else.
+            try:
+                path = materialize.pair_path(destination.record_path, artifact.path)
+            except InvalidInput:
+                continue
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
         # What someone signed is the old pair; it would be a wrong word about the new one.
@@ -171,6 +180,58 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
         there.append(picture)  # a picture of the old result would be taken for a picture of the new result
     kept = [path for path in there if not any(_same(path, one) for one in keep)]
     return tuple(dict.fromkeys(kept))
+
+
+def _check_folder(output: Path) -> None:
+    """Refuse a folder to which no files could be moved, or from which none could be brought back."""
+    if output.name.startswith("."):
+        raise UsageError(
+            f"{output}: the name of a result's folder can't begin with a dot.",
+            f"--output {output.with_name(output.name.lstrip('.') or 'result')}/",
+            code="output_hidden",
+        )
+    if output.is_symlink():
+        raise UsageError(
+            f"{output}: this is a link; a result's folder has to be one.",
+            f"Give the folder itself: --output {os.path.realpath(output)}/",
+            code="output_link",
+        )
+
+
+def _check_mounts(output: Path) -> None:
+    """Refuse an output that no file can be renamed to: it, or a part of it, is mounted there."""
+    if not output.exists() or output.is_symlink():  # a link to a file is replaced, not followed
+        return
+    mounted = mount_points(output)
+    if output.stat().st_dev != output.parent.stat().st_dev:
+        mounted = (output, *mounted)
+    if mounted:
+        raise UsageError(
+            f"{mounted[0]}: this is another file system than {output.parent}; "
+            "a finished result can't be moved there in one step.",
+            f"Give a name in it: --output {output / 'result'}/"
+            if output.is_dir()
+            else "Give another name: --output NAME",
+            code="output_mounted",
+        )
+
+
+def mount_points(path: Path) -> tuple[Path, ...]:
+    """Return `path` if something is mounted there, and the places below it where something is.
+
+    Only Linux tells; elsewhere there is none.
+    """
+    real = os.path.realpath(path)
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return ()
+    named = (_unescaped(line.split(b" ")[4]) for line in lines)
+    return tuple(Path(name) for name in named if name == real or name.startswith(f"{real}{os.sep}"))
+
+
+def _unescaped(name: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name))
 
 
 def _check_record(destination: Destination) -> None:

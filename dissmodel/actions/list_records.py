@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from dissmodel.actions.records import interruption
 from dissmodel.actions.verify import Check, verify
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.io.uri import is_remote, parse
@@ -105,12 +106,15 @@ class Listing:
         What can't be, and why.
     hint : str
         What may have been meant, where nothing matches.
+    interrupted : tuple of str
+        Of each record in the rows whose result a run began to replace: what lies where, what settles it.
     """
 
     rows: tuple[Row, ...]
     total: int
     unreadable: tuple[str, ...]
     hint: str = ""
+    interrupted: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -156,7 +160,16 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     if request.verify:
         kept = [replace(row, checks=_checked(row.path)) for row in kept]
     hint = seen.hint(request) if seen.total and not kept else ""
-    return Listing(tuple(kept), seen.total, tuple(unreadable), hint)
+    cut = [row.path for row in kept if row.record.status == "replacing"]
+    interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
+    return Listing(tuple(kept), seen.total, tuple(unreadable), hint, tuple(interrupted))
+
+
+def _interruption(path: Path) -> str:
+    try:
+        return interruption(path, store.read(path))
+    except DissmodelError as error:  # it was replaced meanwhile, or a summary alone can be read
+        return error.message
 
 
 def _records(

@@ -14,6 +14,7 @@ from dissmodel import materialize
 from dissmodel.actions.unbundle import is_bundle, open_bundle
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io.uri import is_remote, parse
+from dissmodel.progress import current
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.scan import names
 
@@ -23,9 +24,10 @@ _HEAD_BYTES = 64
 
 
 def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
-    """Read a record, and its document as it stands; a pair that a killed run was replacing comes back first.
+    """Read a record, and its document as it stands; nothing on the disk is changed.
 
-    Of a bundle it is the record in it; one that lies elsewhere is fetched.
+    Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
+    pair that a run began to replace, with what settles it.
 
     Parameters
     ----------
@@ -47,10 +49,21 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     if is_bundle(path):
         with open_bundle(path, record_only=True) as here:
             return store.read(here), store.read_document(here)
-    # What a living run is writing, or what lies where nothing can be written, is shown as it stands.
-    with contextlib.suppress(OSError, DissmodelError):
-        materialize.settle(path)
-    return store.read(path), store.read_document(path)
+    record, document = store.read(path), store.read_document(path)
+    if is_interrupted(path, record):
+        current().warn(interruption(path, record))
+    return record, document
+
+
+def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
+    """Return whether a run began to replace the pair of a record that lies where the run put it."""
+    return record.status == "replacing" and path.name.endswith(store.SUFFIX)
+
+
+def interruption(path: Path, record: ExperimentRecord) -> str:
+    """Return what to tell of a pair that a run began to replace: what lies where, and what settles it."""
+    found = materialize.interruption(Path(os.path.abspath(path)), record)  # noqa: PTH100  (links stay)
+    return f"{found.message} {found.hint}"
 
 
 def record_of(given: str) -> str:

@@ -18,7 +18,7 @@ from dissmodel.actions.compare import map_place, refuse_other_than_raster
 from dissmodel.actions.hosts import agree_to_ask
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import open_recorded, refuse_package
-from dissmodel.actions.records import open_record
+from dissmodel.actions.records import is_interrupted, open_record
 from dissmodel.actions.remote_record import record_name
 from dissmodel.actions.repeat import Repeat
 from dissmodel.actions.reproduction import Reproduced, ReproduceRequest
@@ -202,7 +202,9 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
     if record.status != "completed":
         raise InvalidInput(
             f"{path}: there is nothing to compare with: the run is {record.status[:40]}, not completed.",
-            "Give the record of a run that completed.",
+            f'See what settles it: dissmodel record show "{path}"'
+            if is_interrupted(path, record)
+            else "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
     if Results.MAIN not in old:

@@ -179,6 +179,7 @@ def collect(
     stamps: dict[Path, Stamp] = {}
     sources: dict[str, str] = {}
     left = list(_regular_files(work))
+    elsewhere = materialize.reserved(destination.record_path)
     if main is not None and main not in left:
         stamps[main] = _stamp(main)
         files[Results.MAIN] = _measure(main, str(main), external=True)
@@ -186,7 +187,7 @@ def collect(
         _tell_misnamed(main, work, destination)
     for path in left:
         final = _final(path, main, work, destination, as_laid_out=as_laid_out)
-        if _is_taken(final, destination, free) or final in stamps:
+        if _is_taken(final, destination, free) or final in stamps or final in elsewhere:
             final = _untaken(final, f"{destination.stem}.{tag}", stamps)
         stamps[final] = _stamp(path)
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
@@ -254,10 +255,16 @@ def _final(
         return destination.folder.joinpath(*map(_plain, relative.parts))
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
-        return destination.folder.joinpath(destination.stem, *(_plain(part) for part in inside))
+        inner = [*map(_unhidden, inside[:-1]), *inside[-1:]]
+        return destination.folder.joinpath(destination.stem, *map(_plain, inner))
     if path == main:
         return destination.folder / (destination.stem + _plain(path.suffix))
-    return destination.folder / _plain(path.name)
+    return destination.folder / _unhidden(_plain(path.name))
+
+
+def _unhidden(name: str) -> str:
+    """Return a name without a dot at its start: git and shells run what they find under such names."""
+    return re.sub(r"^\.", "_", name)
 
 
 def _plain(name: str) -> str:

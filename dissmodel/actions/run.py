@@ -153,8 +153,12 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             whole = _as_typed(whole, saved, results, typed)
         record = conclude(whole, results.here(work))
     with materialize.undisturbed():
-        _deliver(record, results, destination.record_path, scratch, old)
-        listener.phase(_DONE)
+        try:
+            _deliver(record, results, destination.record_path, scratch, old)
+        finally:
+            # Also after an error: the disk may fail to say that it keeps the names of a pair that stands.
+            if materialize.stands(record.experiment_id, destination.record_path):
+                listener.phase(_DONE)
     if not destination.named:
         _note_latest(record, destination.folder / LATEST, scratch, prepared, listener)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}

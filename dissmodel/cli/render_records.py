@@ -30,8 +30,8 @@ _MOST_COLUMNS = 1000
 
 
 def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
-    """Print a line per record, several where the terminal is narrow; what can't be read on standard error."""
-    print_warnings(map(_plain, found.unreadable))
+    """Print a line per record, several where the terminal is narrow; on standard error what can't be read."""
+    print_warnings(map(_plain, (*found.unreadable, *found.interrupted)))
     rows = [row for row in found.rows if not errors_only or row.state in {"differs", "missing"}]
     if written is not None and not errors_only:
         print_line(_plain(f"{short_path(str(written))}: {len(rows)} record{'s' * (len(rows) != 1)}"))
@@ -62,6 +62,7 @@ def listing_json(found: Listing) -> None:
                 for row in found.rows
             ],
             "unreadable": list(found.unreadable),
+            "interrupted": list(found.interrupted),
             "hint": found.hint,
         }
     )

@@ -27,7 +27,7 @@ from dissmodel.environments.build import build
 from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import StorageError
-from dissmodel.locks import held
+from dissmodel.locks import busy, held
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.store import write_atomically
 
@@ -129,7 +129,10 @@ def obtain(
         with held(root / f"{LOCK_PREFIX}{key}", patience=_PATIENCE_S) as is_ours:
             if not is_ours:
                 raise StorageError(
-                    f"{key}: another process has been building it for an hour.",
+                    busy(
+                        f"{key}: another process has been building it for an hour.",
+                        root / f"{LOCK_PREFIX}{key}",
+                    ),
                     "Look what it does, end it, and try again.",
                     code="environment_busy",
                 )

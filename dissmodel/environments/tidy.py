@@ -15,7 +15,7 @@ from uuid import uuid4
 from dissmodel.environments import lock, store, wheel
 from dissmodel.environments.store import Environment
 from dissmodel.errors import StorageError, UsageError, did_you_mean
-from dissmodel.locks import held
+from dissmodel.locks import busy, held
 
 _STALE_S = 86400.0
 
@@ -115,7 +115,12 @@ def _remove(environment: Environment) -> None:
         with held(root / f"{store.LOCK_PREFIX}{environment.key}") as is_ours:
             if not is_ours:
                 raise StorageError(
-                    f"{environment.key}: another process is at it.", "Try again.", code="environment_busy"
+                    busy(
+                        f"{environment.key}: another process is at it.",
+                        root / f"{store.LOCK_PREFIX}{environment.key}",
+                    ),
+                    "Try again.",
+                    code="environment_busy",
                 )
             if any(_is_held(path) for path in store.use_locks(environment)):
                 raise UsageError(

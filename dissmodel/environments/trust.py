@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import ConsentRequired, StorageError, UsageError
-from dissmodel.locks import held
+from dissmodel.locks import busy, held
 from dissmodel.record.store import write_atomically
 
 _FORM = 1
@@ -240,7 +240,9 @@ def _changing(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         with held(path, patience=_PATIENCE_S) as is_ours:
             if not is_ours:
-                raise StorageError(f"{path}: another process holds it.", "Try again.", code="trust_busy")
+                raise StorageError(
+                    busy(f"{path}: another process holds it.", path), "Try again.", code="trust_busy"
+                )
             yield
     except OSError as error:
         raise StorageError(

@@ -109,9 +109,12 @@ class Cache:
         part = self.folder / f"{_PART}{name}"
         with self._writing(), contextlib.ExitStack() as stack:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not stack.enter_context(locks.held(part.with_name(part.name + _LOCK), patience=patience)):
+            lock = part.with_name(part.name + _LOCK)
+            if not stack.enter_context(locks.held(lock, patience=patience)):
                 raise StorageError(
-                    f"{self.folder}: another process has been fetching this for {patience:.0f} s.",
+                    locks.busy(
+                        f"{self.folder}: another process has been fetching this for {patience:.0f} s.", lock
+                    ),
                     "Wait for it, or end it, then try again.",
                     code="cache_busy",
                 )
@@ -201,7 +204,8 @@ class Cache:
         with self._writing(), contextlib.ExitStack() as stack:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not stack.enter_context(locks.held(self.folder / _LOCK, patience=_PATIENCE_S)):
-                raise StorageError(f"{self.folder}: another process holds it.", "Try again.")
+                message = locks.busy(f"{self.folder}: another process holds it.", self.folder / _LOCK)
+                raise StorageError(message, "Try again.")
             yield
 
     @contextlib.contextmanager

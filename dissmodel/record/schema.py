@@ -185,12 +185,15 @@ class Replacement(_Part):
     """What is under way at a record's place: names are relative to it, ``scratch`` is a folder beside it.
 
     ``old`` maps a number to an earlier file's name (kept in the scratch folder under that number); ``new``
-    maps each name that is being written to the sha256 of what will stand there.
+    maps each name that is being written to the sha256 of what will stand there. ``host`` and ``user`` tell
+    whose run it is; a record of dissmodel 0.7.0 and earlier has neither. A record moves no file by its word.
     """
 
     scratch: str
     old: dict[str, str]
     new: dict[str, str]
+    host: str | None = None
+    user: str | None = None
 
 
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -142,6 +141,23 @@ def write(
     StorageError
         If `path` can't be written, or if the record is larger than one that would be read again.
     """
+    document, data = document_and_bytes(record, path)
+    write_atomically(path, data, staging=staging)
+    if isinstance(record, ExperimentRecord):
+        record.record_digest = document["record_digest"]
+    return document
+
+
+def document_and_bytes(
+    record: ExperimentRecord | Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], bytes]:
+    """Return the document, with its digest, and the bytes that `write` would put at `path`.
+
+    Raises
+    ------
+    StorageError
+        If the record is larger than one that would be read again.
+    """
     document = written(record) if isinstance(record, ExperimentRecord) else dict(record)
     document["record_digest"] = record_digest(document)
     data = dumps(document)
@@ -153,10 +169,7 @@ def write(
             "Let the model keep large results in files of their own.",
             code="record_too_large",
         )
-    write_atomically(path, data, staging=staging)
-    if isinstance(record, ExperimentRecord):
-        record.record_digest = document["record_digest"]
-    return document
+    return document, data
 
 
 def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) -> None:
@@ -189,15 +202,29 @@ def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) ->
 
 
 def sync_folder(folder: Path) -> None:
-    """Ask the system to keep the names in `folder`; where it can't (Windows), nothing happens."""
+    """Ask the system to keep the names in `folder`; where it can't (Windows, some network disks), do nothing.
+
+    Raises
+    ------
+    StorageError
+        If the disk fails: the names are there now, and may be lost with the power.
+    """
     if not hasattr(os, "O_DIRECTORY"):
         return
-    with contextlib.suppress(OSError):
+    try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    except OSError:  # a folder that may be written to and not read
+        return
+    try:
+        temporary.sync(handle)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: the disk could not keep its new names: {error.strerror or error}.",
+            "Look at the disk. Check what lies there before you rely on it.",
+            code="not_synced",
+        ) from error
+    finally:
+        os.close(handle)
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from dissmodel.config import Remote
 from dissmodel.errors import InvalidInput, StorageError, did_you_mean
 from dissmodel.git import Repository
-from dissmodel.locks import held
+from dissmodel.locks import busy, held
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
 from dissmodel.registry.index import MOST, file_problem, files_in, twins
@@ -75,10 +75,12 @@ def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> O
     folder = folder_of(data_dir, registry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with held(folder.with_name(f".{registry}.lock"), patience=_PATIENCE_S) as is_held:
+        guard = folder.with_name(f".{registry}.lock")
+        with held(guard, patience=_PATIENCE_S) as is_held:
             if not is_held:
                 raise StorageError(
-                    f"The registry {registry} is being synced by another command.", "Try again in a moment."
+                    busy(f"The registry {registry} is being synced by another command.", guard),
+                    "Try again in a moment.",
                 )
             before = read_state(folder)
             try:

@@ -313,8 +313,7 @@ def test_a_pair_that_a_killed_run_was_replacing_is_brought_back_first(dissmodel,
     dissmodel("run", executor_file(), "-i", data, "-o", "r.bin")
     folder = Path.cwd()
     record = store.read(folder / "r.record.json")
-    scratch = folder / ".dissmodel-r"
-    materialize.work(scratch).mkdir(parents=True)
+    scratch = materialize.make(folder / "r.record.json", "run")
     materialize.begin(
         record, folder / "r.record.json", scratch, [folder / "r.bin"], {folder / "r.bin": "0" * 64}
     )

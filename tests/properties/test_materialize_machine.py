@@ -1,12 +1,14 @@
 """Deliver, replace, crash and recover in any order: what a record vouches for is there, whatever happened.
 
 Each delivery runs in a process of its own, which may die before any operation on a file, or be told there by
-the system that the disk is full.
+the system that the disk is full. In between come folders such as a hostile repository could bring: with
+scratch folders, records that say `replacing`, journals of a copy. Nothing in them is moved.
 """
 
 import contextlib
 import errno
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,11 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from dissmodel import materialize
 from dissmodel.actions.destination import Destination, replaced
+from dissmodel.actions.records import interruption, open_record
 from dissmodel.actions.results import collect
 from dissmodel.actions.run import _deliver
 from dissmodel.actions.verify import verify
-from dissmodel.errors import DissmodelError
-from dissmodel.record import ExperimentRecord, store
+from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.record import ExperimentRecord, Replacement, store
+from dissmodel.record.digest import sha256_file
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork"),
@@ -78,6 +82,31 @@ def deliver(folder, stem, contents, experiment_id):
         _deliver(record, results, record_path, scratch, old)
 
 
+def tree(folder):
+    """Return every file below a folder that holds something, and what; a lock holds nothing."""
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {path.relative_to(folder).as_posix(): content for path, content in files.items() if content}
+
+
+def vouched(folder):
+    """Return of `tree` what a claim of another pair may not touch."""
+    under_way = {
+        f".dissmodel-{path.name.removesuffix('.record.json')}/"
+        for path in folder.glob("?.record.json")
+        if store.read(path).status == "replacing"
+    }
+    return {
+        name: content
+        for name, content in tree(folder).items()
+        if not name.startswith(".dissmodel-") or name.startswith(tuple(under_way))
+    }
+
+
+def claimed(record_path):
+    with materialize.claim(record_path):
+        pass
+
+
 class Deliveries(RuleBasedStateMachine):
     """Two results in one folder, and files of someone else's."""
 
@@ -130,20 +159,69 @@ class Deliveries(RuleBasedStateMachine):
             # A failure, unlike a death, puts everything back at once.
             self.check_settled(stem)
         if fault == "none":
+            self.check_settled(stem)
             self.settled()
 
     @rule(stem=STEMS)
     def look(self, stem):
-        """Settle one pair, as a command does that meets its record."""
+        """Look at a record, as a command does that writes nothing."""
+        record_path = self.folder / f"{stem}.record.json"
+        before = tree(self.folder)
+        if record_path.exists():
+            record = open_record(record_path)[0]
+            assert record.status == "completed" or "restores" in interruption(record_path, record)
+        assert before == tree(self.folder)
+
+    @rule(stem=STEMS)
+    def settle(self, stem):
+        """Settle one pair, as a command does that is about to write it."""
         record_path = self.folder / f"{stem}.record.json"
         materialize.settle(record_path)
         assert not record_path.exists() or store.read(record_path).status == "completed"
 
     @rule()
     def claim_another(self):
-        with materialize.claim(self.folder / "other.record.json"):
-            pass
-        self.settled()
+        """Claim another pair: no pair is touched by that."""
+        before = vouched(self.folder)
+        claimed(self.folder / "other.record.json")
+        assert before == vouched(self.folder)
+
+    @rule(stem=STEMS, forgery=st.sampled_from(["copied", "renamed", "forged", "over"]))
+    def a_repository_is_cloned(self, stem, forgery):
+        """Let a folder come that holds what this one does, or a forgery of it; nothing in it is moved."""
+        clone = self.folder.with_name("clone")
+        shutil.copytree(self.folder, clone)
+        record_path = clone / f"{stem}.record.json"
+        scratch = clone / f".dissmodel-{stem}"
+        if forgery == "renamed":  # at the very same path, but for the numbers on the disk
+            self.folder.rename(self.folder.with_name("away"))
+            clone.rename(self.folder)
+            clone, record_path = self.folder, self.folder / record_path.name
+        elif forgery != "copied":
+            (scratch / "old").mkdir(parents=True, exist_ok=True)
+            (scratch / "old" / "0").write_text("evil")
+            victim = next(
+                (one for one in sorted(clone.iterdir()) if one.suffix in {".bin", ".txt"}), clone / "x"
+            )
+            new = {} if forgery == "over" or victim.name == "x" else {victim.name: sha256_file(victim)}
+            table = Replacement(scratch=scratch.name, old={"0": f"{stem}.bin"}, new=new)
+            store.write(ExperimentRecord(status="replacing", replacing=table), record_path)
+        before = tree(clone)
+        try:
+            if record_path.exists() and store.read(record_path).status == "replacing":
+                for way in (materialize.settle, claimed):
+                    with pytest.raises(InvalidInput):
+                        way(record_path)
+                assert before == tree(clone)
+            else:
+                claimed(record_path)
+                assert before == tree(clone)
+        finally:
+            if forgery == "renamed":
+                shutil.rmtree(self.folder)
+                self.folder.with_name("away").rename(self.folder)
+            else:
+                shutil.rmtree(clone)
 
     @rule(stem=STEMS)
     def recover_twice(self, stem):
@@ -160,8 +238,11 @@ class Deliveries(RuleBasedStateMachine):
             self.strangers[name] = f"mine {name}"
 
     def settled(self):
-        """Check that after a command without a fault every pair is whole and nothing else is left."""
+        """Check that after a command that writes it each pair is whole, and that nothing else is left."""
         for stem in self.possible:
+            materialize.settle(self.folder / f"{stem}.record.json")
+            with materialize.claim(self.folder / f"{stem}.record.json"):
+                pass
             self.check_settled(stem)
         assert [] == [path.name for path in self.folder.iterdir() if path.name.startswith(".dissmodel-")]
 

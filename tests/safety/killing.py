@@ -5,8 +5,9 @@ Prints what they left, as JSON.
 Usage: killing.py FOLDER steps|times COUNT
 
 Each trial forks this process, so that the libraries are loaded once. ``steps`` kills a run before its first,
-second, third ... operation on a file in its folder (as Python's audit hooks see it), until one gets
-through; ``times`` kills COUNT runs at instants spread evenly over the time that a run takes.
+second, third ... operation on a file in its folder or in that of the user's key (as Python's audit hooks see
+it), until one gets through; ``times`` kills COUNT runs at instants spread evenly over the time that a run
+takes.
 """
 
 import contextlib
@@ -19,8 +20,10 @@ import sys
 import time
 from pathlib import Path
 
+from dissmodel import materialize
 from dissmodel.actions.verify import verify
 from dissmodel.cli.app import main
+from dissmodel.materialize import key
 from dissmodel.record.digest import sha256_file
 
 RUN = ["run", "coastal_raster", "--input", "../grid.zip", "--output", "r.tif"]
@@ -50,7 +53,8 @@ def run_and_die(folder, at=0, after=None):
 
         def step(event, arguments):
             paths = [str(one) for one in arguments if isinstance(one, str | os.PathLike)]
-            inside = [path for path in paths if path.startswith(str(folder)) or ".dissmodel-" in path]
+            inside = [path for path in paths if path.startswith((str(folder), state_folder()))]
+            inside += [path for path in paths if ".dissmodel-" in path and path not in inside]
             if not inside or event not in {
                 "open",
                 "os.rename",
@@ -82,6 +86,10 @@ def run_and_die(folder, at=0, after=None):
     }
 
 
+def state_folder():
+    return os.environ["XDG_STATE_HOME"]
+
+
 def state(folder):
     """What lies in a folder: the digest of the result, and whether a record vouches for it and holds."""
     record = folder / "r.record.json"
@@ -95,21 +103,37 @@ def state(folder):
     }
 
 
+def tree(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
 def trial(root, template, **how):
     folder = root / "trial"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(template, folder)
+    # Each run is the first of its user, who has no key yet.
+    shutil.rmtree(state_folder(), ignore_errors=True)
+    key._known.clear()
     killed = run_and_die(folder, **how)
     after_kill = state(folder)
     os.chdir(folder)
+    before = tree(folder)
     shown = dissmodel("record", "show", "r.record.json")
-    after_show = state(folder)
+    verified = dissmodel("record", "verify", "r.record.json")
+    listed = dissmodel("record", "list", ".")
+    is_unchanged = before == tree(folder)
+    materialize.settle(folder / "r.record.json")
+    after_settle = state(folder)
     again = dissmodel(*NEW)
     return {
         **killed,
         "after_kill": after_kill,
-        "shown": shown,
-        "after_show": after_show,
+        "looked": [shown, verified, listed],
+        "is_unchanged": is_unchanged,
+        "after_settle": after_settle,
         "again": again,
         "after_run": state(folder),
     }
@@ -144,5 +168,6 @@ def trials(root, kind, count):
 
 if __name__ == "__main__":
     root = Path(sys.argv[1]).resolve()
+    os.environ["XDG_STATE_HOME"] = str(root / "state")
     result = trials(root, sys.argv[2], int(sys.argv[3]))
     sys.stdout.write(json.dumps(result))

@@ -313,3 +313,168 @@ def test_the_record_of_a_failure_finds_no_place_at_all(place):
     assert (1, 1) == (said.code, len(said.errors))
     assert "ZeroDivisionError" in said.err
     assert "record:" not in said.err
+
+
+@pytest.mark.parametrize("step", ["begin", "promote", "written"])
+def test_a_disk_that_becomes_read_only_while_the_pair_is_replaced(small_disk, temporary, step):
+    pair = with_an_old_pair(small_disk)
+    head = f"""
+        import subprocess
+        from dissmodel import materialize
+        from dissmodel.record import store
+        def read_only():
+            here = {str(small_disk.folder)!r}
+            subprocess.run(["mount", "--bind", here, here], check=True)
+            subprocess.run(["mount", "-o", "remount,bind,ro", here], check=True)
+        begin, promote = materialize.begin, materialize.promote
+        def new_begin(*words):
+            if {step!r} == "begin": read_only()
+            begin(*words)
+        def new_promote(*words):
+            if {step!r} == "promote": read_only()
+            promotion = promote(*words)
+            if {step!r} == "written": read_only()
+            return promotion
+        materialize.begin, materialize.promote = new_begin, new_promote
+    """
+    try:
+        said = small_disk.run(small_disk.model(head=head), "--overwrite", env=temporary[0])
+    finally:
+        subprocess.run(["umount", small_disk.folder], check=False)
+
+    assert (5, 1) == (said.code, len(said.errors)), said.err
+    assert "Read-only file system" in said.err
+    assert "Traceback" not in said.err
+    # The next run brings the old pair back.
+    refused = small_disk.run(small_disk.model())
+    assert 2 == refused.code
+    assert pair == {name: (small_disk.folder / name).read_bytes() for name in pair}
+    assert small_disk.holds()
+    assert 0 == small_disk.run(small_disk.model(), "--overwrite").code
+    assert ["data.bin", "r.bin", "r.record.json"] == small_disk.names
+
+
+@pytest.mark.parametrize("when", ["the journal", "the record", "the end"])
+def test_a_folder_that_can_not_be_synced_is_told(place, temporary, when):
+    pair = with_an_old_pair(place)
+    # The folder is synced once the record says `replacing`, once the files have their names, and at the end.
+    fails_at = {"the journal": 1, "the record": 2, "the end": 3}[when]
+    head = f"""
+        import errno, stat
+        seen = []
+        def fsync(descriptor, fsync=os.fsync):
+            state = os.fstat(descriptor)
+            here = os.stat({str(place.folder)!r})
+            if os.path.samestat(state, here):
+                seen.append(descriptor)
+                if len(seen) == {fails_at}:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+            fsync(descriptor)
+        os.fsync = fsync
+    """
+
+    said = place.run(place.model(head=head, run="return b'new'"), "--overwrite", env=temporary[0])
+
+    assert (5, 1) == (said.code, len(said.errors)), said.err
+    assert "Input/output error" in said.err
+    assert place.holds()
+    if when == "the end":  # the new pair stands, and that the disk keeps it is all that is not sure
+        assert b"new" == (place.folder / "r.bin").read_bytes()
+        assert f"  record: {place.folder / 'r.record.json'}" in said.err.splitlines()
+        assert ["data.bin", "r.bin", "r.record.json"] == place.names
+    else:
+        check_failed(place, said, pair)
+
+
+FOLDER = "output_suffix = '/'"
+IN_FOLDER = """
+    folder = Path(record.output_path); folder.mkdir(exist_ok=True)
+    (folder / 'a.bin').write_bytes(result); return record
+"""
+
+
+@pytest.fixture
+def mounted():
+    """Mount a folder, or a file, at the place of another on the same disk."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("there is no way to mount a folder")
+    there = []
+
+    def mount(source, target):
+        done = subprocess.run(["mount", "--bind", source, target], check=False, capture_output=True)
+        if done.returncode:
+            pytest.skip("this process may not mount a folder")
+        there.append(target)
+
+    yield mount
+    for target in there:
+        subprocess.run(["umount", target], check=True)
+
+
+RAN = "Path('../ran').touch(); return data"
+
+
+@pytest.mark.parametrize("below", ["", "inner"])
+def test_an_output_folder_that_is_mounted_is_known_before_the_run(place, mounted, tmp_path, below):
+    (tmp_path / "other disk").mkdir()
+    (place.folder / "va l" / below).mkdir(parents=True)
+    model = place.model(cls=FOLDER, run=RAN, save=IN_FOLDER)
+    mounted(tmp_path / "other disk", place.folder / "va l" / below)
+
+    said = place.run(model, "--overwrite", output="va l/")
+
+    assert (2, 1) == (said.code, len(said.errors)), said.err
+    assert f"{place.folder / 'va l' / below}: this is another file system" in said.err
+    assert not (place.folder.parent / "ran").exists()
+    inside = place.run(model, output="va l/result/")
+    assert 0 == inside.code, inside.err
+
+
+def test_an_output_file_that_is_mounted_is_known_before_the_run(place, mounted, tmp_path):
+    pair = with_an_old_pair(place)
+    (tmp_path / "another.bin").write_bytes(b"another")
+    mounted(tmp_path / "another.bin", place.folder / "r.bin")
+
+    said = place.run(place.model(run=RAN), "--overwrite")
+
+    assert (2, 1) == (said.code, len(said.errors)), said.err
+    assert f"{place.folder / 'r.bin'}: this is another file system" in said.err
+    assert not (place.folder.parent / "ran").exists()
+    assert b"another" == (tmp_path / "another.bin").read_bytes()
+    assert b"old" == pair["r.bin"]
+
+
+def test_an_output_folder_that_is_another_disk(small_disk, tmp_path, place):
+    (place.folder / "val").symlink_to(small_disk.folder)
+
+    linked = place.run(place.model(cls=FOLDER, run=RAN, save=IN_FOLDER), "--overwrite", output="val/")
+    disk = small_disk.folder.parent
+    itself = place(
+        "run", place.model(cls=FOLDER, run=RAN, save=IN_FOLDER), "-i", "data.bin", "-o", f"{disk}/"
+    )
+
+    assert [2, 2] == [linked.code, itself.code], itself.err
+    assert f"--output {small_disk.folder}/" in linked.err
+    assert not (place.folder.parent / "ran").exists()
+    assert tmp_path
+
+
+def test_a_hidden_output_folder_is_refused(place):
+    said = place.run(place.model(cls=FOLDER, run=RAN, save=IN_FOLDER), output=".git/")
+
+    assert (2, 1) == (said.code, len(said.errors)), said.err
+    assert "can't begin with a dot" in said.err
+    assert ["data.bin"] == place.names
+
+
+def test_hidden_names_of_a_result_become_visible(place):
+    save = """
+        inner = Path(record.output_path) / '.hooks' / '.a'; inner.mkdir(parents=True)
+        (inner / '.run').write_text('x'); return record
+    """
+
+    said = place.run(place.model(cls=FOLDER, save=save), output="val/")
+
+    assert 0 == said.code, said.err
+    assert (place.folder / "val" / "_hooks" / "_a" / ".run").read_text() == "x"
+    assert place.holds("val.record.json")

@@ -1,6 +1,7 @@
 """Two runs at one time: one result, one owner."""
 
 import json
+import sys
 
 import pytest
 
@@ -119,3 +120,71 @@ def test_a_record_is_shown_while_its_run_goes_on(place, start, waiting, ending):
     (place.folder.parent / "go-two").touch()
 
     assert (0, 0) == (verified.code, ending(running).code)
+
+
+# A file system without locks, such as some NFS. The model's file is loaded before the place is claimed.
+NO_LOCKS = """
+import errno
+import fcntl
+def flock(_descriptor, _operation):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+fcntl.flock = flock
+"""
+
+
+@pytest.fixture
+def start_without_locks(place):
+    pytest.importorskip("fcntl")
+    model = place.model("mine", head=NO_LOCKS, cls="output_suffix = '.bin'", run=SLOW, save=SIDED)
+
+    def start(word, *words, output="r.bin", seconds=0.0):
+        given = ["-p", f"word={word}", "-p", f"seconds={seconds}", "--json"]
+        return place.start("run", model, "-i", "data.bin", "-o", output, *given, *words)
+
+    return start
+
+
+def test_without_locks_several_that_start_together_never_mix(place, start_without_locks, ending):
+    for number in range(3):
+        words = [f"w{one}" for one in range(6)]
+        said = [ending(process) for process in [start_without_locks(one, "--overwrite") for one in words]]
+
+        assert 0 in {one.code for one in said}, number
+        for one in said:
+            assert one.code in {0, 2}, one.err
+            assert one.code == 0 or one.error["code"] == "output_busy"
+        record = store.read(place.folder / "r.record.json")
+        word = record.parameters["word"]
+        assert word.encode() * 1000 == (place.folder / "r.bin").read_bytes()
+        assert {"data.bin", f"{word}.side", "r.bin", "r.record.json"} == set(place.names)
+        assert place.holds()
+
+
+def test_without_locks_the_second_is_told_where_the_lock_is_and_who_has_it(
+    place, start_without_locks, waiting, ending
+):
+    first = start_without_locks("one", seconds=30)
+    waiting(place.folder.parent / "running-one", first)
+
+    refused = ending(start_without_locks("two", "--overwrite"))
+    (place.folder.parent / "go-one").touch()
+
+    assert (2, "output_busy") == (refused.code, refused.error["code"])
+    lock = place.folder / ".dissmodel-r.lock.owner"
+    assert f"The lock {lock} is held by process {first.pid} on " in refused.error["message"]
+    assert 0 == ending(first).code
+    assert ["data.bin", "one.side", "r.bin", "r.record.json"] == place.names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process is over")
+def test_without_locks_a_killed_run_is_in_nobodys_way(place, start_without_locks, waiting, ending):
+    killed = start_without_locks("dead", seconds=60)
+    waiting(place.folder.parent / "running-dead", killed)
+    killed.kill()
+    killed.communicate()
+    assert ".dissmodel-r.lock.owner" in place.names
+
+    other = ending(start_without_locks("one", output="s.bin"))
+
+    assert 0 == other.code
+    assert ["data.bin", "one.side", "s.bin", "s.record.json"] == place.names

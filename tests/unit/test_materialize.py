@@ -1,9 +1,17 @@
 """Files get their final names whole, and nothing that was there is lost."""
 
+import errno
+import json
+import os
+import shutil
+import sys
+
 import pytest
 
-from dissmodel import locks, materialize
+from dissmodel import locks, machine, materialize
 from dissmodel.errors import InvalidInput, StorageError, UsageError
+from dissmodel.materialize import key
+from dissmodel.materialize.interrupted import user_name
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
 
@@ -13,9 +21,10 @@ def place(tmp_path):
     """A run in its scratch folder, with a result and a file beside it; as if it had been killed then."""
     record = ExperimentRecord(model_name="m", status="completed")
     folder = tmp_path / "out"
-    scratch = folder / ".dissmodel-r"
+    folder.mkdir()
+    scratch = materialize.make(folder / "r.record.json", "run")
     work = materialize.work(scratch)
-    work.mkdir(parents=True)
+    work.mkdir()
     (work / "r.tif").write_bytes(b"new")
     (work / "r.qml").write_bytes(b"style")
     return record, scratch, folder, {"r.tif": folder / "r.tif", "r.qml": folder / "r.qml"}
@@ -60,8 +69,7 @@ def test_an_error_in_a_claim_passes_unchanged(tmp_path):
     assert [] == names(tmp_path)
 
 
-@pytest.mark.parametrize("claimed", ["r", "other"])
-def test_the_next_claim_settles_what_a_killed_run_left(place, claimed):
+def test_the_next_claim_settles_what_a_killed_run_left(place):
     _, _, folder, finals = place
     (folder / "r.tif").write_bytes(b"old")
     old = store.write(ExperimentRecord(model_name="old", status="completed"), folder / "r.record.json")
@@ -69,11 +77,47 @@ def test_the_next_claim_settles_what_a_killed_run_left(place, claimed):
     (folder / ".dissmodel-r.lock").write_text("")
     (folder / ".dissmodel-gone.lock").write_text("")
 
-    with materialize.claim(folder / f"{claimed}.record.json"):
+    with materialize.claim(folder / "r.record.json"):
         pass
 
     assert ["r.record.json", "r.tif"] == names(folder)
     assert (old, b"old") == (store.read_document(folder / "r.record.json"), finals["r.tif"].read_bytes())
+
+
+def tree(folder):
+    """Return every path below a folder, and what each file holds or where each link leads."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        )
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("over_a_pair", [False, True])
+def test_a_claim_of_another_pair_leaves_one_that_is_being_replaced(place, over_a_pair):
+    _, scratch, folder, finals = place
+    if over_a_pair:
+        (folder / "r.tif").write_bytes(b"old")
+        store.write(ExperimentRecord(status="completed"), folder / "r.record.json")
+    begin(place, [folder / "r.tif"] if over_a_pair else ())
+    materialize.promote(materialize.work(scratch), finals)
+    before = tree(folder)
+
+    with materialize.claim(folder / "other.record.json"):
+        pass
+
+    assert before == tree(folder)
+
+
+def test_a_claim_of_another_pair_removes_what_a_run_left_that_had_begun_nothing(place):
+    _, _, folder, _ = place
+    (folder / ".dissmodel-s").mkdir()  # a run that was killed before it could mark its folder
+
+    with materialize.claim(folder / "other.record.json"):
+        pass
+
+    assert [] == names(folder)
 
 
 def test_what_lives_is_not_swept(place):
@@ -180,7 +224,8 @@ def test_a_record_from_elsewhere_removes_nothing(tmp_path):
     under_way = Replacement(scratch=".dissmodel-r", old={}, new={"thesis.tif": "0" * 64})
     store.write(ExperimentRecord(status="replacing", replacing=under_way), tmp_path / "r.record.json")
 
-    materialize.recover(tmp_path / "r.record.json")
+    with pytest.raises(InvalidInput, match="Nothing was moved"):
+        materialize.recover(tmp_path / "r.record.json")
 
     assert (tmp_path / "thesis.tif").read_text() == "mine"
 
@@ -251,3 +296,395 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
         materialize.claim(tmp_path / "r.record.json").__enter__()
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+def interrupted(place, *, promoted=True):
+    """Leave a pair in the middle of its replacement; return its folder, scratch folder and record."""
+    _, scratch, folder, finals = place
+    (folder / "r.tif").write_bytes(b"old")
+    store.write(ExperimentRecord(model_name="old", status="completed"), folder / "r.record.json")
+    begin(place, [folder / "r.tif"])
+    if promoted:
+        materialize.promote(materialize.work(scratch), finals)
+    return folder, scratch, folder / "r.record.json"
+
+
+def refused(record_path):
+    """Let every way to settle a pair refuse it; return what the error says."""
+    folder = record_path.parent
+    before = tree(folder)
+    for way in (materialize.recover, materialize.settle, lambda path: materialize.claim(path).__enter__()):
+        with pytest.raises(InvalidInput) as caught:
+            way(record_path)
+
+        assert caught.value.code in {"interrupted", "in_the_way"}
+        assert before == tree(folder)
+    return f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_copy_of_a_folder_moves_nothing(place, tmp_path):
+    folder, _, _ = interrupted(place)
+    shutil.copytree(folder, tmp_path / "copy")
+
+    said = refused(tmp_path / "copy" / "r.record.json")
+
+    assert "this is a copy" in said
+    assert str(tmp_path / "copy" / ".dissmodel-r" / "old" / "0") in said
+    assert str(tmp_path / "copy" / "r.tif") in said
+
+
+def test_a_copy_at_the_same_place_moves_nothing(place, tmp_path):
+    folder, _, record_path = interrupted(place)
+    folder.rename(tmp_path / "away")  # so that no number on the disk is used again
+    shutil.copytree(tmp_path / "away", folder)
+
+    refused(record_path)
+
+
+def test_a_mark_made_anew_proves_no_journal(place):
+    folder, scratch, record_path = interrupted(place)
+    (mark,) = scratch.glob("run-*")
+    mark.rename(mark.with_name("kept"))
+    mark.touch()
+
+    refused(record_path)
+    assert b"old" == (scratch / "old" / "0").read_bytes()
+    assert folder == record_path.parent
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda plan: plan["old"].__setitem__(0, ["evil.tif", plan["old"][0][1]]),
+        lambda plan: plan["new"].update({"thesis.tif": sha256_file(plan["thesis"])}),
+        lambda plan: plan.update(old_record=None),
+    ],
+)
+def test_a_journal_that_was_changed_moves_nothing(place, forge):
+    folder, scratch, record_path = interrupted(place)
+    (folder / "thesis.tif").write_bytes(b"mine")
+    document = json.loads((scratch / "journal.json").read_text())
+    plan = json.loads(document["journal"]) | {"thesis": str(folder / "thesis.tif")}
+    forge(plan)
+    plan.pop("thesis")
+    (scratch / "journal.json").write_text(json.dumps(document | {"journal": json.dumps(plan)}))
+
+    refused(record_path)
+
+
+def test_a_journal_of_another_record_moves_nothing(place):
+    folder, _, record_path = interrupted(place)
+    record = store.read(record_path)
+    record.replacing.new = {"r.tif": sha256_file(folder / "r.tif"), "r.qml": "0" * 64}
+    store.write(record, record_path)
+
+    refused(record_path)
+
+
+@pytest.mark.parametrize("what", ["journal.json", "old.record.json", "old/0"])
+def test_what_is_kept_and_was_changed_is_not_brought_back(place, what):
+    _, scratch, record_path = interrupted(place)
+    (scratch / what).write_bytes(b"something else")
+
+    assert str(scratch / "old") in refused(record_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows asks for a right to make links")
+@pytest.mark.parametrize("what", ["scratch", "old", "old file"])
+def test_links_in_the_scratch_folder_are_not_followed(place, tmp_path, what):
+    _, scratch, record_path = interrupted(place)
+    path = {"scratch": scratch, "old": scratch / "old", "old file": scratch / "old" / "0"}[what]
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    outside = tree(tmp_path / "elsewhere") if what != "old file" else (tmp_path / "elsewhere").read_bytes()
+
+    refused(record_path)
+
+    assert outside == (
+        tree(tmp_path / "elsewhere") if what != "old file" else (tmp_path / "elsewhere").read_bytes()
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows asks for a right to make links")
+def test_a_link_that_the_user_made_is_brought_back_as_a_link(place, tmp_path):
+    _, scratch, folder, finals = place
+    (tmp_path / "large-disk.tif").write_bytes(b"old")
+    (folder / "r.tif").symlink_to(tmp_path / "large-disk.tif")
+    begin(place, [folder / "r.tif"])
+    materialize.promote(materialize.work(scratch), finals)
+
+    assert materialize.recover(folder / "r.record.json")
+
+    assert tmp_path / "large-disk.tif" == (folder / "r.tif").readlink()
+    assert b"old" == (tmp_path / "large-disk.tif").read_bytes()
+
+
+NO_NAMES = [
+    ".git/hooks/post-checkout",
+    "r/.git/config",
+    "maps/r.tif",
+    "../r.tif",
+    "/r.tif",
+    "r.record.json",
+    ".dissmodel-s/new/s.tif",
+    ".dissmodel-s.lock",
+    "link/r.tif",
+    ".bashrc",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_names_that_no_result_has_are_neither_moved_nor_told(tmp_path, name):
+    scratch = tmp_path / ".dissmodel-r"
+    (scratch / "old").mkdir(parents=True)
+    (scratch / "old" / "0").write_text("evil")
+    (tmp_path / "thesis.tif").write_text("mine")
+    if sys.platform != "win32":
+        (tmp_path / "r").symlink_to(tmp_path.parent)
+    for table in (
+        Replacement(scratch=".dissmodel-r", old={"0": name}, new={}),
+        Replacement(scratch=".dissmodel-r", old={}, new={name: sha256_file(tmp_path / "thesis.tif")}),
+    ):
+        store.write(ExperimentRecord(status="replacing", replacing=table), tmp_path / "r.record.json")
+
+        said = refused(tmp_path / "r.record.json")
+
+        assert "no dissmodel wrote this" in said
+        assert " mv " not in f" {said}"
+
+
+def test_the_message_of_a_record_of_an_earlier_version_has_both_files_and_the_choice(tmp_path):
+    scratch = tmp_path / ".dissmodel-r"
+    (scratch / "old").mkdir(parents=True)
+    (scratch / "old" / "0").write_text("old")
+    (scratch / "old.record.json").write_text("{}")
+    (tmp_path / "r.tif").write_text("new")
+    table = Replacement(scratch=".dissmodel-r", old={"0": "r.tif"}, new={"r.tif": "0" * 64})
+    store.write(ExperimentRecord(status="replacing", replacing=table), tmp_path / "r.record.json")
+
+    said = refused(tmp_path / "r.record.json")
+
+    assert "dissmodel 0.7.0 or earlier" in said
+    assert f"{scratch / 'old' / '0'} (r.tif)" in said
+    assert f"At the result's place: {tmp_path / 'r.tif'}." in said
+    if sys.platform != "win32":
+        assert f"In {tmp_path}: " in said
+        assert "mv ./.dissmodel-r/old/0 ./r.tif && mv ./.dissmodel-r/old.record.json ./r.record.json." in said
+        assert "rm ./r.record.json && rm -r ./.dissmodel-r." in said
+
+
+@pytest.mark.parametrize(
+    ("host", "user"), [("node07", user_name()), (machine.host(), "someone"), ("node07", None)]
+)
+def test_the_message_of_a_record_of_another_machine_or_user_names_it(tmp_path, host, user):
+    table = Replacement(scratch=".dissmodel-r", old={}, new={}, host=host, user=user)
+    store.write(ExperimentRecord(status="replacing", replacing=table), tmp_path / "r.record.json")
+
+    said = refused(tmp_path / "r.record.json")
+
+    assert f"a run of {user or 'a user'} on the machine {host}" in said
+
+
+@pytest.fixture
+def anew(tmp_path, monkeypatch):
+    """Let the next steps be those of another process, whose user's key lies in a folder of the test's own."""
+    place = tmp_path / "state" / "dissmodel" / key.NAME
+    monkeypatch.setattr(key, "_place", lambda: place)
+
+    def anew():
+        monkeypatch.setattr(key, "_known", {})
+        monkeypatch.setattr(key, "_OF_THIS_PROCESS", os.urandom(32))
+        return place
+
+    anew()
+    return anew
+
+
+@pytest.fixture
+def place_anew(anew, request):
+    """The place, made with the key of `anew`."""
+    del anew
+    return request.getfixturevalue("place")
+
+
+def test_another_process_of_the_same_user_brings_the_pair_back(anew, place_anew):
+    folder, _, record_path = interrupted(place_anew)
+
+    kept = anew()
+    materialize.settle(record_path)
+
+    assert ["r.record.json", "r.tif"] == names(folder)
+    assert b"old" == (folder / "r.tif").read_bytes()
+    if sys.platform != "win32":
+        assert 0o600 == kept.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("lost", ["removed", "another", "short", "a folder"])
+def test_without_the_key_nothing_is_moved(anew, place_anew, lost):
+    _, _, record_path = interrupted(place_anew)
+    kept = anew()
+    kept.unlink()
+    if lost == "a folder":
+        kept.mkdir()
+    elif lost != "removed":
+        kept.write_bytes(b"k" * (32 if lost == "another" else 31))
+
+    assert "your key for journals can't be kept or read" in refused(record_path)
+
+
+def test_where_no_key_can_be_kept_a_run_works_and_undoes_what_it_began(anew, request, tmp_path):
+    (tmp_path / "state").write_text("no folder")
+    place = request.getfixturevalue("place")
+    folder, scratch, record_path = interrupted(place)
+
+    materialize.abandon(record_path, materialize.work(scratch), place[3])
+
+    assert b"old" == (folder / "r.tif").read_bytes()
+    assert "completed" == store.read(record_path).status
+    (scratch / "old").rmdir()
+    begin(place)
+    anew()
+    assert "can't be kept" in refused(record_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away")
+def test_a_key_of_another_user_is_none(anew, place_anew):
+    _, _, record_path = interrupted(place_anew)
+    kept = anew()
+    os.chown(kept, 12345, -1)
+
+    refused(record_path)
+
+
+def test_to_look_makes_no_key(anew, tmp_path):
+    kept = anew()
+    (tmp_path / ".dissmodel-r").mkdir()
+    table = Replacement(scratch=".dissmodel-r", old={}, new={})
+    record = ExperimentRecord(status="replacing", replacing=table)
+
+    materialize.interruption(tmp_path / "r.record.json", record)
+
+    assert not kept.parent.exists()
+
+
+PLANTED = {
+    "a folder": lambda path: (path / "new").mkdir(parents=True) or (path / "new" / "f").write_text("mine"),
+    "a file": lambda path: path.write_text("mine"),
+    "a link": lambda path: path.symlink_to(path.with_name("precious")),
+    "a mark": lambda path: path.mkdir() or (path / f"run-{'0' * 32}").touch(),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize("claimed", ["r", "other"])
+def test_a_scratch_folder_that_is_not_ours_is_left_alone(tmp_path, plant, claimed):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("mine")
+    plant(tmp_path / ".dissmodel-r")
+    before = tree(tmp_path)
+
+    with materialize.claim(tmp_path / f"{claimed}.record.json") as scratch:
+        assert scratch.name.startswith(f".dissmodel-{claimed}")
+        assert materialize.work(scratch).is_dir()
+        assert before.items() <= tree(tmp_path).items()
+
+    assert before == tree(tmp_path)
+
+
+def test_a_lock_file_with_content_is_not_removed(tmp_path):
+    (tmp_path / ".dissmodel-r.lock").write_text("mine")
+
+    for stem in ("r", "other"):
+        with materialize.claim(tmp_path / f"{stem}.record.json"):
+            pass
+
+    assert {".dissmodel-r.lock": b"mine"} == tree(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_removal_that_is_cut_goes_on(place):
+    folder, scratch, _ = interrupted(place)
+    record, _, _, finals = place
+    store.write(record, folder / "r.record.json")
+
+    for step in range(1, 20):
+        child = os.fork()
+        if child == 0:
+            seen = []
+
+            def hook(event, _arguments, seen=seen, step=step):
+                seen.extend([event] if event in {"os.remove", "os.rmdir"} else [])
+                if len(seen) == step:
+                    os._exit(9)
+
+            sys.addaudithook(hook)
+            materialize.discard(scratch)
+            os._exit(0)
+        code = os.WEXITSTATUS(os.waitpid(child, 0)[1])
+        with materialize.claim(folder / "r.record.json"):
+            pass
+
+        assert ["r.qml", "r.record.json", "r.tif"] == names(folder), step
+        assert b"new" == finals["r.tif"].read_bytes()
+        if code == 0:
+            break
+        (folder / "r.record.json").unlink()
+        scratch, record_path = materialize.make(folder / "r.record.json", "run"), folder / "r.record.json"
+        store.write(ExperimentRecord(status="completed"), record_path)
+        materialize.begin(record, record_path, scratch, [folder / "r.tif"], {folder / "r.tif": "0" * 64})
+        (folder / "r.tif").write_bytes(b"new")
+        store.write(record, record_path)
+    assert step > 5
+
+
+def test_the_old_files_outlive_a_replacing_record_that_a_person_removed(place):
+    folder, _, record_path = interrupted(place, promoted=False)
+    record_path.unlink()
+
+    with materialize.claim(record_path):
+        pass
+
+    assert ["r.record.json", "r.tif"] == names(folder)
+    assert b"old" == (folder / "r.tif").read_bytes()
+
+
+def test_a_record_that_came_meanwhile_is_not_overwritten(place):
+    _, scratch, record_path = interrupted(place, promoted=False)
+    store.write(ExperimentRecord(model_name="another", status="completed"), record_path)
+
+    with pytest.raises(InvalidInput) as caught:
+        materialize.recover(record_path)
+
+    assert "in_the_way" == caught.value.code
+    assert "another" == store.read(record_path).model_name
+    assert b"old" == (scratch / "old" / "0").read_bytes()
+
+
+@pytest.mark.parametrize("name", [".hidden/f", "link/f"])
+def test_a_name_that_could_not_be_brought_back_is_refused_before_anything_moves(place, name):
+    _, _, folder, _ = place
+    (folder / name).parent.mkdir()
+    (folder / name).write_text("mine")
+    before = tree(folder)
+
+    with pytest.raises(InvalidInput, match="no file of this result"):
+        begin(place, [folder / name])
+
+    assert before == tree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECTORY"), reason="this system syncs no folders")
+@pytest.mark.parametrize(("number", "told"), [(errno.EIO, True), (errno.ENOSPC, True), (errno.EINVAL, False)])
+def test_a_folder_that_can_not_be_synced_is_told(tmp_path, monkeypatch, number, told):
+    def fail(_descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    if told:
+        with pytest.raises(StorageError, match=os.strerror(number)):
+            store.sync_folder(tmp_path)
+    else:
+        store.sync_folder(tmp_path)

@@ -26,8 +26,11 @@ def diff(
     """
     from dissmodel.actions.diff import diff as diff_records
     from dissmodel.cli import render_diff
+    from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.progress import reporting
 
-    found = diff_records(a, b)
+    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+        found = diff_records(a, b)
     if as_json:
         render_diff.diff_json(found)
     elif not quiet:

@@ -51,7 +51,9 @@ def show(
     """
     from dissmodel.actions.records import open_record, record_of
     from dissmodel.cli import render
+    from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.io.uri import shown
+    from dissmodel.progress import reporting
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
@@ -61,7 +63,8 @@ def show(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )
     _check_alone(toml=toml, other=lineage or measures or preview or as_json)
-    record, document = open_record(file)
+    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+        record, document = open_record(file)
     if toml:
         from dissmodel.actions.record_toml import repeating_toml
 

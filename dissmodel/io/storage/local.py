@@ -114,7 +114,7 @@ class LocalStorage:
             temporary.replace(copy, target)
         else:
             copy.flush()
-            os.fsync(copy.fileno())
+            temporary.sync(copy.fileno())
             try:
                 target.hardlink_to(copy.name)
             except FileExistsError:
@@ -128,9 +128,7 @@ class LocalStorage:
     def _path(self, key: str) -> Path:
         check_key(key, self.shown)
         parts = key.split("/")
-        if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_file_name(
-            parts[-1]
-        ):
+        if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_name(parts[-1]):
             raise StorageError(
                 f"{self._shown(key)}: no file here may have this name.",
                 "Leave out \\ and :, and put something between two slashes.",
@@ -171,7 +169,7 @@ class LocalStorage:
             for entry in entries:
                 key = above + entry.name
                 is_below = key.startswith(prefix)
-                is_file = entry.is_file(follow_symlinks=False) and not temporary.is_file_name(entry.name)
+                is_file = entry.is_file(follow_symlinks=False) and not temporary.is_name(entry.name)
                 if entry.is_dir(follow_symlinks=False) and (is_below or prefix.startswith(f"{key}/")):
                     yield from self._walk(Path(entry.path), f"{key}/", prefix)
                 elif is_below and is_file:

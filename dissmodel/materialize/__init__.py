@@ -1,0 +1,43 @@
+"""From scratch to results: files get their final names, whole or not at all.
+
+A run works in a hidden scratch folder beside its destination, so that a rename is all it takes to deliver.
+Whoever holds the lock beside that folder may touch the folder, and the pair of output and record that it is
+for; a lock ends with its process, however that ends. Nothing here decides whether a result is good; it moves
+files and says what it moved. A pair takes more than one rename, so it is journalled:
+
+1. `begin` writes a journal into the scratch folder, then puts a record with status ``replacing`` at the
+   record's place, then moves the old files into the scratch folder;
+2. `promote` moves the new files to their final names;
+3. the caller writes the new record over the ``replacing`` record: now the new pair stands;
+4. leaving `claim` removes the scratch folder.
+
+A run that is killed before step 3 leaves what the next run to this output needs to bring back what was there
+before. A record moves no file by its word, and a scratch folder is removed only if it is this user's own:
+both are proved with a key that only this user has (`dissmodel.materialize.key`). What a folder, an archive or
+a git repository brings along has no such proof, nor has a copy, and so it stays where it is.
+"""
+
+from dissmodel.materialize.interrupted import interruption
+from dissmodel.materialize.names import PREFIX, pair_path
+from dissmodel.materialize.replace import Promotion, abandon, begin, promote, recover, reserved, stands
+from dissmodel.materialize.scratch import claim, discard, gather, make, settle, undisturbed, work
+
+__all__ = [
+    "PREFIX",
+    "Promotion",
+    "abandon",
+    "begin",
+    "claim",
+    "discard",
+    "gather",
+    "interruption",
+    "make",
+    "pair_path",
+    "promote",
+    "recover",
+    "reserved",
+    "settle",
+    "stands",
+    "undisturbed",
+    "work",
+]
