@@ -168,19 +168,24 @@ class Isolated:
     def _ask(self, do: str, **what: Any) -> Any:
         self._reporter = progress.current()
         try:
-            self._send({"do": do, "what": what})
-            while True:
-                message = self._receive()
-                if "answer" in message:
-                    return message["answer"]
-                if "error" in message:
-                    raise wire.error_from_wire(message["error"])
-                self._pass_on(message)
+            told = self._told({"do": do, "what": what})
         except OSError as error:
             raise self._crashed() from error
         except KeyboardInterrupt:
             self._end(signal.SIGINT)
             raise
+        if "error" in told:  # outside of the block above: what the model raised may be an OSError too
+            raise wire.error_from_wire(told["error"])
+        return told["answer"]
+
+    def _told(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return what ends it, an answer or an error; pass on what comes before."""
+        self._send(request)
+        while True:
+            message = self._receive()
+            if message.keys() & {"answer", "error"}:
+                return message
+            self._pass_on(message)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None  # it is a pipe

@@ -27,7 +27,7 @@ import os, signal, subprocess, sys, time, warnings
 from pathlib import Path
 from pydantic import BaseModel, Field
 from dissmodel import progress
-from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.errors import DissmodelWarning, InvalidInput, MissingFile
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.config import settings
 from dissmodel.geo.legend import CellClass
@@ -76,6 +76,10 @@ class Elsewhere(ModelExecutor):
                 raise MemoryError
             case "a text":
                 record.parameters["do"] * 2.5
+            case "missing":
+                raise MissingFile("coast.tif does not exist.", "Check the path.")
+            case "no file":
+                open("none.tif")
             case "hang":
                 started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
                 Path(record.output_path).with_suffix(".pid").write_text(f"{os.getpid()} {started.pid}")
@@ -285,3 +289,17 @@ def _alive(pid):
         os.kill(pid, 0)
         return True
     return state.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [("missing", "coast.tif does not exist."), ("no file", "No such file or directory: 'none.tif'")],
+)
+def test_a_file_that_the_model_misses_is_no_crash(python, tmp_path, do, said):
+    with opened(python, tmp_path) as model:
+        with pytest.raises(OSError) as caught:
+            model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
+        assert "elsewhere" == model.face.name
+
+    assert said in str(caught.value)
+    assert (do == "missing") is isinstance(caught.value, InvalidInput)
