@@ -14,7 +14,7 @@ from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageErr
 from dissmodel.executor.host import Usage
 from dissmodel.executor.watched import explanations
 from dissmodel.io import content
-from dissmodel.io.room import HINT, largest_in, no_room
+from dissmodel.io.room import HINT, LEAST, largest_in, no_room
 from dissmodel.record import ExperimentRecord, Failure, Runtime
 from dissmodel.record.redact import redact
 from dissmodel.record.status import Outcome, decide
@@ -165,7 +165,7 @@ def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:
     """Return a model's failure, or that the disk with its working folder is full, where that is so."""
     if not isinstance(failure, RunFailed):
         return failure
-    why = no_room(work, largest_in(work), failure.message)
+    why = no_room(work, largest_in(work), failure.message, little=LEAST)
     if not why:
         return failure
     return StorageError(f"{failure.message.rstrip('.')}; and {why}.", HINT)

@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_LITTLE = 2**20
-_PROBE = bytes(2**16)
+LEAST = 2**16
+"""The least that a program is taken to write at once, in bytes."""
+
 _FULL = ("No space left", "disk is full", "not enough space on the disk")
 # SQLite does so on a full disk, and then the room is there again.
 _TAKEN_BACK = ("cannot rollback", "disk I/O error")
@@ -18,7 +19,7 @@ HINT = "Make room, or give an output on another disk: --output FOLDER/NAME"
 """What to do about it."""
 
 
-def no_room(folder: Path, written: int = 0, said: str = "") -> str:
+def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20) -> str:
     """Return why a file in `folder` could not grow, as the end of a sentence; empty for other reasons.
 
     Parameters
@@ -29,9 +30,12 @@ def no_room(folder: Path, written: int = 0, said: str = "") -> str:
         Its size, in bytes.
     said : str
         What the library that wrote it said.
+    little : int
+        With less room than this, in bytes, there was none. A library writes large pieces; where it isn't
+        known that writing failed, the least piece tells.
     """
     limit = _largest_file()
-    if limit is not None and written + _LITTLE > limit:
+    if limit is not None and written + little > limit:
         return f"a file may have at most {limit:,} bytes here, by a limit of this session (ulimit -f)"
     if "File too large" in said:
         return "the disk, or a limit, does not allow a file of this size"
@@ -40,7 +44,7 @@ def no_room(folder: Path, written: int = 0, said: str = "") -> str:
     except OSError:
         return ""
     full = f"the disk is full ({free:,} bytes are free without this file)"
-    if free < _LITTLE or any(words in said for words in _FULL):
+    if free < little or any(words in said for words in _FULL):
         return full
     if any(words in said for words in _TAKEN_BACK):
         return (
@@ -48,7 +52,7 @@ def no_room(folder: Path, written: int = 0, said: str = "") -> str:
         )
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
-            probe.write(_PROBE)
+            probe.write(bytes(LEAST))
     except OSError as error:
         if error.errno == _QUOTA != errno.ENOSPC:
             return f"the disk quota of this user is used up in {folder}"
