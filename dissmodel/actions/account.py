@@ -152,7 +152,8 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             f"{model} failed in {phase}: {said}.",
             "Make room, or give an output on another disk: --output NAME",
         )
-    if isinstance(error, OSError) and phase == "promote":  # the model is done: this is the destination
+    # The model is done: this is the destination, and the system says why.
+    if isinstance(error, OSError) and error.errno is not None and phase == "promote":
         return StorageError(
             f"The result of {model} can't be put in its place: {said}.",
             "Check the rights of the folder and the space on the disk, then run it again.",
