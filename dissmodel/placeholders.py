@@ -29,7 +29,7 @@ class Placeholder(NamedTuple):
 def pointer_in(head: bytes) -> Placeholder | None:
     r"""Return which pointer a file is by its first bytes, None if it is none.
 
-    >>> pointer_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a…\nsize 12345\n").fetch
+    >>> pointer_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n").fetch
     'git lfs pull'
     >>> pointer_in(b"/annex/objects/MD5E-s12--900150983cd24fb0d6963f7d28e17f72.tif\n").fetch
     'git annex get'

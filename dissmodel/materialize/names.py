@@ -22,7 +22,7 @@ def pair_path(record_path: Path, name: str) -> Path:
     """Return the path of a file of a pair, by its name relative to the record.
 
     The files of a result lie beside its record, under names without a dot at the start unless the user gave
-    such a name; or in the folder that has the record's stem as its name. They never lie below a folder whose
+    such a name; or in a folder whose name is the record's stem, with or without a suffix. They never lie below a folder whose
     name begins with a dot, and never below a link.
 
     Raises
@@ -35,7 +35,7 @@ def pair_path(record_path: Path, name: str) -> Path:
     stem = stem_of(record_path)
     visible = folders or [last.removeprefix(f"{stem}.")]
     hidden = [part for part in visible if part.startswith(".")]
-    is_elsewhere = bool(folders) and folders[0] != stem
+    is_elsewhere = bool(folders) and folders[0] != stem and not folders[0].startswith(f"{stem}.")
     if hidden or is_elsewhere or last.startswith(PREFIX) or path == record_path:
         raise InvalidInput(
             f"{record_path}: no file of this result can have the name {name[:200]!r}.",

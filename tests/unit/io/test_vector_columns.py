@@ -303,4 +303,4 @@ def test_the_check_needs_no_pyarrow(tmp_path):
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert "pip install pyarrow\n" == said.stdout
+    assert "The extra 'parquet' brings it: python -m pip install pyarrow\n" == said.stdout

@@ -14,6 +14,7 @@ from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.record import Artifact, ExperimentRecord, Failure, Grid, store
 from dissmodel.record.digest import record_digest
 from dissmodel.record.plain import plain
+from dissmodel.record.redact import LONGEST
 
 MINIMAL = {"experiment_id": "ab" * 16, "model_name": "coast", "status": "completed"}
 
@@ -151,7 +152,7 @@ def test_a_document_is_written_as_it_is(tmp_path):
 
 
 def test_a_record_that_nobody_would_read_is_not_written(tmp_path):
-    record = ExperimentRecord(model_name="coast", metrics={"all": "x" * store.MAX_BYTES})
+    record = ExperimentRecord(model_name="coast", metrics={str(number): "x" * LONGEST for number in range(17)})
     with pytest.raises(StorageError) as caught:
         store.write(record, tmp_path / "r.record.json")
 
