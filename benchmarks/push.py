@@ -23,14 +23,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from dissmodel.actions import transfer
-from dissmodel.actions.push import PushRequest, push
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.s3 import connect
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.progress import Silent
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import record_digest, sha256_file
+from dissmodel.sharing.push import PushRequest, push
+from dissmodel.storage import transfer
+from dissmodel.storage.credentials import find
+from dissmodel.storage.s3 import connect
+from dissmodel.storage.settings import Patience, StorageSettings
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "tests" / "contracts"
 PROXY = """

@@ -22,8 +22,8 @@ LEAST_RATIO, MOST_MIB = 0.8, 150
 OURS = """
 import resource, sys, time
 from pathlib import Path
-from dissmodel.io.storage.place import open_storage
-from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import StorageSettings
 path, uri, sha256 = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 storage, key = open_storage(uri, StorageSettings())
 storage.stat("warm")

@@ -33,10 +33,10 @@ def compare(
 
     Example: dissmodel compare result.tif again.tif
     """
-    from dissmodel.actions.compare import CompareRequest
-    from dissmodel.actions.compare import compare as compare_files
     from dissmodel.cli import render_compare
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.comparing.compare import CompareRequest
+    from dissmodel.comparing.compare import compare as compare_files
     from dissmodel.progress import reporting
 
     tolerance = compare_options.tolerance(rtol, atol)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dissmodel.compare import Tolerance
+    from dissmodel.comparison import Tolerance
 
 RelativeTolerance = Annotated[
     float | None,
@@ -27,6 +27,6 @@ DiffMap = Annotated[
 
 def tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:
     """Return what was asked for; None if nothing was."""
-    from dissmodel.compare import Tolerance
+    from dissmodel.comparison import Tolerance
 
     return None if rtol is None and atol is None else Tolerance(rtol=rtol or 0.0, atol=atol or 0.0)

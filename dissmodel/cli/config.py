@@ -28,8 +28,8 @@ def show(
 
     Example: dissmodel config show
     """
-    from dissmodel.actions.config import show_settings
     from dissmodel.cli import render
+    from dissmodel.settings import show_settings
 
     rows = [row for row in show_settings() if key in {None, row.name}]
     if not rows:
@@ -61,8 +61,8 @@ def set_(
 
     Example: dissmodel config set storage.bucket results
     """
-    from dissmodel.actions.config import set_setting, unset_setting
     from dissmodel.cli import render
+    from dissmodel.settings import set_setting, unset_setting
 
     if (value is None) != unset:
         raise UsageError(
@@ -89,8 +89,8 @@ def path(as_json: options.Json = False) -> None:
 
     Example: dissmodel config path
     """
-    from dissmodel.actions.config import config_files
     from dissmodel.cli import render
+    from dissmodel.settings import config_files
 
     files = config_files()
     if as_json:

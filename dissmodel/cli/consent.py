@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from dissmodel.actions.consent import Consent
+    from dissmodel.consent import Consent
     from dissmodel.progress import Reporter
 
 T = TypeVar("T")
@@ -34,8 +34,8 @@ def agreed(
     yes, allow_build, offline, quiet, verbose : bool
         What the user typed.
     """
-    from dissmodel.actions.consent import Consent
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.consent import Consent
     from dissmodel.errors import ConsentRequired
     from dissmodel.progress import reporting
 

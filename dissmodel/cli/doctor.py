@@ -10,7 +10,7 @@ import typer
 from dissmodel.cli import options
 
 if TYPE_CHECKING:
-    from dissmodel.actions.doctor import Diagnosis
+    from dissmodel.doctor.report import Diagnosis
 
 EXIT_BROKEN = 1
 
@@ -28,8 +28,8 @@ def doctor(
 
     Example: dissmodel doctor
     """
-    from dissmodel.actions.doctor import DoctorRequest
-    from dissmodel.actions.doctor import doctor as look
+    from dissmodel.doctor.report import DoctorRequest
+    from dissmodel.doctor.report import doctor as look
 
     diagnosis = look(DoctorRequest(offline=offline))
     _render(diagnosis, as_json=as_json, errors_only=quiet)

@@ -11,7 +11,7 @@ from dissmodel.cli import options
 from dissmodel.cli.once import App
 
 if TYPE_CHECKING:
-    from dissmodel.actions.environments import Entry, Removed
+    from dissmodel.registries.environments import Entry, Removed
 
 app = App(
     no_args_is_help=True,
@@ -27,8 +27,8 @@ def list_(as_json: options.Json = False) -> None:
 
     Example: dissmodel env list
     """
-    from dissmodel.actions.environments import list_environments
     from dissmodel.cli import render
+    from dissmodel.registries.environments import list_environments
 
     entries = list_environments()
     if as_json:
@@ -64,8 +64,8 @@ def remove(
 
     Example: dissmodel env remove --all
     """
-    from dissmodel.actions.environments import remove as remove_environments
     from dissmodel.errors import UsageError
+    from dissmodel.registries.environments import remove as remove_environments
 
     if bool(names) == everything:
         raise UsageError("Say which, or --all.", "List them: dissmodel env list")
@@ -84,7 +84,7 @@ def prune(
 
     Example: dissmodel env prune --unused-for 90
     """
-    from dissmodel.actions.environments import prune as prune_environments
+    from dissmodel.registries.environments import prune as prune_environments
 
     _say(prune_environments(timedelta(days=unused_for)), as_json=as_json, quiet=quiet)
 

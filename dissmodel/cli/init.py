@@ -23,10 +23,10 @@ def init(
 
     Example: dissmodel init coast-growth --vector
     """
-    from dissmodel.actions.init import InitRequest
-    from dissmodel.actions.init import init as make
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
+    from dissmodel.registries.init import InitRequest
+    from dissmodel.registries.init import init as make
 
     if raster and vector:
         raise UsageError("--raster and --vector: one of them.", "Leave one out.")

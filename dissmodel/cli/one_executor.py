@@ -83,10 +83,10 @@ class _Commands:
         """Run the model; write the result, its record and a table of times."""
         from uuid import uuid4
 
-        from dissmodel.actions.run import RunRequest
-        from dissmodel.actions.run import run as run_model
         from dissmodel.cli import render
         from dissmodel.cli.reporter import terminal_reporter
+        from dissmodel.running.run import RunRequest
+        from dissmodel.running.run import run as run_model
 
         experiment_id = uuid4().hex
         request = RunRequest(
@@ -128,9 +128,9 @@ class _Commands:
 
         Exits with 1 if it does not.
         """
-        from dissmodel.actions.validate import ValidateRequest
-        from dissmodel.actions.validate import validate as look
         from dissmodel.cli import render
+        from dissmodel.running.validate import ValidateRequest
+        from dissmodel.running.validate import validate as look
 
         request = ValidateRequest(
             model=None,
@@ -152,9 +152,9 @@ class _Commands:
         self, toml: options.Toml = None, param: options.Params = None, as_json: options.Json = False
     ) -> None:
         """Show the parameters as a run would resolve them."""
-        from dissmodel.actions.model import ModelRequest
-        from dissmodel.actions.show import show_model
         from dissmodel.cli import render
+        from dissmodel.running.model import ModelRequest
+        from dissmodel.running.show import show_model
 
         request = ModelRequest(
             toml=_toml(toml), parameters=parse_parameters(param or ()), executor=self._executor
@@ -165,7 +165,7 @@ class _Commands:
         """Return where the result goes, with the start of the id in its name."""
         if output is None or "://" in output:
             return output
-        from dissmodel.actions.profiling import SHORT_ID
+        from dissmodel.running.profiling import SHORT_ID
 
         short = experiment_id[:SHORT_ID]
         path = Path(output)

@@ -37,9 +37,9 @@ def pull(
 
     Example: dissmodel pull shared --to copies
     """
-    from dissmodel.actions.pull import PullRequest
-    from dissmodel.actions.pull import pull as pull_experiments
     from dissmodel.cli import render_storage
+    from dissmodel.sharing.pull import PullRequest
+    from dissmodel.sharing.pull import pull as pull_experiments
 
     pulled = agreed(
         lambda consent, reporter: pull_experiments(

@@ -35,11 +35,11 @@ def push(
 
     Example: dissmodel push result.record.json --to shared
     """
-    from dissmodel.actions.push import PushRequest
-    from dissmodel.actions.push import push as push_records
-    from dissmodel.actions.remote_record import refuse_remote
     from dissmodel.cli import render_storage
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.experiment.remote_record import refuse_remote
+    from dissmodel.sharing.push import PushRequest
+    from dissmodel.sharing.push import push as push_records
 
     for one in records:
         refuse_remote(one, "its result lies")

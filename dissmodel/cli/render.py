@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from dissmodel.cli import layout
 
 if TYPE_CHECKING:
-    from dissmodel.actions.preview import Preview
-    from dissmodel.actions.push import PushedExperiment
-    from dissmodel.actions.remote_output import Uploaded
-    from dissmodel.actions.run import RunResult
-    from dissmodel.actions.show import ModelList, ModelView
-    from dissmodel.actions.validate import Validation
-    from dissmodel.actions.verify import Verification
+    from dissmodel.experiment.verify import Verification
+    from dissmodel.preview import Preview
     from dissmodel.record import ExperimentRecord, Note
+    from dissmodel.running.run import RunResult
+    from dissmodel.running.show import ModelList, ModelView
+    from dissmodel.running.validate import Validation
+    from dissmodel.sharing.push import PushedExperiment
+    from dissmodel.sharing.remote_output import Uploaded
 
 SCHEMA_VERSION = 1
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, printable, short_path
 
 if TYPE_CHECKING:
-    from dissmodel.actions.compare import Compared
-    from dissmodel.compare import Comparison, Part, Place, Verdict
+    from dissmodel.comparing.compare import Compared
+    from dissmodel.comparison import Comparison, Part, Place, Verdict
 
 _MEANING = {
     "identical-file": "the same bytes",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dissmodel.cli.render import print_json, print_line, print_table, printable, short_path
 
 if TYPE_CHECKING:
-    from dissmodel.actions.diff import RecordDiff
+    from dissmodel.experiment.diff import RecordDiff
     from dissmodel.record.diff import Difference
 
 _LONGEST = 40

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.actions import spreadsheet
 from dissmodel.cli import layout
 from dissmodel.cli.render import (
     cut,
@@ -18,10 +17,11 @@ from dissmodel.cli.render import (
     printable,
     short_path,
 )
+from dissmodel.experiment import spreadsheet
 
 if TYPE_CHECKING:
-    from dissmodel.actions.lineage import Lineage, Step
-    from dissmodel.actions.list_records import Listing, Row
+    from dissmodel.experiment.lineage import Lineage, Step
+    from dissmodel.experiment.listing import Listing, Row
     from dissmodel.record.scan import Summary
 
 _SHORT_ID = 8

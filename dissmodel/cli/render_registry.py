@@ -11,9 +11,9 @@ from dissmodel.cli.render import print_json, print_line, print_table, printable,
 from dissmodel.record.redact import redact
 
 if TYPE_CHECKING:
-    from dissmodel.actions.registry import SyncReport
-    from dissmodel.actions.registry_check import RegistryCheck, SpecFinding
-    from dissmodel.actions.registry_models import RegistryModels, RegistryModelView
+    from dissmodel.registries.check import RegistryCheck, SpecFinding
+    from dissmodel.registries.models import RegistryModels, RegistryModelView
+    from dissmodel.registries.sources import SyncReport
     from dissmodel.registry.sync import Outcome
 
 _MOST_NAMES = 20

@@ -10,7 +10,7 @@ from dissmodel.cli.render import print_json, print_line, print_table, print_warn
 from dissmodel.cli.render_compare import as_document, details, meaning
 
 if TYPE_CHECKING:
-    from dissmodel.actions.reproduction import Reproduced
+    from dissmodel.reproducing.reproduction import Reproduced
 
 _LONGEST = 60
 

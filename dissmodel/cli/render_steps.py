@@ -7,9 +7,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from dissmodel.actions.steps import STEP, StepTable
 from dissmodel.cli.chart import can_draw, chart
 from dissmodel.cli.render import print_line, printable
+from dissmodel.experiment.steps import STEP, StepTable
 
 PIPE_WIDTH = 80
 _DIGITS, _DECIMALS = 10, 6

@@ -11,9 +11,9 @@ from dissmodel.cli import render
 from dissmodel.cli.render import print_json, print_line, print_table, printable, short_path
 
 if TYPE_CHECKING:
-    from dissmodel.actions.pull import Pulled, PulledExperiment
-    from dissmodel.actions.push import Pushed, PushedObject
     from dissmodel.errors import DissmodelError
+    from dissmodel.sharing.pull import Pulled, PulledExperiment
+    from dissmodel.sharing.push import Pushed, PushedObject
 
 
 def pushed(result: Pushed, *, dry_run: bool) -> None:

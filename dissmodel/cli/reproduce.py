@@ -83,12 +83,12 @@ def reproduce(
 
     Example: dissmodel reproduce result.record.json
     """
-    from dissmodel.actions.attest import attest as attest_reproduction
-    from dissmodel.actions.attest import signing_key
-    from dissmodel.actions.remote_record import refuse_remote
-    from dissmodel.actions.reproduce import ReproduceRequest
-    from dissmodel.actions.reproduce import reproduce as reproduce_record
     from dissmodel.cli import render_reproduce
+    from dissmodel.experiment.attest import attest as attest_reproduction
+    from dissmodel.experiment.attest import signing_key
+    from dissmodel.experiment.remote_record import refuse_remote
+    from dissmodel.reproducing.reproduce import ReproduceRequest
+    from dissmodel.reproducing.reproduce import reproduce as reproduce_record
 
     if attest or key is not None:
         refuse_remote(record, "a statement lies")

@@ -14,12 +14,12 @@ from dissmodel.cli.consent import agreed
 from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
 
 if TYPE_CHECKING:
-    from dissmodel.actions.consent import Consent
-    from dissmodel.actions.preview import Preview
-    from dissmodel.actions.push import PushedExperiment
-    from dissmodel.actions.remote_output import Uploaded
-    from dissmodel.actions.run import RunResult
+    from dissmodel.consent import Consent
+    from dissmodel.preview import Preview
     from dissmodel.progress import Reporter
+    from dissmodel.running.run import RunResult
+    from dissmodel.sharing.push import PushedExperiment
+    from dissmodel.sharing.remote_output import Uploaded
 
 
 def run(
@@ -68,11 +68,11 @@ def run(
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
-    from dissmodel.actions.run import RunRequest
-    from dissmodel.actions.run import run as run_model
     from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.errors import UsageError, shell_word
-    from dissmodel.io.uri import is_remote
+    from dissmodel.running.run import RunRequest
+    from dissmodel.running.run import run as run_model
+    from dissmodel.storage.uri import is_remote
 
     if model is None and toml is None:
         given = shell_word(input_) if input_ is not None else "FILE"
@@ -99,13 +99,13 @@ def run(
     elsewhere = output is not None and is_remote(output)
     _refuse_senseless(elsewhere=elsewhere, preview=preview, push=push, to=to)
     if push:
-        from dissmodel.actions.push import check_place
+        from dissmodel.sharing.push import check_place
 
         check_place(to, offline=offline)
 
     def act(consent: Consent, reporter: Reporter) -> RunResult | Uploaded:
         if elsewhere:
-            from dissmodel.actions.remote_output import run_to
+            from dissmodel.sharing.remote_output import run_to
 
             return run_to(replace(request, consent=consent), reporter)
         return run_model(replace(request, consent=consent), reporter)
@@ -120,14 +120,14 @@ def run(
     )
     picture = None
     if preview and isinstance(result.record_path, Path):
-        from dissmodel.actions.preview import PreviewRequest, preview_of_run
+        from dissmodel.preview import PreviewRequest, preview_of_run
 
         wanted = PreviewRequest(record=result.record_path, overwrite=overwrite)
         with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
             picture = preview_of_run(wanted, reporter)
     pushed = None
     if push:
-        from dissmodel.actions.push import push_of_run
+        from dissmodel.sharing.push import push_of_run
 
         with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
             pushed = push_of_run(Path(result.record_path), to, reporter)

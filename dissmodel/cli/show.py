@@ -27,9 +27,9 @@ def show(
 
     Example: dissmodel show coastal_raster --param end_time=20
     """
-    from dissmodel.actions.model import ModelRequest
-    from dissmodel.actions.show import list_models, show_model
     from dissmodel.cli import render
+    from dissmodel.running.model import ModelRequest
+    from dissmodel.running.show import list_models, show_model
 
     if model is None and toml is None:
         render.model_list(list_models(), as_json=as_json)

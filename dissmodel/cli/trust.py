@@ -24,8 +24,8 @@ def trust(
 
     Example: dissmodel registry trust
     """
-    from dissmodel.actions import environments
     from dissmodel.cli import render
+    from dissmodel.registries import environments
 
     if revoke:
         gone = environments.revoke(tuple(revoke))

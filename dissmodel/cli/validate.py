@@ -41,9 +41,9 @@ def validate(
 
     Example: dissmodel validate coastal_raster --input grid.zip --output next.tif
     """
-    from dissmodel.actions.validate import ValidateRequest
-    from dissmodel.actions.validate import validate as look
     from dissmodel.cli import render
+    from dissmodel.running.validate import ValidateRequest
+    from dissmodel.running.validate import validate as look
 
     request = ValidateRequest(
         model=model,

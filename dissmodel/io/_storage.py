@@ -12,11 +12,11 @@ from typing import Any
 
 from dissmodel import temporary
 from dissmodel.errors import UsageError
-from dissmodel.io.storage.base import Storage
-from dissmodel.io.storage.place import bucket_and_key, open_storage
-from dissmodel.io.storage.settings import StorageSettings
-from dissmodel.io.uri import Uri, parse
 from dissmodel.record.digest import sha256_bytes
+from dissmodel.storage.base import Storage
+from dissmodel.storage.place import bucket_and_key, open_storage
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.uri import Uri, parse
 
 # Whoever wants less says so to `Storage.get`.
 _LARGEST = 1 << 40
@@ -45,7 +45,7 @@ def get_default_client() -> Any:
     """Return the client that `set_default_client` was given, else a new one of minio's.
 
     That one is for what the environment says: ``MINIO_ENDPOINT``, ``MINIO_ACCESS_KEY``, ``MINIO_SECRET_KEY``
-    and ``MINIO_SECURE``, or the other places that `dissmodel.io.storage.credentials.find` knows.
+    and ``MINIO_SECURE``, or the other places that `dissmodel.storage.credentials.find` knows.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def get_default_client() -> Any:
     client = _client.get()
     if client is not None:
         return client
-    from dissmodel.io.storage.credentials import find  # noqa: PLC0415  (what has no s3:// loads none of it)
-    from dissmodel.io.storage.s3 import connect  # noqa: PLC0415
+    from dissmodel.storage.credentials import find  # noqa: PLC0415  (what has no s3:// loads none of it)
+    from dissmodel.storage.s3 import connect  # noqa: PLC0415
 
     settings = StorageSettings()
     return connect(find(settings, os.environ), settings.patience)
@@ -167,7 +167,7 @@ def _speaking(uri: Uri, client: Any) -> Iterator[None]:
     if not type(client).__module__.startswith("minio"):
         yield
         return
-    from dissmodel.io.storage.s3 import speaking  # noqa: PLC0415
+    from dissmodel.storage.s3 import speaking  # noqa: PLC0415
 
     with speaking(uri.shown, StorageSettings().patience):
         yield

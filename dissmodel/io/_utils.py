@@ -11,8 +11,8 @@ from dissmodel.errors import InvalidInput, MissingFile, StorageError, WrongType
 from dissmodel.io._storage import get_object, put_object
 from dissmodel.io.archive import KINDS
 from dissmodel.io.locate import kind_of
-from dissmodel.io.uri import Uri, parse
 from dissmodel.record.digest import sha256_bytes, sha256_file
+from dissmodel.storage.uri import Uri, parse
 
 __all__ = [
     "RASTER_EXTENSIONS",

@@ -19,8 +19,8 @@ from dissmodel.errors import (
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.room import HINT, no_room
-from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.uri import parse
 
 
 def load_xarray(

@@ -17,8 +17,8 @@ from dissmodel.io import archive, geopackage
 from dissmodel.io._storage import local_copy
 from dissmodel.io.archive import KINDS, Kind
 from dissmodel.io.foreign import PAGE, TEXT_MARKS, again, foreign
-from dissmodel.io.uri import parse
 from dissmodel.placeholders import HEAD_BYTES, link_to_nothing, not_fetched, refuse_pointer
+from dissmodel.storage.uri import parse
 
 _FORMATS: dict[str, Kind | None] = {"auto": None, "raster": "raster", "tiff": "raster", "vector": "vector"}
 

@@ -22,8 +22,8 @@ from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.geotiff import opened, reading
 from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate
-from dissmodel.io.uri import parse
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.uri import parse
 
 __all__ = ["load_geotiff", "open_geotiff", "reading", "save_geotiff", "write_geotiff"]
 

@@ -20,11 +20,11 @@ from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.parquet import read_parquet
 from dissmodel.io.room import HINT, largest_in, no_room
-from dissmodel.io.uri import parse
 from dissmodel.io.vector_check import check_written
 from dissmodel.io.vector_read import read_frame
 from dissmodel.io.vector_write import check_frame, write_frame
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.uri import parse
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -169,7 +169,7 @@ class Note(_Part):
 class Reproduction(_Part):
     """How far a run came to the result of the one that it repeats.
 
-    ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.compare.Verdict`,
+    ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.comparison.Verdict`,
     that of the worst of ``artifacts``: name → what `dissmodel compare` says of it (styles and pictures don't
     count). ``changed`` has all that differs around the run, as `dissmodel.record.diff.Difference` has it.
     """

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.bundle_texts import spec_as_toml
 from dissmodel.record import ExperimentRecord, store
+from dissmodel.sharing.bundle_texts import spec_as_toml
 
 PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif"]
 SPEC = '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 2\n'
@@ -22,8 +22,8 @@ SPEC = '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\ne
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, make_coast):
     """A result of the coastal model from a TOML, with its record and its input; never changed by a test."""
-    from dissmodel.actions.run import RunRequest, run
     from dissmodel.progress import Silent
+    from dissmodel.running.run import RunRequest, run
 
     folder = tmp_path_factory.mktemp("made")
     make_coast.main(["--rows", "20", "--cols", "30", "--output", str(folder / "grid.zip")])
@@ -372,7 +372,7 @@ def test_a_name_that_a_bundle_needs_is_refused(here, executor_file, output):
 
 def test_a_file_that_changes_while_it_is_bundled_leaves_none(here, monkeypatch):
     """It has the recorded bytes when it is verified and others when it is copied."""
-    from dissmodel.actions import bundle
+    from dissmodel.sharing import bundle
 
     real = bundle.write
 

@@ -155,8 +155,8 @@ FORMS = [
 @pytest.fixture(scope="module")
 def expected(coasts, tmp_path_factory):
     """The result on the plain GeoTIFF, through the library."""
-    from dissmodel.actions.run import RunRequest, run
     from dissmodel.progress import Silent
+    from dissmodel.running.run import RunRequest, run
 
     output = tmp_path_factory.mktemp("expected") / "r.tif"
     parameters = {"end_time": 6, "sea_level_rise_rate": 0.5}

@@ -80,7 +80,7 @@ def test_line_ends_that_git_changed(dissmodel):
 @pytest.mark.parametrize("size", [2**20 - 1, 2**20, 2**20 + 1, 3])
 def test_line_ends_of_files_of_all_lengths(dissmodel, size):
     """Windows' line ends where those of Unix were recorded, cut anywhere by a reader's buffer."""
-    from dissmodel.actions.explain import why_differs
+    from dissmodel.experiment.explain import why_differs
 
     unix, windows = Path("unix.csv"), Path("windows.csv")
     plain = b"a" * (size - 1) + b"\n\r" + b"b\n" * 5 + b"\r"

@@ -306,7 +306,7 @@ def test_a_pull_that_was_killed_goes_on_with_what_is_missing(dissmodel, shared):
     scratch = Path("copies", f".dissmodel-{ID}")
     program = (
         "import os, signal, sys\n"
-        "from dissmodel.io.storage.local import LocalStorage\n"
+        "from dissmodel.storage.local import LocalStorage\n"
         "get = LocalStorage.get\n"
         "def killed(self, key, *words, **named):\n"
         "    if key.endswith('output.qml'): os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.pull import PullRequest, pull
-from dissmodel.actions.push import PushRequest, push
 from dissmodel.errors import Differs, DissmodelError
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.progress import Silent
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, store
+from dissmodel.sharing.pull import PullRequest, pull
+from dissmodel.sharing.push import PushRequest, push
+from dissmodel.storage.settings import Patience, StorageSettings
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
 ID = "ab12cd34" * 4

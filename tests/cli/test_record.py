@@ -17,8 +17,8 @@ RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory, make_coast):
     """Two results of the coastal model with their records, and their input; never changed by a test."""
-    from dissmodel.actions.run import RunRequest, run
     from dissmodel.progress import Silent
+    from dissmodel.running.run import RunRequest, run
 
     folder = tmp_path_factory.mktemp("pairs")
     make_coast.main(["--rows", "20", "--cols", "30", "--output", str(folder / "grid.zip")])

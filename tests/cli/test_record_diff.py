@@ -16,8 +16,8 @@ def runs(tmp_path_factory, make_coast):
     """The same run twice, and runs with one thing changed each; never changed by a test."""
     import rasterio
 
-    from dissmodel.actions.run import RunRequest, run
     from dissmodel.progress import Silent
+    from dissmodel.running.run import RunRequest, run
 
     folder = tmp_path_factory.mktemp("runs")
     for name in ("grid.tif", "other.tif", "cells.gpkg"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.verify import verify
+from dissmodel.experiment.verify import verify
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import record_digest
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.attest import attest
 from dissmodel.errors import Differs, UsageError
+from dissmodel.experiment.attest import attest
 from dissmodel.record import ExperimentRecord, Reproduction, store
 from dissmodel.record.digest import record_digest, sha256_file
 

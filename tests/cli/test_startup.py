@@ -13,8 +13,8 @@ HEAVY = {
     *("geopandas", "matplotlib", "minio", "numba", "numpy", "pandas", "pydantic", "pyogrio", "pyproj"),
     *("rasterio", "rich", "scipy", "shapely", "xarray"),
     # Ours, for what only some commands do.
-    *("dissmodel.environments", "dissmodel.actions.push", "dissmodel.actions.remote_output"),
-    *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.io.storage.s3"),
+    *("dissmodel.environments", "dissmodel.sharing.push", "dissmodel.sharing.remote_output"),
+    *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.storage.s3"),
 }
 ALL_COMMANDS = {key: {"dissmodel.cli.validate", "dissmodel.cli.registry"} for key in ("--help", "-h")}
 COMMAND = "from dissmodel.cli.app import main; main()"
@@ -125,11 +125,11 @@ def test_a_geotiff_runs_without_what_polygons_need(make_coast):
         "rich",
         "minio",
         "dissmodel.environments",
-        "dissmodel.actions.push",
-        "dissmodel.actions.remote_output",
+        "dissmodel.sharing.push",
+        "dissmodel.sharing.remote_output",
         "dissmodel.cli.validate",
         "dissmodel.cli.registry",
-        "dissmodel.io.storage.s3",
+        "dissmodel.storage.s3",
     }
 
 

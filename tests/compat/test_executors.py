@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.actions.verify import verify
 from dissmodel.executor.testing import ExecutorTestHarness
+from dissmodel.experiment.verify import verify
 from dissmodel.registry import plugins
 
 EXECUTORS = Path(__file__).parent / "executors"

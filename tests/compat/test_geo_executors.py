@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.actions.verify import verify
+from dissmodel.experiment.verify import verify
 
 LUCC = """
 [model]

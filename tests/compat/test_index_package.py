@@ -14,7 +14,7 @@ import rasterio
 from shapely import box
 
 from dissmodel import __version__
-from dissmodel.actions.verify import verify
+from dissmodel.experiment.verify import verify
 from dissmodel.record import store
 
 from .conftest import pip

@@ -15,7 +15,7 @@ from affine import Affine
 from shapely import box
 
 from dissmodel import errors
-from dissmodel.compare import compare
+from dissmodel.comparison import compare
 from dissmodel.core import Environment, Model
 from dissmodel.executor import ExecutorTestHarness, ExperimentRecord, ModelExecutor
 from dissmodel.executor.config import Settings, output_base

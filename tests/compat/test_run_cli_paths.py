@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.reproduce import ReproduceRequest, reproduce
-from dissmodel.actions.verify import verify
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.cli import run_cli
+from dissmodel.experiment.verify import verify
 from dissmodel.io._utils import write_bytes, write_text
 from dissmodel.progress import Silent
 from dissmodel.registry import plugins
+from dissmodel.reproducing.reproduce import ReproduceRequest, reproduce
 
 EXECUTORS = Path(__file__).parent / "executors"
 

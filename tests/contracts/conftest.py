@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.s3 import S3Storage, connect
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.credentials import find
+from dissmodel.storage.s3 import S3Storage, connect
+from dissmodel.storage.settings import Patience, StorageSettings
 
-pytest.register_assert_rewrite("dissmodel.io.storage.testing")
+pytest.register_assert_rewrite("dissmodel.storage.testing")
 QUICK = Patience(connect_s=1, silence_s=1, backoff_s=0.05)
 
 

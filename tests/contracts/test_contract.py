@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.http import HttpStorage
-from dissmodel.io.storage.local import LocalStorage
-from dissmodel.io.storage.s3 import S3Storage, connect
-from dissmodel.io.storage.settings import Patience, StorageSettings
-from dissmodel.io.storage.testing import ReadingContract, StorageContract
+from dissmodel.storage.credentials import find
+from dissmodel.storage.http import HttpStorage
+from dissmodel.storage.local import LocalStorage
+from dissmodel.storage.s3 import S3Storage, connect
+from dissmodel.storage.settings import Patience, StorageSettings
+from dissmodel.storage.testing import ReadingContract, StorageContract
 
 
 class TestFolder(StorageContract):

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dissmodel.errors import StorageError
-from dissmodel.io.storage.base import TOO_MANY
-from dissmodel.io.storage.credentials import Access, Credentials
-from dissmodel.io.storage.s3 import S3Storage
-from dissmodel.io.storage.settings import Endpoint, Patience
+from dissmodel.storage.base import TOO_MANY
+from dissmodel.storage.credentials import Access, Credentials
+from dissmodel.storage.s3 import S3Storage
+from dissmodel.storage.settings import Endpoint, Patience
 
 PAGE = 1000
 

@@ -11,10 +11,10 @@ import pytest
 from minio.error import S3Error
 
 from dissmodel.errors import Differs, InvalidInput, StorageError
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.s3 import S3Storage
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.credentials import find
+from dissmodel.storage.s3 import S3Storage
+from dissmodel.storage.settings import Patience, StorageSettings
 
 PATIENT = Patience(connect_s=1, silence_s=0.5, backoff_s=0.01)
 SMALL, LARGE = 70_000, 9_000_000
@@ -192,8 +192,8 @@ def unfinished(storage):
 UPLOAD = """
 import sys
 from pathlib import Path
-from dissmodel.io.storage.place import open_storage
-from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import StorageSettings
 from dissmodel.record.digest import sha256_file
 path = Path(sys.argv[1])
 storage, key = open_storage(sys.argv[2], StorageSettings())

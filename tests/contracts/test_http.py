@@ -12,9 +12,9 @@ import traceback
 import pytest
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
-from dissmodel.io.storage.http import HttpStorage
-from dissmodel.io.storage.place import open_storage
-from dissmodel.io.storage.settings import Patience, StorageSettings
+from dissmodel.storage.http import HttpStorage
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import Patience, StorageSettings
 
 QUICK = Patience(connect_s=1, silence_s=0.5, backoff_s=0.02)
 SECRET = "planted"

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from dissmodel.errors import DissmodelError, StorageError, UsageError
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.place import open_storage
-from dissmodel.io.storage.s3 import S3Storage
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.credentials import find
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.s3 import S3Storage
+from dissmodel.storage.settings import Patience, StorageSettings
 
 QUICK = Patience(connect_s=1, silence_s=1, backoff_s=0.05)
 

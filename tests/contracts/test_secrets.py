@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from dissmodel.errors import DissmodelError
-from dissmodel.io.storage.credentials import Credentials, find
-from dissmodel.io.storage.s3 import S3Storage
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage.credentials import Credentials, find
+from dissmodel.storage.s3 import S3Storage
+from dissmodel.storage.settings import Patience, StorageSettings
 
 PLANTED = "pl4nted"
 QUICK = Patience(connect_s=1, silence_s=1, backoff_s=0.02)
@@ -84,8 +84,8 @@ def test_a_file_of_secrets_that_is_damaged(name):
 
 PUT = """
 import sys, time, pathlib
-from dissmodel.io.storage.place import open_storage
-from dissmodel.io.storage.settings import StorageSettings
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import StorageSettings
 from dissmodel.record.digest import sha256_file
 path = pathlib.Path(sys.argv[1])
 storage, key = open_storage(sys.argv[2], StorageSettings(mc_alias="own"))

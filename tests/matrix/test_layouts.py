@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.compare import Place, compare
+from dissmodel.comparison import Place, compare
 from dissmodel.io.content import content_digest
 
 

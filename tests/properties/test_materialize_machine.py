@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dissmodel import materialize
-from dissmodel.actions.destination import Destination, replaced
-from dissmodel.actions.records import interruption, open_record
-from dissmodel.actions.results import collect
-from dissmodel.actions.run import _deliver
-from dissmodel.actions.verify import verify
 from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.experiment.records import interruption, open_record
+from dissmodel.experiment.verify import verify
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
+from dissmodel.running.destination import Destination, replaced
+from dissmodel.running.results import collect
+from dissmodel.running.run import _deliver
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork"),

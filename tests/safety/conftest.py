@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.verify import verify
+from dissmodel.experiment.verify import verify
 from dissmodel.record import store
 
 STEPS = {

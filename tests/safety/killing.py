@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from dissmodel import materialize
-from dissmodel.actions.verify import verify
 from dissmodel.cli.app import main
+from dissmodel.experiment.verify import verify
 from dissmodel.materialize import key
 from dissmodel.record.digest import sha256_file
 

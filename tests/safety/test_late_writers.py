@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions import open_files
-from dissmodel.actions.open_files import still_open, wait_for_writers
 from dissmodel.record import store
+from dissmodel.running import open_files
+from dissmodel.running.open_files import still_open, wait_for_writers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the models fork, and Linux tells who writes")
 
@@ -172,7 +172,7 @@ def test_a_file_outside_that_is_written_to_while_it_is_measured(place):
         def on():
             while True: file.write(b"x"); time.sleep(0.0001)
         threading.Thread(target=on, daemon=True).start()
-        import dissmodel.actions.run as run
+        import dissmodel.running.run as run
         kept = run.account.completed
         def slow(*words): time.sleep(0.05); return kept(*words)
         run.account.completed = slow

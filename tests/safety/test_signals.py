@@ -17,7 +17,7 @@ STAY = "Path('../here-i-am').touch(); time.sleep(60)\n"
 
 # What the model's file puts in the way of a phase that is not the model's own.
 SLOW_PROMOTE = """
-from dissmodel.actions import results
+from dissmodel.running import results
 measure = results._measure
 def slowly(*a, **k):
     Path('../here-i-am').touch(); time.sleep(60); return measure(*a, **k)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from dissmodel.actions.verify import verify
+from dissmodel.experiment.verify import verify
 from dissmodel.record import store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -304,7 +304,7 @@ run_cli(CoastalRaster)
     [
         *itertools.product((AS_COMMAND,), ("typer", "numpy", "rasterio", "dissmodel.cli.run")),
         (AS_MODULE, "typer"),
-        *itertools.product((AS_RUN_CLI,), ("typer", "dissmodel.actions.run")),
+        *itertools.product((AS_RUN_CLI,), ("typer", "dissmodel.running.run")),
     ],
     ids=lambda text: {AS_COMMAND: "command", AS_MODULE: "module", AS_RUN_CLI: "run_cli"}.get(text, text),
 )
@@ -338,7 +338,7 @@ def test_debug_shows_tracebacks_without_secrets(place):
 
 BUG = """
 import sys
-from dissmodel.actions import show
+from dissmodel.running import show
 def broken(*a, **k): raise KeyError("tok-0123456789abcdef")
 show.list_models = broken
 from dissmodel.cli.app import main

@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
-from dissmodel.actions.input_watch import InputWatch
 from dissmodel.record import store
+from dissmodel.running.input_watch import InputWatch
 
 COPIES = "return Path(record.source.uri).read_bytes()"
 CHANGES = {

@@ -32,9 +32,9 @@ def bundle(
 
     Example: dissmodel record bundle result.record.json --output result.zip
     """
-    from dissmodel.actions.bundle import BundleRequest
-    from dissmodel.actions.bundle import bundle as make_bundle
     from dissmodel.cli import render
+    from dissmodel.sharing.bundle import BundleRequest
+    from dissmodel.sharing.bundle import bundle as make_bundle
 
     made = make_bundle(
         BundleRequest(record=file, output=output, input=input_, with_input=not no_input, overwrite=overwrite)

@@ -24,9 +24,9 @@ def diff(
 
     Example: dissmodel record diff result.record.json result.record.json
     """
-    from dissmodel.actions.diff import diff as diff_records
     from dissmodel.cli import render_diff
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.experiment.diff import diff as diff_records
     from dissmodel.progress import reporting
 
     with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):

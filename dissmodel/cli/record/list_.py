@@ -79,9 +79,9 @@ def list_records(
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """
-    from dissmodel.actions import list_records as action
     from dissmodel.cli import render_records
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.experiment import listing as action
     from dissmodel.progress import reporting
     from dissmodel.record import store
 

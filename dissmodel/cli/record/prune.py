@@ -13,7 +13,7 @@ import typer
 from dissmodel.cli import options
 
 if TYPE_CHECKING:
-    from dissmodel.actions.prune import Leftover, Leftovers, Pruned
+    from dissmodel.experiment.prune import Leftover, Leftovers, Pruned
 
 EXIT_STORAGE = 5
 
@@ -33,8 +33,8 @@ def prune(
 
     Example: dissmodel record prune . --older-than 30 --yes
     """
-    from dissmodel.actions import prune as action
     from dissmodel.cli.consent import agreed
+    from dissmodel.experiment import prune as action
 
     request = action.PruneRequest(folder, timedelta(days=older_than))
     if not yes:

@@ -49,11 +49,11 @@ def show(
 
     Example: dissmodel record show result.record.json
     """
-    from dissmodel.actions.records import open_record, record_of
     from dissmodel.cli import render
     from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.io.uri import shown
+    from dissmodel.experiment.records import open_record, record_of
     from dissmodel.progress import reporting
+    from dissmodel.storage.uri import shown
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
@@ -66,13 +66,13 @@ def show(
     with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
         record, document = open_record(file)
     if toml:
-        from dissmodel.actions.record_toml import repeating_toml
+        from dissmodel.reproducing.record_toml import repeating_toml
 
         sys.stdout.write(repeating_toml(record, shown(file)))
         return
     if lineage:
-        from dissmodel.actions.lineage import lineage as follow
         from dissmodel.cli import render_records
+        from dissmodel.experiment.lineage import lineage as follow
 
         found = follow(Path(file), tuple(records or ()))
         if as_json:
@@ -85,8 +85,8 @@ def show(
         _show_measures(record, file, metrics and not silent, chart and not silent, csv, overwrite)
     picture = None
     if preview:
-        from dissmodel.actions.preview import PreviewRequest
-        from dissmodel.actions.preview import preview as draw
+        from dissmodel.preview import PreviewRequest
+        from dissmodel.preview import preview as draw
 
         picture = draw(PreviewRequest(record=Path(file), overwrite=overwrite))
     if as_json:
@@ -116,9 +116,9 @@ def _check_alone(*, toml: bool, other: bool) -> None:
 
 
 def _check_place(file: str, *, lineage: bool, preview: bool) -> None:
-    from dissmodel.actions.remote_record import refuse_remote
-    from dissmodel.actions.unbundle import is_bundle
     from dissmodel.errors import UsageError
+    from dissmodel.experiment.remote_record import refuse_remote
+    from dissmodel.experiment.unbundle import is_bundle
 
     if lineage or preview:
         refuse_remote(file, "--lineage and --preview look and draw")
@@ -132,9 +132,9 @@ def _check_place(file: str, *, lineage: bool, preview: bool) -> None:
 def _show_measures(
     record: ExperimentRecord, file: str, metrics: bool, chart: bool, csv: str | None, overwrite: bool
 ) -> None:
-    from dissmodel.actions.steps import as_csv, step_table, write_csv
     from dissmodel.cli import render_steps
-    from dissmodel.io.uri import shown
+    from dissmodel.experiment.steps import as_csv, step_table, write_csv
+    from dissmodel.storage.uri import shown
 
     table = step_table(record, shown(file))
     if csv == "-":

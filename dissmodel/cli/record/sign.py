@@ -30,8 +30,8 @@ def sign(
 
     Example: dissmodel record sign result.record.json --key id_ed25519
     """
-    from dissmodel.actions.sign import SignRequest, sign_record
     from dissmodel.cli import render
+    from dissmodel.experiment.sign import SignRequest, sign_record
 
     signed = sign_record(SignRequest(file, key, overwrite, may_ask=sys.stdin.isatty()))
     if as_json:

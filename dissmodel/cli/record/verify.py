@@ -36,9 +36,9 @@ def verify(
 
     Example: dissmodel record verify result.record.json
     """
-    from dissmodel.actions.bundled import verify_all
     from dissmodel.cli import render
     from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.experiment.bundled import verify_all
     from dissmodel.progress import reporting
 
     with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):

@@ -30,11 +30,11 @@ def check(
 
     Example: dissmodel registry check registry
     """
-    from dissmodel.actions.registry_check import check_registry
     from dissmodel.cli import render_registry
+    from dissmodel.registries.check import check_registry
 
     if install:
-        from dissmodel.actions.registry_trial import trial
+        from dissmodel.registries.trial import trial
 
         checked = agreed(
             lambda consent, _reporter: check_registry(path, trial(consent)),

@@ -14,8 +14,8 @@ def list_models(as_json: options.Json = False) -> None:
 
     Example: dissmodel registry list
     """
-    from dissmodel.actions.registry_models import list_registry_models
     from dissmodel.cli import render_registry
+    from dissmodel.registries.models import list_registry_models
 
     render_registry.models(list_registry_models(), as_json=as_json)
 
@@ -28,8 +28,8 @@ def show(
 
     Example: dissmodel registry show mine/flood
     """
-    from dissmodel.actions.registry_models import show_registry_model
     from dissmodel.cli import render_registry
+    from dissmodel.registries.models import show_registry_model
 
     render_registry.model(show_registry_model(name), as_json=as_json)
 
@@ -44,8 +44,8 @@ def path(
 
     Example: dissmodel registry path mine
     """
-    from dissmodel.actions.registry import registry_path
     from dissmodel.cli import render
+    from dissmodel.registries.sources import registry_path
 
     folder = registry_path(name)
     if as_json:

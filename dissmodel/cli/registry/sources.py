@@ -22,8 +22,8 @@ def add(
 
     Example: dissmodel registry add coast https://example.org/coast-models.git
     """
-    from dissmodel.actions.registry import add_registry
     from dissmodel.cli import render
+    from dissmodel.registries.sources import add_registry
 
     added = add_registry(name, url, branch)
     if as_json:
@@ -42,8 +42,8 @@ def remove(
 
     Example: dissmodel registry remove mine
     """
-    from dissmodel.actions.registry import remove_registry
     from dissmodel.cli import render
+    from dissmodel.registries.sources import remove_registry
 
     remove_registry(name)
     if as_json:

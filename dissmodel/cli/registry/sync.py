@@ -12,7 +12,7 @@ from dissmodel.cli import options
 from dissmodel.errors import UsageError
 
 if TYPE_CHECKING:
-    from dissmodel.actions.registry import SyncReport
+    from dissmodel.registries.sources import SyncReport
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -40,7 +40,7 @@ def sync(
 
     Example: dissmodel registry sync --repo registry
     """
-    from dissmodel.actions import registry
+    from dissmodel.registries import sources as registry
 
     request = registry.SyncRequest(name, repo, branch)
     if watch is None:

@@ -15,9 +15,9 @@ COMMANDS = [("reproduce",), ("record", "verify"), ("record", "show")]
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory, make_coast):
     """The files of an honest bundle, by name."""
-    from dissmodel.actions.bundle import BundleRequest, bundle
-    from dissmodel.actions.run import RunRequest, run
     from dissmodel.progress import Silent
+    from dissmodel.running.run import RunRequest, run
+    from dissmodel.sharing.bundle import BundleRequest, bundle
 
     folder = tmp_path_factory.mktemp("made")
     make_coast.main(["--rows", "20", "--cols", "30", "--output", str(folder / "grid.zip")])

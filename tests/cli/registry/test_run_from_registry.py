@@ -8,8 +8,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from dissmodel.actions.health import holdings
 from dissmodel.config import load_settings
+from dissmodel.doctor import holdings
 from dissmodel.executor.findings import Collector
 from dissmodel.record.digest import record_digest
 

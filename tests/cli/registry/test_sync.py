@@ -291,7 +291,7 @@ def test_one_registry_that_fails_leaves_the_others_to_be_synced(dissmodel, publi
 
 
 def test_watching_goes_on_when_the_remote_is_away(published, dissmodel, monkeypatch):
-    from dissmodel.actions.registry import SyncRequest, watch
+    from dissmodel.registries.sources import SyncRequest, watch
 
     rounds = watch(SyncRequest(repo=published.url), 900, wait=lambda seconds: None)
     assert {"default"} == {one.registry for one in next(rounds).outcomes}

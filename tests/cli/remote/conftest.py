@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.s3 import connect
-from dissmodel.io.storage.settings import Patience, StorageSettings
+from dissmodel.storage.credentials import find
+from dissmodel.storage.s3 import connect
+from dissmodel.storage.settings import Patience, StorageSettings
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")

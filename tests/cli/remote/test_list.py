@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions import placed
+from dissmodel.experiment import placed
 from dissmodel.record import digest, store
 
 COUNT = 3

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.actions.push import PushRequest, push
 from dissmodel.errors import Differs
-from dissmodel.io.storage.credentials import find
-from dissmodel.io.storage.s3 import S3Storage, connect
-from dissmodel.io.storage.settings import Patience, StorageSettings
 from dissmodel.progress import Silent
 from dissmodel.record import digest, store
+from dissmodel.sharing.push import PushRequest, push
+from dissmodel.storage.credentials import find
+from dissmodel.storage.s3 import S3Storage, connect
+from dissmodel.storage.settings import Patience, StorageSettings
 
 
 @pytest.fixture

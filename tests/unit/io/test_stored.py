@@ -8,7 +8,7 @@ import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 
-from dissmodel.compare.datasets import compare
+from dissmodel.comparison.datasets import compare
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, save_dataset

@@ -1,5 +1,0 @@
-"""Draw a result: before, after and what changed, beside its record."""
-
-from dissmodel.actions.preview.draw import Preview, PreviewRequest, preview, preview_of_run
-
-__all__ = ["Preview", "PreviewRequest", "preview", "preview_of_run"]

@@ -1,0 +1,194 @@
+"""Compare two datasets, and write where they differ."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dissmodel import comparison as comparing
+from dissmodel.errors import DissmodelError, UsageError, shell_word
+from dissmodel.experiment.at_hand import at_hand
+from dissmodel.io.locate import companions, kind_of
+from dissmodel.record import store
+from dissmodel.storage.uri import parse, shown
+from dissmodel.warn import keeping_warnings
+
+_SUFFIXES = (".tif", ".tiff")
+_RECORDS = "These are records, compared by their bytes. What differs between the runs:"
+_NO_MAP = "Leave --diff-map out; the table names what changed."
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What to compare.
+
+    Attributes
+    ----------
+    a, b : str
+        Two files, or their URLs.
+    tolerance : dissmodel.comparison.Tolerance or None
+        What still counts as the same; None: nothing but equal values.
+    layers : tuple of str
+        None, one for both, or one for each; an empty name chooses nothing.
+    diff_map : str or None
+        Where to write B - A.
+    overwrite : bool
+        Whether a file may be there.
+    """
+
+    a: str
+    b: str
+    tolerance: comparing.Tolerance | None = None
+    layers: tuple[str, ...] = ()
+    diff_map: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison of two files.
+
+    Attributes
+    ----------
+    a, b : pathlib.Path or str
+        The files, absolute; a text is the URL of one that lies elsewhere, without credentials.
+    comparison : dissmodel.comparison.Comparison
+        The verdict and its parts.
+    diff_map : pathlib.Path or None
+        The map that was written.
+    warnings : tuple of str
+        What a reader should know of the files.
+    """
+
+    a: Path | str
+    b: Path | str
+    comparison: comparing.Comparison
+    diff_map: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def compare(request: CompareRequest) -> Compared:
+    """Compare two files; write the map if one is asked for and there is a grid to write it on.
+
+    Raises
+    ------
+    UsageError
+        If the map has no place, or the files are no rasters; nothing is compared then.
+    DissmodelError
+        As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for what lies elsewhere.
+    """
+    layers = _layers(request.layers)
+    with at_hand(request.a) as a, at_hand(request.b) as b:
+        compared = _compare(request, a.path, b.path, layers)
+        return replace(
+            compared,
+            a=_straight(a.path) if a.fetched is None else a.shown,
+            b=_straight(b.path) if b.fetched is None else b.shown,
+            warnings=tuple(b.named(a.named(one)) for one in compared.warnings),
+        )
+
+
+def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None, str | None]) -> Compared:
+    path = None
+    if request.diff_map is not None:
+        for one, layer in zip((a, b), layers, strict=True):
+            refuse_other_than_raster(one, layer)
+        path = map_place(request.diff_map, (a, b), overwrite=request.overwrite)
+    told: list[str] = []
+    if _is_record(a) and _is_record(b):
+        told.append(
+            f"{_RECORDS} dissmodel record diff {shell_word(shown(request.a))} {shell_word(shown(request.b))}"
+        )
+    with keeping_warnings(told):
+        comparison = comparing.compare(a, b, request.tolerance, layers=layers)
+        if path is not None and comparison.verdict == "not-comparable":
+            told.append(f"{path} was not written: there is no difference of what can't be compared.")
+            path = None
+        if path is not None:
+            from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+
+            write_difference(a, b, path, layers=layers)
+    return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))
+
+
+def _is_record(path: Path) -> bool:
+    if not f".{path.name}".endswith(store.SUFFIX):
+        return False
+    try:
+        store.read_document(path)
+    except DissmodelError:
+        return False
+    return True
+
+
+def _straight(path: Path) -> Path:
+    """Return a path without ``..``; a link that the user named keeps its name."""
+    return path.parent.resolve() / path.name if ".." in path.parts else path
+
+
+def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
+    match given:
+        case ():
+            return None, None
+        case (both,):
+            return both or None, both or None
+        case (one, other):
+            return one or None, other or None
+    raise UsageError(
+        f"--layer is given {len(given)} times.", "Give it once for both files, or twice: for A, then for B."
+    )
+
+
+def refuse_other_than_raster(path: Path, layer: str | None) -> None:
+    """Refuse what has no map of its difference.
+
+    Raises
+    ------
+    UsageError
+        If `path` is no raster.
+    """
+    try:
+        kind = kind_of(path, layer=layer)
+    except DissmodelError as error:
+        if error.code not in {"format_unknown", "no_dataset"}:
+            raise
+        kind = None
+    if kind != "raster":
+        what = "vector data" if kind else "no dataset"
+        raise UsageError(
+            f"--diff-map: {path} is {what}; the difference of rasters only is a map.",
+            _NO_MAP,
+            code="diff_map_no_raster",
+        )
+
+
+def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
+    """Return where the map goes, if nothing is lost there.
+
+    Raises
+    ------
+    UsageError
+        If something is there, or the name is none of a GeoTIFF.
+    """
+    path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
+    if path.suffix.lower() not in _SUFFIXES or path.is_dir():
+        what = "a folder" if path.is_dir() else "no GeoTIFF's name"
+        raise UsageError(f"--diff-map {given}: this is {what}.", "--diff-map difference.tif")
+    taken = [one for source in sources for one in (source, *companions(source))]
+    if path.exists() and any(path.samefile(one) for one in taken):
+        raise UsageError(
+            f"--diff-map {given}: this is one of the files to compare.", "--diff-map difference.tif"
+        )
+    if store.record_path(path).exists():
+        raise UsageError(
+            f"--diff-map {given}: {store.record_path(path).name} vouches for what has this name.",
+            "Give the map another name.",
+        )
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError(
+            f"--diff-map {given}: it exists already.",
+            "Give another name, or --overwrite to replace it.",
+            code="output_exists",
+        )
+    return path

@@ -1,0 +1,90 @@
+"""Two vector layers, column by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from dissmodel import progress
+from dissmodel.comparison.tally import Tally, Values
+from dissmodel.comparison.verdict import Findings, Part, Place, Tolerance, match_names
+from dissmodel.io.canonical import canonical_crs, distinct
+from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
+from dissmodel.io.layer import check_count, open_layer, reading
+from dissmodel.io.locate import Located
+from dissmodel.io.wkb import canonical_wkbs
+
+_NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
+
+
+def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
+    """Compare two layers, feature by feature in the files' order.
+
+    Raises
+    ------
+    InvalidInput
+        If one is damaged, or has several layers and none was named.
+    """
+    one_crs, one = _read(a)
+    other_crs, other = _read(b)
+    apart = []
+    counts = [len(columns["geometry"].null) for columns in (one, other)]
+    if counts[0] != counts[1]:
+        apart.append(f"The number of features is another one: {counts[0]} in A, {counts[1]} in B.")
+    if one_crs != other_crs:
+        apart.append(f"The CRS is another one: {one_crs or 'none'} in A, {other_crs or 'none'} in B.")
+    if apart:
+        return Findings(tuple(apart))
+    names, lacking, ordered = match_names(list(one), list(other), "column")
+    parts, notes = [], []
+    for done, name in enumerate(names):
+        progress.current().step(done, len(names))
+        # Each pair may go once it is compared.
+        x, y = one.pop(name), other.pop(name)
+        if x.kind != y.kind:
+            notes.append(f"{name!r} is {x.kind} in A and {y.kind} in B.")
+            if not {x.kind, y.kind} <= set(_NUMBERS):
+                lacking = (*lacking, f"The column {name!r} can't be compared: {x.kind} and {y.kind}.")
+                continue
+        part = _compare(name, x, y, tolerance)
+        parts.append(part)
+        if x.kind == "geometry" and part.changed and Counter(_bytes(x)) == Counter(_bytes(y)):
+            notes.append("The geometries are the same ones, in another order.")
+    notes += [] if ordered else ["The columns are in another order."]
+    return Findings((), lacking, tuple(notes), tuple(parts), ordered)
+
+
+def _read(found: Located) -> tuple[str, dict[str, Column]]:
+    """Return the CRS, and each column under the name that the content digest gives it."""
+    layer = open_layer(found.path, found.layer, found.shown)
+    with reading(found.shown):
+        crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
+        check_count(layer, len(columns[-1].null), found.shown)
+    names = distinct(column.name for column in columns)
+    # An attribute may be called geometry, too; the digest's order says which is which.
+    return canonical_crs(crs), dict(zip(names, columns, strict=True))
+
+
+def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Part:
+    tally = Tally(tolerance, name)
+    if a.kind in _NUMBERS:
+        tally.add(_numbers(a), _numbers(b), int)
+    else:
+        tally.add_encoded(_bytes(a), _bytes(b), text=a.kind != "geometry")
+    return tally.part(name, (a.kind, b.kind), lambda index: Place(None, None, feature=index))
+
+
+def _numbers(column: Column) -> Values:
+    filled = np.where(column.null, 0, column.values)
+    return Values(filled.astype(_NUMBERS[column.kind]), column.null)
+
+
+def _bytes(column: Column) -> list[bytes | None]:
+    nulls = column.null.tolist()
+    values = [
+        b"" if null else encoded_column(value) for value, null in zip(column.values, nulls, strict=True)
+    ]
+    if column.kind == "geometry":
+        values = canonical_wkbs(values)
+    return [None if null else value for value, null in zip(values, nulls, strict=True)]

@@ -1,0 +1,113 @@
+"""An input that a user named, here as a file, wherever it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel.config import load_settings
+from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.io.locate import existing
+from dissmodel.storage.cache import Cache
+from dissmodel.storage.fetch import Fetched, fetched
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.uri import is_remote, parse
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """An input that is here.
+
+    Attributes
+    ----------
+    path : Path
+        The file, absolute.
+    fetched : Fetched or None
+        Where it came from, if it was not here.
+    is_word : bool
+        Whether it is no file but a word that means something to the model, such as ``synthetic``.
+    """
+
+    path: Path
+    fetched: Fetched | None = None
+    is_word: bool = False
+
+    @property
+    def sha256(self) -> str | None:
+        """Its digest, where fetching it told."""
+        return self.fetched.sha256 if self.fetched is not None else None
+
+    @property
+    def shown(self) -> str:
+        """What a user calls it."""
+        return self.fetched.uri if self.fetched is not None else str(self.path)
+
+    def named(self, text: str) -> str:
+        """Return a text with what the user calls it, not where it was brought."""
+        return text if self.fetched is None else text.replace(str(self.path), self.shown)
+
+
+@contextlib.contextmanager
+def at_hand(
+    uri: str,
+    *,
+    offline: bool = False,
+    words: bool = False,
+    sidecars: Sequence[str] = (),
+    limit: int | None = None,
+) -> Iterator[AtHand]:
+    """Give an input as a file, for the block; one that lies elsewhere is brought into the cache.
+
+    An error that leaves the block calls it what the user does.
+
+    Parameters
+    ----------
+    uri : str
+        A path or a URL.
+    offline : bool
+        Whether no server may be asked.
+    words : bool
+        Whether a name that no file has, without a suffix or a folder, is handed over as a word.
+    sidecars, limit
+        As `dissmodel.storage.fetch.fetched` takes them, for what lies elsewhere.
+
+    Raises
+    ------
+    UsageError
+        If it lies elsewhere, and no server may be asked.
+    DissmodelError
+        If there is none that can be read.
+    """
+    if not is_remote(uri):
+        word = words and re.fullmatch(r"[^./\\]+", uri) is not None and not os.path.lexists(uri)
+        yield AtHand(Path(uri), is_word=True) if word else AtHand(existing(uri))
+        return
+    refuse_offline(uri, offline=offline)
+    settings = load_settings()
+    cache, storage = Cache.of(settings), StorageSettings.of(settings)
+    with fetched(uri, cache, storage, sidecars=sidecars, limit=limit) as found:
+        here = AtHand(found.path, found)
+        try:
+            yield here
+        except DissmodelError as error:
+            error.message, error.hint = here.named(error.message), here.named(error.hint)
+            error.args = (error.message,)
+            raise
+
+
+def refuse_offline(uri: str, *, offline: bool) -> None:
+    """Refuse what is not here where no server may be asked.
+
+    Raises
+    ------
+    UsageError
+        If it is not here.
+    """
+    if offline and is_remote(uri):
+        raise UsageError(
+            f"{parse(uri).shown}: with --offline no server is asked.", "Leave it out, or give a local file."
+        )

@@ -1,0 +1,116 @@
+"""Servers that a record names: none is asked before the user has named it, or agrees to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from dissmodel.config import Settings, load_settings
+from dissmodel.consent import Consent
+from dissmodel.errors import ConsentRequired, DissmodelError, StorageError
+from dissmodel.storage import credentials
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.uri import is_remote, parse
+
+_PORTS = {"http": 80, "https": 443}
+_LONGEST = 200
+
+
+def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], record: str) -> str:
+    """Return the server that an input is asked for at, if the user has named it or agrees to it now.
+
+    It is empty where none can be asked, for want of an object store in the settings.
+
+    Named is what stands in the command line, in the settings, or was agreed to before; and the object store,
+    which only the user's own settings lead to.
+
+    Parameters
+    ----------
+    uri : str
+        Where a record says that its input is.
+    consent : Consent
+        What the user agrees to.
+    typed : iterable of str or None
+        The places that the command line names.
+    record : str
+        What the user calls the record.
+
+    Raises
+    ------
+    ConsentRequired
+        If the user has neither named the server nor agreed to it.
+    """
+    place = parse(uri)
+    if place.scheme == "s3":
+        return _object_store()
+    from dissmodel.environments import trust  # noqa: PLC0415  (it takes long to load, and most runs need none)
+
+    server, settings = _server(uri), load_settings()
+    if server in map(_server, [*filter(None, typed), *_configured(settings)]):
+        return server
+    if any(one.what == server for one in trust.approvals(settings.data_dir)):
+        return server
+    if not consent.yes and server not in consent.agreed:
+        refused = ConsentRequired(
+            f"{record} names an input at {server}, which you have not named: {place.shown[:_LONGEST]} would "
+            "be asked for.",
+            "If that server may be asked, say --yes; it is remembered. See dissmodel registry trust.",
+        )
+        refused.what = server
+        raise refused
+    trust.remember(server, settings.data_dir, registry=record)
+    return server
+
+
+def remember_named(uri: str) -> None:
+    """Note a server that the user has named, so that the record of this run may name it too.
+
+    Where the data folder can't be written it is asked about later.
+    """
+    server = _server(uri)
+    if not server:
+        return
+    from dissmodel.environments import trust  # noqa: PLC0415  (as above)
+
+    with contextlib.suppress(StorageError):
+        data_dir = load_settings().data_dir
+        if all(one.what != server for one in trust.approvals(data_dir)):
+            trust.remember(server, data_dir, registry="named as an input")
+
+
+def _object_store() -> str:
+    """Return the object store that the user's settings lead to; empty if they lead to none."""
+    try:
+        return credentials.find(StorageSettings.of(load_settings()), os.environ).endpoint.shown
+    except DissmodelError:
+        return ""
+
+
+def _configured(settings: Settings) -> Iterator[str]:
+    yield from (one.url for one in settings.registries.values())
+    stored = settings.settings.get("storage.endpoint")
+    if stored is not None and isinstance(stored.value, str):
+        endpoint = stored.value
+        yield from [endpoint] if "://" in endpoint else [f"https://{endpoint}", f"http://{endpoint}"]
+
+
+def _server(text: str) -> str:
+    """Return scheme, host and port of a web server's URL, without a user; empty for all else.
+
+    >>> _server("https://ana:pw@Example.org:443/a?b"), _server("http://[::1]:8080/"), _server("a.tif")
+    ('https://example.org', 'http://[::1]:8080', '')
+    """
+    if not is_remote(text):
+        return ""
+    try:
+        if parse(text).scheme == "s3":
+            return ""
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except (DissmodelError, ValueError):
+        return ""
+    scheme = parts.scheme.lower()
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + ("" if port in {None, _PORTS[scheme]} else f":{port}")

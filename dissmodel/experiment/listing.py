@@ -1,0 +1,286 @@
+"""The records below a folder: which there are, filtered and in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.experiment.records import interruption
+from dissmodel.experiment.verify import Check, verify
+from dissmodel.progress import Reporter, Silent
+from dissmodel.record import store
+from dissmodel.record.plain import plain
+from dissmodel.record.scan import Summary, scan
+from dissmodel.storage.uri import is_remote, parse
+
+State = Literal["ok", "differs", "missing", "not checked"]
+
+_LONGEST_HINT = 300
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """Which records to list.
+
+    Attributes
+    ----------
+    folder : str
+        They lie in it or below: a folder, or ``s3://BUCKET/PREFIX``.
+    model, status : str or None
+        Only those of this model, that ended so.
+    parameters : Mapping
+        Only those whose runs had these values.
+    since : datetime or None
+        Only those of runs that began then or later; it knows its time zone.
+    sort : str
+        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it the other way round.
+    verify : bool
+        Whether to check files and inputs too.
+    csv : Path or None
+        Where a table is going to be written.
+    overwrite : bool
+        Whether a file may be there.
+    """
+
+    folder: str
+    model: str | None = None
+    status: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    since: datetime | None = None
+    sort: str = "-when"
+    verify: bool = False
+    csv: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record of the list.
+
+    Attributes
+    ----------
+    path : Path or str
+        Where it lies; a text is its URI.
+    record : Summary
+        What it says.
+    output : str or None
+        Where its main file lies, so far as the record says.
+    checks : tuple of Check or None
+        What was found of its files; None if nobody asked.
+    """
+
+    path: Path | str
+    record: Summary
+    output: str | None
+    checks: tuple[Check, ...] | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The worst of the checks; None if nobody asked."""
+        if self.checks is None:
+            return None
+        verdicts = {check.verdict for check in self.checks}
+        for bad in ("differs", "missing"):
+            if bad in verdicts:
+                return bad
+        return "ok" if "ok" in verdicts and self.record.status == "completed" else "not checked"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The records that were asked for, in order.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        The records.
+    total : int
+        How many there are that can be read.
+    unreadable : tuple of str
+        What can't be, and why.
+    hint : str
+        What may have been meant, where nothing matches.
+    interrupted : tuple of str
+        Of each record in the rows whose result a run began to replace: what lies where, what settles it.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+    unreadable: tuple[str, ...]
+    hint: str = ""
+    interrupted: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether a check found something that differs or is missing."""
+        return any(row.state in {"differs", "missing"} for row in self.rows)
+
+
+def list_records(request: ListRequest, reporter: Reporter | None = None) -> Listing:
+    """Read the records below a folder; a file that can't be read is said, and is no failure.
+
+    Parameters
+    ----------
+    request : ListRequest
+        Which.
+    reporter : Reporter, optional
+        Hears of the bytes that come from another machine.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such folder.
+    StorageError
+        If the place can't be reached.
+    UsageError
+        If the order is none, or something is where the table is to be written.
+    """
+    key = _order(request.sort)
+    if request.csv is not None:
+        _refuse_taken(request.csv, overwrite=request.overwrite)
+    kept: list[Row] = []
+    unreadable: list[str] = []
+    seen = _Seen()
+    for path, record, error in _records(request.folder, reporter or Silent()):
+        if record is None:
+            unreadable.append(error.message if error is not None else str(path))
+            continue
+        seen.add(record)
+        if _matches(record, request):
+            kept.append(Row(path, record, _output(path, record)))
+    # A stable sort: what is equal stays with the newest first.
+    kept.sort(key=_when, reverse=True)
+    kept.sort(key=key, reverse=request.sort.startswith("-"))
+    if request.verify:
+        kept = [replace(row, checks=_checked(row.path)) for row in kept]
+    hint = seen.hint(request) if seen.total and not kept else ""
+    cut = [row.path for row in kept if row.record.status == "replacing"]
+    interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
+    return Listing(tuple(kept), seen.total, tuple(unreadable), hint, tuple(interrupted))
+
+
+def _interruption(path: Path) -> str:
+    try:
+        return interruption(path, store.read(path))
+    except DissmodelError as error:  # it was replaced meanwhile, or a summary alone can be read
+        return error.message
+
+
+def _records(
+    folder: str, reporter: Reporter
+) -> Iterator[tuple[Path | str, Summary | None, DissmodelError | None]]:
+    """Yield where each record lies, and what it says or why it can't be read."""
+    if is_remote(folder):
+        from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
+        from dissmodel.experiment.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
+        from dissmodel.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
+
+        there = placed_records(folder, StorageSettings.of(load_settings()), reporter)
+        yield from ((one.uri, one.record, one.error) for one in there)
+        return
+    yield from ((one.path, one.record, one.error) for one in scan(parse(folder).local()))
+
+
+def _checked(path: Path | str) -> tuple[Check, ...]:
+    if isinstance(path, Path):
+        return verify((path,)).checks
+    from dissmodel.experiment.verify_remote import verify_remote  # noqa: PLC0415  (it loads what speaks to servers)
+
+    return tuple(verify_remote(path, None))
+
+
+def _when(row: Row) -> datetime:
+    return row.record.created_at or _LONG_AGO
+
+
+_ORDERS: Mapping[str, Callable[[Row], Any]] = {
+    "when": _when,
+    "model": lambda row: row.record.model_name,
+    "status": lambda row: row.record.status,
+    "output": lambda row: row.output or "",
+}
+
+
+def _order(sort: str) -> Callable[[Row], Any]:
+    name = sort.removeprefix("-")
+    if name not in _ORDERS:
+        raise UsageError(
+            f"--sort {sort}: there is no such column to sort by.",
+            f"{did_you_mean(name, _ORDERS)} With a - before it, the other way round.",
+        )
+    return _ORDERS[name]
+
+
+def _refuse_taken(path: Path, *, overwrite: bool) -> None:
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError(
+            f"--csv {path}: it exists already.",
+            "Give another name, or --overwrite to replace it.",
+            code="output_exists",
+        )
+
+
+def _matches(record: Summary, request: ListRequest) -> bool:
+    return (
+        request.model in {None, record.model_name}
+        and request.status in {None, record.status}
+        and (request.since is None or (record.created_at is not None and record.created_at >= request.since))
+        and all(
+            name in record.parameters and _equal(record.parameters[name], plain(value))
+            for name, value in request.parameters.items()
+        )
+    )
+
+
+def _equal(recorded: Any, given: Any) -> bool:
+    """Say whether two values are the same parameter: 1 is 1.0, but not true."""
+    return isinstance(recorded, bool) is isinstance(given, bool) and bool(recorded == given)
+
+
+def _output(path: Path | str, record: Summary) -> str | None:
+    """Return where the main file lies; what a record of another machine says, as it says it."""
+    said = record.main_path
+    if said is None or isinstance(path, str):
+        return said
+    try:
+        return str(store.artifact_path(path, said))
+    except InvalidInput:
+        return said
+
+
+@dataclass
+class _Seen:
+    """The names that the records of a folder hold, for whoever mistyped one."""
+
+    total: int = 0
+    models: set[str] = field(default_factory=set)
+    statuses: set[str] = field(default_factory=set)
+    parameters: set[str] = field(default_factory=set)
+
+    def add(self, record: Summary) -> None:
+        """Note those of a record."""
+        self.total += 1
+        self.models.add(record.model_name)
+        self.statuses.add(record.status)
+        self.parameters.update(record.parameters)
+
+    def hint(self, request: ListRequest) -> str:
+        """Return a sentence about the first name that no record holds; empty if each is held by some."""
+        asked: list[tuple[str, str | None, Iterable[str]]] = [
+            ("--model", request.model, self.models),
+            ("--status", request.status, self.statuses),
+            *(("--param", name, self.parameters) for name in request.parameters),
+        ]
+        for option, name, known in asked:
+            if name is not None and name not in set(known):
+                meant = did_you_mean(name, known)
+                return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
+        return ""

@@ -1,0 +1,266 @@
+"""The input that a record names: found by its sha256, and by nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath, PurePosixPath
+
+from dissmodel.config import load_settings
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, shell_word
+from dissmodel.experiment.at_hand import AtHand, at_hand
+from dissmodel.experiment.explain import why_differs, why_log_counts
+from dissmodel.experiment.layout import inputs_place
+from dissmodel.io.locate import existing
+from dissmodel.io.sidecars import beside, name_beside, unrecorded
+from dissmodel.record import DataSource, ExperimentRecord
+from dissmodel.record.digest import sha256_file
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.uri import is_remote, parse
+
+_LONGEST = 200
+_HIDDEN = "***"
+# What says that a place has nothing for this user: the file itself is what to look for then.
+_NOT_THERE = frozenset({"input_missing", "credentials_missing", "storage_endpoint"})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@contextlib.contextmanager
+def recorded_input(
+    record_path: Path,
+    record: ExperimentRecord,
+    given: str | None,
+    *,
+    is_s3: bool,
+    offline: bool,
+    agree: Callable[[str], None] = lambda _place: None,
+) -> Iterator[AtHand]:
+    """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
+
+    Parameters
+    ----------
+    record_path, record
+        As `find_input` takes them.
+    given : str or None
+        Where the user has it, a path or a URL.
+    is_s3 : bool
+        Whether the record lies in a bucket, and so its input may lie in that of inputs.
+    offline : bool
+        Whether no server may be asked.
+    agree : callable
+        Is called with each URL that only the record names, before it is asked for; what it raises is raised.
+
+    Raises
+    ------
+    DissmodelError
+        As `find_input` and `dissmodel.experiment.at_hand.at_hand`.
+    """
+    local: DissmodelError | None = None
+    here: AtHand | None = None
+    if given is None or not is_remote(given):
+        try:
+            here = AtHand(find_input(record_path, record, given))
+        except (InvalidInput, Differs) as error:
+            local = error
+    if here is not None:
+        yield here
+        return
+    places = [given] if given is not None else remote_places(record, is_s3=is_s3)
+    if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
+        raise local
+    ask = agree if given is None else None
+    with _first(record_path, record, places, local, offline=offline, agree=ask) as found:
+        yield found
+
+
+def remote_places(record: ExperimentRecord, *, is_s3: bool) -> list[str]:
+    """Return the URLs that a record's input may have: the recorded one, and that in the bucket of inputs.
+
+    Parameters
+    ----------
+    record : ExperimentRecord
+        What it says of its input.
+    is_s3 : bool
+        Whether the record itself lies in a bucket.
+    """
+    uri = record.source.uri
+    places = []
+    with contextlib.suppress(DissmodelError):
+        # What was hidden in it is needed to fetch it, and one that hides nothing is not what a run recorded.
+        if uri and parse(uri).path is None and _HIDDEN not in uri and parse(uri).recorded == uri:
+            places.append(uri)
+    name = _name(uri)
+    if is_s3 and name and _SHA256.fullmatch(record.source.checksum):
+        folder = inputs_place(None, StorageSettings.of(load_settings())).below(record.source.checksum)
+        places.append(f"{folder.uri}{name}")
+    return list(dict.fromkeys(places))
+
+
+def sidecars_at(place: str, source: DataSource) -> list[str]:
+    """Return the names that the recorded sidecars have beside a file that may have another name."""
+    now, was = (_name(one) for one in (parse(place).shown, source.uri))
+    return [name_beside(PurePath(name).name, was, now) for name in source.sidecars]
+
+
+@contextlib.contextmanager
+def _first(
+    record_path: Path,
+    record: ExperimentRecord,
+    places: list[str],
+    local: DissmodelError | None,
+    *,
+    offline: bool,
+    agree: Callable[[str], None] | None,
+) -> Iterator[AtHand]:
+    """Give what lies at the first of these places that has the recorded bytes."""
+    wrong: DissmodelError | None = None
+    here: AtHand | None = None
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            sidecars, limit = sidecars_at(place, record.source), record.source.size
+            if agree is not None:
+                agree(place)
+            try:
+                with contextlib.ExitStack() as trying:
+                    one = at_hand(place, offline=offline, sidecars=sidecars, limit=limit)
+                    here = trying.enter_context(one)
+                    find_input(record_path, record, str(here.path))
+                    stack.push(trying.pop_all())
+                break
+            except DissmodelError as error:
+                wrong, here = wrong or _as_changed(place, record, error), None
+        if here is None:
+            assert wrong is not None  # there was at least one place
+            if local is None or wrong.code not in _NOT_THERE:
+                raise wrong
+            raise type(local)(f"{local.message} {wrong.message}", local.hint, code=local.code)
+        yield here
+
+
+def _as_changed(place: str, record: ExperimentRecord, error: DissmodelError) -> DissmodelError:
+    if error.code != "object_too_large" or record.source.size is None:
+        return error
+    return Differs(
+        f"{parse(place).shown} is not the recorded input: it has more than {record.source.size} bytes.",
+        _look_for(record.source),
+        code="input_changed",
+    )
+
+
+def _look_for(source: DataSource) -> str:
+    return f"Look for the file with the sha256 {source.checksum[:_LONGEST]} and give it: --input FILE"
+
+
+def run_again(record: ExperimentRecord) -> str:
+    """Return the command that runs a record's model on its input, so far as the record names them."""
+    uri, name = record.source.uri, record.model_name
+    source = parse(uri).shown if is_remote(uri) else uri
+    code = record.code
+    if code is not None and code.package is None and code.module:  # it was in a file of its own
+        name = f"{code.module.removeprefix('dissmodel_file_')}.py"
+    model, given = (shell_word(one[:_LONGEST]) if one else "" for one in (name, source))
+    return f"dissmodel run {model or 'MODEL'} --input {given or 'FILE'}"
+
+
+def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -> Path:
+    """Return a file of the recorded bytes, with sidecars of the recorded bytes, and no others.
+
+    Parameters
+    ----------
+    record_path : Path
+        Where the record lies.
+    record : ExperimentRecord
+        What it says of its input.
+    given : str or None
+        Where the user has it; None: where it was, absolute or as seen from the record, or beside the record.
+
+    Raises
+    ------
+    InvalidInput
+        If it is nowhere, or the record does not say what it was.
+    Differs
+        If what is there is something else.
+    """
+    source = record.source
+    if not source.checksum:
+        raise InvalidInput(
+            f"{record_path}: it does not say which input was read: there is no sha256 of it.",
+            f"Run the model again: {run_again(record)}",
+            code="input_unknown",
+        )
+    places = [existing(given)] if given is not None else list(_there(record_path, source))
+    wrong = [(place, _difference(place, source, complete=record.schema_version > 0)) for place in places]
+    for place, what in wrong:
+        if not what:
+            return place
+    look_for = _look_for(source)
+    if wrong:
+        place, what = wrong[0]
+        raise Differs(f"{place} is not the recorded input: {what}.", look_for, code="input_changed")
+    raise InvalidInput(
+        f"{record_path}: its input is {_where(source.uri)}.",
+        look_for,
+        code="input_missing",
+    )
+
+
+def _there(record_path: Path, source: DataSource) -> Iterator[Path]:
+    """Yield the files that may be it; what a record names may also be a pipe, a share or no name at all."""
+    try:
+        path = parse(source.uri).path if source.uri else None
+    except DissmodelError:
+        path = None
+    if path is None or path.drive.startswith("\\\\"):
+        return
+    for place in dict.fromkeys([record_path.parent / path, record_path.parent / path.name]):
+        try:
+            yield existing(place)
+        except DissmodelError:
+            continue
+
+
+def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
+    """Return how a file and its sidecars differ from what was recorded; empty if they don't."""
+    what, size = "", path.stat().st_size
+    if source.size is not None and size != source.size:
+        what = f"it has {size} bytes, not {source.size}"
+    elif (found := sha256_file(path)) != source.checksum.lower():
+        what = f"its sha256 is {found}"
+    if what:
+        why = why_differs(path, source.checksum) or why_log_counts(path, source.sidecars)
+        return f"{what} ({why})" if why else what
+    if not complete:  # the public DisSModel does not note sidecars
+        return ""
+    files = sidecars_of(path, source)
+    for _, file, digest in files:
+        if not file.is_file():
+            return f"{file.name[:_LONGEST]} is missing, which was read with it"
+        if sha256_file(file) != digest:
+            return f"{file.name[:_LONGEST]} beside it has changed"
+    more = unrecorded(path, [file.name for _, file, _ in files])
+    return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""
+
+
+def sidecars_of(path: Path, source: DataSource) -> list[tuple[str, Path, str]]:
+    """Return each recorded sidecar: its name, which file beside a dataset it is, and its recorded sha256.
+
+    The dataset may have another name than the recorded one; then its sidecars have, too.
+    """
+    was = _name(source.uri)
+    return [
+        (PurePath(name).name, beside(path, name_beside(PurePath(name).name, was, path.name)), digest)
+        for name, digest in source.sidecars.items()
+    ]
+
+
+def _name(uri: str) -> str:
+    return PurePosixPath(uri.replace("\\", "/")).name
+
+
+def _where(uri: str) -> str:
+    try:
+        place = parse(uri)
+    except DissmodelError:
+        return f"no longer known: {uri[:_LONGEST]!r}"
+    return f"{'gone' if place.path is not None else 'not on this machine'}: {place.shown[:_LONGEST]}"

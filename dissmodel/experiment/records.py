@@ -1,0 +1,136 @@
+"""Records that are met on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dissmodel import materialize
+from dissmodel.errors import DissmodelError, InvalidInput
+from dissmodel.experiment.unbundle import is_bundle, open_bundle
+from dissmodel.progress import current
+from dissmodel.record import ExperimentRecord, store
+from dissmodel.record.scan import names
+from dissmodel.storage.uri import is_remote, parse
+
+_MOST_RECORDS = 10_000
+_MOST_ABOVE = 8
+_HEAD_BYTES = 64
+
+
+def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
+    """Read a record, and its document as it stands; nothing on the disk is changed.
+
+    Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
+    pair that a run began to replace, with what settles it.
+
+    Parameters
+    ----------
+    path : Path or str
+        The record; a text may be an ``s3://`` or ``https://`` URL too.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none or it can't be read.
+    StorageError
+        If it lies elsewhere and can't be fetched.
+    """
+    if isinstance(path, str):
+        if is_remote(path):
+            with open_bundle(path, record_only=True) as here:
+                return store.read(here), store.read_document(here)
+        path = parse(path).local()
+    if is_bundle(path):
+        with open_bundle(path, record_only=True) as here:
+            return store.read(here), store.read_document(here)
+    record, document = store.read(path), store.read_document(path)
+    if is_interrupted(path, record):
+        current().warn(interruption(path, record))
+    return record, document
+
+
+def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
+    """Return whether a run began to replace the pair of a record that lies where the run put it."""
+    return record.status == "replacing" and path.name.endswith(store.SUFFIX)
+
+
+def interruption(path: Path, record: ExperimentRecord) -> str:
+    """Return what to tell of a pair that a run began to replace: what lies where, and what settles it."""
+    found = materialize.interruption(Path(os.path.abspath(path)), record)  # noqa: PTH100  (links stay)
+    return f"{found.message} {found.hint}"
+
+
+def record_of(given: str) -> str:
+    """Return the record that a user means: what was given, or where that is a file of a result, its record.
+
+    It is looked for beside the file, and beside the folders above it that may be the result.
+
+    Parameters
+    ----------
+    given : str
+        A record, a bundle, a file or folder of a result, or a URL, which stays as it is.
+
+    Raises
+    ------
+    UsageError
+        If it is no path.
+    InvalidInput
+        If it is a file that no record names, and none itself.
+    """
+    if is_remote(given):
+        return given
+    path = parse(given).local()
+    if f".{path.name}".endswith(store.SUFFIX):
+        return given
+    for candidate in _beside(path):
+        if _names(candidate, path):
+            return str(candidate)
+    if path.is_file() and not is_bundle(path) and not _may_be_json(path):
+        raise InvalidInput(
+            f"{given}: no record beside it names this file.",
+            "A record lies beside its result, as NAME.record.json; give it, wherever it lies.",
+            code="record_missing",
+        )
+    return given
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield the records that may name a file, those with its name first."""
+    above = [
+        one for one in (path, *itertools.islice(path.parents, _MOST_ABOVE)) if one.name not in {"", ".."}
+    ]
+    yield from (one for one in map(store.record_path, above) if one.is_file())
+    with contextlib.suppress(InvalidInput):  # there is no such folder
+        yield from (one.path for one in itertools.islice(names(path.parent, below=False), _MOST_RECORDS))
+
+
+def _names(record_path: Path, path: Path) -> bool:
+    """Tell whether a record says that a file, or what lies in a folder, is of its result."""
+    try:
+        record = store.read(record_path)
+    except DissmodelError:
+        return False
+    said = [artifact.path for artifact in record.files.values()]
+    if not said and record.output_path:  # of the public DisSModel: its path may be of another machine
+        said = [re.split(r"[\\/]", record.output_path)[-1]]
+    wanted = _straight(path)
+    found = [_straight(record_path.parent / one) for one in said if "\0" not in one]
+    return any(one == wanted or one.startswith(wanted + os.sep) for one in found)
+
+
+def _straight(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's own links)
+
+
+def _may_be_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b""}
+    except OSError:
+        return True

@@ -1,0 +1,98 @@
+"""Sign a record: from then on who has your public key sees whether it is what you signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel.errors import Differs, InvalidInput, UsageError, shell_word
+from dissmodel.experiment.records import open_record
+from dissmodel.experiment.unbundle import is_bundle
+from dissmodel.experiment.verify import verify
+from dissmodel.record import digest, sign, store
+
+
+@dataclass(frozen=True)
+class SignRequest:
+    """What to sign.
+
+    Attributes
+    ----------
+    record : pathlib.Path
+        The record.
+    key : pathlib.Path
+        An SSH key; ``~`` is the home folder.
+    overwrite : bool
+        Whether the signature of another key may be replaced.
+    may_ask : bool
+        Whether a person is there who can type a passphrase.
+    """
+
+    record: Path
+    key: Path
+    overwrite: bool = False
+    may_ask: bool = False
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed record: its signature's file and the key."""
+
+    record: Path
+    signature: Path
+    key: sign.Key
+
+
+def sign_record(request: SignRequest) -> Signed:
+    """Write the signature of a record beside it.
+
+    It covers what the record's digest covers: all but locations, and through the sha256 of each file the
+    results and the input.
+
+    Raises
+    ------
+    Differs
+        If the record, or a file that it vouches for, is not what it was.
+    UsageError
+        If another key's signature is there, or the key can't sign.
+    InvalidInput, StorageError
+        If the record can't be read or its signature can't be written.
+    """
+    if is_bundle(request.record):
+        raise UsageError(
+            f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
+        )
+    _, document = open_record(request.record)
+    _refuse_changed(request.record)
+    key = request.key.expanduser()
+    path = sign.signature_path(request.record)
+    public = sign.key_of(key)
+    if not request.overwrite:
+        _refuse_others(path, public)
+    signature = sign.sign(digest.canonical(document), key, sign.RECORD, may_ask=request.may_ask)
+    store.write_atomically(path, signature)
+    return Signed(request.record, path, public)
+
+
+def _refuse_changed(record: Path) -> None:
+    changed = [check for check in verify((record,)).checks if check.verdict == "differs"]
+    if changed:
+        raise Differs(
+            f"{record}: its {changed[0].name} is not as it should be; what isn't true isn't signed.",
+            f"See what differs: dissmodel record verify {shell_word(str(record))}",
+            code="record_changed",
+        )
+
+
+def _refuse_others(path: Path, mine: sign.Key) -> None:
+    try:
+        there = sign.read(path)
+    except InvalidInput:
+        there = b""
+    if there is not None and sign.fingerprint_of(there) != mine.fingerprint:
+        whose = sign.fingerprint_of(there)
+        raise UsageError(
+            f"{path}: the signature of another key is there{f', {whose}' if whose else ''}.",
+            "Give --overwrite to replace it.",
+            code="signature_exists",
+        )

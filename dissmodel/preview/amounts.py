@@ -1,0 +1,119 @@
+"""How much there is of what, before and after, and the table that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dissmodel.geo.legend import Legend
+from dissmodel.preview.tally import Tally
+from dissmodel.visualization.table import Table
+
+_MOST_ROWS = 25
+_MINUS = "−"
+# From how many m² on, the unit, and how many m² it has.
+_UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much of a class there is.
+
+    Attributes
+    ----------
+    code, name
+        The class.
+    cells_before, cells_after : int or None
+        Cells; None where the state before is not known.
+    area_before, area_after : float or None
+        Their area, m²; None where it can't be told.
+    """
+
+    code: int
+    name: str
+    cells_before: int | None
+    cells_after: int
+    area_before: float | None
+    area_after: float | None
+
+
+def amounts(legend: Legend, before: Tally | None, after: Tally) -> tuple[Amounts, ...]:
+    """Return the amounts of each class that there is any of, in the legend's order."""
+
+    def area(tally: Tally | None, code: int) -> float | None:
+        return None if tally is None or tally.areas is None else tally.areas.get(code, 0.0)
+
+    found = [
+        Amounts(
+            one.code,
+            one.name,
+            None if before is None else before.cells.get(one.code, 0),
+            after.cells.get(one.code, 0),
+            area(before, one.code),
+            area(after, one.code),
+        )
+        for one in legend
+    ]
+    return tuple(one for one in found if one.cells_before or one.cells_after)
+
+
+def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
+    """Return a row per class, those that there is most of where there are many, and one of them all."""
+    colours = {one.code: one.colour for one in legend}
+    compared = any(one.cells_before is not None for one in found)
+    in_area = all(
+        one.area_after is not None and (one.area_before is not None or not compared) for one in found
+    )
+    numbers = [
+        (one.area_before or 0.0, one.area_after or 0.0)
+        if in_area
+        else (float(one.cells_before or 0), float(one.cells_after))
+        for one in found
+    ]
+    total = (sum(old for old, _ in numbers), sum(new for _, new in numbers))
+    unit, divisor = next((name, by) for least, name, by in _UNITS if max(total) >= least)
+    unit, divisor, decimals = (unit, divisor, 2) if in_area else ("cells", 1.0, 0)
+    most = sorted(range(len(found)), key=lambda number: -max(numbers[number]))
+    shown = sorted(most[:_MOST_ROWS])
+    rows = [(_label(found[number]), *_row(numbers[number], divisor, decimals)) for number in shown]
+    if len(most) > len(shown):
+        rows.append((f"and {len(most) - len(shown)} more classes", "", "", ""))
+    rows.append(("all", *_row(total, divisor, decimals)))
+    codes = [found[number].code for number in shown]
+    swatches = tuple(colours[code] for code in codes)
+    if not compared:
+        return Table(("class", f"after, {unit}"), tuple((row[0], row[2]) for row in rows), swatches)
+    gains = tuple(numbers[number][1] - numbers[number][0] for number in shown)
+    return Table(("class", f"before, {unit}", f"after, {unit}", "difference"), tuple(rows), swatches, gains)
+
+
+def measure_table(before: Tally | None, after: Tally) -> Table:
+    """Return the range and the mean of measures."""
+    names = ("least", "mean", "greatest", "cells")
+    new = _measures(after)
+    if before is None:
+        rows = [(name, f"{value:.6g}") for name, value in zip(names, new, strict=True)]
+        return Table(("", "after"), tuple(rows))
+    return Table(
+        ("", "before", "after", "difference"),
+        tuple(
+            (name, f"{was:.6g}", f"{now:.6g}", f"{now - was:+.6g}".replace("-", _MINUS))
+            for name, was, now in zip(names, _measures(before), new, strict=True)
+        ),
+    )
+
+
+def _label(one: Amounts) -> str:
+    return one.name if one.name == str(one.code) else f"{one.name} ({one.code})"
+
+
+def _row(pair: tuple[float, float], divisor: float, decimals: int) -> tuple[str, str, str]:
+    old, new = (value / divisor for value in pair)
+    before, after, gain = (f"{value:,.{decimals}f}" for value in (old, new, new - old))
+    # A sum of areas may leave a rounding error behind, which is no gain.
+    if not float(gain.replace(",", "")):
+        return before, after, "0"
+    return before, after, gain.replace("-", _MINUS) if gain[0] == "-" else f"+{gain}"
+
+
+def _measures(tally: Tally) -> tuple[float, float, float, float]:
+    return tally.low, tally.total / max(tally.number, 1), tally.high, float(tally.number)

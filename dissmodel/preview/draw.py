@@ -1,0 +1,192 @@
+"""Draw a result: before, after and what changed, beside its record. The picture is no part of the result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
+from dissmodel.experiment.recorded_input import recorded_input
+from dissmodel.experiment.records import open_record
+from dissmodel.experiment.unbundle import open_bundle, shown
+from dissmodel.geo.legend import Legend
+from dissmodel.progress import Reporter
+from dissmodel.record import ExperimentRecord, store
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.picture import SUFFIX, is_ours, picture_path
+from dissmodel.record.redact import redact
+from dissmodel.registry.classes import ExecutorRegistry
+from dissmodel.reproducing.recorded_model import find_model
+from dissmodel.warn import keeping_warnings
+
+if TYPE_CHECKING:
+    from dissmodel.preview.amounts import Amounts
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewRequest:
+    """What to draw.
+
+    Attributes
+    ----------
+    record : Path
+        The record; its result lies beside it. Or a bundle; the picture goes beside it.
+    overwrite : bool
+        Whether a picture may be replaced that is none of ours.
+    """
+
+    record: Path
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture that was drawn.
+
+    Attributes
+    ----------
+    path : Path
+        The PNG.
+    band : str
+        The band or column that it shows.
+    before : bool
+        Whether the input is on it too.
+    amounts : tuple of Amounts
+        Cells and areas of each class; empty for measures.
+    warnings : tuple of str
+        What a reader should know.
+    """
+
+    path: Path
+    band: str
+    before: bool
+    amounts: tuple[Amounts, ...]
+    warnings: tuple[str, ...]
+
+
+def preview(request: PreviewRequest) -> Preview:
+    """Draw the result of a record as ``<stem>.preview.png`` beside it, that of a bundle beside the bundle.
+
+    Where the input is not at hand any more, or another file now, the result alone is drawn, with a warning.
+
+    Raises
+    ------
+    InvalidInput
+        If the record is of no completed run, or its result is no map.
+    Differs
+        If the result is not the file that the record vouches for.
+    UsageError
+        If something else has the picture's name.
+    DissmodelError
+        As what reads the data.
+    """
+    told: list[str] = []
+    with open_bundle(request.record) as path:
+        record, _ = open_record(path)
+        with keeping_warnings(told):
+            result = _result(path, record)
+            is_bundled = path != request.record
+            place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
+            _check_place(place, request, record)
+            from dissmodel.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
+
+            with contextlib.ExitStack() as stack:
+                source = _source(path, record, stack)
+                picture = drawn(record, result, source, _legends(path, record))
+            store.write_atomically(place, picture.png)
+        if is_bundled:
+            told = [shown(one, path.parent, request.record) for one in told]
+    return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
+
+
+def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
+    """Draw the result of a run that has just ended; the result stands, so what goes wrong is a warning."""
+    try:
+        drawn = preview(request)
+    except DissmodelError as error:
+        reporter.warn(redact(f"No picture was drawn: {error.message} {error.hint}".rstrip()))
+        return None
+    except Exception as error:  # noqa: BLE001  (the run is over and good: no picture is worth its failure)
+        reporter.warn(redact(f"No picture was drawn: {type(error).__name__}: {error}"))
+        return None
+    for message in drawn.warnings:
+        reporter.warn(redact(message))
+    return drawn
+
+
+def _result(path: Path, record: ExperimentRecord) -> Path:
+    """Return the file of the result, if it is the one that the record vouches for."""
+    if record.status != "completed" and (record.schema_version or not record.artifacts):
+        raise InvalidInput(
+            f"{path}: this run is {record.status}: there is no result to draw.",
+            f"See what happened: dissmodel record show {shell_word(str(path))}",
+            code="no_result",
+        )
+    artifact = record.files.get("output")
+    if artifact is not None:
+        external = path.parent / artifact.path  # an absolute path stays what it is
+        file = external if artifact.external else store.artifact_path(path, artifact.path)
+        expected: str | None = artifact.sha256
+    else:  # a record of the public DisSModel: its path may be of another machine, so the name counts
+        file = path.parent / (record.output_path or "").replace("\\", "/").rpartition("/")[2]
+        expected = record.output_sha256
+    if not expected or not file.is_file():
+        raise InvalidInput(
+            f"{file}: the result that {path.name} vouches for is not there.",
+            "Put the result beside its record.",
+            code="no_result",
+        )
+    if sha256_file(file) != expected:
+        raise Differs(
+            f"{file} is not the result that {path.name} vouches for; it would be drawn under a false name.",
+            f"See what differs: dissmodel record verify {shell_word(str(path))}",
+        )
+    return file
+
+
+def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord) -> None:
+    """Refuse to replace what is no picture of ours, and in any case a file of the result."""
+    names = {artifact.path for artifact in record.files.values()}
+    if place.name in names:
+        raise UsageError(
+            f"{place}: the result itself has a file of this name.", "Rename it in the model.", code="taken"
+        )
+    if not os.path.lexists(place):
+        return
+    if place.is_file() and (request.overwrite or is_ours(place)):
+        return
+    raise UsageError(
+        f"{place} exists and is no picture that was drawn here.",
+        "Move it away" + (" or replace it: --overwrite" if place.is_file() else "."),
+        code="output_exists",
+    )
+
+
+def _source(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Path | None:
+    """Return the input's file, kept until `stack` closes, if it is what the run read; else warn."""
+    try:
+        here = recorded_input(path, record, None, is_s3=False, offline=False)
+        return stack.enter_context(here).path
+    except DissmodelError as error:
+        _warn(f"The state before can't be drawn: {error.message}")
+        return None
+
+
+def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
+    """Return the classes of the model that ran, if it is known here; no file that a record names is run."""
+    known = ExecutorRegistry._executors.get(record.model_name)  # noqa: SLF001  (the published place)
+    try:
+        legends: Any = (known or find_model(path, record, None).executor).legends
+    except DissmodelError as error:
+        _warn(f"The model's own classes are not known here: {error.message}")
+        return {}
+    return legends if isinstance(legends, Mapping) else {}
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DissmodelWarning, stacklevel=3)

@@ -1,0 +1,220 @@
+"""A dataset as it is drawn: its values at the points of a small grid, and an exact tally of all of them.
+
+A raster is read window by window, once, whatever its size.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from rasterio import Affine
+
+from dissmodel.comparison.raster import Raster
+from dissmodel.errors import DissmodelWarning
+from dissmodel.io.content_raster import BLOCK, windows
+from dissmodel.io.geotiff import naming_damage, opened
+from dissmodel.io.locate import kind_of, locate
+from dissmodel.preview.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
+from dissmodel.preview.tally import Tally
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_POINT_PIXELS = 1.5
+
+
+class RasterMap:
+    """A GeoTIFF that is open.
+
+    Parameters
+    ----------
+    raster : dissmodel.comparison.raster.Raster
+        The open file.
+    shown : str
+        What errors call it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Its bands of real numbers.
+    numbers : mapping of str to int
+        The number of each band in the file, from 1.
+    crs : pyproj.CRS or None
+        None: not known.
+    shape : tuple of int
+        Rows and columns.
+    placed : bool
+        Whether it is georeferenced.
+    transform : affine.Affine
+        From (column, row) to coordinates; without a place, to column and row, the first row on top.
+    """
+
+    def __init__(self, raster: Raster, shown: str) -> None:
+        self._raster, self._shown = raster, shown
+        dataset = raster.dataset
+        self.names = tuple(name for name in raster.numbers if np.dtype(raster.dtype(name)).kind in "iuf")
+        self.numbers = raster.numbers
+        self.crs = _crs(dataset.crs.to_wkt() if dataset.crs else None)
+        self.shape: tuple[int, int] = dataset.shape
+        self.placed = not dataset.transform.is_identity
+        self.transform = dataset.transform if self.placed else Affine(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+
+    @property
+    def bounds(self) -> Bounds:
+        """West, south, east, north of its corners, also where it is turned."""
+        rows, cols = self.shape
+        corners = [self.transform @ at for at in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
+        x, y = zip(*corners, strict=True)
+        return min(x), min(y), max(x), max(y)
+
+    def sample(self, name: str, canvas: Canvas, tally: Tally) -> Floats:
+        """Return a band at the points of a canvas, NaN where it has nothing; all of it goes into `tally`."""
+        unit = metres_per_unit(self.crs)
+        area = None if unit is None else abs(self.transform.determinant) * unit**2
+        absent = self._said_absent(name)
+        picked = np.full(canvas.shape, np.nan)
+        rows, cols = self._cells_under(canvas)
+        for window in self._windows():
+            ((band, masked),) = self._raster.read([name], window)
+            there = ~masked
+            if band.dtype.kind == "f":
+                there &= np.isfinite(band)
+            if absent is not None:
+                there &= band != absent
+            tally.add(band[there], area)
+            here = (
+                (rows >= window.row_off)
+                & (rows < window.row_off + window.height)
+                & (cols >= window.col_off)
+                & (cols < window.col_off + window.width)
+            )
+            at = (rows[here] - window.row_off, cols[here] - window.col_off)
+            picked[here] = np.where(there[at], band[at].astype(np.float64), np.nan)
+        return picked
+
+    def _windows(self) -> Iterator[Any]:
+        rows = self.shape[0]
+        for top in range(0, rows, BLOCK):
+            yield from windows(self._raster.dataset, 1, top, min(BLOCK, rows - top))
+
+    def _said_absent(self, name: str) -> float | None:
+        """Return the nodata value that the band's tag says, where it says one."""
+        with naming_damage(self._shown):
+            tag = self._raster.dataset.tags(self._raster.numbers[name]).get("nodata")
+        try:
+            return None if tag is None else float(tag)
+        except ValueError:
+            return None
+
+    def _cells_under(self, canvas: Canvas) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return row and column under each point, -1 where there is no cell."""
+        x, y = canvas.points()
+        if differ(canvas.crs, self.crs):
+            x, y = Transformer.from_crs(canvas.crs, self.crs, always_xy=True).transform(x, y)
+        a, b, c, d, e, f = tuple(~self.transform)[:6]
+        col, row = np.floor(a * x + b * y + c), np.floor(d * x + e * y + f)
+        inside = (row >= 0) & (row < self.shape[0]) & (col >= 0) & (col < self.shape[1])
+        return (
+            np.where(inside, row, -1).astype(np.int64),
+            np.where(inside, col, -1).astype(np.int64),
+        )
+
+
+class VectorMap:
+    """Features.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        The features; where two overlap, the later one is seen.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Its columns of real numbers.
+    crs : pyproj.CRS or None
+        None: not known.
+    bounds : tuple of float
+        West, south, east, north.
+    """
+
+    def __init__(self, frame: gpd.GeoDataFrame) -> None:
+        self._frame = frame
+        self.names = tuple(
+            str(name)
+            for name in frame.columns
+            if name != frame.geometry.name and frame[name].dtype.kind in "iufb"
+        )
+        self.crs: CRS | None = frame.crs
+        west, south, east, north = map(float, frame.total_bounds)
+        self.bounds = (west, south, east, north)
+
+    def column(self, name: str) -> Floats:
+        """Return a column as float64, NaN where it is null."""
+        return np.asarray(self._frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
+
+    def sample(self, name: str, canvas: Canvas, tally: Tally) -> Floats:
+        """Return a column at the points of a canvas, NaN where it is null; all its values go into `tally`."""
+        import shapely  # noqa: PLC0415  (a raster has no use for it)
+
+        geometry = self._frame.geometry
+        if differ(canvas.crs, self.crs):
+            geometry = geometry.to_crs(canvas.crs)
+        shapes = geometry.to_numpy()
+        values = self.column(name)
+        there = np.isfinite(values)
+        unit = metres_per_unit(canvas.crs if self.crs is not None else None)
+        area = None if unit is None else np.nan_to_num(shapely.area(shapes)) * unit**2
+        # Points and lines have none; they are counted, and drawn as wide as can be seen.
+        thin = shapely.get_dimensions(shapes) < 2  # noqa: PLR2004  (the dimension of a polygon)
+        if area is not None and thin.all():
+            area = None
+        tally.add(values[there], None if area is None else area[there])
+        if thin.any():
+            shapes = np.where(thin, shapely.buffer(shapes, _POINT_PIXELS * canvas.pixel), shapes)
+        x, y = canvas.points()
+        points: npt.NDArray[np.object_] = np.asarray(shapely.points(x.ravel(), y.ravel()))
+        at, which = shapely.STRtree(shapes).query(points, predicate="within")
+        feature = np.full(points.shape, -1, np.int64)
+        np.maximum.at(feature, at, which)
+        seen = np.where(feature >= 0, values[feature], np.nan)
+        return seen.reshape(canvas.shape)
+
+
+Map: TypeAlias = RasterMap | VectorMap
+
+
+@contextmanager
+def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Map]:
+    """Open a dataset for the time of the block.
+
+    Raises
+    ------
+    DissmodelError
+        As `dissmodel.io.locate.locate` and what reads the format.
+    """
+    if kind_of(uri, fmt, layer) == "raster":
+        with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:
+            yield RasterMap(Raster(dataset, found.shown), found.shown)
+    else:
+        from dissmodel.io.vector import load_gdf  # noqa: PLC0415  (it loads pandas)
+
+        yield VectorMap(load_gdf(uri, layer=layer)[0])
+
+
+def _crs(wkt: str | None) -> CRS | None:
+    if wkt is None:
+        return None
+    try:
+        return CRS.from_wkt(wkt)
+    except CRSError:
+        warnings.warn("The CRS can't be read; areas are cells.", DissmodelWarning, stacklevel=2)
+        return None

@@ -1,0 +1,254 @@
+"""What is wrong with a registry, or with one model's TOML, before others sync it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dissmodel.environments.requirement import Requirement
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError
+from dissmodel.registries.placeholders import is_reserved, placeholder_in
+from dissmodel.registry.index import file_problem, files_in
+from dissmodel.registry.spec import MAX_BYTES, Spec, load_spec
+
+Severity = Literal["warning", "error"]
+Further = Callable[[Spec], Iterator["SpecFinding"]]
+"""From a spec that nothing is wrong with to what is found by trying it."""
+
+_SHOWN = 80
+_PUBLISHED = "Write where the package is: NAME==VERSION, or git+https://host/org/repo@tag."
+_AT = re.compile(r"\(at line (\d+), column \d+\)")
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+
+
+@dataclass(frozen=True)
+class SpecFinding:
+    """One thing that is wrong: with an error nobody can use the model.
+
+    ``line`` counts from 1; it is None for what concerns the file, or a folder, as a whole.
+    """
+
+    severity: Severity
+    path: str
+    line: int | None
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class RegistryCheck:
+    """How many files were looked at, and what was found, file by file."""
+
+    files: int
+    findings: tuple[SpecFinding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error was found."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
+    """Look at every TOML of a registry, or at one; nothing is fetched, installed or imported.
+
+    Parameters
+    ----------
+    path : Path
+        A folder with ``models/`` in it, that folder itself, or one model's TOML.
+    further : callable, optional
+        Tries each spec in which no error was found.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file or folder.
+    InvalidInput
+        If the folder is no registry.
+    """
+    if path.is_dir():
+        is_models = path.name == "models" and not (path / "models").exists()
+        models = path if is_models else path / "models"
+        files = [(models / name, why) for name, why in files_in(models)]
+        others = [*_not_taken(models)]
+    elif path.is_file():
+        files, others = [(path, file_problem(path.name) if path.suffix == ".toml" else "")], []
+    else:
+        raise UsageError(
+            f"{path}: there is no such file or folder.", "Give a registry's folder, or a model's TOML."
+        )
+    findings = list(others)
+    for file, why in files:
+        findings += [SpecFinding("error", str(file), None, f"{why}.")] if why else _check(file, further)
+    return RegistryCheck(len(files), tuple(findings))
+
+
+def _not_taken(models: Path) -> Iterator[SpecFinding]:
+    for path in sorted(models.iterdir()):
+        if path.suffix != ".toml" and path.name.lower() not in {"readme.md", ".gitkeep"}:
+            yield SpecFinding(
+                "warning",
+                str(path),
+                None,
+                "this is passed over; models are in models/NAME.toml.",
+            )
+
+
+def _check(path: Path, further: Further | None) -> list[SpecFinding]:
+    try:
+        spec = load_spec(path)
+    except InvalidInput as error:
+        message = error.message.removeprefix(str(path)).removeprefix(":").strip()
+        return [SpecFinding("error", str(path), _line_of_error(path, message), message, error.hint)]
+    lines = Lines(path)
+    found = [
+        SpecFinding(severity, str(path), lines.of(key, table), message, hint)
+        for severity, key, table, message, hint in _problems(spec, path)
+    ]
+    if further is not None and all(one.severity != "error" for one in found):
+        found += further(spec)
+    return sorted(found, key=lambda one: one.line or 0)
+
+
+def _problems(spec: Spec, path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
+    """Yield severity, key, its table, what is wrong and what to do."""
+    model = spec.model
+    yield from _name_problems(model, path)
+    if "class" not in model:
+        hint = 'Add class = "...", the name of the executor.'
+        yield (
+            "warning",
+            "",
+            "model",
+            "the class is missing; the executor is taken to have the model's name.",
+            hint,
+        )
+    if not str(model.get("description", "")).strip():
+        yield "warning", "description", "model", "there is no description.", 'Add description = "..."'
+    module = model.get("executor_module")
+    if module is not None and not _MODULE.fullmatch(module):
+        yield (
+            "error",
+            "executor_module",
+            "model",
+            f"{module[:80]!r} is no module's name.",
+            'Such as "coast.executors".',
+        )
+    yield from _package_problems(model, path)
+    for table in ("model.parameters", "model"):
+        values = model.get("parameters", {}) if table == "model.parameters" else model
+        for key, value in values.items():
+            why = "" if key == "parameters" else _not_plain(value)
+            if why:
+                yield "error", key, table, f"{key} is {why}, which no record can hold.", "Write it as text."
+    for table in spec.ignored:
+        yield "warning", table, "", f"[{table}] means nothing here.", "A model's tables are below [model]."
+
+
+def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
+    name = model.get("name")
+    if name is None:
+        yield "error", "", "model", "the name is missing.", f'Add name = "{path.stem}".'
+    elif file_problem(f"{name}.toml"):
+        yield (
+            "error",
+            "name",
+            "model",
+            f"{name[:_SHOWN]!r} is no model's name.",
+            f'Write name = "{path.stem}".',
+        )
+    elif name != path.stem:
+        hint = f"Rename the file to {name}.toml, or the model."
+        yield "warning", "name", "model", f"the name is {name!r}, and the file's is {path.stem!r}.", hint
+    for key in ("name", "class", "executor_module", "description"):
+        placeholder = placeholder_in(str(model.get(key, "")), is_text=key == "description")
+        if placeholder:
+            yield "error", key, "model", f"{placeholder!r} is a placeholder.", f"Write the model's own {key}."
+
+
+def _package_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
+    package = model.get("package")
+    if package is None:
+        hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
+        yield "warning", "", "model", "there is no package.", hint
+        return
+    placeholder = placeholder_in(package)
+    if placeholder:
+        yield "error", "package", "model", f"{placeholder!r} is a placeholder.", _PUBLISHED
+        return
+    try:
+        wanted = Requirement.parse(package, path.parent)
+    except DissmodelError as error:
+        yield "error", "package", "model", error.message, error.hint
+        return
+    if wanted.kind == "path":
+        hint = "Publish it: an index, or git+https://host/org/repo@tag."
+        yield "warning", "package", "model", "this folder is on one machine only.", hint
+    elif wanted.kind == "index" and wanted.exact is None:
+        hint = f'Write it as "{wanted.name}==VERSION".'
+        yield "warning", "package", "model", "no exact version: who runs it later may run another.", hint
+    elif wanted.kind == "git" and wanted.ref is None:
+        hint = f'Write it as "{package}@TAG".'
+        yield "warning", "package", "model", "no tag or commit: who runs it later may run another.", hint
+    elif wanted.kind == "git" and is_reserved(wanted.url or ""):
+        message = f"nobody can publish anything at {wanted.url}: its host is one for examples."
+        yield "error", "package", "model", message, _PUBLISHED
+
+
+def _not_plain(value: Any) -> str:
+    """Return what `value` is that JSON has no word for; empty if it has."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not finite"
+    if isinstance(value, (dt.date, dt.time)):
+        return "a date or time"
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next(filter(None, map(_not_plain, inner)), "")
+
+
+def _line_of_error(path: Path, message: str) -> int | None:
+    at = _AT.search(message)
+    if at is not None:
+        return int(at[1])
+    if "(at end of document)" in message:
+        return len(Lines(path).lines)
+    # What the message names first stands in the file as `name = ...`, or it is a section.
+    lines = Lines(path)
+    own = (line for word in re.findall(r"\w+", message) if (line := lines.of(word, "model", strictly=True)))
+    return next(own, None) or lines.of("", "model")
+
+
+class Lines:
+    """The lines of a TOML, to be asked where a key is.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that can't be read has none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with path.open("rb") as stream:
+                self.lines = stream.read(MAX_BYTES).decode("utf-8", "replace").splitlines()
+        except OSError:
+            self.lines = []
+
+    def of(self, key: str, table: str, *, strictly: bool = False) -> int | None:
+        """Return the line of a key in a table; else, unless `strictly`, that of the table; else None."""
+        here, at = "", None
+        key_first = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""")
+        for number, line in enumerate(self.lines, 1):
+            header = _HEADER.match(line)
+            if header is not None:
+                here = header[1].replace(" ", "")
+                at = number if at is None and here in {table, key, f"{table}.{key}"} else at
+                if key and here in {key, f"{table}.{key}"}:
+                    return number
+            elif key and here == table and key_first.match(line):
+                return number
+        return None if strictly else at

@@ -1,0 +1,132 @@
+"""The models of registries: a list, and what is said about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dissmodel import environments
+from dissmodel.config import load_settings
+from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.record.redact import redact, redact_document
+from dissmodel.registries.sources import NONE_KNOWN
+from dissmodel.registry import index, plugins
+from dissmodel.registry.spec import Spec
+
+
+@dataclass(frozen=True)
+class RegistryModel:
+    """One line of the list; `problem` says why a model can't be used, or what is odd about a usable one."""
+
+    name: str
+    registry: str
+    substrate: str
+    package: str
+    description: str
+    installed: bool
+    problem: str
+    usable: bool
+
+
+@dataclass(frozen=True)
+class RegistryModels:
+    """The models of all registries, and the registries that gave none, each with what to do about it."""
+
+    models: tuple[RegistryModel, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RegistryModelView:
+    """A model of a registry: where its spec is from, what it says, its parameters."""
+
+    row: RegistryModel
+    url: str
+    commit: str | None
+    path: Path
+    spec: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+
+def list_registry_models() -> RegistryModels:
+    """Return the models of all registries, as they lie on this machine."""
+    here = _Here.now()
+    models, problems = [], []
+    registries = index.registries()
+    if not registries:
+        problems.append(f"No registry is known. {NONE_KNOWN}")
+    for registry in registries:
+        if registry.folder is None:
+            problems.append(f"{registry.name}: not synced yet. dissmodel registry sync {registry.name}")
+            continue
+        try:
+            models += [_row(entry, here) for entry in index.entries_of(registry)]
+        except InvalidInput as error:
+            problems.append(f"{registry.name}: {error.message} {error.hint}".rstrip())
+    return RegistryModels(tuple(sorted(models, key=lambda row: (row.name, row.registry))), tuple(problems))
+
+
+def show_registry_model(text: str) -> RegistryModelView:
+    """Return what a registry says about a model, by its name or ``REGISTRY/NAME``.
+
+    Raises
+    ------
+    DissmodelError
+        If there is none, there is more than one, or its TOML can't be used.
+    """
+    settings = load_settings()
+    entry = index.find(text, settings, packages=False)
+    if entry is None:
+        usable = [one for one in index.entries(settings) if one.spec is not None]
+        near = index.near(text, [one.qualified if "/" in text else one.name for one in usable])
+        raise UsageError(
+            f"No registry has a model {text!r}.",
+            f"{near} List them: dissmodel registry list".strip(),
+            code="unknown_model",
+        )
+    assert entry.spec is not None
+    said = {"resolved_spec": entry.spec.model, "parameters": entry.spec.parameters}
+    shown = redact_document(said)  # whoever wrote it may have given away what is a secret
+    registry = next(one for one in index.registries(settings) if one.name == entry.registry)
+    return RegistryModelView(
+        _row(entry, _Here.now()),
+        registry.url,
+        entry.commit,
+        entry.path,
+        shown["resolved_spec"],
+        shown["parameters"],
+    )
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What a run would find here: the models of installed packages, the packages with an environment."""
+
+    models: frozenset[str]
+    packages: frozenset[str]
+
+    @classmethod
+    def now(cls) -> _Here:
+        return cls(
+            frozenset(offer.name for offer in plugins.offers()),
+            frozenset(environments.ready(load_settings().data_dir)),
+        )
+
+    def has(self, spec: Spec) -> bool:
+        return spec.package.strip() in self.packages if spec.package else spec.executor in self.models
+
+
+def _row(entry: index.Entry, here: _Here) -> RegistryModel:
+    spec = entry.spec or Spec(entry.path, {})
+    return RegistryModel(
+        entry.name,
+        entry.registry,
+        spec.substrate,
+        redact(spec.package),
+        redact(spec.description),
+        entry.spec is not None and here.has(spec),
+        (entry.problem or entry.warning).removeprefix(f"{entry.path}: "),
+        entry.spec is not None,
+    )

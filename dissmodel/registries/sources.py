@@ -1,0 +1,248 @@
+"""Registries: bring them here, add and remove them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dissmodel.config import (
+    RegistrySetting,
+    Remote,
+    Settings,
+    check_registry_name,
+    load_settings,
+    parse_remote,
+)
+from dissmodel.config.files import read_settings, user_file
+from dissmodel.config.keys import DEFAULT, from_toml, key_of
+from dissmodel.errors import DissmodelError, StorageError, UsageError, did_you_mean
+from dissmodel.registry import index
+from dissmodel.registry.state import folder_of
+from dissmodel.registry.sync import Outcome
+from dissmodel.registry.sync import sync as sync_registry
+from dissmodel.settings import change_settings
+
+_LEAST_S = 10.0
+NONE_KNOWN = "Add one: dissmodel registry add NAME URL, or: dissmodel registry sync --repo URL"
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """Which registry to bring up to date.
+
+    Attributes
+    ----------
+    name : str or None
+        One of them; None: all that are known, or ``default`` where `repo` is given.
+    repo : str or None
+        Where it is, instead of what is set; it may hold a token.
+    branch : str or None
+        Which branch, instead of what is set.
+    """
+
+    name: str | None = None
+    repo: str | None = field(default=None, repr=False)
+    branch: str | None = None
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What was brought, and what could not be: name → error."""
+
+    outcomes: tuple[Outcome, ...]
+    failures: Mapping[str, DissmodelError]
+
+
+def sync(request: SyncRequest) -> SyncReport:
+    """Bring registries up to date; one that fails leaves the others to be done, and itself as it was.
+
+    Raises
+    ------
+    DissmodelError
+        If none is known, or the only one that was asked for can't be had.
+    """
+    report = _sync(request)
+    if not report.outcomes and len(report.failures) == 1:
+        raise next(iter(report.failures.values()))
+    return report
+
+
+def watch(
+    request: SyncRequest, seconds: float, wait: Callable[[float], object] = time.sleep
+) -> Iterator[SyncReport]:
+    """Sync again and again; a remote that is away is no end of it.
+
+    Raises
+    ------
+    DissmodelError
+        If it is to be more often than every 10 seconds, or no registry is known.
+    """
+    if seconds < _LEAST_S:
+        raise UsageError(f"Every {seconds:g} seconds is too often.", "Write it as --watch 15m.")
+    while True:
+        yield _sync(request)
+        wait(seconds)
+
+
+def registry_path(name: str | None) -> Path:
+    """Return the folder in which a registry's ``models/`` lies; without a name, that of the only one.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, several and no name, or it was never synced.
+    """
+    known = {one.name: one for one in index.registries()}
+    if name is None and len(known) > 1:
+        raise UsageError(f"There are {len(known)} registries: {', '.join(known)}.", "Say which one.")
+    if name is None and not known:
+        raise UsageError("No registry is known.", NONE_KNOWN, code="unknown_registry")
+    registry = known.get(name or next(iter(known)))
+    if registry is None:
+        raise _unknown(name or "", known)
+    if registry.folder is None:
+        raise UsageError(
+            f"The registry {registry.name} was never synced.",
+            f"Fetch it: dissmodel registry sync {registry.name}",
+            code="registry_not_synced",
+        )
+    return registry.folder
+
+
+def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
+    """Write a registry into the user's settings; it is fetched by the next sync.
+
+    Raises
+    ------
+    UsageError
+        If the name is not fit or taken, or the URL is no place of a registry, or holds a secret.
+    """
+    check_registry_name(name)
+    if name in load_settings().registries:
+        raise UsageError(
+            f"There is a registry {name} already.",
+            f"Take another name, or first: dissmodel registry remove {name}",
+            code="registry_exists",
+        )
+    remote = parse_remote(url)
+    key = key_of(f"registries.{name}.url")
+    place = str(from_toml(key, url if "://" in url else remote.url))
+    if remote.folder is not None and not remote.folder.is_dir():
+        raise UsageError(
+            f"{remote.folder}: there is no such folder.", "Look at the path.", code="registry_url"
+        )
+    _check_branch(remote, branch)
+    changes = {key.name: place}
+    if branch is not None:
+        changes[f"registries.{name}.branch"] = str(from_toml(key_of(f"registries.{name}.branch"), branch))
+    change_settings(changes)
+    return RegistrySetting(name, place, branch)
+
+
+def remove_registry(name: str) -> Path:
+    """Take a registry out of the user's settings, and what was synced of it off this machine.
+
+    A folder that is read in place is left as it is.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, or another than the user's file sets it.
+    StorageError
+        If it can't be removed.
+    """
+    settings = load_settings()
+    known = {one.name: one for one in index.registries(settings)}
+    if name not in known:
+        raise _unknown(name, known)
+    names = (
+        ["registry.default"] if name == DEFAULT else [f"registries.{name}.url", f"registries.{name}.branch"]
+    )
+    for one in names:
+        found = settings.settings.get(one)
+        if found is not None and found.value is not None and found.origin != "user file":
+            raise UsageError(
+                f"The registry {name} is set by the {found.origin} ({found.where}).",
+                "Take it out there.",
+                code="registry_set_elsewhere",
+            )
+    mine = read_settings(user_file(os.environ), project=False)
+    changes = {one: None for one in names if one in mine}
+    if changes:
+        change_settings(changes)
+    folder = folder_of(settings.data_dir, name)
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StorageError(f"{folder}: can't be removed: {error.strerror or error}.") from error
+    return folder
+
+
+def _sync(request: SyncRequest) -> SyncReport:
+    settings = load_settings()
+    outcomes, failures = [], {}
+    for target in _targets(request, settings):
+        try:
+            remote = parse_remote(target.url)
+            _check_branch(remote, target.branch)
+            outcomes.append(sync_registry(target.name, remote, target.branch, settings.data_dir))
+        except DissmodelError as error:
+            failures[target.name] = error
+    return SyncReport(tuple(outcomes), failures)
+
+
+def _targets(request: SyncRequest, settings: Settings) -> list[RegistrySetting]:
+    known = {one.name: one for one in index.registries(settings)}
+    if request.repo is not None:
+        name = DEFAULT if request.name is None else request.name
+        return [RegistrySetting(_checked(name), request.repo, request.branch)]
+    if request.name is not None and request.name not in known:
+        raise _unknown(request.name, known)
+    if not known:
+        raise UsageError("No registry is known.", NONE_KNOWN, code="unknown_registry")
+    names = [request.name] if request.name is not None else [*known]
+    if request.branch is not None and len(names) > 1:
+        raise UsageError(
+            f"--branch is for one registry, and there are {len(names)}: {', '.join(names)}.",
+            f"Say which: dissmodel registry sync {names[0]} --branch {request.branch}",
+        )
+    return [_target(known[name], settings.registries.get(name), request.branch) for name in names]
+
+
+def _target(known: index.Registry, setting: RegistrySetting | None, branch: str | None) -> RegistrySetting:
+    url = setting.url if setting is not None else known.url
+    if not url:
+        raise UsageError(
+            f"What was synced of {known.name} can't be read, so nobody knows where it is from.",
+            f"Say it: dissmodel registry sync {known.name} --repo URL",
+            code="unknown_registry",
+        )
+    branch = branch or (setting.branch if setting is not None else None)
+    if branch is None and parse_remote(url).url == known.url:  # the branch that was asked for last
+        branch = known.branch
+    return RegistrySetting(known.name, url, branch)
+
+
+def _check_branch(remote: Remote, branch: str | None) -> None:
+    if remote.folder is not None and branch is not None:
+        raise UsageError(
+            f"{remote.folder}: a folder is read as it is; it has no branch to choose.",
+            "Leave --branch out, or give the repository as a file:// URL.",
+        )
+
+
+def _checked(name: str) -> str:
+    return name if name == DEFAULT else check_registry_name(name)
+
+
+def _unknown(name: str, known: Mapping[str, index.Registry]) -> UsageError:
+    return UsageError(
+        f"There is no registry {name[:80]!r}.",
+        did_you_mean(name, known) or NONE_KNOWN,
+        code="unknown_registry",
+    )

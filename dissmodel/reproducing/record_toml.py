@@ -1,0 +1,57 @@
+"""The spec that repeats a recorded run."""
+
+from __future__ import annotations
+
+import shlex
+
+from dissmodel.errors import InvalidInput
+from dissmodel.record import ExperimentRecord
+from dissmodel.registry.spec import plain_spec
+from dissmodel.running.repeat import as_number, refuse_hidden
+
+_LONGEST = 200
+
+
+def repeating_toml(record: ExperimentRecord, shown: str) -> str:
+    """Return a TOML that ``dissmodel run --toml`` takes: the model, and every parameter and name of the run.
+
+    Parameters
+    ----------
+    record : ExperimentRecord
+        The record.
+    shown : str
+        What an error calls it.
+
+    Raises
+    ------
+    UsageError
+        If the record hides the value of a parameter.
+    InvalidInput
+        If it names no model, or a value has no place in TOML.
+    """
+    import tomlkit  # noqa: PLC0415  (showing a record needs none of it)
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415  (as above)
+
+    refuse_hidden(record, shown)
+    table = record.resolved_spec.get("model")
+    table = table if isinstance(table, dict) else {}
+    name = table.get("class") or table.get("name") or record.model_name
+    if not name:
+        raise InvalidInput(f"{shown}: it names no model.", "Ask whoever gave you this record.")
+    parameters = {key: as_number(value) for key, value in record.parameters.items()}
+    spec = plain_spec(str(name), parameters, record.band_map, record.column_map, table)
+    try:
+        text = tomlkit.dumps(spec)
+    except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"{shown}: what it says is no TOML: {error}.", "") from error
+    return f"# {_command(record)}\n{text}"
+
+
+def _command(record: ExperimentRecord) -> str:
+    """Return what repeats the run; a spec has no place for all of it."""
+    words = ["dissmodel", "run", "--toml", "FILE.toml", "--input", record.source.uri or "INPUT"]
+    words += [] if record.source.layer is None else ["--layer", record.source.layer]
+    words += [] if record.input_format == "auto" else ["--format", record.input_format]
+    words += [] if record.seed is None else ["--seed", str(record.seed)]
+    line = " ".join(shlex.quote(word[:_LONGEST]) for word in words)
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,0 +1,121 @@
+"""What to reproduce, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dissmodel.comparison import Comparison, Tolerance, Verdict
+from dissmodel.comparison.verdict import SAME
+from dissmodel.consent import Consent
+from dissmodel.experiment.artifacts import worst
+from dissmodel.record import ExperimentRecord
+from dissmodel.record.diff import Difference
+from dissmodel.reproducing.circumstances import other_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceRequest:
+    """What to reproduce, and how.
+
+    Attributes
+    ----------
+    record : Path or str
+        The record; a text may be an ``s3://`` or ``https://`` URL too.
+    input : str or None
+        Where its input is now; it has to be the recorded bytes.
+    output : str or None
+        Where the new result goes; None: beside the record, under a name of its own, or in the current folder
+        if the record is not on this machine.
+    check : bool
+        Whether nothing is to be left.
+    model : str or None
+        The model, as ``dissmodel run`` takes it; None: the one that the record names.
+    strict : bool
+        Whether other code than the recorded one is refused.
+    tolerance : Tolerance or None
+        What still counts as the same; None: nothing but equal values.
+    threads : int or None
+        How many threads the model may use; None: as many as in the recorded run.
+    diff_map : str or None
+        Where to write the new result less the recorded one.
+    env : {"here", "recorded"}
+        With the packages that are here, or with those of the record in an environment of their own.
+    consent : Consent
+        What the user agrees to, if packages have to be installed.
+    overwrite : bool
+        Whether an earlier reproduction at `output`, or an earlier map, may be replaced.
+    command : tuple of str
+        What was typed, for the new record.
+    """
+
+    record: Path | str
+    input: str | None = None
+    output: str | None = None
+    check: bool = False
+    model: str | None = None
+    strict: bool = False
+    tolerance: Tolerance | None = None
+    threads: int | None = None
+    diff_map: str | None = None
+    env: Literal["here", "recorded"] = "here"
+    consent: Consent = field(default_factory=Consent)
+    overwrite: bool = False
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """How far a run came to the result of the one that it repeats.
+
+    Attributes
+    ----------
+    recorded : ExperimentRecord
+        The run that was repeated.
+    recorded_path : Path or str
+        Where its record lies; a URL if it is not on this machine.
+    record : ExperimentRecord
+        The new run.
+    record_path : Path or None
+        Where its record lies; None if nothing was to be left.
+    files : Mapping of str to Path
+        The files of its result; none if nothing was to be left.
+    artifacts : Mapping of str to Comparison
+        Each file's verdict; A is the recorded one.
+    drawn : frozenset of str
+        The files that only say how the result is drawn: they don't count in the verdict.
+    changed : tuple of Difference
+        What differs around the two runs.
+    diff_map : Path or None
+        The map that was written.
+    warnings : tuple of str
+        What a reader should know of the files.
+    """
+
+    recorded: ExperimentRecord
+    recorded_path: Path | str
+    record: ExperimentRecord
+    record_path: Path | None
+    files: Mapping[str, Path]
+    artifacts: Mapping[str, Comparison]
+    drawn: frozenset[str]
+    changed: tuple[Difference, ...]
+    diff_map: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the whole: that of the worst file that counts."""
+        return worst(self.artifacts, self.drawn)
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the same result."""
+        return self.verdict in SAME
+
+    @property
+    def other_code(self) -> tuple[Difference, ...]:
+        """How the code differs from the recorded one."""
+        return other_code(self.changed)

@@ -1,0 +1,219 @@
+"""What a run's record says once the run is over."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError, extra_hint
+from dissmodel.executor.host import Usage
+from dissmodel.executor.watched import explanations
+from dissmodel.io import content
+from dissmodel.io.room import HINT, LEAST, largest_in, no_room
+from dissmodel.record import ExperimentRecord, Failure, Runtime
+from dissmodel.record.redact import redact
+from dissmodel.record.status import Outcome, decide
+from dissmodel.running.listening import Listener
+from dissmodel.running.results import Results
+
+_LONGEST_MESSAGE = 2_000
+_LONGEST_TRACEBACK = 100_000
+_LONGEST_CHAIN = 100
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+_READ_ON = "Its record has the traceback."
+
+# What an executor may write into its copy of the record and what does not come from there.
+_OURS = (
+    "experiment_id",
+    "created_at",
+    "model_name",
+    "model_commit",
+    "code_version",
+    "resolved_spec",
+    "source",
+    "input_format",
+    "column_map",
+    "band_map",
+    "parameters",
+    "parameter_origin",
+    "seed",
+    "thread_limit",
+    "code",
+    "command",
+    "schema_version",
+    "reproduces",
+    "reproduction",
+    "derived_from",
+    "error",
+    "replacing",
+)
+
+
+def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
+    """Keep in the opening record what a model noted in its copy, if it is of the right kind."""
+    if isinstance(given.metrics, dict):
+        opening.metrics = given.metrics
+    if isinstance(given.step_metrics, dict):
+        opening.step_metrics = given.step_metrics
+    opening.logs = _lines(given)
+
+
+def completed(
+    opening: ExperimentRecord, saved: ExperimentRecord, results: Results, listener: Listener, usage: Usage
+) -> ExperimentRecord:
+    """Return the record of a run that completed.
+
+    Parameters
+    ----------
+    opening : ExperimentRecord
+        As it was before the model ran: what was observed.
+    saved : ExperimentRecord
+        What the executor returned: what it noted.
+    results : Results
+        What was found of its files.
+    listener : Listener
+        What it said.
+    usage : Usage
+        What it took.
+    """
+    grid = saved.grid or (content.grid_of(results.main_file) if results.main_file is not None else None)
+    return _over(opening, saved, listener, usage).model_copy(
+        update={
+            "status": decide(
+                Outcome("done", main_artifact=results.main_file is not None, input_unchanged=True)
+            ),
+            "files": dict(results.files),
+            "artifacts": {
+                **{name: artifact.sha256 for name, artifact in results.files.items()},
+                **results.aliases,
+            },
+            "output_path": results.files[results.MAIN].path,
+            "grid": grid,
+        }
+    )
+
+
+def failed(
+    opening: ExperimentRecord,
+    error: BaseException,
+    failure: DissmodelError,
+    listener: Listener,
+    usage: Usage,
+) -> ExperimentRecord:
+    """Return the record of a run that `error` ended, which the user is told of as `failure`."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    if failure.code == "tainted":  # the run itself was done, and its result there
+        outcome = Outcome("done", main_artifact=True, input_unchanged=False)
+    else:
+        outcome = Outcome("done", error="interrupt" if interrupted else "error")
+    return _over(opening, opening, listener, usage).model_copy(
+        update={
+            "status": decide(outcome),
+            "output_path": None,
+            "artifacts": {},
+            "error": Failure(
+                phase=listener.current,
+                type=type(error).__name__,
+                code=failure.code,
+                message=_text(error) or "interrupted" if interrupted else failure.message,
+                hint="" if failure.hint == _READ_ON else failure.hint,
+                traceback=_traceback(error),
+            ),
+        }
+    )
+
+
+def let_go(error: BaseException) -> None:
+    """Free what an error keeps alive; a run that ended for want of memory needs some to write its record."""
+    one: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if one is None:
+            break
+        traceback.clear_frames(one.__traceback__)
+        one = one.__context__
+    if isinstance(error, MemoryError):  # what holds itself is freed by nothing else
+        gc.collect()
+
+
+def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
+    """Return an error as a user is told of it."""
+    if isinstance(error, DissmodelError):
+        return error
+    nothing = "there is not enough memory" if isinstance(error, MemoryError) else "without a message"
+    said = "; ".join([_text(error) or nothing, *explanations(error)])
+    if phase == "validate" and isinstance(error, ValueError):
+        return InvalidInput(said, "Mend the input or the parameters that it names.", code="validation")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return StorageError(
+            f"{model} failed in {phase}: {said}.",
+            "Make room, or give an output on another disk: --output NAME",
+        )
+    # The model is done: this is the destination, and the system says why.
+    if isinstance(error, OSError) and error.errno is not None and phase == "promote":
+        return StorageError(
+            f"The result of {model} can't be put in its place: {said}.",
+            "Check the rights of the folder and the space on the disk, then run it again.",
+        )
+    hint = extra_hint(error) or _READ_ON
+    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", hint)
+
+
+def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:
+    """Return a model's failure, or that the disk with its working folder is full, where that is so."""
+    if not isinstance(failure, RunFailed):
+        return failure
+    why = no_room(work, largest_in(work), failure.message, little=LEAST)
+    if not why:
+        return failure
+    return StorageError(f"{failure.message.rstrip('.')}; and {why}.", HINT)
+
+
+def _over(
+    opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener, usage: Usage
+) -> ExperimentRecord:
+    return saved.model_copy(
+        update={
+            **{name: getattr(opening, name) for name in _OURS},
+            "finished_at": datetime.now(UTC),
+            "logs": [listener.fit(str(line)) for line in _lines(saved)] + listener.lines,
+            "runtime": _runtime(opening, saved, usage),
+            "peak_memory_bytes": usage.peak_memory_bytes,
+            "cpu_seconds": usage.cpu_seconds,
+        }
+    )
+
+
+def _runtime(opening: ExperimentRecord, saved: ExperimentRecord, usage: Usage) -> Runtime | None:
+    """Return what ran: as it was before the model, with what only the run could tell."""
+    if opening.runtime is None:
+        return None
+    ran = saved.runtime if isinstance(saved.runtime, Runtime) else opening.runtime
+    native = opening.runtime.native if usage.native is None else usage.native
+    return opening.runtime.model_copy(update={"native": native, "kernel": ran.kernel, "threads": ran.threads})
+
+
+def _lines(record: ExperimentRecord) -> list[str]:
+    return record.logs if isinstance(record.logs, list) else []
+
+
+def _text(error: BaseException) -> str:
+    """Return what an error says; it may be of any class and of any length."""
+    try:
+        said = redact(str(error))  # before it is cut, for half a secret would not be recognised
+    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
+        return f"its text can't be made: {type(failed).__name__}"
+    return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(said)} characters)"
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback, without the middle of a very long one."""
+    text = "".join(traceback.format_exception(error))
+    if len(text) <= _LONGEST_TRACEBACK:
+        return redact(text)
+    half = _LONGEST_TRACEBACK // 2
+    # Twice as much is looked at as is kept: half a secret would not be recognised.
+    return f"{redact(text[: 2 * half])[:half]}\n…\n{redact(text[-2 * half :])[-half:]}"

@@ -1,0 +1,211 @@
+"""From a request's model, TOML and parameters to an executor and its layers of parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dissmodel.consent import Consent
+from dissmodel.errors import UsageError, shell_word
+from dissmodel.executor import ModelExecutor
+from dissmodel.executor.host import Host, InProcess
+from dissmodel.executor.parameters import Layer, Resolved
+from dissmodel.record import DataSource, ExperimentRecord
+from dissmodel.registry import index, plugins
+from dissmodel.registry.spec import Spec, load_spec, plain_spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """Which model, and its parameters.
+
+    Attributes
+    ----------
+    model : str or None
+        As `dissmodel.registry.plugins.find` takes it; None: the one that `toml` names.
+    toml : Path or None
+        The model's TOML.
+    parameters : Mapping
+        Given on the command line, under any of their names.
+    executor : type[ModelExecutor] or None
+        The model itself, where the caller has it.
+    consent : Consent
+        What the user agrees to, if a package has to be installed.
+    """
+
+    model: str | None = None
+    toml: Path | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    executor: type[ModelExecutor] | None = None
+    consent: Consent = field(default_factory=Consent)
+
+    @property
+    def see_parameters(self) -> str:
+        """A sentence with the command that lists the model's parameters."""
+        if self.executor is not None:  # its own script has the command
+            return "See them all with the command show."
+        words = [shell_word(self.model)] if self.model is not None else []
+        words += ["--toml", shell_word(str(self.toml))] if self.toml is not None else []
+        return f"See them all: dissmodel show {' '.join(words)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRequest(ModelRequest):
+    """A model, and how to read its input and where to write its output.
+
+    Attributes
+    ----------
+    output : str or None
+        The result's path; None: a name made of the model's and the run's.
+    band_map, column_map : Mapping of str to str
+        Canonical name → name in the file; they win over those of the TOML.
+    format : str
+        ``auto``, ``raster``, ``tiff`` or ``vector``.
+    layer : str or None
+        Which of several datasets.
+    overwrite : bool
+        Whether an earlier result may be replaced.
+    """
+
+    output: str | None = None
+    band_map: Mapping[str, str] = field(default_factory=dict)
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    layer: str | None = None
+    overwrite: bool = False
+
+    def record(self, name: str, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
+        """Return a run's record with what the request says, before its input is looked at."""
+        bands = {**(spec.bands if spec else {}), **self.band_map}
+        columns = {**(spec.columns if spec else {}), **self.column_map}
+        return ExperimentRecord(
+            model_name=name,
+            resolved_spec=spec.resolved if spec else plain_spec(name, resolved.values, bands, columns),
+            source=DataSource(layer=self.layer),
+            input_format=self.format,
+            band_map=bands,
+            column_map=columns,
+            parameters=resolved.values,
+            parameter_origin=resolved.origin,
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that can be run, and what is known of where it is from.
+
+    Attributes
+    ----------
+    host : Host
+        Runs it.
+    spec : Spec or None
+        The TOML that it was found by.
+    commit : str
+        The commit of the registry that the TOML is from; empty if it is from none.
+    lock : str or None
+        The exact packages of its environment, if it has one of its own.
+    """
+
+    host: Host
+    spec: Spec | None = None
+    commit: str = ""
+    lock: str | None = None
+
+
+@contextlib.contextmanager
+def open_model(request: ModelRequest) -> Iterator[Found]:
+    """Find a model, make the environment of its package where it has one, and hold it for the block.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model, or more than one.
+    ConsentRequired
+        If a package would have to be installed, and the user has not agreed to that.
+    DissmodelError
+        If it can't be installed or loaded.
+    """
+    spec = load_spec(request.toml) if request.toml is not None else None
+    if request.executor is not None:
+        yield Found(InProcess(request.executor, request.executor.__module__), spec)
+        return
+    name = request.model if spec is None else _one_name(request.model, spec)
+    if name is None:
+        raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
+    entry = index.find(name) if spec is None and not _is_file(name) else None
+    if entry is not None:
+        spec = entry.spec
+    package = spec.package if spec is not None and not _is_file(name) else ""
+    if spec is None or not package:
+        wanted = spec.executor if entry is not None and spec is not None else name
+        module = spec.model.get("executor_module") if spec is not None else None
+        model = load(lambda: plugins.find(str(wanted), module))
+        host = InProcess(model.executor, entry.qualified if entry else model.origin, model.distribution)
+        yield Found(host, spec, (entry.commit or "") if entry else "")
+        return
+    # What builds environments takes as long to load as a small run, and most runs need none.
+    from dissmodel.environments import Requirement  # noqa: PLC0415  (as above)
+    from dissmodel.running.isolation import Isolation, isolated  # noqa: PLC0415  (as above)
+
+    requirement = Requirement.parse(package, spec.path.parent)
+    if requirement.kind == "path" and entry is not None and not entry.in_place:
+        raise UsageError(
+            f"{entry.qualified}: its package is a folder, {package}, which means nothing on another machine.",
+            "Tell whoever keeps the registry; it takes name==version or git+https://host/org/repo@tag.",
+            code="bad_package",
+        )
+    origin = entry.qualified if entry is not None else str(spec.path)
+    asked = Isolation(str(spec.executor), spec.model.get("executor_module"), origin)
+    with isolated(requirement, asked, request.consent) as (host_there, lock):
+        yield Found(host_there, spec, (entry.commit or "") if entry else "", lock)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or ".py:" in name
+
+
+def _one_name(name: str | None, spec: Spec) -> str:
+    if name is None or name == spec.model.get("name"):
+        if spec.executor is None:
+            raise UsageError(
+                f"{spec.path} names no model.",
+                "Add class, with the name of a model, to its [model], or type that name. "
+                "List them: dissmodel show",
+            )
+        return spec.executor
+    if spec.executor is not None and ".py" not in name and name.rpartition("/")[2] != spec.executor:
+        raise UsageError(
+            f"{spec.path} is for the model {spec.executor!r}, not {name!r}.", "Give one of the two only."
+        )
+    return name
+
+
+def load(find: Callable[[], plugins.Model]) -> plugins.Model:
+    """Import a model; what its module prints is kept off standard output, which is for results.
+
+    Raises
+    ------
+    UsageError
+        If what was found does not inherit from `ModelExecutor`.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        model = find()
+    if not issubclass(model.executor, ModelExecutor):
+        raise UsageError(
+            f"{model.origin}/{model.executor.name}: {model.executor.__name__} is no executor.",
+            "Let the class inherit from dissmodel.executor.ModelExecutor.",
+            code="model_unloadable",
+        )
+    return model
+
+
+def parameter_layers(spec: Spec | None, given: Mapping[str, Any]) -> list[Layer]:
+    """Return the places that parameters come from, the weakest first."""
+    layers = [Layer("command line", given, "--param")]
+    if spec is not None:
+        layers.insert(0, Layer("spec", spec.parameters, str(spec.path)))
+    return layers

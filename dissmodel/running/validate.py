@@ -1,0 +1,246 @@
+"""Everything that can be known about a run without running it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.executor import ModelExecutor
+from dissmodel.executor.findings import Collector, Finding, nearest_folder
+from dissmodel.executor.testing import ExecutorTestHarness
+from dissmodel.experiment.at_hand import AtHand, at_hand
+from dissmodel.io.locate import companions
+from dissmodel.record import ExperimentRecord
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.redact import redact
+from dissmodel.running.destination import check, choose
+from dissmodel.running.model import DataRequest, Found, open_model, parameter_layers
+from dissmodel.sharing.remote_output import goes_elsewhere, named_there, target_of
+from dissmodel.storage.uri import shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateRequest(DataRequest):
+    """What to look at.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Datasets, each looked at for itself; none: only the model is.
+    trial : bool
+        Run the model on each input too, where nothing is wrong; the result is thrown away.
+    """
+
+    inputs: tuple[str, ...] = ()
+    trial: bool = False
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Every finding: on the model, its parameters, the inputs and the output, in this order."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error was found."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def validate(request: ValidateRequest) -> Validation:
+    """Look at a model and, where there are any, at inputs for it; write nothing but what is fetched.
+
+    Raises
+    ------
+    UsageError
+        If the request names no model. Everything else that is wrong is a finding.
+    """
+    if request.model is None and request.toml is None and request.executor is None:
+        raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
+    with _no_bytecode():
+        return Validation(tuple(_redacted(_look(request))))
+
+
+def _look(request: ValidateRequest) -> Iterator[Finding]:
+    told = Collector(_named(request))
+    with contextlib.ExitStack() as stack:
+        model = _open(request, stack, told)
+        yield from told.findings
+        yield from _look_with(request, model, told, stack)
+
+
+def _look_with(
+    request: ValidateRequest, model: Found | None, told: Collector, stack: contextlib.ExitStack
+) -> Iterator[Finding]:
+    record = None
+    if model is not None:
+        contract = model.host.contract()
+        broken = [finding for finding in contract if finding.severity == "error"]
+        yield from broken
+        if not broken:
+            yield Finding("ok", told.subject, f"keeps the executor contract ({len(contract)} checks)")
+            told = Collector("parameters")
+            record = _record(request, model, told)
+            yield from told.findings
+    sources = []
+    for given in request.inputs:
+        told, here = Collector(shown(given)), None
+        with told.at():
+            words = request.trial and request.executor is not None
+            here = stack.enter_context(at_hand(given, offline=request.consent.offline, words=words))
+            if here.is_word and request.executor is not None and record is not None:
+                whole = record.model_copy(deep=True)
+                whole.source.uri = given
+                _try(request.executor, whole, told)
+            elif model is not None and record is not None:
+                sources.append(here.path)
+                _look_at_input(model, _with_input(record, here.path), told)
+                if request.trial and request.executor is not None and not told.failed:
+                    _try(request.executor, _with_input(record, here.path), told)
+        yield from _named_as_given(told.findings, here)
+    if model is not None and (request.output is not None or request.inputs):
+        told = Collector(shown(request.output or "the current folder"))
+        _look_at_output(request, model, sources, told)
+        yield from told.findings
+
+
+def _named_as_given(findings: Iterable[Finding], here: AtHand | None) -> Iterator[Finding]:
+    for one in findings:
+        texts = (one.subject, one.message, one.hint)
+        yield Finding(one.severity, *(here.named(text) if here is not None else text for text in texts))
+
+
+def _named(request: ValidateRequest) -> str:
+    """Return how the user named the model."""
+    if request.executor is not None:
+        return request.executor.name
+    return request.model or str(request.toml)
+
+
+def _open(request: ValidateRequest, stack: contextlib.ExitStack, told: Collector) -> Found | None:
+    model = None
+    with told.at():
+        model = stack.enter_context(open_model(request))
+        for section in model.spec.ignored if model.spec is not None else ():
+            told.add("warning", f"{request.toml}: the section [{section}] means nothing here.")
+    return model
+
+
+def _record(request: ValidateRequest, model: Found, told: Collector) -> ExperimentRecord | None:
+    """Return a run's record without its input; None if the parameters that are right make none."""
+    checked = model.host.check(parameter_layers(model.spec, request.parameters))
+    for problem in checked.problems:
+        if problem in checked.values:
+            problem.hint = f"{problem.hint} {request.see_parameters}".strip()
+        told.tell(problem)
+    if checked.resolved is None:
+        if request.inputs:
+            told.add("warning", "The inputs are looked into once these parameters are right.")
+        return None
+    for message in checked.resolved.warnings:
+        told.add("warning", message)
+    if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
+        told.add("ok", f"these may have their values: {', '.join(checked.resolved.values)}")
+    record = request.record(model.host.face.name, model.spec, checked.resolved)
+    # What is wrong with the destination is told at its own place.
+    with Collector("").at():
+        if goes_elsewhere(request.output):
+            record.output_path = str(Path(tempfile.gettempdir()) / "output")
+            return record
+        destination = choose(request.output, model.host.face, record.experiment_id)
+        if destination.name is not None:
+            record.output_path = str(destination.folder / destination.name)
+    return record
+
+
+def _with_input(record: ExperimentRecord, source: Path) -> ExperimentRecord:
+    """Return a copy of the record, which the model may change as it likes."""
+    whole = record.model_copy(deep=True)
+    try:
+        size, checksum = source.stat().st_size, sha256_file(source)
+    except OSError as error:
+        raise StorageError(
+            f"{source} could not be read: {error.strerror or error}.",
+            "Check the rights of the file and of its folders.",
+        ) from error
+    whole.source.uri, whole.source.size, whole.source.checksum = str(source), size, checksum
+    return whole
+
+
+def _look_at_input(model: Found, record: ExperimentRecord, told: Collector) -> None:
+    """Keep what the model itself finds, and whatever it raises."""
+    uri = record.source.uri
+    try:
+        with told.at():
+            for finding in model.host.inspect(record):
+                subject = told.subject if finding.subject == uri else finding.subject
+                told.keep(Finding(finding.severity, subject, finding.message, finding.hint))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (a model is foreign code: whatever it raises is a finding)
+        said = str(error) or "without a message"
+        told.add("error", f"{model.host.face.name} can't look at it: {type(error).__name__}: {said}")
+
+
+def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collector) -> None:
+    record.output_path = None
+    with contextlib.redirect_stdout(sys.stderr):
+        runs = ExecutorTestHarness(executor).run_with_sample_data(record)
+    if runs:
+        told.add("ok", f"{executor.name} runs on it")
+    else:
+        told.add("error", f"{executor.name} does not run on it.", "The log says where it ends.")
+
+
+def _look_at_output(request: ValidateRequest, model: Found, sources: Sequence[Path], told: Collector) -> None:
+    with told.at():
+        if request.output is not None and goes_elsewhere(request.output):
+            target = target_of(request.output)
+            folder = Path(tempfile.gettempdir())
+            with named_there(target, folder):
+                choose(target.here(folder), model.host.face, uuid4().hex)
+            told.add("ok", "the result would be made here and uploaded there; nothing has its name yet")
+            return
+        destination = choose(request.output, model.host.face, uuid4().hex)
+        files = [file for source in sources for file in (source, *companions(source))]
+        with told.at():
+            check(destination, files, overwrite=request.overwrite)
+        with told.at():
+            _refuse_unwritable(destination.folder, f"--output FOLDER/{destination.name or 'NAME'}")
+        if not told.failed:
+            told.add("ok", f"the result and {destination.record_path.name} can be written there")
+
+
+def _refuse_unwritable(folder: Path, instead: str) -> None:
+    place = nearest_folder(folder)
+    effective = os.access in os.supports_effective_ids
+    if not place.is_dir():
+        raise StorageError(f"{place} is a file, no folder.", f"Give another place: {instead}")
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
+        raise StorageError(
+            f"{place} can't be written.",
+            f"Give an output in a folder that you may write to: {instead}",
+        )
+
+
+def _redacted(findings: Iterable[Finding]) -> Iterator[Finding]:
+    for one in findings:
+        yield Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint))
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Import without leaving compiled files beside a user's own."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before

@@ -1,0 +1,141 @@
+"""Look at the settings and change the user's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel.config import load_settings
+from dissmodel.config.files import edited, project_file, read_settings, read_text, user_file
+from dissmodel.config.keys import Value, from_text, from_toml, key_of
+from dissmodel.config.remote import parse_remote
+from dissmodel.config.settings import Setting
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.inherited import current_folder
+from dissmodel.locks import busy, held
+from dissmodel.record import store
+from dissmodel.record.redact import redact
+from dissmodel.storage.settings import VARIABLES
+
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting as it holds: its value without secrets, who set it and where."""
+
+    name: str
+    value: Value | None
+    origin: str
+    where: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class ConfigFiles:
+    """The user's file of settings, which need not exist, and the project's, where there is one."""
+
+    user: Path
+    project: Path | None
+
+
+def show_settings() -> tuple[SettingRow, ...]:
+    """Return every setting as a command started here would see it.
+
+    Raises
+    ------
+    DissmodelError
+        If a file or a variable holds what no setting may.
+    """
+    return tuple(_row(setting) for setting in load_settings().settings.values())
+
+
+def _row(setting: Setting) -> SettingRow:
+    name, summary = setting.key.name, setting.key.summary
+    for variable in VARIABLES.get(name, ()):
+        if os.environ.get(variable):
+            return SettingRow(name, _shown(os.environ[variable]), "environment", variable, summary)
+    return SettingRow(name, _shown(setting.value), setting.origin, setting.where, summary)
+
+
+def config_files() -> ConfigFiles:
+    """Return where the settings of a command started here are."""
+    return ConfigFiles(user_file(os.environ), project_file(current_folder()))
+
+
+def set_setting(name: str, text: str) -> SettingRow:
+    """Write a setting into the user's file; all else in it stays as it is.
+
+    Raises
+    ------
+    UsageError
+        If there is no such setting, or `text` is no value for it.
+    DissmodelError
+        If the file can't be read or written.
+    """
+    key = key_of(name)
+    if key.kind == "registry":  # a folder is meant from here, and the file will be read from elsewhere
+        remote = parse_remote(text)
+        text = str(remote.folder) if remote.folder is not None else text
+    elif key.kind == "folder":
+        text = str(Path(text).expanduser().absolute()) if text.strip() else text
+    value = from_toml(key, from_text(key, text))
+    path = change_settings({name: value})
+    return SettingRow(name, value, "user file", str(path), key.summary)
+
+
+def unset_setting(name: str) -> Path:
+    """Take a setting out of the user's file, and return the file.
+
+    Raises
+    ------
+    UsageError
+        If the file doesn't set it.
+    """
+    key_of(name)
+    path = user_file(os.environ)
+    if name not in read_settings(path, project=False):
+        raise UsageError(
+            f"{path} doesn't set {name}.",
+            "See who does: dissmodel config show",
+            code="setting_not_set",
+        )
+    return change_settings({name: None})
+
+
+def change_settings(changes: Mapping[str, Value | None]) -> Path:
+    """Write settings into the user's file, or take out what is None, and return the file.
+
+    Raises
+    ------
+    DissmodelError
+        If the file can't be read or written, or is no TOML.
+    """
+    path = user_file(os.environ)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path.resolve()  # a link to a file kept elsewhere stays one
+        lock = target.with_name(f".{target.name}.lock")
+        with held(lock, patience=_PATIENCE_S) as is_held:
+            if not is_held:
+                raise StorageError(
+                    busy(f"{path}: another command is changing it.", lock), "Try again in a moment."
+                )
+            text = read_text(path)
+            for name, value in changes.items():
+                text = edited(path, text, name, value)
+            store.write_atomically(target, text.encode())
+    except OSError as error:
+        raise StorageError(
+            f"{path}: can't be written: {error.strerror or error}.",
+            "Look at its rights, or set DISSMODEL_CONFIG.",
+        ) from error
+    return path
+
+
+def _shown(value: Value | None) -> Value | None:
+    if isinstance(value, str):
+        return redact(value)
+    return tuple(redact(one) for one in value) if isinstance(value, tuple) else value

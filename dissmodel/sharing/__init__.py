@@ -1,0 +1,1 @@
+"""Push, pull, bundle, results that go elsewhere."""

@@ -1,0 +1,207 @@
+"""An experiment that comes here: each file checked as it arrives, the record written last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel import locks, materialize
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.experiment.layout import OUTPUT, relocated
+from dissmodel.record import digest, store
+from dissmodel.record.digest import sha256_file
+from dissmodel.running.results import Results
+from dissmodel.sharing.pullable import Pullable, Wanted
+from dissmodel.storage.base import Progress
+from dissmodel.storage.transfer import Pool
+
+_PATIENCE_S = 0.3
+_ASK = "Pull it again; if it stays, ask whoever put it there."
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An experiment that is here: its id, its record, its files by name, and how many bytes came."""
+
+    experiment_id: str
+    record: Path
+    files: dict[str, Path]
+    received: int
+
+
+def arrive(one: Pullable, to: Path, pool: Pool) -> Arrival:
+    """Bring what is missing of an experiment into its folder below `to`; touch nothing that is there.
+
+    Raises
+    ------
+    Differs
+        If what is here, or what comes, is something else than the record says.
+    UsageError
+        If another process brings it here.
+    StorageError
+        If it can't be written, or the place fails.
+    """
+    folder = to.absolute() / one.experiment_id
+    record_path = folder / f"{OUTPUT}{store.SUFFIX}"
+    with _claimed(to.absolute(), one.experiment_id) as scratch:
+        try:
+            is_here = _refuse_other(record_path, one.digest)
+            missing = [wanted for wanted in one.wanted if not _is_here(folder, wanted)]
+            _refuse_full(to, missing)
+            for wanted in one.wanted:
+                with pool.moving(wanted.size) as progress:
+                    if wanted in missing:
+                        _fetch(wanted, scratch, progress)
+            finals = {wanted.path: folder.joinpath(*wanted.path.split("/")) for wanted in missing}
+            with materialize.undisturbed():
+                materialize.promote(scratch / "new", finals)
+                if not is_here or one.source is not None:
+                    document = relocated(
+                        one.document, one.paths, output=one.paths.get(Results.MAIN, ""), source=one.source
+                    )
+                    folder.mkdir(exist_ok=True)
+                    store.write_atomically(record_path, store.dumps(document))
+        except Differs:
+            materialize.discard(scratch)  # there is nothing to go on with
+            raise
+        materialize.discard(scratch)
+    files = {name: folder.joinpath(*path.split("/")) for name, path in one.paths.items()}
+    if one.source is not None:
+        files.setdefault("input", folder.joinpath(*one.source.split("/")))
+    return Arrival(one.experiment_id, record_path, files, sum(wanted.size for wanted in missing))
+
+
+@contextlib.contextmanager
+def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
+    """Give the folder for what has come so far; it stays, so that a pull that was cut goes on from there."""
+    lock = to / f"{materialize.PREFIX}{experiment_id}.lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            to.mkdir(parents=True, exist_ok=True)
+            is_ours = stack.enter_context(locks.held(lock, patience=_PATIENCE_S))
+            if is_ours:
+                scratch = materialize.make(to / f"{experiment_id}{store.SUFFIX}", "pull")
+                materialize.work(scratch).mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(to, error) from error
+        if not is_ours:
+            raise UsageError(
+                locks.busy(f"{to / experiment_id}: another process is bringing this experiment here.", lock),
+                "Wait for it, or give another folder: --to FOLDER",
+                code="output_busy",
+            )
+        try:
+            yield scratch
+        finally:
+            if not _holds_something(materialize.work(scratch)):
+                materialize.discard(scratch)  # there is nothing to go on with
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _refuse_other(record_path: Path, expected: str) -> bool:
+    if not os.path.lexists(record_path):
+        return False
+    try:
+        found = digest.record_digest(store.read_document(record_path))
+    except DissmodelError as error:
+        raise _in_the_way(record_path) from error
+    if found != expected:
+        raise _in_the_way(record_path)
+    return True
+
+
+def _is_here(folder: Path, wanted: Wanted) -> bool:
+    """Return whether a file is here already, as it should be."""
+    path = folder
+    for part in wanted.path.split("/"):
+        if path.is_symlink() or (os.path.lexists(path) and not path.is_dir()):
+            raise _in_the_way(path)
+        path /= part
+    if not os.path.lexists(path):
+        return False
+    if not path.is_symlink() and path.is_file() and _holds(path, wanted):
+        return True
+    raise _in_the_way(path)
+
+
+def _holds(path: Path, wanted: Wanted) -> bool:
+    try:
+        if wanted.sha256 is None:
+            return True
+        return path.stat().st_size == wanted.size and sha256_file(path) == wanted.sha256
+    except OSError:
+        return False
+
+
+def _refuse_full(to: Path, missing: list[Wanted]) -> None:
+    needed = sum(wanted.size for wanted in missing)
+    try:
+        free = shutil.disk_usage(to).free
+    except OSError:
+        return
+    if needed > free:
+        raise StorageError(
+            f"{to}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+            "Make room, or give a folder on another disk: --to FOLDER",
+            code="disk_full",
+        )
+
+
+def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
+    """Bring an object into the scratch folder, unless it came before."""
+    target = (scratch / "new").joinpath(*wanted.path.split("/"))
+    part = scratch / "part"
+    try:
+        if wanted.sha256 is not None and target.is_file() and _holds(target, wanted):
+            return
+        target.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(scratch, error) from error
+    try:
+        wanted.place.storage.get(wanted.place.key(wanted.key), part, limit=wanted.size, progress=progress)
+    except DissmodelError as error:
+        said = {
+            "object_missing": "the record names it, and it is not there",
+            "object_too_large": f"it has more than the {wanted.size:,} bytes that the record says",
+        }.get(error.code)
+        if said is None:
+            raise
+        raise Differs(f"{wanted.uri}: {said}.", _ASK, code=error.code) from error
+    try:
+        size = part.stat().st_size
+        found = sha256_file(part)
+        if size != wanted.size or found != (wanted.sha256 or found):
+            part.unlink()
+            raise Differs(
+                f"{wanted.uri}: it has {size:,} bytes and the sha256 {found}; "
+                f"the record says {wanted.size:,} bytes and {wanted.sha256}.",
+                _ASK,
+                code="storage_differs",
+            )
+        part.replace(target)
+    except OSError as error:
+        raise _unwritable(scratch, error) from error
+
+
+def _in_the_way(path: Path) -> Differs:
+    return Differs(
+        f"{path}: something else lies there; it is not overwritten.",
+        "Move it away, or give another folder: --to FOLDER",
+        code="in_the_way",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: can't be written: {error.strerror or error}.",
+        "Give a folder that you may write to: --to FOLDER",
+    )

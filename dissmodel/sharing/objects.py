@@ -1,0 +1,109 @@
+"""One object: whether it is there, and how it gets there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from dissmodel import temporary
+from dissmodel.errors import Differs, DissmodelError
+from dissmodel.experiment.layout import Place
+from dissmodel.record.digest import sha256_file
+from dissmodel.sharing.pushable import File
+from dissmodel.storage.base import Stat
+
+State = Literal["missing", "damaged", "there"]
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+# Larger ones went in parts, each checked by its own sum; MD5 takes longer than all else of a second push.
+_MD5_BYTES = 64 << 20
+
+
+def state_of(place: Place, file: File) -> State:
+    """Return whether an object is there and has a file's bytes.
+
+    What its size, the noted sha256 and, of a small one, its ETag say is believed; where they leave a doubt
+    it is read back.
+
+    Returns
+    -------
+    {"missing", "damaged", "there"}
+        ``damaged``: it was to be this file, and isn't.
+
+    Raises
+    ------
+    Differs
+        If another object has its name (code ``"object_exists"``).
+    """
+    stat = place.storage.stat(place.key(file.name))
+    if stat is None:
+        return "missing"
+    if stat.sha256 is None:
+        if stat.size == file.size and _read_back(place, file) == file.sha256:
+            return "there"
+        raise other_content(f"{place.uri}{file.name}")
+    if stat.sha256 != file.sha256:
+        raise other_content(f"{place.uri}{file.name}")
+    if stat.size != file.size:
+        return "damaged"
+    # An ETag need not be an MD5 even where it looks like one.
+    return "there" if _has_md5(file, stat) or _read_back(place, file) == file.sha256 else "damaged"
+
+
+def send(place: Place, file: File, state: State, progress: Callable[[int], None]) -> bool:
+    """Put a file where `state_of` said that it isn't, or isn't whole; return whether this did it.
+
+    Raises
+    ------
+    Differs
+        If another object got its name meanwhile, or the file changed.
+    StorageError
+        If it can't be put.
+    """
+    try:
+        place.storage.put(
+            file.path,
+            place.key(file.name),
+            sha256=file.sha256,
+            media_type=file.media_type,
+            only_new=state == "missing",
+            progress=progress,
+        )
+    except DissmodelError as error:
+        # Who pushed the same at the same time was faster.
+        if error.code == "object_exists" and state_of(place, file) == "there":
+            return False
+        raise
+    return True
+
+
+def other_content(uri: str) -> Differs:
+    """Return the error for an object of other content that has the name."""
+    return Differs(
+        f"{uri}: something else lies there already; it is not overwritten.",
+        "Push to another place: --to s3://BUCKET/PREFIX",
+        code="object_exists",
+    )
+
+
+def _has_md5(file: File, stat: Stat) -> bool:
+    etag = (stat.etag or "").strip('"').lower()
+    if file.size > _MD5_BYTES or not _MD5.fullmatch(etag):
+        return True
+    with file.path.open("rb") as stream:
+        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return found == etag
+
+
+def _read_back(place: Place, file: File) -> str | None:
+    with temporary.new_folder() as folder:
+        copy = folder / "object"
+        try:
+            place.storage.get(place.key(file.name), copy, limit=file.size)
+        except DissmodelError as error:
+            if error.code in {"object_missing", "object_too_large"}:
+                return None
+            raise
+        return sha256_file(copy)

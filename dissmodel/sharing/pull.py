@@ -1,0 +1,222 @@
+"""Bring experiments here from where others put them: every byte checked, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dissmodel.config import load_settings
+from dissmodel.consent import Consent
+from dissmodel.errors import ConsentRequired, Differs, DissmodelError, InvalidInput, StorageError, UsageError
+from dissmodel.experiment.hosts import agree_to_ask
+from dissmodel.experiment.layout import (
+    FOLDER,
+    RECORD,
+    Place,
+    experiment_name,
+    keys_below,
+    open_place,
+    outputs_place,
+    read_placed,
+    record_in,
+)
+from dissmodel.progress import Reporter
+from dissmodel.sharing.arrivals import Arrival, arrive
+from dissmodel.sharing.pullable import Pullable, pullable
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.transfer import Pool
+from dissmodel.storage.uri import parse
+
+_ID = re.compile(r"[0-9a-fA-F-]{4,}")
+# Relative to what was named: a folder of experiments, or one somewhere above it.
+_EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What to bring here, and where it goes.
+
+    Attributes
+    ----------
+    experiment : str
+        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``,
+        of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below it.
+    to : Path
+        Each experiment gets a folder here, named by its id.
+    with_input : bool
+        Whether the input comes too, into ``inputs/`` in that folder.
+    settings : StorageSettings or None
+        How storage is reached; None: as the user's settings say.
+    consent : Consent
+        Which servers may be asked that only a record names.
+    """
+
+    experiment: str
+    to: Path = Path()
+    with_input: bool = False
+    settings: StorageSettings | None = None
+    consent: Consent = field(default_factory=Consent)
+
+
+@dataclass(frozen=True)
+class PulledExperiment:
+    """An experiment that is here, whole.
+
+    Attributes
+    ----------
+    experiment_id : str
+        Its id.
+    uri : str
+        Where its record came from.
+    record : Path
+        Its record here.
+    files : Mapping of str to Path
+        The files of the result by name; the input is ``input``, unless a file of the result has that name.
+    received : int
+        Bytes that came; what was here and right did not come again.
+    """
+
+    experiment_id: str
+    uri: str
+    record: Path
+    files: Mapping[str, Path]
+    received: int
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What became of each experiment; `failures` and `untried` are by the URI of the record."""
+
+    experiments: tuple[PulledExperiment, ...]
+    failures: Mapping[str, DissmodelError] = field(default_factory=dict)
+    untried: tuple[str, ...] = ()
+
+
+def pull(request: PullRequest, reporter: Reporter) -> Pulled:
+    """Bring experiments here, each into a folder of its own, its record last.
+
+    What a place says is not trusted: a record's own digest has to hold, and each file has to be what the
+    record says. What came whole before the pull was cut does not come again.
+
+    Parameters
+    ----------
+    request : PullRequest
+        What and where to.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no such experiment, or the only one can't be pulled: `Differs` if a record or a file is
+        not what it should be, here or there; `StorageError` if the place fails or the disk is full. With
+        several experiments the errors are in the result.
+    ConsentRequired
+        If an input is on a server that only its record names, and the user has not agreed to ask it.
+    """
+    settings = request.settings or StorageSettings.of(load_settings())
+    found = _find(request.experiment, settings)
+    pool = Pool(reporter)
+    pool.expect("verify")
+    looked = pool.each(lambda one: _look(one, request, settings, pool), found)
+    for one in looked:
+        if isinstance(one, ConsentRequired):
+            raise one
+    ready = [one for one in looked if isinstance(one, Pullable)]
+    pool.expect("pull", sum(one.size for one in ready))
+    arrived = iter(pool.each(lambda one: arrive(one, request.to, pool), ready))
+    outcomes = [next(arrived) if isinstance(one, Pullable) else one for one in looked]
+    uris = [one.uri for one in found]
+    failures = {uri: one for uri, one in zip(uris, outcomes, strict=True) if isinstance(one, DissmodelError)}
+    if len(uris) == 1 and failures:
+        raise failures[uris[0]]
+    return Pulled(
+        tuple(
+            PulledExperiment(one.experiment_id, uri, one.record, one.files, one.received)
+            for uri, one in zip(uris, outcomes, strict=True)
+            if isinstance(one, Arrival)
+        ),
+        failures,
+        tuple(uri for uri, one in zip(uris, outcomes, strict=True) if one is None),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A record in a folder; the id of its experiment where the folder has to bear it."""
+
+    place: Place
+    experiment_id: str | None
+    name: str = RECORD
+
+    @property
+    def uri(self) -> str:
+        return f"{self.place.uri}{self.name}"
+
+
+def _find(named: str, settings: StorageSettings) -> list[_Found]:
+    if _ID.fullmatch(named) and not Path(named).exists():
+        return [_by_id(named, settings)]
+    path = parse(named).path
+    if path is not None and not os.path.lexists(path):
+        raise InvalidInput(
+            f"{named}: there is no such folder, and it is no id of an experiment.",
+            "Give 4 or more characters of an id, a folder, or s3://BUCKET/PREFIX/experiments/ID/record.json",
+            code="record_missing",
+        )
+    place = open_place(named, settings)
+    name = record_in(named)
+    if name is not None or place.storage.stat(place.key(RECORD)) is not None:
+        return [_Found(place, None, name or RECORD)]
+    found = [_EXPERIMENT.fullmatch(key) for key in keys_below(place)]
+    folders = [_Found(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
+    if not folders:
+        raise InvalidInput(
+            f"{place.uri}: no experiment lies there.",
+            f"Name the record of one: dissmodel pull {place.uri}{FOLDER}/ID/{RECORD}",
+            code="record_missing",
+        )
+    return folders
+
+
+def _by_id(text: str, settings: StorageSettings) -> _Found:
+    experiments = outputs_place(None, settings).below(FOLDER)
+    if experiments.storage.stat(experiments.key(f"{text}/{RECORD}")) is not None:
+        return _Found(experiments.below(text), text)
+    ids = {key.partition("/")[0] for key in keys_below(experiments, text) if key.endswith(f"/{RECORD}")}
+    if not ids:
+        raise InvalidInput(
+            f"{experiments.uri}: no experiment there has an id that begins with {text}.",
+            f"List those there: dissmodel record list {experiments.uri}",
+            code="record_missing",
+        )
+    if len(ids) > 1:
+        raise UsageError(
+            f"{text}: {len(ids)} experiments have an id that begins so.",
+            f"Give more of it: {', '.join(sorted(ids)[:3])}",
+            code="ambiguous_id",
+        )
+    return _Found(experiments.below(min(ids)), min(ids))
+
+
+def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Pool) -> Pullable:
+    def agree(place: str) -> None:
+        server = agree_to_ask(place, request.consent, typed=(request.experiment,), record=one.uri)
+        if server:
+            pool.output(f"The input of {one.uri} is asked for at {server}.")
+
+    placed = read_placed(one.place, one.place.key(one.name), one.uri)
+    try:
+        name = experiment_name(placed.record.experiment_id, one.uri)
+    except InvalidInput as error:
+        raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
+    if one.experiment_id is not None and one.experiment_id != name:
+        raise Differs(
+            f"{one.uri}: this is the record of {name}, not of the experiment whose folder it is in.",
+            "Ask whoever put it there.",
+            code="experiment_id",
+        )
+    return pullable(one.place, one.name, placed, settings, agree if request.with_input else None)

@@ -1,0 +1,340 @@
+"""Put experiments where others can reach them: the files first, the record last."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dissmodel import temporary
+from dissmodel.config import load_settings
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.experiment.at_hand import refuse_offline
+from dissmodel.experiment.layout import (
+    FOLDER,
+    RECORD,
+    Place,
+    inputs_place,
+    outputs_place,
+    read_placed,
+    relocated,
+)
+from dissmodel.progress import Reporter
+from dissmodel.record import digest, store
+from dissmodel.running.results import Results
+from dissmodel.sharing.objects import State, other_content, send, state_of
+from dissmodel.sharing.pushable import File, Pushable, pushable
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.transfer import Pool
+from dissmodel.storage.uri import shown
+
+_NO_PLACE = "storage_missing"
+_OWN_BUCKET = (
+    "Inputs go to a bucket of their own: make it, or name another with"
+    " dissmodel config set storage.inputs_bucket NAME, or leave --with-input out."
+)
+# A record that can't be relied on, as `read_placed` says so.
+_ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_too_large"})
+
+
+@dataclass(frozen=True)
+class PushRequest:
+    """What to push, and where to.
+
+    Attributes
+    ----------
+    records : tuple of Path
+        The records.
+    to : str or None
+        ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
+    with_input : bool
+        Whether their inputs are pushed too.
+    dry_run : bool
+        Only look.
+    settings : StorageSettings or None
+        How storage is reached; None: as the user's settings say.
+    """
+
+    records: tuple[Path, ...]
+    to: str | None = None
+    with_input: bool = False
+    dry_run: bool = False
+    settings: StorageSettings | None = None
+
+
+@dataclass(frozen=True)
+class PushedObject:
+    """An object of an experiment: its URI, its bytes, and whether it was sent, is to be, or was there."""
+
+    uri: str
+    size: int
+    state: Literal["sent", "to send", "there"]
+
+
+@dataclass(frozen=True)
+class PushedExperiment:
+    """An experiment that is whole in the place, or would be; `uri` is that of its record there."""
+
+    record: Path
+    experiment_id: str
+    uri: str
+    objects: tuple[PushedObject, ...]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of each record.
+
+    Attributes
+    ----------
+    experiments : tuple of PushedExperiment
+        Those that are in the place, or would be.
+    failures : Mapping of Path to DissmodelError
+        Those that are not, and why.
+    untried : tuple of Path
+        Those that were left, since the place does not work.
+    """
+
+    experiments: tuple[PushedExperiment, ...]
+    failures: Mapping[Path, DissmodelError] = field(default_factory=dict)
+    untried: tuple[Path, ...] = ()
+
+
+def push(request: PushRequest, reporter: Reporter) -> Pushed:
+    """Put experiments into a place, each as ``experiments/<id>/``, its ``record.json`` last.
+
+    What is there and whole is not sent again, and what is there and something else not overwritten. All are
+    verified before anything is sent.
+
+    Parameters
+    ----------
+    request : PushRequest
+        What and where to.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        If the place can't be opened, or the only record can't be pushed: `Differs` if it does not hold or
+        another experiment has its id there, `UsageError` if it did not complete, `StorageError` if the place
+        fails. With several records the errors are in the result.
+    """
+    paths = tuple(dict.fromkeys(request.records))
+    if not paths:
+        raise UsageError("Which records?", "dissmodel push result.record.json")
+    settings = request.settings or StorageSettings.of(load_settings())
+    to = _To(
+        outputs_place(request.to, settings),
+        inputs_place(request.to, settings) if request.with_input else None,
+        request.dry_run,
+        _Once(),
+    )
+    _refuse_missing(to)
+    pool = Pool(reporter)
+    pool.expect("verify")
+    with contextlib.ExitStack() as stack:
+        inputs = stack if request.with_input else None
+        verified = pool.each(lambda path: pushable(path, inputs=inputs), paths)
+        ready = [one for one in verified if isinstance(one, Pushable)]
+        pool.expect("push", sum(one.size for one in ready))
+        pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))
+    outcomes = [next(pushed) if isinstance(one, Pushable) else one for one in verified]
+    failures = {
+        path: one for path, one in zip(paths, outcomes, strict=True) if isinstance(one, DissmodelError)
+    }
+    if len(paths) == 1 and failures:
+        raise failures[paths[0]]
+    return Pushed(
+        tuple(one for one in outcomes if isinstance(one, PushedExperiment)),
+        failures,
+        tuple(path for path, one in zip(paths, outcomes, strict=True) if one is None),
+    )
+
+
+def _refuse_missing(to: _To) -> None:
+    """Ask for both places before anything is hashed or sent; name every one that is not there."""
+    missing: list[StorageError] = []
+    places = [(to.outputs, "")] + ([(to.inputs, _OWN_BUCKET)] if to.inputs is not None else [])
+    for place, hint in places:
+        try:
+            place.storage.stat(place.key(RECORD))
+        except StorageError as error:
+            if error.code != _NO_PLACE:
+                raise
+            # Not the name of an object in it: what is missing is the whole place.
+            said = error.message.rpartition(": ")[2]
+            missing.append(StorageError(f"{place.storage.shown}: {said}", hint or error.hint))
+    if missing:
+        messages, hints = ([getattr(one, name) for one in missing] for name in ("message", "hint"))
+        raise StorageError(" ".join(messages), " ".join(hints), code=_NO_PLACE)
+
+
+def check_place(to: str | None, *, offline: bool) -> None:
+    """Look whether experiments can be pushed to a place, before the work that makes one.
+
+    Parameters
+    ----------
+    to : str or None
+        As `PushRequest.to`.
+    offline : bool
+        Whether no server may be asked.
+
+    Raises
+    ------
+    UsageError
+        If it is no place to push to, or a server would have to be asked.
+    StorageError
+        If it can't be reached.
+    """
+    place = outputs_place(to, StorageSettings.of(load_settings()))
+    refuse_offline(place.uri, offline=offline)
+    place.storage.stat(place.key(RECORD))
+
+
+def push_of_run(record: Path, to: str | None, reporter: Reporter) -> PushedExperiment:
+    """Put the experiment of a run that has just ended into a place; the result stays here in any case.
+
+    Parameters
+    ----------
+    record : Path
+        The run's record.
+    to : str or None
+        As `PushRequest.to`.
+    reporter : Reporter
+        Hears of the bytes.
+
+    Raises
+    ------
+    DissmodelError
+        As `push`; its ``record_path`` is that of the record, and its hint says how to push it again.
+    """
+    try:
+        return push(PushRequest((record,), to), reporter).experiments[0]
+    except (DissmodelError, KeyboardInterrupt) as error:
+        error.record_path = record  # type: ignore[union-attr]  # an exception takes any attribute
+        if isinstance(error, DissmodelError):
+            where = "" if to is None else f' --to "{shown(to)}"'
+            again = f'The result is kept. To push it again: dissmodel push "{record}"{where}'
+            error.hint = f"{error.hint} {again}".strip()
+        raise
+
+
+@dataclass(frozen=True)
+class _To:
+    outputs: Place
+    inputs: Place | None
+    dry_run: bool
+    once: _Once
+
+
+class _Once:
+    """What several experiments of a push share: the first that comes to it sends it, the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent: dict[str, Future[PushedObject]] = {}
+
+    def first(self, uri: str) -> tuple[Future[PushedObject], bool]:
+        """Return what becomes of an object, and whether the caller is to see to it."""
+        with self._lock:
+            is_first = uri not in self._sent
+            return self._sent.setdefault(uri, Future()), is_first
+
+
+def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
+    """Look at every object before the first is sent: what is refused leaves nothing behind."""
+    place = to.outputs.below(FOLDER).below(one.experiment_id)
+    wanted: list[tuple[Place, File]] = []
+    source = None
+    if to.inputs is not None and one.inputs:
+        folder = to.inputs.below(one.inputs[0].sha256)
+        wanted += [(folder, file) for file in one.inputs]
+        source = f"{folder.uri}{one.inputs[0].name}"
+    wanted += [(place, file) for file in (*one.files, *one.signatures)]
+    document = _document(one, place, source)
+    states = [state_of(folder, file) for folder, file in wanted]
+    objects = [
+        _sent(folder, file, state, to, pool)
+        if folder is place or state == "there"
+        else _sent_once(folder, file, state, to, pool)
+        for (folder, file), state in zip(wanted, states, strict=True)
+    ]
+    try:
+        record = _sent_record(document, place, to, pool)
+    except DissmodelError as error:
+        if error.code != "object_exists":
+            raise
+        # Who pushed it at the same time was faster; what is there now is the same, or refused.
+        record = _sent_record(_document(one, place, source), place, to, pool)
+    return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
+
+
+def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
+    with temporary.new_folder() as folder:
+        path = folder / RECORD
+        data = store.dumps(document[0])
+        path.write_bytes(data)
+        file = File(path, RECORD, len(data), digest.sha256_bytes(data), "application/json")
+        return _sent(place, file, document[1], to, pool)
+
+
+def _sent_once(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:
+    sent, is_first = to.once.first(f"{place.uri}{file.name}")
+    if not is_first:
+        with pool.moving(file.size):
+            return replace(sent.result(), state="there")
+    try:
+        sent.set_result(_sent(place, file, state, to, pool))
+    except BaseException as error:  # the others would meet the same
+        sent.set_exception(error)
+        raise
+    return sent.result()
+
+
+def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:
+    uri = f"{place.uri}{file.name}"
+    if to.dry_run:
+        return PushedObject(uri, file.size, "there" if state == "there" else "to send")
+    with pool.moving(0 if file.name == RECORD else file.size) as progress:
+        is_sent = state != "there" and send(place, file, state, progress)
+    return PushedObject(uri, file.size, "sent" if is_sent else "there")
+
+
+def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
+    """Return the record as it is to lie in the place, and whether it lies there.
+
+    Raises
+    ------
+    Differs
+        If another experiment has its id there.
+    """
+    main = one.names.get(Results.MAIN, "")
+    mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)
+    uri = f"{place.uri}{RECORD}"
+    stat = place.storage.stat(place.key(RECORD))
+    if stat is None:
+        return mine, "missing"
+    try:
+        there = read_placed(place, place.key(RECORD), uri)
+    except DissmodelError as error:
+        if error.code not in _ROTTEN:
+            raise
+        if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
+            return mine, "damaged"
+        raise other_content(uri) from error
+    if there.digest != one.digest:
+        raise Differs(
+            f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
+            "It is not overwritten.",
+            f'See what is there: dissmodel pull "{place.uri}"',
+            code="experiment_exists",
+        )
+    if source is None and "uri" in (there.document.get("source") or {}):
+        # Where one machine has the input says nothing to others, and whoever pushed it said more.
+        mine["source"]["uri"] = there.document["source"]["uri"]
+    return mine, "there" if mine == there.document else "damaged"

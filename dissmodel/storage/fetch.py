@@ -1,0 +1,237 @@
+"""A dataset that lies elsewhere, brought into the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from dissmodel.errors import Differs, InvalidInput, MissingFile, StorageError, UsageError
+from dissmodel.progress import current
+from dissmodel.record.digest import sha256_bytes, sha256_file
+from dissmodel.storage.base import Stat, Storage
+from dissmodel.storage.cache import Cache
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import StorageSettings
+from dissmodel.storage.uri import Uri, parse
+
+_PATIENCE_S = 3600.0
+_LONGEST_NAME = 200
+_NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
+# Each is only a part; which others there are, nothing says.
+_PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A dataset of elsewhere that is here.
+
+    Attributes
+    ----------
+    path : Path
+        The file, under the name that it has there; nothing lies beside it but what was asked for.
+    type : {"s3", "http"}
+        How it came.
+    uri : str
+        Where it is from, as it was given, without credentials.
+    version : str
+        Its ETag; empty if the server has none.
+    sha256 : str
+        64 hex digits.
+    size : int
+        Bytes.
+    """
+
+    path: Path
+    type: Literal["s3", "http"]
+    uri: str
+    version: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    uri: Uri
+    storage: Storage
+    keys: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The same for the same URI, whoever asks for it."""
+        asked = self.uri.text.partition("#")[0].partition("?")[2] if self.uri.scheme != "s3" else ""
+        return _digest(self.storage.shown, asked, *self.keys)
+
+    def entry(self, versions: Sequence[str]) -> str:
+        return _digest(self.name, *versions)
+
+    def shown(self, key: str) -> str:
+        return f"{self.uri.shown.rpartition('/')[0]}/{key.rpartition('/')[2]}"
+
+
+@contextlib.contextmanager
+def fetched(
+    uri: str,
+    cache: Cache,
+    settings: StorageSettings,
+    *,
+    sidecars: Sequence[str] = (),
+    limit: int | None = None,
+) -> Iterator[Fetched]:
+    """Bring a dataset here unless it is here already, and keep it for the block.
+
+    The server is asked each time whether it still has what came before.
+
+    Parameters
+    ----------
+    uri : str
+        ``s3://BUCKET/KEY`` or ``https://...``.
+    cache : Cache
+        Where it comes to.
+    settings : StorageSettings
+        How it is reached.
+    sidecars : sequence of str
+        The names of files beside it that belong to it.
+    limit : int, optional
+        How many bytes it may have; by default as many as the cache.
+
+    Raises
+    ------
+    UsageError
+        If it names no object.
+    InvalidInput
+        If there is no such object, or it is part of a shapefile.
+    Differs
+        If it is not what was noted when it was put there.
+    StorageError
+        If the server, or the cache, fails, or the object is larger (code ``"object_too_large"``).
+    """
+    source = _source(uri, settings, sidecars)
+    largest = cache.limit if limit is None else min(limit, cache.limit)
+    with contextlib.ExitStack() as stack:
+        entry = None
+        stats = _stats(source)
+        versions = [stat.etag for stat in stats if stat is not None and stat.etag]
+        known = source.entry(versions) if len(versions) == len(source.keys) else None
+        if known is not None:
+            entry = cache.take(known, stack)
+        if entry is None:
+            with cache.filling(source.name, patience=_PATIENCE_S) as data:
+                # Whoever had it before may have fetched just this.
+                entry = cache.take(known, stack) if known is not None else None
+                if entry is None:
+                    entry = cache.take(_download(source, stats, cache, data, largest), stack)
+        if entry is None:
+            raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Look at the disk.")
+        cache.make_room(0)
+        kind: Literal["s3", "http"] = "s3" if source.uri.scheme == "s3" else "http"
+        yield Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)
+
+
+def file_name(key: str) -> str:
+    """Return what the file of an object may be called on any system; its suffix stays.
+
+    >>> file_name("grids/coast: 2020.tif"), file_name("a" * 300 + ".tif")[-6:]
+    ('coast_ 2020.tif', 'aa.tif')
+    """
+    name = _NOT_IN_NAMES.sub("_", key.rpartition("/")[2])
+    suffix = PurePosixPath(name).suffix[:20]
+    stem = name.removesuffix(suffix).encode()[: _LONGEST_NAME - len(suffix.encode())].decode(errors="ignore")
+    return f"{stem}{suffix}".rstrip(" .") or "object"
+
+
+def _source(text: str, settings: StorageSettings, sidecars: Sequence[str]) -> _Source:
+    uri = parse(text)
+    storage, key = open_storage(text, settings)
+    if not key or key.endswith("/"):
+        raise UsageError(f"{uri.shown} names no object.", "Write s3://BUCKET/KEY or https://HOST/PATH.")
+    if PurePosixPath(key).suffix.lower() in _PARTS_OF_SHAPEFILES:
+        raise InvalidInput(
+            f"{uri.shown}: a shapefile is several files, and only this one would come.",
+            "Zip them, and give the URL of the zip.",
+            code="shapefile_part",
+        )
+    folder = key[: len(key) - len(key.rpartition("/")[2])]
+    return _Source(uri, storage, (key, *(f"{folder}{name}" for name in sidecars)))
+
+
+def _stats(source: _Source) -> list[Stat | None]:
+    """Return what the server says of each file; None where it doesn't say."""
+    found: list[Stat | None] = []
+    for key in source.keys:
+        try:
+            stat = source.storage.stat(key)
+        except StorageError as error:
+            # A URL that is signed for GET is refused for HEAD.
+            if error.code != "storage_denied" or source.uri.scheme == "s3":
+                raise
+            found.append(None)
+            continue
+        if stat is None:
+            what = source.shown(key)
+            raise MissingFile(f"{what} does not exist.", "Check its name.")
+        found.append(stat)
+    return found
+
+
+def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, data: Path, limit: int) -> str:
+    """Bring the files here, into `data`, make them an entry, and return its key."""
+    said = sum(max(stat.size, 0) for stat in stats if stat is not None)
+    names = [file_name(key) for key in source.keys]
+    if len({name.casefold() for name in names}) < len(names):
+        raise InvalidInput(f"{source.uri.shown}: two of its files would have one name.", "Zip them.")
+    if said <= limit:
+        cache.make_room(said)
+    counted = _Count(said)
+    files: dict[str, str] = {}
+    etags: list[str] = []
+    for key, name in zip(source.keys, names, strict=True):
+        etag, files[name] = _get(source, key, data / name, limit, counted)
+        etags.append(etag)
+    # Where the server has no ETag, what came is its own version, and is fetched each time.
+    entry = source.entry([etag or one for etag, one in zip(etags, files.values(), strict=True)])
+    cache.add(entry, data, files, etags[0])
+    return entry
+
+
+def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> tuple[str, str]:
+    """Bring one file here; return its ETag and its sha256."""
+    try:
+        stat = source.storage.get(key, path, limit=limit, progress=counted)
+    except InvalidInput as error:
+        if error.code != "object_too_large":
+            raise
+        raise StorageError(
+            f"{source.shown(key)} has more than the {limit:,} bytes that it may have.",
+            "If that is the cache's own limit, raise it: dissmodel config set cache_size 100GB",
+            code=error.code,
+        ) from error
+    found = sha256_file(path)
+    if stat.sha256 not in {None, found}:
+        raise Differs(
+            f"{source.shown(key)}: its sha256 is {found}; whoever put it there noted {stat.sha256}.",
+            "Ask whoever put it there.",
+            code="storage_differs",
+        )
+    return stat.etag or "", found
+
+
+class _Count:
+    """Tells the reporter how many bytes came."""
+
+    def __init__(self, total: int) -> None:
+        self._reporter = current()
+        self._total = total
+        self._done = 0
+        self._reporter.phase("download")
+
+    def __call__(self, number: int) -> None:
+        self._done += number
+        self._reporter.transferred(self._done, max(self._total, self._done))
+
+
+def _digest(*texts: str) -> str:
+    return sha256_bytes("\0".join(texts).encode())[:32]

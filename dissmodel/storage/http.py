@@ -1,0 +1,184 @@
+"""What a web server holds, to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from urllib3.util import make_headers
+
+from dissmodel.errors import StorageError
+from dissmodel.storage import faults
+from dissmodel.storage.arrival import check_limit, missing, write_new
+from dissmodel.storage.base import Progress, Stat
+from dissmodel.storage.names import check_key, shown
+from dissmodel.storage.pool import make_pool
+from dissmodel.storage.settings import Patience
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+UNKNOWN_SIZE = -1
+"""The size of an object that the server does not say."""
+
+_PIECE = 1 << 18
+_MOST_REDIRECTS = 5
+_OK, _DENIED, _GONE, _MOVED = 200, {401, 403, 407}, {404, 410}, {301, 302, 303, 307, 308}
+_HEAD_REFUSED = {405, 501}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class HttpStorage:
+    """The objects of one web server; a key is a path on it, without ``%`` escapes. It can only be read.
+
+    Parameters
+    ----------
+    url : str
+        The server's URL. A user and a password in it, and its query, go with every request and are shown
+        in no error; its path is not looked at.
+    patience : Patience
+        How long the server is waited for.
+
+    Examples
+    --------
+    >>> HttpStorage("https://ana:pw@example.org/a/b.tif?token=1", Patience())
+    HttpStorage('https://example.org')
+    """
+
+    def __init__(self, url: str, patience: Patience) -> None:
+        parts = urlsplit(url)
+        user, _, host = parts.netloc.rpartition("@")
+        self._origin = f"{parts.scheme.lower()}://{host}"
+        self._query = f"?{parts.query}" if parts.query else ""
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "dissmodel"}
+        if user:
+            self._headers.update(make_headers(basic_auth=unquote(user)))
+        self._patience = patience
+        self._pool = make_pool(self._origin, patience)
+
+    def __repr__(self) -> str:
+        return f"HttpStorage({self._origin!r})"
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the place: the server's URL."""
+        return self._origin
+
+    def stat(self, key: str) -> Stat | None:
+        """Return what the server says of an object; where it says no size, that is -1."""
+        with self._response("HEAD", key) as response:
+            if response is None or response.status not in _HEAD_REFUSED:
+                return self._stat(key, response)
+        with self._response("GET", key) as response:
+            return self._stat(key, response)
+
+    def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
+        """Download an object; see `Storage.get`. One that comes compressed is written unpacked."""
+        what = self._shown(key)
+        with self._response("GET", key) as response:
+            found = self._stat(key, response)
+            if response is None or found is None:
+                raise missing(what)
+            check_limit(found.size, limit, what)
+            pieces = response.stream(_PIECE, decode_content=True)
+            size = write_new(pieces, path, what, limit=limit, progress=progress)
+        return Stat(key, size, etag=found.etag)
+
+    def put(
+        self,
+        path: Path,  # noqa: ARG002  (the protocol's)
+        key: str,
+        *,
+        sha256: str,  # noqa: ARG002
+        media_type: str = "application/octet-stream",  # noqa: ARG002
+        only_new: bool = False,  # noqa: ARG002
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> Stat:
+        """Raise StorageError: a web server is only read."""
+        self._only_read(key, "written to")
+
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:  # noqa: ARG002  (the protocol's)
+        """Raise StorageError: a web server doesn't say what it has."""
+        self._only_read(prefix, "listed")
+
+    def delete(self, key: str) -> None:
+        """Raise StorageError: a web server is only read."""
+        self._only_read(key, "removed")
+
+    def _stat(self, key: str, response: BaseHTTPResponse | None) -> Stat | None:
+        if response is None:
+            return None
+        if response.status != _OK:
+            self._refused(key, response.status)
+        length = response.headers.get("Content-Length", "")
+        is_packed = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+        is_known = length.isascii() and length.isdecimal() and not is_packed
+        etag = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        return Stat(key, int(length[:20]) if is_known else UNKNOWN_SIZE, etag=etag)
+
+    @contextmanager
+    def _response(self, method: str, key: str) -> Iterator[BaseHTTPResponse | None]:
+        """Give the answer to a request, after redirects on the same server; None where there is no object."""
+        what = self._shown(check_key(key, self._origin))
+        url = f"{self._origin}/{quote(key)}{self._query}"
+        with faults.reaching(what, self._patience):
+            for _ in range(_MOST_REDIRECTS):
+                response = self._pool.urlopen(
+                    method, url, headers=self._headers, preload_content=method == "HEAD"
+                )
+                try:
+                    if response.status not in _MOVED:
+                        yield None if response.status in _GONE else response
+                        return
+                    url = self._redirected(what, url, response.headers.get("Location", ""))
+                finally:
+                    response.close()  # what is left of it may be endless
+        raise StorageError(
+            f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the URL it ends at."
+        )
+
+    def _redirected(self, what: str, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            here, there = urlsplit(url), urlsplit(target)
+            is_same = here.hostname == there.hostname and (
+                _port(url) == _port(target) or (_port(url), _port(target)) == (80, 443)
+            )
+        except ValueError:
+            raise StorageError(f"{what}: redirected to what is no URL.", "Give another URL.") from None
+        is_downgrade = here.scheme == "https" and there.scheme == "http"
+        if not location or there.scheme not in _DEFAULT_PORTS or not is_same or is_downgrade:
+            place = f"{there.scheme}://{there.netloc.rpartition('@')[2]}{there.path}"
+            raise StorageError(
+                f"{what}: redirected to {shown(place)}, which is not followed.",
+                "If you trust that place, give its URL.",
+                code="storage_redirected",
+            )
+        return target
+
+    def _refused(self, key: str, status: int) -> NoReturn:
+        what = self._shown(key)
+        if status in _DENIED:
+            raise StorageError(
+                f"{what}: the server refuses it ({status}).",
+                "It wants a user, a token or other rights.",
+                code=faults.DENIED,
+            )
+        raise StorageError(f"{what}: the server answers {status}.", "Try again later, or look at the URL.")
+
+    def _only_read(self, key: str, what: str) -> NoReturn:
+        raise StorageError(
+            f"{self._shown(key)}: what a web server holds can be read here, and not {what}.",
+            "Use s3:// or a folder.",
+        )
+
+    def _shown(self, key: str) -> str:
+        return f"{self._origin}/{shown(key)}"
+
+
+def _port(url: str) -> int | None:
+    parts = urlsplit(url)
+    return parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -1,0 +1,209 @@
+"""A folder as a place of objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO
+
+from dissmodel import temporary
+from dissmodel.errors import StorageError
+from dissmodel.record.store import sync_folder
+from dissmodel.storage.arrival import check_limit, missing, write_new, write_pieces
+from dissmodel.storage.base import Progress, Stat, at_most
+from dissmodel.storage.departure import Departure
+from dissmodel.storage.names import check_key, shown
+
+_PIECE = 1 << 20
+
+
+class LocalStorage:
+    """The files below a folder. A key is a file's path in it; links are not followed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder. Nothing makes it; a `put` makes those below it.
+
+    Examples
+    --------
+    >>> LocalStorage(Path("no/such/folder")).shown
+    'no/such/folder'
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the place: its path."""
+        return str(self.folder)
+
+    def stat(self, key: str) -> Stat | None:
+        """Return the size of a file, and when it was written last as its `etag`; None where there is none."""
+        path = self._path(key)
+        with self._errors(key):
+            try:
+                return _stat(path, key)
+            except (FileNotFoundError, NotADirectoryError):
+                self._exists()
+                return None
+
+    def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
+        """Copy a file; see `Storage.get`."""
+        found = self.stat(key)
+        if found is None:
+            raise missing(self._shown(key))
+        check_limit(found.size, limit, self._shown(key))
+        pieces = self._pieces(self._path(key))
+        size = write_new(pieces, path, self._shown(key), limit=limit, progress=progress)
+        return Stat(key, size, etag=found.etag)
+
+    def put(
+        self,
+        path: Path,
+        key: str,
+        *,
+        sha256: str,
+        media_type: str = "application/octet-stream",  # noqa: ARG002  (a file system keeps none)
+        only_new: bool = False,
+        progress: Progress | None = None,
+    ) -> Stat:
+        """Copy a file in; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none.
+
+        Raises
+        ------
+        Differs
+            If the file is not what `sha256` says (code ``"storage_differs"``); nothing is stored.
+        StorageError
+            As `Storage` says.
+        """
+        target = self._path(key)
+        with self._errors(key):
+            self._exists()
+            if only_new and os.path.lexists(target):
+                raise self._taken(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._path(key)  # a part of it may have been there, as a link
+            with temporary.new_file(target.parent) as copy:
+                with Departure(path, sha256, self._shown(key)) as file:
+                    write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
+                self._settle(copy, target, key, only_new=only_new)
+            return _from(target.lstat(), key)
+
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
+        """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
+        with self._errors(prefix):
+            self._exists()
+            found = list(at_most(self._walk(self.folder, "", prefix), most, self._shown(prefix)))
+        yield from sorted(found, key=lambda stat: stat.key)
+
+    def delete(self, key: str) -> None:
+        """Remove a file; its folder stays."""
+        path = self._path(key)
+        with self._errors(key):
+            self._exists()
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+
+    def _settle(self, copy: BinaryIO, target: Path, key: str, *, only_new: bool) -> None:
+        if not only_new:
+            temporary.replace(copy, target)
+        else:
+            copy.flush()
+            temporary.sync(copy.fileno())
+            try:
+                target.hardlink_to(copy.name)
+            except FileExistsError:
+                raise self._taken(key) from None
+            except OSError:  # a file system without hard links: as far as it can be promised there
+                if os.path.lexists(target):
+                    raise self._taken(key) from None
+                temporary.replace(copy, target)
+        sync_folder(target.parent)
+
+    def _path(self, key: str) -> Path:
+        check_key(key, self.shown)
+        parts = key.split("/")
+        if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_name(parts[-1]):
+            raise StorageError(
+                f"{self._shown(key)}: no file here may have this name.",
+                "Leave out \\ and :, and put something between two slashes.",
+                code="storage_key",
+            )
+        path = self.folder
+        for part in parts:
+            path /= part
+            if path.is_symlink():
+                raise StorageError(
+                    f"{self._shown(key)}: {path} is a link, which is not followed here.",
+                    "Put the file itself there.",
+                    code="storage_key",
+                )
+        return path
+
+    def _exists(self) -> None:
+        if not self.folder.is_dir():
+            raise StorageError(
+                f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing"
+            )
+
+    def _taken(self, key: str) -> StorageError:
+        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+
+    @staticmethod
+    def _pieces(path: Path) -> Iterator[bytes]:
+        try:
+            with open(path, "rb", opener=_not_followed) as stream:
+                while piece := stream.read(_PIECE):
+                    yield piece
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
+
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[Stat]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                key = above + entry.name
+                is_below = key.startswith(prefix)
+                is_file = entry.is_file(follow_symlinks=False) and not temporary.is_name(entry.name)
+                if entry.is_dir(follow_symlinks=False) and (is_below or prefix.startswith(f"{key}/")):
+                    yield from self._walk(Path(entry.path), f"{key}/", prefix)
+                elif is_below and is_file:
+                    yield _from(entry.stat(follow_symlinks=False), key)
+
+    def _shown(self, key: str) -> str:
+        return f"{self.folder}{os.sep}{shown(key)}"
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as error:
+            raise StorageError(
+                f"{self._shown(key)}: there is no right to do this.",
+                "Look at its rights.",
+                code="storage_denied",
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"{self._shown(key)}: {error.strerror or error}.", "Look at the disk and the rights."
+            ) from error
+
+
+def _stat(path: Path, key: str) -> Stat | None:
+    status = path.lstat()
+    if S_ISDIR(status.st_mode):
+        return None
+    return _from(status, key) if S_ISREG(status.st_mode) else None
+
+
+def _from(status: os.stat_result, key: str) -> Stat:
+    return Stat(key, status.st_size, etag=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _not_followed(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))

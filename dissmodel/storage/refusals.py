@@ -1,0 +1,91 @@
+"""What an S3 server refuses, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+from dissmodel.errors import Differs, DissmodelError, StorageError
+from dissmodel.storage.faults import DENIED, MISSING
+
+CLOCK = "RequestTimeTooSkewed"
+"""S3's name for clocks that are too far apart."""
+
+_CODE = re.compile(r"[A-Za-z0-9]{1,64}")
+_LOST_ON_THE_WAY = {"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
+_ELSEWHERE = {
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "PermanentRedirect",
+    "Redirect",
+    "RetryHead",
+    "TemporaryRedirect",
+}
+_WHO = {
+    "InvalidAccessKeyId": "the server does not know the access key",
+    "SignatureDoesNotMatch": "the secret key does not fit the access key",
+    "ExpiredToken": "the session token has expired",
+    "InvalidToken": "the session token is not valid",
+    "TokenRefreshRequired": "the session token has expired",
+}
+_NOT_ALLOWED = {401, 403}
+_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "UnsupportedAlgorithm"}
+_MOVED = {301, 302, 303, 307, 308}
+_FROM_HERE_SERVER = 500
+
+
+def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> DissmodelError:
+    """Return the error for an answer.
+
+    Parameters
+    ----------
+    what : str
+        The object, or the bucket, and the endpoint.
+    code : str or None
+        S3's own name for what is wrong. What else the server says is not shown: it may hold anything.
+    status : int
+        HTTP's number.
+    origin : str
+        Where the credentials are from.
+
+    Examples
+    --------
+    >>> refusal("s3://bucket at http://host", "NoSuchBucket", 404).message
+    's3://bucket at http://host: there is no such bucket.'
+    """
+    code = code if code and _CODE.fullmatch(code) else ""
+    if code == CLOCK:
+        return StorageError(
+            f"{what}: the clocks of this machine and of the server are too far apart.",
+            "Set the clock of this machine; best by NTP.",
+            code=DENIED,
+        )
+    if code in _WHO:
+        place = f"They are from {origin}." if origin else "Look at the credentials."
+        return StorageError(f"{what}: {_WHO[code]}.", place, code=DENIED)
+    if code == "NoSuchBucket":
+        return StorageError(f"{what}: there is no such bucket.", "Make it, or check its name.", code=MISSING)
+    if code in _LOST_ON_THE_WAY:
+        return differs(what)
+    if code in _ELSEWHERE or status in _MOVED:
+        hint = "If its region is another one, set it: dissmodel config set storage.region NAME"
+        return StorageError(f"{what}: the server sends elsewhere for it, which is not followed.", hint)
+    if status in _NOT_ALLOWED or code in _DENIED:
+        hint = (
+            f"The credentials are from {origin}."
+            if origin
+            else "Nobody in particular asked: give credentials."
+        )
+        return StorageError(f"{what}: there is no right to do this.", hint, code=DENIED)
+    said = ", ".join(str(one) for one in (code, status) if one)
+    if status >= _FROM_HERE_SERVER:
+        return StorageError(f"{what}: the server fails ({said}).", "Try again later, or look at the server.")
+    return StorageError(f"{what}: the server refuses it ({said}).", "Look at the server, and at the name.")
+
+
+def differs(what: str) -> Differs:
+    """Return the error for a server that has something else than was sent."""
+    return Differs(
+        f"{what}: what the server has is not what was sent.",
+        "Try again; if it stays, look at the network and at the server's disks.",
+        code="storage_differs",
+    )

@@ -1,0 +1,401 @@
+"""Buckets on S3, MinIO and whatever speaks as they do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+
+from minio import Minio
+from minio import time as clock
+from minio.error import MinioException, S3Error, ServerError
+
+from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.record import digest
+from dissmodel.storage import faults, multipart
+from dissmodel.storage.arrival import check_limit, missing, write_new
+from dissmodel.storage.base import Progress, Stat, at_most
+from dissmodel.storage.credentials import Access
+from dissmodel.storage.departure import Departure
+from dissmodel.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
+from dissmodel.storage.names import check_bucket, check_key, shown
+from dissmodel.storage.pool import make_pool
+from dissmodel.storage.refusals import CLOCK, differs, refusal
+from dissmodel.storage.settings import Patience
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+_NOTED = "x-amz-meta-sha256"
+_CONDITION = "If-None-Match"
+_PIECE = 1 << 18
+_REFUSED = (400, 401, 403)
+_MOST_SKEW_S = 15 * 60
+_LOOK_S = 1.0
+_MISSING = "NoSuchKey"
+_PASSED_BY = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}
+_STATUS = re.compile(r"Response code: (\d{3})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def connect(access: Access, patience: Patience) -> Minio:
+    """Return a client of minio's for one endpoint and one pair of credentials; it opens no connection yet.
+
+    Raises
+    ------
+    UsageError
+        If ``SSL_CERT_FILE`` names no file.
+    """
+    endpoint, credentials = access.endpoint, access.credentials
+    return _Client(
+        endpoint.host,
+        access_key=credentials.access_key if credentials else None,
+        secret_key=credentials.secret_key if credentials else None,
+        session_token=credentials.session_token if credentials else None,
+        secure=endpoint.secure,
+        region=endpoint.region,
+        http_client=make_pool(endpoint.shown, patience),
+    )
+
+
+class _Client(Minio):
+    """One that does not hash what was said to be unsigned.
+
+    Over plain http minio signs the sha256 of each body, over https it does not. Ours are compared by MD5.
+    """
+
+    def _build_headers(
+        self, host: str, headers: Any = None, body: bytes | None = None, creds: Any = None
+    ) -> tuple[Any, datetime]:
+        if body is None or not creds or UNSIGNED.items() - (headers or {}).items():
+            return super()._build_headers(host, headers, body, creds)
+        built, date = super()._build_headers(host, dict(headers), None, creds)
+        return {**built, "Content-Length": str(len(body)), **UNSIGNED}, date
+
+
+@contextmanager
+def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[None]:
+    """Turn what minio and the connections raise in the block into errors that name `what`, and no secret."""
+    try:
+        with faults.reaching(what, patience):
+            yield
+    except DissmodelError:
+        raise
+    except S3Error as error:
+        code = CLOCK if _is_late(error) else error.code
+        raise refusal(what, code, error.response.status, origin=origin) from error
+    except ServerError as error:
+        raise refusal(what, None, error.status_code, origin=origin) from error
+    except (MinioException, ParseError, ValueError) as error:
+        status = _STATUS.search(str(error))
+        if status is not None:  # an answer that is no XML, as a proxy gives one
+            raise refusal(what, None, int(status[1]), origin=origin) from error
+        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+
+
+class S3Storage:
+    """The objects of a bucket.
+
+    Parameters
+    ----------
+    access : Access
+        Where the server is, and as whom it is asked.
+    bucket : str
+        The bucket's name.
+    patience : Patience
+        How long the server is waited for.
+
+    Raises
+    ------
+    StorageError
+        If no bucket may have this name (code ``"storage_bucket"``).
+    """
+
+    def __init__(self, access: Access, bucket: str, patience: Patience) -> None:
+        self._place = access.endpoint.shown
+        self._bucket = check_bucket(bucket, self._place)
+        self._access = access
+        self._patience = patience
+        self._origin = access.credentials.origin if access.credentials else ""
+        self._client = connect(access, patience)
+        self._is_there = False
+
+    def __repr__(self) -> str:
+        return f"S3Storage({self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the place: the bucket and the endpoint."""
+        return f"s3://{self._bucket} at {self._place}"
+
+    def stat(self, key: str) -> Stat | None:
+        """Return what is known of an object; see `Storage.stat`."""
+        with self._speaking(check_key(key, self.shown)):
+            try:
+                return self._stat(key)
+            except S3Error as error:
+                if error.code == _MISSING and self._is_there:
+                    return None
+            # An answer to HEAD has no body, so it doesn't say why: ask with GET.
+            try:
+                _close(self._client.get_object(self._bucket, key, offset=0, length=1))
+            except S3Error as error:
+                if error.code != _MISSING:
+                    raise
+                self._is_there = True
+                return None
+            return self._stat(key)
+
+    def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
+        """Download an object; see `Storage.get`."""
+        what = self._shown(check_key(key, self.shown))
+        with self._speaking(key), self._opened(key) as response:
+            check_limit(int(response.headers.get("Content-Length", "0")), limit, what)
+            pieces = response.stream(_PIECE, decode_content=False)
+            size = write_new(pieces, path, what, limit=limit, progress=progress)
+        return Stat(key, size, _noted(response.headers), _plain(response.headers.get("ETag")))
+
+    def put(
+        self,
+        path: Path,
+        key: str,
+        *,
+        sha256: str,
+        media_type: str = "application/octet-stream",
+        only_new: bool = False,
+        progress: Progress | None = None,
+    ) -> Stat:
+        """Upload a file; see `Storage.put`. Above 8 MiB it goes in parts, four at a time.
+
+        Raises
+        ------
+        Differs
+            If the file is not what `sha256` says, or the server has something else than was sent (code
+            ``"storage_differs"``).
+        StorageError
+            As `Storage` says.
+        """
+        if only_new and self.stat(key) is not None:
+            raise self._taken(key)
+        headers = {"Content-Type": media_type, _NOTED: sha256}
+        condition = {_CONDITION: "*"} if only_new else {}
+        with Departure(path, sha256, self._shown(check_key(key, self.shown))) as file:
+            try:
+                if file.size <= PART_BYTES:
+                    checksum = self._put_whole(key, file, {**headers, **condition}, progress)
+                else:
+                    checksum = self._put_parts(key, file, headers, condition, progress)
+            except StorageError as error:
+                if _reason(error) not in _PASSED_BY:
+                    raise
+                return self._already(key, file, error, only_new=only_new)
+            return self._arrived(key, file, checksum, only_new=only_new)
+
+    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
+        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out.
+
+        Raises
+        ------
+        StorageError
+            As `Storage` says; those that are left out count too.
+        """
+        found = []
+        with self._speaking(prefix):
+            objects = self._client.list_objects(self._bucket, prefix or None, recursive=True)
+            for one in at_most(objects, most, self._shown(prefix)):
+                with suppress(StorageError):
+                    key = check_key(str(one.object_name), self.shown)
+                    found.append(Stat(key, one.size or 0, etag=_plain(one.etag)))
+        yield from sorted(found, key=lambda stat: stat.key)  # not every server keeps the order
+
+    def delete(self, key: str) -> None:
+        """Remove an object; see `Storage.delete`."""
+        with self._speaking(check_key(key, self.shown)):
+            self._client.remove_object(self._bucket, key)
+
+    def _stat(self, key: str) -> Stat:
+        found = _stat(self._client, self._bucket, key)
+        self._is_there = True
+        return found
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BaseHTTPResponse]:
+        try:
+            response = self._client.get_object(self._bucket, key)
+        except S3Error as error:
+            if error.code == _MISSING:
+                raise missing(self._shown(key)) from error
+            raise
+        try:
+            yield response
+        finally:
+            _close(response)
+
+    def _put_whole(
+        self, key: str, file: Departure, headers: Mapping[str, str], progress: Progress | None
+    ) -> Checksum:
+        content = b"".join(file.pieces())
+        etag, md5 = checksum_of(content)
+        answer = self._request(key, "PUT", body=content, headers={**headers, **UNSIGNED, "Content-MD5": md5})
+        if progress is not None:
+            progress(len(content))
+        verdict = multipart.says(answer.headers, etag)
+        return Checksum(etag, verdict is True, verdict)
+
+    def _put_parts(
+        self,
+        key: str,
+        file: Departure,
+        headers: Mapping[str, str],
+        condition: Mapping[str, str],
+        progress: Progress | None,
+    ) -> Checksum:
+        request = partial(self._request, key)
+        pieces = file.pieces(multipart.part_bytes(file.size))
+        checksum = multipart.upload(
+            request, pieces, self._shown(key), headers=headers, condition=condition, progress=progress
+        )
+        # What a killed upload of this object left. One that still goes on finds the object whole.
+        with suppress(DissmodelError):
+            for upload_id in multipart.left_over(request, key, self._shown(key)):
+                multipart.abort(request, upload_id)
+        return checksum
+
+    def _request(
+        self,
+        key: str,
+        method: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        about_bucket: bool = False,
+    ) -> BaseHTTPResponse:
+        with self._speaking(key):
+            name = None if about_bucket else key
+            sent, asked = dict(headers or {}), dict(query or {})  # minio adds to them
+            try:
+                return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (minio's public calls know no conditions, and don't check parts)
+            except S3Error as error:
+                if error.code != "NotImplemented" or _CONDITION not in (headers or {}):
+                    raise
+            sent = {name: value for name, value in (headers or {}).items() if name != _CONDITION}
+            return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (as above)
+
+    def _arrived(self, key: str, file: Departure, checksum: Checksum, *, only_new: bool) -> Stat:
+        """Return what the server has, if that is what was sent."""
+        if checksum.is_whole is False:
+            raise self._withdrawn(key)
+        confirmed = Stat(key, file.size, file.sha256, checksum.etag)  # the same MD5 is the same size too
+        if checksum.is_whole and not only_new:
+            return confirmed
+        found = self._seen(key, is_large=file.size > PART_BYTES, is_whole=checksum.is_whole is True)
+        if found is None:
+            return confirmed
+        verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
+        is_ours = found.size == file.size and verdict is not False and found.sha256 in {None, file.sha256}
+        if not is_ours and only_new and (checksum.is_whole or found.sha256 != file.sha256):
+            raise self._taken(key)  # the server knows no conditions, and another one came after us
+        if not is_ours and found.sha256 not in {None, file.sha256}:
+            raise differs(self._shown(key))
+        if not is_ours or not (
+            checksum.is_confirmed or file.size > PART_BYTES or self._reads_back(key, file)
+        ):
+            raise self._withdrawn(key)
+        return found
+
+    def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
+        """Return what lies there now; None where the server confirmed all of it and takes its time to look.
+
+        Some read a large object again to know its ETag; only that another one came after us is left to see.
+        """
+        if not (is_large and is_whole):
+            with self._speaking(key):
+                return self._stat(key)
+        impatient = replace(self._patience, silence_s=min(_LOOK_S, self._patience.silence_s))
+        try:
+            with self._speaking(key):
+                return _stat(connect(self._access, impatient), self._bucket, key)
+        except StorageError as error:
+            if error.code != faults.UNREACHABLE:
+                raise
+            return None
+
+    def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
+        """Return what the server has, where another upload, or our own first try, was faster."""
+        found = self.stat(key)
+        is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
+        if found is not None and is_ours and (not only_new or _was_repeated(error)):
+            return found
+        raise self._taken(key) if only_new and found is not None else error
+
+    def _reads_back(self, key: str, file: Departure) -> bool:
+        hashed = digest.new()
+        with self._speaking(key), self._opened(key) as response:
+            for piece in response.stream(_PIECE, decode_content=False):
+                hashed.update(piece)
+        return hashed.hexdigest() == file.sha256
+
+    def _withdrawn(self, key: str) -> DissmodelError:
+        # It notes the right sha256, so it would pass for whole from now on.
+        with suppress(DissmodelError):
+            self.delete(key)
+        return differs(self._shown(key))
+
+    def _taken(self, key: str) -> StorageError:
+        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+
+    def _speaking(self, key: str) -> AbstractContextManager[None]:
+        return speaking(self._shown(key), self._patience, origin=self._origin)
+
+    def _shown(self, key: str) -> str:
+        return f"s3://{self._bucket}/{shown(key)} at {self._place}"
+
+
+def _stat(client: Minio, bucket: str, key: str) -> Stat:
+    found = client.stat_object(bucket, key)
+    return Stat(key, found.size or 0, _noted(found.metadata or {}), _plain(found.etag))
+
+
+def _is_late(error: S3Error) -> bool:
+    """Tell whether the clocks explain a refusal; not every server says so by its code."""
+    if error.response.status not in _REFUSED:
+        return False
+    try:
+        server = parsedate_to_datetime(error.response.headers["Date"])
+        return abs((clock.utcnow() - server).total_seconds()) > _MOST_SKEW_S
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _reason(error: DissmodelError) -> str | None:
+    cause = error.__cause__
+    return cause.code if isinstance(cause, S3Error) else None
+
+
+def _was_repeated(error: DissmodelError) -> bool:
+    """Tell whether a request was sent more than once, so that the first may have been obeyed."""
+    cause = error.__cause__
+    retries = cause.response.retries if isinstance(cause, S3Error) else None
+    return bool(retries and retries.history)
+
+
+def _close(response: BaseHTTPResponse) -> None:
+    response.close()
+    response.release_conn()
+
+
+def _noted(headers: Mapping[str, str]) -> str | None:
+    noted = headers.get(_NOTED, "")
+    return noted if _SHA256.fullmatch(noted) else None
+
+
+def _plain(etag: str | None) -> str | None:
+    return (etag or "").strip('"') or None

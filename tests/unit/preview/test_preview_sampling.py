@@ -1,0 +1,186 @@
+"""What is drawn of a dataset, and the exact tally of all of it."""
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from pyproj import CRS
+from rasterio import Affine
+
+from dissmodel.io.geotiff_writer import write_geotiff
+from dissmodel.preview.canvas import common_canvas, metres_per_unit
+from dissmodel.preview.sampling import VectorMap, open_map
+from dissmodel.preview.tally import Tally
+
+UTM = "EPSG:31983"
+
+
+PLACE = Affine(30.0, 0.0, 600_000.0, 0.0, -30.0, 9_700_000.0)
+
+
+def write(path, values, *, transform=PLACE, crs=UTM, nodata=None, tags=None):
+    write_geotiff(
+        path,
+        {"uso": lambda rows: values[rows]},
+        shape=values.shape,
+        dtype=values.dtype,
+        nodata=nodata,
+        transform=transform,
+        crs=CRS(crs).to_wkt() if crs else None,
+        band_tags={"uso": tags or {}},
+    )
+
+
+def canvas_of(*maps):
+    return common_canvas([(one.bounds, one.crs) for one in maps])
+
+
+def sampled(path):
+    tally = Tally()
+    with open_map(path) as one:
+        canvas = canvas_of(one)
+        return one.sample(one.names[0], canvas, tally), tally, canvas
+
+
+def quarters(values):
+    """Return the value in the middle of each quarter of a picture: north-west, north-east, south-west, …."""
+    rows, cols = values.shape
+    return [values[row, col] for row in (rows // 4, 3 * rows // 4) for col in (cols // 4, 3 * cols // 4)]
+
+
+def test_a_raster_larger_than_the_picture_is_counted_cell_by_cell(tmp_path):
+    values = np.random.default_rng(3).integers(1, 4, (2311, 3007), dtype=np.uint8)
+    values[100, 200] = 77  # one cell of seven million
+    write(tmp_path / "r.tif", values)
+
+    picture, tally, canvas = sampled(tmp_path / "r.tif")
+    codes, counts = np.unique(values, return_counts=True)
+
+    assert dict(zip(codes.tolist(), counts.tolist(), strict=True)) == tally.cells
+    assert 900.0 == tally.areas[77]
+    assert values.size == tally.number
+    assert (769, 1000) == picture.shape == canvas.shape
+    assert 3007 * 30.0 == canvas.metres
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (Affine(1, 0, 0, 0, -1, 0), [1, 2, 3, 4]),
+        (Affine(1, 0, 0, 0, 1, 0), [3, 4, 1, 2]),  # the first row in the south
+        (Affine(-1, 0, 0, 0, -1, 0), [2, 1, 4, 3]),  # the first column in the east
+        (Affine(0, 1, 0, 1, 0, 0), [2, 4, 1, 3]),  # rows to the east, columns to the north
+    ],
+    ids=["usual", "south up", "west right", "transposed"],
+)
+def test_the_north_is_above_whatever_a_raster_begins_with(tmp_path, transform, expected):
+    place = Affine.translation(600_000, 9_700_000) @ transform @ Affine.scale(30)
+    values = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((10, 10), np.uint8))
+    write(tmp_path / "r.tif", values, transform=place)
+
+    picture, tally, _ = sampled(tmp_path / "r.tif")
+
+    assert expected == quarters(picture)
+    assert dict.fromkeys((1, 2, 3, 4), 100 * 900.0) == tally.areas
+
+
+def test_what_is_no_value_is_neither_drawn_nor_counted(tmp_path):
+    values = np.array([[1.0, np.nan], [-9999.0, 7.0]])
+    write(tmp_path / "r.tif", values, nodata=-9999.0)
+    write(tmp_path / "tagged.tif", values[[1]], tags={"nodata": "-9999"})
+
+    picture, tally, _ = sampled(tmp_path / "r.tif")
+    _, tagged, _ = sampled(tmp_path / "tagged.tif")
+
+    assert [1.0, True, True, 7.0] == [x if np.isfinite(x) else True for x in quarters(picture)]
+    assert ({1: 1, 7: 1}, 2, 8.0) == (tally.cells, tally.number, tally.total)
+    assert {7: 1} == tagged.cells
+
+
+def test_a_raster_without_a_place_has_cells_and_no_areas(tmp_path):
+    values = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((10, 10), np.uint8))
+    write(tmp_path / "r.tif", values, transform=None, crs=None)
+
+    picture, tally, canvas = sampled(tmp_path / "r.tif")
+
+    assert [1, 2, 3, 4] == quarters(picture)
+    assert (None, None) == (tally.areas, canvas.metres)
+
+
+def test_areas_are_those_of_the_unit_of_the_crs():
+    # The US survey foot, 1200/3937 m.
+    assert 1200 / 3937 == pytest.approx(metres_per_unit(CRS(2263)))
+    assert metres_per_unit(CRS(4326)) is None
+    assert metres_per_unit(None) is None
+
+
+def test_degrees_far_from_the_equator_keep_the_form_of_the_ground():
+    square = geopandas.GeoDataFrame({"a": [1]}, geometry=[shapely.box(10, 60, 12, 61)], crs=4326)
+
+    canvas = canvas_of(VectorMap(square))
+
+    # At 60.5° a degree of longitude has 0.4924 of the length that one of latitude has.
+    assert 1 / (2 * 0.4924) == pytest.approx(canvas.aspect, rel=1e-3)
+
+
+def test_polygons_points_and_what_is_missing():
+    frame = geopandas.GeoDataFrame(
+        {"a": [1.0, 2.0, np.nan, 4.0, 5.0], "name": list("vwxyz")},
+        geometry=[
+            shapely.box(0, 0, 10, 10),
+            shapely.box(10, 0, 20, 10),
+            shapely.box(0, 10, 10, 20),
+            None,
+            shapely.Point(15, 15),
+        ],
+        crs=UTM,
+    )
+    tally = Tally()
+
+    one = VectorMap(frame)
+    picture = one.sample("a", canvas_of(one), tally)
+
+    assert ("a",) == one.names
+    assert [True, 5.0, 1.0, 2.0] == [x if np.isfinite(x) else True for x in quarters(picture)]
+    assert {1: 1, 2: 1, 4: 1, 5: 1} == tally.cells
+    assert {1: 100.0, 2: 100.0, 4: 0.0, 5: 0.0} == tally.areas
+
+
+def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
+    values = np.random.default_rng(5).integers(1, 9, (30, 40), dtype=np.uint8)
+    write(tmp_path / "r.tif", values)
+    rows, cols = (index.ravel() for index in np.indices(values.shape))
+    west, north = 600_000 + 30 * cols, 9_700_000 - 30 * rows
+    boxes = shapely.box(west, north - 30, west + 30, north)
+    features = VectorMap(geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=UTM))
+
+    with open_map(tmp_path / "r.tif") as raster:
+        canvas = canvas_of(features, raster)
+        pictures = [one.sample("uso", canvas, Tally()) for one in (raster, features)]
+        in_degrees = VectorMap(features._frame.to_crs(4326))
+        other = in_degrees.sample("uso", canvas, Tally())
+        again = canvas_of(in_degrees, raster)
+
+    assert np.array_equal(*pictures)
+    assert not np.isnan(pictures[0]).any()
+    assert (other == pictures[0]).mean() > 0.999
+    assert canvas.bounds == pytest.approx(again.bounds, abs=1)
+    assert CRS(UTM) == again.crs
+
+
+@pytest.mark.parametrize(
+    ("values", "whole", "cells"),
+    [
+        (np.array([1, 1, 3], np.int64), True, {1: 2, 3: 1}),
+        (np.array([1.0, 1.5]), False, {1: 1}),
+        (np.array([70_000, -40_000, 5]), False, {5: 1}),
+        (np.array([True, False]), True, {0: 1, 1: 1}),
+        (np.array([], np.uint8), True, {}),
+        (np.array([2**64 - 1, 3], np.uint64), False, {3: 1}),
+    ],
+)
+def test_a_tally_knows_whole_numbers_from_measures(values, whole, cells):
+    tally = Tally()
+    tally.add(values, None)
+
+    assert (whole, cells, values.size) == (tally.all_whole, tally.cells, tally.number)
