@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-_MAIN = "output"  # what a record calls the file that its run was for
+from dissmodel.record import MAIN
+
 _DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
 
 
@@ -14,4 +15,4 @@ def is_drawn(name: str, path: str) -> bool:
     >>> is_drawn("style", "flood.qml"), is_drawn("output", "map.png")
     (True, False)
     """
-    return name != _MAIN and PurePosixPath(path).suffix.lower() in _DRAWN
+    return name != MAIN and PurePosixPath(path).suffix.lower() in _DRAWN

@@ -16,7 +16,7 @@ from typing import Any
 
 from dissmodel import temporary
 from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
-from dissmodel.record import ExperimentRecord, digest, store
+from dissmodel.record import MAIN, ExperimentRecord, digest, store
 from dissmodel.storage.base import Storage
 from dissmodel.storage.place import bucket_and_key, open_storage
 from dissmodel.storage.settings import StorageSettings
@@ -24,7 +24,6 @@ from dissmodel.storage.uri import parse
 
 RECORD = "record.json"
 OUTPUT = "output"
-_MAIN = "output"  # what a record calls the file that its run was for
 INPUTS = "inputs"
 FOLDER = "experiments"
 OUTPUTS_BUCKET = "dissmodel-outputs"
@@ -194,12 +193,12 @@ def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     >>> object_names({"output": "val/report.md", "map": "val/maps/a.png"})
     {'output': 'output/report.md', 'map': 'output/maps/a.png'}
     """
-    parts = PurePosixPath(paths.get(_MAIN, "")).parts
+    parts = PurePosixPath(paths.get(MAIN, "")).parts
     stem = PurePosixPath(parts[-1]).stem if parts else ""
     if len(parts) > 1 and parts[0] != "/":
         stem = parts[0]
     found: dict[str, str] = {}
-    for name, path in sorted(paths.items(), key=lambda item: item[0] != _MAIN):
+    for name, path in sorted(paths.items(), key=lambda item: item[0] != MAIN):
         given = _renamed(path, stem)
         while given in found.values() or RESERVED.match(given):
             given = f"other/{given}"
@@ -285,7 +284,7 @@ def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
     """
     found = {name: artifact.path for name, artifact in record.files.items()}
     for name in record.unplaced:
-        if name != _MAIN or not record.output_path:
+        if name != MAIN or not record.output_path:
             raise InvalidInput(
                 f"{where}: it does not say where its {name[:80]!r} lies.",
                 "Run the model again with this version, then push that.",

@@ -18,7 +18,7 @@ from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.progress import current
-from dissmodel.record import ExperimentRecord, digest, sign, store
+from dissmodel.record import MAIN, ExperimentRecord, digest, sign, store
 from dissmodel.storage.base import Storage
 from dissmodel.storage.fetch import file_name
 from dissmodel.storage.place import open_storage
@@ -29,7 +29,6 @@ _MOST_FILES = 10_000
 _MOST_STATEMENTS = 1000
 _STATEMENT = re.compile(r"\.attest-[0-9A-Za-z_-]{1,64}\.json(?:\.sig)?")
 _ASK = "Ask whoever put it there."
-_MAIN = "output"
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,9 @@ def files_of(remote: RemoteRecord, record: ExperimentRecord) -> dict[str, Path]:
         If the record names something else than files beside itself.
     """
     named = {name: artifact.path for name, artifact in record.files.items()}
-    if _MAIN in record.artifacts and _MAIN not in named and record.output_path:
+    if MAIN in record.artifacts and MAIN not in named and record.output_path:
         # Of the public DisSModel: the path is of another machine.
-        named[_MAIN] = re.split(r"[\\/]", record.output_path)[-1]
+        named[MAIN] = re.split(r"[\\/]", record.output_path)[-1]
     try:
         found = {name: store.artifact_path(remote.path, path) for name, path in named.items()}
     except InvalidInput as error:

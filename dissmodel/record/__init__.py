@@ -1,6 +1,7 @@
 """The noun of the project: what a run was."""
 
 from dissmodel.record.schema import (
+    MAIN,
     SCHEMA_VERSION,
     Artifact,
     Code,
@@ -17,6 +18,7 @@ from dissmodel.record.schema import (
 )
 
 __all__ = [
+    "MAIN",
     "SCHEMA_VERSION",
     "Artifact",
     "Code",

@@ -15,6 +15,8 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
+MAIN = "output"
+"""What a record calls the file that its run was for."""
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
 
 ORDER_OF_THE_MAP = "north to south, west to east"
@@ -169,9 +171,10 @@ class Note(_Part):
 class Reproduction(_Part):
     """How far a run came to the result of the one that it repeats.
 
-    ``record_digest`` is that of the repeated run's record; ``verdict`` is one of `dissmodel.comparison.Verdict`,
-    that of the worst of ``artifacts``: name → what `dissmodel compare` says of it (styles and pictures don't
-    count). ``changed`` has all that differs around the run, as `dissmodel.record.diff.Difference` has it.
+    ``record_digest`` is that of the repeated run's record; ``verdict`` is one of
+    `dissmodel.comparison.Verdict`, that of the worst of ``artifacts``: name → what `dissmodel compare` says
+    of it (styles and pictures don't count). ``changed`` has all that differs around the run, as
+    `dissmodel.record.diff.Difference` has it.
     """
 
     record_digest: str | None = None

@@ -14,22 +14,22 @@ from dissmodel import temporary
 from dissmodel.comparing.compare import map_place, refuse_other_than_raster
 from dissmodel.comparison import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.artifacts import Recorded, compare_artifacts, drawn, recorded_files, worst
 from dissmodel.experiment.at_hand import AtHand, refuse_offline
+from dissmodel.experiment.files import Recorded, recorded_files
 from dissmodel.experiment.hosts import agree_to_ask
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.records import is_interrupted, open_record
 from dissmodel.experiment.remote_record import record_name
 from dissmodel.experiment.unbundle import open_bundle, shown
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import ExperimentRecord, Reproduction, store
+from dissmodel.record import MAIN, ExperimentRecord, Reproduction, store
 from dissmodel.record.diff import Difference
 from dissmodel.record.digest import record_digest
+from dissmodel.reproducing.artifacts import compare_artifacts, drawn, worst
 from dissmodel.reproducing.circumstances import before, differences, tell, thread_limit
 from dissmodel.reproducing.recorded_model import open_recorded, refuse_package
 from dissmodel.reproducing.reproduction import Reproduced, ReproduceRequest
 from dissmodel.running.repeat import Repeat
-from dissmodel.running.results import Results
 from dissmodel.running.run import RunRequest, RunResult, run
 from dissmodel.storage.uri import is_remote, parse
 from dissmodel.storage.uri import shown as called_of
@@ -129,7 +129,7 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
     with _folder(request, path) as folder:
-        again = _run_request(request, repeat, found.source, folder, old[Results.MAIN])
+        again = _run_request(request, repeat, found.source, folder, old[MAIN])
         judge = _Judge(repeat, found, _tolerance(request.tolerance, repeat))
         try:
             result = run(again, reporter, judge)
@@ -207,7 +207,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
             else "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
-    if Results.MAIN not in old:
+    if MAIN not in old:
         raise InvalidInput(
             f"{path}: there is nothing to compare with: the record names no output.",
             "Give the record of a run that completed.",
@@ -215,7 +215,7 @@ def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Record
         )
     said = record.main_path or ""
     # One that was pushed says where to; which file is meant, its path beside the record says.
-    if record.schema_version and said and not old[Results.MAIN].artifact.external and not _is_in_bucket(said):
+    if record.schema_version and said and not old[MAIN].artifact.external and not _is_in_bucket(said):
         store.artifact_path(path, said)
     refuse_package(path, record)
     if record.seed is not None and record.seed < 0:
@@ -240,7 +240,7 @@ def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded
     """Return where the map goes, if there is something to draw and nothing is lost there."""
     if request.diff_map is None:
         return None
-    before = old[Results.MAIN].intact()
+    before = old[MAIN].intact()
     if before is None:
         raise UsageError(
             f"--diff-map: the recorded result is not beside {path} as it was.", "Leave --diff-map out."
@@ -255,15 +255,15 @@ def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded
 def _write_map(
     path: Path | None, old: Mapping[str, Recorded], result: RunResult, judge: _Judge
 ) -> Path | None:
-    before = old[Results.MAIN].path
+    before = old[MAIN].path
     if path is None or before is None:
         return None
-    if judge.artifacts[Results.MAIN].verdict == "not-comparable":
+    if judge.artifacts[MAIN].verdict == "not-comparable":
         judge.warnings.append(f"{path} was not written: there is no difference of what can't be compared.")
         return None
     from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
 
-    write_difference(before, result.files[Results.MAIN], path)
+    write_difference(before, result.files[MAIN], path)
     return path
 
 

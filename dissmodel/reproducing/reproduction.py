@@ -10,9 +10,9 @@ from typing import Literal
 from dissmodel.comparison import Comparison, Tolerance, Verdict
 from dissmodel.comparison.verdict import SAME
 from dissmodel.consent import Consent
-from dissmodel.experiment.artifacts import worst
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference
+from dissmodel.reproducing.artifacts import worst
 from dissmodel.reproducing.circumstances import other_code
 
 

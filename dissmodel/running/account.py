@@ -13,7 +13,7 @@ from dissmodel.executor.host import Usage
 from dissmodel.executor.watched import explanations
 from dissmodel.io import content
 from dissmodel.io.room import HINT, LEAST, largest_in, no_room
-from dissmodel.record import ExperimentRecord, Failure, Runtime
+from dissmodel.record import MAIN, ExperimentRecord, Failure, Runtime
 from dissmodel.record.redact import redact
 from dissmodel.record.status import Outcome, decide
 from dissmodel.running.listening import Listener
@@ -91,7 +91,7 @@ def completed(
                 **{name: artifact.sha256 for name, artifact in results.files.items()},
                 **results.aliases,
             },
-            "output_path": results.files[results.MAIN].path,
+            "output_path": results.files[MAIN].path,
             "grid": grid,
         }
     )

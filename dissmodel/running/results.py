@@ -17,7 +17,7 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, DissmodelWarning, RunFailed
 from dissmodel.io import content
-from dissmodel.record import Artifact, ExperimentRecord
+from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.running.destination import Destination
 from dissmodel.running.open_files import OURSELVES, still_open, wait_for_writers
@@ -63,8 +63,6 @@ class Results:
     aliases : Mapping of str to str
         Other names that the model gave to these files → sha256.
     """
-
-    MAIN = "output"
 
     files: Mapping[str, Artifact]
     finals: Mapping[str, Path]
@@ -172,7 +170,7 @@ def collect(
     as_laid_out : bool
         Whether `work` is laid out as the destination's folder is to be.
     """
-    claimed = {digest: name for name, digest in saved.artifacts.items() if name != Results.MAIN}
+    claimed = {digest: name for name, digest in saved.artifacts.items() if name != MAIN}
     main = _main(work, saved)
     files: dict[str, Artifact] = {}
     finals: dict[str, Path] = {}
@@ -182,7 +180,7 @@ def collect(
     elsewhere = materialize.reserved(destination.record_path)
     if main is not None and main not in left:
         stamps[main] = _stamp(main)
-        files[Results.MAIN] = _measure(main, str(main), external=True)
+        files[MAIN] = _measure(main, str(main), external=True)
     elif main is not None and not as_laid_out:
         _tell_misnamed(main, work, destination)
     for path in left:
@@ -191,7 +189,7 @@ def collect(
             final = _untaken(final, f"{destination.stem}.{tag}", stamps)
         stamps[final] = _stamp(path)
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
-        name = Results.MAIN if path == main else claimed.get(artifact.sha256, final.name)
+        name = MAIN if path == main else claimed.get(artifact.sha256, final.name)
         if name in files:
             name = artifact.path
         files[name] = artifact
@@ -207,7 +205,7 @@ def collect(
             saved.add_log(
                 f"warning: the model noted an artifact {name!r} ({digest[:16]}…) that was not found"
             )
-    ordered = dict(sorted(files.items(), key=lambda item: (item[0] != Results.MAIN, item[0])))
+    ordered = dict(sorted(files.items(), key=lambda item: (item[0] != MAIN, item[0])))
     aliases = {
         name: digest for name, digest in saved.artifacts.items() if digest in measured and name not in files
     }

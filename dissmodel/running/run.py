@@ -14,7 +14,7 @@ from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, interruption_in
 from dissmodel.executor.host import Surroundings
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import Code, ExperimentRecord, store
+from dissmodel.record import MAIN, Code, ExperimentRecord, store
 from dissmodel.running import account
 from dissmodel.running.destination import replaced
 from dissmodel.running.listening import Listener, listening
@@ -202,10 +202,10 @@ def _as_typed(
     whole: ExperimentRecord, saved: ExperimentRecord, results: Results, typed: str
 ) -> ExperimentRecord:
     """Return the record with the output's path as the user typed it, and with the model's own names."""
-    written = results.files[Results.MAIN].path.partition("/")[0]
+    written = results.files[MAIN].path.partition("/")[0]
     artifacts = dict(whole.artifacts)
-    if Results.MAIN not in saved.artifacts and artifacts[Results.MAIN] in results.aliases.values():
-        del artifacts[Results.MAIN]
+    if MAIN not in saved.artifacts and artifacts[MAIN] in results.aliases.values():
+        del artifacts[MAIN]
     return whole.model_copy(
         update={"output_path": str(Path(typed).with_name(written)), "artifacts": artifacts}
     )

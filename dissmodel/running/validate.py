@@ -22,7 +22,7 @@ from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.running.destination import check, choose
 from dissmodel.running.model import DataRequest, Found, open_model, parameter_layers
-from dissmodel.sharing.remote_output import goes_elsewhere, named_there, target_of
+from dissmodel.running.target import goes_elsewhere, named_there, target_of
 from dissmodel.storage.uri import shown
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from dissmodel import locks, materialize
 from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
 from dissmodel.experiment.layout import OUTPUT, relocated
-from dissmodel.record import digest, store
+from dissmodel.record import MAIN, digest, store
 from dissmodel.record.digest import sha256_file
-from dissmodel.running.results import Results
 from dissmodel.sharing.pullable import Pullable, Wanted
 from dissmodel.storage.base import Progress
 from dissmodel.storage.transfer import Pool
@@ -61,7 +60,7 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> Arrival:
                 materialize.promote(scratch / "new", finals)
                 if not is_here or one.source is not None:
                     document = relocated(
-                        one.document, one.paths, output=one.paths.get(Results.MAIN, ""), source=one.source
+                        one.document, one.paths, output=one.paths.get(MAIN, ""), source=one.source
                     )
                     folder.mkdir(exist_ok=True)
                     store.write_atomically(record_path, store.dumps(document))

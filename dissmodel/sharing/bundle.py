@@ -11,17 +11,16 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.artifacts import recorded_files
 from dissmodel.experiment.attest import attestations
 from dissmodel.experiment.drawn import is_drawn
+from dissmodel.experiment.files import recorded_files
 from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
 from dissmodel.experiment.records import is_interrupted, open_record
 from dissmodel.experiment.remote_record import fetch_signatures, open_remote
 from dissmodel.experiment.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.experiment.verify import verify
 from dissmodel.io.sidecars import name_beside, sidecars
-from dissmodel.record import ExperimentRecord, digest, sign, store
-from dissmodel.running.results import Results
+from dissmodel.record import MAIN, ExperimentRecord, digest, sign, store
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.sharing.bundle_texts import lock_of, readme, spec_as_toml
 from dissmodel.storage.uri import is_remote, parse
@@ -219,7 +218,7 @@ def _moved(record: ExperimentRecord, document: Mapping[str, Any], source: str | 
         name = PurePath(entry["path"]).name if external else PurePosixPath(entry["path"]).as_posix()
         entry["path"] = f"{EXTERNAL}/{name}" if external else name
     if "output_path" in moved and moved["output_path"] is not None:
-        main = moved.get("files", {}).get(Results.MAIN)
+        main = moved.get("files", {}).get(MAIN)
         moved["output_path"] = main["path"] if main else _name_in(moved["output_path"])
     uri = record.source.uri
     if source is None and uri and _is_local(uri):  # where it is to be put; a URL stays one

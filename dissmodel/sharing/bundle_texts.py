@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dissmodel.record import ExperimentRecord
+from dissmodel.record import MAIN, ExperimentRecord
 from dissmodel.registry.spec import plain_spec, without_null
-from dissmodel.running.results import Results
 
 _LONGEST = 200
 
@@ -38,7 +37,7 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
         needs.append(
             f"`FILE` is the input, with the sha256 `{_plain(record.source.checksum)}`. It is not in here."
         )
-    main = record.files.get(Results.MAIN)
+    main = record.files.get(MAIN)
     output = main.sha256 if main is not None else record.output_sha256 or ""
     lines = [
         f"# A result of {_plain(record.model_name) or 'a model'}",

@@ -24,8 +24,7 @@ from dissmodel.experiment.layout import (
     relocated,
 )
 from dissmodel.progress import Reporter
-from dissmodel.record import digest, store
-from dissmodel.running.results import Results
+from dissmodel.record import MAIN, digest, store
 from dissmodel.sharing.objects import State, other_content, send, state_of
 from dissmodel.sharing.pushable import File, Pushable, pushable
 from dissmodel.storage.settings import StorageSettings
@@ -313,7 +312,7 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
     Differs
         If another experiment has its id there.
     """
-    main = one.names.get(Results.MAIN, "")
+    main = one.names.get(MAIN, "")
     mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)
     uri = f"{place.uri}{RECORD}"
     stat = place.storage.stat(place.key(RECORD))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.artifacts import recorded_files
 from dissmodel.experiment.attest import attestations
+from dissmodel.experiment.files import recorded_files
 from dissmodel.experiment.layout import RECORD, experiment_name, object_names, paths_of
 from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
 from dissmodel.experiment.records import open_record

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dissmodel.comparison import Comparison, Tolerance, Verdict, compare
 from dissmodel.comparison.digests import compare_digests
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.drawn import is_drawn
-from dissmodel.record import Artifact, ExperimentRecord, store
-from dissmodel.record.digest import sha256_file
+from dissmodel.experiment.files import Recorded
+from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.running.profiling import PROFILING
-from dissmodel.running.results import Results
 
 _ORDER: tuple[Verdict, ...] = (
     "identical-file",
@@ -23,55 +20,6 @@ _ORDER: tuple[Verdict, ...] = (
     "different",
     "not-comparable",
 )
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A file of a run, as its record has it.
-
-    Attributes
-    ----------
-    artifact : Artifact
-        What the record says; of a record of the public DisSModel only the sha256 means something.
-    path : Path or None
-        Where it lies beside the record; None: it is not said, or elsewhere.
-    """
-
-    artifact: Artifact
-    path: Path | None
-
-    def intact(self) -> Path | None:
-        """Return the file if it is there and its bytes are the recorded ones."""
-        if self.path is None:
-            return None
-        try:
-            regular = stat.S_ISREG(self.path.stat().st_mode)
-            return self.path if regular and sha256_file(self.path) == self.artifact.sha256 else None
-        except (OSError, ValueError):
-            return None
-
-
-def recorded_files(record_path: Path, record: ExperimentRecord) -> dict[str, Recorded]:
-    """Return the files of a run by name; nothing is looked for outside the record's folder.
-
-    Raises
-    ------
-    InvalidInput
-        If the record names one outside.
-    """
-    found = {
-        name: Recorded(
-            artifact, None if artifact.external else store.artifact_path(record_path, artifact.path)
-        )
-        for name, artifact in record.files.items()
-    }
-    for name, digest in record.unplaced.items():
-        path = ""
-        if name == Results.MAIN and record.output_path:  # of the public DisSModel, of another machine
-            path = PurePosixPath(record.output_path.replace("\\", "/")).name
-        here = store.artifact_path(record_path, path) if path else None
-        found[name] = Recorded(Artifact(path=path, size=0, sha256=digest), here)
-    return found
 
 
 def compare_artifacts(
@@ -104,9 +52,7 @@ def compare_artifacts(
     for name, before, after in _matched(old, old_record, new_record):
         if before is not None and after is not None:
             found[name] = _compared(before, new_record.files[after], files[after], tolerance)
-        elif name == PROFILING or (
-            public and name != Results.MAIN
-        ):  # the public one left other files than we do
+        elif name == PROFILING or (public and name != MAIN):  # the public one left other files than we do
             continue
         else:
             whose = "new" if after is None else "recorded"
@@ -148,9 +94,9 @@ def _matched(
     old: Mapping[str, Recorded], old_record: ExperimentRecord, new_record: ExperimentRecord
 ) -> Iterator[tuple[str, Recorded | None, str | None]]:
     """Yield a name, the recorded file and the new one's name; one of the two may be missing."""
-    old_main = old[Results.MAIN].artifact if Results.MAIN in old else None
+    old_main = old[MAIN].artifact if MAIN in old else None
     renamed = {
-        _key(name, one, new_record.files[Results.MAIN], new_record.experiment_id): name
+        _key(name, one, new_record.files[MAIN], new_record.experiment_id): name
         for name, one in new_record.files.items()
         if name not in old
     }
