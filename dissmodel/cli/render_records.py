@@ -42,7 +42,7 @@ def listing(found: Listing, *, written: Path | None = None, errors_only: bool = 
         return
     checked = rows[0].state is not None
     head = ("when (UTC)", "model", "status", *(("files",) if checked else ()), "given", "output", "id")
-    lines = [_cells(row) for row in rows]
+    lines = [tuple(cut(cell) for cell in _cells(row)) for row in rows]
     given = head.index("given")
     for line in layout.table(head, lines, layout.terminal_width(), may_cut=(given, given + 1)):
         print_line(line)

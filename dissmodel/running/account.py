@@ -203,10 +203,11 @@ def _lines(record: ExperimentRecord) -> list[str]:
 def _text(error: BaseException) -> str:
     """Return what an error says; it may be of any class and of any length."""
     try:
-        said = redact(str(error))  # before it is cut, for half a secret would not be recognised
+        whole = str(error)
+        said = redact(whole)  # before it is cut, for half a secret would not be recognised
     except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
         return f"its text can't be made: {type(failed).__name__}"
-    return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(said)} characters)"
+    return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(whole)} characters)"
 
 
 def _traceback(error: BaseException) -> str:

@@ -121,7 +121,7 @@ def test_another_number_of_unnamed_bands_is_not_guessed(raster_refused, bands, c
     said = raster_refused([*bands.values(), *bands.values()][:count])
 
     assert f"The file has {count} bands without names" in said.message
-    assert "--band-map uso=band_N" in said.hint
+    assert "--band-map uso=N" in said.hint
 
 
 def test_a_band_without_a_name_among_named_ones(raster_refused, bands):
