@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from dissmodel import temporary
 from dissmodel.actions.at_hand import refuse_offline
+from dissmodel.actions.consent import Consent
 from dissmodel.actions.experiments import (
     FOLDER,
     RECORD,
@@ -21,12 +22,13 @@ from dissmodel.actions.experiments import (
     read_placed,
     relocated,
 )
+from dissmodel.actions.hosts import asking
 from dissmodel.actions.objects import State, other_content, send, state_of
 from dissmodel.actions.pushable import File, Pushable, pushable
 from dissmodel.actions.results import Results
 from dissmodel.actions.transfer import Pool
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.errors import ConsentRequired, Differs, DissmodelError, StorageError, UsageError
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import shown
 from dissmodel.progress import Reporter
@@ -57,6 +59,8 @@ class PushRequest:
         Only look.
     settings : StorageSettings or None
         How storage is reached; None: as the user's settings say.
+    consent : Consent
+        Whether servers may be asked for inputs that only a record names.
     """
 
     records: tuple[Path, ...]
@@ -64,6 +68,7 @@ class PushRequest:
     with_input: bool = False
     dry_run: bool = False
     settings: StorageSettings | None = None
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         If the place can't be opened, or the only record can't be pushed: `Differs` if it does not hold or
         another experiment has its id there, `UsageError` if it did not complete, `StorageError` if the place
         fails. With several records the errors are in the result.
+    ConsentRequired
+        If an input is on a server that only its record names, and the user has not agreed to ask it.
     """
     paths = tuple(dict.fromkeys(request.records))
     if not paths:
@@ -139,7 +146,15 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
     pool.expect("verify")
     with contextlib.ExitStack() as stack:
         inputs = stack if request.with_input else None
-        verified = pool.each(lambda path: pushable(path, inputs=inputs), paths)
+
+        def look(path: Path) -> Pushable:
+            agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
+            return pushable(path, inputs=inputs, agree=agree)
+
+        verified = pool.each(look, paths)
+        for one in verified:
+            if isinstance(one, ConsentRequired):
+                raise one
         ready = [one for one in verified if isinstance(one, Pushable)]
         pool.expect("push", sum(one.size for one in ready))
         pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))

@@ -15,7 +15,7 @@ from dissmodel.actions.artifacts import Recorded, compare_artifacts, drawn, reco
 from dissmodel.actions.at_hand import AtHand, refuse_offline
 from dissmodel.actions.circumstances import before, differences, tell, thread_limit
 from dissmodel.actions.compare import map_place, refuse_other_than_raster
-from dissmodel.actions.hosts import agree_to_ask
+from dissmodel.actions.hosts import asking
 from dissmodel.actions.recorded_input import recorded_input
 from dissmodel.actions.recorded_model import open_recorded, refuse_package
 from dissmodel.actions.records import is_interrupted, open_record
@@ -88,13 +88,8 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
         look = f"dissmodel record verify {shell_word(str(path))}"
         reporter.warn(f"{path.name} was changed after it was written; look: {look}")
     is_s3 = _is_in_bucket(str(request.record))
-
-    def agree(place: str) -> None:
-        called = str(request.record)
-        server = agree_to_ask(place, request.consent, typed=(called,), record=called_of(called))
-        if server:
-            reporter.output(f"The input is asked for at {server}.")
-
+    typed = str(request.record)
+    agree = asking(request.consent, reporter.output, typed=typed, record=called_of(typed))
     with (
         reporting(reporter),
         recorded_input(
