@@ -74,7 +74,7 @@ def refused(command, *, code, says, commands=COMMANDS):
         assert "scratch" not in said.out + said.err
 
 
-@pytest.mark.parametrize("name", ["../evil", "/evil", "input/../../evil", "a\\evil", "C:evil"])
+@pytest.mark.parametrize("name", ["../evil", "/evil", "input/../../evil", "..\\evil", "C:evil"])
 def test_a_name_that_leads_out(command, parts, name):
     pack(parts, (name, b"evil"))
 
