@@ -13,6 +13,7 @@ from dissmodel import gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.app import ErrorBoundary
 from dissmodel.cli.once import App
+from dissmodel.cli.signals import stopping
 from dissmodel.cli.streams import prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
 
@@ -47,7 +48,8 @@ def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
     prepare_streams()
     gdal_settings.ignore()
     try:
-        app(words, prog_name=Path(sys.argv[0]).name)
+        with stopping(ends=False):  # a script may go on
+            app(words, prog_name=Path(sys.argv[0]).name)
     except SystemExit as ended:
         # Scripts go on after a run; those that validate expect to be ended.
         if ended.code or words[:1] not in (["run"], ["show"]) or {"--help", "-h"} & set(words):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.consent import agreed
 
 
 def push(
@@ -25,27 +26,35 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be sent, and send nothing.")
     ] = False,
+    yes: options.YesAsk = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put experiments where others can reach them: the result, and last the record.
 
     Each is verified first, and lies in PLACE/experiments/ID/. What is there already is not sent again; a push
-    that was cut goes on where it was. Nothing is overwritten: another experiment of that id exits with 4.
+    that was cut goes on where it was. Nothing is overwritten: another experiment of that id exits with 4. A
+    server that only a record names is asked for an input with your consent alone.
 
     Example: dissmodel push result.record.json --to shared
     """
     from dissmodel.cli import render_storage
-    from dissmodel.cli.reporter import terminal_reporter
     from dissmodel.experiment.remote_record import refuse_remote
     from dissmodel.sharing.push import PushRequest
     from dissmodel.sharing.push import push as push_records
 
     for one in records:
         refuse_remote(one, "its result lies")
-    request = PushRequest(tuple(map(Path, records)), to, with_input, dry_run)
-    with terminal_reporter(quiet=quiet, verbose=False) as reporter:
-        pushed = push_records(request, reporter)
+    paths = tuple(map(Path, records))
+    pushed = agreed(
+        lambda consent, reporter: push_records(
+            PushRequest(paths, to, with_input, dry_run, consent=consent), reporter
+        ),
+        yes=yes,
+        allow_build=False,
+        offline=False,
+        quiet=quiet,
+    )
     if as_json:
         render_storage.pushed_json(pushed, dry_run=dry_run)
     elif not quiet:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 _AT_ONCE = 1.0  # seconds
 _GRACE = 5.0  # seconds
 
@@ -34,11 +35,17 @@ def received() -> Stopped | None:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[None]:
+def stopping(*, ends: bool = True) -> Iterator[None]:
     """Raise `Stopped` on a SIGINT or SIGTERM in the block; one that follows at once does not disturb the end.
 
     A later one is raised again, for the first may have been lost in code that lets no exception through.
-    After the block the process ends, also if threads or processes that were started in it do not.
+
+    Parameters
+    ----------
+    ends : bool
+        Whether the process ends after the block; it does so also if threads or processes that were started in
+        the block do not. If not, the handlers from before come back, and a handler of the program's own is
+        left alone.
     """
     if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
         yield
@@ -55,7 +62,8 @@ def stopping() -> Iterator[None]:
 
     global _received  # noqa: PLW0603  (signals are the process's)
     others = set(threading.enumerate())
-    before = {signum: signal.signal(signum, stop) for signum in _EXIT_CODES}
+    signals = [one for one in _EXIT_CODES if ends or signal.getsignal(one) in _DEFAULTS]
+    before = {signum: signal.signal(signum, stop) for signum in signals}
     code = 0
     try:
         yield
@@ -66,8 +74,8 @@ def stopping() -> Iterator[None]:
         _received = None
         for signum, handler in before.items():
             # What has been told to end is ending: another signal must not kill it on the last metres.
-            signal.signal(signum, handler if last < 0 else signal.SIG_IGN)
-        if _left_over(others):
+            signal.signal(signum, signal.SIG_IGN if ends and last >= 0 else handler)
+        if ends and _left_over(others):
             timer = threading.Timer(_GRACE, _end, [code])
             timer.daemon = True
             with contextlib.suppress(RuntimeError):  # no threads: the end waits for the rest

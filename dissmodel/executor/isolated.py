@@ -10,16 +10,17 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from dissmodel import gdal_settings, progress
 from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.host import Face, Surroundings, Usage
+from dissmodel.inherited import refuses_threads
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
 from dissmodel.record.known_secrets import is_secret_variable
@@ -71,18 +72,18 @@ class Isolated:
         self._model = name
         self._usage: Usage | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL)
-        self._process = subprocess.Popen(  # noqa: S603  (the interpreter of an environment that we made)
-            [str(python), "-I", "-X", "utf8", "-m", "dissmodel.executor.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(gdal_settings.given(os.environ)),
-            start_new_session=True,
-        )
         self._reporter: progress.Reporter = progress.current()
         self._listener = threading.Thread(target=self._listen, daemon=True)
+        with self._listening() as words:
+            self._process = subprocess.Popen(  # noqa: S603  (the interpreter of an environment that we made)
+                [str(python), "-I", "-X", "utf8", "-m", "dissmodel.executor.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                env=environment(gdal_settings.given(os.environ)),
+                start_new_session=True,
+            )
         try:
-            self._listener.start()  # where the system refuses threads, the process has to end too
             opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
             self._face = wire.face_from_wire(opened)
         except BaseException:
@@ -165,6 +166,27 @@ class Isolated:
             self._send({"do": "end"})
         self._end(None)
 
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[BinaryIO]:
+        """Give the file that the process prints to, and listen at its other end.
+
+        Where the system refuses threads, that is a file on the disk, which is read after each answer.
+        """
+        read, write = os.pipe()
+        self._words = open(read, "rb", buffering=0)  # noqa: PTH123, SIM115  (kept until the process ends)
+        words: BinaryIO = open(write, "wb")  # noqa: PTH123, SIM115  (closed below)
+        try:
+            self._listener.start()
+        except RuntimeError as error:
+            words.close()
+            self._words.close()
+            if not refuses_threads(error):
+                raise
+            words = (self._scratch / "words.txt").open("wb")
+            self._words = (self._scratch / "words.txt").open("rb", buffering=0)
+        with words:
+            yield words
+
     def _ask(self, do: str, **what: Any) -> Any:
         self._reporter = progress.current()
         try:
@@ -184,6 +206,7 @@ class Isolated:
         while True:
             message = self._receive()
             if message.keys() & {"answer", "error"}:
+                self._catch_up()
                 return message
             self._pass_on(message)
 
@@ -216,9 +239,8 @@ class Isolated:
 
     def _listen(self) -> None:
         """Pass on what the model prints, line by line."""
-        assert self._process.stderr is not None  # it is a pipe
         rest = b""
-        while chunk := os.read(self._process.stderr.fileno(), _CHUNK):
+        while chunk := self._words.read(_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _LONGEST_LINE:  # a model that never ends its line must not fill the memory
                 lines, rest = [*lines, rest], b""
@@ -226,6 +248,11 @@ class Isolated:
                 self._heard(line)
         if rest:
             self._heard(rest)
+
+    def _catch_up(self) -> None:
+        """Pass on what was printed since the last time, where no thread does."""
+        if self._listener.ident is None and not self._words.closed:
+            self._listen()
 
     def _heard(self, line: bytes) -> None:
         text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
@@ -255,9 +282,10 @@ class Isolated:
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
         self._hear_the_rest()
+        self._catch_up()
         if self._listener.ident is not None:
             self._listener.join(_GRACE)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._words):
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
 from dissmodel.config import Settings, load_settings
@@ -62,6 +62,31 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
         raise refused
     trust.remember(server, settings.data_dir, registry=record)
     return server
+
+
+def asking(
+    consent: Consent, tell: Callable[[str], None], *, typed: str, record: str
+) -> Callable[[str], None]:
+    """Return what agrees to each server that a record names for its input, and says that it is asked.
+
+    Parameters
+    ----------
+    consent : Consent
+        What the user agrees to.
+    tell : callable
+        Is told which server is asked.
+    typed : str
+        The record, as the command line names it.
+    record : str
+        What the user calls it.
+    """
+
+    def agree(place: str) -> None:
+        server = agree_to_ask(place, consent, typed=(typed,), record=record)
+        if server:
+            tell(f"The input of {record} is asked for at {server}.")
+
+    return agree
 
 
 def remember_named(uri: str) -> None:

@@ -34,7 +34,7 @@ def recorded_input(
     *,
     is_s3: bool,
     offline: bool,
-    agree: Callable[[str], None] = lambda _place: None,
+    agree: Callable[[str], None],
 ) -> Iterator[AtHand]:
     """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
 

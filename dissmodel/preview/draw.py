@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
+from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.records import open_record
 from dissmodel.experiment.unbundle import open_bundle, shown
 from dissmodel.geo.legend import Legend
-from dissmodel.progress import Reporter
+from dissmodel.progress import Reporter, current
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.picture import SUFFIX, is_ours, picture_path
@@ -72,7 +74,8 @@ class Preview:
 def preview(request: PreviewRequest) -> Preview:
     """Draw the result of a record as ``<stem>.preview.png`` beside it, that of a bundle beside the bundle.
 
-    Where the input is not at hand any more, or another file now, the result alone is drawn, with a warning.
+    Where the input is not at hand any more, another file now, or on a server that only the record names, the
+    result alone is drawn, with a warning.
 
     Raises
     ------
@@ -85,6 +88,11 @@ def preview(request: PreviewRequest) -> Preview:
     DissmodelError
         As what reads the data.
     """
+    typed = str(request.record)
+    return _preview(request, asking(Consent(), current().output, typed=typed, record=typed))
+
+
+def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
     told: list[str] = []
     with open_bundle(request.record) as path:
         record, _ = open_record(path)
@@ -96,7 +104,7 @@ def preview(request: PreviewRequest) -> Preview:
             from dissmodel.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
             with contextlib.ExitStack() as stack:
-                source = _source(path, record, stack)
+                source = _source(path, record, stack, agree)
                 picture = drawn(record, result, source, _legends(path, record))
             store.write_atomically(place, picture.png)
         if is_bundled:
@@ -107,7 +115,7 @@ def preview(request: PreviewRequest) -> Preview:
 def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
     """Draw the result of a run that has just ended; the result stands, so what goes wrong is a warning."""
     try:
-        drawn = preview(request)
+        drawn = _preview(request, lambda _place: None)  # its input was named for the run
     except DissmodelError as error:
         reporter.warn(redact(f"No picture was drawn: {error.message} {error.hint}".rstrip()))
         return None
@@ -167,10 +175,12 @@ def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord)
     )
 
 
-def _source(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Path | None:
+def _source(
+    path: Path, record: ExperimentRecord, stack: contextlib.ExitStack, agree: Callable[[str], None]
+) -> Path | None:
     """Return the input's file, kept until `stack` closes, if it is what the run read; else warn."""
     try:
-        here = recorded_input(path, record, None, is_s3=False, offline=False)
+        here = recorded_input(path, record, None, is_s3=False, offline=False, agree=agree)
         return stack.enter_context(here).path
     except DissmodelError as error:
         _warn(f"The state before can't be drawn: {error.message}")

@@ -48,6 +48,14 @@ _SCHEMES = frozenset(
 # The part of a header after its scheme: a word, or several with commas between.
 _HEADER_VALUE = re.compile(r"""(?:[^\s,"']++|"[^"\n]*+"|,[ \t]*+)+""")
 _QUOTED = re.compile(r"""([bBfFrRuU]{0,2}["'])(?:(?<=")(?:[^"\\\n]++|\\.)*"?|(?<=')(?:[^'\\\n]++|\\.)*'?)""")
+# A quoted text of several lines, closed; that in three quotes, as Python and TOML have it, may stay open.
+_LINES = re.compile(
+    r"""([bBfFrRuU]{0,2}(?:"(?!"")|'(?!'')))"""
+    r"""(?:(?<=")(?:[^"\\]++|\\.)*+"|(?<=')(?:[^'\\]++|\\.)*+')""",
+    re.DOTALL,
+)
+_THREE = re.compile(r"""([bBfFrRuU]{0,2}("{3}|'{3}))(?:[^"'\\]++|\\.|(?!\2)["'])*+(?:\2)?""", re.DOTALL)
+_MOST_IN_LINES = 1 << 14
 _ESCAPED_QUOTE = re.compile(r"""[bBfFrRuU]{0,2}(\\++)(["'])""")
 _QUOTE_OR_END = re.compile(r"""(\\*+)(["'])|\n""")
 _BARE = re.compile(r"\S++")
@@ -215,7 +223,10 @@ def _hide_values(text: str) -> str:
 
 def _value(text: str, at: int) -> tuple[int, str]:
     """Return where the value that begins at `at` ends, and what stands for it: in quotes if it is quoted."""
-    quoted = _QUOTED.match(text, at)
+    three = _THREE.match(text, at)
+    if three is not None:
+        return three.end(), f"{three[1]}{HIDDEN}{three[2]}"
+    quoted = _LINES.match(text, at, at + _MOST_IN_LINES) or _QUOTED.match(text, at)
     if quoted is not None:
         return quoted.end(), f"{quoted[1]}{HIDDEN}{quoted[1][-1]}"
     escaped = _ESCAPED_QUOTE.match(text, at)

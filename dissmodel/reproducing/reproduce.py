@@ -16,7 +16,7 @@ from dissmodel.comparison import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.experiment.at_hand import AtHand, refuse_offline
 from dissmodel.experiment.files import Recorded, recorded_files
-from dissmodel.experiment.hosts import agree_to_ask
+from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.records import is_interrupted, open_record
 from dissmodel.experiment.remote_record import record_name
@@ -88,13 +88,8 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
         look = f"dissmodel record verify {shell_word(str(path))}"
         reporter.warn(f"{path.name} was changed after it was written; look: {look}")
     is_s3 = _is_in_bucket(str(request.record))
-
-    def agree(place: str) -> None:
-        called = str(request.record)
-        server = agree_to_ask(place, request.consent, typed=(called,), record=called_of(called))
-        if server:
-            reporter.output(f"The input is asked for at {server}.")
-
+    typed = str(request.record)
+    agree = asking(request.consent, reporter.output, typed=typed, record=called_of(typed))
     with (
         reporting(reporter),
         recorded_input(

@@ -6,24 +6,27 @@ import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.experiment.attest import attestations
 from dissmodel.experiment.drawn import is_drawn
 from dissmodel.experiment.files import recorded_files
+from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
 from dissmodel.experiment.records import is_interrupted, open_record
 from dissmodel.experiment.remote_record import fetch_signatures, open_remote
 from dissmodel.experiment.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.experiment.verify import verify
 from dissmodel.io.sidecars import name_beside, sidecars
+from dissmodel.progress import current
 from dissmodel.record import MAIN, ExperimentRecord, digest, sign, store
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.sharing.bundle_texts import lock_of, readme, spec_as_toml
-from dissmodel.storage.uri import is_remote, parse
+from dissmodel.storage.uri import is_remote, parse, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,8 @@ class BundleRequest:
         Whether the input goes in.
     overwrite : bool
         Whether an earlier bundle may be replaced.
+    consent : Consent
+        Whether a server may be asked for the input that only the record names.
     """
 
     record: Path | str
@@ -49,6 +54,7 @@ class BundleRequest:
     input: str | None = None
     with_input: bool = True
     overwrite: bool = False
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ def bundle(request: BundleRequest) -> Bundle:
         If the bundle has no place.
     StorageError
         If something can't be read or written.
+    ConsentRequired
+        If the input is on a server that only the record names, and the user has not agreed to ask it.
     """
     if request.input is not None and not request.with_input:
         raise UsageError("--no-input leaves the input out, so --input means nothing.", "Give one of the two.")
@@ -169,7 +177,9 @@ def _inputs(
     """Yield the input and its sidecars under the names that the record has for them."""
     try:
         is_s3 = is_remote(request.record) and parse(request.record).scheme == "s3"
-        here = recorded_input(path, record, request.input, is_s3=is_s3, offline=False)
+        typed = str(request.record)
+        agree = asking(request.consent, current().output, typed=typed, record=shown(typed))
+        here = recorded_input(path, record, request.input, is_s3=is_s3, offline=False, agree=agree)
         found = stack.enter_context(here).path
     except DissmodelError as error:
         error.hint += ", or leave it out: --no-input"

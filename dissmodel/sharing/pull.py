@@ -11,7 +11,7 @@ from pathlib import Path
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, Differs, DissmodelError, InvalidInput, StorageError, UsageError
-from dissmodel.experiment.hosts import agree_to_ask
+from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import (
     FOLDER,
     RECORD,
@@ -203,11 +203,7 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
 
 
 def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Pool) -> Pullable:
-    def agree(place: str) -> None:
-        server = agree_to_ask(place, request.consent, typed=(request.experiment,), record=one.uri)
-        if server:
-            pool.output(f"The input of {one.uri} is asked for at {server}.")
-
+    agree = asking(request.consent, pool.output, typed=request.experiment, record=one.uri)
     placed = read_placed(one.place, one.place.key(one.name), one.uri)
     try:
         name = experiment_name(placed.record.experiment_id, one.uri)

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 from dissmodel import temporary
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.consent import Consent
+from dissmodel.errors import ConsentRequired, Differs, DissmodelError, StorageError, UsageError
 from dissmodel.experiment.at_hand import refuse_offline
+from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import (
     FOLDER,
     RECORD,
@@ -56,6 +58,8 @@ class PushRequest:
         Only look.
     settings : StorageSettings or None
         How storage is reached; None: as the user's settings say.
+    consent : Consent
+        Whether servers may be asked for inputs that only a record names.
     """
 
     records: tuple[Path, ...]
@@ -63,6 +67,7 @@ class PushRequest:
     with_input: bool = False
     dry_run: bool = False
     settings: StorageSettings | None = None
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,8 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         If the place can't be opened, or the only record can't be pushed: `Differs` if it does not hold or
         another experiment has its id there, `UsageError` if it did not complete, `StorageError` if the place
         fails. With several records the errors are in the result.
+    ConsentRequired
+        If an input is on a server that only its record names, and the user has not agreed to ask it.
     """
     paths = tuple(dict.fromkeys(request.records))
     if not paths:
@@ -138,7 +145,15 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
     pool.expect("verify")
     with contextlib.ExitStack() as stack:
         inputs = stack if request.with_input else None
-        verified = pool.each(lambda path: pushable(path, inputs=inputs), paths)
+
+        def look(path: Path) -> Pushable:
+            agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
+            return pushable(path, inputs=inputs, agree=agree)
+
+        verified = pool.each(look, paths)
+        for one in verified:
+            if isinstance(one, ConsentRequired):
+                raise one
         ready = [one for one in verified if isinstance(one, Pushable)]
         pool.expect("push", sum(one.size for one in ready))
         pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))

@@ -6,7 +6,7 @@ import contextlib
 import mimetypes
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Pushable:
         return sum(file.size for file in (*self.files, *self.signatures, *self.inputs))
 
 
-def pushable(path: Path, *, inputs: contextlib.ExitStack | None) -> Pushable:
+def pushable(path: Path, *, inputs: contextlib.ExitStack | None, agree: Callable[[str], None]) -> Pushable:
     """Return what there is to push of a record; every file is hashed.
 
     Parameters
@@ -97,6 +97,8 @@ def pushable(path: Path, *, inputs: contextlib.ExitStack | None) -> Pushable:
         The record.
     inputs : ExitStack or None
         Keeps an input that had to be fetched until it closes; None: the input is not pushed.
+    agree : callable
+        As `dissmodel.experiment.recorded_input.recorded_input` takes it.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def pushable(path: Path, *, inputs: contextlib.ExitStack | None) -> Pushable:
         names,
         tuple(_files(path, record, names)),
         tuple(_signatures(path)),
-        () if inputs is None else tuple(_inputs(path, record, inputs)),
+        () if inputs is None else tuple(_inputs(path, record, inputs, agree)),
     )
 
 
@@ -160,10 +162,13 @@ def _signatures(path: Path) -> Iterator[File]:
             yield _there(signature, f"{RECORD.removesuffix('.json')}{end[1]}{sign.SUFFIX}")
 
 
-def _inputs(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -> Iterator[File]:
+def _inputs(
+    path: Path, record: ExperimentRecord, stack: contextlib.ExitStack, agree: Callable[[str], None]
+) -> Iterator[File]:
     # Where it was read from may be closed to others, or change: the one that was read is pushed.
     try:
-        source = stack.enter_context(recorded_input(path, record, None, is_s3=False, offline=False)).path
+        here = recorded_input(path, record, None, is_s3=False, offline=False, agree=agree)
+        source = stack.enter_context(here).path
     except DissmodelError as error:
         error.hint = error.hint.replace(
             "give it: --input FILE", "put it beside the record, or leave --with-input out"

@@ -250,3 +250,45 @@ def test_a_signal_to_the_whole_group_is_the_terminals_way(place, waiting, ending
 
     assert (130, 1) == (said.code, len(said.errors))
     assert "interrupted" == place.unfinished().status
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_leaves_a_record_also_of_a_package_s_own_command(place, waiting, number):
+    own = "\nfrom dissmodel.executor.cli import run_cli\nif __name__ == '__main__': run_cli(Mine)\n"
+    model = place.model(run=STAY + "return data")
+    model.write_text(model.read_text(encoding="utf-8") + own, encoding="utf-8")
+    words = ("run", "-i", "data.bin", "-o", "r.bin", "--preserve-output-name")
+    process = subprocess.Popen(
+        [sys.executable, str(model), *words], cwd=place.folder, stderr=subprocess.PIPE, text=True
+    )
+    waiting(place.folder.parent / "here-i-am", process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+
+    record = place.unfinished()
+    assert SIGNALS[number] == process.returncode
+    assert said.startswith(f"error: interrupted by {number.name}")
+    assert ("interrupted", "run") == (record.status, record.error.phase)
+
+
+def test_after_a_package_s_own_command_signals_are_the_script_s_again(place):
+    own = """
+        import dissmodel.executor.cli
+        signal.signal(signal.SIGINT, print)
+        before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+        dissmodel.executor.cli.run_cli(Mine)
+        assert before == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    """
+    model = place.model(run="assert signal.getsignal(signal.SIGINT) is print; return data")
+    text = model.read_text(encoding="utf-8") + "if __name__ == '__main__':" + own
+    model.write_text(text, encoding="utf-8")
+
+    said = subprocess.run(
+        [sys.executable, str(model), "run", "-i", "data.bin", "-o", "r.bin"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == said.returncode, said.stderr

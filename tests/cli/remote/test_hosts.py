@@ -112,3 +112,45 @@ def test_verify_does_not_check_it(dissmodel, web, planted, s3):
     assert (0, "not checked", []) == (said.code, found["verdict"], asked)
     assert "not named" in found["found"]
     assert ["ok"] == [one["verdict"] for one in named.json["checks"] if one["name"] == "input"]
+
+
+@pytest.mark.parametrize("how", ["bundle", "push"])
+def test_what_sends_the_input_on_asks_too(dissmodel, web, planted, how):
+    words = {
+        "bundle": ("record", "bundle", "r.record.json", "-o", "r.zip", "--json"),
+        "push": ("push", "r.record.json", "--to", "there", "--with-input", "--json"),
+    }[how]
+
+    refused = dissmodel(*words)
+    asked, left = list(web.asked), sorted(Path("there").rglob("*.json")) + sorted(Path().glob("*.zip"))
+    agreed = dissmodel(*words, "--yes")
+    again = dissmodel("registry", "trust", "--json").json["approved"]
+
+    assert (2, "consent_required", []) == (refused.code, refused.json["error"]["code"], asked)
+    assert all(text in refused.json["error"]["message"] for text in (web.url, "r.record.json"))
+    assert [] == left
+    assert 0 == agreed.code, agreed.out
+    assert f"asked for at {web.url}." in agreed.err
+    assert "GET /grid.bin" in web.asked
+    assert [web.url] == [one["what"] for one in again]
+
+
+def test_a_picture_asks_no_server_that_only_the_record_names(dissmodel, web, make_coast):
+    make_coast.main(["--rows", "20", "--cols", "30", "--output", "coast.zip"])
+    words = ("run", "coastal_raster", "-i", "coast.zip", "-o", "r.tif", "-p", "end_time=2013")
+    assert 0 == dissmodel(*words).code
+    (web.root / "coast.zip").write_bytes(Path("coast.zip").read_bytes())
+    Path("coast.zip").unlink()
+    document = json.loads(Path("r.record.json").read_text())
+    document["source"]["uri"] = f"{web.url}/coast.zip"
+    Path("r.record.json").write_text(json.dumps(document))
+
+    said = dissmodel("record", "show", "r.record.json", "--preview")
+    asked = list(web.asked)
+    dissmodel("registry", "add", "mine", f"{web.url}/models.git")
+    named = dissmodel("record", "show", "r.record.json", "--preview")
+
+    assert (0, []) == (said.code, asked)
+    assert f"names an input at {web.url}, which you have not named" in " ".join(said.err.split())
+    assert 0 == named.code, named.err
+    assert "GET /coast.zip" in web.asked

@@ -1,5 +1,6 @@
 """A model in a process of its own: the same answers, and no way for it to take its parent along."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -161,6 +162,21 @@ def test_it_runs_there_and_says_all_that_a_run_says(python, tmp_path, monkeypatc
     assert {("step", 1, 2, 3), ("warn", "mind the tide"), ("output", "printed")} <= set(heard.told)
     assert ("output", "written below") in heard.told
     assert usage.cpu_seconds > 0
+
+
+@pytest.mark.parametrize("do", ["well", "exit"])
+def test_it_says_the_same_where_the_system_refuses_threads(python, tmp_path, monkeypatch, do):
+    def refuse(_self):
+        raise RuntimeError("can't start new thread")  # CPython's own words
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    heard, ended = Heard(), contextlib.nullcontext() if do == "well" else pytest.raises(RunFailed)
+    with reporting(heard), opened(python, tmp_path) as model, ended:
+        model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
+
+    assert (do == "well") == (tmp_path / "out.txt").exists()
+    assert {("step", 1, 2, 3), ("output", "printed"), ("output", "written below")} <= set(heard.told)
+    assert 1 == heard.told.count(("output", "printed"))
 
 
 def test_settings_of_gdal_are_ignored_and_noted_there_too(python, tmp_path, monkeypatch):

@@ -329,3 +329,15 @@ def test_long_texts_take_linear_time(head, monkeypatch):
         pytest.fail(f"more than a minute at {late.stdout.split()[-1]}")
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "'''", '"""'])
+@pytest.mark.parametrize("before", ["", "b", "r"])
+def test_a_quoted_value_of_several_lines_is_hidden_to_its_end(quote, before):
+    text = f"it has password = {before}{quote}first s\\tone\nsecond s2 \n{quote}, user = 'ana'"
+
+    assert f"it has password = {before}{quote}***{quote}, user = 'ana'" == redact(text)
+
+
+def test_a_quote_that_is_never_closed_hides_its_line_only():
+    assert 'password = "***"\nnext line' == redact('password = "s1 s2\nnext line')
