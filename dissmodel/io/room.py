@@ -74,5 +74,5 @@ def largest_in(folder: Path) -> int:
     """Return the size of the largest file in a folder and below it, 0 if there is none."""
     try:
         return max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
-    except OSError:
+    except (OSError, RecursionError):  # folders may be nested too deep to be walked
         return 0

@@ -41,7 +41,7 @@ def test_the_default_bucket(ready):
 def test_what_can_not_be_pushed_is_kept(ready, proxy):
     """Each object is refused in turn."""
     dissmodel, s3, words = ready
-    for number in (8, 11, 14):  # the three objects
+    for number in (9, 12, 15):  # the three objects
         proxy.at(number, "status", status=403)
 
         said = dissmodel(*words, "--to", s3.uri, "--json", "--overwrite")
@@ -63,7 +63,6 @@ def test_what_can_not_be_pushed_is_kept(ready, proxy):
         (("--to", "https://example.invalid/"), 2, "a web server is only read"),
         (("--to", "s3://data/a.record.json"), 2, "the name of a record"),
         (("--to", "s3://data/a", "--offline"), 2, "no server is asked"),
-        (("-o", "s3://data/a.bin"), 2, "would do so again"),
     ],
 )
 def test_what_can_not_work_is_told_before_the_run(ready, more, code, said):
@@ -74,6 +73,15 @@ def test_what_can_not_work_is_told_before_the_run(ready, more, code, said):
     assert (code, "") == (told.code, told.out)
     assert said in told.err
     assert ["grid.bin"] == [path.name for path in Path().iterdir()]
+
+
+def test_a_result_that_is_uploaded_is_not_pushed_too(ready):
+    dissmodel, _, words = ready
+
+    told = dissmodel(*("s3://data/a.bin" if word == "r.bin" else word for word in words))
+
+    assert (2, "") == (told.code, told.out)
+    assert "would do so again" in told.err
 
 
 def test_to_means_nothing_without_push(dissmodel, model):
