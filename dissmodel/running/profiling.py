@@ -15,6 +15,11 @@ SHORT_ID = 8
 """How much of the run's id is in its files' names."""
 
 
+def profiling_name(record: ExperimentRecord) -> str:
+    """Return the name of the file with a run's times."""
+    return f"{PROFILING}_{record.experiment_id[:SHORT_ID]}.md"
+
+
 def write_profiling(record: ExperimentRecord, folder: Path) -> None:
     """Write the time of each phase, ``profiling_<id>.md``, and note it in the record that a run returned."""
     total = record.metrics["time_total_sec"]
@@ -30,5 +35,5 @@ def write_profiling(record: ExperimentRecord, folder: Path) -> None:
         seconds = record.metrics[f"time_{phase}_sec"]
         lines.append(f"| {phase} | {seconds:.3f} | {seconds / total if total else 1:.1%} |")
     data = ("\n".join(lines) + "\n").encode()
-    (folder / f"{PROFILING}_{record.experiment_id[:SHORT_ID]}.md").write_bytes(data)
+    (folder / profiling_name(record)).write_bytes(data)
     record.add_artifact(PROFILING, sha256_bytes(data))

@@ -21,6 +21,7 @@ from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.running.destination import Destination
 from dissmodel.running.open_files import OURSELVES, still_open, wait_for_writers
+from dissmodel.running.profiling import profiling_name
 
 _MEDIA_TYPES = {
     ".tif": "image/tiff; application=geotiff",
@@ -232,7 +233,8 @@ def _main(work: Path, saved: ExperimentRecord) -> Path | None:
     if path.is_file():
         return next((one for one in _regular_files(work) if one.samefile(path)), path.resolve())
     within = path.is_dir() and path != work and path.resolve().is_relative_to(work.resolve())
-    there = list(_regular_files(path if within else work))
+    times = work / profiling_name(saved)  # ours, not the model's
+    there = [one for one in _regular_files(path if within else work) if one != times]
     named = [one for one in there if sha256_file(one) == saved.output_sha256]
     if named or len(there) == 1 or (there and within):
         return (named or there)[0]

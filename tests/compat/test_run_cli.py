@@ -155,3 +155,33 @@ def test_a_file_that_opens_its_own_command_line(inputs):
     assert (0, "") == (said.returncode, said.stderr)
     assert "byte_report completed" in said.stdout
     assert f"r_{the_id()}.md" in names()
+
+
+OWN = """
+from pathlib import Path
+from dissmodel.executor import ModelExecutor
+
+class Own(ModelExecutor):
+    name = "own"
+    def validate(self, record): pass
+    def load(self, record): return b""
+    def run(self, data, record): return record.parameters["writes"]
+    def save(self, result, record):
+        if result: Path(record.output_path).with_name(result).write_bytes(b"result")
+        return record
+"""
+
+
+def test_the_table_of_times_is_no_result(inputs):
+    Path("own.py").write_text(OWN)
+    own = plugins.find("own.py").executor
+    words = ["run", "--input", str(inputs / "grid.tif"), "--output", "r.bin", "--preserve-output-name", "-q"]
+    run_cli(own, [*words, "--param", "writes=other.bin"])
+    before = {path.name: path.read_bytes() for path in Path().glob("*") if path.is_file()}
+
+    with pytest.raises(SystemExit) as ended:
+        run_cli(own, [*words, "--overwrite", "--param", "writes="])
+
+    assert b"result" == before["r.bin"]
+    assert 1 == ended.value.code
+    assert before == {name: Path(name).read_bytes() for name in before}
