@@ -22,7 +22,7 @@ from dissmodel.actions.results import Results
 from dissmodel.actions.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.actions.verify import verify
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.io.sidecars import name_beside, sidecars
+from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import ExperimentRecord, digest, sign, store
 
@@ -184,7 +184,7 @@ def _inputs(
     if not record.schema_version:  # the public DisSModel does not note sidecars
         noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
     for old, sidecar, expected in noted:
-        yield Member(f"{INPUT}/{old}", sidecar, expected)
+        yield Member(f"{INPUT}/{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
 
 
 def _texts(

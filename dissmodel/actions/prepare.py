@@ -156,8 +156,6 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     spec = model.spec if repeats is None else None  # what a record says, it says whole
     layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
     resolved = parameters.settled(host.check(layers), request.see_parameters)
-    for message in resolved.warnings:
-        reporter.warn(message)
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")

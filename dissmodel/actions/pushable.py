@@ -17,6 +17,7 @@ from dissmodel.actions.experiments import RECORD, experiment_name, object_names,
 from dissmodel.actions.recorded_input import recorded_input, sidecars_of
 from dissmodel.actions.records import open_record
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
+from dissmodel.io.sidecars import before_statistics
 from dissmodel.record import ExperimentRecord, digest, sign
 
 _OCTETS = "application/octet-stream"
@@ -170,7 +171,12 @@ def _inputs(path: Path, record: ExperimentRecord, stack: contextlib.ExitStack) -
         )
         raise
     yield _there(source, source.name)
-    for name, file, _ in sidecars_of(source, record.source):
+    for name, file, expected in sidecars_of(source, record.source):
+        if before_statistics(source, file, expected) is not None:
+            raise Differs(
+                f"{file}: a viewer added statistics to it, so its bytes are not the recorded ones.",
+                "A bundle holds the recorded bytes: dissmodel record bundle FILE.record.json",
+            )
         yield _there(file, name)
 
 

@@ -13,7 +13,7 @@ from dissmodel.actions.explain import why_differs, why_log_counts
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, shell_word
 from dissmodel.io.locate import existing
-from dissmodel.io.sidecars import beside, name_beside, unrecorded
+from dissmodel.io.sidecars import before_statistics, beside, name_beside, unrecorded
 from dissmodel.io.storage.settings import StorageSettings
 from dissmodel.io.uri import is_remote, parse
 from dissmodel.record import DataSource, ExperimentRecord
@@ -236,7 +236,7 @@ def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
     for _, file, digest in files:
         if not file.is_file():
             return f"{file.name[:_LONGEST]} is missing, which was read with it"
-        if sha256_file(file) != digest:
+        if sha256_file(file) != digest and before_statistics(path, file, digest) is None:
             return f"{file.name[:_LONGEST]} beside it has changed"
     more = unrecorded(path, [file.name for _, file, _ in files])
     return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""

@@ -152,7 +152,9 @@ def test_a_document_is_written_as_it_is(tmp_path):
 
 
 def test_a_record_that_nobody_would_read_is_not_written(tmp_path):
-    record = ExperimentRecord(model_name="coast", metrics={str(number): "x" * LONGEST for number in range(17)})
+    record = ExperimentRecord(
+        model_name="coast", metrics={str(number): "x" * LONGEST for number in range(17)}
+    )
     with pytest.raises(StorageError) as caught:
         store.write(record, tmp_path / "r.record.json")
 
