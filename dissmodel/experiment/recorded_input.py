@@ -13,7 +13,7 @@ from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.explain import why_differs, why_log_counts
 from dissmodel.experiment.layout import inputs_place
 from dissmodel.io.locate import existing
-from dissmodel.io.sidecars import beside, name_beside, unrecorded
+from dissmodel.io.sidecars import before_statistics, beside, name_beside, unrecorded
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.storage.settings import StorageSettings
@@ -236,7 +236,7 @@ def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
     for _, file, digest in files:
         if not file.is_file():
             return f"{file.name[:_LONGEST]} is missing, which was read with it"
-        if sha256_file(file) != digest:
+        if sha256_file(file) != digest and before_statistics(path, file, digest) is None:
             return f"{file.name[:_LONGEST]} beside it has changed"
     more = unrecorded(path, [file.name for _, file, _ in files])
     return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""

@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io import proj
+from dissmodel.io.foreign import again
 from dissmodel.io.tiff_layout import ends_early, is_tiff
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
@@ -109,6 +110,6 @@ def _check_end(path: Path, shown: str) -> None:
 def _damaged(shown: str, what: str) -> InvalidInput:
     return InvalidInput(
         f"{shown} can't be read as a GeoTIFF: {what}.",
-        "It may be truncated or damaged: make or download it again.",
+        again(shown),
         code="raster_damaged",
     )

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from dissmodel.errors import DissmodelError
 from dissmodel.io.locate import companions
 from dissmodel.io.tiff_layout import is_tiff
+from dissmodel.record.digest import sha256_bytes
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _MAX_XML = 2**20
 _STATISTICS = "STATISTICS_"
+# What GDAL adds to a file of metadata that is there already, in this order: what is inside goes first.
+_ADDED = (
+    re.compile(rb"^ *<Histograms>.*?</Histograms>\r?\n", re.DOTALL | re.MULTILINE),
+    re.compile(rb'^ *<MDI key="STATISTICS_[^"<]*">[^<]*</MDI>\r?\n', re.MULTILINE),
+    re.compile(rb"^ *<Metadata>\r?\n *</Metadata>\r?\n", re.MULTILINE),
+)
+_NO_BAND = re.compile(rb'^ *<PAMRasterBand band="\d+">\r?\n *</PAMRasterBand>\r?\n', re.MULTILINE)
+_DESCRIPTION = re.compile(rb"^ *<Description>[^<]*</Description>\r?\n", re.MULTILINE)
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
@@ -45,7 +56,7 @@ def sidecars(path: Path) -> tuple[Path, ...]:
     except DissmodelError:  # a model may read what GDAL does not; where it doesn't, loading says why
         return companions(path)
     found = [path.with_name(name) for name in sorted(names - {path.name})]
-    return tuple(one for one in found if one.is_file() and not _only_statistics(one))
+    return tuple(one for one in found if one.is_file() and not _only_statistics(one, path))
 
 
 def unrecorded(path: Path, names: Iterable[str]) -> tuple[Path, ...]:
@@ -97,8 +108,44 @@ def beside(path: Path, name: str) -> Path:
     return path.parent / alike[0] if alike else exact
 
 
-def _only_statistics(path: Path) -> bool:
-    """Whether it is metadata of GDAL with statistics or histograms, as a viewer leaves them, and no more."""
+def before_statistics(dataset: Path, path: Path, expected: str) -> bytes | None:
+    """Return what an ``.aux.xml`` was before a viewer added statistics to it.
+
+    Parameters
+    ----------
+    dataset : pathlib.Path
+        The GeoTIFF that it lies beside.
+    path : pathlib.Path
+        The file.
+    expected : str
+        The sha256 that it had, 64 hex digits.
+
+    Returns
+    -------
+    bytes or None
+        Of this sha256; None where more than statistics was added, or nothing.
+    """
+    try:
+        if not path.name.lower().endswith(".aux.xml") or path.stat().st_size > _MAX_XML:
+            return None
+        text = now = path.read_bytes()
+    except OSError:
+        return None
+    if b"<!" in text or b"<?" in text:  # in a comment, what looks like the end of an element is none
+        return None
+    for added in _ADDED:
+        text = added.sub(b"", text)
+    names = {f"<Description>{escape(name)}</Description>".encode() for name in _own_names(dataset).values()}
+    bare = _DESCRIPTION.sub(lambda line: b"" if line[0].strip() in names else line[0], text)
+    tried = (text, _NO_BAND.sub(b"", text), _NO_BAND.sub(b"", bare))
+    return next((one for one in tried if one != now and sha256_bytes(one) == expected.lower()), None)
+
+
+def _only_statistics(path: Path, dataset: Path) -> bool:
+    """Whether it is metadata of GDAL with statistics or histograms, as a viewer leaves them, and no more.
+
+    GDAL repeats the names of the bands in it, which the dataset has itself.
+    """
     if not path.name.lower().endswith(".aux.xml") or path.stat().st_size > _MAX_XML:
         return False
     text = path.read_bytes()
@@ -110,13 +157,35 @@ def _only_statistics(path: Path) -> bool:
         root = ET.fromstring(text)  # noqa: S314  (small, and nothing is declared in it)
     except ET.ParseError:
         return False
-    return root.tag == "PAMDataset" and len(root) > 0 and all(_is_statistics(one, band=False) for one in root)
+    if root.tag != "PAMDataset" or len(root) == 0:
+        return False
+    names = _own_names(dataset) if root.find("PAMRasterBand/Description") is not None else {}
+    return all(
+        all(_is_statistics(one, names.get(str(part.get("band")))) for one in part)
+        if part.tag == "PAMRasterBand"
+        else part.tag != "Histograms" and _is_statistics(part, None)
+        for part in root
+    )
 
 
-def _is_statistics(part: Element, *, band: bool) -> bool:
-    if part.tag == "PAMRasterBand" and not band:
-        return all(_is_statistics(one, band=True) for one in part)
-    if part.tag == "Histograms":
-        return band
+def _is_statistics(part: Element, name: str | None) -> bool:
+    """Whether a part says nothing but statistics, or the name that the band has."""
+    if part.tag == "Description":
+        return name is not None and part.text == name
     items = part.tag == "Metadata" and not part.get("domain")
-    return items and all(str(item.get("key")).startswith(_STATISTICS) for item in part)
+    return part.tag == "Histograms" or (
+        items and all(str(item.get("key")).startswith(_STATISTICS) for item in part)
+    )
+
+
+def _own_names(dataset: Path) -> dict[str, str]:
+    """Return the names of bands that a GeoTIFF has without the files beside it: number → name."""
+    import rasterio  # noqa: PLC0415  (it loads GDAL)
+
+    from dissmodel.io.geotiff import opened  # noqa: PLC0415  (as above)
+
+    try:
+        with rasterio.Env(GDAL_PAM_ENABLED=False), opened(dataset) as alone:
+            return {str(number): name for number, name in enumerate(alone.descriptions, 1) if name}
+    except DissmodelError:
+        return {}

@@ -21,7 +21,7 @@ from dissmodel.experiment.records import is_interrupted, open_record
 from dissmodel.experiment.remote_record import fetch_signatures, open_remote
 from dissmodel.experiment.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
 from dissmodel.experiment.verify import verify
-from dissmodel.io.sidecars import name_beside, sidecars
+from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
 from dissmodel.record import MAIN, ExperimentRecord, digest, sign, store
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
@@ -193,7 +193,7 @@ def _inputs(
     if not record.schema_version:  # the public DisSModel does not note sidecars
         noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
     for old, sidecar, expected in noted:
-        yield Member(f"{INPUT}/{old}", sidecar, expected)
+        yield Member(f"{INPUT}/{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
 
 
 def _texts(

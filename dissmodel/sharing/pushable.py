@@ -17,6 +17,7 @@ from dissmodel.experiment.files import recorded_files
 from dissmodel.experiment.layout import RECORD, experiment_name, object_names, paths_of
 from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
 from dissmodel.experiment.records import open_record
+from dissmodel.io.sidecars import before_statistics
 from dissmodel.record import ExperimentRecord, digest, sign
 
 _OCTETS = "application/octet-stream"
@@ -175,7 +176,12 @@ def _inputs(
         )
         raise
     yield _there(source, source.name)
-    for name, file, _ in sidecars_of(source, record.source):
+    for name, file, expected in sidecars_of(source, record.source):
+        if before_statistics(source, file, expected) is not None:
+            raise Differs(
+                f"{file}: a viewer added statistics to it, so its bytes are not the recorded ones.",
+                "A bundle holds the recorded bytes: dissmodel record bundle FILE.record.json",
+            )
         yield _there(file, name)
 
 

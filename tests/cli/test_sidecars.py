@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.record.digest import sha256_file
+from dissmodel.record.digest import sha256_bytes, sha256_file
 
 RUN = ("run", "coastal_raster", "-i", "grid.tif", "-p", "end_time=2", "-q", "-o")
 TAB = """!table
@@ -28,6 +28,13 @@ STATISTICS = (
     '<PAMDataset><PAMRasterBand band="1"><Metadata><MDI key="STATISTICS_MAXIMUM">5</MDI></Metadata>'
     "</PAMRasterBand></PAMDataset>"
 )
+
+METADATA = b"""<PAMDataset>
+  <Metadata>
+    <MDI key="from">survey</MDI>
+  </Metadata>
+</PAMDataset>
+"""
 
 
 @pytest.fixture
@@ -96,14 +103,42 @@ def test_it_is_read_from_a_zip_too(in_mapinfo):
 
 def test_statistics_of_a_viewer_change_nothing_and_block_nothing(coast):
     assert 0 == coast(*RUN, "r.tif").code
-    Path("grid.tif.aux.xml").write_text(STATISTICS)
+    with rasterio.open("grid.tif") as viewed:
+        viewed.stats()
+    assert "<Description>uso<" in Path("grid.tif.aux.xml").read_text()  # GDAL repeats the names of the bands
 
+    assert (0, 0) == codes(coast)
+    Path("grid.tif.aux.xml").write_text(STATISTICS)
     assert (0, 0) == codes(coast)
 
     assert 0 == coast(*RUN, "r.tif", "--overwrite").code
     assert {} == record()["source"]["sidecars"]
     Path("grid.tif.aux.xml").unlink()
     assert (0, 0) == codes(coast)
+
+
+def test_statistics_that_a_viewer_adds_to_a_recorded_file_block_nothing(coast):
+    Path("grid.tif.aux.xml").write_bytes(METADATA)
+    assert 0 == coast(*RUN, "r.tif").code
+    was = sha256_file("grid.tif.aux.xml")
+    assert {"grid.tif.aux.xml": was} == record()["source"]["sidecars"]
+
+    with rasterio.open("grid.tif") as viewed:
+        viewed.stats()
+    assert b"STATISTICS_" in Path("grid.tif.aux.xml").read_bytes()
+
+    assert (0, 0) == codes(coast)
+    assert 0 == coast("record", "bundle", "r.record.json", "-o", "b.zip").code
+    with zipfile.ZipFile("b.zip") as archive:
+        assert was == sha256_bytes(archive.read("input/grid.tif.aux.xml"))
+    assert 0 == coast("reproduce", "b.zip", "--check").code
+    pushed = coast("push", "r.record.json", "--to", "there", "--with-input")
+    assert (4, False) == (pushed.code, Path("there").exists())
+    assert "a viewer added statistics" in pushed.err
+
+    changed = Path("grid.tif.aux.xml").read_bytes().replace(b"survey", b"other")
+    Path("grid.tif.aux.xml").write_bytes(changed)
+    assert (4, 4) == codes(coast)
 
 
 def test_a_new_file_that_would_be_read_is_told_by_both(coast):

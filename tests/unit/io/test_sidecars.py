@@ -1,3 +1,4 @@
+import hashlib
 import warnings
 
 import numpy as np
@@ -7,7 +8,7 @@ from affine import Affine
 
 from dissmodel.errors import InvalidInput
 from dissmodel.io import load_dataset
-from dissmodel.io.sidecars import beside, name_beside, sidecars, unrecorded
+from dissmodel.io.sidecars import before_statistics, beside, name_beside, sidecars, unrecorded
 
 WORLD = "30\n0\n0\n-30\n540015\n9769985\n"
 TAB = """!table
@@ -174,3 +175,62 @@ def test_a_renamed_dataset_has_renamed_sidecars(tmp_path):
     assert "a.tif.msk" == name_beside("a.tif.msk", "", "b.tif")
     assert tmp_path / "B.TIF.MSK" == beside(tmp_path / "b.tif", "b.tif.msk")
     assert tmp_path / "x.msk" == beside(tmp_path / "b.tif", "../../x.msk")
+
+
+NAMED = """<PAMDataset>
+  <PAMRasterBand band="1">
+    <Description>alt</Description>
+  </PAMRasterBand>
+</PAMDataset>
+"""
+
+
+def named(tmp_path):
+    """Return a raster whose .aux.xml names its band, that file, and that file's sha256."""
+    path = raster(tmp_path / "a.tif", placed=True)
+    xml = tmp_path / "a.tif.aux.xml"
+    xml.write_bytes(NAMED.encode())
+    return path, xml, hashlib.sha256(NAMED.encode()).hexdigest()
+
+
+def test_statistics_that_gdal_adds_to_metadata_are_known(tmp_path):
+    path, xml, recorded = named(tmp_path)
+    assert before_statistics(path, xml, recorded) is None
+
+    with rasterio.open(path) as there:
+        there.stats()
+
+    assert b"STATISTICS_MEAN" in xml.read_bytes()
+    assert NAMED.encode() == before_statistics(path, xml, recorded)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("alt", "uso"),
+        ("<PAMDataset>\n", "<PAMDataset>\n<!-- <Histograms> --><Metadata/><!-- </Histograms>\n -->"),
+        ("</PAMDataset>", "<GeoTransform>0, 9, 0, 0, 0, -9</GeoTransform></PAMDataset>"),
+    ],
+)
+def test_what_is_more_than_statistics_is_not_taken_for_them(tmp_path, old, new):
+    path, xml, recorded = named(tmp_path)
+    with rasterio.open(path) as there:
+        there.stats()
+
+    xml.write_text(xml.read_text().replace(old, new))
+
+    assert before_statistics(path, xml, recorded) is None
+
+
+def test_statistics_with_another_name_of_a_band_are_read(tmp_path):
+    path = raster(tmp_path / "a.tif", placed=True)
+    with rasterio.open(path, "r+") as out:
+        out.set_band_description(1, "alt")
+    with rasterio.open(path) as there:
+        there.stats()
+    xml = tmp_path / "a.tif.aux.xml"
+    assert ((), ()) == (sidecars(path), unrecorded(path, []))
+
+    xml.write_text(xml.read_text().replace(">alt<", ">uso<"))
+
+    assert ((xml,), (xml,)) == (sidecars(path), unrecorded(path, []))
