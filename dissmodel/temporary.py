@@ -26,7 +26,8 @@ if sys.platform != "win32":
     import fcntl
 
 _FILE = re.compile(r"\.dissmodel-[0-9a-f]{12}\.tmp")
-_FOLDER = re.compile(r"\.?dissmodel-tmp-[0-9a-f]{12}")
+# A name that no scratch folder of a pair has, whatever the pair's name: these begin with ".dissmodel-".
+_FOLDER = re.compile(r"(?:dissmodel-tmp-|\.dissmodel_tmp-)[0-9a-f]{12}")
 _DAY_S = 24 * 60 * 60
 # What a file system says that can't sync a folder, or any file, at all.
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
@@ -43,7 +44,7 @@ class _Lock(Enum):
 def is_name(name: str) -> bool:
     """Tell whether a file or folder of this name is temporary.
 
-    >>> is_name(".dissmodel-0123456789ab.tmp"), is_name(".dissmodel-tmp-0123456789ab"), is_name("r.tif")
+    >>> is_name(".dissmodel-0123456789ab.tmp"), is_name(".dissmodel_tmp-0123456789ab"), is_name("r.tif")
     (True, True, False)
     """
     return any(one.fullmatch(name) for one in (_FILE, _FOLDER))
@@ -121,7 +122,7 @@ def new_folder(parent: Path | None = None) -> Iterator[Path]:
     place = Path(tempfile.gettempdir()) if parent is None else parent
     _remove_left(place, _FOLDER)
     while True:
-        folder = place / f"{'' if parent is None else '.'}dissmodel-tmp-{token_hex(6)}"
+        folder = place / f"{'dissmodel-tmp-' if parent is None else '.dissmodel_tmp-'}{token_hex(6)}"
         folder.mkdir(mode=0o700)
         try:
             descriptor = _open(folder)
@@ -155,7 +156,7 @@ def _remove_left(place: Path, names: re.Pattern[str]) -> None:
 def _remove_if_left(path: Path) -> None:
     status = path.lstat()
     is_folder = stat.S_ISDIR(status.st_mode)
-    if not is_folder and not stat.S_ISREG(status.st_mode):
+    if is_folder != bool(_FOLDER.fullmatch(path.name)) or not (is_folder or stat.S_ISREG(status.st_mode)):
         return
     if hasattr(os, "getuid") and status.st_uid != os.getuid():
         return

@@ -242,9 +242,7 @@ def _scratches(folder: Path) -> list[Path]:
         return sorted(
             Path(entry.path)
             for entry in entries
-            if entry.name.startswith(PREFIX)
-            and not temporary.is_name(entry.name)
-            and entry.is_dir(follow_symlinks=False)
+            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
         )
 
 

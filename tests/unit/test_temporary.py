@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel import temporary
+from dissmodel import materialize, temporary
 
 HOLD_FILE = """
 import sys, pathlib
@@ -107,7 +107,7 @@ def test_only_files_and_folders_of_ours_are_removed(tmp_path):
     names = [".dissmodel-0123456789ab.tmp.txt", ".dissmodel-r.tmp", "dissmodel-0123456789ab.tmp", "a.tmp"]
     for name in names:
         (folder / name).write_bytes(b"")
-    (folder / ".dissmodel-tmp-0123456789ab").symlink_to(outside)
+    (folder / ".dissmodel_tmp-0123456789ab").symlink_to(outside)
     (folder / ".dissmodel-ba9876543210.tmp").symlink_to(outside / "kept")
     use_both(folder)
 
@@ -121,7 +121,7 @@ def test_where_no_lock_can_be_had_a_file_of_today_stays(tmp_path, monkeypatch):
         raise OSError(37, "No locks available")
 
     new, old = (tmp_path / f".dissmodel-{digit * 12}.tmp" for digit in "12")
-    folder = tmp_path / ".dissmodel-tmp-111111111111"
+    folder = tmp_path / ".dissmodel_tmp-111111111111"
     folder.mkdir()
     for path in (new, old):
         path.write_bytes(b"")
@@ -167,3 +167,16 @@ def test_a_folder_that_the_next_process_took_for_left_is_made_again(tmp_path, mo
         assert folder.is_dir()
 
     assert 2 == len(made)
+
+
+@posix
+@pytest.mark.parametrize("stem", ["tmp-202611291200", "202611291200.tmp"])
+def test_what_is_kept_of_a_pair_with_such_a_name_stays(tmp_path, stem):
+    record = tmp_path / f"{stem}.record.json"
+    with materialize.claim(record) as scratch:
+        (scratch / "old").mkdir()
+        (scratch / "old" / "0").write_bytes(b"kept")
+        use_both(tmp_path)
+
+        assert b"kept" == (scratch / "old" / "0").read_bytes()
+        assert scratch.name.startswith(materialize.PREFIX)
