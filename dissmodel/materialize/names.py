@@ -22,8 +22,8 @@ def pair_path(record_path: Path, name: str) -> Path:
     """Return the path of a file of a pair, by its name relative to the record.
 
     The files of a result lie beside its record, under names without a dot at the start unless the user gave
-    such a name; or in a folder whose name is the record's stem, with or without a suffix. They never lie below
-    a folder whose name begins with a dot, and never below a link.
+    such a name; or in a folder whose name is the record's stem, with or without a suffix. They never lie
+    below a folder whose name begins with a dot, and never below a link.
 
     Raises
     ------
