@@ -224,7 +224,7 @@ def test_maps_layer_and_spec_are_those_of_the_record(raster, raster_model):
     assert 0 == said.code
     for name in ("resolved_spec", "band_map", "input_format", "parameters", "parameter_origin", "source"):
         assert first[name] == second[name]
-    assert ({"alt": "band_2"}, "raster", "in.tif") == (
+    assert ({"alt": "band_2"}, "tiff", "in.tif") == (
         second["band_map"],
         second["input_format"],
         second["source"]["layer"],
