@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -150,8 +151,10 @@ def ignore() -> None:
         _taken[name] = os.environ.pop(name)
         _ignored[name] = _taken[name][:_LONGEST]
     if os.environ.get(_CONFIG_FILE) != os.devnull:
-        for name, value in _configured().items():
+        configured = _configured()
+        for name, value in configured.items():
             _ignored.setdefault(name, value)  # GDAL, too, lets the environment win
+        _forget(configured)
         if _CONFIG_FILE in os.environ:
             _taken[_CONFIG_FILE] = os.environ[_CONFIG_FILE]
         os.environ[_CONFIG_FILE] = os.devnull
@@ -186,6 +189,18 @@ def _has_own_files() -> bool:
     spec = importlib.util.find_spec("rasterio")
     places = spec.submodule_search_locations if spec is not None else None
     return any(Path(place, "proj_data", "proj.db").is_file() for place in places or ())
+
+
+def _forget(names: Iterable[str]) -> None:
+    """Let each GDAL of this process forget what it has read from the file, as in a notebook that used it."""
+    options = dict.fromkeys(names)
+    if options and "rasterio" in sys.modules:
+        from rasterio import _env  # noqa: PLC0415  (it is loaded; its public functions can't remove an option)
+
+        for name in options:
+            _env.del_gdal_config(name)
+    if options and "pyogrio" in sys.modules:
+        sys.modules["pyogrio"].set_gdal_config_options(options)
 
 
 def _configured() -> dict[str, str]:

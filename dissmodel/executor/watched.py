@@ -169,11 +169,15 @@ class Given:
             yield from _sentence(f"from {option}: ", list(given.unread), given.absent)
 
     def explain(self, error: BaseException) -> None:
-        """Add a note to an error that comes, or may come, from a parameter that is a text.
+        """Add a note to an error that may come from a parameter that is a text, or has a wrong name.
 
         It is the parameter that the failing code had at hand; where that can't be seen, all texts that were
         read.
         """
+        if isinstance(error, KeyError):
+            for name in self._meant(error):
+                error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given and not read")
+            return
         said = _said(error)
         texts = {
             name: value
@@ -190,6 +194,14 @@ class Given:
             shown = "" if is_secret_name(name) else f" {_short(repr(value))}"
             origin = self.origin.get(name, "origin not known")
             error.add_note(f"{_EXPLAINS}the parameter {_name(name)} is the text{shown} ({origin})")
+
+    def _meant(self, error: KeyError) -> Iterator[str]:
+        """Yield the unread parameters whose names are near the one that was asked for and is not there."""
+        asked = error.args[0] if error.args else None
+        if isinstance(asked, str) and asked in self.parameters.absent:
+            for name in self.parameters.unread:
+                if did_you_mean(name, [asked]).startswith("Did you mean"):
+                    yield name
 
 
 def explanations(error: BaseException) -> list[str]:

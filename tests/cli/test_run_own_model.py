@@ -425,6 +425,16 @@ def test_what_a_model_never_read_is_told(dissmodel, data, executor_file, words, 
     assert [f"warning: {one}" for one in told] == store.read(Path("r.record.json")).logs
 
 
+def test_a_misspelt_parameter_that_a_model_needs_is_told(dissmodel, data, executor_file):
+    model = executor_file(run="record.parameters['end_time']; return data")
+
+    said = dissmodel("run", model, "-i", data, "-o", "r.bin", "-p", "end_tme=3", "-p", "rate=1")
+
+    assert 1 == said.code
+    assert "KeyError: 'end_time'; the parameter end_tme was given and not read\n" in said.err
+    assert "rate" not in said.err
+
+
 def test_what_a_toml_says_may_be_read_there(dissmodel, data, executor_file):
     model = executor_file(
         run="record.parameters['rate']; record.resolved_spec['model'].get('classes'); return data"
