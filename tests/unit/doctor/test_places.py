@@ -334,7 +334,7 @@ def test_a_store_where_nothing_listens(look, secret, monkeypatch, closed_port):
 @pytest.fixture
 def rclone(tmp_path, monkeypatch):
     """A real store with the bucket `results`."""
-    path = Path(__file__).resolve().parents[3] / "contracts" / "servers.py"
+    path = Path(__file__).resolve().parents[2] / "contracts" / "servers.py"
     spec = importlib.util.spec_from_file_location("doctor_servers", path)
     servers = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, servers)
