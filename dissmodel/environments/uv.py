@@ -141,7 +141,7 @@ def _environment(settings: PipSettings) -> dict[str, str]:
 
 def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
     lines = [line.strip()[:_LINE] for line in redact(said).splitlines() if line.strip()]
-    text = said.lower()
+    text = " ".join(said.lower().split())  # the installer breaks its lines anywhere
     message = f"{doing} failed: {' | '.join(_without_hints(lines)[-_TAIL_LINES:]) or 'uv said nothing'}"
     if any(sign in text for sign in _UNREACHABLE):
         hint = (
