@@ -50,9 +50,9 @@ def show(
     Example: dissmodel record show result.record.json
     """
     from dissmodel.cli import render
-    from dissmodel.cli.reporter import terminal_reporter
+    from dissmodel.cli.reporter import Lines
     from dissmodel.experiment.records import open_record, record_of
-    from dissmodel.progress import reporting
+    from dissmodel.progress import Silent, reporting
     from dissmodel.storage.uri import shown
 
     lineage = lineage or bool(records)
@@ -63,7 +63,7 @@ def show(
         mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
     )
     _check_alone(toml=toml, other=lineage or measures or preview or as_json)
-    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
+    with reporting(Silent() if quiet else Lines(verbose=False)):
         record, document = open_record(file)
     if toml:
         from dissmodel.reproducing.record_toml import repeating_toml
