@@ -72,7 +72,8 @@ def new_file(folder: Path) -> Iterator[BinaryIO]:
         with stream:
             yield stream
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it has its final name, or the next process removes it
+            path.unlink()
 
 
 def replace(stream: BinaryIO, target: Path) -> None:

@@ -50,3 +50,12 @@ def _own_state(tmp_path_factory):
     del os.environ["XDG_STATE_HOME"]
     if before is not None:
         os.environ["XDG_STATE_HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def _no_learned_secrets():
+    """Forget the credentials that a test made up: a later test may have the same text for something else."""
+    yield
+    known = sys.modules.get("dissmodel.record.known_secrets")
+    if known is not None:
+        known._learned.clear()

@@ -173,12 +173,19 @@ class TestWithoutThreads:
             shutil.copy(path, here)
         return here
 
+    @staticmethod
+    def without_git(said):
+        """Lines without the warning that git, another process, can't tell the commit of the code."""
+        return [
+            line for line in said.splitlines() if "its commit is unknown: git can't be started" not in line
+        ]
+
     def test_a_run_is_done(self, here, refusing):
         before = (here / "r.tif").read_bytes()
 
         said = ended(*RUN, "--overwrite", "--threads", 2, env=refusing)
 
-        assert (0, "") == (said.returncode, said.stderr)
+        assert (0, []) == (said.returncode, self.without_git(said.stderr))
         assert before == (here / "r.tif").read_bytes()
         assert verify((here / "r.record.json",)).ok
 
@@ -194,7 +201,7 @@ class TestWithoutThreads:
     def test_all_else_is_done_too(self, here, refusing, words):
         said = ended(*words, env=refusing)
 
-        assert (0, "") == (said.returncode, said.stderr)
+        assert (0, []) == (said.returncode, self.without_git(said.stderr))
 
     @pytest.mark.parametrize(
         ("codes", "words"), [({5}, ["registry", "sync", "--repo", "file:///none"]), ({0, 1}, ["doctor"])]
