@@ -112,19 +112,29 @@ def write(journal: Journal, scratch: Path, record_path: Path) -> None:
 
 
 def read(scratch: Path, record_path: Path) -> Journal | None:
-    """Return the journal in a scratch folder that this user wrote, here, for this record; else None."""
+    """Return the journal in a scratch folder that this user wrote, here, for this record; else None.
+
+    Raises
+    ------
+    OSError
+        If it can't be read: what it says is not known then, and nothing may be removed.
+    """
     path = scratch / _NAME
     try:
         if not stat.S_ISREG(path.lstat().st_mode) or not is_ours(scratch, record_path, "run"):
             return None
-        with path.open("rb") as stream:
-            document = json.loads(stream.read(_MAX_BYTES))
+    except OSError:
+        return None
+    with path.open("rb") as stream:
+        data = stream.read(_MAX_BYTES)
+    try:
+        document = json.loads(data)
         content, mac = document["journal"], document["mac"]
         expected = _mac(content, scratch, record_path, user_key(make=False))
         if not hmac.compare_digest(expected, mac):
             return None
         given = json.loads(content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return Journal(**{**given, "old": tuple((name, number) for name, number in given["old"])})
 
