@@ -71,7 +71,7 @@ def look_at_models(found: Collector) -> None:
             found.add("error", f"{probed.doing}: {probed.end}")
             break
         seen.add(probed.doing)
-        hint = "" if package == BUILTIN else f"Mend or remove the package: pip uninstall {package}"
+        hint = "" if package == BUILTIN else f"Fix or remove the package: pip uninstall {package}"
         found.add("error", f"The model {probed.doing} can't be loaded: {probed.end}.", hint)
         if probed.hung:  # another may too, and nobody waits for all of them
             found.add("warning", "the others were not looked at")

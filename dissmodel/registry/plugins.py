@@ -267,6 +267,6 @@ def _is_executor(value: object) -> bool:
 def _broken(offer: Offer, why: str, hint: str = "") -> UsageError:
     return UsageError(
         f"The model {offer.qualified} can't be loaded: {why}.",
-        hint or f"Mend or remove the package: pip uninstall {offer.distribution}",
+        hint or f"Fix or remove the package: pip uninstall {offer.distribution}",
         code="model_unloadable",
     )

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,25 @@ def test_a_claim_of_another_pair_leaves_one_that_is_being_replaced(place, over_a
 
     with materialize.claim(folder / "other.record.json"):
         pass
+
+    assert before == tree(folder)
+
+
+def test_a_journal_that_can_not_be_read_for_now_is_kept(place, monkeypatch):
+    _, _, folder, finals = place
+    begin(place)
+    materialize.promote(materialize.work(place[1]), finals)
+    before, opened = tree(folder), Path.open
+
+    def failing(path, *words, **named):
+        if path.name == "journal.json":
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(path, *words, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", failing)
+        with materialize.claim(folder / "other.record.json"):
+            pass
 
     assert before == tree(folder)
 
