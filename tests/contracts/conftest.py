@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import trustme
 
 from dissmodel.record.digest import sha256_file
 from dissmodel.storage.credentials import find
@@ -59,7 +60,6 @@ def rclone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def rclone_tls(tmp_path_factory):
     """One whose certificate only its own authority vouches for."""
-    trustme = pytest.importorskip("trustme")
     if servers.rclone_program() is None:
         pytest.skip("rclone is not installed")
     folder = tmp_path_factory.mktemp("tls")
@@ -76,8 +76,6 @@ def rclone_tls(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def moto():
-    pytest.importorskip("moto")
-    pytest.importorskip("flask")
     with servers.moto() as server:
         yield server
 

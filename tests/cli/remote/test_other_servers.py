@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from dissmodel.errors import Differs
 from dissmodel.progress import Silent
@@ -24,7 +25,6 @@ def made(dissmodel, model):
 @pytest.fixture
 def tls(tools, tmp_path, monkeypatch):
     """The file of the authority that vouches for a server, which the environment names."""
-    trustme = pytest.importorskip("trustme")
     if tools.rclone_program() is None:
         pytest.skip("rclone is not installed")
     authority = trustme.CA()
@@ -45,8 +45,6 @@ def tls(tools, tmp_path, monkeypatch):
 @pytest.fixture
 def moto(tools, monkeypatch):
     """A server with versions and conditional writes; rights are asked for."""
-    pytest.importorskip("moto")
-    pytest.importorskip("flask")
     with tools.moto() as server:
         for name, value in server.environ().items():
             monkeypatch.setenv(name, value)

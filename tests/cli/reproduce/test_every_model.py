@@ -114,8 +114,6 @@ def test_a_run_with_a_preview(coast, comes_again, model, source):
 @pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"])
 @pytest.mark.parametrize("model", VECTORS)
 def test_every_format_of_polygons_with_snapshots(coast, comes_again, model, suffix):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     comes_again(model, coast("grid.gpkg"), *OPTIONS["snapshots"], output=f"r{suffix}")
 
 

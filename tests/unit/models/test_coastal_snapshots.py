@@ -1,7 +1,6 @@
 """States that are kept on the way: complete datasets, from which a run goes on with the same bits."""
 
 import hashlib
-import importlib.util
 import warnings
 
 import geopandas
@@ -69,15 +68,8 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def needs(suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_snapshot_is_the_result_of_a_run_that_ends_there(run, tmp_path, suffix):
-    needs(suffix)
-
     record = run(f"r{suffix}", end_time=12, snapshots=[3, 10])
     for step in (3, 10):
         run(f"{step}{suffix}", end_time=step)
@@ -93,8 +85,6 @@ def test_a_snapshot_is_the_result_of_a_run_that_ends_there(run, tmp_path, suffix
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_run_goes_on_from_a_snapshot_with_the_same_bits(run, tmp_path, suffix):
-    needs(suffix)
-
     once = run(f"once{suffix}", end_time=20, every=10)
     twice = run(f"twice{suffix}", f"once.step0010{suffix}", end_time=20)
 

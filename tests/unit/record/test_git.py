@@ -1,12 +1,9 @@
 import hashlib
-import shutil
 import subprocess
 
 import pytest
 
 from dissmodel.record.git import checkout_of, without_credentials
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
 def git(folder, *arguments):

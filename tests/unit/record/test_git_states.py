@@ -1,7 +1,6 @@
 """Whether a checkout has changes, as git itself says it in a repository that it trusts."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 
 from dissmodel.record import git_reading
 from dissmodel.record.git import checkout_of, head_of
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 NOBODY = 65534
 
