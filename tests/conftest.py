@@ -8,20 +8,15 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+from support.shared import shared_file
+
 NOBODY = 65534
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared():
-    """Return the path of a file of the real data, or skip where it is not at hand."""
-
-    def path(name):
-        if not (SHARED / name).exists():
-            pytest.skip(f"{name} is not beside this checkout")
-        return SHARED / name
-
-    return path
+    """Return the path of a file of the public data, or skip where it isn't beside the checkout."""
+    return shared_file
 
 
 @pytest.fixture

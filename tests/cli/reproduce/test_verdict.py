@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from dissmodel.record import store
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
+from support.files import names
 
 
 def new_record():

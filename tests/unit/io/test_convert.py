@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -9,14 +7,11 @@ from rasterio import Affine
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.io.convert import cells_to_grid, resample_cells, vector_to_raster_backend
 from dissmodel.io.vector import load_gdf
-
-DATA = Path(__file__).parents[4] / "shared/data"
+from support.shared import shared_file
 
 
 def real(name):
-    if not (DATA / name).exists():
-        pytest.skip(f"the shared data ({name}) is not beside the project")
-    return load_gdf(DATA / name)[0]
+    return load_gdf(shared_file(name))[0]
 
 
 def boxes(row, col, size=(30.0, 30.0), corner=(0.0, 0.0), *, fields=True, crs="EPSG:31984"):

@@ -16,7 +16,6 @@ from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, load_xarray, save_dataset, save_xarray
 from dissmodel.io.raster import load_geotiff, reading, save_geotiff, write_geotiff
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
 NORTH_UP = Affine(30, 0, 1077690, 0, -30, -279210)
 UTM = "EPSG:31984"
 
@@ -552,9 +551,8 @@ def test_a_geotiff_loads_no_pandas(tmp_path):
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the public sample data is not here")
-def test_the_sample_grid():
-    (backend, meta), checksum = load_dataset(DATA / "synthetic_grid_60x60_tiff.zip")
+def test_the_sample_grid(shared):
+    (backend, meta), checksum = load_dataset(shared("synthetic_grid_60x60_tiff.zip"))
 
     assert checksum.startswith("282288b5")
     assert (60, 60) == backend.shape

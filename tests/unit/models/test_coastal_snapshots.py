@@ -1,6 +1,5 @@
 """States that are kept on the way: complete datasets, from which a run goes on with the same bits."""
 
-import hashlib
 import warnings
 
 import geopandas
@@ -16,6 +15,7 @@ from dissmodel.io import load_dataset
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal import contract, raster, vector
 from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
+from support.files import sha256
 
 FAST = {"sea_level_rise_rate": 0.5}
 MODELS = {
@@ -62,10 +62,6 @@ def run(tmp_path):
         return execute_lifecycle(executor(), record)[0]
 
     return run
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -1,15 +1,9 @@
 import hashlib
-import subprocess
 
 import pytest
 
 from dissmodel.record.git import checkout_of, without_credentials
-
-
-def git(folder, *arguments):
-    who = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+from support.git import git
 
 
 @pytest.fixture

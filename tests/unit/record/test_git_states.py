@@ -9,14 +9,9 @@ import pytest
 
 from dissmodel.record import git_reading
 from dissmodel.record.git import checkout_of, head_of
+from support.git import git
 
 NOBODY = 65534
-
-
-def git(folder, *arguments, **how):
-    who = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false")
-    words = ["git", "-C", str(folder), *who, "-c", "protocol.file.allow=always", *arguments]
-    return subprocess.run(words, check=True, capture_output=True, text=True, **how).stdout.strip()
 
 
 @pytest.fixture(autouse=True)
