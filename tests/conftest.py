@@ -8,15 +8,39 @@ from pathlib import Path
 
 import pytest
 
-from support.shared import shared_file
+from support import skips
+from support.skips import pytest_addoption, pytest_sessionfinish
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOBODY = 65534
+
+__all__ = ["pytest_addoption", "pytest_sessionfinish"]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests on the public data, which the project may not hold, where there are none."""
+    if not DATA.is_dir():
+        left_out = [item for item in items if "public_data" in item.fixturenames]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    skips.pytest_terminal_summary(terminalreporter, config)
+    if not DATA.is_dir():
+        terminalreporter.write_line("There is no ../shared/data: the tests on the public data are left out.")
 
 
 @pytest.fixture(scope="session")
-def shared():
-    """Return the path of a file of the public data, or skip where it isn't beside the checkout."""
-    return shared_file
+def public_data():
+    """The folder of the public data; a test that asks for it is left out where there is none."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def shared(public_data):
+    """Return the path of a file of the public data."""
+    return public_data.joinpath
 
 
 @pytest.fixture
