@@ -8,9 +8,9 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import make_coast
 import pytest
 
-import make_coast
 from dissmodel.cli.app import main
 from dissmodel.executor.cli import run_cli
 from dissmodel.registry import plugins

@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 import make_coast
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}

@@ -2,12 +2,12 @@ import struct
 import zipfile
 from pathlib import Path
 
+import make_coast
 import numpy as np
 import pyogrio
 import pytest
 import rasterio
 
-import make_coast
 from dissmodel.models.coastal.kernel import Terms
 from dissmodel.models.coastal.numpy_kernel import NumpyKernel
 from dissmodel.models.coastal.parameters import CoastalParameters

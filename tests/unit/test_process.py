@@ -99,7 +99,7 @@ class TestWithoutThreads:
         def refuse(_thread):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(process.threading.Thread, "start", refuse)
+        monkeypatch.setattr("dissmodel.process.threading.Thread.start", refuse)
 
     def test_it_gives_what_it_gives_with_them(self, tmp_path):
         found = python("import sys; print('so'); sys.exit(3)", tmp_path)

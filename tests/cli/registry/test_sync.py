@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Backend
+
 TOKEN = "t0ken-that-nobody-may-see"
 
 
@@ -148,7 +150,7 @@ def test_a_token_in_the_environment_is_not_shown_either(dissmodel, kept, served,
 def test_a_token_is_not_told_to_whom_the_server_sends_us(dissmodel, served):
     target = served()
 
-    class Elsewhere(target.RequestHandlerClass):
+    class Elsewhere(Backend):
         def _serve(self, body):
             self.send_response(302)
             self.send_header("Location", f"http://{target.host}{self.path}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.record import git_reading
 from dissmodel.record.git import checkout_of, head_of
 from support.git import git
 
@@ -341,7 +340,7 @@ def test_a_checkout_is_looked_for_no_further_than_the_user_wants(make, monkeypat
 def test_few_processes(make, monkeypatch):
     started = []
     run = subprocess.run
-    monkeypatch.setattr(git_reading.subprocess, "run", lambda *a, **k: (started.append(a), run(*a, **k))[1])
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: (started.append(a), run(*a, **k))[1])
     folder = make({"pkg/a.py": LINES})
 
     for path, most in ((folder / "pkg" / "a.py", 5), (folder / "pkg", 6)):
