@@ -8,20 +8,39 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+from support import skips
+from support.skips import pytest_addoption, pytest_sessionfinish
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOBODY = 65534
 
+__all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
-@pytest.fixture
-def shared():
-    """Return the path of a file of the real data, or skip where it is not at hand."""
 
-    def path(name):
-        if not (SHARED / name).exists():
-            pytest.skip(f"{name} is not beside this checkout")
-        return SHARED / name
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests on the public data, which the project may not hold, where there are none."""
+    if not DATA.is_dir():
+        left_out = [item for item in items if "public_data" in item.fixturenames]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
-    return path
+
+def pytest_terminal_summary(terminalreporter, config):
+    skips.pytest_terminal_summary(terminalreporter, config)
+    if not DATA.is_dir():
+        terminalreporter.write_line("There is no ../shared/data: the tests on the public data are left out.")
+
+
+@pytest.fixture(scope="session")
+def public_data():
+    """The folder of the public data; a test that asks for it is left out where there is none."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def shared(public_data):
+    """Return the path of a file of the public data."""
+    return public_data.joinpath
 
 
 @pytest.fixture

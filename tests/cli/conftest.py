@@ -1,9 +1,9 @@
 """The command line, run in this process."""
 
+import importlib
 import json
 import sys
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,7 @@ def dissmodel(monkeypatch, capsys, tmp_path):
 @pytest.fixture(scope="session")
 def make_coast():
     """The example's own maker of inputs."""
-    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
-    module = module_from_spec(spec)
-    sys.modules["make_coast"] = module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("make_coast")
 
 
 @pytest.fixture
@@ -100,8 +96,3 @@ def executor_file(tmp_path):
         return path
 
     return write
-
-
-def files(folder="."):
-    """Return the names in a folder, hidden ones too."""
-    return sorted(path.name for path in Path(folder).iterdir())

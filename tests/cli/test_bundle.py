@@ -14,6 +14,7 @@ import pytest
 
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.sharing.bundle_texts import spec_as_toml
+from support.files import sha256
 
 PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif"]
 SPEC = '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 2\n'
@@ -65,10 +66,6 @@ def edit(path, change, *, seal=False):
         store.write(document, Path(path))
     else:
         Path(path).write_bytes(store.dumps(document))
-
-
-def sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def digest(text):

@@ -1,6 +1,5 @@
 """`dissmodel run coastal_validation`: a folder, a verdict and an exit code."""
 
-import json
 from pathlib import Path
 
 import pyogrio
@@ -9,6 +8,7 @@ import shapely
 
 from dissmodel.models.coastal.validation import CoastalValidation
 from dissmodel.registry.classes import ExecutorRegistry
+from support.files import document, names
 
 WORDS = ("run", "coastal_validation", "-p", "sea_level_rise_rate=0.5", "-p", "end_time=6")
 
@@ -36,14 +36,6 @@ def torn(coast):
     return "torn.gpkg"
 
 
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def record_of(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("output", ["val", "val/", "val.0/"])
 def test_a_folder_with_the_report_and_the_picture(dissmodel, coast, output):
     said = dissmodel(*WORDS, "-i", coast, "-o", output)
@@ -52,7 +44,7 @@ def test_a_folder_with_the_report_and_the_picture(dissmodel, coast, output):
     folder = output.rstrip("/")
     assert [coast, folder, f"{folder}.record.json"] == names()
     assert ["report.md", "scatter.png"] == names(folder)
-    record = record_of(f"{folder}.record.json")
+    record = document(f"{folder}.record.json")
     assert f"{folder}/report.md" == record["output_path"]
     assert {"output": f"{folder}/report.md", "scatter": f"{folder}/scatter.png"} == {
         name: file["path"] for name, file in record["files"].items()
@@ -69,7 +61,7 @@ def test_substrates_that_differ_complete_and_exit_with_4(dissmodel, torn):
     said = dissmodel(*WORDS, "-i", torn, "-o", "val/", "--json")
 
     assert 4 == said.code
-    record = record_of("val.record.json")
+    record = document("val.record.json")
     assert record == said.json["record"]
     assert ("completed", "differs") == (record["status"], record["findings"][0]["severity"])
     assert "the polygons 0" in record["findings"][0]["hint"]
@@ -81,14 +73,14 @@ def test_substrates_that_differ_complete_and_exit_with_4(dissmodel, torn):
 
 def test_a_folder_is_replaced_only_with_overwrite_and_by_the_same_bytes(dissmodel, coast):
     first = dissmodel(*WORDS, "-i", coast, "-o", "val", "-q")
-    before = record_of("val.record.json")
+    before = document("val.record.json")
 
     refused = dissmodel(*WORDS, "-i", coast, "-o", "val", "-q")
     again = dissmodel(*WORDS, "-i", coast, "-o", "val/", "-q", "--overwrite")
 
     assert (0, 2, 0) == (first.code, refused.code, again.code)
     assert "--overwrite" in refused.err
-    after = record_of("val.record.json")
+    after = document("val.record.json")
     assert before["artifacts"] == after["artifacts"]
     assert before["experiment_id"] != after["experiment_id"]
     assert ["report.md", "scatter.png"] == names("val")

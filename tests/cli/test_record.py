@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import Artifact, ExperimentRecord, store
-from dissmodel.record.digest import record_digest, sha256_file
+from dissmodel.record.digest import sha256_file
+from support.files import edit
 
 RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
 
@@ -46,15 +47,6 @@ def here(dissmodel, pairs):
 
 def verdicts(said):
     return {check["name"]: check["verdict"] for check in said.json["checks"]}
-
-
-def edit(path, change, *, seal=False):
-    """Change a record's document; sealed, its digest is made to fit, as a forger would."""
-    document = json.loads(Path(path).read_text(encoding="utf-8"))
-    change(document)
-    if seal:
-        document["record_digest"] = record_digest(document)
-    Path(path).write_bytes(store.dumps(document))
 
 
 ALL_OK = {"record": "ok", "output": "ok", "style": "ok", "input": "ok"}

@@ -1,6 +1,5 @@
 """The spec that repeats a run, and the digest that a record says twice."""
 
-import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from dissmodel.experiment.verify import verify
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.digest import record_digest
+from support.files import document
 
 RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
 MINE = (
@@ -26,14 +26,10 @@ def grid(tmp_path_factory, make_coast):
     return folder
 
 
-def record_of(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
 def content(path):
     return {
         name: one["content_digest"]["digest"]
-        for name, one in record_of(path)["files"].items()
+        for name, one in document(path)["files"].items()
         if one["content_digest"]
     }
 
@@ -53,7 +49,7 @@ def content(path):
 )
 def test_a_plain_run_s_spec_repeats_it(dissmodel, grid, model, source, output, words):
     assert 0 == dissmodel("run", model, "-i", grid / source, "-o", output, *words, "-q").code
-    record = record_of("r.record.json")
+    record = document("r.record.json")
     said = dissmodel("record", "show", "r.record.json", "--toml")
     Path("again.toml").write_text(said.out, encoding="utf-8")
     spec = tomllib.loads(said.out)["model"]
@@ -67,7 +63,7 @@ def test_a_plain_run_s_spec_repeats_it(dissmodel, grid, model, source, output, w
     assert 0 == dissmodel("run", "--toml", "again.toml", "-i", grid / source, "-o", again, "-q").code
     first = {name.replace("r.", "again."): digest for name, digest in content("r.record.json").items()}
     assert first == content("again.record.json")
-    assert record["parameters"] == record_of("again.record.json")["parameters"]
+    assert record["parameters"] == document("again.record.json")["parameters"]
 
 
 def test_a_run_with_a_spec_is_repeated_with_what_was_typed_too(dissmodel, grid, executor_file):
@@ -88,11 +84,11 @@ def test_a_run_with_a_spec_is_repeated_with_what_was_typed_too(dissmodel, grid, 
         assert also == {key: one for key, one in spec.items() if key == "description"}
         assert {"uso": "use"} == spec["bands"]
         assert 0 == dissmodel("run", model, "-t", "again.toml", *words, "-o", f"{name}2.bin").code
-        first, second = record_of(f"{name}.record.json"), record_of(f"{name}2.record.json")
+        first, second = document(f"{name}.record.json"), document(f"{name}2.record.json")
         assert first["metrics"]["given"] == second["metrics"]["given"]
         assert first["metrics"]["maps"] == second["metrics"]["maps"]
-    assert "float" not in record_of("r2.record.json")["metrics"]["given"]
-    assert "inf" in record_of("r2.record.json")["metrics"]["given"]
+    assert "float" not in document("r2.record.json")["metrics"]["given"]
+    assert "inf" in document("r2.record.json")["metrics"]["given"]
 
 
 def test_what_has_no_place_in_a_spec_is_in_the_first_line(dissmodel, grid, executor_file):
@@ -147,7 +143,7 @@ def test_older_records_have_a_spec_too(dissmodel, path):
     assert 0 == said.code, said.err
     model = tomllib.loads(said.out)["model"]
     assert model["class"]
-    assert set(model["parameters"]) <= set(record_of(path)["parameters"])
+    assert set(model["parameters"]) <= set(document(path)["parameters"])
 
 
 def test_hostile_text_is_no_line_of_its_own(dissmodel):
@@ -167,7 +163,7 @@ def test_hostile_text_is_no_line_of_its_own(dissmodel):
 
 def test_the_difference_to_an_older_record_is_not_its_missing_spec(dissmodel, grid):
     dissmodel("run", "coastal_raster", "-i", grid / "grid.tif", "-o", "r.tif", "-p", "end_time=2", "-q")
-    older = record_of("r.record.json") | {"resolved_spec": {}}
+    older = document("r.record.json") | {"resolved_spec": {}}
     older.pop("output_sha256")
     store.write(older, Path("older.record.json"))
     shutil.copy("r.tif", "older.tif")
@@ -185,13 +181,13 @@ def test_the_digest_of_the_output_is_a_field(dissmodel, grid):
     said = dissmodel(
         "run", "coastal_raster", "-i", grid / "grid.tif", "-o", "r.tif", "-p", "end_time=1", "--json"
     )
-    record = record_of("r.record.json")
+    record = document("r.record.json")
 
     assert record["artifacts"]["output"] == record["output_sha256"] == said.json["record"]["output_sha256"]
     assert record["record_digest"] == record_digest(record)
     assert "ok" == verify((Path("r.record.json"),)).checks[0].verdict
     store.write(store.read(Path("r.record.json")), Path("copy.record.json"))
-    assert record == record_of("copy.record.json")
+    assert record == document("copy.record.json")
 
 
 def test_a_run_that_fails_has_none(dissmodel, grid, executor_file):
@@ -200,20 +196,20 @@ def test_a_run_that_fails_has_none(dissmodel, grid, executor_file):
     )
     (path,) = Path().glob("*.record.json")
 
-    assert record_of(path)["output_sha256"] is None
+    assert document(path)["output_sha256"] is None
 
 
 @pytest.mark.parametrize("said", ["00" * 32, None, "", 7, ["x" * 1000]])
 def test_a_contradiction_is_red(dissmodel, grid, said):
     dissmodel("run", "coastal_raster", "-i", grid / "grid.tif", "-o", "r.tif", "-p", "end_time=1", "-q")
-    store.write(record_of("r.record.json") | {"output_sha256": said}, Path("r.record.json"))
+    store.write(document("r.record.json") | {"output_sha256": said}, Path("r.record.json"))
 
     checked = dissmodel("record", "verify", "r.record.json", "--json")
 
     assert 4 == checked.code
     wrong = [check for check in checked.json["checks"] if check["verdict"] != "ok"]
     assert ["output_sha256"] == [check["name"] for check in wrong]
-    assert record_of("r.record.json")["artifacts"]["output"] == wrong[0]["expected"]
+    assert document("r.record.json")["artifacts"]["output"] == wrong[0]["expected"]
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("v1/*.json")), ids=lambda path: path.name)

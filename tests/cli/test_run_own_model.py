@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import store
+from support.files import names
 
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
-
-
-def names():
-    return sorted(path.name for path in Path().iterdir())
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """`--param snapshots=[...]` and `--param every=N`: states of the way, as files of the run."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from dissmodel.models.coastal import raster, vector
 from dissmodel.registry.classes import ExecutorRegistry
+from support.files import document, names
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +23,6 @@ def coast(dissmodel, make_coast):
     return "grid.gpkg"
 
 
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def record_of(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize(("substrate", "suffix"), [("raster", "tif"), ("vector", "gpkg")])
 def test_snapshots_are_artifacts_of_the_run(dissmodel, coast, substrate, suffix):
     words = ("run", f"coastal_{substrate}", "-p", "sea_level_rise_rate=0.5", "-q")
@@ -43,7 +35,7 @@ def test_snapshots_are_artifacts_of_the_run(dissmodel, coast, substrate, suffix)
     kept = [f"r.step{step:04d}" for step in (2, 5, 10)]
     files = [coast, f"r.{suffix}", "r.qml", "r.record.json"]
     assert sorted([*files, *(f"{one}.{end}" for one in kept for end in (suffix, "qml"))]) == names()
-    record = record_of("r.record.json")
+    record = document("r.record.json")
     assert {f"step_{step}": f"r.step{step:04d}.{suffix}" for step in (2, 5, 10)} == {
         name: file["path"] for name, file in record["files"].items() if name.startswith("step_")
     }
@@ -55,7 +47,7 @@ def test_snapshots_are_artifacts_of_the_run(dissmodel, coast, substrate, suffix)
     again = dissmodel(*words, "-i", f"r.step0005.{suffix}", "-o", f"on.{suffix}", "-p", "end_time=10")
 
     assert 0 == again.code
-    assert record["artifacts"]["output"] == record_of("on.record.json")["artifacts"]["output"]
+    assert record["artifacts"]["output"] == document("on.record.json")["artifacts"]["output"]
 
 
 def test_a_result_that_is_replaced_takes_its_snapshots_along(dissmodel, coast):
@@ -76,7 +68,7 @@ def test_a_stranger_s_file_stays(dissmodel, coast):
 
     assert 0 == said.code
     assert "mine" == Path("r.step0002.tif").read_text()
-    kept = record_of("r.record.json")["files"]["step_2"]["path"]
+    kept = document("r.record.json")["files"]["step_2"]["path"]
     assert kept.endswith(".r.step0002.tif")
     assert Path(kept).is_file()
 

@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 import zipfile
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
 
+import make_coast
 import pytest
 
 from dissmodel.cli.app import main
@@ -22,13 +23,9 @@ EXECUTORS = Path(__file__).parent / "executors"
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory):
     """A folder with a small coast as grid.tif and grid.gpkg."""
-    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
-    maker = module_from_spec(spec)
-    sys.modules["make_coast"] = maker
-    spec.loader.exec_module(maker)
     folder = tmp_path_factory.mktemp("inputs")
     for name in ("grid.tif", "grid.gpkg"):
-        maker.main(["--rows", "40", "--cols", "60", "--output", str(folder / name)])
+        make_coast.main(["--rows", "40", "--cols", "60", "--output", str(folder / name)])
     return folder
 
 

@@ -1,6 +1,5 @@
 """Executors that were written for the public DisSModel 0.6 run as they are."""
 
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +12,9 @@ import rasterio
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.experiment.verify import verify
 from dissmodel.registry import plugins
+from support.files import sha256
 
 EXECUTORS = Path(__file__).parent / "executors"
-
-
-def sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def flooded_by_hand(path, rate, steps):

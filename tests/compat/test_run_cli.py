@@ -10,6 +10,7 @@ import pytest
 from dissmodel.executor.cli import run_cli
 from dissmodel.executor.registry import ExecutorRegistry
 from dissmodel.registry import plugins
+from support.files import names
 
 EXECUTORS = Path(__file__).parent / "executors"
 
@@ -17,10 +18,6 @@ EXECUTORS = Path(__file__).parent / "executors"
 @pytest.fixture
 def flood():
     return plugins.find(str(EXECUTORS / "flood_raster.py")).executor
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def the_id(folder="."):

@@ -1,33 +1,21 @@
 """Real servers on loopback, and what stands between them and a client."""
 
 import contextlib
-import importlib.util
 import os
 import uuid
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import trustme
 
 from dissmodel.record.digest import sha256_file
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import S3Storage, connect
 from dissmodel.storage.settings import Patience, StorageSettings
+from support import proxies, servers
 
 pytest.register_assert_rewrite("dissmodel.storage.testing")
 QUICK = Patience(connect_s=1, silence_s=1, backoff_s=0.05)
-
-
-def load(name):
-    """Return a module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"contracts_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-servers = load("servers")
-proxies = load("proxy")
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +31,7 @@ def only_what_a_test_says(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def tools():
-    """The module that starts servers."""
-    return servers
-
-
-@pytest.fixture(scope="session")
 def rclone(tmp_path_factory):
-    if servers.rclone_program() is None:
-        pytest.skip("rclone is not installed")
     with servers.rclone(tmp_path_factory.mktemp("rclone")) as server:
         yield server
 
@@ -59,9 +39,6 @@ def rclone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def rclone_tls(tmp_path_factory):
     """One whose certificate only its own authority vouches for."""
-    trustme = pytest.importorskip("trustme")
-    if servers.rclone_program() is None:
-        pytest.skip("rclone is not installed")
     folder = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
     own = authority.issue_cert("127.0.0.1")
@@ -76,8 +53,6 @@ def rclone_tls(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def moto():
-    pytest.importorskip("moto")
-    pytest.importorskip("flask")
     with servers.moto() as server:
         yield server
 

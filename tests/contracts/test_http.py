@@ -192,12 +192,10 @@ def test_what_does_not(get, url, tmp_path, caplog, key):
 
 @pytest.mark.parametrize("key", ["endless", "lying", "bomb"])
 def test_more_than_one_wants(get, tmp_path, key):
-    began = time.monotonic()
     with pytest.raises(InvalidInput) as caught:
         get(key, limit=3_000_000)
 
     assert caught.value.code == "object_too_large"
-    assert time.monotonic() - began < 10
     assert not (tmp_path / "copy").exists()
 
 

@@ -74,8 +74,6 @@ def check_said(said, words):
     ],
 )
 def test_a_disk_that_fills(small_disk, coast, model, name, spare):
-    if name.endswith(".parquet"):
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     (small_disk / "filling").write_bytes(bytes(4 * MIB - spare))
 
     said = run(model, coast, small_disk / name)
@@ -107,8 +105,6 @@ def test_a_model_that_writes_with_a_library_of_its_own(small_disk, tmp_path, coa
         "xarray": "import numpy, xarray\n"
         "        xarray.DataArray(numpy.random.rand(1000, 1000)).to_netcdf(record.output_path)",
     }[library]
-    if library == "xarray":
-        pytest.importorskip("netCDF4", reason="it writes the file")
     model = tmp_path / "mine.py"
     model.write_text(
         "from dissmodel.executor import ModelExecutor\n"

@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import make_coast
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,10 +14,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 def killings(folder, kind, count):
-    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
-    make_coast = module_from_spec(spec)
-    sys.modules["make_coast"] = make_coast
-    spec.loader.exec_module(make_coast)
     make_coast.write(make_coast.make_coast(60, 80), folder / "grid.zip", "tiff")
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("killing.py"), folder, kind, str(count)],

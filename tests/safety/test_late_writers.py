@@ -220,17 +220,17 @@ def test_without_leases_the_open_files_of_processes_tell(result):
 
 
 def test_where_a_system_does_not_tell_every_file_counts(result, monkeypatch):
-    monkeypatch.setattr(open_files.sys, "platform", "darwin")
+    monkeypatch.setattr("dissmodel.running.open_files.sys.platform", "darwin")
     mac = still_open([result])
-    monkeypatch.setattr(open_files.sys, "platform", "win32")
+    monkeypatch.setattr("dissmodel.running.open_files.sys.platform", "win32")
     windows = still_open([result])
 
     assert ({result: ""}, {}) == (mac, windows)
 
 
 def test_what_a_system_does_not_tell_is_not_waited_for(result, monkeypatch):
-    monkeypatch.setattr(open_files.sys, "platform", "darwin")
-    monkeypatch.setattr(open_files.time, "sleep", None)
+    monkeypatch.setattr("dissmodel.running.open_files.sys.platform", "darwin")
+    monkeypatch.setattr("dissmodel.running.open_files.time.sleep", None)
 
     assert {result: ""} == wait_for_writers([result], 60, alone=lambda: False)
 

@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import make_coast
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,10 +177,6 @@ def test_a_model_that_cleans_up_is_left_to_though_the_signal_is_repeated(place, 
 
 @pytest.fixture(scope="module")
 def coast(tmp_path_factory):
-    spec = spec_from_file_location("make_coast", ROOT / "examples" / "coast" / "make_coast.py")
-    make_coast = module_from_spec(spec)
-    sys.modules["make_coast"] = make_coast
-    spec.loader.exec_module(make_coast)
     path = tmp_path_factory.mktemp("coast") / "grid.zip"
     make_coast.write(make_coast.make_coast(500, 500), path, "tiff")
     return path

@@ -1,6 +1,5 @@
 """A process that was started with something broken: streams, folder, threads, variables, an early Ctrl-C."""
 
-import itertools
 import os
 import shutil
 import subprocess
@@ -304,20 +303,24 @@ run_cli(CoastalRaster)
 """
 
 
+# Before a command begins the handler is Python's, which keeps nothing of a signal that a library swallows.
+LATE = [(AS_COMMAND, library) for library in ("numpy", "rasterio", "dissmodel.cli.run")]
+EARLY = [
+    *((AS_COMMAND, "typer"), (AS_MODULE, "typer")),
+    *((AS_RUN_CLI, "typer"), (AS_RUN_CLI, "dissmodel.running.run")),
+]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize("then", THEN)
 @pytest.mark.parametrize(
-    ("way", "library"),
+    ("then", "way", "library"),
     [
-        *itertools.product((AS_COMMAND,), ("typer", "numpy", "rasterio", "dissmodel.cli.run")),
-        (AS_MODULE, "typer"),
-        *itertools.product((AS_RUN_CLI,), ("typer", "dissmodel.running.run")),
+        *((then, *where) for then in THEN for where in LATE),
+        *((then, *where) for then in THEN for where in EARLY if then != "swallowed"),
     ],
     ids=lambda text: {AS_COMMAND: "command", AS_MODULE: "module", AS_RUN_CLI: "run_cli"}.get(text, text),
 )
 def test_an_interruption_while_libraries_load_is_no_traceback(here, way, library, then):
-    if then == "swallowed" and (way == AS_RUN_CLI or library == "typer"):
-        pytest.skip("before a command begins the handler is Python's, which keeps nothing of a signal")
     code = INTERRUPTED.format(then=THEN[then]) + way
 
     said = subprocess.run(

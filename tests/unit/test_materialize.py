@@ -15,6 +15,7 @@ from dissmodel.materialize import key
 from dissmodel.materialize.interrupted import user_name
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
+from support.files import names, tree
 
 
 @pytest.fixture
@@ -35,10 +36,6 @@ def begin(place, old=()):
     record, scratch, folder, finals = place
     new = {final: sha256_file(materialize.work(scratch) / name) for name, final in finals.items()}
     materialize.begin(record, folder / "r.record.json", scratch, old, new)
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_claim_gives_an_empty_hidden_folder_and_leaves_nothing(tmp_path):
@@ -83,16 +80,6 @@ def test_the_next_claim_settles_what_a_killed_run_left(place):
 
     assert ["r.record.json", "r.tif"] == names(folder)
     assert (old, b"old") == (store.read_document(folder / "r.record.json"), finals["r.tif"].read_bytes())
-
-
-def tree(folder):
-    """Return every path below a folder, and what each file holds or where each link leads."""
-    return {
-        path.relative_to(folder).as_posix(): (
-            str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-        )
-        for path in folder.rglob("*")
-    }
 
 
 @pytest.mark.parametrize("over_a_pair", [False, True])

@@ -50,22 +50,18 @@ def test_without_input_it_waits_for_none(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_it_is_ended_with_all_that_it_started_when_its_time_is_over(tmp_path):
-    began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
         python(STAYS + "time.sleep(60)", tmp_path, patience=1.5)
 
-    assert time.monotonic() - began < 10
     assert is_gone(int((tmp_path / "pid").read_text()))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_what_it_leaves_running_is_not_waited_for(tmp_path):
-    began = time.monotonic()
     found = python(STAYS + "print('done')", tmp_path)
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
     assert (0, b"done\n") == (found.code, found.out)
-    assert time.monotonic() - began < 10
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # an error if it had ended
 
 
 def test_it_is_ended_when_it_says_too_much(tmp_path, monkeypatch):
@@ -103,7 +99,7 @@ class TestWithoutThreads:
         def refuse(_thread):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(process.threading.Thread, "start", refuse)
+        monkeypatch.setattr("dissmodel.process.threading.Thread.start", refuse)
 
     def test_it_gives_what_it_gives_with_them(self, tmp_path):
         found = python("import sys; print('so'); sys.exit(3)", tmp_path)

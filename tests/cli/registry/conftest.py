@@ -91,9 +91,21 @@ def published(tmp_path):
     return registry
 
 
+class GitServer(ThreadingHTTPServer):
+    """A web server over a folder: what it was asked, and whether it stalled until it was over."""
+
+    def __init__(self, handler, root, name):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.root, self.asked = root, []
+        self.stalled, self.over = threading.Event(), threading.Event()
+        self.host = f"127.0.0.1:{self.server_port}"
+        self.url = f"http://{self.host}/{name}/.git"
+
+
 class Backend(BaseHTTPRequestHandler):
     """Git's own smart HTTP, as a web server starts it."""
 
+    server: GitServer
     password = None
     stalls = ""
 
@@ -151,11 +163,7 @@ def served(published):
         def serve(*, user=None, stalls=""):
             password = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
             handler = type("Handler", (Backend,), {"password": password, "stalls": stalls})
-            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            server.root, server.asked = published.folder.parent, []
-            server.stalled, server.over = threading.Event(), threading.Event()
-            server.host = f"127.0.0.1:{server.server_port}"
-            server.url = f"http://{server.host}/{published.folder.name}/.git"
+            server = GitServer(handler, published.folder.parent, published.folder.name)
             thread = threading.Thread(target=server.serve_forever, args=(0.02,))
             thread.start()
             for end in (server.server_close, thread.join, server.shutdown, server.over.set):

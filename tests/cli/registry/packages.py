@@ -6,12 +6,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from ...unit.environments.conftest import (  # noqa: TID252  (tests are no package with a name)
-    commit,
-    git,
-    make_project,
-    make_wheel,
-)
+from support.git import git
+from support.packages import commit, make_project, make_wheel
 
 # What the model does is a parameter, so that one installation shows it all.
 MODEL = '''

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -172,13 +171,11 @@ def test_names_that_lead_out_of_the_folder(dissmodel, published, home, name):
     ],
 )
 def test_a_url_that_is_more_than_a_place(dissmodel, url):
-    began = time.monotonic()
     said = [dissmodel("registry", "sync", f"--repo={url}"), dissmodel("registry", "add", "x", "--", url)]
 
     assert [2, 2] == [one.code for one in said]
     assert "secret" not in "".join(one.out + one.err.replace("settings are", "") for one in said)
     assert not Path("ran").exists()
-    assert time.monotonic() - began < 5
 
 
 def test_a_rewritten_url_starts_no_program(dissmodel, home, published):

@@ -1,12 +1,9 @@
 """A bucket on a real S3 server, and a web server that counts what it is asked."""
 
 import http.server
-import importlib.util
 import io
 import os
-import sys
 import uuid
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -15,32 +12,13 @@ import pytest
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import connect
 from dissmodel.storage.settings import Patience, StorageSettings
+from support import proxies, servers
 
-CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(f"remote_{name}", CONTRACTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-servers = load("servers")
-
-
-@pytest.fixture(scope="session")
-def tools():
-    """The module that starts servers."""
-    return servers
 
 
 @pytest.fixture(scope="session")
 def rclone(tmp_path_factory):
-    if servers.rclone_program() is None:
-        pytest.skip("rclone is not installed")
     folder = tmp_path_factory.mktemp("rclone")
     for bucket in BUCKETS:  # it would not see them if they came later
         (folder / bucket).mkdir()
@@ -51,7 +29,7 @@ def rclone(tmp_path_factory):
 @pytest.fixture
 def proxy(rclone, monkeypatch):
     """A proxy before the server, which the environment names from now on."""
-    found = load("proxy").Proxy(rclone[0].port)
+    found = proxies.Proxy(rclone[0].port)
     monkeypatch.setenv("MINIO_ENDPOINT", found.endpoint)
     yield found
     found.close()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from dissmodel.errors import Differs
 from dissmodel.progress import Silent
@@ -11,6 +12,7 @@ from dissmodel.sharing.push import PushRequest, push
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import S3Storage, connect
 from dissmodel.storage.settings import Patience, StorageSettings
+from support import servers
 
 
 @pytest.fixture
@@ -22,11 +24,8 @@ def made(dissmodel, model):
 
 
 @pytest.fixture
-def tls(tools, tmp_path, monkeypatch):
+def tls(tmp_path, monkeypatch):
     """The file of the authority that vouches for a server, which the environment names."""
-    trustme = pytest.importorskip("trustme")
-    if tools.rclone_program() is None:
-        pytest.skip("rclone is not installed")
     authority = trustme.CA()
     own = authority.issue_cert("127.0.0.1")
     folder = tmp_path / "tls"
@@ -36,24 +35,23 @@ def tls(tools, tmp_path, monkeypatch):
     own.private_key_pem.write_to_path(str(folder / "key.pem"))
     (folder / "cert.pem").write_bytes(b"".join(one.bytes() for one in own.cert_chain_pems))
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    with tools.rclone(folder / "buckets", certificate=folder / "cert.pem", key=folder / "key.pem") as server:
+    tls = {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
+    with servers.rclone(folder / "buckets", **tls) as server:
         for name, value in server.environ().items():
             monkeypatch.setenv(name, value)
         yield server, folder / "ca.pem"
 
 
 @pytest.fixture
-def moto(tools, monkeypatch):
+def moto(monkeypatch):
     """A server with versions and conditional writes; rights are asked for."""
-    pytest.importorskip("moto")
-    pytest.importorskip("flask")
-    with tools.moto() as server:
+    with servers.moto() as server:
         for name, value in server.environ().items():
             monkeypatch.setenv(name, value)
         client = connect(find(StorageSettings(), server.environ()), Patience())
         for bucket in ("data", "dissmodel-inputs"):
             client.make_bucket(bucket)
-        tools.demand_rights(server, 0)
+        servers.demand_rights(server, 0)
         yield server
 
 
@@ -118,10 +116,10 @@ def test_a_conditional_write_keeps_what_came_between(made, moto, tmp_path, monke
     assert b"other" == (tmp_path / "there").read_bytes()
 
 
-def test_no_right_to_write(made, moto, tools, monkeypatch):
-    tools.demand_rights(moto, 20)
-    access, secret = tools._user(moto.endpoint, "reader", "AmazonS3ReadOnlyAccess")
-    tools.demand_rights(moto, 0)
+def test_no_right_to_write(made, moto, monkeypatch):
+    servers.demand_rights(moto, 20)
+    access, secret = servers._user(moto.endpoint, "reader", "AmazonS3ReadOnlyAccess")
+    servers.demand_rights(moto, 0)
     monkeypatch.setenv("MINIO_ACCESS_KEY", access)
     monkeypatch.setenv("MINIO_SECRET_KEY", secret)
 

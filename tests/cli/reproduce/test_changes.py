@@ -1,7 +1,6 @@
 """`dissmodel reproduce` names what was changed since: one planted change at a time."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -73,8 +72,6 @@ def test_other_code_is_in_the_verdict_and_the_strict_refuse_it(copied, plant, ex
 
 
 def test_a_file_of_a_repository_tells_commit_and_changes(raster, raster_model):
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
     model = raster_model()
 
     def git(*words):

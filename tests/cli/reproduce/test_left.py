@@ -8,10 +8,7 @@ import pytest
 import rasterio
 
 from dissmodel.record import store
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
+from support.files import names
 
 
 def new_record():

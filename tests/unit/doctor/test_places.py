@@ -1,22 +1,20 @@
 """Folders, registries, environments, indexes and the object store."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import socket
-import sys
 import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from dissmodel.config import load_settings
 from dissmodel.doctor import holdings, libraries, network
+from support import servers
 
 SPEC = '[model]\nname = "flood"\nclass = "flood"\n'
 SECRET = "s3cr3t-w0rd"
@@ -334,13 +332,6 @@ def test_a_store_where_nothing_listens(look, secret, monkeypatch, closed_port):
 @pytest.fixture
 def rclone(tmp_path, monkeypatch):
     """A real store with the bucket `results`."""
-    path = Path(__file__).resolve().parents[2] / "contracts" / "servers.py"
-    spec = importlib.util.spec_from_file_location("doctor_servers", path)
-    servers = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, servers)
-    spec.loader.exec_module(servers)
-    if servers.rclone_program() is None:
-        pytest.skip("rclone is not installed")
     (tmp_path / "store" / "results").mkdir(parents=True)
     with servers.rclone(tmp_path / "store") as server:
         for name, value in server.environ().items():

@@ -7,8 +7,7 @@ from dissmodel import __version__, errors
 from dissmodel.environments import Requirement, obtain, resolve, wheel
 from dissmodel.errors import ConsentRequired, InvalidInput, RunFailed, StorageError, UsageError
 from dissmodel.record.digest import sha256_file
-
-from .conftest import commit, make_project, make_wheel, says
+from support.packages import commit, make_project, make_wheel, says
 
 OURS = (
     "import dissmodel.errors as m, hashlib; print(hashlib.sha256(open(m.__file__, 'rb').read()).hexdigest())"

@@ -5,8 +5,7 @@ from dissmodel.environments import obtain
 from dissmodel.environments.recorded import recorded
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.record.schema import Code, ExperimentRecord, Package, Runtime
-
-from .conftest import commit, make_project, make_wheel, says
+from support.packages import commit, make_project, make_wheel, says
 
 
 def record_of(packages, code=None):

@@ -6,8 +6,8 @@ import pytest
 
 from dissmodel.environments import Requirement, resolve
 from dissmodel.errors import DissmodelWarning, RunFailed, StorageError, UsageError
-
-from .conftest import commit, git, make_project, make_wheel
+from support.git import git
+from support.packages import commit, make_project, make_wheel
 
 
 @pytest.fixture

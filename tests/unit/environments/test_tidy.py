@@ -7,8 +7,7 @@ import pytest
 from dissmodel.environments import list_environments, prune, remove, using
 from dissmodel.environments.store import environments
 from dissmodel.errors import StorageError, UsageError
-
-from .conftest import make_wheel
+from support.packages import make_wheel
 
 
 @pytest.fixture

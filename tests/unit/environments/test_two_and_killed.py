@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import make_project, make_wheel, says
+from support.packages import make_project, make_wheel, says
 
 PROGRAM = """
 import sys

@@ -11,8 +11,7 @@ import pytest
 
 from dissmodel.environments import uv
 from dissmodel.errors import RunFailed, StorageError
-
-from .conftest import make_wheel
+from support.packages import make_wheel
 
 USER, PASSWORD = "ana", "t0ps3cret"
 

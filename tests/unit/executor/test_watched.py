@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pydantic
 import pytest
+import yaml
 
 from dissmodel.executor.watched import Given, Watched, explanations
 from dissmodel.record import ExperimentRecord
@@ -122,8 +123,6 @@ def test_it_passes_for_a_dictionary():
 
 
 def test_yaml_writes_it():
-    yaml = pytest.importorskip("yaml")
-
     assert yaml.safe_dump(PLAIN) == yaml.safe_dump(Watched(PLAIN))
 
 

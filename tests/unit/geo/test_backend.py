@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,7 +155,6 @@ def test_a_mask_array_says_it_first():
     [Affine(30, 0, 7.1, 0, -30, 9), Affine(30, 5, 7.1, 3, -30, 9), Affine(0.1, 0, 0, 0, 0.1, 0), None],
 )
 def test_through_xarray_and_back(transform):
-    pytest.importorskip("xarray")
     backend = RasterBackend((2, 3), -1, transform, "EPSG:31984")
     backend.set("uso", np.arange(6, dtype=np.int16).reshape(2, 3))
     backend.set("roads", np.arange(12.0).reshape(2, 2, 3), time=[2000, 2010])
@@ -172,7 +172,6 @@ def test_through_xarray_and_back(transform):
 
 
 def test_xarray_coordinates_are_cell_centres():
-    pytest.importorskip("xarray")
     backend = RasterBackend((2, 2), transform=Affine(30, 0, 100, 0, -30, 500))
     backend.set("a", np.zeros((2, 2)))
 
@@ -184,7 +183,6 @@ def test_xarray_coordinates_are_cell_centres():
 
 
 def test_a_foreign_dataset_gets_its_grid_from_its_coordinates():
-    xr = pytest.importorskip("xarray")
     array = xr.DataArray(
         [[1, 2], [3, 4], [5, 6]], dims=("x", "y"), coords={"x": [10.0, 20.0, 30.0], "y": [5.0, 3.0]}
     )
@@ -196,8 +194,6 @@ def test_a_foreign_dataset_gets_its_grid_from_its_coordinates():
 
 
 def test_a_dataset_without_a_grid_is_refused():
-    xr = pytest.importorskip("xarray")
-
     with pytest.raises(InvalidInput, match="lonely"):
         RasterBackend.from_xarray(xr.Dataset({"lonely": ("z", [1])}))
 

@@ -1,8 +1,12 @@
 """Polygons that touch, against libpysal and against small layers whose neighbours a person can see."""
 
+import geopandas
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 import shapely
+from libpysal import graph
 from shapely.affinity import translate
 
 from dissmodel.errors import InvalidInput
@@ -114,9 +118,6 @@ LAYERS = [
 
 @pytest.fixture(scope="module")
 def build_contiguity():
-    graph = pytest.importorskip("libpysal.graph", reason="libpysal, which we compare with, is not installed")
-    geopandas = pytest.importorskip("geopandas")
-
     def build(polygons, *, rook):
         return of_graph(graph.Graph.build_contiguity(geopandas.GeoSeries(polygons), rook=rook, strict=True))
 
@@ -154,8 +155,6 @@ def test_overlapping_polygons_are_neighbours():
 
 @pytest.mark.filterwarnings("ignore:.*of cells overlap:dissmodel.errors.DissmodelWarning")
 def test_overlaps_are_what_libpysal_finds_without_the_strictness():
-    graph = pytest.importorskip("libpysal.graph", reason="libpysal, which we compare with, is not installed")
-    geopandas = pytest.importorskip("geopandas")
     corner = np.random.default_rng(8).random((200, 2)) * 100
     boxes = shapely.box(*corner.T, *(corner + 6).T)
     expected = of_graph(graph.Graph.build_fuzzy_contiguity(geopandas.GeoSeries(boxes)))
@@ -206,7 +205,6 @@ def test_one_cell_is_an_island(find):
 
 
 def test_frames_and_series_are_taken():
-    geopandas = pytest.importorskip("geopandas")
     frame = geopandas.GeoDataFrame({"uso": range(72)}, geometry=hexagons(), index=range(100, 172))
     expected = links(queen(hexagons()))
 
@@ -279,10 +277,8 @@ def test_a_box_without_width_is_named(side):
 
 
 def test_a_table_without_geometry_is_named():
-    pandas = pytest.importorskip("pandas")
-
     with pytest.raises(InvalidInput, match="no geometry"):
-        queen(pandas.DataFrame({"uso": [1, 2], "alt": [0, 1]}))
+        queen(pd.DataFrame({"uso": [1, 2], "alt": [0, 1]}))
 
 
 @pytest.mark.parametrize("find", [queen, rook, neighborhood_of])
@@ -352,7 +348,6 @@ def test_few_are_kept():
 
 
 def test_the_real_coast_is_a_grid(shared):
-    pyogrio = pytest.importorskip("pyogrio")
     cells = pyogrio.read_dataframe(f"/vsizip/{shared('elevacao_pol.zip')}")
     by_fields = neighborhood.grid(cells["row"].astype(int), cells["col"].astype(int))
     found, by_geometry = neighborhood_of(cells), queen(cells)

@@ -1,8 +1,10 @@
 """Neighbours by distance, against libpysal and against every distance there is."""
 
+import geopandas
 import numpy as np
 import pytest
 import shapely
+from libpysal import graph
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.geo.vector.neighborhood import distance_band, k_nearest, neighborhood_of
@@ -76,9 +78,6 @@ def test_all_others_are_the_nearest():
 
 @pytest.fixture(scope="module")
 def libpysal():
-    graph = pytest.importorskip("libpysal.graph", reason="libpysal, which we compare with, is not installed")
-    geopandas = pytest.importorskip("geopandas")
-
     def build(name, polygons, number):
         found = getattr(graph.Graph, name)(geopandas.GeoSeries(shapely.centroid(polygons)), number)
         lists = [[] for _ in polygons]
@@ -191,7 +190,6 @@ def test_an_unknown_strategy_is_named():
     ("strategy", "number"), [("k_nearest", {"k": 2}), ("distance_band", {"radius": 2.0})]
 )
 def test_degrees_are_no_distance(strategy, number):
-    geopandas = pytest.importorskip("geopandas")
     cells = geopandas.GeoSeries(grid(), crs="EPSG:4326")
 
     with pytest.warns(DissmodelWarning, match="in degrees"):

@@ -195,8 +195,6 @@ def test_names_that_repeat(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".fgb", ".parquet"])
 def test_the_container_of_vectors_does_not_matter(tmp_path, suffix):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     save_gdf(frame(), tmp_path / "a.gpkg", layer="coast")
     expected = content_digest(tmp_path / "a.gpkg")
     save_gdf(frame(), tmp_path / f"b{suffix}")

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -10,14 +8,6 @@ from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.io.convert import cells_to_grid, resample_cells, vector_to_raster_backend
 from dissmodel.io.vector import load_gdf
 
-DATA = Path(__file__).parents[4] / "shared/data"
-
-
-def real(name):
-    if not (DATA / name).exists():
-        pytest.skip(f"the shared data ({name}) is not beside the project")
-    return load_gdf(DATA / name)[0]
-
 
 def boxes(row, col, size=(30.0, 30.0), corner=(0.0, 0.0), *, fields=True, crs="EPSG:31984"):
     row, col = np.asarray(row), np.asarray(col)
@@ -27,8 +17,8 @@ def boxes(row, col, size=(30.0, 30.0), corner=(0.0, 0.0), *, fields=True, crs="E
 
 
 @pytest.mark.parametrize("with_fields", [True, False])
-def test_the_real_coast(with_fields):
-    cells = real("elevacao_pol.zip")
+def test_the_real_coast(shared, with_fields):
+    cells = load_gdf(shared("elevacao_pol.zip"))[0]
     row, col = cells["row"], cells["col"]
     grid = cells_to_grid(cells if with_fields else cells.drop(columns=["row", "col"]))
 
@@ -39,8 +29,8 @@ def test_the_real_coast(with_fields):
     assert np.dtype(np.int64) == grid.rows.dtype == grid.cols.dtype
 
 
-def test_the_synthetic_grid():
-    grid = cells_to_grid(real("synthetic_grid_60x60_shp.zip"))
+def test_the_synthetic_grid(shared):
+    grid = cells_to_grid(load_gdf(shared("synthetic_grid_60x60_shp.zip"))[0])
 
     assert (60, 60) == grid.shape
     assert Affine(100, 0, 500000, 0, -100, 9706000) == grid.transform

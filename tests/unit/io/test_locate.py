@@ -18,7 +18,6 @@ CONTENT = {
     ".geojson": b'\xef\xbb\xbf \n{"type": "FeatureCollection"}',
     ".shp": b"\0\0\x27\x0arest",
 }
-DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 def write(path, content):
@@ -248,9 +247,8 @@ def test_a_file_that_gdal_would_take_for_a_command(tmp_path, monkeypatch):
         assert path == found.path
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the public sample data is not here")
-def test_the_sample_data():
-    with locate(DATA / "elevacao_pol.zip") as found:
+def test_the_sample_data(shared):
+    with locate(shared("elevacao_pol.zip")) as found:
         assert ("vector", "elevacao_pol.shp") == (found.kind, found.member)
         assert {".shp", ".dbf", ".shx", ".prj"} <= {file.suffix for file in found.path.parent.iterdir()}
-    assert kind_of(DATA / "synthetic_grid_60x60_tiff.zip") == "raster"
+    assert kind_of(shared("synthetic_grid_60x60_tiff.zip")) == "raster"

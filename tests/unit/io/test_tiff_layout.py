@@ -14,7 +14,6 @@ from dissmodel.errors import InvalidInput
 from dissmodel.io.raster import load_geotiff
 from dissmodel.io.tiff_layout import ends_early
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
 FORMS = {
     "classic": {},
     "big": {"BIGTIFF": "YES"},
@@ -86,9 +85,8 @@ def test_files_of_other_writers_are_whole(make, tmp_path):
     assert [False, False] == [ends_early(path) for path in (cog, tmp_path / "a.tif")]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not here")
-def test_the_shared_raster_is_whole(tmp_path):
-    with zipfile.ZipFile(DATA / "synthetic_grid_60x60_tiff.zip") as archive:
+def test_the_shared_raster_is_whole(tmp_path, shared):
+    with zipfile.ZipFile(shared("synthetic_grid_60x60_tiff.zip")) as archive:
         path = Path(archive.extract("synthetic_grid_60x60_tiff.tif", tmp_path))
 
     assert not ends_early(path)

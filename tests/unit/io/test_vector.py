@@ -38,8 +38,6 @@ def wgs84(n=60):
 
 @pytest.mark.parametrize("suffix", EXACT)
 def test_a_frame_comes_back_as_it_went(tmp_path, suffix):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     frame = cells()
     frame.loc[:3, "alt"] = [0.1, 5e-324, 1.7976931348623157e308, 1 / 3]
 
@@ -156,8 +154,6 @@ def test_several_layers_must_be_chosen_from(tmp_path):
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb", ".parquet", ".shp", ".dbf", ".shx"])
 def test_a_truncated_file_is_an_error(tmp_path, suffix, share):
     main = tmp_path / ("a.shp" if suffix in {".dbf", ".shx"} else f"a{suffix}")
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     save_gdf(wgs84().drop(columns="alt"), main)
     damaged = main.with_suffix(suffix)
     content = damaged.read_bytes()

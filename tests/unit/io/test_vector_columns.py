@@ -11,6 +11,7 @@ import pyogrio
 import pyproj
 import pytest
 import shapely
+from pyarrow import parquet
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.content import content_digest
@@ -29,8 +30,6 @@ def arrow(request, monkeypatch):
     if request.param == "without":
         monkeypatch.setattr("dissmodel.io.vector_read.has_pyarrow", lambda: False)
         monkeypatch.setattr("dissmodel.io.vector_write.has_pyarrow", lambda: False)
-    else:
-        pytest.importorskip("pyarrow", reason="there is nothing to read through")
 
 
 def renamed(path, old, new):
@@ -55,7 +54,6 @@ def test_two_fields_of_one_name_are_refused(tmp_path, arrow):
 
 
 def test_two_columns_of_one_name_in_geoparquet(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="GeoParquet needs pyarrow")
     path = tmp_path / "a.parquet"
     save_gdf(frame_of({"a": [1, 2], "b": [3, 4]}), path)
     table = parquet.read_table(path)
@@ -132,7 +130,6 @@ def test_as_many_columns_as_a_format_holds(tmp_path, suffix, count):
 
 
 def test_geoparquet_holds_values_of_one_type(tmp_path):
-    pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
 
     with pytest.raises(InvalidInput, match="column a "):
         save_gdf(frame_of({"a": [1, "x"]}), tmp_path / "a.parquet")

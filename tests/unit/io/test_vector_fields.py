@@ -88,8 +88,6 @@ def quiet(recwarn):
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet"])
 @pytest.mark.parametrize("name", [name for name in COLUMNS if name not in {"day", "mixed"}])
 def test_a_column_comes_back_with_its_values_and_its_type(tmp_path, suffix, name):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     given = frame({name: COLUMNS[name]})
 
     save_gdf(given, tmp_path / f"a{suffix}")
@@ -133,7 +131,6 @@ def test_a_large_integer_among_nulls_has_its_own_digest(tmp_path):
 
 
 def test_with_pyarrow_and_without_it_is_the_same(tmp_path, quiet):
-    pytest.importorskip("pyarrow", reason="there is nothing to compare")
     sources = [tmp_path / f"source{suffix}" for suffix in (".gpkg", ".fgb", ".geojson", ".shp")]
     for source in sources:
         save_gdf(frame(), source)
@@ -167,7 +164,6 @@ def test_with_pyarrow_and_without_it_is_the_same(tmp_path, quiet):
 
 
 def test_many_features_have_the_same_bytes_with_pyarrow_and_without_it(tmp_path):
-    pytest.importorskip("pyarrow", reason="there is nothing to compare")
     # More than Arrow and GDAL handle in one piece.
     number = np.arange(70_000)
     given = gpd.GeoDataFrame(
@@ -183,7 +179,6 @@ def test_many_features_have_the_same_bytes_with_pyarrow_and_without_it(tmp_path)
 
 
 def test_binary_values_need_pyarrow_where_they_are_not_text(tmp_path):
-    pytest.importorskip("pyarrow", reason="this writes binary values")
     given = frame({"bytes": np.array([b"\0\1", b"", None, b"z"], object)})
     for suffix in (".gpkg", ".fgb"):
         save_gdf(given, tmp_path / f"a{suffix}")
@@ -271,8 +266,6 @@ def test_the_ids_of_a_geopackage_pass_through(tmp_path):
     ],
 )
 def test_geometries_pass_through(tmp_path, suffix, shapes):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     given = gpd.GeoDataFrame({"n": range(2)}, geometry=shapely.from_wkt(shapes), crs="EPSG:4326")
 
     save_gdf(given, tmp_path / f"a{suffix}")
@@ -284,7 +277,6 @@ def test_geometries_pass_through(tmp_path, suffix, shapes):
 @pytest.mark.skipif(shapely.geos_version < (3, 12) or not hasattr(shapely, "has_m"), reason="no measures")
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb"])
 def test_measures_pass_through_arrow(tmp_path, suffix):
-    pytest.importorskip("pyarrow", reason="pyogrio reads measures through Arrow alone")
     wkt = ["POLYGON ZM ((0 0 1 5, 1 0 2 5, 1 1 3 7, 0 0 1 5))"]
     given = gpd.GeoDataFrame({"n": [1]}, geometry=shapely.from_wkt(wkt), crs="EPSG:4326")
 
@@ -318,8 +310,6 @@ def test_a_field_called_geometry(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet"])
 def test_bytes_depend_on_no_name_process_zone_or_day(tmp_path, suffix, quiet):
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="GeoParquet needs pyarrow")
     save_gdf(frame(), tmp_path / f"a{suffix}")
     first = save_gdf(load_gdf(tmp_path / f"a{suffix}")[0], tmp_path / f"c{suffix}")
     code = "import sys; from dissmodel.io.vector import *; save_gdf(load_gdf(sys.argv[1])[0], sys.argv[2])"

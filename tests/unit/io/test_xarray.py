@@ -1,15 +1,12 @@
 """NetCDF, through xarray."""
 
 import numpy as np
-import pytest
 from affine import Affine
 from pyproj import CRS
 
 from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, save_dataset
 from dissmodel.record.digest import sha256_file
-
-pytest.importorskip("netCDF4", reason="netCDF4 is not installed")
 
 
 def test_a_backend_survives_netcdf_with_its_bits_its_grid_and_its_crs(tmp_path):

@@ -1,5 +1,4 @@
 import hashlib
-from pathlib import Path
 
 import geopandas
 import numpy as np
@@ -11,20 +10,6 @@ from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.vector import CoastalVector
-
-SHARED = Path(__file__).parents[4] / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def shared():
-    """The path of a file of the public test data."""
-
-    def path(name):
-        if not (SHARED / name).is_file():
-            pytest.skip(f"the public data is not at ../shared/data: {name} is needed")
-        return SHARED / name
-
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -13,16 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissmodel.errors import DissmodelWarning
-from dissmodel.models.coastal import model
+from dissmodel.models.coastal import model, numba_kernel
 from dissmodel.models.coastal.choice import BREAK_EVEN, choose_kernel
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
 from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.numba_kernel import NumbaKernel
 from dissmodel.models.coastal.numpy_kernel import NumpyKernel
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
-
-numba_kernel = pytest.importorskip("dissmodel.models.coastal.numba_kernel", reason="numba is needed")
-NumbaKernel = numba_kernel.NumbaKernel
 
 # The rules in plain Python.
 ORACLE = runpy.run_path(str(Path(__file__).with_name("test_coastal_kernel.py")))

@@ -1,7 +1,5 @@
 """States that are kept on the way: complete datasets, from which a run goes on with the same bits."""
 
-import hashlib
-import importlib.util
 import warnings
 
 import geopandas
@@ -17,6 +15,7 @@ from dissmodel.io import load_dataset
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal import contract, raster, vector
 from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
+from support.files import sha256
 
 FAST = {"sea_level_rise_rate": 0.5}
 MODELS = {
@@ -65,19 +64,8 @@ def run(tmp_path):
     return run
 
 
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def needs(suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_snapshot_is_the_result_of_a_run_that_ends_there(run, tmp_path, suffix):
-    needs(suffix)
-
     record = run(f"r{suffix}", end_time=12, snapshots=[3, 10])
     for step in (3, 10):
         run(f"{step}{suffix}", end_time=step)
@@ -93,8 +81,6 @@ def test_a_snapshot_is_the_result_of_a_run_that_ends_there(run, tmp_path, suffix
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_run_goes_on_from_a_snapshot_with_the_same_bits(run, tmp_path, suffix):
-    needs(suffix)
-
     once = run(f"once{suffix}", end_time=20, every=10)
     twice = run(f"twice{suffix}", f"once.step0010{suffix}", end_time=20)
 

@@ -1,7 +1,6 @@
 """The styles beside results, and that two runs with the same bits write the same bytes."""
 
 import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -53,11 +52,10 @@ def twice(tmp_path_factory):
     )
     folder = tmp_path_factory.mktemp("stable")
     save_gdf(frame, folder / "cells.gpkg")
-    suffixes = [one for one in SUFFIXES if one != ".parquet" or importlib.util.find_spec("pyarrow")]
     for name, environment in (("a", {}), ("b", {"PYTHONHASHSEED": "3", "TZ": "Asia/Tokyo", "LC_ALL": "C"})):
         (folder / name).mkdir()
         # In the second folder they have other names too.
-        outputs = [folder / name / f"{one[1:]}-{name}{one}" for one in suffixes]
+        outputs = [folder / name / f"{one[1:]}-{name}{one}" for one in SUFFIXES]
         subprocess.run(
             [sys.executable, "-c", CODE, folder / "cells.gpkg", *outputs],
             check=True,
@@ -69,8 +67,6 @@ def twice(tmp_path_factory):
 # A Shapefile's table holds the day it was written on.
 @pytest.mark.parametrize("suffix", SUFFIXES[:-1])
 def test_the_same_run_writes_the_same_bytes(twice, suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
     one, other = (
         {
             path.name.replace(f"-{name}", ""): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -92,8 +88,6 @@ def test_the_same_run_writes_the_same_bytes(twice, suffix):
 
 @pytest.mark.parametrize("suffix", SUFFIXES[1:])
 def test_a_style_names_the_field_as_the_file_does(twice, suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
     result = twice / "a" / f"{suffix[1:]}-a{suffix}"
     read = geopandas.read_parquet if suffix == ".parquet" else geopandas.read_file
 

@@ -1,7 +1,6 @@
 """Both substrates on one input, and what is said of them."""
 
 import hashlib
-import importlib.util
 import io
 import os
 import subprocess
@@ -232,7 +231,6 @@ def test_the_contract_holds(monkeypatch):
     assert {"snapshots", "every", "resolution"}.isdisjoint(CoastalValidation.Parameters.model_fields)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib draws")
 def test_another_process_in_another_place_writes_the_same_bytes(validate, tmp_path):
     record = validate(squares(gap=0.001))
     other = tmp_path / "elsewhere"

@@ -1,7 +1,6 @@
 """The executors on polygons, from file to file."""
 
 import hashlib
-import importlib.util
 import zipfile
 
 import geopandas
@@ -157,8 +156,6 @@ def test_a_column_map_names_what_is_read_and_written(run_layer):
 @pytest.mark.parametrize("suffix", EXACT)
 @pytest.mark.parametrize("kind", MODELS)
 def test_ten_steps_and_ten_are_twenty(run_layer, tmp_path, suffix, kind):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
     executor = MODELS[kind][1]
     given = bricks(crs="EPSG:4326")
 
@@ -193,8 +190,6 @@ def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run_layer, tm
 
 @pytest.mark.parametrize("suffix", EXACT)
 def test_what_one_substrate_writes_the_other_reads(run_layer, squares, tmp_path, state_hash, suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
     run_layer(squares, f"two{suffix}", parameters={**FAST, "end_time": 2})
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.write(tmp_path / f"two{suffix}", f"two{suffix}")
@@ -290,8 +285,6 @@ def test_what_is_right_is_said(tmp_path):
 @pytest.mark.parametrize("suffix", [*EXACT, ".geojson", ".shp"])
 @pytest.mark.filterwarnings("ignore:.*(WGS 84|rounded):dissmodel.errors.DissmodelWarning")
 def test_the_room_that_is_asked_for_is_enough(run_layer, tmp_path, suffix):
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("GeoParquet needs pyarrow")
     run_layer(bricks(60, 60), f"r{suffix}", parameters={**FAST, "end_time": 3})
 
     size = sum(path.stat().st_size for path in tmp_path.glob("r.*"))

@@ -7,22 +7,16 @@ from hypothesis import strategies as st
 
 from dissmodel.geo.vector.cells import grid
 from dissmodel.geo.vector.sparse import from_pairs
-from dissmodel.models.coastal import choice
+from dissmodel.models.coastal import choice, numba_cells, numba_kernel
 from dissmodel.models.coastal.cells_kernel import CellsKernel
 from dissmodel.models.coastal.choice import BREAK_EVEN_CELLS, choose_kernel
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel
 from dissmodel.models.coastal.numpy_kernel import NumpyKernel
 from dissmodel.models.coastal.parameters import CoastalParameters, FloodParameters, MangroveParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
-
-numba_cells = pytest.importorskip("dissmodel.models.coastal.numba_cells", reason="numba is needed")
-numba_cells_kernel = pytest.importorskip(
-    "dissmodel.models.coastal.numba_cells_kernel", reason="numba is needed"
-)
-numba_kernel = pytest.importorskip("dissmodel.models.coastal.numba_kernel", reason="numba is needed")
-NumbaCellsKernel = numba_cells_kernel.NumbaCellsKernel
 
 FLOODED = {3, 6, 7, 9, 10}
 FLOODED_AS = {1: 9, 8: 9, 2: 10, 4: 7, 5: 6}

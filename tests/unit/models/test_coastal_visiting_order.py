@@ -103,8 +103,6 @@ def small_blocks(monkeypatch):
 @pytest.mark.parametrize("how", STORED.values(), ids=STORED)
 def test_the_map_is_the_same_however_it_is_stored(tmp_path, monkeypatch, how, prepare, kernel):
     break_even, threads = kernel
-    if not break_even:
-        pytest.importorskip("numba")
     monkeypatch.setattr(choice, "BREAK_EVEN", break_even)
     bands = prepare(coast())
 

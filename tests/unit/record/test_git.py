@@ -1,18 +1,9 @@
 import hashlib
-import shutil
-import subprocess
 
 import pytest
 
 from dissmodel.record.git import checkout_of, without_credentials
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-
-
-def git(folder, *arguments):
-    who = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+from support.git import git
 
 
 @pytest.fixture

@@ -1,25 +1,16 @@
 """Whether a checkout has changes, as git itself says it in a repository that it trusts."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dissmodel.record import git_reading
 from dissmodel.record.git import checkout_of, head_of
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+from support.git import git
 
 NOBODY = 65534
-
-
-def git(folder, *arguments, **how):
-    who = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false")
-    words = ["git", "-C", str(folder), *who, "-c", "protocol.file.allow=always", *arguments]
-    return subprocess.run(words, check=True, capture_output=True, text=True, **how).stdout.strip()
 
 
 @pytest.fixture(autouse=True)
@@ -349,7 +340,7 @@ def test_a_checkout_is_looked_for_no_further_than_the_user_wants(make, monkeypat
 def test_few_processes(make, monkeypatch):
     started = []
     run = subprocess.run
-    monkeypatch.setattr(git_reading.subprocess, "run", lambda *a, **k: (started.append(a), run(*a, **k))[1])
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: (started.append(a), run(*a, **k))[1])
     folder = make({"pkg/a.py": LINES})
 
     for path, most in ((folder / "pkg" / "a.py", 5), (folder / "pkg", 6)):

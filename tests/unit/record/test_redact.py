@@ -326,7 +326,7 @@ def test_long_texts_take_linear_time(head, monkeypatch):
     try:
         done = subprocess.run(child, check=False, timeout=60, capture_output=True, text=True)
     except subprocess.TimeoutExpired as late:
-        pytest.fail(f"more than a minute at {late.stdout.split()[-1]}")
+        pytest.fail(f"more than a minute at {late.stdout.split()[-1]!r}")
 
     assert (0, "") == (done.returncode, done.stderr)
 

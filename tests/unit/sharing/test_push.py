@@ -207,7 +207,7 @@ def test_bytes_count_once_and_end_at_the_total():
 
 
 def test_who_is_interrupted_does_not_wait_for_long_transfers():
-    pool, begun = Pool(Silent()), threading.Event()
+    pool, begun, ended = Pool(Silent()), threading.Event(), []
 
     def long(number):
         if number == 0:
@@ -218,12 +218,12 @@ def test_who_is_interrupted_does_not_wait_for_long_transfers():
                 progress(1)
                 begun.set()
                 time.sleep(0.01)
+        ended.append(number)
 
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         pool.each(long, [0, 1, 2])
 
-    assert time.monotonic() - began < 10
+    assert [] == ended
 
 
 def test_a_push_is_told_in_bytes(tmp_path):

@@ -40,8 +40,9 @@ class Server:
 
 
 def rclone_program():
-    """Return rclone, from where Python's programs are or from the path; None where there is none."""
-    return shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+    """Return the path of rclone, which the tests' requirements bring."""
+    beside_python = Path(sys.executable).parent
+    return shutil.which("rclone", path=f"{beside_python}{os.pathsep}{os.environ['PATH']}") or "rclone"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""What tests of several folders use: `from support.files import names`."""
