@@ -10,7 +10,7 @@ from dissmodel.executor.config import thread_limit
 from dissmodel.executor.findings import Collector
 from dissmodel.io import bands as io_bands
 from dissmodel.io import load_dataset
-from dissmodel.models.coastal import choice
+from dissmodel.models.coastal.kernels import choice
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.space import examine_space, read_space
@@ -103,8 +103,6 @@ def small_blocks(monkeypatch):
 @pytest.mark.parametrize("how", STORED.values(), ids=STORED)
 def test_the_map_is_the_same_however_it_is_stored(tmp_path, monkeypatch, how, prepare, kernel):
     break_even, threads = kernel
-    if not break_even:
-        pytest.importorskip("numba")
     monkeypatch.setattr(choice, "BREAK_EVEN", break_even)
     bands = prepare(coast())
 
