@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "coast"))
 from make_coast import make_coast
 
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.kernel import Kernel, Terms
-from dissmodel.models.coastal.numba_kernel import NumbaKernel
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Kernel, Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 
@@ -146,8 +146,8 @@ def break_even(repeats: int) -> None:
         "state = CoastalState(codes, codes, np.ones((9, 9)))\n"
     )
     commands = {
-        "numba": load.format("numba_kernel", "NumbaKernel") + "NumbaKernel(1).prepare(state)",
-        "numpy": load.format("numpy_kernel", "NumpyKernel"),
+        "numba": load.format("kernels.numba_pixels", "NumbaKernel") + "NumbaKernel(1).prepare(state)",
+        "numpy": load.format("kernels.numpy_pixels", "NumpyKernel"),
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     per_cell: dict[str, list[float]] = {name: [] for name in commands}

@@ -34,10 +34,10 @@ from neighborhood import hexagons as honeycomb
 from dissmodel.geo.vector.neighborhood import grid
 from dissmodel.io.content import content_digest
 from dissmodel.io.vector import save_gdf
-from dissmodel.models.coastal.cells_kernel import CellsKernel
-from dissmodel.models.coastal.kernel import Kernel, Terms
-from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel
-from dissmodel.models.coastal.numba_kernel import NumbaKernel
+from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel
+from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
+from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel
+from dissmodel.models.coastal.kernels.step import Kernel, Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
@@ -180,8 +180,8 @@ def break_even(repeats: int) -> None:
     """Print from how many cells x steps numba is ahead, where its code is in the cache."""
     load = "import numpy as np\nfrom dissmodel.geo.vector.neighborhood import grid\n"
     load += "from dissmodel.models.coastal.state import CellState\n"
-    load += "from dissmodel.models.coastal.cells_kernel import CellsKernel\n"
-    numba = "from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel\n"
+    load += "from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel\n"
+    numba = "from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel\n"
     numba += "codes = np.ones(9, np.uint8)\nplaces = np.arange(9)\n"
     numba += "NumbaCellsKernel(1).prepare(CellState(codes, codes, np.ones(9), grid(places, places)))\n"
     seconds: dict[str, list[float]] = {load + numba: [], load: []}

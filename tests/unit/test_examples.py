@@ -8,8 +8,8 @@ import pyogrio
 import pytest
 import rasterio
 
-from dissmodel.models.coastal.kernel import Terms
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 

@@ -15,9 +15,9 @@ from dissmodel.errors import UsageError
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
 from dissmodel.models.coastal import checks
-from dissmodel.models.coastal.choice import choose_kernel
 from dissmodel.models.coastal.classes import NO_USE
-from dissmodel.models.coastal.kernel import Kernel, Terms
+from dissmodel.models.coastal.kernels.choice import choose_kernel
+from dissmodel.models.coastal.kernels.step import Kernel, Terms
 from dissmodel.models.coastal.metrics import StepMetrics, columns
 from dissmodel.models.coastal.parameters import RiseParameters
 from dissmodel.models.coastal.state import CellState, CoastalState

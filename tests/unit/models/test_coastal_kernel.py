@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.kernel import Terms
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissmodel.errors import DissmodelWarning
-from dissmodel.models.coastal import model, numba_kernel
-from dissmodel.models.coastal.choice import BREAK_EVEN, choose_kernel
+from dissmodel.models.coastal import model
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
-from dissmodel.models.coastal.kernel import Terms
-from dissmodel.models.coastal.numba_kernel import NumbaKernel
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.kernels.choice import BREAK_EVEN, choose_kernel
+from dissmodel.models.coastal.kernels.numba_build import COMPILING, usable_threads
+from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 
@@ -216,11 +217,11 @@ def test_large_work_is_for_numba_with_the_threads_asked_for():
     kernel = choose_kernel(space(10, 10), steps, threads=3)
 
     assert ("numba", 3) == (kernel.name, kernel.threads)
-    assert numba_kernel.usable_threads() == choose_kernel(space(10, 10), steps).threads
+    assert usable_threads() == choose_kernel(space(10, 10), steps).threads
 
 
 def test_without_numba_numpy_does_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "dissmodel.models.coastal.numba_kernel", None)
+    monkeypatch.setitem(sys.modules, "numba", None)
 
     with pytest.warns(DissmodelWarning, match="numba can't be used, so NumPy"):
         kernel = choose_kernel(space(10, 10), BREAK_EVEN)
@@ -228,10 +229,39 @@ def test_without_numba_numpy_does_it(monkeypatch):
     assert "numpy" == kernel.name
 
 
+def test_a_numba_that_refuses_this_numpy_is_no_failure(monkeypatch, tmp_path):
+    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 1.0 or less')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "numba"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.warns(DissmodelWarning, match="numba can't be used.*needs NumPy 1.0 or less"):
+        kernel = choose_kernel(space(10, 10), BREAK_EVEN)
+
+    assert "numpy" == kernel.name
+
+
+@pytest.mark.parametrize("name", ["numba_pixels", "numba_flood", "numba_build"])
+def test_an_import_error_of_our_own_module_is_raised(name):
+    """It is a bug, and the slow kernel would hide it."""
+    script = f"""
+import sys, numpy as np
+from dissmodel.models.coastal.kernels.choice import BREAK_EVEN, choose_kernel
+from dissmodel.models.coastal.state import CoastalState
+sys.modules["dissmodel.models.coastal.kernels.{name}"] = None
+try:
+    choose_kernel(CoastalState(np.zeros((3, 3), "u1"), np.zeros((3, 3), "u1"), np.zeros((3, 3))), BREAK_EVEN)
+except ImportError as error:
+    print(error.name)
+"""
+
+    assert [f"dissmodel.models.coastal.kernels.{name}"] == run(script)
+
+
 STEP = """
 import numpy as np
-from dissmodel.models.coastal.kernel import Terms
-from dissmodel.models.coastal.numba_kernel import NumbaKernel
+from dissmodel.models.coastal.kernels.step import Terms
+from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 state = CoastalState(np.full((3, 3), 3, np.uint8), np.full((3, 3), 4, np.uint8), np.zeros((3, 3)))
@@ -263,7 +293,7 @@ def test_a_compile_is_announced_once_in_the_life_of_a_cache(tmp_path, monkeypatc
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     folder = {variable: str(tmp_path / "cache")}
 
-    assert [numba_kernel.COMPILING, "9"] == run(STEP, **folder)
+    assert [COMPILING, "9"] == run(STEP, **folder)
     assert ["9"] == run(STEP, **folder)
     assert list((tmp_path / "cache").rglob("*.nbi"))
 
@@ -272,7 +302,7 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "file").write_text("in the way")
 
-    assert [numba_kernel.COMPILING, "9"] == run(STEP, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"))
+    assert [COMPILING, "9"] == run(STEP, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"))
 
 
 def test_a_cache_that_is_taken_away_is_no_failure(tmp_path):
@@ -281,7 +311,7 @@ def test_a_cache_that_is_taken_away_is_no_failure(tmp_path):
         "state =", "import shutil; shutil.rmtree(FOLDER); open(FOLDER, 'w').close()\nstate ="
     ).replace("FOLDER", repr(str(tmp_path / "cache")))
 
-    assert [numba_kernel.COMPILING, "9"] == run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert [COMPILING, "9"] == run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
 
 
 def test_a_damaged_cache_is_passed_over(tmp_path):
@@ -296,7 +326,7 @@ def test_a_damaged_cache_is_passed_over(tmp_path):
 def test_the_choice_loads_no_numba_for_small_work():
     script = """
 import sys, numpy as np
-from dissmodel.models.coastal.choice import choose_kernel
+from dissmodel.models.coastal.kernels.choice import choose_kernel
 from dissmodel.models.coastal.state import CoastalState
 choose_kernel(CoastalState(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8), np.zeros((3, 3))), 3)
 print("numba" in sys.modules)

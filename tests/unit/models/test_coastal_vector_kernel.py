@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from dissmodel.geo.vector.cells import grid
 from dissmodel.geo.vector.sparse import from_pairs
-from dissmodel.models.coastal import choice, numba_cells, numba_kernel
-from dissmodel.models.coastal.cells_kernel import CellsKernel
-from dissmodel.models.coastal.choice import BREAK_EVEN_CELLS, choose_kernel
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.coastal.kernel import Terms
-from dissmodel.models.coastal.numba_cells_kernel import NumbaCellsKernel
-from dissmodel.models.coastal.numpy_kernel import NumpyKernel
+from dissmodel.models.coastal.kernels import numba_cells
+from dissmodel.models.coastal.kernels.choice import BREAK_EVEN_CELLS, choose_kernel
+from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel
+from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
+from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters, FloodParameters, MangroveParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
@@ -160,7 +161,7 @@ def on_both(pixels, visit, parameters, steps):
         pixels.uso[rows, cols], pixels.solo[rows, cols], pixels.alt[rows, cols], grid(rows, cols), pixels.step
     )
     others = [(NumbaCellsKernel(threads), copy(cells)) for threads in EVERY_THREADS]
-    kernels = [CellsKernel(), numba_kernel.NumbaKernel(2)]
+    kernels = [CellsKernel(), NumbaKernel(2)]
     for t in range(pixels.step + 1, pixels.step + 1 + steps):
         now = Terms.at(t, parameters)
         measures = NumpyKernel().step(pixels, now)
@@ -220,9 +221,9 @@ def test_the_kernel_is_chosen_by_size(monkeypatch):
     assert isinstance(choose_kernel(state, BREAK_EVEN_CELLS // 1000, threads=3), NumbaCellsKernel)
     assert 3 == choose_kernel(state, BREAK_EVEN_CELLS // 1000, threads=3).threads
 
-    def broken(state, threads):
+    def broken(kernel, state):
         raise OSError("no compiler")
 
-    monkeypatch.setattr(choice, "_compiled", broken)
+    monkeypatch.setattr(NumbaCellsKernel, "prepare", broken)
     with pytest.warns(UserWarning, match="numba can't be used.*no compiler"):
         assert isinstance(choose_kernel(state, BREAK_EVEN_CELLS // 1000), CellsKernel)

@@ -10,7 +10,7 @@ from dissmodel.executor.config import thread_limit
 from dissmodel.executor.findings import Collector
 from dissmodel.io import bands as io_bands
 from dissmodel.io import load_dataset
-from dissmodel.models.coastal import choice
+from dissmodel.models.coastal.kernels import choice
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.space import examine_space, read_space

@@ -1,4 +1,4 @@
-"""One step of the coastal models, as an interface: whoever computes it must yield the same bits."""
+"""One step of the coastal models as an interface: its terms, and what computes it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""The step over a range of cells with neighbours, compiled.
-
-It takes two passes with a pause between, since what a cell becomes depends on what its neighbours send and
-that on theirs: `send` writes what each cell of a range sends, `receive` lets each cell hear its neighbours.
-Cells lie in visiting order and so do the neighbours of each, so a cell that adds up what it hears from one
-after the other, its own share at its own place, has the bits of the rules.
-"""
+"""The step on cells with neighbours, compiled: two passes over ranges of cells, as the package describes."""
 
 from __future__ import annotations
 
@@ -13,11 +7,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal import classes, numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.numba_build import cached, inlined
-from dissmodel.models.coastal.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
-from dissmodel.models.coastal.numba_flood import NOTHING
-from dissmodel.models.coastal.numba_measures import COUNTS, add_up, count
+from dissmodel.models.coastal import classes
+from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.kernels.numba_build import Compiled, CompiledKernel, cached, cut, inlined
+from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
+from dissmodel.models.coastal.kernels.numba_flood import NOTHING
+from dissmodel.models.coastal.kernels.numba_measures import COUNTS, add_up, count, measures, terms_of
+from dissmodel.models.coastal.kernels.step import Terms
+from dissmodel.models.coastal.metrics import StepMetrics
+from dissmodel.models.coastal.state import CellState
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -45,22 +43,22 @@ class Sent(NamedTuple):
     shares: Floats
 
 
-class Desk(NamedTuple):
-    """Room of one thread: bytes for a chunk, and what it counts, as `numba_measures.measures` takes it."""
+class CellBuffers(NamedTuple):
+    """What one thread works in: bytes for a chunk, and its counts for `numba_measures.measures`."""
 
     low: Bytes
     fate: Bytes
     counts: NDArray[np.int64]
 
 
-def desk() -> Desk:
-    """Return fresh room; it serves one step."""
-    return Desk(np.zeros(CHUNK, np.uint8), np.zeros(CHUNK, np.uint8), np.zeros(COUNTS + 2, np.int64))
+def buffers() -> CellBuffers:
+    """Return a fresh `CellBuffers`; it serves one step."""
+    return CellBuffers(np.zeros(CHUNK, np.uint8), np.zeros(CHUNK, np.uint8), np.zeros(COUNTS + 2, np.int64))
 
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
 def send(
-    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, room: Desk
+    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, own: CellBuffers
 ) -> None:
     """Write what the cells of a span are and what they send; the state is only read.
 
@@ -74,7 +72,7 @@ def send(
         As `numba_measures.terms_of` returns them.
     sent : Sent
         Written for these cells.
-    room : Desk
+    own : CellBuffers
         The thread's own.
     """
     rise, level, reach, floor, _ = terms
@@ -83,7 +81,7 @@ def send(
         last = min(first + CHUNK, span[1])
         some = (alt[first:last], cells.uso[first:last], cells.solo[first:last])
         traits = sent.traits[first:last]
-        survey(some, (level, reach, floor), sent.heights[first:last], room.low[: last - first], traits)
+        survey(some, (level, reach, floor), sent.heights[first:last], own.low[: last - first], traits)
         for i in range(first, last):
             share = NOTHING
             if (traits[i - first] & SENDS_WATER) != 0:
@@ -115,17 +113,17 @@ def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) ->
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
 def receive(
-    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, room: Desk
+    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, own: CellBuffers
 ) -> None:
     """Advance the cells of a span by what all have sent, in place, and count what is measured.
 
-    The parameters are those of `send`; the counts in `room` are the result.
+    The parameters are those of `send`; the counts in `own` are the result.
     """
     sediment = terms[4]
     offsets, neighbors = cells.offsets, cells.neighbors
     for first in range(span[0], span[1], CHUNK):
         last = min(first + CHUNK, span[1])
-        alt, traits, fate = cells.alt[first:last], sent.traits[first:last], room.fate[: last - first]
+        alt, traits, fate = cells.alt[first:last], sent.traits[first:last], own.fate[: last - first]
         for i in range(first, last):
             begin, end = offsets[i], offsets[i + 1]
             here = traits[i - first]
@@ -138,8 +136,42 @@ def receive(
         if sediment != 0.0:
             silt_up(alt, traits, sediment)
         settle(traits, fate, cells.uso[first:last], cells.solo[first:last])
-        room.fate[last - first :] = 0
-        count(room.fate.view(np.uint64), room.counts)
+        own.fate[last - first :] = 0
+        count(own.fate.view(np.uint64), own.counts)
         coarse, fine = add_up(alt)
-        room.counts[COUNTS] += coarse
-        room.counts[COUNTS + 1] += fine
+        own.counts[COUNTS] += coarse
+        own.counts[COUNTS + 1] += fine
+
+
+class NumbaCellsKernel(CompiledKernel):
+    """The step on cells compiled with numba; bit for bit that of `CellsKernel`.
+
+    The state is advanced in place. Besides it a step needs 17 bytes a cell.
+    """
+
+    _sent = Sent(np.empty(0), np.empty(0, np.uint8), np.empty(0))
+
+    def prepare(self, state: CellState) -> tuple[Compiled, ...]:
+        """Compile what `state` needs, or load it from the cache, and return it; a step does so too."""
+        arguments = (_cells(state), (0, 0), (0.0,) * 5, self._sent, buffers())
+        return self._prepare(state.neighborhood.neighbors.dtype, (send, receive), arguments)
+
+    def step(self, state: CellState, now: Terms) -> StepMetrics:
+        """Advance `state` in place by one step and return its measures."""
+        passes, size = self.prepare(state), state.cells
+        if len(self._sent.heights) != size:
+            self._sent = Sent(np.empty(size), np.empty(size, np.uint8), np.empty(size))
+        cells, terms = _cells(state), terms_of(now)
+        spans = cut(size, max(1, min(size, self.threads)))
+        parts = [(cells, span, terms, self._sent, buffers()) for span in spans]
+        for function in passes:
+            self._run(function, parts)
+        state.step = now.step
+        return measures(now, [part[-1].counts.tolist() for part in parts])
+
+
+def _cells(state: CellState) -> Cells:
+    # As unsigned numbers: an index that can be negative costs a test.
+    neighbors = state.neighborhood.neighbors
+    unsigned = neighbors.view(f"u{neighbors.itemsize}")
+    return Cells(state.alt, state.uso, state.solo, state.neighborhood.offsets, unsigned)

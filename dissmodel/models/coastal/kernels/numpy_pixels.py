@@ -1,8 +1,7 @@
-"""The step in NumPy.
+"""The step on pixels in NumPy, in blocks of rows.
 
-Cells are worked on in blocks of rows, so that temporary arrays stay small and in the cache. A block reads
-the state before the step from a window: the block, two rows more above and below, one column more on each
-side (what becomes of a cell depends on cells up to two away; a column further is always outside).
+A block reads the state before the step from a window: the block, two rows more above and below, one column
+more on each side (a column further is always outside).
 """
 
 from __future__ import annotations
@@ -13,42 +12,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal.classes import (
-    MANGROVE_USE,
-    MUD_SOURCE,
-    NO_SOIL,
-    NO_USE,
+from dissmodel.models.coastal.classes import MANGROVE_USE, MUD_SOURCE, NO_SOIL, NO_USE
+from dissmodel.models.coastal.kernels.numpy_rules import (
+    NOTHING,
+    BlockKernel,
+    Bools,
+    Bytes,
+    Floats,
+    become,
+    silts,
+    sources,
 )
-from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics, Tally
-from dissmodel.models.coastal.numpy_rules import NOTHING, become, silts, sources
 from dissmodel.models.coastal.state import CoastalState
-
-Bools = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 # The senders that a cell hears, in row-major order; (0, 0) is the cell itself.
 _SENDERS = tuple((dr, dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1))
 _NEIGHBOURS = tuple(offset for offset in _SENDERS if offset != (0, 0))
-_BLOCK_CELLS = 65_536
 _SENDERS_AT_ONCE = 65_536
 
 
-class NumpyKernel:
-    """The step in NumPy, on one thread.
-
-    Parameters
-    ----------
-    block_cells : int
-        How many cells are worked on at once. The result doesn't depend on it.
-    """
-
-    name = "numpy"
-    threads = 1
-
-    def __init__(self, block_cells: int = _BLOCK_CELLS) -> None:
-        self._block_cells = block_cells
+class NumpyKernel(BlockKernel):
+    """The step on pixels in NumPy."""
 
     def step(self, state: CoastalState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""

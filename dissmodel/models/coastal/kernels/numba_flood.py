@@ -1,9 +1,4 @@
-"""What water each cell sends and hears, compiled: loops over the cells of one row.
-
-Everything that the compiler turns into vectors is a loop over one-dimensional arrays of one length, with
-selects instead of branches. Rows are those of a ring, padded by cells outside the space, whose elevation is
-NaN: every comparison with it is false.
-"""
+"""What water each cell sends and hears, compiled: loops over the cells of one row of a ring."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal.numba_build import inlined
+from dissmodel.models.coastal.kernels.numba_build import inlined
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -22,7 +17,7 @@ Place: TypeAlias = tuple[int, int]
 CHUNK = 256
 """How many cells are sorted at once in an arbitrary order: what each of them hears stays in the cache."""
 
-NOTHING = -0.0  # x + -0.0 is x with every bit, also for x = -0.0
+NOTHING = -0.0
 
 
 @inlined

@@ -1,8 +1,4 @@
-"""The step over cells in visiting order with neighbours, in NumPy.
-
-This is the text of the rules: every cell sends, in its turn, to itself and its neighbours. Cells are worked
-on in blocks, so that temporary arrays stay small.
-"""
+"""The step on cells with neighbours in NumPy: as the rules are written, sender after sender."""
 
 from __future__ import annotations
 
@@ -13,31 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.models.coastal.classes import MANGROVE_USE, MUD_SOURCE
-from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.kernels.numpy_rules import BlockKernel, Bools, Floats, become, silts, sources
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics, Tally
-from dissmodel.models.coastal.numpy_rules import Bools, Floats, become, silts, sources
 from dissmodel.models.coastal.state import CellState
 
 if TYPE_CHECKING:
     from dissmodel.geo.vector.sparse import Neighborhood
 
-_BLOCK_CELLS = 65_536
 
-
-class CellsKernel:
-    """The step over cells in NumPy, on one thread.
-
-    Parameters
-    ----------
-    block_cells : int
-        How many cells are worked on at once. The result doesn't depend on it.
-    """
-
-    name = "numpy"
-    threads = 1
-
-    def __init__(self, block_cells: int = _BLOCK_CELLS) -> None:
-        self._block_cells = block_cells
+class CellsKernel(BlockKernel):
+    """The step on cells in NumPy."""
 
     def step(self, state: CellState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""

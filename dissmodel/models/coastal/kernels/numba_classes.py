@@ -1,8 +1,4 @@
-"""What becomes of the classes of each cell, compiled: loops over the cells of one row, or of another run.
-
-The rules are asked once a step and cell, and the answers kept as the bits of a byte, its traits. Then what
-becomes of a cell takes a few operations on bytes.
-"""
+"""What each cell becomes in land use and soil, compiled: loops over a run of cells and their traits."""
 
 from __future__ import annotations
 
@@ -12,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.models.coastal import classes
-from dissmodel.models.coastal.numba_build import inlined
-from dissmodel.models.coastal.numba_flood import around
-from dissmodel.models.coastal.numba_measures import LOWEST
+from dissmodel.models.coastal.kernels.numba_build import inlined
+from dissmodel.models.coastal.kernels.numba_flood import around
+from dissmodel.models.coastal.kernels.numba_measures import LOWEST
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]

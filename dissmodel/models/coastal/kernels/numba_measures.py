@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.kernels.numba_build import bits_of, inlined
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
-from dissmodel.models.coastal.numba_build import bits_of, inlined
 
 Floats: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = NDArray[np.uint64]

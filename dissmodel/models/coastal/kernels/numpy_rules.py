@@ -1,4 +1,4 @@
-"""The rules of one step in NumPy, for cells of any substrate: who sends, and what becomes of whom."""
+"""The rules of one step in NumPy, for pixels and cells: which cells send, and what each becomes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,29 @@ from dissmodel.models.coastal.classes import (
     MIGRATED_MUD,
     MIGRATION_TARGET,
 )
-from dissmodel.models.coastal.kernel import Terms
+from dissmodel.models.coastal.kernels.step import Terms
 
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-NOTHING = -0.0  # x + -0.0 is x with every bit, also for x = -0.0
+NOTHING = -0.0
+
+
+class BlockKernel:
+    """A kernel in NumPy, on one thread, that works on blocks of cells, so that temporary arrays stay small.
+
+    Parameters
+    ----------
+    block_cells : int
+        How many cells are worked on at once. The result doesn't depend on it.
+    """
+
+    name = "numpy"
+    threads = 1
+
+    def __init__(self, block_cells: int = 65_536) -> None:
+        self._block_cells = block_cells
 
 
 def sources(alt: Floats, uso: Bytes, now: Terms) -> Bools:

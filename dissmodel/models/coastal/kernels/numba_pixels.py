@@ -1,9 +1,4 @@
-"""The step on a band of rows, compiled.
-
-Rows are read ahead into small rings of four padded rows, so that a band is advanced in place and in one
-pass: when row k is read, the shares of row k - 1 are known and row k - 2 can be written. Where no source is
-near, in spans of `SPAN` cells, elevations stay and are not computed.
-"""
+"""The step on pixels, compiled: the row pipeline that the package describes, in bands of rows."""
 
 from __future__ import annotations
 
@@ -12,11 +7,23 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal import classes, numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.numba_build import cached, fetch, inlined
-from dissmodel.models.coastal.numba_classes import PAD, SPAN, become, mark, silt_up, survey
-from dissmodel.models.coastal.numba_flood import CHUNK, NOTHING, gather, gather_in_order, hear, send_shares
-from dissmodel.models.coastal.numba_measures import COUNTS, add_up, count
+from dissmodel.models.coastal import classes
+from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
+from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.kernels.numba_build import Compiled, CompiledKernel, cached, cut, fetch, inlined
+from dissmodel.models.coastal.kernels.numba_classes import PAD, SPAN, become, mark, silt_up, survey
+from dissmodel.models.coastal.kernels.numba_flood import (
+    CHUNK,
+    NOTHING,
+    gather,
+    gather_in_order,
+    hear,
+    send_shares,
+)
+from dissmodel.models.coastal.kernels.numba_measures import COUNTS, add_up, count, measures, terms_of
+from dissmodel.models.coastal.kernels.step import Terms
+from dissmodel.models.coastal.metrics import StepMetrics
+from dissmodel.models.coastal.state import CoastalState
 
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -25,6 +32,9 @@ Turn: TypeAlias = tuple[int, int, int]
 
 HALO = 2
 """Rows above and below a band that its new state depends on."""
+
+_BANDS = 8  # for each thread
+_LEAST_ROWS = 32  # of a band, which reads four more
 
 
 class Rows(NamedTuple):
@@ -35,7 +45,7 @@ class Rows(NamedTuple):
     solo: Bytes
 
 
-class Room(NamedTuple):
+class RowBuffers(NamedTuple):
     """What a band works in: rings of four padded rows, single rows, and what is counted, shape (7,).
 
     Counted are sources, flooded, newly flooded, migrated mangrove and migrated mud, and the sum of elevations
@@ -53,12 +63,12 @@ class Room(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def room(cols: int, *, ordered: bool) -> Room:
-    """Return the room for a band of `cols` columns; it serves one step."""
+def buffers(cols: int, *, ordered: bool) -> RowBuffers:
+    """Return fresh buffers for a band of `cols` columns; they serve one step."""
     spans = -(-cols // SPAN)
     row = spans * SPAN
     ring = (4, row + 2 * PAD)
-    return Room(
+    return RowBuffers(
         heights=np.full(ring, np.nan),
         shares=np.full(ring, NOTHING),
         ranks=np.full(ring if ordered else (4, 0), -1.0),
@@ -91,7 +101,7 @@ def _three(ring: Any, turn: Turn) -> Any:
 
 @inlined
 def _pour(
-    ring: Room,
+    ring: RowBuffers,
     turn: Turn,
     place: Place,
     ordered: bool,  # noqa: FBT001  (numba knows no arguments by keyword only)
@@ -111,7 +121,7 @@ def _pour(
 
 @inlined
 def _flood(
-    ring: Room,
+    ring: RowBuffers,
     turn: Turn,
     ordered: bool,  # noqa: FBT001  (as above)
     out: Floats,
@@ -131,7 +141,7 @@ def _flood(
 
 
 @inlined
-def _send(ring: Room, turn: Turn, rise: float) -> None:
+def _send(ring: RowBuffers, turn: Turn, rise: float) -> None:
     """Write the shares of the second of three rows."""
     row = turn[1]
     _clear(ring.shares[row])
@@ -157,7 +167,7 @@ def _fetch(band: Rows, k: int) -> None:
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
 def advance(
-    band: Rows, halo: Rows, orders: Any, terms: tuple[float, float, float, float, float], ring: Room
+    band: Rows, halo: Rows, orders: Any, terms: tuple[float, float, float, float, float], ring: RowBuffers
 ) -> None:
     """Advance a band of rows in place by one step and count what is measured.
 
@@ -171,8 +181,8 @@ def advance(
         The ranks of the cells of both in the visiting order; None for row-major.
     terms : tuple of float
         As `numba_measures.terms_of` returns them.
-    ring : Room
-        Fresh room; its counts are the result.
+    ring : RowBuffers
+        Fresh buffers; their counts are the result.
     """
     rise, level, reach, floor, sediment = terms
     rows, cols = band.alt.shape
@@ -204,3 +214,52 @@ def advance(
         coarse, fine = add_up(out)
         ring.counts[COUNTS] += coarse
         ring.counts[COUNTS + 1] += fine
+
+
+class NumbaKernel(CompiledKernel):
+    """The step on pixels compiled with numba; bit for bit that of `NumpyKernel`.
+
+    The state is advanced in place. Besides it a thread needs rings of four rows.
+    """
+
+    def prepare(self, state: CoastalState) -> Compiled:
+        """Compile what `state` needs, or load it from the cache, and return it; a step does so too."""
+        kind = None if state.order is None else state.order.dtype
+        return self._prepare(kind, (advance,), _work(state, slice(0, 0), (0.0,) * 5))[0]
+
+    def step(self, state: CoastalState, now: Terms) -> StepMetrics:
+        """Advance `state` in place by one step and return its measures."""
+        compiled, terms = self.prepare(state), terms_of(now)
+        # Each takes copies of its neighbours' rows before any of them begins.
+        bands = [_work(state, rows, terms) for rows in _bands(state.shape[0], self.threads)]
+        self._run(compiled, bands)
+        state.step = now.step
+        return measures(now, [band[-1].counts.tolist() for band in bands])
+
+
+def _bands(rows: int, threads: int) -> list[slice]:
+    """Cut `rows` rows into bands of nearly the same height, at least one for each thread.
+
+    Where the sea is there is more to do than inland: many bands even that out.
+    """
+    bands = 1 if threads == 1 else max(min(rows, threads), min(rows // _LEAST_ROWS, threads * _BANDS))
+    return [slice(*band) for band in cut(rows, bands)]
+
+
+def _work(state: CoastalState, rows: slice, terms: tuple[float, ...]) -> tuple[Any, ...]:
+    """Return the arguments of `advance` for a band."""
+    band = Rows(state.alt[rows], state.uso[rows], state.solo[rows])
+    halo = Rows(
+        _halo(state.alt, rows, np.nan), _halo(state.uso, rows, NO_USE), _halo(state.solo, rows, NO_SOIL)
+    )
+    orders = None if state.order is None else (state.order[rows], _halo(state.order, rows, -1))
+    return band, halo, orders, terms, buffers(state.shape[1], ordered=orders is not None)
+
+
+def _halo(array: NDArray[Any], rows: slice, outside: float) -> NDArray[Any]:
+    """Return copies of the two rows above a band and of the two below it."""
+    halo = np.full((2 * HALO, array.shape[1]), outside, dtype=array.dtype)
+    for place, row in enumerate((rows.start - 2, rows.start - 1, rows.stop, rows.stop + 1)):
+        if 0 <= row < array.shape[0]:
+            halo[place] = array[row]
+    return halo

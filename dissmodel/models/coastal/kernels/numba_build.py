@@ -1,4 +1,4 @@
-"""How the fast kernel is compiled: options that keep every bit, and a cache folder of our own."""
+"""How the compiled kernels are built and run: options that keep every bit, a cache folder, threads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
@@ -19,7 +20,14 @@ from numba.core.event import Event, Listener, install_listener
 from numba.extending import intrinsic
 from platformdirs import user_cache_dir
 
+from dissmodel import progress
+from dissmodel.workers import Workers
+
 F = TypeVar("F", bound=Callable[..., Any])
+Announce = Callable[[str], None]
+Compiled = Callable[..., None]
+
+COMPILING = "Compiling the fast kernel; this happens once on this machine and takes some seconds."
 
 # Without fastmath a sum is added up as it is written. Without _nrt no references are counted: the functions
 # make no arrays, their caller holds all of them, and counting took longer than computing.
@@ -131,3 +139,64 @@ def _bits_of(_typing: Any, number: Any) -> Any:
 
 
 bits_of: Callable[[Any], Any] = cast("Any", intrinsic)(_bits_of)
+
+
+class CompiledKernel:
+    """A kernel that numba compiles; its bits don't depend on the number of threads.
+
+    Parameters
+    ----------
+    threads : int, optional
+        How many threads to use; all that this process may use by default.
+    announce : callable, optional
+        Called with a sentence before a compile; by default the current reporter warns.
+    """
+
+    name = "numba"
+
+    def __init__(self, threads: int | None = None, announce: Announce | None = None) -> None:
+        self.threads = usable_threads() if threads is None else threads
+        self._announce = announce
+        self._ready: dict[Any, tuple[Compiled, ...]] = {}
+
+    def _prepare(self, kind: Any, functions: tuple[Any, ...], arguments: Any) -> tuple[Compiled, ...]:
+        """Return functions ready for arguments of this kind; a compile is announced once."""
+        if kind not in self._ready:
+            told: list[str] = []
+
+            def announce() -> None:
+                if not told:
+                    told.append(COMPILING)
+                    (self._announce or progress.current().warn)(COMPILING)
+
+            self._ready[kind] = tuple(make_ready(function, arguments, announce) for function in functions)
+        return self._ready[kind]
+
+    def _run(self, function: Compiled, parts: list[tuple[Any, ...]]) -> None:
+        """Call a function with the arguments of each part, on the kernel's threads; wait for all of them."""
+        if len(parts) == 1:
+            function(*parts[0])
+            return
+        with Workers(min(self.threads, len(parts))) as pool:
+            for done in [pool.submit(function, *arguments) for arguments in parts]:
+                done.result()
+
+
+def usable_threads() -> int:
+    """Return how many threads can run at once in this process.
+
+    >>> usable_threads() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cut(size: int, parts: int) -> list[tuple[int, int]]:
+    """Return the begin and the end of `parts` ranges of nearly one length.
+
+    >>> cut(5, 2)
+    [(0, 2), (2, 5)]
+    """
+    return list(pairwise(size * number // parts for number in range(parts + 1)))

@@ -1,0 +1,73 @@
+"""Which kernel computes a run."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from dissmodel import progress
+from dissmodel.errors import DissmodelWarning
+from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel
+from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
+from dissmodel.models.coastal.kernels.step import Kernel
+from dissmodel.models.coastal.state import CellState, CoastalState
+
+BREAK_EVEN = 10_000_000
+"""Pixels × steps from which numba repays its import (measured: benchmarks/kernel.py --break-even)."""
+
+BREAK_EVEN_CELLS = 6_000_000
+"""Cells with neighbours × steps from which it does (measured: benchmarks/vector.py --break-even)."""
+
+
+def choose_kernel(state: CoastalState | CellState, steps: int, threads: int | None = None) -> Kernel[Any]:
+    """Return the kernel that finishes first with `steps` steps on `state`.
+
+    All kernels yield the same bits; a numba that is missing or broken costs time and nothing else.
+
+    Parameters
+    ----------
+    state : CoastalState or CellState
+        The cell space; it isn't changed.
+    steps : int
+        How many steps are to be computed.
+    threads : int, optional
+        How many threads may be used; all that this process may use by default.
+
+    Warns
+    -----
+    DissmodelWarning
+        If numba can't be used where it would have been chosen.
+    """
+    is_cells = isinstance(state, CellState)
+    slow = CellsKernel() if is_cells else NumpyKernel()
+    if state.uso.size * steps < (BREAK_EVEN_CELLS if is_cells else BREAK_EVEN):
+        return slow
+    try:
+        import numba  # noqa: F401, PLC0415  (it takes longer to load than a small run)
+    except Exception as error:  # noqa: BLE001  (missing, or at odds with NumPy or the machine)
+        return _instead(slow, error)
+    # Imported outside of any handler: an ImportError in a module of ours is a bug and not a missing numba.
+    fast: Any
+    if is_cells:
+        from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel  # noqa: PLC0415  (as above)
+
+        fast = NumbaCellsKernel(threads, progress.current().output)
+    else:
+        from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel  # noqa: PLC0415  (as above)
+
+        fast = NumbaKernel(threads, progress.current().output)
+    try:
+        fast.prepare(state)
+    except Exception as error:  # noqa: BLE001  (a compiler at odds with its machine raises anything)
+        return _instead(slow, error)
+    chosen: Kernel[Any] = fast
+    return chosen
+
+
+def _instead(slow: Kernel[Any], error: Exception) -> Kernel[Any]:
+    warnings.warn(
+        f"numba can't be used, so NumPy computes the same, slower: {type(error).__name__}: {error}",
+        DissmodelWarning,
+        stacklevel=3,
+    )
+    return slow
