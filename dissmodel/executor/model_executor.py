@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from dissmodel.errors import UsageError
 from dissmodel.executor.findings import Collector, Finding, look_at_dataset
 from dissmodel.geo.legend import Legend
 from dissmodel.record import ExperimentRecord
@@ -102,12 +103,15 @@ class ModelExecutor(ABC):
         return inspect.cleandoc(own).partition("\n")[0] if own else ""
 
     def _resolve_uri(self, uri: str) -> str:
-        """Return a local path for `uri`."""
-        if "://" in uri and not uri.startswith("file://"):
-            raise UsageError(
-                f"{uri}: only local files can be read.", "Download it, then give the file's path."
-            )
-        return uri.removeprefix("file://")
+        """Return a local path for `uri`; a fetched file is kept for as long as the executor is."""
+        if "://" not in uri or uri.startswith("file://"):
+            return uri.removeprefix("file://")
+        from dissmodel.io._storage import local_copy  # noqa: PLC0415  (few models fetch anything)
+
+        kept = ExitStack()
+        path = kept.enter_context(local_copy(uri))
+        weakref.finalize(self, kept.close)
+        return str(path)
 
     @staticmethod
     def _sha256(path_or_bytes: str | Path | bytes) -> str:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from dissmodel.errors import MissingFile, UsageError, WrongValue, did_you_mean
+from dissmodel.io._storage import local_copy
+from dissmodel.storage.uri import is_remote
 
 __all__ = ["load_dataset", "load_xarray", "open_dataset", "save_dataset", "save_xarray"]
 
@@ -40,9 +42,9 @@ def load_dataset(
     ----------
     uri : str or path-like
         A GeoTIFF, GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, a zip that holds one, or a NetCDF
-        file or Zarr folder.
+        file or Zarr folder. ``s3://`` and ``https://`` are fetched into the cache, with the user's settings.
     minio_client : optional
-        The storage client for ``s3://``.
+        A storage client, which then serves ``s3://`` instead.
     fmt, format : {"auto", "raster", "tiff", "vector", "xarray"}, optional
         What it holds; by default, what the file itself says.
     layer : str, optional
@@ -62,11 +64,15 @@ def load_dataset(
     InvalidInput
         If the file is missing (`MissingFile`), damaged, or not what its name or the format says.
     StorageError
-        If it can't be read, or is not on this machine.
+        If it can't be read or fetched.
     WrongValue
         If the format is none of these.
     """
-    kind = _kind(uri, minio_client, _format(fmt, format), layer)
+    wanted = _format(fmt, format)
+    if is_remote(uri):  # brought here once, for all that looks at it
+        with local_copy(uri, minio_client) as path:
+            return load_dataset(path, None, wanted, layer=layer, **kwargs)
+    kind = _kind(uri, wanted, layer)
     if kind == "xarray":
         return load_xarray(uri, minio_client, **kwargs)
     if kind == "raster":
@@ -105,7 +111,10 @@ def open_dataset(
     DissmodelError
         As `load_dataset`.
     """
-    if _kind(uri, minio_client, _format(fmt, None), layer) == "raster":
+    if is_remote(uri):
+        with local_copy(uri, minio_client) as path, open_dataset(path, None, fmt, layer=layer) as found:
+            yield found
+    elif _kind(uri, _format(fmt, None), layer) == "raster":
         from dissmodel.io.raster import open_geotiff
 
         with open_geotiff(uri, minio_client, layer=layer) as bands:
@@ -190,7 +199,7 @@ def _format(fmt: str | None, alias: str | None) -> str:
     return _FORMATS[given]
 
 
-def _kind(uri: str | os.PathLike[str], minio_client: Any, wanted: str, layer: str | None) -> str:
+def _kind(uri: str | os.PathLike[str], wanted: str, layer: str | None) -> str:
     from dissmodel.io import locate
     from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
     from dissmodel.io.archive import KINDS
@@ -198,7 +207,7 @@ def _kind(uri: str | os.PathLike[str], minio_client: Any, wanted: str, layer: st
     if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
         return "xarray"
     try:
-        return locate.kind_of(uri, wanted, layer, minio_client=minio_client)
+        return locate.kind_of(uri, wanted, layer)
     except MissingFile:  # the format's own function tells, or what a package put in its place
         said = KINDS.get(suffix_of(uri)) if wanted == "auto" else wanted
         if said is None:

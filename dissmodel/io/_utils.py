@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from io import IOBase
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, Any
 
 from dissmodel.errors import InvalidInput, MissingFile, StorageError, WrongType
-from dissmodel.io._storage import get_object, put_object
+from dissmodel.io._storage import local_copy, written
 from dissmodel.io.archive import KINDS
 from dissmodel.io.locate import kind_of
 from dissmodel.record.digest import sha256_bytes, sha256_file
-from dissmodel.storage.uri import Uri, parse
+from dissmodel.storage.arrival import unwritable
+from dissmodel.storage.uri import parse
 
 __all__ = [
     "RASTER_EXTENSIONS",
@@ -86,10 +87,17 @@ def resolve_uri(uri: str | os.PathLike[str], minio_client: Any = None) -> tuple[
     InvalidInput
         If there is no such file.
     StorageError
-        If it can't be read, or is not on this machine.
+        If it can't be read or fetched.
     """
-    place = parse(uri)
-    content = get_object(place, minio_client) if place.scheme == "s3" else _read(place)
+    with local_copy(uri, minio_client) as path:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise MissingFile(f"{path} does not exist.", "Check the path.") from None
+        except OSError as error:
+            raise StorageError(
+                f"{path} could not be read: {error.strerror or error}.", "Check the rights."
+            ) from error
     return content, sha256_bytes(content)
 
 
@@ -128,11 +136,12 @@ def write_bytes(
         raise WrongType(
             f"write_bytes takes bytes or a binary stream, not {type(data).__name__}.", "For text: write_text."
         )
-    place = parse(uri)
-    if place.scheme == "s3":
-        put_object(place, data, content_type)
-    else:
-        _write(place.local(), data)
+    with written(uri, content_type) as path:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise unwritable(path, error) from error
     return sha256_bytes(data)
 
 
@@ -141,26 +150,3 @@ def write_text(
 ) -> str:
     """Write text and return the sha256 of its bytes; raises as `write_bytes`."""
     return write_bytes(data.encode(encoding), uri, content_type)
-
-
-def _read(place: Uri) -> bytes:
-    path = place.local()
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise MissingFile(f"{path} does not exist.", "Check the path.") from None
-    except OSError as error:
-        raise StorageError(
-            f"{path} could not be read: {error.strerror or error}.", "Check the rights."
-        ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise StorageError(
-            f"{path} could not be written: {error.strerror or error}.",
-            "Check the space on the disk and the rights of the folder.",
-        ) from error

@@ -13,14 +13,14 @@ from dissmodel.errors import (
     InvalidInput,
     MissingFile,
     MissingModule,
-    StorageError,
     extra_hint,
 )
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io._storage import local_copy, written
 from dissmodel.io.data_kind import cannot_hold, kind_of_data
-from dissmodel.io.room import HINT, no_room
+from dissmodel.io.foreign import again
+from dissmodel.io.room import no_room, unwritten
 from dissmodel.record.digest import sha256_file
-from dissmodel.storage.uri import parse
 
 
 def load_xarray(
@@ -31,9 +31,9 @@ def load_xarray(
     Parameters
     ----------
     uri : str or path-like
-        ``.nc``, or a folder ``.zarr``; local only.
+        ``.nc``, or a local folder ``.zarr``. ``s3://`` and ``https://`` are fetched.
     minio_client : optional
-        Not used yet.
+        A storage client for ``s3://``.
     **kwargs
         Handed to ``xarray.open_dataset``.
 
@@ -51,18 +51,15 @@ def load_xarray(
     InvalidInput
         If it is missing or can't be read.
     """
-    del minio_client
     xr = _xarray()
-    path = parse(uri).local()
-    if not path.exists():
-        raise MissingFile(f"{path} does not exist.", "Check the path.")
-    try:
-        with _engine_named(), xr.open_dataset(path, **{"decode_coords": "all", **kwargs}) as dataset:
-            return RasterBackend.from_xarray(dataset), _file_checksum(path)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} can't be read: {error}.", "It may be damaged: make or download it again."
-        ) from error
+    with local_copy(uri, minio_client) as path:
+        if not path.exists():
+            raise MissingFile(f"{path} does not exist.", "Check the path.")
+        try:
+            with _engine_named(), xr.open_dataset(path, **{"decode_coords": "all", **kwargs}) as dataset:
+                return RasterBackend.from_xarray(dataset), _file_checksum(path)
+        except OSError as error:
+            raise InvalidInput(f"{path} can't be read: {error}.", again(path)) from error
 
 
 def save_xarray(
@@ -79,11 +76,11 @@ def save_xarray(
     backend_or_dataset : RasterBackend, tuple of (RasterBackend, dict), or xarray.Dataset
         What to write.
     uri : str or path-like
-        ``.nc`` or ``.zarr``; local only. Its folder is made.
+        ``.nc``, or ``.zarr``, which is local only. Its folder is made; ``s3://`` is uploaded.
     step : optional
         A time to note on the static arrays.
     minio_client : optional
-        Not used yet.
+        A storage client for ``s3://``.
     **kwargs
         Handed to ``to_netcdf`` or ``to_zarr``.
 
@@ -101,28 +98,25 @@ def save_xarray(
     StorageError
         If it can't be written.
     """
-    del minio_client
     _xarray()
-    path = parse(uri).local()
     data = backend_or_dataset[0] if isinstance(backend_or_dataset, tuple) else backend_or_dataset
     if kind_of_data(data) not in {"raster", "xarray"}:
         raise cannot_hold(data, uri, "xarray")
     dataset = data.to_xarray(time=step) if isinstance(data, RasterBackend) else data
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _engine_named():
-            if path.suffix.lower() == ".zarr":
-                dataset.to_zarr(path, **kwargs)
-            else:
-                dataset.to_netcdf(path, **kwargs)
-    except (OSError, RuntimeError) as error:  # as netCDF4's are
-        why = no_room(path.parent, path.stat().st_size if path.is_file() else 0, str(error))
-        if isinstance(error, RuntimeError) and not why:
-            raise
-        raise StorageError(
-            f"{path} could not be written: {why or error}.", HINT if why else "Check the disk and the rights."
-        ) from error
-    return _file_checksum(path)
+    with written(uri, "application/x-netcdf", minio_client) as path:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _engine_named():
+                if path.suffix.lower() == ".zarr":
+                    dataset.to_zarr(path, **kwargs)
+                else:
+                    dataset.to_netcdf(path, **kwargs)
+        except (OSError, RuntimeError) as error:  # as netCDF4's are
+            size = path.stat().st_size if path.is_file() else 0
+            if isinstance(error, RuntimeError) and not no_room(path.parent, size, str(error)):
+                raise
+            raise unwritten(path, str(error), path.parent, size) from error
+        return _file_checksum(path)
 
 
 def _xarray() -> Any:

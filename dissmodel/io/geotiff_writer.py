@@ -24,11 +24,11 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from dissmodel import gdal_settings, progress
-from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.io import proj
 from dissmodel.io.geotiff import reading
 from dissmodel.io.locate import companions
-from dissmodel.io.room import HINT, no_room
+from dissmodel.io.room import unwritten
 
 Array = npt.NDArray[Any]
 
@@ -117,11 +117,8 @@ def write_geotiff(
             metadata.replace(path.with_name(path.name + ".aux.xml"))
     except _UNWRITABLE as error:
         said = str(getattr(error, "strerror", None) or error.__cause__ or error)
-        why = no_room(path.parent, scratch.stat().st_size if scratch.exists() else 0, said)
-        raise StorageError(
-            f"{path} could not be written: {why or said.rstrip('.')}.",
-            HINT if why else "Check the space on the disk and the rights of the folder.",
-        ) from error
+        size = scratch.stat().st_size if scratch.exists() else 0
+        raise unwritten(path, said, path.parent, size) from error
     finally:
         for leftover in (scratch, metadata):
             with suppress(OSError):

@@ -94,20 +94,20 @@ def locate(
     ----------
     uri : str or path-like
         A local file: a GeoTIFF, GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, or a zip that
-        holds one. ``s3://`` works with a storage client only.
+        holds one; ``s3://`` and ``https://`` are fetched.
     fmt : {"auto", "raster", "tiff", "vector"}
         What the user says it holds.
     layer : str, optional
         Which dataset of an archive, or which layer of a file.
     minio_client : optional
-        The storage client for ``s3://``.
+        A storage client for ``s3://``.
 
     Raises
     ------
     InvalidInput
         If there is no such file, or it is not what its name or `fmt` says, or not one dataset.
     StorageError
-        If it can't be read, or is not on this machine.
+        If it can't be read or fetched.
     UsageError
         If `uri` or `fmt` can't be understood.
     """
@@ -124,9 +124,7 @@ def locate(
             yield Located(path, kind, rest, source, dataset.member)
 
 
-def kind_of(
-    uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
-) -> Kind:
+def kind_of(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Kind:
     """Return what `locate` would find, ``"raster"`` or ``"vector"``, and take nothing out of archives.
 
     Raises
@@ -135,7 +133,7 @@ def kind_of(
         As `locate`.
     """
     wanted = _wanted(fmt)
-    with local_copy(uri, minio_client) as given:
+    with local_copy(uri) as given:
         return _identify(given.absolute(), wanted, layer)[1]
 
 

@@ -13,17 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dissmodel import temporary
 from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
-from dissmodel.io._storage import put_object
+from dissmodel.io._storage import written
 from dissmodel.io.bands import FileBands
 from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.geotiff import opened, reading
 from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate
 from dissmodel.record.digest import sha256_file
-from dissmodel.storage.uri import parse
 
 __all__ = ["load_geotiff", "open_geotiff", "reading", "save_geotiff", "write_geotiff"]
 
@@ -129,7 +127,7 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
     data : RasterBackend or tuple of (RasterBackend, dict)
         What to write; the dict may hold ``crs`` and ``transform``, and ``bands`` with each band's ``nodata``.
     uri : str or path-like
-        The file; its folder is made. ``s3://`` works with a storage client only.
+        The file; its folder is made. ``s3://`` is uploaded.
     minio_client : optional
         The storage client for ``s3://``.
     band_spec : sequence of (str, str, float), optional
@@ -168,28 +166,21 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
     plan = _plan(backend, meta.get("bands") or {}, band_spec)
     dtype = _common_dtype([band.dtype for band in plan.values()])
     nodatas = {name: band.nodata for name, band in plan.items() if band.nodata is not None}
-    place = parse(uri)
-    if place.scheme == "s3":
-        with temporary.new_folder() as folder:
-            copy = folder / "object.tif"
-            checksum = save_geotiff(data, copy, None, band_spec, crs, transform, tags=tags)
-            put_object(place, copy.read_bytes(), "image/tiff", minio_client)
-            return checksum
-    path = place.local()
-    write_geotiff(
-        path,
-        {name: band.rows for name, band in plan.items()},
-        shape=backend.shape,
-        dtype=dtype,
-        nodata=_agreed(list(nodatas.values()), len(plan), dtype),
-        transform=next(
-            (t for t in (transform, meta.get("transform"), backend.transform) if t is not None), None
-        ),
-        crs=next((c for c in (crs, meta.get("crs"), backend.crs) if c), None),
-        tags=tags,
-        band_tags={name: {"nodata": _digits(nodata)} for name, nodata in nodatas.items()},
-    )
-    return sha256_file(path)
+    with written(uri, "image/tiff", minio_client) as path:
+        write_geotiff(
+            path,
+            {name: band.rows for name, band in plan.items()},
+            shape=backend.shape,
+            dtype=dtype,
+            nodata=_agreed(list(nodatas.values()), len(plan), dtype),
+            transform=next(
+                (t for t in (transform, meta.get("transform"), backend.transform) if t is not None), None
+            ),
+            crs=next((c for c in (crs, meta.get("crs"), backend.crs) if c), None),
+            tags=tags,
+            band_tags={name: {"nodata": _digits(nodata)} for name, nodata in nodatas.items()},
+        )
+        return sha256_file(path)
 
 
 @dataclass(frozen=True)

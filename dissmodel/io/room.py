@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from dissmodel.errors import StorageError
+
 LEAST = 2**16
 """The least that a program is taken to write at once, in bytes."""
 
@@ -59,6 +61,15 @@ def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20)
         if error.errno == errno.ENOSPC:
             return full
     return ""
+
+
+def unwritten(path: Path, said: str, folder: Path, written: int) -> StorageError:
+    """Return the error for `path`, which was being written into `folder`, with the reason of `no_room`."""
+    why = no_room(folder, written, said)
+    return StorageError(
+        f"{path} could not be written: {why or said.rstrip('.')}.",
+        HINT if why else "Check the space on the disk and the rights of the folder.",
+    )
 
 
 def _largest_file() -> int | None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import progress, temporary
-from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, UsageError, did_you_mean
-from dissmodel.io._storage import put_object
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
+from dissmodel.io._storage import written
 from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.parquet import read_parquet
-from dissmodel.io.room import HINT, largest_in, no_room
+from dissmodel.io.room import largest_in, unwritten
 from dissmodel.io.vector_check import check_written
 from dissmodel.io.vector_read import read_frame
 from dissmodel.io.vector_write import check_frame, write_frame
@@ -138,14 +138,14 @@ def save_gdf(
     """
     if kind_of_data(gdf) != "vector":
         raise cannot_hold(gdf, uri, "vector")
-    place = parse(uri)
-    if place.scheme == "s3":
-        with temporary.new_folder() as folder:
-            copy = folder / place.text.rpartition("/")[2]
-            sha256 = save_gdf(gdf, copy, None, layer, **kwargs)
-            put_object(place, copy.read_bytes(), "application/octet-stream", minio_client)
-            return sha256
-    path = place.local()
+    with written(uri, "application/octet-stream", minio_client) as path:
+        _save(gdf, path, layer, kwargs)
+        size = path.stat().st_size
+        progress.current().transferred(size, size)
+        return sha256_file(path)
+
+
+def _save(gdf: gpd.GeoDataFrame, path: Path, layer: str, kwargs: dict[str, Any]) -> None:
     driver = _driver(path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,11 +162,8 @@ def save_gdf(
             for part in companions(partial):
                 part.replace(path.with_name(part.name))
             partial.replace(path)
-        size = path.stat().st_size
-        progress.current().transferred(size, size)
-        return sha256_file(path)
     except OSError as error:
-        raise _unwritten(path, error, path.parent, 0) from error
+        raise unwritten(path, error.strerror or str(error), path.parent, 0) from error
 
 
 def _warn_of_log(path: Path) -> None:
@@ -228,16 +225,8 @@ def _writing(path: Path, folder: Path) -> Iterator[None]:
             "Rename the column, or choose another format.",
         ) from error
     except (DataSourceError, DataLayerError, OSError) as error:
-        raise _unwritten(path, error, folder, largest_in(folder)) from error
-
-
-def _unwritten(path: Path, error: Exception, folder: Path, written: int) -> StorageError:
-    said = getattr(error, "strerror", None) or str(error)
-    why = no_room(folder, written, said)
-    return StorageError(
-        f"{path} could not be written: {why or said}.",
-        HINT if why else "Check the rights of the folder and the space on the disk.",
-    )
+        said = getattr(error, "strerror", None) or str(error)
+        raise unwritten(path, said, folder, largest_in(folder)) from error
 
 
 def _read(

@@ -38,14 +38,14 @@ def write_new(
     try:
         stream = path.open("xb")
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     try:
         with stream:
             return write_pieces(pieces, stream, what, limit=limit, progress=progress)
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):  # closing may find the disk full
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         raise
 
 
@@ -60,7 +60,7 @@ def write_pieces(
         try:
             stream.write(piece)
         except OSError as error:
-            raise _unwritable(Path(stream.name), error) from error
+            raise unwritable(Path(stream.name), error) from error
         if progress is not None:
             progress(len(piece))
     return size
@@ -81,7 +81,8 @@ def missing(what: str) -> InvalidInput:
     return InvalidInput(f"{what} does not exist.", "Check its name.", code="object_missing")
 
 
-def _unwritable(path: Path, error: OSError) -> StorageError:
+def unwritable(path: Path, error: OSError) -> StorageError:
+    """Return the error for a local file that can't be written."""
     return StorageError(
         f"{path} could not be written: {error.strerror or error}.",
         "Check the space on the disk and the rights of the folder.",

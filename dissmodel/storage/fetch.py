@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from dissmodel.errors import Differs, InvalidInput, MissingFile, StorageError, UsageError
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, MissingFile, StorageError, UsageError
 from dissmodel.progress import current
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.storage.base import Stat, Storage
@@ -52,6 +52,10 @@ class Fetched:
     sha256: str
     size: int
 
+    def named(self, text: str) -> str:
+        """Return a text with the URI in place of the path in the cache."""
+        return text.replace(str(self.path), self.uri)
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -83,7 +87,8 @@ def fetched(
 ) -> Iterator[Fetched]:
     """Bring a dataset here unless it is here already, and keep it for the block.
 
-    The server is asked each time whether it still has what came before.
+    The server is asked each time whether it still has what came before. An error that leaves the block calls
+    the dataset by its URI.
 
     Parameters
     ----------
@@ -128,7 +133,13 @@ def fetched(
             raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Look at the disk.")
         cache.make_room(0)
         kind: Literal["s3", "http"] = "s3" if source.uri.scheme == "s3" else "http"
-        yield Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)
+        found = Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)
+        try:
+            yield found
+        except DissmodelError as error:
+            error.message, error.hint = found.named(error.message), found.named(error.hint)
+            error.args = (error.message,)
+            raise
 
 
 def file_name(key: str) -> str:

@@ -149,13 +149,13 @@ def test_a_file_without_the_right_to_read_it(tmp_path):
     assert str(path) in error.message
 
 
-def test_remote_data_needs_credentials_or_a_copy(monkeypatch, tmp_path):
+def test_remote_data_needs_credentials_and_a_format_of_one_file(monkeypatch, tmp_path):
     for name in [one for one in os.environ if one.startswith(("MINIO_", "AWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert "credentials_missing" == refusal(StorageError, "s3://bucket/a.tif").code
-    assert "remote_unsupported" == refusal(StorageError, "https://example.org/a.tif").code
+    assert "remote_unsupported" == refusal(StorageError, "https://example.org/a.zarr").code
 
 
 @pytest.mark.parametrize(("fmt", "suffix"), [("vector", ".tif"), ("raster", ".gpkg"), ("tiff", ".geojson")])

@@ -98,11 +98,6 @@ def test_storage_needs_credentials(monkeypatch, tmp_path):
         assert "credentials_missing" == caught.value.code
 
 
-def test_http_is_not_read():
-    with pytest.raises(StorageError):
-        _utils.read_bytes("https://example.org/a")
-
-
 def test_a_client_makes_storage_work(bucket):
     checksum = _utils.write_text("hello", "s3://b/folder/k.txt")
 
