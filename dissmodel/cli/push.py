@@ -39,7 +39,7 @@ def push(
     Example: dissmodel push result.record.json --to shared
     """
     from dissmodel.cli import render_storage
-    from dissmodel.experiment.remote_record import refuse_remote
+    from dissmodel.experiment.source import refuse_remote
     from dissmodel.sharing.push import PushRequest
     from dissmodel.sharing.push import push as push_records
 

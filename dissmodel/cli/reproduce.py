@@ -86,7 +86,7 @@ def reproduce(
     from dissmodel.cli import render_reproduce
     from dissmodel.experiment.attest import attest as attest_reproduction
     from dissmodel.experiment.attest import signing_key
-    from dissmodel.experiment.remote_record import refuse_remote
+    from dissmodel.experiment.source import refuse_remote
     from dissmodel.reproducing.reproduce import ReproduceRequest
     from dissmodel.reproducing.reproduce import reproduce as reproduce_record
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.config import load_settings
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import UsageError
+from dissmodel.experiment.naming import naming, renamed
 from dissmodel.io.locate import existing
 from dissmodel.storage.cache import Cache
 from dissmodel.storage.fetch import Fetched, fetched
@@ -46,9 +47,14 @@ class AtHand:
         """What a user calls it."""
         return self.fetched.uri if self.fetched is not None else str(self.path)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What it is called here, and what the user calls it, where that differs."""
+        return {str(self.path): self.shown} if self.fetched is not None else {}
+
     def named(self, text: str) -> str:
         """Return a text with what the user calls it, not where it was brought."""
-        return text if self.fetched is None else text.replace(str(self.path), self.shown)
+        return renamed(text, self.names)
 
 
 @contextlib.contextmanager
@@ -91,12 +97,8 @@ def at_hand(
     cache, storage = Cache.of(settings), StorageSettings.of(settings)
     with fetched(uri, cache, storage, sidecars=sidecars, limit=limit) as found:
         here = AtHand(found.path, found)
-        try:
+        with naming(here.names):
             yield here
-        except DissmodelError as error:
-            error.message, error.hint = here.named(error.message), here.named(error.hint)
-            error.args = (error.message,)
-            raise
 
 
 def refuse_offline(uri: str, *, offline: bool) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from dissmodel.comparison.verdict import SAME
 from dissmodel.errors import Differs, InvalidInput, UsageError
-from dissmodel.experiment.records import open_record
+from dissmodel.experiment.source import open_source
+from dissmodel.experiment.statements import start
 from dissmodel.record import ExperimentRecord, digest, sign, store
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -74,8 +75,8 @@ def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: 
     """
     if reproduced.reproduction is None:
         raise UsageError("The run repeats no other, so there is nothing to attest.")
-    record, document = open_record(original)
-    found = digest.record_digest(document)
+    with open_source(original) as source:
+        record, found = source.record, source.digest
     repeated = reproduced.reproduction.record_digest or found
     if repeated != found or reproduced.reproduces not in {None, record.experiment_id}:
         raise Differs(
@@ -87,7 +88,7 @@ def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: 
     data = f"{json.dumps(statement, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
     signature = sign.sign(data, key, sign.STATEMENT, may_ask=may_ask)
     short = re.sub(r"[^0-9A-Za-z]", "", reproduced.experiment_id)[:8]
-    path = original.with_name(f"{_stem(original)}.attest-{short}.json")
+    path = original.with_name(f"{start(original.name)}{short}.json")
     store.write_atomically(path, data)
     store.write_atomically(sign.signature_path(path), signature)
     return path
@@ -116,27 +117,15 @@ def signing_key(*, wanted: bool, key: Path | None, may_ask: bool = False) -> Pat
     return path
 
 
-def attestations(record: Path) -> tuple[Path, ...]:
-    """Return the statements beside a record, in the order of their names."""
-    start = f"{_stem(record)}.attest-"
-    try:
-        names = sorted(path.name for path in record.parent.iterdir())
-    except OSError:
-        return ()
-    return tuple(
-        record.with_name(name) for name in names if name.startswith(start) and name.endswith(".json")
-    )
-
-
-def check_attestation(path: Path, document: dict[str, Any], allowed_signers: Path) -> Attestation:
+def check_attestation(path: Path, record_digest: str, allowed_signers: Path) -> Attestation:
     """Return what a statement says about a record, as far as its signer is known.
 
     Parameters
     ----------
     path : pathlib.Path
         The statement; nothing of it is read as anything before its signature was checked.
-    document : dict
-        The record's document.
+    record_digest : str
+        The record's.
     allowed_signers : pathlib.Path
         Whose statements count.
 
@@ -167,7 +156,7 @@ def check_attestation(path: Path, document: dict[str, Any], allowed_signers: Pat
     except (ValueError, KeyError, TypeError, RecursionError):
         return Attestation(path, signer, wrong="this is no statement about a record")
     named = subjects.get("record")
-    if not is_ours or named != _record_subject(digest.record_digest(document))["digest"]:
+    if not is_ours or named != _record_subject(record_digest)["digest"]:
         return Attestation(path, signer, wrong="it is about another record")
     return Attestation(path, signer, says)
 
@@ -223,8 +212,3 @@ def _runtime(record: ExperimentRecord) -> dict[str, Any]:
         "threads": runtime.threads if runtime else None,
         "native": runtime.native if runtime else {},
     }
-
-
-def _stem(record: Path) -> str:
-    name = record.name
-    return name.removesuffix(store.SUFFIX) if name.endswith(store.SUFFIX) else record.stem

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import DissmodelError
-from dissmodel.experiment.records import open_record
-from dissmodel.record import Artifact, ExperimentRecord, store
+from dissmodel.experiment.recorded_input import local_input
+from dissmodel.experiment.source import InFolder, Source, open_source
+from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.record.diff import Difference, runtime_differences
 from dissmodel.record.plain import as_text, plain
 from dissmodel.registry.spec import plain_spec
-from dissmodel.storage.uri import parse
 
 # What a run was given explains what it made, never the other way round.
 _MADE = ("grid", "metrics", "result")
@@ -72,14 +72,9 @@ def diff(a: Path | str, b: Path | str) -> RecordDiff:
     InvalidInput, StorageError
         If one of them is no record or can't be read.
     """
-    old, new = open_record(a)[0], open_record(b)[0]
-    one, other = _named(a), _named(b)
-    return RecordDiff(one, other, sections(old, new), tuple(_hints(one, old, other, new)))
-
-
-def _named(given: Path | str) -> Path | str:
-    place = parse(given)
-    return place.shown if place.path is None else place.path
+    with open_source(a) as old, open_source(b) as new:
+        found = sections(old.record, new.record)
+        return RecordDiff(old.given, new.given, found, tuple(_hints(old, new)))
 
 
 def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...]:
@@ -242,42 +237,32 @@ def _artifact(name: str, a: Artifact, b: Artifact, *, grid_told: bool) -> Iterat
         yield Difference(f"{name}, sha256 (equal content)", a.sha256, b.sha256, matters=True)
 
 
-def _hints(a: Path | str, old: ExperimentRecord, b: Path | str, new: ExperimentRecord) -> Iterator[str]:
-    if isinstance(a, str) or isinstance(b, str):  # what a record of elsewhere names is not on this machine
+def _hints(old: Source, new: Source) -> Iterator[str]:
+    if not (isinstance(old, InFolder) and isinstance(new, InFolder)):  # only their files are there to compare
         return
-    pairs = (
-        ("input", _input_file(a, old), _input_file(b, new)),
-        ("output", _output(a, old), _output(b, new)),
-    )
-    sums = {
-        "input": (old.source.checksum, new.source.checksum),
-        "output": (old.output_sha256, new.output_sha256),
-    }
-    for name, one, other in pairs:
-        if one is not None and other is not None and one != other and sums[name][0] != sums[name][1]:
+    a, b = old.record, new.record
+    pairs = {"input": (_input_file(old), _input_file(new)), "output": (_output(old), _output(new))}
+    differ = {"input": a.source.checksum != b.source.checksum, "output": a.output_sha256 != b.output_sha256}
+    for name, (one, other) in pairs.items():
+        if one is not None and other is not None and one != other and differ[name]:
             yield f'Where the {name} differs: dissmodel compare "{one}" "{other}"'
 
 
-def _input_file(path: Path, record: ExperimentRecord) -> Path | None:
-    try:
-        there = parse(record.source.uri).path if record.source.uri else None
-    except DissmodelError:
-        return None
-    return _present(path.parent / there) if there is not None else None
+def _input_file(source: Source) -> Path | None:
+    return _present(local_input(source.path, source.record.source.uri))
 
 
-def _output(path: Path, record: ExperimentRecord) -> Path | None:
-    if "output" not in record.files:
-        return None
+def _output(source: Source) -> Path | None:
+    main = source.record.files.get(MAIN)
     try:
-        return _present(store.artifact_path(path, record.files["output"].path))
+        return _present(source.located(main)) if main is not None else None
     except DissmodelError:
         return None
 
 
-def _present(path: Path) -> Path | None:
+def _present(path: Path | None) -> Path | None:
     try:
-        return path if path.is_file() else None
+        return path if path is not None and path.is_file() else None
     except (OSError, ValueError):  # a name that no file can have
         return None
 

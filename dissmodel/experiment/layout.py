@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dissmodel import temporary
-from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
-from dissmodel.record import MAIN, ExperimentRecord, digest, store
+from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.record import MAIN
 from dissmodel.storage.base import Storage
-from dissmodel.storage.place import bucket_and_key, open_storage
+from dissmodel.storage.place import open_storage
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import parse
 
@@ -57,6 +56,11 @@ class Place:
     prefix: str
     uri: str
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it lists its objects; a web server doesn't."""
+        return not self.uri.startswith(("http://", "https://"))
+
     def key(self, name: str) -> str:
         """Return the key of an object in it."""
         return self.prefix + name
@@ -64,15 +68,6 @@ class Place:
     def below(self, name: str) -> Place:
         """Return the folder of that name in it."""
         return Place(self.storage, f"{self.prefix}{name}/", f"{self.uri}{name}/")
-
-
-@dataclass(frozen=True)
-class PlacedRecord:
-    """A record as it lies in a place: parsed, as it stands, and its own digest, which holds."""
-
-    record: ExperimentRecord
-    document: dict[str, Any]
-    digest: str
 
 
 def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Place:
@@ -97,10 +92,26 @@ def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Pl
     uri = parse(text)
     if uri.path is not None:
         return _folder(uri.path.parent if _RECORD.fullmatch(uri.path.name) else uri.path, settings, new=new)
+    place, name = object_place(text, settings)
+    return place.below(name) if name and not _RECORD.fullmatch(name) else place
+
+
+def object_place(text: str, settings: StorageSettings) -> tuple[Place, str]:
+    """Return the folder of a remote object, and its name there; empty where the text names a folder.
+
+    >>> place, name = object_place("https://example.org/runs/a.record.json?token=1", StorageSettings())
+    >>> place.uri, name
+    ('https://example.org/runs/', 'a.record.json')
+
+    Raises
+    ------
+    DissmodelError
+        As `open_place`.
+    """
     storage, key = open_storage(text, settings)
-    shown = f"s3://{'/'.join(bucket_and_key(uri))}" if uri.scheme == "s3" else uri.shown
-    prefix, shown = (_without_record(one).rstrip("/") for one in (key, shown))
-    return Place(storage, f"{prefix}/" if prefix else "", f"{shown}/")
+    above, slash, name = key.rpartition("/")
+    shown = parse(text).shown
+    return Place(storage, above + slash, f"{shown.rpartition('/')[0] if name else shown.rstrip('/')}/"), name
 
 
 def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
@@ -112,11 +123,6 @@ def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
         folder = folder.parent
     storage, _ = open_storage(folder / RECORD, settings)  # a file's folder is the place
     return Place(storage, "".join(reversed(missing)), uri)
-
-
-def _without_record(text: str) -> str:
-    above, slash, name = text.rpartition("/")
-    return above + slash if _RECORD.fullmatch(name) else text
 
 
 def record_in(text: str) -> str | None:
@@ -214,7 +220,7 @@ def _renamed(path: str, stem: str) -> str:
 
 
 def relocated(
-    document: Mapping[str, Any], names: Mapping[str, str], *, output: str, source: str | None
+    document: Mapping[str, Any], names: Mapping[str, str], *, output: str | None, source: str | None
 ) -> dict[str, Any]:
     """Return a record's document with other locations; its digest and its signatures hold.
 
@@ -224,75 +230,17 @@ def relocated(
         As the record's file has it.
     names : Mapping of str to str
         The path of each file relative to the record.
-    output : str
-        What ``output_path`` says.
-    source : str or None
-        What ``source.uri`` says; None leaves it as it is.
+    output, source : str or None
+        What ``output_path`` and ``source.uri`` say; None leaves it as it is.
     """
     changed = copy.deepcopy(dict(document))
     for name, entry in (changed.get("files") or {}).items():
         entry["path"] = names[name]
-    changed["output_path"] = output
+    if output is not None:
+        changed["output_path"] = output
     if source is not None:
         changed["source"]["uri"] = source
     return changed
-
-
-def read_placed(place: Place, key: str, uri: str, *, limit: int = store.MAX_BYTES) -> PlacedRecord:
-    """Return a record of at most `limit` bytes that lies in a place; it is not trusted, but its digest holds.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none (code ``"record_missing"``).
-    Differs
-        If it isn't what its own digest says (code ``"record_changed"``).
-    StorageError
-        If it can't be read or is no record.
-    """
-    with temporary.new_folder() as folder:
-        path = folder / RECORD
-        try:
-            place.storage.get(key, path, limit=limit)
-            record, document = store.read(path), store.read_document(path)
-        except InvalidInput as error:
-            if error.code == "object_missing":
-                raise InvalidInput(
-                    f"{uri}: there is no such experiment, or it isn't whole yet.",
-                    "Its folder has a record.json once all of it is there.",
-                    code="record_missing",
-                ) from error
-            said = error.message.replace(str(path), uri)
-            raise StorageError(said, "Ask whoever put it there.", code=error.code) from error
-    found = digest.record_digest(document)
-    if record.record_digest != found and (record.schema_version or record.record_digest is not None):
-        raise Differs(
-            f"{uri}: this record was changed: its digest is {found}, and it says {record.record_digest}.",
-            "Ask whoever put it there.",
-            code="record_changed",
-        )
-    return PlacedRecord(record, document, found)
-
-
-def paths_of(record: ExperimentRecord, where: str) -> dict[str, str]:
-    """Return the path of each file as the record says it, by name.
-
-    Raises
-    ------
-    InvalidInput
-        If there is a file of which it doesn't say where it lies.
-    """
-    found = {name: artifact.path for name, artifact in record.files.items()}
-    for name in record.unplaced:
-        if name != MAIN or not record.output_path:
-            raise InvalidInput(
-                f"{where}: it does not say where its {name[:80]!r} lies.",
-                "Run the model again with this version, then push that.",
-                code="artifact_path",
-            )
-        # Of the public DisSModel, and of another machine: beside the record it has the same name.
-        found[name] = re.split(r"[\\/]", record.output_path)[-1]
-    return found
 
 
 def keys_below(place: Place, start: str = "", *, most: int = MOST_OBJECTS) -> Iterator[str]:

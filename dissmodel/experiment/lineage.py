@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dissmodel.errors import DissmodelError
+from dissmodel.experiment.recorded_input import local_input
 from dissmodel.experiment.verify import Check, verify
 from dissmodel.record.lineage import Index, Link
 from dissmodel.record.scan import Summary, summarise
-from dissmodel.storage.uri import parse
 
 End = Literal["input", "missing", "cycle"]
 
@@ -75,9 +74,9 @@ def lineage(path: Path, folders: tuple[Path, ...] = ()) -> Lineage:
     while end is None:
         last = steps[-1]
         index.look_in(last.path.parent)
-        beside_input = _folder_of_input(last.path, last.record)
-        if beside_input is not None:
-            index.look_in(beside_input)
+        source = local_input(last.path, last.record.source.uri)
+        if source is not None:
+            index.look_in(source.parent)
         link = index.origin(last.record)
         if link is None:
             end = "missing" if last.record.derived_from else "input"
@@ -96,12 +95,3 @@ def _step(path: Path, link: Link | None = None) -> Step:
         assert found.error is not None  # it is one or the other
         raise found.error
     return Step(path, found.record, verify((path,)).checks, link)
-
-
-def _folder_of_input(path: Path, record: Summary) -> Path | None:
-    """Return the folder that a record's input lies in, if that is one of this machine."""
-    try:
-        there = parse(record.source.uri).path if record.source.uri else None
-        return (path.parent / there).parent if there is not None else None
-    except DissmodelError:
-        return None

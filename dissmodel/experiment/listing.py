@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
-from dissmodel.experiment.records import interruption
+from dissmodel.experiment.source import interruption
 from dissmodel.experiment.verify import Check, verify
 from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
@@ -147,9 +147,9 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     kept: list[Row] = []
     unreadable: list[str] = []
     seen = _Seen()
-    for path, record, error in _records(request.folder, reporter or Silent()):
-        if record is None:
-            unreadable.append(error.message if error is not None else str(path))
+    for path, record in _records(request.folder, reporter or Silent()):
+        if isinstance(record, DissmodelError):
+            unreadable.append(record.message)
             continue
         seen.add(record)
         if _matches(record, request):
@@ -158,7 +158,7 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     kept.sort(key=_when, reverse=True)
     kept.sort(key=key, reverse=request.sort.startswith("-"))
     if request.verify:
-        kept = [replace(row, checks=_checked(row.path)) for row in kept]
+        kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
     hint = seen.hint(request) if seen.total and not kept else ""
     cut = [row.path for row in kept if row.record.status == "replacing"]
     interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
@@ -172,27 +172,19 @@ def _interruption(path: Path) -> str:
         return error.message
 
 
-def _records(
-    folder: str, reporter: Reporter
-) -> Iterator[tuple[Path | str, Summary | None, DissmodelError | None]]:
+def _records(folder: str, reporter: Reporter) -> Iterator[tuple[Path | str, Summary | DissmodelError]]:
     """Yield where each record lies, and what it says or why it can't be read."""
     if is_remote(folder):
         from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
         from dissmodel.experiment.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
         from dissmodel.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
 
-        there = placed_records(folder, StorageSettings.of(load_settings()), reporter)
-        yield from ((one.uri, one.record, one.error) for one in there)
+        yield from placed_records(folder, StorageSettings.of(load_settings()), reporter)
         return
-    yield from ((one.path, one.record, one.error) for one in scan(parse(folder).local()))
-
-
-def _checked(path: Path | str) -> tuple[Check, ...]:
-    if isinstance(path, Path):
-        return verify((path,)).checks
-    from dissmodel.experiment.verify_remote import verify_remote  # noqa: PLC0415  (it loads what speaks to servers)
-
-    return tuple(verify_remote(path, None))
+    for one in scan(parse(folder).local()):
+        outcome = one.record or one.error
+        assert outcome is not None  # it is one or the other
+        yield one.path, outcome
 
 
 def _when(row: Row) -> datetime:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dissmodel.errors import Differs, DissmodelError, StorageError
-from dissmodel.experiment.layout import FOLDER, MOST_OBJECTS, RECORD, Place, open_place, read_placed
+from dissmodel.experiment.layout import FOLDER, MOST_OBJECTS, RECORD, Place, open_place
+from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import store
 from dissmodel.record.scan import Summary, summary_of
@@ -18,15 +19,17 @@ MOST_RECORDS = 10_000
 MOST_BYTES = 1 << 30
 
 _EXPERIMENT = re.compile(rf"(?:.*/)?{FOLDER}/([^/]+)/{RECORD}|([^/]+)/{RECORD}")
-
-
-@dataclass(frozen=True)
-class PlacedSummary:
-    """A record that lies in a place: its URI, and what it says or why it can't be read."""
-
-    uri: str
-    record: Summary | None = None
-    error: DissmodelError | None = None
+# The errors of a record that can't be relied on; any other is about the place.
+_UNREADABLE = frozenset(
+    {
+        "experiment_id",
+        "not_a_record",
+        "object_too_large",
+        "record_changed",
+        "record_missing",
+        "record_newer",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,12 @@ class _Object:
     experiment_id: str | None
 
 
-def placed_records(text: str, settings: StorageSettings, reporter: Reporter) -> list[PlacedSummary]:
-    """Read the records in a place and below; of each its own digest has to hold.
+def placed_records(
+    text: str, settings: StorageSettings, reporter: Reporter
+) -> list[tuple[str, Summary | DissmodelError]]:
+    """Return the records in a place and below by their URIs, or why a record can't be relied on.
+
+    Of each record its own digest has to hold.
 
     Parameters
     ----------
@@ -61,33 +68,16 @@ def placed_records(text: str, settings: StorageSettings, reporter: Reporter) -> 
     pool = Pool(reporter)
     pool.expect("download", sum(one.size for one in there))
 
-    def read(one: _Object) -> PlacedSummary:
+    def read(one: _Object) -> Summary:
         with pool.moving(one.size):
             return _read(place, one)
 
-    found: list[PlacedSummary] = []
-    for one, outcome in zip(there, pool.each(read, there), strict=True):
-        if outcome is None or isinstance(outcome, PlacedSummary):
-            found += [outcome] if outcome is not None else []
-        elif outcome.code in _UNREADABLE:
-            found.append(PlacedSummary(f"{place.uri}{one.key}", error=outcome))
-        else:  # what can't be reached now is no record that can't be read
+    outcomes = pool.each(read, there)
+    for outcome in outcomes:  # what can't be reached now is no record that can't be read
+        if isinstance(outcome, DissmodelError) and outcome.code not in _UNREADABLE:
             raise outcome
-    return found
-
-
-# How `read_placed` says that what lies there is no record that can be relied on.
-_UNREADABLE = frozenset(
-    {
-        "experiment_id",
-        "not_a_record",
-        "object_missing",
-        "object_too_large",
-        "record_changed",
-        "record_missing",
-        "record_newer",
-    }
-)
+    found = zip(there, outcomes, strict=True)
+    return [(f"{place.uri}{one.key}", outcome) for one, outcome in found if outcome is not None]
 
 
 def _objects(place: Place) -> Iterator[_Object]:
@@ -109,14 +99,25 @@ def _too_much(place: Place, what: str) -> StorageError:
     return StorageError(f"{place.uri}: more than {what} lie there.", "Name a folder further down.")
 
 
-def _read(place: Place, one: _Object) -> PlacedSummary:
-    uri = f"{place.uri}{one.key}"
-    placed = read_placed(place, place.key(one.key), uri, limit=min(one.size, store.MAX_BYTES))
-    if one.experiment_id not in {None, placed.record.experiment_id}:
+def _read(place: Place, one: _Object) -> Summary:
+    with placed(place, one.key, limit=min(one.size, store.MAX_BYTES)) as source:
+        source.refuse_changed()
+        refuse_other_id(source.given, source.record.experiment_id, one.experiment_id)
+        return summary_of(source.document, source.given)
+
+
+def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None:
+    """Refuse a record that lies in the folder of another experiment.
+
+    Raises
+    ------
+    Differs
+        If the folder bears another id (code ``"experiment_id"``).
+    """
+    if of_folder not in {None, experiment_id}:
         raise Differs(
-            f"{uri}: this is the record of {placed.record.experiment_id[:80]}, not of the experiment whose"
-            " folder it is in.",
+            f"{uri}: this is the record of {experiment_id[:80]}, not of the experiment whose folder it is"
+            " in.",
             "Ask whoever put it there.",
             code="experiment_id",
         )
-    return PlacedSummary(uri, summary_of(placed.document, uri))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired
-from dissmodel.experiment.attest import attestations
+from dissmodel.experiment.statements import attestations
 from dissmodel.record import sign
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.scan import Summary, scan

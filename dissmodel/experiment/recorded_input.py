@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, shell_word
 from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.explain import why_differs, why_log_counts
+from dissmodel.experiment.files import name_of
 from dissmodel.experiment.layout import inputs_place
+from dissmodel.experiment.source import Source
 from dissmodel.io.locate import existing
 from dissmodel.io.sidecars import before_statistics, beside, name_beside, unrecorded
 from dissmodel.record import DataSource, ExperimentRecord
@@ -23,29 +25,23 @@ _LONGEST = 200
 _HIDDEN = "***"
 # What says that a place has nothing for this user: the file itself is what to look for then.
 _NOT_THERE = frozenset({"input_missing", "credentials_missing", "storage_endpoint"})
+NOT_FOUND = frozenset({"input_missing", "input_changed"})
+"""The codes of the errors whose hint is to look for the input."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @contextlib.contextmanager
 def recorded_input(
-    record_path: Path,
-    record: ExperimentRecord,
-    given: str | None,
-    *,
-    is_s3: bool,
-    offline: bool,
-    agree: Callable[[str], None],
+    source: Source, given: str | None, *, offline: bool, agree: Callable[[str], None]
 ) -> Iterator[AtHand]:
     """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
 
     Parameters
     ----------
-    record_path, record
-        As `find_input` takes them.
+    source : Source
+        The experiment.
     given : str or None
-        Where the user has it, a path or a URL.
-    is_s3 : bool
-        Whether the record lies in a bucket, and so its input may lie in that of inputs.
+        Where the user has the input, a path or a URL.
     offline : bool
         Whether no server may be asked.
     agree : callable
@@ -60,53 +56,58 @@ def recorded_input(
     here: AtHand | None = None
     if given is None or not is_remote(given):
         try:
-            here = AtHand(find_input(record_path, record, given))
+            here = AtHand(find_input(source, given))
         except (InvalidInput, Differs) as error:
             local = error
     if here is not None:
         yield here
         return
-    places = [given] if given is not None else remote_places(record, is_s3=is_s3)
+    places = [given] if given is not None else remote_places(source)
     if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
         raise local
     ask = agree if given is None else None
-    with _first(record_path, record, places, local, offline=offline, agree=ask) as found:
+    with _first(source, places, local, offline=offline, agree=ask) as found:
         yield found
 
 
-def remote_places(record: ExperimentRecord, *, is_s3: bool) -> list[str]:
-    """Return the URLs that a record's input may have: the recorded one, and that in the bucket of inputs.
-
-    Parameters
-    ----------
-    record : ExperimentRecord
-        What it says of its input.
-    is_s3 : bool
-        Whether the record itself lies in a bucket.
-    """
-    uri = record.source.uri
-    places = []
+def recorded_url(uri: str) -> str | None:
+    """Return the recorded URI of an input if it is a URL that can be asked for."""
     with contextlib.suppress(DissmodelError):
         # What was hidden in it is needed to fetch it, and one that hides nothing is not what a run recorded.
         if uri and parse(uri).path is None and _HIDDEN not in uri and parse(uri).recorded == uri:
-            places.append(uri)
-    name = _name(uri)
-    if is_s3 and name and _SHA256.fullmatch(record.source.checksum):
-        folder = inputs_place(None, StorageSettings.of(load_settings())).below(record.source.checksum)
+            return uri
+    return None
+
+
+def remote_places(source: Source) -> list[str]:
+    """Return the URLs that an input may have: the recorded URL; for a record in a bucket, a copy there."""
+    data = source.record.source
+    url, name = recorded_url(data.uri), name_of(data.uri)
+    places = [url] if url is not None else []
+    if source.in_bucket and name and _SHA256.fullmatch(data.checksum):
+        folder = inputs_place(None, StorageSettings.of(load_settings())).below(data.checksum)
         places.append(f"{folder.uri}{name}")
     return list(dict.fromkeys(places))
 
 
+def local_input(record_path: Path, uri: str) -> Path | None:
+    """Return where an input of this machine was, as seen from the record; None for a URL or no path."""
+    try:
+        path = parse(uri).path if uri else None
+    except DissmodelError:
+        return None
+    return record_path.parent / path if path is not None else None
+
+
 def sidecars_at(place: str, source: DataSource) -> list[str]:
     """Return the names that the recorded sidecars have beside a file that may have another name."""
-    now, was = (_name(one) for one in (parse(place).shown, source.uri))
+    now, was = (name_of(one) for one in (parse(place).shown, source.uri))
     return [name_beside(PurePath(name).name, was, now) for name in source.sidecars]
 
 
 @contextlib.contextmanager
 def _first(
-    record_path: Path,
-    record: ExperimentRecord,
+    source: Source,
     places: list[str],
     local: DissmodelError | None,
     *,
@@ -116,20 +117,21 @@ def _first(
     """Give what lies at the first of these places that has the recorded bytes."""
     wrong: DissmodelError | None = None
     here: AtHand | None = None
+    data = source.record.source
     with contextlib.ExitStack() as stack:
         for place in places:
-            sidecars, limit = sidecars_at(place, record.source), record.source.size
+            sidecars, limit = sidecars_at(place, data), data.size
             if agree is not None:
                 agree(place)
             try:
                 with contextlib.ExitStack() as trying:
                     one = at_hand(place, offline=offline, sidecars=sidecars, limit=limit)
                     here = trying.enter_context(one)
-                    find_input(record_path, record, str(here.path))
+                    find_input(source, str(here.path))
                     stack.push(trying.pop_all())
                 break
             except DissmodelError as error:
-                wrong, here = wrong or _as_changed(place, record, error), None
+                wrong, here = wrong or _as_changed(place, data, error), None
         if here is None:
             assert wrong is not None  # there was at least one place
             if local is None or wrong.code not in _NOT_THERE:
@@ -138,18 +140,23 @@ def _first(
         yield here
 
 
-def _as_changed(place: str, record: ExperimentRecord, error: DissmodelError) -> DissmodelError:
-    if error.code != "object_too_large" or record.source.size is None:
+def _as_changed(place: str, data: DataSource, error: DissmodelError) -> DissmodelError:
+    if error.code != "object_too_large" or data.size is None:
         return error
     return Differs(
-        f"{parse(place).shown} is not the recorded input: it has more than {record.source.size} bytes.",
-        _look_for(record.source),
+        f"{parse(place).shown} is not the recorded input: it has more than {data.size} bytes.",
+        _give(data),
         code="input_changed",
     )
 
 
-def _look_for(source: DataSource) -> str:
-    return f"Look for the file with the sha256 {source.checksum[:_LONGEST]} and give it: --input FILE"
+def look_for(data: DataSource) -> str:
+    """Return what to do about an input that is not the recorded one, or is nowhere (see `NOT_FOUND`)."""
+    return f"Look for the file with the sha256 {data.checksum[:_LONGEST]}"
+
+
+def _give(data: DataSource) -> str:
+    return f"{look_for(data)} and give it: --input FILE"
 
 
 def run_again(record: ExperimentRecord) -> str:
@@ -163,17 +170,16 @@ def run_again(record: ExperimentRecord) -> str:
     return f"dissmodel run {model or 'MODEL'} --input {given or 'FILE'}"
 
 
-def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -> Path:
+def find_input(source: Source, given: str | None) -> Path:
     """Return a file of the recorded bytes, with sidecars of the recorded bytes, and no others.
 
     Parameters
     ----------
-    record_path : Path
-        Where the record lies.
-    record : ExperimentRecord
-        What it says of its input.
+    source : Source
+        The experiment.
     given : str or None
-        Where the user has it; None: where it was, absolute or as seen from the record, or beside the record.
+        Where the user has the input; None: where it was, absolute or as seen from the record, or beside the
+        record.
 
     Raises
     ------
@@ -182,42 +188,36 @@ def find_input(record_path: Path, record: ExperimentRecord, given: str | None) -
     Differs
         If what is there is something else.
     """
-    source = record.source
-    if not source.checksum:
+    record, data = source.record, source.record.source
+    if not data.checksum:
         raise InvalidInput(
-            f"{record_path}: it does not say which input was read: there is no sha256 of it.",
+            f"{source.path}: it does not say which input was read: there is no sha256 of it.",
             f"Run the model again: {run_again(record)}",
             code="input_unknown",
         )
-    places = [existing(given)] if given is not None else list(_there(record_path, source))
-    wrong = [(place, _difference(place, source, complete=record.schema_version > 0)) for place in places]
+    places = [existing(given)] if given is not None else list(_there(source.path, data))
+    wrong = [(place, _difference(place, data, complete=record.schema_version > 0)) for place in places]
     for place, what in wrong:
         if not what:
             return place
-    look_for = _look_for(source)
     if wrong:
         place, what = wrong[0]
-        raise Differs(f"{place} is not the recorded input: {what}.", look_for, code="input_changed")
+        raise Differs(f"{place} is not the recorded input: {what}.", _give(data), code="input_changed")
     raise InvalidInput(
-        f"{record_path}: its input is {_where(source.uri)}.",
-        look_for,
+        f"{source.path}: its input is {_where(data.uri)}.",
+        _give(data),
         code="input_missing",
     )
 
 
-def _there(record_path: Path, source: DataSource) -> Iterator[Path]:
+def _there(record_path: Path, data: DataSource) -> Iterator[Path]:
     """Yield the files that may be it; what a record names may also be a pipe, a share or no name at all."""
-    try:
-        path = parse(source.uri).path if source.uri else None
-    except DissmodelError:
-        path = None
-    if path is None or path.drive.startswith("\\\\"):
+    path = local_input(record_path, data.uri)
+    if path is None or (parse(data.uri).path or path).drive.startswith("\\\\"):
         return
-    for place in dict.fromkeys([record_path.parent / path, record_path.parent / path.name]):
-        try:
+    for place in dict.fromkeys([path, record_path.parent / path.name]):
+        with contextlib.suppress(DissmodelError):
             yield existing(place)
-        except DissmodelError:
-            continue
 
 
 def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
@@ -247,15 +247,11 @@ def sidecars_of(path: Path, source: DataSource) -> list[tuple[str, Path, str]]:
 
     The dataset may have another name than the recorded one; then its sidecars have, too.
     """
-    was = _name(source.uri)
+    was = name_of(source.uri)
     return [
         (PurePath(name).name, beside(path, name_beside(PurePath(name).name, was, path.name)), digest)
         for name, digest in source.sidecars.items()
     ]
-
-
-def _name(uri: str) -> str:
-    return PurePosixPath(uri.replace("\\", "/")).name
 
 
 def _where(uri: str) -> str:

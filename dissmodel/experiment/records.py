@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput
-from dissmodel.experiment.unbundle import is_bundle, open_bundle
-from dissmodel.progress import current
+from dissmodel.experiment.files import artifacts_of, located, main_name
+from dissmodel.experiment.source import is_bundle, open_source
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.scan import names
 from dissmodel.storage.uri import is_remote, parse
@@ -41,29 +39,8 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     StorageError
         If it lies elsewhere and can't be fetched.
     """
-    if isinstance(path, str):
-        if is_remote(path):
-            with open_bundle(path, record_only=True) as here:
-                return store.read(here), store.read_document(here)
-        path = parse(path).local()
-    if is_bundle(path):
-        with open_bundle(path, record_only=True) as here:
-            return store.read(here), store.read_document(here)
-    record, document = store.read(path), store.read_document(path)
-    if is_interrupted(path, record):
-        current().warn(interruption(path, record))
-    return record, document
-
-
-def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
-    """Return whether a run began to replace the pair of a record that lies where the run put it."""
-    return record.status == "replacing" and path.name.endswith(store.SUFFIX)
-
-
-def interruption(path: Path, record: ExperimentRecord) -> str:
-    """Return what to tell of a pair that a run began to replace: what lies where, and what settles it."""
-    found = materialize.interruption(Path(os.path.abspath(path)), record)  # noqa: PTH100  (links stay)
-    return f"{found.message} {found.hint}"
+    with open_source(path) as source:
+        return source.record, source.document
 
 
 def record_of(given: str) -> str:
@@ -111,17 +88,18 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _names(record_path: Path, path: Path) -> bool:
-    """Tell whether a record says that a file, or what lies in a folder, is of its result."""
+    """Tell whether a record vouches for a file, or for one in a folder."""
     try:
         record = store.read(record_path)
+        files = [located(record_path, one) for one in artifacts_of(record).values()]
     except DissmodelError:
         return False
-    said = [artifact.path for artifact in record.files.values()]
-    if not said and record.output_path:  # of the public DisSModel: its path may be of another machine
-        said = [re.split(r"[\\/]", record.output_path)[-1]]
+    found = [one for one in files if one is not None]
+    if not found and main_name(record):  # of the public DisSModel, which may note no digest
+        found = [record_path.parent / main_name(record)]
     wanted = _straight(path)
-    found = [_straight(record_path.parent / one) for one in said if "\0" not in one]
-    return any(one == wanted or one.startswith(wanted + os.sep) for one in found)
+    straight = [_straight(one) for one in found if "\0" not in str(one)]
+    return any(one == wanted or one.startswith(wanted + os.sep) for one in straight)
 
 
 def _straight(path: Path) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.errors import Differs, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.records import open_record
-from dissmodel.experiment.unbundle import is_bundle
-from dissmodel.experiment.verify import verify
+from dissmodel.experiment.source import InBundle, Source, open_source
+from dissmodel.experiment.verify import checks
 from dissmodel.record import digest, sign, store
 
 
@@ -58,12 +57,13 @@ def sign_record(request: SignRequest) -> Signed:
     InvalidInput, StorageError
         If the record can't be read or its signature can't be written.
     """
-    if is_bundle(request.record):
-        raise UsageError(
-            f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
-        )
-    _, document = open_record(request.record)
-    _refuse_changed(request.record)
+    with open_source(request.record) as source:
+        if isinstance(source, InBundle):
+            raise UsageError(
+                f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
+            )
+        document = source.document
+        _refuse_changed(source)
     key = request.key.expanduser()
     path = sign.signature_path(request.record)
     public = sign.key_of(key)
@@ -74,12 +74,12 @@ def sign_record(request: SignRequest) -> Signed:
     return Signed(request.record, path, public)
 
 
-def _refuse_changed(record: Path) -> None:
-    changed = [check for check in verify((record,)).checks if check.verdict == "differs"]
+def _refuse_changed(source: Source) -> None:
+    changed = [check for check in checks(source) if check.verdict == "differs"]
     if changed:
         raise Differs(
-            f"{record}: its {changed[0].name} is not as it should be; what isn't true isn't signed.",
-            f"See what differs: dissmodel record verify {shell_word(str(record))}",
+            f"{source.given}: its {changed[0].name} is not as it should be; what isn't true isn't signed.",
+            f"See what differs: dissmodel record verify {shell_word(str(source.given))}",
             code="record_changed",
         )
 

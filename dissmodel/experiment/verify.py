@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-from dissmodel.errors import DissmodelError, InvalidInput
-from dissmodel.experiment.attest import attestations, check_attestation
-from dissmodel.experiment.drawn import is_drawn
-from dissmodel.experiment.explain import why_differs, why_log_counts, why_missing
-from dissmodel.experiment.recorded_input import sidecars_of
-from dissmodel.experiment.records import open_record
+from dissmodel.consent import Consent
+from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput, StorageError
+from dissmodel.experiment.at_hand import at_hand
+from dissmodel.experiment.attest import check_attestation
+from dissmodel.experiment.explain import why_differs, why_log_counts
+from dissmodel.experiment.files import Recorded, artifacts_of, contradicted, is_drawn
+from dissmodel.experiment.hosts import agree_to_ask
+from dissmodel.experiment.recorded_input import local_input, remote_places, sidecars_at, sidecars_of
+from dissmodel.experiment.source import InBundle, Source, open_source
+from dissmodel.experiment.statements import attestations
 from dissmodel.io.sidecars import before_statistics, unrecorded
-from dissmodel.record import ExperimentRecord, digest, sign, store
+from dissmodel.record import MAIN, digest, sign
 from dissmodel.storage.uri import parse
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
 _NO_EVIDENCE = "it says how the result is drawn, not what it is"
+_NO_DIGEST = "the record has no digest of it"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
 _LONGEST = 200
@@ -57,104 +61,114 @@ class Verification:
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
 
 
-class Reach(Protocol):
-    """How what a record names is looked at."""
-
-    def digest_of(self, file: Path) -> tuple[str | None, str]:
-        """Return the digest of a file of the result; or None, and why it has none."""
-
-    def check_input(self, path: Path, record: ExperimentRecord) -> Iterator[Check]:
-        """Check the input."""
-
-
-class Here:
-    """What lies on this machine; no server is asked."""
-
-    def digest_of(self, file: Path) -> tuple[str | None, str]:
-        """See `Reach`."""
-        return _digest_of(file)
-
-    def check_input(self, path: Path, record: ExperimentRecord) -> Iterator[Check]:
-        """See `Reach`."""
-        return _check_input(path, record)
-
-
-def verify(
-    records: tuple[Path, ...], allowed_signers: Path | None = None, reach: Reach | None = None
-) -> Verification:
+def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None) -> Verification:
     """Check the records, their files, signatures and, where they can be reached, their inputs.
 
-    A record that can't be read is a check that differs, so that the others are checked all the same.
+    A record or a bundle that can't be read is a check that differs, so that the others are checked all the
+    same. Of files on this machine no server is asked for an input.
 
     Parameters
     ----------
-    records : tuple of pathlib.Path
-        The records.
+    records : tuple of Path or str
+        Records and bundles; a text may be the URL of either. What lies elsewhere is fetched, hashed and let
+        go.
     allowed_signers : pathlib.Path, optional
         Who may have signed them; with it a record without a signature lacks one. Statements that others
         signed about a record are checked too, and those of signers who are not in the list left aside.
-    reach : Reach, optional
-        How files and inputs are looked at; by default those of this machine.
 
     Raises
     ------
     UsageError
         If there is no such list, or if OpenSSH isn't installed.
+    DissmodelError
+        If a record that lies elsewhere can't be fetched, or names what lies elsewhere than beside it: what is
+        not known does not differ.
     """
     signers = allowed_signers.expanduser() if allowed_signers is not None else None
-    how = reach or Here()
-    return Verification(tuple(check for path in records for check in _check(path, signers, how)))
+    return Verification(tuple(check for given in records for check in _verified(given, signers)))
 
 
-def _check(path: Path, signers: Path | None, reach: Reach) -> Iterator[Check]:
-    try:
-        record, document = open_record(path)
-    except DissmodelError as error:
-        verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
-        yield Check(path, "record", str(path), verdict, "a record", f"{error.message} {error.hint}".strip())
-        return
-    yield _check_record(path, record, digest.record_digest(document))
-    yield from _check_signature(path, document, signers)
+verify_all = verify
+
+
+def _verified(given: Path | str, signers: Path | None) -> Iterator[Check]:
+    with open_source(given) as source:
+        try:
+            _ = source.record
+            source.bring_signed()
+        except (InvalidInput, StorageError) as error:
+            if source.is_remote:
+                raise
+            what, expected = (
+                ("bundle", "a record and its files")
+                if isinstance(source, InBundle)
+                else ("record", "a record")
+            )
+            verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
+            found = source.shown(f"{error.message} {error.hint}".strip())
+            yield Check(source.given, what, str(source.given), verdict, expected, found)
+            return
+        for one in checks(source, signers):
+            yield replace(one, path=source.shown(one.path), found=source.shown(one.found))
+
+
+def checks(source: Source, signers: Path | None = None, *, with_input: bool = True) -> Iterator[Check]:
+    """Yield the checks of an experiment that was opened; paths are those of this machine."""
+    yield _check_record(source)
+    yield from _check_signature(source, signers)
+    record, path = source.record, str(source.path)
     if record.status in _OVER:
-        yield Check(path, "status", str(path), "not checked", "completed", f"{record.status}: no result")
+        yield Check(source.given, "status", path, "not checked", "completed", f"{record.status}: no result")
     elif record.status != "completed":
-        yield Check(path, "status", str(path), "differs", "completed", record.status)
+        yield Check(source.given, "status", path, "differs", "completed", record.status)
     elif not record.files and not record.artifacts:
-        yield Check(path, "output", str(path), "missing", "a result", "the record names no file")
-    yield from _check_files(path, record, reach)
-    yield from _check_copy(path, record, document)
-    yield from reach.check_input(path, record)
-    yield from _check_attestations(path, document, signers)
+        yield Check(source.given, MAIN, path, "missing", "a result", "the record names no file")
+    yield from _check_files(source)
+    if with_input:
+        yield from _check_remote_input(source) if source.is_remote else _check_input(source)
+    yield from _check_attestations(source, signers)
 
 
-def _check_signature(record: Path, document: dict[str, Any], signers: Path | None) -> Iterator[Check]:
-    path = sign.signature_path(record)
+def _check_record(source: Source) -> Check:
+    noted, path = source.record.record_digest, str(source.path)
+    if noted is None:
+        verdict: Verdict = "differs" if source.is_changed else "not checked"
+        return Check(source.given, "record", path, verdict, source.digest, "the record has no digest")
+    return _compared(source, "record", path, noted, source.digest)
+
+
+def _check_signature(source: Source, signers: Path | None) -> Iterator[Check]:
+    path = sign.signature_path(source.path)
+
+    def check(verdict: Verdict, expected: str, found: str, note: str = "") -> Check:
+        return Check(source.given, "signature", str(path), verdict, expected, found, note)
+
     try:
         signature = sign.read(path)
     except InvalidInput as error:
-        yield Check(record, "signature", str(path), "differs", "a signature", error.message)
+        yield check("differs", "a signature", error.message)
         return
     if signers is None:
         if signature is not None:
-            yield Check(record, "signature", str(path), "not checked", "", _GIVE_SIGNERS)
+            yield check("not checked", "", _GIVE_SIGNERS)
         return
     expected = f"a signature by one of {signers}"
     if signature is None:
-        yield Check(record, "signature", str(path), "missing", expected, "no such file")
+        yield check("missing", expected, "no such file")
         return
-    signer = sign.verify(digest.canonical(document), signature, signers, sign.RECORD)
+    signer = sign.verify(digest.canonical(source.document), signature, signers, sign.RECORD)
     if signer.verdict == "good":
-        yield Check(record, "signature", str(path), "ok", expected, signer.fingerprint, signer.principal)
+        yield check("ok", expected, signer.fingerprint, signer.principal)
     else:
-        yield Check(record, "signature", str(path), "differs", expected, _whose(signer, "this record"))
+        yield check("differs", expected, _whose(signer, "this record"))
 
 
-def _check_attestations(record: Path, document: dict[str, Any], signers: Path | None) -> Iterator[Check]:
-    for path in attestations(record):
+def _check_attestations(source: Source, signers: Path | None) -> Iterator[Check]:
+    for path in attestations(source.path):
         if signers is None:
-            yield Check(record, "attestation", str(path), "not checked", "", _GIVE_SIGNERS)
+            yield Check(source.given, "attestation", str(path), "not checked", "", _GIVE_SIGNERS)
             continue
-        one = check_attestation(path, document, signers)
+        one = check_attestation(path, source.digest, signers)
         verdict: Verdict = "ok" if one.says else "differs"
         found = one.says or one.wrong
         if not found and one.signer is None:
@@ -163,7 +177,7 @@ def _check_attestations(record: Path, document: dict[str, Any], signers: Path | 
             verdict = "not checked" if one.signer.verdict == "unknown" else "differs"
             found = _whose(one.signer, "this statement")
         expected = f"a statement about this record by one of {signers}"
-        yield Check(record, "attestation", str(path), verdict, expected, found, one.says)
+        yield Check(source.given, "attestation", str(path), verdict, expected, found, one.says)
 
 
 def _whose(signer: sign.Signer, of: str) -> str:
@@ -175,106 +189,95 @@ def _whose(signer: sign.Signer, of: str) -> str:
     return f"{what}: {signer.fingerprint}"
 
 
-def _check_record(path: Path, record: ExperimentRecord, found: str) -> Check:
-    if record.record_digest is None:
-        # Only the public DisSModel wrote records without one; from one of ours it was taken away.
-        verdict: Verdict = "differs" if record.schema_version else "not checked"
-        return Check(path, "record", str(path), verdict, found, "the record has no digest")
-    return _compared(path, "record", str(path), record.record_digest, found)
-
-
-def _check_files(path: Path, record: ExperimentRecord, reach: Reach) -> Iterator[Check]:
-    for name, artifact in record.files.items():
+def _check_files(source: Source) -> Iterator[Check]:
+    record = source.record
+    for name, artifact in artifacts_of(record).items():
         try:
-            external = path.parent / artifact.path  # an absolute path stays what it is
-            file = external if artifact.external else store.artifact_path(path, artifact.path)
-        except DissmodelError as error:
-            yield Check(path, name, "", "differs", "a file beside the record", error.message)
+            one = Recorded(artifact, source.located(artifact))
+        except InvalidInput as error:
+            yield Check(source.given, name, "", "differs", "a file beside the record", error.message)
             continue
-        check = _check_file(path, name, file, artifact.sha256, reach)
+        if one.path is None:
+            said = "the record does not say where it lies"
+            yield Check(source.given, name, "", "not checked", artifact.sha256, said)
+            continue
+        check = _check_file(source, name, one.path, artifact.sha256, one.size)
         if is_drawn(name, artifact.path) and check.verdict == "missing":
             check = replace(check, verdict="not checked", found=f"{check.found}; {_NO_EVIDENCE}")
         yield check
-    for name, expected in record.artifacts.items():
-        if name in record.files and record.files[name].sha256 != expected:
-            yield Check(path, name, "", "differs", record.files[name].sha256, expected)
-    for name, expected in record.unplaced.items():
-        if name == "output" and record.output_path:
-            # A record of the public DisSModel: its path may be of another machine, so the name counts.
-            name_only = record.output_path.replace("\\", "/").rpartition("/")[2]
-            yield _check_file(path, name, path.parent / name_only, expected, reach)
-        else:
-            yield Check(path, name, "", "not checked", expected, "the record does not say where it lies")
+    for name, sha256 in contradicted(record).items():
+        yield Check(source.given, name, "", "differs", record.files[name].sha256, sha256)
+    # Old records lack the field output_sha256, which repeats the main file's.
+    copy, noted = source.document.get("output_sha256"), record.output_sha256
+    if "output_sha256" in source.document and copy != noted:
+        found = str(copy or "none")[:_LONGEST]
+        yield Check(source.given, "output_sha256", "", "differs", noted or "none", found)
 
 
-def _check_copy(path: Path, record: ExperimentRecord, document: dict[str, Any]) -> Iterator[Check]:
-    """Compare the field ``output_sha256``, which old records lack, with the artifact that it repeats."""
-    said, noted = document.get("output_sha256"), record.output_sha256
-    if "output_sha256" in document and said != noted:
-        yield Check(path, "output_sha256", "", "differs", noted or "none", str(said or "none")[:_LONGEST])
-
-
-def _check_input(path: Path, record: ExperimentRecord) -> Iterator[Check]:
-    source = record.source
-    if not source.checksum:
-        yield Check(path, "input", source.uri, "not checked", "", "the record has no digest of it")
+def _check_input(source: Source) -> Iterator[Check]:
+    """Check an input on this machine; no server is asked."""
+    data = source.record.source
+    place = local_input(source.path, data.uri)
+    if not data.checksum or place is None:
+        why = "not on this machine" if data.checksum else _NO_DIGEST
+        yield Check(source.given, "input", data.uri, "not checked", data.checksum, why)
         return
-    try:
-        there = parse(source.uri).path if source.uri else None
-    except DissmodelError:
-        there = None
-    if there is None:
-        yield Check(path, "input", source.uri, "not checked", source.checksum, "not on this machine")
-        return
-    place = path.parent / there
-    found, why = _digest_of(place)
+    found, why = source.digest_of(place)
     if found is None:
-        # It may have moved along with the record; a file that only bears its name says nothing.
-        place = path.parent / there.name
-        if _digest_of(place)[0] != source.checksum:
-            yield Check(path, "input", source.uri, "not checked", source.checksum, why)
+        # It may have moved along with the record; another file of that name is no evidence.
+        place = source.path.parent / place.name
+        if source.digest_of(place)[0] != data.checksum:
+            yield Check(source.given, "input", data.uri, "not checked", data.checksum, why)
             return
-    here = Here()
-    dataset = _check_file(path, "input", place, source.checksum, here)
-    log = why_log_counts(place, source.sidecars) if dataset.verdict == "differs" else ""
+    dataset = _check_file(source, "input", place, data.checksum)
+    log = why_log_counts(place, data.sidecars) if dataset.verdict == "differs" else ""
     yield replace(dataset, note=dataset.note or log)
-    files = sidecars_of(place, source)
+    files = sidecars_of(place, data)
     for _, file, expected in files:
-        beside = _check_file(path, "input", file, expected, here)
+        beside = _check_file(source, "input", file, expected)
         if beside.verdict == "differs" and before_statistics(place, file, expected) is not None:
-            beside = replace(
-                beside, verdict="ok", note="a viewer added statistics to it, which change nothing"
-            )
+            note = "a viewer added statistics to it, which change nothing"
+            beside = replace(beside, verdict="ok", note=note)
         yield beside
-    if record.schema_version and dataset.verdict == "ok":  # the public DisSModel does not note sidecars
+    if source.record.schema_version and dataset.verdict == "ok":  # the public DisSModel notes no sidecars
         for file in unrecorded(place, [file.name for _, file, _ in files]):
-            yield Check(
-                path, "input", str(file), "differs", "no such file", "it would be read with the input"
-            )
+            why = "it would be read with the input"
+            yield Check(source.given, "input", str(file), "differs", "no such file", why)
 
 
-def _check_file(record: Path, name: str, file: Path, expected: str, reach: Reach) -> Check:
-    found, why = reach.digest_of(file)
+def _check_remote_input(source: Source) -> Iterator[Check]:
+    """Check an input that others can reach; no file of this machine is looked at."""
+    data, given = source.record.source, str(source.given)
+    failed: list[DissmodelError] = []
+    for place in remote_places(source) if data.checksum else ():
+        shown = parse(place).shown
+        try:
+            agree_to_ask(place, Consent(), typed=(given,), record=given)
+            with at_hand(place, sidecars=sidecars_at(place, data), limit=data.size) as here:
+                expected, found = data.checksum.lower(), here.sha256 or ""
+                yield _compared(source, "input", shown, expected, found)
+                return
+        except DissmodelError as error:
+            if error.code == "object_too_large" and data.size is not None:
+                found = f"more than {data.size:,} bytes"
+                yield Check(given, "input", shown, "differs", data.checksum, found)
+                return
+            failed.append(error)
+    # That a server was not asked says more than that the bucket has no copy.
+    failed.sort(key=lambda one: isinstance(one, ConsentRequired))
+    why = failed[-1].message if failed else "not where others can reach it"
+    why = why if data.checksum else _NO_DIGEST
+    yield Check(given, "input", data.uri, "not checked", data.checksum, why)
+
+
+def _check_file(source: Source, name: str, file: Path, expected: str, size: int | None = None) -> Check:
+    found, why = source.digest_of(file, size)
     if found is None:
-        return Check(record, name, str(file), "missing", expected, why)
-    compared = _compared(record, name, str(file), expected, found)
+        return Check(source.given, name, str(file), "missing", expected, why)
+    compared = _compared(source, name, str(file), expected, found)
     return compared if compared.verdict == "ok" else replace(compared, note=why_differs(file, expected))
 
 
-def _digest_of(file: Path) -> tuple[str | None, str]:
-    """Return a file's digest; or None, and why it has none.
-
-    A record is only text: what it names may be a pipe that never ends, or no name at all.
-    """
-    try:
-        if stat.S_ISREG(file.stat().st_mode):
-            return digest.sha256_file(file), ""
-    except (FileNotFoundError, NotADirectoryError):
-        return None, why_missing(file)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        return None, f"can't be read: {getattr(error, 'strerror', None) or error}"
-    return None, "no regular file"
-
-
-def _compared(record: Path, name: str, path: str, expected: str, found: str) -> Check:
-    return Check(record, name, path, "ok" if expected == found else "differs", expected, found)
+def _compared(source: Source, name: str, path: str, expected: str, found: str) -> Check:
+    verdict: Verdict = "ok" if expected == found else "differs"
+    return Check(source.given, name, path, verdict, expected, found)

@@ -14,8 +14,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
-from dissmodel.experiment.records import open_record
-from dissmodel.experiment.unbundle import open_bundle, shown
+from dissmodel.experiment.source import Source, open_source
 from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter, current
 from dissmodel.record import ExperimentRecord, store
@@ -94,8 +93,9 @@ def preview(request: PreviewRequest) -> Preview:
 
 def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
     told: list[str] = []
-    with open_bundle(request.record) as path:
-        record, _ = open_record(path)
+    with open_source(request.record) as opened:
+        opened.bring()
+        path, record = opened.path, opened.record
         with keeping_warnings(told):
             result = _result(path, record)
             is_bundled = path != request.record
@@ -104,11 +104,11 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
             from dissmodel.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
 
             with contextlib.ExitStack() as stack:
-                source = _source(path, record, stack, agree)
+                source = _source(opened, stack, agree)
                 picture = drawn(record, result, source, _legends(path, record))
             store.write_atomically(place, picture.png)
         if is_bundled:
-            told = [shown(one, path.parent, request.record) for one in told]
+            told = [opened.shown(one) for one in told]
     return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
 
 
@@ -175,12 +175,10 @@ def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord)
     )
 
 
-def _source(
-    path: Path, record: ExperimentRecord, stack: contextlib.ExitStack, agree: Callable[[str], None]
-) -> Path | None:
+def _source(opened: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]) -> Path | None:
     """Return the input's file, kept until `stack` closes, if it is what the run read; else warn."""
     try:
-        here = recorded_input(path, record, None, is_s3=False, offline=False, agree=agree)
+        here = recorded_input(opened, None, offline=False, agree=agree)
         return stack.enter_context(here).path
     except DissmodelError as error:
         _warn(f"The state before can't be drawn: {error.message}")

@@ -270,7 +270,14 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> ExperimentRecord:
-    """Return the record in a file; one of the public DisSModel 0.6 has ``schema_version`` 0.
+    """Return the record in a file; errors as for `read_both`."""
+    return read_both(path)[0]
+
+
+def read_both(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
+    """Return the record in a file, and its document; the file is read once.
+
+    A record of the public DisSModel 0.6 has ``schema_version`` 0.
 
     Raises
     ------
@@ -279,7 +286,7 @@ def read(path: Path) -> ExperimentRecord:
     """
     document = read_document(path)
     try:
-        return ExperimentRecord.model_validate({"schema_version": 0, **document})
+        return ExperimentRecord.model_validate({"schema_version": 0, **document}), document
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

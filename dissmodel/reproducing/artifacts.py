@@ -8,8 +8,7 @@ from pathlib import Path, PurePosixPath
 from dissmodel.comparison import Comparison, Tolerance, Verdict, compare
 from dissmodel.comparison.digests import compare_digests
 from dissmodel.errors import DissmodelError
-from dissmodel.experiment.drawn import is_drawn
-from dissmodel.experiment.files import Recorded
+from dissmodel.experiment.files import Recorded, is_drawn
 from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.running.profiling import PROFILING
 
@@ -34,7 +33,7 @@ def compare_artifacts(
     Parameters
     ----------
     old : Mapping of str to Recorded
-        As `recorded_files` returns them.
+        The recorded run's, by name.
     old_record, new_record : ExperimentRecord
         The two runs.
     files : Mapping of str to Path

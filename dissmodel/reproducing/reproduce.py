@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -15,16 +15,14 @@ from dissmodel.comparing.compare import map_place, refuse_other_than_raster
 from dissmodel.comparison import Comparison, Tolerance
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.experiment.at_hand import AtHand, refuse_offline
-from dissmodel.experiment.files import Recorded, recorded_files
+from dissmodel.experiment.files import Recorded
 from dissmodel.experiment.hosts import asking
+from dissmodel.experiment.naming import naming
 from dissmodel.experiment.recorded_input import recorded_input
-from dissmodel.experiment.records import is_interrupted, open_record
-from dissmodel.experiment.remote_record import record_name
-from dissmodel.experiment.unbundle import open_bundle, shown
+from dissmodel.experiment.source import Source, is_interrupted, open_source
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import MAIN, ExperimentRecord, Reproduction, store
 from dissmodel.record.diff import Difference
-from dissmodel.record.digest import record_digest
 from dissmodel.reproducing.artifacts import compare_artifacts, drawn, worst
 from dissmodel.reproducing.circumstances import before, differences, tell, thread_limit
 from dissmodel.reproducing.recorded_model import open_recorded, refuse_package
@@ -59,48 +57,32 @@ def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     DissmodelError
         As `dissmodel.running.run.run`.
     """
-    given = str(request.record)
-    if not isinstance(request.record, str) or not is_remote(given):
-        path = Path(os.path.abspath(parse(request.record).local()))  # noqa: PTH100  (resolve() would follow the user's links)
-        with open_bundle(path) as here:
-            return _reproduce_unpacked(request, path, here, reporter)
-    refuse_offline(given, offline=request.consent.offline)
-    called = parse(given).shown
-    path = Path.cwd() / record_name(given)  # what the new result lies beside
-    try:
-        with reporting(reporter), open_bundle(given) as here:
-            return replace(_reproduce_unpacked(request, path, here, reporter), recorded_path=called)
-    except DissmodelError as error:
-        error.message, error.hint = (text.replace(str(path), called) for text in (error.message, error.hint))
-        error.args = (error.message,)
-        raise
+    given: Path | str = str(request.record)
+    refuse_offline(str(given), offline=request.consent.offline)
+    if not is_remote(given):
+        given = Path(os.path.abspath(parse(request.record).local()))  # noqa: PTH100  (resolve() would follow the user's links)
+    with reporting(reporter), open_source(given) as source, naming({str(source.beside): str(source.given)}):
+        return _reproduce_opened(request, source, reporter)
 
 
-def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, reporter: Reporter) -> Reproduced:
-    """Reproduce the record at `here`, which is `path` or was brought from there."""
-    record, document = open_record(here)
-    old = recorded_files(here, record)
-    _refuse_unfit(path, record, old)
+def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Reporter) -> Reproduced:
+    source.bring()
+    path, record, old = source.beside, source.record, source.files
+    _refuse_unfit(source)
     _refuse_original(request, path, old)
     chosen_map = _map_place(request, path, old)
-    digest = record_digest(document)
-    if record.record_digest not in {None, digest} or (record.record_digest is None and record.schema_version):
-        look = f"dissmodel record verify {shell_word(str(path))}"
+    if source.is_changed:
+        look = f"dissmodel record verify {shell_word(str(source.given))}"
         reporter.warn(f"{path.name} was changed after it was written; look: {look}")
-    is_s3 = _is_in_bucket(str(request.record))
     typed = str(request.record)
     agree = asking(request.consent, reporter.output, typed=typed, record=called_of(typed))
     with (
-        reporting(reporter),
-        recorded_input(
-            here, record, request.input, is_s3=is_s3, offline=request.consent.offline, agree=agree
-        ) as source,
+        recorded_input(source, request.input, offline=request.consent.offline, agree=agree) as found,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        called = shown(source.shown, here.parent, path) if here != path else source.shown
-        again = _Again(path, record, old, source, called, digest, chosen_map)
+        again = _Again(source, found, chosen_map)
         return _reproduce(request, again, Repeat(record, path, model), reporter)
 
 
@@ -108,34 +90,30 @@ def _reproduce_unpacked(request: ReproduceRequest, path: Path, here: Path, repor
 class _Again:
     """What was found of the recorded run before its model was opened."""
 
-    path: Path
-    record: ExperimentRecord
-    old: Mapping[str, Recorded]
-    source: AtHand
-    source_shown: str
-    digest: str
+    source: Source
+    input: AtHand
     chosen_map: Path | None
 
 
 def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporter: Reporter) -> Reproduced:
-    path, record, old, chosen_map = found.path, found.record, found.old, found.chosen_map
+    path, record, old = found.source.beside, found.source.record, found.source.files
     if repeat.dropped():
         reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
     with _folder(request, path) as folder:
-        again = _run_request(request, repeat, found.source, folder, old[MAIN])
+        again = _run_request(request, repeat, found.input, folder, old[MAIN])
         judge = _Judge(repeat, found, _tolerance(request.tolerance, repeat))
         try:
             result = run(again, reporter, judge)
         except (DissmodelError, KeyboardInterrupt) as error:
             _tell_of_this(error, request, repeat)
             raise
-        written = _write_map(chosen_map, old, result, judge)
+        written = _write_map(found.chosen_map, old, result, judge)
     left = not request.check
     return Reproduced(
         recorded=record,
-        recorded_path=path,
+        recorded_path=found.source.given,
         record=result.record,
         record_path=result.record_path if left else None,
         files=result.files if left else {},
@@ -167,9 +145,9 @@ class _Judge:
 
     def __init__(self, repeat: Repeat, found: _Again, tolerance: Tolerance | None) -> None:
         self._repeat = repeat
-        self._old = found.old
-        self._digest = found.digest
-        self._source_shown = found.source_shown
+        self._old = found.source.files
+        self._digest = found.source.digest
+        self._input_shown = found.source.shown(found.input.shown)
         self._tolerance = tolerance
         self.artifacts: dict[str, Comparison] = {}
         self.changed: tuple[Difference, ...] = ()
@@ -189,16 +167,17 @@ class _Judge:
             changed=[asdict(one) for one in self.changed],
             tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,
         )
-        source = record.source.model_copy(update={"uri": self._source_shown})
+        source = record.source.model_copy(update={"uri": self._input_shown})
         return record.model_copy(update={"reproduction": reproduction, "source": source})
 
 
-def _refuse_unfit(path: Path, record: ExperimentRecord, old: Mapping[str, Recorded]) -> None:
+def _refuse_unfit(source: Source) -> None:
+    path, record, old = source.beside, source.record, source.files
     if record.status != "completed":
         raise InvalidInput(
             f"{path}: there is nothing to compare with: the run is {record.status[:40]}, not completed.",
             f'See what settles it: dissmodel record show "{path}"'
-            if is_interrupted(path, record)
+            if is_interrupted(source.path, record)
             else "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )

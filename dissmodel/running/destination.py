@@ -169,7 +169,7 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
             if path.is_file() and sha256_file(path) == artifact.sha256:
                 files.append(path)
         # What someone signed is the old pair; it would be a wrong word about the new one.
-        from dissmodel.experiment.attest import attestations  # noqa: PLC0415  (a first result has no signature)
+        from dissmodel.experiment.statements import attestations  # noqa: PLC0415  (a first result is unsigned)
         from dissmodel.record.sign import signature_path  # noqa: PLC0415  (as above)
 
         signed = (destination.record_path, *attestations(destination.record_path))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.config import load_settings
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import UsageError
 from dissmodel.experiment.layout import Place
+from dissmodel.experiment.naming import naming
 from dissmodel.record import store
 from dissmodel.storage.fetch import file_name
 from dissmodel.storage.place import open_storage
@@ -93,10 +94,5 @@ def _like(name: str) -> str:
 @contextlib.contextmanager
 def named_there(target: Target, folder: Path) -> Iterator[None]:
     """Let errors of the block call things in `folder` what they are to be called in the bucket."""
-    try:
+    with naming({str(folder): target.place.uri.rstrip("/")}):
         yield
-    except DissmodelError as error:
-        base = target.place.uri.rstrip("/")
-        error.message, error.hint = (text.replace(str(folder), base) for text in (error.message, error.hint))
-        error.args = (error.message,)
-        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -12,18 +11,16 @@ from typing import Any
 
 from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.attest import attestations
-from dissmodel.experiment.drawn import is_drawn
-from dissmodel.experiment.files import recorded_files
+from dissmodel.experiment import statements
+from dissmodel.experiment.files import is_drawn, main_name, name_of
 from dissmodel.experiment.hosts import asking
-from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
-from dissmodel.experiment.records import is_interrupted, open_record
-from dissmodel.experiment.remote_record import fetch_signatures, open_remote
-from dissmodel.experiment.unbundle import ATTESTATION, INPUT, RECORD, is_bundle
-from dissmodel.experiment.verify import verify
+from dissmodel.experiment.layout import RECORD, relocated
+from dissmodel.experiment.recorded_input import local_input, recorded_input, sidecars_of
+from dissmodel.experiment.source import INPUT, InBundle, Source, is_interrupted, open_source
+from dissmodel.experiment.verify import checks
 from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
-from dissmodel.record import MAIN, ExperimentRecord, digest, sign, store
+from dissmodel.record import MAIN, ExperimentRecord, digest, store
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.sharing.bundle_texts import lock_of, readme, spec_as_toml
 from dissmodel.storage.uri import is_remote, parse, shown
@@ -104,14 +101,19 @@ def bundle(request: BundleRequest) -> Bundle:
     if request.input is not None and not request.with_input:
         raise UsageError("--no-input leaves the input out, so --input means nothing.", "Give one of the two.")
     with ExitStack() as stack:
-        path = _record_path(request.record, stack)
-        record, document = open_record(path)
-        _refuse_unfit(path, record)
+        source = stack.enter_context(open_source(_given(request.record)))
+        if isinstance(source, InBundle):
+            raise UsageError(f"{source.given}: this is a bundle already.", "Give the record of a run.")
+        source.bring()
+        source.bring_signed()
+        _refuse_unfit(source)
         told: list[str] = []
-        results = list(_results(path, record, told))
-        inputs = list(_inputs(path, record, request, stack)) if request.with_input else []
-        output = _place(request, [path, *_paths([*results, *inputs]), *_original_input(path, record)])
-        texts = _texts(path, record, document, inputs[0].name if inputs else None, told)
+        results = list(_results(source, told))
+        inputs = list(_inputs(source, request, stack)) if request.with_input else []
+        original = local_input(source.path, source.record.source.uri)
+        files = [one.content for one in (*results, *inputs) if isinstance(one.content, Path)]
+        output = _place(request, [source.path, *files, *([original] if original is not None else [])])
+        texts = _texts(source, inputs[0].name if inputs else None, told)
         members = ordered([*texts, *results, *inputs])
         write(output, members)
     return Bundle(
@@ -123,142 +125,103 @@ def bundle(request: BundleRequest) -> Bundle:
     )
 
 
-def _record_path(given: Path | str, stack: ExitStack) -> Path:
-    if is_remote(given):
-        remote = stack.enter_context(open_remote(str(given), whole=True))
-        fetch_signatures(remote)
-        return remote.path
-    path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
-    if is_bundle(path):
-        raise UsageError(f"{path}: this is a bundle already.", "Give the record of a run.")
-    return path
+def _given(record: Path | str) -> Path | str:
+    if is_remote(record):
+        return record
+    return Path(os.path.abspath(parse(record).local()))  # noqa: PTH100  (resolve() would follow the user's links)
 
 
-def _refuse_unfit(path: Path, record: ExperimentRecord) -> None:
+def _refuse_unfit(source: Source) -> None:
+    record, shown = source.record, source.given
     if record.status != "completed":
         raise InvalidInput(
-            f"{path}: there is nothing to bundle: the run is {record.status[:40]}, not completed.",
-            f'See what settles it: dissmodel record show "{path}"'
-            if is_interrupted(path, record)
+            f"{shown}: there is nothing to bundle: the run is {record.status[:40]}, not completed.",
+            f'See what settles it: dissmodel record show "{shown}"'
+            if is_interrupted(source.path, record)
             else "Give the record of a run that completed.",
             code="nothing_to_bundle",
         )
     # The input is looked for by its sha256, or is of no matter.
-    wrong = [
-        one for one in verify((path,)).checks if one.verdict in {"differs", "missing"} and one.name != "input"
-    ]
-    if wrong:
-        what = "is missing" if wrong[0].verdict == "missing" else "is not as it should be"
-        raise Differs(
-            f"{path}: its {wrong[0].name} {what}; what isn't true isn't bundled.",
-            f"See what differs: dissmodel record verify {shell_word(str(path))}",
-            code="record_changed",
-        )
+    for one in checks(source, with_input=False):
+        if one.verdict in {"differs", "missing"}:
+            what = "is missing" if one.verdict == "missing" else "is not as it should be"
+            raise Differs(
+                f"{shown}: its {one.name} {what}; what isn't true isn't bundled.",
+                f"See what differs: dissmodel record verify {shell_word(str(shown))}",
+                code="record_changed",
+            )
 
 
-def _results(path: Path, record: ExperimentRecord, told: list[str]) -> Iterator[Member]:
+def _results(source: Source, told: list[str]) -> Iterator[Member]:
     """Yield the files of the result under the names that they have beside the record."""
-    for name, one in recorded_files(path, record).items():
-        if one.artifact.external:
-            place = path.parent / one.artifact.path  # an absolute path stays what it is
-            yield Member(f"{EXTERNAL}/{place.name}", place, one.artifact.sha256)
-        elif one.path is None:
+    for name, one in source.files.items():
+        path = one.artifact.path
+        if one.path is None:
             told.append(f"{name} is not in the bundle: the record does not say where it lies.")
-        elif is_drawn(name, one.artifact.path) and not os.path.lexists(one.path):
+        elif one.artifact.external:
+            yield Member(_external(path), one.path, one.artifact.sha256)
+        elif is_drawn(name, path) and not os.path.lexists(one.path):
             told.append(f"{name} is not in the bundle: {one.path.name} is not beside the record.")
         else:
-            inside = PurePosixPath(one.artifact.path).as_posix()
-            yield Member(inside, one.path, one.artifact.sha256, from_result=True)
+            yield Member(PurePosixPath(path).as_posix(), one.path, one.artifact.sha256, from_result=True)
 
 
-def _inputs(
-    path: Path, record: ExperimentRecord, request: BundleRequest, stack: ExitStack
-) -> Iterator[Member]:
+def _external(path: str) -> str:
+    """Return what a file that the model wrote elsewhere is called in the bundle."""
+    return f"{EXTERNAL}/{PurePath(path).name}"
+
+
+def _inputs(source: Source, request: BundleRequest, stack: ExitStack) -> Iterator[Member]:
     """Yield the input and its sidecars under the names that the record has for them."""
     try:
-        is_s3 = is_remote(request.record) and parse(request.record).scheme == "s3"
-        typed = str(request.record)
-        agree = asking(request.consent, current().output, typed=typed, record=shown(typed))
-        here = recorded_input(path, record, request.input, is_s3=is_s3, offline=False, agree=agree)
+        agree = asking(
+            request.consent, current().output, typed=str(request.record), record=shown(str(request.record))
+        )
+        here = recorded_input(source, request.input, offline=False, agree=agree)
         found = stack.enter_context(here).path
     except DissmodelError as error:
         error.hint += ", or leave it out: --no-input"
         raise
-    source = record.source
-    old_name = _name_in(source.uri)
-    is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # the end of a URL may say nothing
+    data = source.record.source
+    old_name = name_of(data.uri)
+    is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # a URL may end in anything
     name = old_name if is_like else found.name
-    yield Member(f"{INPUT}/{name}", found, source.checksum.lower())
-    noted = sidecars_of(found, source)
-    if not record.schema_version:  # the public DisSModel does not note sidecars
+    yield Member(f"{INPUT}/{name}", found, data.checksum.lower())
+    noted = sidecars_of(found, data)
+    if not source.record.schema_version:  # the public DisSModel does not note sidecars
         noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
     for old, sidecar, expected in noted:
         yield Member(f"{INPUT}/{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
 
 
-def _texts(
-    path: Path, record: ExperimentRecord, document: Mapping[str, Any], source: str | None, told: list[str]
-) -> Iterator[Member]:
-    """Yield what is made for the bundle, and what was said about the record; `source` is the input in it."""
-    has_input = source is not None
-    yield Member(README, readme(record, digest.record_digest(document), has_input=has_input).encode())
-    yield Member(RECORD, store.dumps(_moved(record, document, source)))
+def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[Member]:
+    """Yield what is made for the bundle, and what is signed about the record."""
+    record, document = source.record, source.document
+    yield Member(README, readme(record, source.digest, has_input=input_name is not None).encode())
+    yield Member(RECORD, store.dumps(_moved(record, document, input_name)))
     spec = spec_as_toml(record, told)
     if spec:
         yield Member(SPEC, spec.encode())
     lock = lock_of(document)
     if lock:
         yield Member(LOCK, lock.encode())
-    said = [(path, RECORD)]
-    for statement in attestations(path):
-        name = PurePath(RECORD).stem + ATTESTATION + statement.name.rpartition(ATTESTATION)[2]
-        yield Member(name, sign.read(statement) or b"")
-        said.append((statement, name))
-    for one, name in said:
-        signature = sign.read(sign.signature_path(one))
-        if signature is not None:
-            yield Member(sign.signature_path(PurePath(name)).name, signature)  # type: ignore[arg-type]
+    for path, data in statements.signed(source.path):
+        name = statements.beside(path.name, source.path.name, RECORD)
+        assert name is not None  # a signed file has a name beside any record
+        yield Member(name, data)
 
 
-def _moved(record: ExperimentRecord, document: Mapping[str, Any], source: str | None) -> dict[str, Any]:
+def _moved(record: ExperimentRecord, document: Mapping[str, Any], input_name: str | None) -> dict[str, Any]:
     """Return the record as it stands in the bundle: where things lie is said as seen from it."""
-    moved = copy.deepcopy(dict(document))
-    for entry in moved.get("files", {}).values():
-        external = entry.get("external") is True
-        name = PurePath(entry["path"]).name if external else PurePosixPath(entry["path"]).as_posix()
-        entry["path"] = f"{EXTERNAL}/{name}" if external else name
-    if "output_path" in moved and moved["output_path"] is not None:
-        main = moved.get("files", {}).get(MAIN)
-        moved["output_path"] = main["path"] if main else _name_in(moved["output_path"])
+    names = {
+        name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
+        for name, one in record.files.items()
+    }
     uri = record.source.uri
-    if source is None and uri and _is_local(uri):  # where it is to be put; a URL stays one
-        source = f"{INPUT}/{_name_in(uri)}"
-    if source is not None:
-        moved["source"]["uri"] = source
-    return moved
-
-
-def _name_in(place: str) -> str:
-    return PurePosixPath(place.replace("\\", "/")).name
-
-
-def _is_local(uri: str) -> bool:
-    try:
-        return parse(uri).path is not None
-    except DissmodelError:
-        return True
-
-
-def _original_input(path: Path, record: ExperimentRecord) -> list[Path]:
-    with suppress(DissmodelError):
-        place = parse(record.source.uri).path
-        if place is not None:
-            return [path.parent / place]
-    return []
-
-
-def _paths(members: Iterable[Member]) -> list[Path]:
-    return [one.content for one in members if isinstance(one.content, Path)]
+    if input_name is None and uri and not is_remote(uri):  # where it is to be put; a URL stays one
+        input_name = f"{INPUT}/{name_of(uri)}"
+    output = names.get(MAIN, main_name(record)) if record.output_path is not None else None
+    return relocated(document, names, output=output, source=input_name)
 
 
 def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +11,10 @@ from typing import IO, Any
 
 from dissmodel import temporary
 from dissmodel.errors import Differs, InvalidInput, StorageError
-from dissmodel.experiment.unbundle import ATTESTATION, INPUT, RECORD
+from dissmodel.experiment.files import clash
+from dissmodel.experiment.layout import RECORD
+from dissmodel.experiment.source import INPUT
+from dissmodel.experiment.statements import beside
 from dissmodel.io import unzip
 from dissmodel.record import digest, sign, store
 
@@ -58,15 +60,16 @@ def ordered(members: Iterable[Member]) -> list[Member]:
     """
     first = [README, RECORD]
     placed = sorted(dict.fromkeys(members), key=lambda one: (one.name not in first, one.name))
-    names = Counter(one.name.casefold() for one in placed)
     for one in placed:
         store.artifact_path(Path(RECORD), one.name)
-        if names[one.name.casefold()] > 1 or (one.from_result and _is_ours(one.name)):
-            raise InvalidInput(
-                f"The result has a file {one.name!r}, a name that a bundle has for something else.",
-                "Run the model again with another --output, then bundle that.",
-                code="name_taken",
-            )
+    ours = (one.name for one in placed if one.from_result and _is_ours(one.name))
+    taken = next(ours, None) or clash(one.name for one in placed)
+    if taken is not None:
+        raise InvalidInput(
+            f"The result has a file {taken!r}, a name that a bundle has for something else.",
+            "Run the model again with another --output, then bundle that.",
+            code="name_taken",
+        )
     size = sum(one.size for one in placed)
     if size > unzip.MAX_BYTES or len(placed) > unzip.MAX_ENTRIES:
         raise InvalidInput(
@@ -81,7 +84,9 @@ def ordered(members: Iterable[Member]) -> list[Member]:
 def _is_ours(name: str) -> bool:
     top = PurePosixPath(name).parts[0].casefold()
     another_record = name.casefold().endswith(store.SUFFIX) and "/" not in name
-    return top in {one.casefold() for one in _OURS} or ATTESTATION in top or another_record
+    return (
+        top in {one.casefold() for one in _OURS} or beside(top, RECORD, RECORD) is not None or another_record
+    )
 
 
 def write(path: Path, members: Iterable[Member]) -> None:

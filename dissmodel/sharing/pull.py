@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
-from dissmodel.errors import ConsentRequired, Differs, DissmodelError, InvalidInput, StorageError, UsageError
+from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import (
     FOLDER,
@@ -20,9 +20,10 @@ from dissmodel.experiment.layout import (
     keys_below,
     open_place,
     outputs_place,
-    read_placed,
     record_in,
 )
+from dissmodel.experiment.placed import refuse_other_id
+from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.sharing.arrivals import Arrival, arrive
 from dissmodel.sharing.pullable import Pullable, pullable
@@ -204,15 +205,11 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
 
 def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Pool) -> Pullable:
     agree = asking(request.consent, pool.output, typed=request.experiment, record=one.uri)
-    placed = read_placed(one.place, one.place.key(one.name), one.uri)
-    try:
-        name = experiment_name(placed.record.experiment_id, one.uri)
-    except InvalidInput as error:
-        raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
-    if one.experiment_id is not None and one.experiment_id != name:
-        raise Differs(
-            f"{one.uri}: this is the record of {name}, not of the experiment whose folder it is in.",
-            "Ask whoever put it there.",
-            code="experiment_id",
-        )
-    return pullable(one.place, one.name, placed, settings, agree if request.with_input else None)
+    with placed(one.place, one.name) as source:
+        source.refuse_changed()
+        try:
+            name = experiment_name(source.record.experiment_id, one.uri)
+        except InvalidInput as error:
+            raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
+        refuse_other_id(one.uri, name, one.experiment_id)
+        return pullable(source, settings, agree if request.with_input else None)

@@ -16,15 +16,8 @@ from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, Differs, DissmodelError, StorageError, UsageError
 from dissmodel.experiment.at_hand import refuse_offline
 from dissmodel.experiment.hosts import asking
-from dissmodel.experiment.layout import (
-    FOLDER,
-    RECORD,
-    Place,
-    inputs_place,
-    outputs_place,
-    read_placed,
-    relocated,
-)
+from dissmodel.experiment.layout import FOLDER, RECORD, Place, inputs_place, outputs_place, relocated
+from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import MAIN, digest, store
 from dissmodel.sharing.objects import State, other_content, send, state_of
@@ -38,7 +31,7 @@ _OWN_BUCKET = (
     "Inputs go to a bucket of their own: make it, or name another with"
     " dissmodel config set storage.inputs_bucket NAME, or leave --with-input out."
 )
-# A record that can't be relied on, as `read_placed` says so.
+# A record that can't be relied on, by the codes of its errors.
 _ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_too_large"})
 
 
@@ -144,11 +137,10 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
     pool = Pool(reporter)
     pool.expect("verify")
     with contextlib.ExitStack() as stack:
-        inputs = stack if request.with_input else None
 
         def look(path: Path) -> Pushable:
             agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
-            return pushable(path, inputs=inputs, agree=agree)
+            return pushable(path, stack, agree if request.with_input else None)
 
         verified = pool.each(look, paths)
         for one in verified:
@@ -333,22 +325,23 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
     stat = place.storage.stat(place.key(RECORD))
     if stat is None:
         return mine, "missing"
-    try:
-        there = read_placed(place, place.key(RECORD), uri)
-    except DissmodelError as error:
-        if error.code not in _ROTTEN:
-            raise
-        if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
-            return mine, "damaged"
-        raise other_content(uri) from error
-    if there.digest != one.digest:
-        raise Differs(
-            f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
-            "It is not overwritten.",
-            f'See what is there: dissmodel pull "{place.uri}"',
-            code="experiment_exists",
-        )
-    if source is None and "uri" in (there.document.get("source") or {}):
-        # Where one machine has the input says nothing to others, and whoever pushed it said more.
-        mine["source"]["uri"] = there.document["source"]["uri"]
-    return mine, "there" if mine == there.document else "damaged"
+    with placed(place, RECORD) as there:
+        try:
+            there.refuse_changed()
+        except DissmodelError as error:
+            if error.code not in _ROTTEN:
+                raise
+            if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
+                return mine, "damaged"
+            raise other_content(uri) from error
+        if there.digest != one.digest:
+            raise Differs(
+                f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
+                "It is not overwritten.",
+                f'See what is there: dissmodel pull "{place.uri}"',
+                code="experiment_exists",
+            )
+        if source is None and "uri" in (there.document.get("source") or {}):
+            # Where one machine has the input is of no use to others; whoever pushed the input knew better.
+            mine["source"]["uri"] = there.document["source"]["uri"]
+        return mine, "there" if mine == there.document else "damaged"

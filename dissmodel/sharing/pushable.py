@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
-import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.attest import attestations
-from dissmodel.experiment.files import recorded_files
-from dissmodel.experiment.layout import RECORD, experiment_name, object_names, paths_of
-from dissmodel.experiment.recorded_input import recorded_input, sidecars_of
-from dissmodel.experiment.records import open_record
+from dissmodel.experiment import statements
+from dissmodel.experiment.files import contradicted, paths_of
+from dissmodel.experiment.layout import RECORD, experiment_name, object_names
+from dissmodel.experiment.recorded_input import NOT_FOUND, look_for, recorded_input, sidecars_of
+from dissmodel.experiment.source import Source, open_source
 from dissmodel.io.sidecars import before_statistics
-from dissmodel.record import ExperimentRecord, digest, sign
+from dissmodel.record import digest
 
 _OCTETS = "application/octet-stream"
-_ATTESTATION = re.compile(r".*(\.attest-[0-9A-Za-z_-]{1,64}\.json)")
 
 
 @dataclass(frozen=True)
@@ -89,17 +87,17 @@ class Pushable:
         return sum(file.size for file in (*self.files, *self.signatures, *self.inputs))
 
 
-def pushable(path: Path, *, inputs: contextlib.ExitStack | None, agree: Callable[[str], None]) -> Pushable:
+def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
     """Return what there is to push of a record; every file is hashed.
 
     Parameters
     ----------
     path : Path
         The record.
-    inputs : ExitStack or None
-        Keeps an input that had to be fetched until it closes; None: the input is not pushed.
-    agree : callable
-        As `dissmodel.experiment.recorded_input.recorded_input` takes it.
+    stack : ExitStack
+        Keeps what had to be fetched or unpacked until it closes.
+    agree : callable or None
+        As `dissmodel.experiment.recorded_input.recorded_input` takes it; None: the input is not pushed.
 
     Raises
     ------
@@ -112,72 +110,63 @@ def pushable(path: Path, *, inputs: contextlib.ExitStack | None, agree: Callable
     StorageError
         If something can't be read.
     """
-    record, document = open_record(path)
-    own = digest.record_digest(document)
+    source = stack.enter_context(open_source(path))
+    record = source.record
     if record.status != "completed":
         raise UsageError(
             f"{path}: this run did not complete: it is {record.status}. There is no result to push.",
             f"See why: dissmodel record show {shell_word(str(path))}",
             code="not_completed",
         )
-    if record.record_digest != own and (record.schema_version or record.record_digest is not None):
+    if source.is_changed:
         raise _changed(path, "record")
     name = experiment_name(record.experiment_id, str(path))
-    names = object_names(paths_of(record, str(path)))
+    source.bring()
+    source.bring_signed()
+    names = object_names(paths_of(source.files, str(path)))
     return Pushable(
         path,
         name,
-        document,
-        own,
+        source.document,
+        source.digest,
         names,
-        tuple(_files(path, record, names)),
-        tuple(_signatures(path)),
-        () if inputs is None else tuple(_inputs(path, record, inputs, agree)),
+        tuple(_files(source, names)),
+        tuple(_signatures(source)),
+        () if agree is None else tuple(_inputs(source, stack, agree)),
     )
 
 
-def _files(path: Path, record: ExperimentRecord, names: dict[str, str]) -> Iterator[File]:
-    for name, one in recorded_files(path, record).items():
-        expected = one.artifact.sha256
-        if record.artifacts.get(name, expected) != expected:
-            raise _changed(path, name)
+def _files(source: Source, names: dict[str, str]) -> Iterator[File]:
+    for name in contradicted(source.record):
+        raise _changed(source.given, name)
+    for name, one in source.files.items():
         # Only what has the recorded digest leaves this machine, wherever the record says that it lies.
-        file = path.parent / one.artifact.path if one.path is None else one.path
-        found = _hashed(file, names[name], one.artifact.media_type)
-        if found is None or found.sha256 != expected:
-            raise _changed(path, name)
+        assert one.path is not None  # it has a name in the place
+        found = _hashed(one.path, names[name], one.artifact.media_type)
+        if found is None or found.sha256 != one.artifact.sha256:
+            raise _changed(source.given, name)
         yield found
 
 
-def _signatures(path: Path) -> Iterator[File]:
-    signature = sign.signature_path(path)
-    if sign.read(signature) is not None:
-        yield _there(signature, f"{RECORD}{sign.SUFFIX}")
-    for statement in attestations(path):
-        end = _ATTESTATION.fullmatch(statement.name)
-        if end is None or sign.read(statement) is None:
-            continue
-        yield _there(statement, f"{RECORD.removesuffix('.json')}{end[1]}")
-        signature = sign.signature_path(statement)
-        if sign.read(signature) is not None:
-            yield _there(signature, f"{RECORD.removesuffix('.json')}{end[1]}{sign.SUFFIX}")
+def _signatures(source: Source) -> Iterator[File]:
+    for path, _ in statements.signed(source.path):
+        name = statements.beside(path.name, source.path.name, RECORD)
+        assert name is not None  # a signed file has a name beside any record
+        yield _there(path, name)
 
 
-def _inputs(
-    path: Path, record: ExperimentRecord, stack: contextlib.ExitStack, agree: Callable[[str], None]
-) -> Iterator[File]:
+def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]) -> Iterator[File]:
     # Where it was read from may be closed to others, or change: the one that was read is pushed.
     try:
-        here = recorded_input(path, record, None, is_s3=False, offline=False, agree=agree)
-        source = stack.enter_context(here).path
+        here = stack.enter_context(recorded_input(source, None, offline=False, agree=agree)).path
     except DissmodelError as error:
-        error.hint = error.hint.replace(
-            "give it: --input FILE", "put it beside the record, or leave --with-input out"
-        )
+        if error.code in NOT_FOUND:
+            todo = "put it beside the record, or leave --with-input out"
+            error.hint = f"{look_for(source.record.source)} and {todo}"
         raise
-    yield _there(source, source.name)
-    for name, file, expected in sidecars_of(source, record.source):
-        if before_statistics(source, file, expected) is not None:
+    yield _there(here, here.name)
+    for name, file, expected in sidecars_of(here, source.record.source):
+        if before_statistics(here, file, expected) is not None:
             raise Differs(
                 f"{file}: a viewer added statistics to it, so its bytes are not the recorded ones.",
                 "A bundle holds the recorded bytes: dissmodel record bundle FILE.record.json",
@@ -204,7 +193,7 @@ def _hashed(path: Path, name: str, media_type: str | None = None) -> File | None
         return None
 
 
-def _changed(path: Path, what: str) -> Differs:
+def _changed(path: Path | str, what: str) -> Differs:
     return Differs(
         f"{path}: its {what[:80]} is not as it should be; what isn't true isn't pushed.",
         f"See what differs: dissmodel record verify {shell_word(str(path))}",

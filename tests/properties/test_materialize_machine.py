@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput
-from dissmodel.experiment.records import interruption, open_record
+from dissmodel.experiment.records import open_record
+from dissmodel.experiment.source import interruption
 from dissmodel.experiment.verify import verify
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file

@@ -117,8 +117,7 @@ def _check_alone(*, toml: bool, other: bool) -> None:
 
 def _check_place(file: str, *, lineage: bool, preview: bool) -> None:
     from dissmodel.errors import UsageError
-    from dissmodel.experiment.remote_record import refuse_remote
-    from dissmodel.experiment.unbundle import is_bundle
+    from dissmodel.experiment.source import is_bundle, refuse_remote
 
     if lineage or preview:
         refuse_remote(file, "--lineage and --preview look and draw")

@@ -38,7 +38,7 @@ def verify(
     """
     from dissmodel.cli import render
     from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.experiment.bundled import verify_all
+    from dissmodel.experiment.verify import verify_all
     from dissmodel.progress import reporting
 
     with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dissmodel.errors import Differs, StorageError
-from dissmodel.experiment.layout import RECORD, Place, object_names, open_place, read_placed, relocated
+from dissmodel.experiment.layout import RECORD, Place, object_names, open_place, relocated
+from dissmodel.experiment.source import placed
 from dissmodel.progress import Silent
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, store
 from dissmodel.sharing.objects import send, state_of
@@ -256,9 +257,9 @@ def test_two_pushes_at_once_end_in_one_whole_experiment(tmp_path, seed):
 
     assert 4 == len(outcomes)
     place = open_place(str(tmp_path / "to/experiments/e1"), HERE)
-    placed = read_placed(place, RECORD, "there")
-    for artifact in placed.record.files.values():
-        assert artifact.sha256 == digest.sha256_file(Path(place.uri) / artifact.path)
+    with placed(place, RECORD) as there:
+        for artifact in there.record.files.values():
+            assert artifact.sha256 == digest.sha256_file(Path(place.uri) / artifact.path)
     assert {RECORD, "output.bin", "one.txt", "two.txt"} == {path.name for path in Path(place.uri).iterdir()}
 
 
