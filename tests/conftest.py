@@ -16,6 +16,8 @@ NOBODY = 65534
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
+os.environ.pop("PYTEST_ADDOPTS", None)  # they are for this run, not for those that a test starts
+
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests on the public data, which the project may not hold, where there are none."""

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from affine import Affine
 from shapely import box
 
@@ -38,6 +39,20 @@ from dissmodel.visualization import _utils as screens
 def squares(**columns):
     cells = [box(0, 0, 1, 1), box(1, 0, 2, 1)]
     return gpd.GeoDataFrame(columns, geometry=cells, crs="EPSG:31984")
+
+
+# The words of errors that are looked for
+
+
+@pytest.mark.parametrize(("shape", "words"), [((3, 3, 4), "time length"), ((3, 4), "Expected 3D")])
+def test_an_array_that_does_not_fit_its_times(shape, words):
+    with pytest.raises(ValueError, match=words):
+        RasterBackend((3, 4)).set("roads", np.zeros(shape), time=[2000, 2010])
+
+
+def test_a_dataset_without_rows_and_columns():
+    with pytest.raises(ValueError, match="No spatial"):
+        RasterBackend.from_xarray(xr.Dataset({"only": 42}))
 
 
 # The clock

@@ -281,10 +281,15 @@ class Deliveries(RuleBasedStateMachine):
         assert self.strangers == {name: (self.folder / name).read_text() for name in self.strangers}
 
 
-Deliveries.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-TestDeliveries = Deliveries.TestCase
+def examples(count):
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=count, stateful_step_count=15, deadline=None, suppress_health_check=checks)
+
+
+class TestDeliveries(Deliveries.TestCase):
+    settings = examples(40)
+
+
+@pytest.mark.slow
+class TestManyDeliveries(Deliveries.TestCase):
+    settings = examples(1500)

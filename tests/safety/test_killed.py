@@ -20,7 +20,7 @@ def killings(folder, kind, count):
         check=False,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3000,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -82,9 +82,10 @@ def test_killed_before_each_step_on_a_file(tmp_path):
         assert (False, 0) == (last["killed"], last["code"])
 
 
-def test_killed_at_200_instants(tmp_path):
-    result = killings(tmp_path, "times", 100)
+@pytest.mark.parametrize("count", [15, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_at_many_instants(tmp_path, count):
+    result = killings(tmp_path, "times", count)
 
     check(result)
-    assert 200 == len(result["trials"])
-    assert sum(trial["killed"] for trial in result["trials"]) > 150
+    assert 2 * count == len(result["trials"])
+    assert sum(trial["killed"] for trial in result["trials"]) > 1.5 * count

@@ -1,5 +1,6 @@
-"""What CONTRIBUTING.md says of the layers is what import-linter checks."""
+"""What CONTRIBUTING.md and the README say of the checks is what the checks are."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,3 +23,21 @@ def test_each_room_of_a_command_is_there():
 
     assert len(rooms) > 8
     assert [] == [room for room in rooms if not (ROOT / "dissmodel" / room).exists()]
+
+
+def test_the_slow_parts_are_those_of_the_script():
+    (parts,) = re.findall(
+        r"^PARTS=\((.*)\)$", (ROOT / ".ci" / "slow").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    assert parts.split() == re.findall(r"^    bash \.ci/slow (\w+)", text, re.MULTILINE)
+
+
+def test_the_second_command_of_the_readme_is_run_as_it_stands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Two commands\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^```sh\n(.*?)\n```$", section, re.MULTILINE | re.DOTALL)
+
+    assert 2 == len(commands)
+    assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

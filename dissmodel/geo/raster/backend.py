@@ -98,7 +98,8 @@ class RasterBackend:
             coords = np.asarray(time)
             if copy.ndim != 3 or coords.shape != copy.shape[:1]:  # noqa: PLR2004  (time, rows, columns)
                 raise ValueError(
-                    f"{name}: {coords.size} times need an array (time, rows, columns), not {copy.shape}."
+                    f"{name}: Expected 3D values (time, rows, columns) of the time length {coords.size}, "
+                    f"not {copy.shape}."
                 )
             self.time_coords[name] = coords
         self.arrays[name] = copy
@@ -322,7 +323,7 @@ class RasterBackend:
         spatial = {str(name): var for name, var in ds.data_vars.items() if set(var.dims) in shapes}
         if not spatial:
             raise InvalidInput(
-                f"The dataset has no variable (y, x) or (time, y, x). It has: {[*ds.data_vars]}.",
+                f"No spatial variable (y, x) or (time, y, x) is among {[*ds.data_vars]}.",
                 "Rename its dimensions to y and x.",
             )
         grid = ds.variables[_GRID].attrs if _GRID in ds.variables else {}

@@ -69,7 +69,7 @@ def test_a_static_array_replaces_a_temporal_one():
 
 @pytest.mark.parametrize(("shape", "time"), [((2, 1, 1), [1]), ((1, 1), [1]), ((2, 1, 1), [[1, 2]])])
 def test_times_must_fit(shape, time):
-    with pytest.raises(ValueError, match="times"):
+    with pytest.raises(ValueError, match="time length"):
         RasterBackend((1, 1)).set("a", np.zeros(shape), time=time)
 
 
