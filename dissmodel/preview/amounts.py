@@ -1,11 +1,11 @@
-"""How much there is of what, before and after, and the table that says so."""
+"""The amounts of each class before and after, and the table of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from dissmodel.geo.legend import Legend
-from dissmodel.preview.tally import Tally
+from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.visualization.table import Table
 
 _MOST_ROWS = 25
@@ -16,17 +16,7 @@ _UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of a class there is.
-
-    Attributes
-    ----------
-    code, name
-        The class.
-    cells_before, cells_after : int or None
-        Cells; None where the state before is not known.
-    area_before, area_after : float or None
-        Their area, m²; None where it can't be told.
-    """
+    """How much of a class there is, in cells and m²; None where the state before or the area is not known."""
 
     code: int
     name: str
@@ -36,11 +26,11 @@ class Amounts:
     area_after: float | None
 
 
-def amounts(legend: Legend, before: Tally | None, after: Tally) -> tuple[Amounts, ...]:
+def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tuple[Amounts, ...]:
     """Return the amounts of each class that there is any of, in the legend's order."""
 
-    def area(tally: Tally | None, code: int) -> float | None:
-        return None if tally is None or tally.areas is None else tally.areas.get(code, 0.0)
+    def area(counts: CellCounts | None, code: int) -> float | None:
+        return None if counts is None or counts.areas is None else counts.areas.get(code, 0.0)
 
     found = [
         Amounts(
@@ -86,7 +76,7 @@ def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
     return Table(("class", f"before, {unit}", f"after, {unit}", "difference"), tuple(rows), swatches, gains)
 
 
-def measure_table(before: Tally | None, after: Tally) -> Table:
+def measure_table(before: CellCounts | None, after: CellCounts) -> Table:
     """Return the range and the mean of measures."""
     names = ("least", "mean", "greatest", "cells")
     new = _measures(after)
@@ -115,5 +105,5 @@ def _row(pair: tuple[float, float], divisor: float, decimals: int) -> tuple[str,
     return before, after, gain.replace("-", _MINUS) if gain[0] == "-" else f"+{gain}"
 
 
-def _measures(tally: Tally) -> tuple[float, float, float, float]:
-    return tally.low, tally.total / max(tally.number, 1), tally.high, float(tally.number)
+def _measures(counts: CellCounts) -> tuple[float, float, float, float]:
+    return counts.low, counts.total / max(counts.number, 1), counts.high, float(counts.number)

@@ -40,27 +40,16 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
 
 
 class Codes:
-    """Codes as bytes, checked block by block.
+    """Land-use or soil codes as bytes, checked block by block; `NO_USE` or `NO_SOIL` outside the space."""
 
-    Parameters
-    ----------
-    name : str
-        What errors call them.
-    shape : tuple of int
-        Of all of them.
-    legal : ndarray of bool, shape (256,)
-        Which bytes are codes.
-    outside : int
-        What stands outside the space.
-    """
-
-    def __init__(self, name: str, shape: tuple[int, ...], legal: Bools, outside: int) -> None:
-        self._name, self._legal, self._outside = name, legal, np.uint8(outside)
+    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+        self._name = name
+        self._legal, self._outside = (LEGAL_USE, NO_USE) if name == "uso" else (LEGAL_SOIL, NO_SOIL)
         self._codes = np.empty(shape, dtype=np.uint8)
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over `given` (any real dtype), some rows, where `keep` says that they are in the space.
+        """Take over some rows of `given` (any real dtype) where they are in the space, which `keep` holds.
 
         Returns where they are illegal there.
         """
@@ -68,7 +57,7 @@ class Codes:
             as_bytes = given.astype(np.uint8)
         wrong: Bools = keep & ~((as_bytes == given) & self._legal[as_bytes])
         _count(self._wrong, given[wrong])
-        self._codes[rows] = np.where(keep, as_bytes, self._outside)
+        self._codes[rows] = np.where(keep, as_bytes, np.uint8(self._outside))
         return wrong
 
     def checked(self, where: str = "") -> NDArray[np.uint8]:
@@ -85,35 +74,15 @@ class Codes:
         return self._codes
 
 
-class LandUse(Codes):
-    """Land-use codes, `NO_USE` outside the space."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__("uso", shape, LEGAL_USE, NO_USE)
-
-
-class Soil(Codes):
-    """Soil codes, `NO_SOIL` outside the space."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__("solo", shape, LEGAL_SOIL, NO_SOIL)
-
-
 class Elevation:
-    """Elevations as float64 in metres, NaN outside the space, checked block by block.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of all of them.
-    """
+    """Elevations as float64 in metres, NaN outside the space, checked block by block."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._heights = np.empty(shape)
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over `given`, some rows, where `keep` says that they are in the space.
+        """Take over some rows of `given` where they are in the space, which `keep` holds.
 
         Returns where they are no elevations there.
         """
@@ -127,10 +96,10 @@ class Elevation:
         _refuse(
             f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
             self._wrong,
-            # Only bands can declare one.
-            f"{where}Mend these cells."
+            # Only bands can declare a nodata value; their errors name no feature.
+            f"{where}Fix these cells."
             if where
-            else "Mend these cells, or declare the value as nodata if it stands for none.",
+            else "Fix these cells, or declare the value as nodata if it stands for none.",
         )
         return self._heights
 
@@ -146,13 +115,7 @@ def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
 
 
 class VisitingOrder:
-    """The visiting order of the cells of a raster, read block by block.
-
-    Parameters
-    ----------
-    shape : tuple of (int, int)
-        Of the raster.
-    """
+    """The visiting order of the cells of a raster, read block by block."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._inside = np.zeros(shape, dtype=np.bool_)
@@ -160,7 +123,7 @@ class VisitingOrder:
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
-        """Take over `given`, integers, smaller first; some rows, where `keep` says they are in the space."""
+        """Take over some rows of `given`, integers, smaller first, where they are in the space (`keep`)."""
         self._inside[rows] = keep
         given = given[keep]
         with np.errstate(invalid="ignore"):
@@ -202,13 +165,10 @@ class VisitingOrder:
 
 def ranked(visit: NDArray[np.intp], inside: Bools) -> NDArray[np.signedinteger[Any]]:
     """Return the place of each cell of the space, given the cells (in row-major order) in visiting order."""
-    places = np.empty(visit.size, dtype=_places_dtype(visit.size))
-    places[visit] = np.arange(visit.size, dtype=places.dtype)
+    kind: type[np.signedinteger[Any]] = np.int32 if visit.size <= _INT32.max else np.int64
+    places = np.empty(visit.size, dtype=kind)
+    places[visit] = np.arange(visit.size, dtype=kind)
     return _on_grid(places, inside)
-
-
-def _places_dtype(cells: int) -> type[np.signedinteger[Any]]:
-    return np.int32 if cells <= np.iinfo(np.int32).max else np.int64
 
 
 def _on_grid(places: NDArray[np.signedinteger[Any]], inside: Bools) -> NDArray[np.signedinteger[Any]]:
@@ -254,7 +214,7 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     Raises
     ------
     InvalidInput
-        If the dataset has one and the parameter says another.
+        If the dataset has one and the parameter is another one.
     """
     from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
 
