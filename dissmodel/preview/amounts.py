@@ -60,16 +60,15 @@ def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
         for one in found
     ]
     total = (sum(old for old, _ in numbers), sum(new for _, new in numbers))
-    unit, divisor = next((name, by) for least, name, by in _UNITS if max(total) >= least)
-    unit, divisor, decimals = (unit, divisor, 2) if in_area else ("cells", 1.0, 0)
-    most = sorted(range(len(found)), key=lambda number: -max(numbers[number]))
-    shown = sorted(most[:_MOST_ROWS])
+    unit, divisor, decimals = "cells", 1.0, 0
+    if in_area:
+        unit, divisor, decimals = next((name, by, 2) for least, name, by in _UNITS if max(total) >= least)
+    shown = sorted(sorted(range(len(found)), key=lambda number: -max(numbers[number]))[:_MOST_ROWS])
     rows = [(_label(found[number]), *_row(numbers[number], divisor, decimals)) for number in shown]
-    if len(most) > len(shown):
-        rows.append((f"and {len(most) - len(shown)} more classes", "", "", ""))
+    if len(found) > len(shown):
+        rows.append((f"and {len(found) - len(shown)} more classes", "", "", ""))
     rows.append(("all", *_row(total, divisor, decimals)))
-    codes = [found[number].code for number in shown]
-    swatches = tuple(colours[code] for code in codes)
+    swatches = tuple(colours[found[number].code] for number in shown)
     if not compared:
         return Table(("class", f"after, {unit}"), tuple((row[0], row[2]) for row in rows), swatches)
     gains = tuple(numbers[number][1] - numbers[number][0] for number in shown)

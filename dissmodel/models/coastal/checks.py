@@ -9,7 +9,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _LARGEST_INTEGER = 2.0**53
 _INT32 = np.iinfo(np.int32)
 
 Bools = NDArray[np.bool_]
+FieldName = Literal["uso", "solo", "alt"]
 
 
 def blocks(values: NDArray[Any]) -> Iterator[slice]:
@@ -39,13 +40,17 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
         yield slice(first, first + height)
 
 
-class Codes:
-    """Land-use or soil codes as bytes, checked block by block; `NO_USE` or `NO_SOIL` outside the space."""
+class Field:
+    """Land-use codes, soil codes or elevations of a cell space, checked block by block.
 
-    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+    Codes are bytes, `NO_USE` or `NO_SOIL` outside the space; elevations are float64 in metres, NaN outside.
+    """
+
+    def __init__(self, name: FieldName, shape: tuple[int, ...]) -> None:
         self._name = name
-        self._legal, self._outside = (LEGAL_USE, NO_USE) if name == "uso" else (LEGAL_SOIL, NO_SOIL)
-        self._codes = np.empty(shape, dtype=np.uint8)
+        self._legal = {"uso": LEGAL_USE, "solo": LEGAL_SOIL}.get(name)
+        self._values: NDArray[Any] = np.empty(shape, np.float64 if self._legal is None else np.uint8)
+        self._outside = self._values.dtype.type({"uso": NO_USE, "solo": NO_SOIL}.get(name, np.nan))
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
@@ -53,59 +58,41 @@ class Codes:
 
         Returns where they are illegal there.
         """
-        with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
-            as_bytes = given.astype(np.uint8)
-        wrong: Bools = keep & ~((as_bytes == given) & self._legal[as_bytes])
+        if self._legal is None:
+            values, legal = given, (given >= LOWEST) & (given <= HIGHEST)
+        else:
+            with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
+                values = given.astype(np.uint8)
+            legal = (values == given) & self._legal[values]
+        wrong: Bools = keep & ~legal
         _count(self._wrong, given[wrong])
-        self._codes[rows] = np.where(keep, as_bytes, np.uint8(self._outside))
+        self._values[rows] = np.where(keep, values, self._outside)
         return wrong
 
-    def checked(self, where: str = "") -> NDArray[np.uint8]:
-        """Return all of them; the hint of an error begins with `where`.
+    def checked(self, where: str = "") -> NDArray[Any]:
+        """Return the whole field; the hint of an error begins with `where`.
 
         Raises
         ------
         InvalidInput
-            If a value inside the space is not one of the legal codes.
+            If a value inside the space is not legal.
         """
-        known = ", ".join(str(code) for code in np.flatnonzero(self._legal))
-        hint = f"{where}The codes of {self._name} are {known}."
-        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint)
-        return self._codes
-
-
-class Elevation:
-    """Elevations as float64 in metres, NaN outside the space, checked block by block."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._heights = np.empty(shape)
-        self._wrong: Counter[float] = Counter()
-
-    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over some rows of `given` where they are in the space, which `keep` holds.
-
-        Returns where they are no elevations there.
-        """
-        wrong: Bools = keep & ~((given >= LOWEST) & (given <= HIGHEST))
-        _count(self._wrong, given[wrong])
-        self._heights[rows] = np.where(keep, given, np.nan)
-        return wrong
-
-    def checked(self, where: str = "") -> NDArray[np.float64]:
-        """Return all of them; raise `InvalidInput`, with `where` in its hint, if one is no elevation."""
-        _refuse(
-            f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
-            self._wrong,
+        if self._legal is None:
+            what = f"no elevation between {LOWEST:g} and {HIGHEST:g} m"
             # Only bands can declare a nodata value; their errors name no feature.
-            f"{where}Fix these cells."
-            if where
-            else "Fix these cells, or declare the value as nodata if it stands for none.",
-        )
-        return self._heights
+            hint = "Fix these cells" + (
+                "." if where else ", or declare the value as nodata if it stands for none."
+            )
+        else:
+            what = "none of its codes"
+            hint = f"The codes of {self._name} are {', '.join(map(str, np.flatnonzero(self._legal)))}."
+        _refuse(f"{self._name} holds values that are {what}", self._wrong, where + hint)
+        return self._values
 
 
-def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
-    """Return what `field` makes of the values of features, which are all in the space."""
+def whole(name: FieldName, values: NDArray[Any]) -> NDArray[Any]:
+    """Return a field of the values of features, which are all in the space."""
+    field = Field(name, values.shape)
     first: int | None = None
     for block in blocks(values):
         wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,9 +48,9 @@ def read_fields(
     present = [str(column) for column in cells.columns if column != cells.geometry.name]
     found = names.find("column", column_map, present, problems)
     read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
-        "uso": lambda codes: checks.whole(checks.Codes("uso", codes.shape), codes),
-        "solo": lambda codes: checks.whole(checks.Codes("solo", codes.shape), codes),
-        "alt": lambda heights: checks.whole(checks.Elevation(heights.shape), heights),
+        "uso": partial(checks.whole, "uso"),
+        "solo": partial(checks.whole, "solo"),
+        "alt": partial(checks.whole, "alt"),
         "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
     }
     nothing = np.zeros(len(cells), np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,24 +104,19 @@ def grid_of(state: CoastalState) -> Grid:
 
 
 def _bands(state: CoastalState) -> Mapping[str, Callable[[slice], NDArray[Any]]]:
-    """Return what writes some rows of each band, so that no band is whole in memory as float64."""
+    """Return what gives some rows of each band, so that no band is whole in memory as float64."""
 
-    def band(
-        values: NDArray[Any], outside: Callable[[NDArray[Any]], NDArray[np.bool_]]
-    ) -> Callable[[slice], NDArray[Any]]:
-        def some(rows: slice) -> NDArray[Any]:
-            part = state.as_stored(values, rows)
-            return np.where(outside(part), NODATA, part)
-
-        return some
+    def some(values: NDArray[Any], outside: float, rows: slice) -> NDArray[Any]:
+        part = state.as_stored(values, rows)
+        return np.where(np.isnan(part) if np.isnan(outside) else part == outside, NODATA, part)
 
     bands = {
-        "uso": band(state.uso, lambda part: part == NO_USE),
-        "alt": band(state.alt, np.isnan),
-        "solo": band(state.solo, lambda part: part == NO_SOIL),
+        "uso": partial(some, state.uso, NO_USE),
+        "alt": partial(some, state.alt, np.nan),
+        "solo": partial(some, state.solo, NO_SOIL),
     }
     if state.order is not None:
-        bands["order"] = band(state.order, lambda part: part < 0)
+        bands["order"] = partial(some, state.order, -1)
     return bands
 
 

@@ -28,11 +28,11 @@ _IS_REAL: Mapping[str, Callable[[float], bool]] = {
     "alt": lambda value: checks.LOWEST <= value <= checks.HIGHEST,
     "solo": lambda value: value in _SOIL_CODES,
 }
-_Field = checks.Codes | checks.Elevation | checks.VisitingOrder
+_Field = checks.Field | checks.VisitingOrder
 _FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
-    "uso": partial(checks.Codes, "uso"),
-    "solo": partial(checks.Codes, "solo"),
-    "alt": checks.Elevation,
+    "uso": partial(checks.Field, "uso"),
+    "solo": partial(checks.Field, "solo"),
+    "alt": partial(checks.Field, "alt"),
     "order": checks.VisitingOrder,
 }
 
