@@ -22,9 +22,9 @@ Layers = tuple[str | None, str | None]
 def compare(
     a: Path, b: Path, tolerance: Tolerance | None = None, *, layers: Layers = (None, None)
 ) -> Comparison:
-    """Say whether two files hold the same result; where not, where and by how much.
+    """Compare the results in two files; where they differ, where and by how much.
 
-    ``identical-content`` is said exactly where the content digests of `dissmodel.io.content` are equal.
+    The verdict is ``identical-content`` exactly where the digests of `dissmodel.io.content` are equal.
 
     Parameters
     ----------

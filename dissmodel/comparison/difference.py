@@ -21,7 +21,7 @@ from dissmodel.io.locate import locate
 def write_difference(a: Path, b: Path, path: Path, *, layers: Layers = (None, None)) -> None:
     """Write B - A as a GeoTIFF: each band that both have, on the grid of A.
 
-    float64; nodata, which is NaN, where A or B has no data or no number. What is there is replaced.
+    float64; nodata, which is NaN, where A or B has no data or no number. A file at this path is replaced.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Two results of which one is no longer at hand, by their content digests."""
+"""Compare two results by their content digests, where one of them is no longer at hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_COUNT = "A is not there any more: digests tell what differs, not where nor b
 def compare_digests(
     a: ContentDigest | None, b: ContentDigest | None, tolerance: Tolerance | None = None
 ) -> Comparison:
-    """Say whether two files of other bytes hold the same result, from their content digests alone.
+    """Compare the results in two files of different bytes by their content digests alone.
 
     Without values there is no ``within-tolerance`` and no `dissmodel.comparison.Part`.
 

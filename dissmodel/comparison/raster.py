@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from dissmodel import progress
-from dissmodel.comparison.tally import Tally, Values
+from dissmodel.comparison.tally import ChangeTally, Values
 from dissmodel.comparison.verdict import Findings, Place, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_raster import BLOCK, read_bands, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import Located
 from dissmodel.io.stored import stored_bands
+
+Band: TypeAlias = tuple[NDArray[Any], NDArray[np.bool_]]
+"""Values, and where there are none."""
 
 # So many bands are read together, for a file whose pixels hold all bands unpacks all of them for each.
 _TOGETHER = 8
@@ -28,14 +32,8 @@ _AT_ONCE = 2**18
 class Raster:
     """An open GeoTIFF, as the content digest sees it.
 
-    Attributes
-    ----------
-    dataset : rasterio.DatasetReader
-        The open file.
-    crs : str
-        As `dissmodel.io.canonical.canonical_crs` writes it.
-    numbers : dict of str to int
-        From a band's name to its number, in the file's order.
+    `crs` is as `dissmodel.io.canonical.canonical_crs` writes it; `numbers` maps the names of the bands, in
+    the file's order, to their numbers.
     """
 
     def __init__(self, dataset: Any, shown: str) -> None:
@@ -63,7 +61,7 @@ class Raster:
         """Return the dtype of a band's values: the file's, or float64 where it has a scale or an offset."""
         return self._stored[self.numbers[name]].dtype.name
 
-    def read(self, names: Sequence[str], window: Window) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    def read(self, names: Sequence[str], window: Window) -> list[Band]:
         """Return bands and where each has no data, arrays of the window's shape."""
         stored = {self.numbers[name]: self._stored[self.numbers[name]] for name in names}
         with naming_damage(self._shown):
@@ -96,10 +94,8 @@ def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Find
         if elsewhere:
             return Findings(elsewhere)
         names, lacking, ordered = match_names(list(one.numbers), list(other.numbers), "band")
-        tallies = {name: Tally(tolerance, name) for name in names}
-        meter = _Meter(one, other, names)
-        for start in range(0, len(names), _TOGETHER):
-            _feed(one, other, {name: tallies[name] for name in names[start : start + _TOGETHER]}, meter)
+        tallies = {name: ChangeTally(tolerance, name) for name in names}
+        _feed(one, other, tallies)
         types = {name: (one.dtype(name), other.dtype(name)) for name in names}
         notes = [f"{name!r} is {x} in A and {y} in B." for name, (x, y) in types.items() if x != y]
         notes += [] if ordered else ["The bands are in another order."]
@@ -122,53 +118,35 @@ def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
     return tuple(why)
 
 
-class _Meter:
-    """Says how many bytes of cells are compared, and of how many."""
-
-    def __init__(self, a: Raster, b: Raster, names: Sequence[str]) -> None:
-        cells = a.dataset.width * a.dataset.height
-        self._done = 0
-        self._total = sum(
-            cells * np.dtype(raster.dtype(name)).itemsize for raster in (a, b) for name in names
-        )
-
-    def add(self, *bands: NDArray[Any]) -> None:
-        self._done += sum(band.nbytes for band in bands)
-        progress.current().transferred(self._done, self._total)
-
-
-def _feed(a: Raster, b: Raster, tallies: dict[str, Tally], meter: _Meter) -> None:
+def _feed(a: Raster, b: Raster, tallies: Mapping[str, ChangeTally]) -> None:
+    """Give the tally of each band its values, piece by piece."""
     rows, cols = a.dataset.shape
     names = list(tallies)
-    for top in range(0, rows, BLOCK):
-        height = min(BLOCK, rows - top)
-        # Twice as many bands as there are: two files are read.
-        for window in windows(a.dataset, 2 * len(names), top, height):
-            pairs = zip(a.read(names, window), b.read(names, window), strict=True)
-            for tally, ((one, one_masked), (other, other_masked)) in zip(
-                tallies.values(), pairs, strict=True
-            ):
-                meter.add(one, other)
-                step = max(1, _AT_ONCE // window.width)
-                for first in range(0, window.height, step):
-                    some = slice(first, first + step)
-                    index_of = _Indices(window.row_off + first, window.col_off, window.width, cols)
-                    tally.add(
-                        Values(one[some].ravel(), one_masked[some].ravel()),
-                        Values(other[some].ravel(), other_masked[some].ravel()),
-                        index_of,
-                    )
+    total = rows * cols * sum(np.dtype(raster.dtype(name)).itemsize for raster in (a, b) for name in names)
+    done = 0
+    for start in range(0, len(names), _TOGETHER):
+        some = names[start : start + _TOGETHER]
+        for top in range(0, rows, BLOCK):
+            # Twice as many bands as there are: two files are read.
+            for window in windows(a.dataset, 2 * len(some), top, min(BLOCK, rows - top)):
+                for name, one, other in zip(some, a.read(some, window), b.read(some, window), strict=True):
+                    done += one[0].nbytes + other[0].nbytes
+                    progress.current().transferred(done, total)
+                    _add(tallies[name], one, other, window, cols)
 
 
-class _Indices:
-    """From a position in a window to that in the whole raster, both row by row."""
+def _add(tally: ChangeTally, a: Band, b: Band, window: Window, cols: int) -> None:
+    step = max(1, _AT_ONCE // window.width)
+    for first in range(0, window.height, step):
+        some = slice(first, first + step)
+        one, other = (Values(numbers[some].ravel(), missing[some].ravel()) for numbers, missing in (a, b))
+        tally.add(one, other, partial(_index, window.row_off + first, window.col_off, window.width, cols))
 
-    def __init__(self, top: int, left: int, width: int, cols: int) -> None:
-        self._top, self._left, self._width, self._cols = top, left, width, cols
 
-    def __call__(self, at: int) -> int:
-        row, col = divmod(at, self._width)
-        return (self._top + row) * self._cols + self._left + col
+def _index(top: int, left: int, width: int, cols: int, at: int) -> int:
+    """Return the position in the whole raster of a position in a part of it, both row by row."""
+    row, col = divmod(at, width)
+    return (top + row) * cols + left + col
 
 
 def _placing(raster: Raster) -> Callable[[int], Place]:
@@ -176,8 +154,6 @@ def _placing(raster: Raster) -> Callable[[int], Place]:
         row, col = divmod(index, raster.dataset.width)
         if not raster.has_place:
             return Place(None, None, row, col)
-        a, b, c, d, e, f = map(float, raster.dataset.transform[:6])
-        right, down = col + 0.5, row + 0.5
-        return Place(None, None, row, col, a * right + b * down + c, d * right + e * down + f)
+        return Place(None, None, row, col, *(raster.dataset.transform @ (col + 0.5, row + 0.5)))
 
     return place_of

@@ -34,7 +34,7 @@ class _Spot(NamedTuple):
     b: Value
 
 
-class Tally:
+class ChangeTally:
     """What changed between two versions of a band or column.
 
     Parameters
@@ -46,7 +46,7 @@ class Tally:
 
     Examples
     --------
-    >>> tally = Tally(None)
+    >>> tally = ChangeTally(None)
     >>> none = np.zeros(3, dtype=bool)
     >>> tally.add(Values(np.array([1, 1, 2]), none), Values(np.array([1, 3, 2]), none), int)
     >>> part = tally.part("uso", ("uint8", "uint8"), lambda index: Place(None, None, feature=index))
@@ -67,23 +67,15 @@ class Tally:
         self._moves: Counter[tuple[Value, Value]] = Counter()
 
     def add(self, a: Values, b: Values, index_of: Callable[[int], int]) -> None:
-        """Count numbers.
-
-        Parameters
-        ----------
-        a, b : Values
-            Of one length.
-        index_of : callable
-            From a position in them to the position in the whole, which grows with it.
-        """
+        """Count numbers of one length; `index_of` maps a position in them to the position in the whole."""
         with np.errstate(all="ignore"):
             both = ~(a.missing | b.missing)
             changed = (a.missing != b.missing) | (both & ~_equal(a.numbers, b.numbers))
             finite = both & np.isfinite(a.numbers) & np.isfinite(b.numbers)
             self._cells += changed.size
             self._numbers += int(np.count_nonzero(finite))
-            self._is_whole = self._is_whole and all(map(_holds_whole_numbers, (a, b)))
-            self._note_classes(a, b)
+            for side in (a, b):
+                self._note_whole(side)
             where = np.flatnonzero(changed)
             if where.size == 0:
                 return
@@ -96,23 +88,20 @@ class Tally:
             if which.any():
                 at = int(np.argmax(which))
                 spot = _Spot(index_of(int(where[at])), _shown(one, at), _shown(other, at))
-                setattr(self, name, _earlier(getattr(self, name), spot))
+                earlier: _Spot | None = getattr(self, name)
+                if earlier is None or spot.position < earlier.position:
+                    setattr(self, name, spot)
 
     def add_encoded(self, a: Sequence[bytes | None], b: Sequence[bytes | None], *, text: bool) -> None:
         """Count what is no number, all of it at once; None is null.
 
-        Parameters
-        ----------
-        a, b : sequence of bytes or None
-            Of one length.
-        text : bool
-            Whether they can be shown, as texts in UTF-8, and are classes.
+        With `text` they are texts in UTF-8, which can be shown and are classes.
         """
         changed = [index for index, (one, other) in enumerate(zip(a, b, strict=True)) if one != other]
         self._cells += len(a)
         self._changed += len(changed)
         self._beyond += len(changed)
-        shown = _text if text else _hidden
+        shown = _text if text else lambda _: None
         if changed:
             at = changed[0]
             self._first = self._first_beyond = _Spot(at, shown(a[at]), shown(b[at]))
@@ -158,27 +147,32 @@ class Tally:
         self._beyond += int(np.count_nonzero(beyond))
         return beyond
 
-    def _note_classes(self, *sides: Values) -> None:
-        for side in sides:
-            if self._classes is None:
-                return
-            classes = _classes(side)
-            if classes is None or len(self._classes | classes) > MAX_CLASSES:
-                self._classes = None
-                self._moves.clear()
-            else:
-                self._classes |= classes
+    def _note_whole(self, side: Values) -> None:
+        """Note whether all values are whole numbers, and which, as long as these are few."""
+        if self._classes is None and (not self._is_whole or side.numbers.dtype.kind in "iub"):
+            return
+        present = _whole(side)
+        self._is_whole = self._is_whole and present is not None
+        if self._classes is None:
+            return
+        found = None if present is None else np.unique(present)
+        if found is not None and found.size <= MAX_CLASSES:
+            self._classes |= {int(value) for value in found.tolist()}
+        if found is None or max(found.size, len(self._classes)) > MAX_CLASSES:
+            self._classes = None
+            self._moves.clear()
 
 
-def _holds_whole_numbers(values: Values) -> bool:
-    """Whether every value is a whole number; a NaN is no value."""
-    kind = values.numbers.dtype.kind
-    if kind in "iub":
-        return True
-    if kind == "c":
-        return False
-    numbers = values.numbers[~values.missing]
-    return bool((np.isnan(numbers) | (np.isfinite(numbers) & (numbers == np.rint(numbers)))).all())
+def _whole(side: Values) -> NDArray[Any] | None:
+    """Return the values if all are whole numbers; a NaN is no value."""
+    present = side.numbers[~side.missing]
+    if present.dtype.kind == "c":
+        return None
+    if present.dtype.kind == "f":
+        present = present[~np.isnan(present)]
+        if not (np.isfinite(present) & (present == np.rint(present))).all():
+            return None
+    return present
 
 
 def _taken(values: Values, where: NDArray[np.intp]) -> Values:
@@ -214,19 +208,6 @@ def _distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
         return exact
     distance: NDArray[np.float64] = np.abs(_as_real(a) - _as_real(b))
     return distance
-
-
-def _classes(side: Values) -> set[int] | None:
-    """Return the classes; None if there are too many, or a value is no integer. A NaN is no value."""
-    present = side.numbers[~side.missing]
-    if present.dtype.kind == "c":
-        return None
-    if present.dtype.kind == "f":
-        present = present[~np.isnan(present)]
-        if not (np.isfinite(present) & (present == np.rint(present))).all():
-            return None
-    found = np.unique(present)
-    return None if found.size > MAX_CLASSES else {int(value) for value in found.tolist()}
 
 
 def _moves(a: Values, b: Values) -> Counter[tuple[Value, Value]]:
@@ -269,14 +250,6 @@ def _text(value: bytes | None) -> Value:
         return None
     text = value.decode("utf-8", "replace")
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
-
-
-def _hidden(_: bytes | None) -> Value:
-    return None
-
-
-def _earlier(one: _Spot | None, other: _Spot) -> _Spot:
-    return other if one is None or other.position < one.position else one
 
 
 def _placed(spot: _Spot | None, place_of: Callable[[int], Place]) -> Place | None:

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from dissmodel import progress
-from dissmodel.comparison.tally import Tally, Values
+from dissmodel.comparison.tally import ChangeTally, Values
 from dissmodel.comparison.verdict import Findings, Part, Place, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
@@ -62,12 +62,12 @@ def _read(found: Located) -> tuple[str, dict[str, Column]]:
         crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
         check_count(layer, len(columns[-1].null), found.shown)
     names = distinct(column.name for column in columns)
-    # An attribute may be called geometry, too; the digest's order says which is which.
+    # An attribute may be called geometry, too; the digest's order tells them apart.
     return canonical_crs(crs), dict(zip(names, columns, strict=True))
 
 
 def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Part:
-    tally = Tally(tolerance, name)
+    tally = ChangeTally(tolerance, name)
     if a.kind in _NUMBERS:
         tally.add(_numbers(a), _numbers(b), int)
     else:

@@ -1,4 +1,4 @@
-"""What a comparison says, and how the verdict follows from it."""
+"""The result of a comparison, and how the verdict follows from it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Part:
     types : tuple of (str, str)
         In A and in B: a band's dtype, or a column's kind.
     verdict : {"identical", "within-tolerance", "different"}
-        As the values say. It is not "identical" where the types differ.
+        From the values. It is not "identical" where the types differ.
     cells : int
         How many cells or features there are.
     changed : int
@@ -141,27 +141,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Findings:
-    """What two datasets of one kind are to each other.
+    """What was found by comparing two datasets of one kind."""
 
-    Attributes
-    ----------
-    apart : tuple of str
-        Why they can't be compared, a sentence each.
-    lacking : tuple of str
-        What only one of them has, or has as something else, a sentence each.
-    notes : tuple of str
-        What else differs, such as the order of the bands, or is good to know.
-    parts : tuple of Part
-        What both have.
-    ordered : bool
-        Whether what both have is in the same order.
-    """
-
-    apart: tuple[str, ...] = ()
-    lacking: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
-    ordered: bool = True
+    apart: tuple[str, ...] = ()  # why they can't be compared, a sentence each
+    lacking: tuple[str, ...] = ()  # what only one of them has, or has as another type, a sentence each
+    notes: tuple[str, ...] = ()  # what else differs, such as the order of the bands, or is good to know
+    parts: tuple[Part, ...] = ()  # what both have
+    ordered: bool = True  # whether what both have is in the same order
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Environment:
     [1, 2, 3]
     """
 
-    # The active one is found by models that are made without being told which: that is the contract.
+    # Models that are made without an environment find the active one: that is the contract.
     _current: ClassVar[Environment | None] = None
 
     def __init__(self, start_time: float = 0, end_time: float | None = None) -> None:
@@ -59,7 +59,7 @@ class Environment:
     def reset(self) -> None:
         """Put the clock and the models' schedules back to the start, and empty what was tracked for plots.
 
-        What the models hold otherwise is theirs and stays as it is.
+        Nothing else that the models hold is changed.
         """
         self._now = self.start_time
         for model in self._models:

@@ -17,7 +17,7 @@ class Synchronized(Model, ABC):
     Attributes
     ----------
     land_use_types : sequence of str
-        What to copy; a model says it in its `setup`.
+        What to copy; a model sets it in its `setup`.
     """
 
     land_use_types: Sequence[str] = ()

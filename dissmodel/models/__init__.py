@@ -1,1 +1,1 @@
-"""Built-in models; each is a plugin like anyone else's."""
+"""Built-in models; each is a plugin, registered as those of other packages are."""

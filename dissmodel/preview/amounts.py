@@ -1,11 +1,11 @@
-"""How much there is of what, before and after, and the table that says so."""
+"""The amounts of each class before and after, and the table of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from dissmodel.geo.legend import Legend
-from dissmodel.preview.tally import Tally
+from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.visualization.table import Table
 
 _MOST_ROWS = 25
@@ -16,17 +16,7 @@ _UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of a class there is.
-
-    Attributes
-    ----------
-    code, name
-        The class.
-    cells_before, cells_after : int or None
-        Cells; None where the state before is not known.
-    area_before, area_after : float or None
-        Their area, m²; None where it can't be told.
-    """
+    """How much of a class there is, in cells and m²; None where the state before or the area is not known."""
 
     code: int
     name: str
@@ -36,11 +26,11 @@ class Amounts:
     area_after: float | None
 
 
-def amounts(legend: Legend, before: Tally | None, after: Tally) -> tuple[Amounts, ...]:
+def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tuple[Amounts, ...]:
     """Return the amounts of each class that there is any of, in the legend's order."""
 
-    def area(tally: Tally | None, code: int) -> float | None:
-        return None if tally is None or tally.areas is None else tally.areas.get(code, 0.0)
+    def area(counts: CellCounts | None, code: int) -> float | None:
+        return None if counts is None or counts.areas is None else counts.areas.get(code, 0.0)
 
     found = [
         Amounts(
@@ -70,23 +60,22 @@ def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
         for one in found
     ]
     total = (sum(old for old, _ in numbers), sum(new for _, new in numbers))
-    unit, divisor = next((name, by) for least, name, by in _UNITS if max(total) >= least)
-    unit, divisor, decimals = (unit, divisor, 2) if in_area else ("cells", 1.0, 0)
-    most = sorted(range(len(found)), key=lambda number: -max(numbers[number]))
-    shown = sorted(most[:_MOST_ROWS])
+    unit, divisor, decimals = "cells", 1.0, 0
+    if in_area:
+        unit, divisor, decimals = next((name, by, 2) for least, name, by in _UNITS if max(total) >= least)
+    shown = sorted(sorted(range(len(found)), key=lambda number: -max(numbers[number]))[:_MOST_ROWS])
     rows = [(_label(found[number]), *_row(numbers[number], divisor, decimals)) for number in shown]
-    if len(most) > len(shown):
-        rows.append((f"and {len(most) - len(shown)} more classes", "", "", ""))
+    if len(found) > len(shown):
+        rows.append((f"and {len(found) - len(shown)} more classes", "", "", ""))
     rows.append(("all", *_row(total, divisor, decimals)))
-    codes = [found[number].code for number in shown]
-    swatches = tuple(colours[code] for code in codes)
+    swatches = tuple(colours[found[number].code] for number in shown)
     if not compared:
         return Table(("class", f"after, {unit}"), tuple((row[0], row[2]) for row in rows), swatches)
     gains = tuple(numbers[number][1] - numbers[number][0] for number in shown)
     return Table(("class", f"before, {unit}", f"after, {unit}", "difference"), tuple(rows), swatches, gains)
 
 
-def measure_table(before: Tally | None, after: Tally) -> Table:
+def measure_table(before: CellCounts | None, after: CellCounts) -> Table:
     """Return the range and the mean of measures."""
     names = ("least", "mean", "greatest", "cells")
     new = _measures(after)
@@ -115,5 +104,5 @@ def _row(pair: tuple[float, float], divisor: float, decimals: int) -> tuple[str,
     return before, after, gain.replace("-", _MINUS) if gain[0] == "-" else f"+{gain}"
 
 
-def _measures(tally: Tally) -> tuple[float, float, float, float]:
-    return tally.low, tally.total / max(tally.number, 1), tally.high, float(tally.number)
+def _measures(counts: CellCounts) -> tuple[float, float, float, float]:
+    return counts.low, counts.total / max(counts.number, 1), counts.high, float(counts.number)

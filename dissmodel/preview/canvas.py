@@ -23,21 +23,11 @@ _OFF = (0.4871, 0.5113)
 
 @dataclass(frozen=True)
 class Canvas:
-    """A grid of points, the north above and the west on the left.
+    """A grid of points, the north above and the west on the left."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    bounds : tuple of float
-        West, south, east, north in units of the CRS.
-    crs : pyproj.CRS or None
-        None: not known.
-    """
-
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # rows and columns
     bounds: Bounds
-    crs: CRS | None
+    crs: CRS | None  # None: not known
 
     @classmethod
     def over(cls, bounds: Bounds, crs: CRS | None) -> Canvas:

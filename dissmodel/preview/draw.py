@@ -31,42 +31,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewRequest:
-    """What to draw.
+    """What to draw."""
 
-    Attributes
-    ----------
-    record : Path
-        The record; its result lies beside it. Or a bundle; the picture goes beside it.
-    overwrite : bool
-        Whether a picture may be replaced that is none of ours.
-    """
-
-    record: Path
-    overwrite: bool = False
+    record: Path  # with its result beside it; or a bundle, beside which the picture goes
+    overwrite: bool = False  # replace also a picture that was not drawn here
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture that was drawn.
+    """A picture that was drawn."""
 
-    Attributes
-    ----------
-    path : Path
-        The PNG.
-    band : str
-        The band or column that it shows.
-    before : bool
-        Whether the input is on it too.
-    amounts : tuple of Amounts
-        Cells and areas of each class; empty for measures.
-    warnings : tuple of str
-        What a reader should know.
-    """
-
-    path: Path
-    band: str
-    before: bool
-    amounts: tuple[Amounts, ...]
+    path: Path  # of the PNG
+    band: str  # or column that it shows
+    before: bool  # whether it shows the input too
+    amounts: tuple[Amounts, ...]  # of each class; empty for measures
     warnings: tuple[str, ...]
 
 
@@ -116,11 +94,11 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
     """Draw the result of a run that has just ended; the result stands, so what goes wrong is a warning."""
     try:
         drawn = _preview(request, lambda _place: None)  # its input was named for the run
-    except DissmodelError as error:
-        reporter.warn(redact(f"No picture was drawn: {error.message} {error.hint}".rstrip()))
-        return None
     except Exception as error:  # noqa: BLE001  (the run is over and good: no picture is worth its failure)
-        reporter.warn(redact(f"No picture was drawn: {type(error).__name__}: {error}"))
+        why = f"{type(error).__name__}: {error}"
+        if isinstance(error, DissmodelError):
+            why = f"{error.message} {error.hint}".rstrip()
+        reporter.warn(redact(f"No picture was drawn: {why}"))
         return None
     for message in drawn.warnings:
         reporter.warn(redact(message))

@@ -1,4 +1,4 @@
-"""A dataset as it is drawn: its values at the points of a small grid, and an exact tally of all of them.
+"""A dataset as it is drawn: its values at the points of a small grid, and an exact counts of all of them.
 
 A raster is read window by window, once, whatever its size.
 """
@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from dissmodel.io.content_raster import BLOCK, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import kind_of, locate
 from dissmodel.preview.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
-from dissmodel.preview.tally import Tally
+from dissmodel.preview.cell_counts import CellCounts
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,30 +31,17 @@ if TYPE_CHECKING:
 _POINT_PIXELS = 1.5
 
 
-class RasterMap:
-    """A GeoTIFF that is open.
+class Sampled(NamedTuple):
+    """Values at the points of a canvas, NaN where there is nothing, and the counts of all values."""
 
-    Parameters
-    ----------
-    raster : dissmodel.comparison.raster.Raster
-        The open file.
-    shown : str
-        What errors call it.
+    values: Floats
+    counts: CellCounts
 
-    Attributes
-    ----------
-    names : tuple of str
-        Its bands of real numbers.
-    numbers : mapping of str to int
-        The number of each band in the file, from 1.
-    crs : pyproj.CRS or None
-        None: not known.
-    shape : tuple of int
-        Rows and columns.
-    placed : bool
-        Whether it is georeferenced.
-    transform : affine.Affine
-        From (column, row) to coordinates; without a place, to column and row, the first row on top.
+
+class DrawableRaster:
+    """A GeoTIFF that is open: `names` are its bands of real numbers, `numbers` their numbers in the file.
+
+    Where the file has no place (`placed`), its coordinates are column and row, the first row on top.
     """
 
     def __init__(self, raster: Raster, shown: str) -> None:
@@ -75,8 +62,9 @@ class RasterMap:
         x, y = zip(*corners, strict=True)
         return min(x), min(y), max(x), max(y)
 
-    def sample(self, name: str, canvas: Canvas, tally: Tally) -> Floats:
-        """Return a band at the points of a canvas, NaN where it has nothing; all of it goes into `tally`."""
+    def sample(self, name: str, canvas: Canvas) -> Sampled:
+        """Return a band at the points of a canvas, and the counts of all its cells."""
+        counts = CellCounts()
         unit = metres_per_unit(self.crs)
         area = None if unit is None else abs(self.transform.determinant) * unit**2
         absent = self._said_absent(name)
@@ -89,7 +77,7 @@ class RasterMap:
                 there &= np.isfinite(band)
             if absent is not None:
                 there &= band != absent
-            tally.add(band[there], area)
+            counts.add(band[there], area)
             here = (
                 (rows >= window.row_off)
                 & (rows < window.row_off + window.height)
@@ -98,7 +86,7 @@ class RasterMap:
             )
             at = (rows[here] - window.row_off, cols[here] - window.col_off)
             picked[here] = np.where(there[at], band[at].astype(np.float64), np.nan)
-        return picked
+        return Sampled(picked, counts)
 
     def _windows(self) -> Iterator[Any]:
         rows = self.shape[0]
@@ -106,7 +94,7 @@ class RasterMap:
             yield from windows(self._raster.dataset, 1, top, min(BLOCK, rows - top))
 
     def _said_absent(self, name: str) -> float | None:
-        """Return the nodata value that the band's tag says, where it says one."""
+        """Return the nodata value in the band's tag, if it holds a number."""
         with naming_damage(self._shown):
             tag = self._raster.dataset.tags(self._raster.numbers[name]).get("nodata")
         try:
@@ -128,23 +116,8 @@ class RasterMap:
         )
 
 
-class VectorMap:
-    """Features.
-
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        The features; where two overlap, the later one is seen.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Its columns of real numbers.
-    crs : pyproj.CRS or None
-        None: not known.
-    bounds : tuple of float
-        West, south, east, north.
-    """
+class DrawableLayer:
+    """Features: `names` are their columns of real numbers; where two overlap, the later one is seen."""
 
     def __init__(self, frame: gpd.GeoDataFrame) -> None:
         self._frame = frame
@@ -161,8 +134,8 @@ class VectorMap:
         """Return a column as float64, NaN where it is null."""
         return np.asarray(self._frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
-    def sample(self, name: str, canvas: Canvas, tally: Tally) -> Floats:
-        """Return a column at the points of a canvas, NaN where it is null; all its values go into `tally`."""
+    def sample(self, name: str, canvas: Canvas) -> Sampled:
+        """Return a column at the points of a canvas, and the counts of all its features."""
         import shapely  # noqa: PLC0415  (a raster has no use for it)
 
         geometry = self._frame.geometry
@@ -177,7 +150,8 @@ class VectorMap:
         thin = shapely.get_dimensions(shapes) < 2  # noqa: PLR2004  (the dimension of a polygon)
         if area is not None and thin.all():
             area = None
-        tally.add(values[there], None if area is None else area[there])
+        counts = CellCounts()
+        counts.add(values[there], None if area is None else area[there])
         if thin.any():
             shapes = np.where(thin, shapely.buffer(shapes, _POINT_PIXELS * canvas.pixel), shapes)
         x, y = canvas.points()
@@ -186,14 +160,14 @@ class VectorMap:
         feature = np.full(points.shape, -1, np.int64)
         np.maximum.at(feature, at, which)
         seen = np.where(feature >= 0, values[feature], np.nan)
-        return seen.reshape(canvas.shape)
+        return Sampled(seen.reshape(canvas.shape), counts)
 
 
-Map: TypeAlias = RasterMap | VectorMap
+Drawable: TypeAlias = DrawableRaster | DrawableLayer
 
 
 @contextmanager
-def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Map]:
+def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Drawable]:
     """Open a dataset for the time of the block.
 
     Raises
@@ -203,11 +177,11 @@ def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None =
     """
     if kind_of(uri, fmt, layer) == "raster":
         with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:
-            yield RasterMap(Raster(dataset, found.shown), found.shown)
+            yield DrawableRaster(Raster(dataset, found.shown), found.shown)
     else:
         from dissmodel.io.vector import load_gdf  # noqa: PLC0415  (it loads pandas)
 
-        yield VectorMap(load_gdf(uri, layer=layer)[0])
+        yield DrawableLayer(load_gdf(uri, layer=layer)[0])
 
 
 def _crs(wkt: str | None) -> CRS | None:

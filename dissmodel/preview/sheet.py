@@ -12,21 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
 from dissmodel.preview.amounts import Amounts, amounts, class_table, measure_table
 from dissmodel.preview.canvas import Canvas, common_canvas
-from dissmodel.preview.sampling import Map, RasterMap, VectorMap, open_map
-from dissmodel.preview.tally import Tally
+from dissmodel.preview.cell_counts import CellCounts
+from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, Sampled, open_map
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import MOST_CLASSES, qualitative
 from dissmodel.visualization.preview import Picture, Sheet, draw
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
-# Where cells lie and how they are called says nothing about a map.
+# The place and the name of a cell are nothing to draw.
 _NO_MEASURES = frozenset({"row", "col", "passo", "fid", "id", "order"})
 
 
@@ -40,27 +39,10 @@ class Drawn:
     amounts: tuple[Amounts, ...]
 
 
-@dataclass(frozen=True)
-class _State:
-    """A map on the canvas, and the tally of all its cells."""
-
-    values: npt.NDArray[np.float64]
-    tally: Tally
-
-
 def drawn(
     record: ExperimentRecord, result: Path, source: Path | None, legends: Mapping[str, Legend]
 ) -> Drawn:
-    """Draw a result, and what it was made of where that is given.
-
-    Parameters
-    ----------
-    record : ExperimentRecord
-        What ran, and what the input calls its bands and columns.
-    result, source : Path
-        The files.
-    legends : Mapping of str to Legend
-        As `dissmodel.executor.ModelExecutor.legends`.
+    """Draw a result, and the input where it is given, with the model's legends.
 
     Raises
     ------
@@ -80,18 +62,20 @@ def drawn(
         if before is not None and name is None:
             warnings.warn(f"The input can't be drawn: it has no {band!r}.", DissmodelWarning, stacklevel=2)
             before = None
-        if isinstance(before, RasterMap) and isinstance(after, RasterMap) and not before.placed:
+        if isinstance(before, DrawableRaster) and isinstance(after, DrawableRaster) and not before.placed:
             before = _placed_as(before, after)
         canvas = common_canvas([(one.bounds, one.crs) for one in (after, before) if one is not None])
-        states = [_sampled(after, band, canvas)]
+        states = [after.sample(band, canvas)]
         if before is not None and name is not None:
-            states.insert(0, _sampled(before, name, canvas))
-    legend = classes if classes is not None else _own_classes([state.tally for state in states])
+            states.insert(0, before.sample(name, canvas))
+    legend = classes if classes is not None else _own_classes([state.counts for state in states])
     sheet, found = _sheet(record, band, legend, states, canvas)
     return Drawn(draw(sheet), band, before is not None, found)
 
 
-def _opened_input(stack: contextlib.ExitStack, record: ExperimentRecord, source: Path | None) -> Map | None:
+def _opened_input(
+    stack: contextlib.ExitStack, record: ExperimentRecord, source: Path | None
+) -> Drawable | None:
     if source is None:
         return None
     try:
@@ -102,50 +86,50 @@ def _opened_input(stack: contextlib.ExitStack, record: ExperimentRecord, source:
 
 
 def _band(
-    after: Map, before: Map | None, record: ExperimentRecord, legends: Mapping[str, Legend]
+    after: Drawable, before: Drawable | None, record: ExperimentRecord, legends: Mapping[str, Legend]
 ) -> tuple[str, Legend | None]:
     """Return the band or column to draw, and its classes: the first legend's, else the first that is new."""
     for canonical, legend in legends.items():
         mapped = str(record.column_map.get(canonical, canonical))
         # A raster is written with the model's own names, features with those they came with.
-        names = (canonical,) if isinstance(after, RasterMap) else (mapped, canonical)
+        names = (canonical,) if isinstance(after, DrawableRaster) else (mapped, canonical)
         for name in names:
             if name in after.names:
                 return name, legend
     measures = [name for name in after.names if name.casefold() not in _NO_MEASURES] or [*after.names]
     if not measures:
         raise InvalidInput("The result has nothing to draw: no numbers.", code="no_map")
-    if isinstance(after, VectorMap) and isinstance(before, VectorMap):
+    if isinstance(after, DrawableLayer) and isinstance(before, DrawableLayer):
         return next((name for name in measures if _is_new(name, after, before)), measures[0]), None
     return measures[0], None
 
 
-def _is_new(name: str, after: VectorMap, before: VectorMap) -> bool:
+def _is_new(name: str, after: DrawableLayer, before: DrawableLayer) -> bool:
     return name not in before.names or not np.array_equal(
         after.column(name), before.column(name), equal_nan=True
     )
 
 
 def _name_before(
-    band: str, after: Map, before: Map, record: ExperimentRecord, legends: Mapping[str, Legend]
+    band: str, after: Drawable, before: Drawable, record: ExperimentRecord, legends: Mapping[str, Legend]
 ) -> str | None:
     """Return what the input calls a band or column of the result."""
     canonical = next((name for name in legends if record.column_map.get(name, name) == band), band)
-    mapping = record.band_map if isinstance(before, RasterMap) else record.column_map
+    mapping = record.band_map if isinstance(before, DrawableRaster) else record.column_map
     given = str(mapping.get(canonical, canonical))
-    if isinstance(before, RasterMap):
+    if isinstance(before, DrawableRaster):
         given = band_named(given, before.numbers)
     if given in before.names:
         return given
-    # Bands without names are told by their position.
+    # Bands without names are found by their position.
     nameless = all(re.fullmatch(r"band_\d+", name) for name in before.names)
-    if nameless and isinstance(after, RasterMap) and len(before.names) <= len(after.names):
+    if nameless and isinstance(after, DrawableRaster) and len(before.names) <= len(after.names):
         number = after.names.index(band)
         return before.names[number] if number < len(before.names) else None
     return None
 
 
-def _placed_as(before: RasterMap, after: RasterMap) -> RasterMap | None:
+def _placed_as(before: DrawableRaster, after: DrawableRaster) -> DrawableRaster | None:
     """Put a raster that has no place where its result was put."""
     if before.shape == after.shape:
         before.transform = after.transform
@@ -156,24 +140,19 @@ def _placed_as(before: RasterMap, after: RasterMap) -> RasterMap | None:
     return None
 
 
-def _sampled(one: Map, name: str, canvas: Canvas) -> _State:
-    tally = Tally()
-    return _State(one.sample(name, canvas, tally), tally)
-
-
-def _own_classes(tallies: list[Tally]) -> Legend | None:
+def _own_classes(counted: list[CellCounts]) -> Legend | None:
     """Return a class per number where there are few and all are whole; None where they are measures."""
-    codes = {code for tally in tallies for code in tally.cells}
-    whole = all(tally.all_whole for tally in tallies)
+    codes = {code for counts in counted for code in counts.cells}
+    whole = all(counts.all_whole for counts in counted)
     return qualitative(codes) if whole and len(codes) <= MOST_CLASSES else None
 
 
 def _sheet(
-    record: ExperimentRecord, band: str, legend: Legend | None, states: list[_State], canvas: Canvas
+    record: ExperimentRecord, band: str, legend: Legend | None, states: list[Sampled], canvas: Canvas
 ) -> tuple[Sheet, tuple[Amounts, ...]]:
     after, before = states[-1], states[0] if len(states) > 1 else None
-    was = None if before is None else before.tally
-    found = () if legend is None else amounts(legend, was, after.tally)
+    was = None if before is None else before.counts
+    found = () if legend is None else amounts(legend, was, after.counts)
     first, last = _steps(record)
     titles = (f"before (step {first - 1})", f"after (step {last})") if last else ("before", "after")
     sheet = Sheet(
@@ -183,8 +162,8 @@ def _sheet(
         after=Picture(after.values, titles[1]),
         legend=legend,
         what=band,
-        table=measure_table(was, after.tally) if legend is None else class_table(legend, found),
-        notes=_notes(record, legend, was, after.tally),
+        table=measure_table(was, after.counts) if legend is None else class_table(legend, found),
+        notes=_notes(record, legend, was, after.counts),
         aspect=canvas.aspect,
         metres=canvas.metres,
         mark=record.experiment_id if _PLAIN_ID.fullmatch(record.experiment_id) else "-",
@@ -193,7 +172,7 @@ def _sheet(
 
 
 def _steps(record: ExperimentRecord) -> tuple[int, int]:
-    """Return the first and the last step; two zeros where the record doesn't say."""
+    """Return the first and the last step; two zeros where the record has none."""
     steps = record.step_metrics.get("step") or []
     if not steps or not all(float(step).is_integer() for step in (steps[0], steps[-1])):
         return 0, 0
@@ -201,7 +180,7 @@ def _steps(record: ExperimentRecord) -> tuple[int, int]:
 
 
 def _parameters(record: ExperimentRecord) -> str:
-    """Return the parameters that somebody chose, then the others that are not off."""
+    """Return the parameters that the user set, then the defaults that are not off."""
     chosen = [name for name, origin in record.parameter_origin.items() if origin != "default"]
     values = {
         name: value for name, value in record.parameters.items() if value is not None and value is not False
@@ -215,7 +194,7 @@ def _value(value: Any) -> str:
 
 
 def _notes(
-    record: ExperimentRecord, legend: Legend | None, before: Tally | None, after: Tally
+    record: ExperimentRecord, legend: Legend | None, before: CellCounts | None, after: CellCounts
 ) -> tuple[str, ...]:
     codes = () if legend is None else tuple(one.code for one in legend)
     counts = {} if before is None else {"before": before.outside(codes)}

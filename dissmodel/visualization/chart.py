@@ -28,11 +28,11 @@ class Chart(LiveFigure):
     select : sequence of str, optional
         The labels to show; all by default.
     pause : bool, default True
-        Show each step in a window; otherwise only the last one.
+        Show each step in a window; if False, only the last one.
     plot_area : optional
         What Streamlit's ``st.empty()`` returned.
     show_legend : bool, default True
-        Say which line is which.
+        Draw a legend of the lines.
     show_grid : bool, default False
         Draw a grid behind the lines.
     title : str, default "Variable History"
@@ -48,7 +48,7 @@ class Chart(LiveFigure):
         env.run()
     """
 
-    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model says what it takes; published names
+    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model has its own keywords; published names
         self,
         select: Sequence[str] | None = None,
         pause: bool = True,  # noqa: FBT001, FBT002  (a published order)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.core import Model
-from dissmodel.visualization.screen import Screen, open_screen
+from dissmodel.visualization.screen import Files, Notebook, Screen, Streamlit, Window, has_windows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,14 +38,14 @@ class LiveFigure(Model, ABC):
     ) -> None:
         self.figsize, self.pause, self.interval = figsize, pause, interval
         self.plot_area, self.save_frames = plot_area, save_frames
-        self._screen = open_screen(
-            folder,
-            figsize,
-            pause=interval if pause else None,
-            plot_area=plot_area,
-            save_frames=save_frames,
-            notebook=notebook,
-        )
+        if plot_area is not None:
+            self._screen = Streamlit(figsize, plot_area)
+        elif notebook:
+            self._screen = Notebook(figsize)
+        elif save_frames or not has_windows():
+            self._screen = Files(figsize, Path(folder))
+        else:
+            self._screen = Window(figsize, interval if pause else None)
 
     @property
     def fig(self) -> Figure:

@@ -26,11 +26,11 @@ class Map(LiveFigure):
         The features.
     plot_params : mapping, optional
         What ``GeoDataFrame.plot`` takes, such as ``{"column": "state", "cmap": "viridis"}``. A column gets a
-        legend unless this says ``"legend": False``.
+        legend unless this has ``"legend": False``.
     figsize : tuple of (float, float), default (10, 6)
         In inches.
     pause : bool, default True
-        Show each step in a window; otherwise only the last one.
+        Show each step in a window; if False, only the last one.
     interval : float, default 0.01
         Seconds for which a window is shown before the model goes on.
     plot_area : optional
@@ -47,7 +47,7 @@ class Map(LiveFigure):
         env.run()
     """
 
-    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model says what it takes; published names
+    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model has its own keywords; published names
         self,
         gdf: gpd.GeoDataFrame,
         plot_params: Mapping[str, Any] | None = None,

@@ -9,21 +9,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import matplotlib.style
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from dissmodel.geo.legend import Legend
 from dissmodel.record.picture import MARK
 from dissmodel.visualization.colours import paint, paint_change
 from dissmodel.visualization.table import Table, draw_table
-from dissmodel.visualization.text import plain, write
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
+from dissmodel.visualization.text import draw_box, plain, write
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,67 +38,32 @@ _MOST = (0.5, 99.5)
 
 @dataclass(frozen=True)
 class Picture:
-    """A state of the map.
+    """A state of the map: codes or measures, the north above, the west on the left, NaN for nothing."""
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (rows, columns)
-        Codes or measures, the north above, the west on the left; NaN where there is nothing.
-    title : str
-        Over it.
-    """
-
-    values: Floats
+    values: Floats  # shape (rows, columns)
     title: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """What is to be drawn.
-
-    Attributes
-    ----------
-    title, subtitle : str
-        Above all.
-    after : Picture
-        The result.
-    before : Picture or None
-        What it was made of, of the same shape; without it there is no change to be seen either.
-    legend : Legend or None
-        The classes; None: the values are measures.
-    what : str
-        What is measured.
-    table : Table
-        Below the maps; of classes it is the legend too.
-    notes : tuple of str
-        Below the table.
-    aspect : float
-        Height of the map on the ground, by its width.
-    metres : float or None
-        Its width on the ground, for the scale bar; None: not known.
-    mark : str
-        Kept in the file under ``dissmodel``.
-    """
+    """What is to be drawn."""
 
     title: str
     subtitle: str
-    after: Picture
-    before: Picture | None
-    legend: Legend | None
-    what: str
-    table: Table
-    notes: tuple[str, ...]
-    aspect: float
-    metres: float | None
-    mark: str
+    after: Picture  # the result
+    before: Picture | None  # the input, of the same shape; without it no change is drawn either
+    legend: Legend | None  # None: the values are measures
+    what: str  # is measured
+    table: Table  # below the maps; of classes it is the legend too
+    notes: tuple[str, ...]  # below the table
+    aspect: float  # height of the map on the ground, by its width
+    metres: float | None  # its width on the ground, for the scale bar; None: not known
+    mark: str  # kept in the file under ``dissmodel``
 
 
 def draw(sheet: Sheet) -> bytes:
     """Return the sheet as a PNG; the same sheet gives the same bytes with the same matplotlib."""
     with _own_settings():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (loaded when drawn)
-        from matplotlib.figure import Figure  # noqa: PLC0415  (the same)
-
         count = 1 if sheet.before is None else 3
         panel = _panel_size(sheet.aspect, count)
         width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
@@ -132,9 +96,7 @@ def draw(sheet: Sheet) -> bytes:
 
 @contextmanager
 def _own_settings() -> Iterator[None]:
-    """Draw with matplotlib's own settings, whatever the user's are, and without a word of missing letters."""
-    import matplotlib.style  # noqa: PLC0415  (loaded when something is drawn)
-
+    """Draw with matplotlib's default settings, not the user's, and without warnings of missing letters."""
     with matplotlib.style.context("default"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         yield
@@ -212,22 +174,15 @@ def _beyond(image: AxesImage) -> str:
     """Return at which ends of its ramp an image has values beyond."""
     low, high = image.get_clim()
     values = np.asarray(image.get_array(), np.float64)
-    under, over = bool((values < low).any()), bool((values > high).any())
-    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get((under, over), "both")
+    return ("neither", "min", "max", "both")[int((values < low).any()) + 2 * int((values > high).any())]
 
 
 def _draw_scale(figure: Figure, place: tuple[float, float], width: float, metres: float) -> None:
     """Draw a bar of a round length, at most a third of the map, below its left corner."""
-    from matplotlib.patches import Rectangle  # noqa: PLC0415  (loaded when something is drawn)
-
     longest = metres / 3
     power = 10.0 ** math.floor(math.log10(longest))
     length = next(step for step in (5, 2, 1) if step * power <= longest) * power
     inches = length / metres * width
-    figure.add_artist(
-        Rectangle(
-            (place[0], place[1] - 0.12), inches, 0.04, transform=figure.dpi_scale_trans, facecolor="#333333"
-        )
-    )
+    draw_box(figure, (place[0], place[1] - 0.12), (inches, 0.04), facecolor="#333333")
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"  # noqa: PLR2004  (metres in a km)
     write(figure, place[0] + inches + 0.06, place[1] - 0.1, label, size=8, va="center")

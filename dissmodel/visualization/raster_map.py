@@ -25,7 +25,7 @@ Scheme = Literal["manual", "equal_interval", "quantiles"]
 
 
 class RasterMap(LiveFigure):
-    """A map of a band in each step, of classes if they have colours, of measures otherwise.
+    """A map of a band in each step, of classes if they have colours, else of measures.
 
     It is shown in a window, a notebook or on a page of Streamlit; where there is none of them, as on a
     server, ``raster_map_frames/<band>_step_<step>.png`` is written.
@@ -41,7 +41,7 @@ class RasterMap(LiveFigure):
     figsize : tuple of (float, float), default (7, 7)
         In inches.
     pause : bool, default True
-        Show each step in a window; otherwise only the last one.
+        Show each step in a window; if False, only the last one.
     interval : float, default 0.5
         Seconds for which a window is shown before the model goes on.
     plot_area : optional
@@ -86,7 +86,7 @@ class RasterMap(LiveFigure):
         env.run()
     """
 
-    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model says what it takes; published names
+    def setup(  # type: ignore[override]  # noqa: PLR0917  # each model has its own keywords; published names
         self,
         backend: RasterBackend,
         band: str = "state",

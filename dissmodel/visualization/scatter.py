@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import matplotlib.style
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap, LogNorm, to_rgb
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from dissmodel.geo.legend import Legend
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
-    from matplotlib.image import AxesImage
-    from matplotlib.layout_engine import LayoutEngine
 
 DPI = 150
 _SIZE = (12.0, 7.4)  # inches
@@ -31,80 +33,42 @@ _THOUSANDS, _MILLIONS = 100_000, 1_000_000  # from here on counts are shown in t
 
 @dataclass(frozen=True)
 class Numbers:
-    """A measure of each cell in both results.
-
-    Attributes
-    ----------
-    name, unit : str
-        What it is.
-    a, b : ndarray of float64, shape (n,)
-        Finite numbers.
-    notes : tuple of str
-        Said in the picture, a line each.
-    """
+    """A measure of each cell in both results: finite numbers, shape (n,)."""
 
     name: str
     unit: str
     a: npt.NDArray[np.float64]
     b: npt.NDArray[np.float64]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # written in the picture, a line each
 
 
 @dataclass(frozen=True)
 class Classes:
-    """A class of each cell in both results.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    legend : Legend
-        What the codes mean.
-    a, b : ndarray of uint8, shape (n,)
-        Codes.
-    note : str
-        Said over the table.
-    """
+    """The class of each cell in both results: codes, shape (n,)."""
 
     name: str
     legend: Legend
     a: npt.NDArray[np.uint8]
     b: npt.NDArray[np.uint8]
-    note: str = ""
+    note: str = ""  # over the table
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """What is to be drawn.
-
-    Attributes
-    ----------
-    title, subtitle : str
-        Above all.
-    labels : tuple of (str, str)
-        What the two results are called.
-    numbers : Numbers
-        The scatter.
-    classes : tuple of Classes
-        A table each, at most three.
-    """
+    """What is to be drawn."""
 
     title: str
     subtitle: str
-    labels: tuple[str, str]
+    labels: tuple[str, str]  # names of the two results
     numbers: Numbers
-    classes: tuple[Classes, ...]
+    classes: tuple[Classes, ...]  # a table each, at most three
 
 
 def draw(scatter: Scatter) -> bytes:
     """Return the picture as a PNG; the same data gives the same bytes with the same matplotlib."""
-    import matplotlib.style  # noqa: PLC0415  (loaded when something is drawn)
-
     with matplotlib.style.context("default"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (the same)
-        from matplotlib.figure import Figure  # noqa: PLC0415  (the same)
-
-        figure = Figure(figsize=_SIZE, dpi=DPI, facecolor="white", layout=_layout())
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+        figure = Figure(figsize=_SIZE, dpi=DPI, facecolor="white", layout=layout)
         FigureCanvasAgg(figure)
         figure.suptitle(f"{scatter.title}\n", x=0.012, ha="left", size=14, weight="bold")
         figure.text(0.012, 0.935, scatter.subtitle, size=9, color="#444444", va="top")
@@ -133,12 +97,6 @@ def confusion(
     pairs = np.bincount(a.astype(np.intp) * _BYTE + b, minlength=_BYTE * _BYTE).reshape(_BYTE, _BYTE)
     codes = np.flatnonzero(pairs.any(axis=0) | pairs.any(axis=1))
     return codes, pairs[np.ix_(codes, codes)]
-
-
-def _layout() -> LayoutEngine:
-    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415  (loaded when drawn)
-
-    return ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
 
 
 def _draw_numbers(figure: SubFigure, numbers: Numbers, labels: tuple[str, str]) -> None:
@@ -179,9 +137,6 @@ def _draw_density(
     rows: int = _BINS,
 ) -> AxesImage:
     """Draw how many cells are where; a dot each would hide all but the last."""
-    from matplotlib import colormaps  # noqa: PLC0415  (loaded when something is drawn)
-    from matplotlib.colors import ListedColormap, LogNorm  # noqa: PLC0415  (the same)
-
     wide, high = extent[:2], extent[2:]
     counts, _, _ = np.histogram2d(x, y, bins=(_BINS, rows), range=(wide, high))
     return axes.imshow(
@@ -197,8 +152,6 @@ def _draw_density(
 
 
 def _draw_scale(figure: SubFigure, image: AxesImage, axes: list[Axes]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator  # noqa: PLC0415  (loaded when drawn)
-
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=40, pad=0.02)
     bar.set_label("cells", size=9)
     bar.ax.yaxis.set_major_locator(LogLocator(numticks=12))
@@ -214,8 +167,6 @@ def _draw_table(
     labels: tuple[str, str],
 ) -> None:
     """Draw how many cells are of which class in both: blue where it is the same, red where it isn't."""
-    from matplotlib.colors import to_rgb  # noqa: PLC0415  (loaded when something is drawn)
-
     # A few cells among many have to be seen.
     shade = np.where(counts > 0, _PALEST + (1 - _PALEST) * np.log1p(counts) / np.log1p(counts.max()), 0.0)
     colour = np.where(np.eye(len(codes), dtype=bool)[..., np.newaxis], to_rgb(_SAME), to_rgb(_OTHER))

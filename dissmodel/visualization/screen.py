@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 import sys
+from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import StorageError
 
@@ -15,51 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 100
-
-
-class Screen(Protocol):
-    """Gives an empty figure for each step, and shows it when it is drawn."""
-
-    def figure(self) -> Figure:
-        """Return an empty figure."""
-
-    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
-        """Show the figure of a step; `name` tells it from others at the same place."""
-
-
-def open_screen(
-    folder: str,
-    figsize: tuple[float, float] | None,
-    *,
-    pause: float | None,
-    plot_area: Any,
-    save_frames: bool,
-    notebook: bool,
-) -> Screen:
-    """Return the place where figures are seen.
-
-    Parameters
-    ----------
-    folder : str
-        Where PNG files go if there is nowhere to show a figure.
-    figsize : tuple of (float, float), optional
-        In inches; matplotlib's own by default.
-    pause : float, optional
-        For how many seconds a window is shown before the model goes on; None: only when it ends.
-    plot_area : optional
-        What ``st.empty()`` returned.
-    save_frames : bool
-        Write files even if a window could be opened.
-    notebook : bool
-        Whether this process is the kernel of a notebook.
-    """
-    if plot_area is not None:
-        return _Streamlit(figsize, plot_area)
-    if notebook:
-        return _Notebook(figsize)
-    if save_frames or not has_windows():
-        return _Files(figsize, Path(folder))
-    return Window(figsize, pause)
 
 
 def step_text(step: float) -> str:
@@ -71,26 +27,32 @@ def step_text(step: float) -> str:
     return str(int(step)) if step == int(step) else str(step)
 
 
-class _Drawn:
-    """Figures that no window and no list of pyplot's holds: they are gone when they were shown."""
+class Screen(ABC):
+    """Gives an empty figure for each step, and shows it when it is drawn."""
 
     def __init__(self, figsize: tuple[float, float] | None) -> None:
         self._figsize = figsize
 
     def figure(self) -> Figure:
+        """Return an empty figure, which no window and no list of pyplot's holds."""
         from matplotlib.figure import Figure  # noqa: PLC0415  (loaded when something is drawn)
 
         return Figure(figsize=self._figsize, layout="constrained")
 
+    @abstractmethod
+    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+        """Show the figure of a step; `name` tells it from others at the same place."""
 
-class _Files(_Drawn):
-    """One PNG a step, in a folder."""
+
+class Files(Screen):
+    """One PNG a step, in a folder, for where there is nowhere to show a figure."""
 
     def __init__(self, figsize: tuple[float, float] | None, folder: Path) -> None:
         super().__init__(figsize)
         self._folder = folder
 
     def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+        """Write the figure."""
         del last
         # A band may be called anything, and this is a part of a path.
         plain = re.sub(r"[^\w-]", "_", name)[:80]
@@ -105,12 +67,13 @@ class _Files(_Drawn):
             ) from error
 
 
-class _Notebook(_Drawn):
+class Notebook(Screen):
     """One picture below the cell, which changes."""
 
     _handle: Any = None
 
     def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+        """Show the figure in the place of the last one."""
         del name, step, last
         shows = import_module("IPython.display")  # there in a notebook only
 
@@ -123,7 +86,7 @@ class _Notebook(_Drawn):
             self._handle.update(picture)
 
 
-class _Streamlit(_Drawn):
+class Streamlit(Screen):
     """A place on a page."""
 
     def __init__(self, figsize: tuple[float, float] | None, area: Any) -> None:
@@ -131,15 +94,16 @@ class _Streamlit(_Drawn):
         self._area = area
 
     def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+        """Show the figure on the page."""
         del name, step, last
         self._area.pyplot(figure)
 
 
-class Window:
+class Window(Screen):
     """A window of its own, one for all steps; it needs pyplot, which knows the windows."""
 
     def __init__(self, figsize: tuple[float, float] | None, pause: float | None) -> None:
-        self._figsize = figsize
+        super().__init__(figsize)
         self._pause = pause
         self._figure: Figure | None = None
 
@@ -165,7 +129,7 @@ class Window:
 
 def in_notebook() -> bool:
     """Tell whether this process is the kernel of a notebook."""
-    # Only a notebook's shell talks to a kernel; whoever runs in one has loaded IPython.
+    # Only a notebook's shell talks to a kernel; and code that runs in a notebook has loaded IPython.
     running = sys.modules.get("IPython")
     return running is not None and getattr(running.get_ipython(), "kernel", None) is not None
 

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from dissmodel.visualization.text import plain, write
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from dissmodel.visualization.text import draw_box, plain, write
 
 ROW = 0.235  # inches, as all lengths here
 _SWATCH, _NAME, _NUMBER, _GAP = 0.3, 2.7, 1.25, 0.45
 _NAME_LETTERS = 34
+_EDGE: dict[str, Any] = {"edgecolor": "#666666", "linewidth": 0.5}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a name and numbers.
+    """Rows of a name and numbers; rows beyond the end of `colours` or `gains` have no colour or no bar."""
 
-    Attributes
-    ----------
-    head : tuple of str
-        Over the name and over each number.
-    rows : tuple of tuple of str
-        The name and the numbers, as they are shown.
-    colours : tuple of str, optional
-        ``#rrggbb`` of each row; no colour for those beyond its end.
-    gains : tuple of float, optional
-        What each row gained, drawn as a bar; no bar for those beyond its end.
-    """
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    colours: tuple[str, ...] = ()
-    gains: tuple[float, ...] = ()
+    head: tuple[str, ...]  # over the name and over each number
+    rows: tuple[tuple[str, ...], ...]  # the name and the numbers, as they are shown
+    colours: tuple[str, ...] = ()  # ``#rrggbb`` of each row
+    gains: tuple[float, ...] = ()  # of each row, drawn as a bar
 
     @property
     def height(self) -> float:
@@ -45,10 +32,7 @@ class Table:
 
 def draw_table(figure: Figure, table: Table, left: float, top: float, width: float) -> None:
     """Draw a table; lengths in inches, from the figure's lower left corner."""
-    from matplotlib.patches import Rectangle  # noqa: PLC0415  (loaded when something is drawn)
-
     stops = [left + _SWATCH + _NAME + _NUMBER * (number + 1) for number in range(len(table.head) - 1)]
-    scale = figure.dpi_scale_trans
     for number, row in enumerate((table.head, *table.rows)):
         middle = top - ROW * (number + 0.5)
         style = {"weight": "bold"} if number == 0 else {}
@@ -56,50 +40,20 @@ def draw_table(figure: Figure, table: Table, left: float, top: float, width: flo
         for stop, text in zip(stops, row[1:], strict=True):
             write(figure, stop, middle, text, ha="right", va="center", **style)
         if 0 < number <= len(table.colours):
-            figure.add_artist(
-                Rectangle(
-                    (left, middle - 0.07),
-                    _SWATCH - 0.1,
-                    0.14,
-                    transform=scale,
-                    facecolor=table.colours[number - 1],
-                    edgecolor="#666666",
-                    linewidth=0.5,
-                )
-            )
+            colour = table.colours[number - 1]
+            draw_box(figure, (left, middle - 0.07), (_SWATCH - 0.1, 0.14), facecolor=colour, **_EDGE)
     if any(table.gains):
         begin = stops[-1] + _GAP
         _draw_bars(figure, table, begin, top - ROW, left + width - begin)
 
 
 def _draw_bars(figure: Figure, table: Table, left: float, top: float, width: float) -> None:
-    from matplotlib.patches import Rectangle  # noqa: PLC0415  (loaded when something is drawn)
-
     low, high = min(0.0, *table.gains), max(0.0, *table.gains)
     per_inch = width / (high - low)
     zero = left - low * per_inch
-    for number, gain in enumerate(table.gains):
-        figure.add_artist(
-            Rectangle(
-                (zero, top - ROW * (number + 0.78)),
-                gain * per_inch,
-                ROW * 0.56,
-                transform=figure.dpi_scale_trans,
-                facecolor=_colour(table.colours, number),
-                edgecolor="#666666",
-                linewidth=0.5,
-            )
-        )
-    figure.add_artist(
-        Rectangle(
-            (zero - 0.005, top - ROW * len(table.gains)),
-            0.01,
-            ROW * len(table.gains),
-            transform=figure.dpi_scale_trans,
-            facecolor="#333333",
-        )
-    )
-
-
-def _colour(colours: Sequence[str], number: int) -> str:
-    return colours[number] if number < len(colours) else "#888888"
+    colours = (*table.colours, *["#888888"] * len(table.gains))
+    for number, (gain, colour) in enumerate(zip(table.gains, colours, strict=False)):
+        place = (zero, top - ROW * (number + 0.78))
+        draw_box(figure, place, (gain * per_inch, ROW * 0.56), facecolor=colour, **_EDGE)
+    height = ROW * len(table.gains)
+    draw_box(figure, (zero - 0.005, top - height), (0.01, height), facecolor="#333333")

@@ -1,11 +1,11 @@
-"""Text on a picture: names that anyone may have chosen, put where nothing else is."""
+"""Text and boxes on a picture; places and lengths are in inches, from its lower left corner."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 
 def plain(text: str, letters: int) -> str:
@@ -19,7 +19,12 @@ def plain(text: str, letters: int) -> str:
 
 
 def write(figure: Figure, left: float, bottom: float, text: str, **style: Any) -> None:
-    """Write text at a place in inches; it is taken as it is, a ``$`` too."""
+    """Write text at a place; it is taken as it is, a ``$`` too."""
     figure.text(
         left, bottom, text, transform=figure.dpi_scale_trans, parse_math=False, **{"size": 9, **style}
     )
+
+
+def draw_box(figure: Figure, place: tuple[float, float], size: tuple[float, float], **style: Any) -> None:
+    """Draw a filled rectangle, given its lower left corner and its width and height."""
+    figure.add_artist(Rectangle(place, *size, transform=figure.dpi_scale_trans, **style))

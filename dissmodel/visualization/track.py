@@ -38,7 +38,7 @@ def track_plot(label: str, color: str, plot_type: str = "line") -> Callable[[Cla
 
     def decorate(cls: Class) -> Class:
         info = {"plot_type": plot_type, "label": label, "color": color, "data": []}
-        # A dict of its own: what a subclass tracks is no business of its parent's.
+        # A dict of its own: what a subclass tracks, its parent doesn't.
         cls._plot_info = {**getattr(cls, "_plot_info", {}), label.lower(): info}
         return cls
 

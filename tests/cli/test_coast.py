@@ -190,6 +190,19 @@ def test_a_coast_is_the_same_in_every_form(dissmodel, coasts, expected, form, gi
         assert np.array_equal(expected[band], found[band])
 
 
+def test_a_small_coast_gives_the_numbers_of_the_rules(dissmodel, coasts):
+    """They are of the rules in plain Python: a clone without the public data has them too."""
+    said = dissmodel(
+        *("run", "coastal_raster", "-i", coasts / "grid.tif", "-o", "r.tif", "--json"),
+        *("-p", "end_time=6", "-p", "sea_level_rise_rate=0.5"),
+    )
+
+    steps = said.json["record"]["step_metrics"]
+    assert (0, "3fba48dc48ac44c4") == (said.code, published_hash("r.tif"))
+    assert (255, 789) == (steps["flooded"][-1], steps["sources"][-1])
+    assert 2384 == sum(cells("r.tif").values())
+
+
 @pytest.mark.parametrize(
     ("form", "kind"),
     [

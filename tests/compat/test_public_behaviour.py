@@ -397,7 +397,7 @@ def test_a_notebook_is_taken_for_one_by_each_module(drawn, monkeypatch):
 
     for module, make in made.items():
         monkeypatch.setattr(f"dissmodel.visualization.{module}.is_notebook", lambda: True)
-        assert "_Notebook" == type(make()._screen).__name__
+        assert "Notebook" == type(make()._screen).__name__
 
 
 @pytest.mark.parametrize(("backend", "windows"), [("Agg", False), ("TkAgg", True), ("QtAgg", True)])

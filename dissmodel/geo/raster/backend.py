@@ -160,7 +160,7 @@ class RasterBackend:
     def nodata_mask(self) -> npt.NDArray[np.bool_] | None:
         """Where the study area is, bool (rows, columns).
 
-        The array ``mask`` says it where there is one (not 0: inside), else the first static array does, by
+        The array ``mask`` decides where there is one (not 0: inside), else the first static array does, by
         `nodata_value`. None where neither is known.
         """
         if "mask" in self.arrays:

@@ -9,7 +9,7 @@ from dissmodel.geo.raster.raster_model import RasterModel
 
 
 class RasterCellularAutomaton(RasterModel, ABC):
-    """A model whose `rule` says the whole grid's next state from its past one; subclass it.
+    """A model whose `rule` returns the whole grid's next state, given its past state; subclass it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class RasterCellularAutomaton(RasterModel, ABC):
            [0, 0, 0]])
     """
 
-    def setup(  # type: ignore[override]  # each model says what it takes
+    def setup(  # type: ignore[override]  # each model has its own keywords
         self, backend: RasterBackend, state_attr: str = "state"
     ) -> None:
         """Take the backend to work on."""

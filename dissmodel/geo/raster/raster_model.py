@@ -38,7 +38,7 @@ class RasterModel(Model):
     shift = staticmethod(RasterBackend.shift2d)
     dirs = DIRS_MOORE
 
-    def setup(self, backend: RasterBackend) -> None:  # type: ignore[override]  # each model says what it takes
+    def setup(self, backend: RasterBackend) -> None:  # type: ignore[override]  # each model has its own keywords
         """Take the backend to work on."""
         self.backend = backend
 

@@ -1,4 +1,4 @@
-"""Polygons, models on them, and who is whose neighbour; most names load on first use."""
+"""Polygons, models on them, and their neighbours; most names load on first use."""
 
 from __future__ import annotations
 

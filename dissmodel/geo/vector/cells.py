@@ -71,7 +71,7 @@ def grid(rows: NDArray[Any], cols: NDArray[Any], *, rule: Rule = "queen") -> Nei
     places = (rows - rows.min() + 1) * width + (cols - cols.min() + 1)
     look = _in_table if _span(rows) * _span(cols) <= most else _by_search
     numbers = np.empty((cells, len(_SIDES[rule])), dtype=number_type(cells))
-    for side, seen in enumerate(look(places, width, [down * width + right for down, right in _SIDES[rule]])):
+    for side, seen in enumerate(look(places, [down * width + right for down, right in _SIDES[rule]])):
         numbers[:, side] = seen
     # Sides are in row-major order, and so are most layers.
     if np.any(places[1:] <= places[:-1]):
@@ -87,7 +87,7 @@ def rectangles(polygons: Polygons) -> tuple[Integers, Integers] | None:
 
     Proven by comparing coordinates exactly: every polygon is a rectangle along the axes, and no edge of any
     other one lies between its own. Then two of them touch if and only if their rows and their columns
-    differ by at most one, so `grid` finds what their geometry says. Rows count from the top, without those
+    differ by at most one, so `grid` finds what their geometry has. Rows count from the top, without those
     that no cell has. Rows and columns need not be of one size.
 
     >>> rows, cols = rectangles(shapely.box([0, 10, 0], [0, 0, 5], [10, 25, 10], [5, 5, 9]))
@@ -122,7 +122,7 @@ def _span(values: NDArray[Any]) -> int:
 
 
 def _without_gaps(values: NDArray[Any]) -> Integers:
-    """Return numbers that are next to each other where `values` are, and few otherwise."""
+    """Return numbers that are next to each other where `values` are, without long gaps."""
     order = np.argsort(values)
     # A difference that overflows comes out right as an unsigned number.
     steps = np.diff(values[order]).view(np.uint64)
@@ -131,23 +131,21 @@ def _without_gaps(values: NDArray[Any]) -> Integers:
     return closed
 
 
-def _in_table(places: Integers, width: int, sides: list[int]) -> Iterator[NDArray[Any]]:
+def _in_table(places: Integers, sides: list[int]) -> Iterator[NDArray[Any]]:
     """Yield for each side the cell that lies there, -1 for none, from a table of all places."""
     cells = len(places)
-    table = np.full(int(places.max()) + width + 2, -1, dtype=number_type(cells))
+    table = np.full(int(places.max()) + max(sides) + 1, -1, dtype=number_type(cells))
     own = np.arange(cells, dtype=table.dtype)
     table[places] = own
     # Of those that share a place the last one has it.
-    hidden = np.flatnonzero(table[places] != own)
-    if len(hidden):
+    if np.any(table[places] != own):
         _raise_shared(places)
     for side in sides:
         yield table[places + side]
 
 
-def _by_search(places: Integers, width: int, sides: list[int]) -> Iterator[NDArray[Any]]:
+def _by_search(places: Integers, sides: list[int]) -> Iterator[NDArray[Any]]:
     """Yield the same where a table would be absurdly large, from the places in order."""
-    del width  # the table's business
     order = np.argsort(places)
     inorder = places[order]
     if np.any(inorder[1:] == inorder[:-1]):

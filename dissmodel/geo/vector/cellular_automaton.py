@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CellularAutomaton(SpatialModel, ABC):
-    """A model whose `rule` says each cell's next state from the past one; subclass it.
+    """A model whose `rule` returns each cell's next state, given the past one; subclass it.
 
     The rule is called for one cell at a time. On a regular grid a `RasterCellularAutomaton` does the same
     many times faster.
@@ -63,7 +63,7 @@ class CellularAutomaton(SpatialModel, ABC):
         super().__init__(gdf, step, start_time, end_time, name, **kwargs)
 
     def initialize(self) -> None:
-        """Set the first state; a subclass says how, and whoever makes it calls this."""
+        """Set the first state: for a subclass to override, and for the code that makes the model to call."""
 
     @abstractmethod
     def rule(self, idx: Any) -> Any:

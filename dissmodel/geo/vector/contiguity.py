@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 
 from dissmodel.geo.vector.edges import edges_of
 from dissmodel.geo.vector.edges import hashes as _hashes
-from dissmodel.geo.vector.overlaps import warn_of_overlaps
-from dissmodel.geo.vector.polygons import (
-    Geometries,
-    Polygons,
-    check_no_duplicates,
-    check_valid,
-    polygons_of,
-)
+from dissmodel.geo.vector.overlaps import box_overlaps, warn_of_overlaps
+from dissmodel.geo.vector.polygons import Geometries, Polygons, check_no_duplicates, valid_polygons
 from dissmodel.geo.vector.sparse import Integers, Neighborhood, distinct, from_pairs
 
 # Their boundaries have a line in common (dimension 1), in the DE-9IM.
@@ -25,7 +19,7 @@ _SHARE_AN_EDGE = "****1****"
 
 
 def queen(geometries: Geometries) -> Neighborhood:
-    """Return who touches whom: polygons that have at least one point in common, exactly, with no tolerance.
+    """Return which polygons touch: those that have at least one point in common, exactly, with no tolerance.
 
     On a planar layer this is ``libpysal.graph.Graph.build_contiguity(rook=False, strict=True)``; polygons
     that overlap are neighbours here too.
@@ -52,13 +46,11 @@ def queen(geometries: Geometries) -> Neighborhood:
     >>> touching.of(0).tolist(), touching.islands.tolist()
     ([1], [2])
     """
-    polygons = polygons_of(geometries)
-    check_valid(polygons)
-    return touching(polygons)
+    return touching(valid_polygons(geometries))
 
 
 def rook(geometries: Geometries) -> Neighborhood:
-    """Return who shares an edge with whom: polygons whose boundaries have a line in common.
+    """Return which polygons share an edge: those whose boundaries have a line in common.
 
     On a planar layer this is ``libpysal.graph.Graph.build_contiguity(rook=True, strict=True)``; polygons
     that share an edge and overlap too are neighbours here. Parameters and errors are those of `queen`.
@@ -67,9 +59,7 @@ def rook(geometries: Geometries) -> Neighborhood:
     >>> [sharing.of(cell).tolist() for cell in range(3)]
     [[1], [0, 2], [1]]
     """
-    polygons = polygons_of(geometries)
-    check_valid(polygons)
-    return sharing_edges(polygons)
+    return sharing_edges(valid_polygons(geometries))
 
 
 def touching(polygons: Polygons) -> Neighborhood:
@@ -90,11 +80,8 @@ def sharing_edges(polygons: Polygons) -> Neighborhood:
     edges = edges_of(polygons)
     certain = _meeting(edges.ends, edges.owners, len(polygons))
     first, second = _uncertain(polygons, certain)
-    bounds = shapely.bounds(polygons)
-    west_south = np.maximum(bounds[first, :2], bounds[second, :2])
-    east_north = np.minimum(bounds[first, 2:], bounds[second, 2:])
     # Boxes that have but one point in common need no closer look.
-    long = (west_south < east_north).any(axis=1)
+    long = box_overlaps(polygons, first, second).any(axis=1)
     first, second = first[long], second[long]
     true = shapely.relate_pattern(polygons[first], polygons[second], _SHARE_AN_EDGE)
     return from_pairs(len(polygons), *_settled(polygons, certain, first[true], second[true]))

@@ -17,21 +17,11 @@ _HALF = np.uint64(32)
 
 
 class Edges(NamedTuple):
-    """The edges of polygons, in the order of these and of their rings.
+    """The edges of polygons, in the order of these and of their rings."""
 
-    Attributes
-    ----------
-    ends : ndarray of float64, shape (e, 4)
-        x and y of the lower and of the higher end.
-    owners : ndarray of integers, shape (e,)
-        The polygon of each.
-    side : ndarray of int8, shape (e,)
-        1 where the polygon lies on the left of the way from the lower to the higher end, -1 on its right.
-    """
-
-    ends: NDArray[np.float64]
-    owners: Integers
-    side: NDArray[np.int8]
+    ends: NDArray[np.float64]  # x and y of the lower and of the higher end: shape (e, 4)
+    owners: Integers  # the polygon of each: shape (e,)
+    side: NDArray[np.int8]  # 1 where it lies on the left of the way from the lower end to the higher, else -1
 
 
 def edges_of(polygons: Polygons) -> Edges:

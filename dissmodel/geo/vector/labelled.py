@@ -23,27 +23,17 @@ if TYPE_CHECKING:
 COLUMN = "_neighs"
 """The column that holds each feature's neighbours, as a list of labels."""
 
-# Of libpysal's classes; our own strategies neither warn of islands nor count otherwise than by the index.
+# Of libpysal's classes; our own strategies don't warn of islands, and always count by the index.
 _ONLY_PYSAL = ("silence_warnings", "use_index")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledNeighborhood:
-    """A neighbourhood whose cells are called by the labels of an index.
-
-    Attributes
-    ----------
-    index : pandas.Index
-        The labels, in feature order.
-    cells : Neighborhood
-        The neighbours.
-    labels : ndarray of object, shape (n,)
-        The labels again.
-    """
+    """A neighbourhood whose cells are called by the labels of an index, in feature order."""
 
     index: pd.Index
     cells: Neighborhood
-    labels: NDArray[np.object_]
+    labels: NDArray[np.object_]  # of the index again
 
     def positions(self, label: Any) -> NDArray[np.signedinteger[Any]]:
         """Return the positions of a feature's neighbours, ascending; KeyError if there is no such feature."""
@@ -196,17 +186,13 @@ def labelled(
     if neighbors_dict is not None:
         cells = from_given(gdf.index, neighbors_dict)
     elif isinstance(strategy, str):
-        cells = _from_geometry(gdf, strategy, kwargs)
+        from dissmodel.geo.vector.strategies import neighborhood_of  # noqa: PLC0415  (neighbours that are given need no geometry)
+
+        own: dict[str, Any] = {name: value for name, value in kwargs.items() if name not in _ONLY_PYSAL}
+        cells = neighborhood_of(gdf, strategy, **own)  # type: ignore[arg-type]  # it checks the name itself
     elif hasattr(strategy, "from_dataframe"):
         weights = strategy.from_dataframe(gdf, **{"use_index": True, **kwargs})
         cells = linked(gdf.index, weights.neighbors)
     else:
         raise ValueError(f"Neighbours need a strategy or neighbors_dict; strategy is {strategy!r}.")
     return LabelledNeighborhood(gdf.index, cells, gdf.index.to_numpy(dtype=object))
-
-
-def _from_geometry(gdf: gpd.GeoDataFrame, strategy: str, options: dict[str, Any]) -> Neighborhood:
-    from dissmodel.geo.vector.strategies import neighborhood_of  # noqa: PLC0415  (neighbours that are given need no geometry)
-
-    own = {name: value for name, value in options.items() if name not in _ONLY_PYSAL}
-    return neighborhood_of(gdf, strategy, **own)  # type: ignore[arg-type]  # it checks the name itself

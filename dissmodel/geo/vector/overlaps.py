@@ -25,19 +25,9 @@ _FEW_PAIRS = 1_000
 def warn_of_overlaps(polygons: Polygons, first: Integers, second: Integers) -> None:
     """Warn if pairs of neighbours cover some of the same area: how many they are, and the first of them.
 
-    Parameters
-    ----------
-    polygons : ndarray of shapely polygons and multipolygons, shape (n,)
-        Valid ones.
-    first, second : ndarray of integers, shape (m,)
-        The pairs that have a point in common, the lower number first.
-
-    Warns
-    -----
-    DissmodelWarning
-        If there are such pairs; features count from 0.
+    The polygons are valid; each pair has a point in common, and the lower number first.
     """
-    near = boxes_overlap(polygons, first, second)
+    near = box_overlaps(polygons, first, second).all(axis=1)
     first, second = first[near], second[near]
     if len(first) > _FEW_PAIRS and nowhere_twice(polygons):
         return
@@ -59,17 +49,17 @@ def warn_of_overlaps(polygons: Polygons, first: Integers, second: Integers) -> N
         )
 
 
-def boxes_overlap(polygons: Polygons, first: Integers, second: Integers) -> NDArray[np.bool_]:
-    """Return which pairs have bounding boxes that cover some of the same area, shape (m,)."""
+def box_overlaps(polygons: Polygons, first: Integers, second: Integers) -> NDArray[np.bool_]:
+    """Return whether bounding boxes of pairs overlap along x and along y: shape (m, 2)."""
     bounds = shapely.bounds(polygons)
     west_south = np.maximum(bounds[first, :2], bounds[second, :2])
     east_north = np.minimum(bounds[first, 2:], bounds[second, 2:])
-    common: NDArray[np.bool_] = np.all(west_south < east_north, axis=1)
+    common: NDArray[np.bool_] = west_south < east_north
     return common
 
 
 def nowhere_twice(polygons: Polygons) -> bool:
-    """Tell whether no point is covered by two of the polygons, as far as that is quickly found out.
+    """Return whether no point is covered by two polygons; False also where that can't be found quickly.
 
     How many polygons cover a point changes only where one crosses an edge, and not where two of them lie on
     either side of one and the same edge. So what is left of all edges once such ones are taken away bounds

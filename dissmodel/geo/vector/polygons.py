@@ -1,4 +1,4 @@
-"""What a geometry must be before anybody asks for its neighbours."""
+"""What a geometry must be before its neighbours are searched."""
 
 from __future__ import annotations
 
@@ -24,15 +24,10 @@ _AREAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 def polygons_of(geometries: Geometries) -> Polygons:
     """Return the geometries as an array, each a polygon or multipolygon with something in it.
 
-    Parameters
-    ----------
-    geometries : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
-        Features, counted from 0.
-
     Raises
     ------
     InvalidInput
-        If a geometry is missing, empty or no polygon; it names the first and says how many.
+        If a geometry is missing, empty or no polygon; the error names the first and counts them.
     """
     columns: Any = getattr(geometries, "geometry", geometries)
     polygons: Polygons = np.asarray(columns, dtype=np.object_)
@@ -44,6 +39,13 @@ def polygons_of(geometries: Geometries) -> Polygons:
     if not areal.all():
         _check(~areal, "are no polygons", f"a {type(polygons[np.argmin(areal)]).__name__}")
     _check(shapely.is_empty(polygons), "have an empty geometry")
+    return polygons
+
+
+def valid_polygons(geometries: Geometries) -> Polygons:
+    """Return what `polygons_of` does; raise InvalidInput for an invalid geometry too."""
+    polygons = polygons_of(geometries)
+    check_valid(polygons)
     return polygons
 
 
@@ -82,6 +84,6 @@ def _check(wrong: NDArray[np.bool_], what: str, why: str = "") -> None:
         raise InvalidInput(
             f"{np.count_nonzero(wrong)} of {len(wrong)} features {what}; the first is feature "
             f"{np.argmax(wrong)}, counted from 0{': ' if why else ''}{why}.",
-            "Mend or remove them.",
+            "Fix or remove them.",
             code="bad_geometry",
         )

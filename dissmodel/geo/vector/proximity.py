@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from dissmodel.errors import UsageError
-from dissmodel.geo.vector.polygons import Geometries, Polygons, check_valid, polygons_of
+from dissmodel.geo.vector.polygons import Geometries, Polygons, valid_polygons
 from dissmodel.geo.vector.sparse import Integers, Neighborhood, from_links
 
 Floats = NDArray[np.float64]
@@ -47,9 +47,7 @@ def k_nearest(geometries: Geometries, k: int) -> Neighborhood:
     >>> [nearest.of(cell).tolist() for cell in range(4)]
     [[1, 2], [0, 2], [1, 3], [1, 2]]
     """
-    polygons = polygons_of(geometries)
-    check_valid(polygons)
-    return nearest(polygons, k)
+    return nearest(valid_polygons(geometries), k)
 
 
 def distance_band(geometries: Geometries, radius: float) -> Neighborhood:
@@ -74,9 +72,7 @@ def distance_band(geometries: Geometries, radius: float) -> Neighborhood:
     >>> distance_band(shapely.box([0, 1, 3], 0, [1, 2, 4], 1), 1.5).count.tolist()
     [1, 1, 0]
     """
-    polygons = polygons_of(geometries)
-    check_valid(polygons)
-    return within(polygons, radius)
+    return within(valid_polygons(geometries), radius)
 
 
 def checked_k(k: int) -> int:

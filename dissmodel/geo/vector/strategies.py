@@ -73,32 +73,10 @@ def neighborhood_of(
             stacklevel=2,
         )
     check_valid(polygons)
-    found, told = _RECENT.get(
-        (strategy, number, _digest(polygons)), lambda: _told(polygons, strategy, number)
-    )
-    for message in told:  # whoever asks for what was found before is told as much
+    found, told = _kept((strategy, number, _digest(polygons)), lambda: _FIND[strategy](polygons, number))
+    for message in told:  # each caller gets the warnings, also of what was found before
         warnings.warn(message, DissmodelWarning, stacklevel=2)
     return found
-
-
-def _told(polygons: Polygons, strategy: Strategy, number: float) -> tuple[Neighborhood, tuple[str, ...]]:
-    """Return the neighbours, and what a user should know of these polygons."""
-    told: list[str] = []
-    with keeping_warnings(told):
-        found = _found(polygons, strategy, number)
-    return found, tuple(told)
-
-
-def _found(polygons: Polygons, strategy: Strategy, number: float) -> Neighborhood:
-    match strategy:
-        case "queen":
-            return touching(polygons)
-        case "rook":
-            return sharing_edges(polygons)
-        case "k_nearest":
-            return nearest(polygons, int(number))
-        case "distance_band":
-            return within(polygons, number)
 
 
 def _number(strategy: str, k: int | None, radius: float | None) -> float:
@@ -118,7 +96,7 @@ def _number(strategy: str, k: int | None, radius: float | None) -> float:
 def _digest(polygons: Polygons) -> bytes:
     """Return a digest that valid polygons share only if they cover the same areas.
 
-    Coordinates and their number in each feature say where rings end (where they close), and which are holes
+    Coordinates and their number in each feature show where rings end (where they close), and which are holes
     (those that lie in another), so nothing else need be read. This takes a quarter of what finding the
     neighbours does; well-known binary would take four times as long. The identity of an array would take
     nothing, but arrays are copied with their frame and can be written to.
@@ -130,28 +108,30 @@ def _digest(polygons: Polygons) -> bytes:
     return digest.digest()
 
 
-Kept = tuple[Neighborhood, tuple[str, ...]]
+def _kept(key: Any, find: Callable[[], Neighborhood]) -> tuple[Neighborhood, tuple[str, ...]]:
+    """Return what `find` finds, with its warnings; what was found of late is not searched again."""
+    with _LOCK:
+        kept = _RECENT.pop(key, None)
+    if kept is None:
+        # Two threads that ask for the same at once both find it, and neither waits for the other thread.
+        told: list[str] = []
+        with keeping_warnings(told):
+            found = find()
+        kept = found, tuple(told)
+    with _LOCK:
+        _RECENT[key] = kept
+        while len(_RECENT) > _KEPT:
+            _RECENT.popitem(last=False)
+    return kept
 
 
-class _Recent:
-    """The neighbourhoods that were found last, each with the warnings that it came with."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._found: OrderedDict[Any, Kept] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Any, find: Callable[[], Kept]) -> Kept:
-        with self._lock:
-            found = self._found.pop(key, None)
-        # Two threads that ask for the same at once both find it, and neither waits for another's.
-        found = find() if found is None else found
-        with self._lock:
-            self._found[key] = found
-            while len(self._found) > self._size:
-                self._found.popitem(last=False)
-        return found
-
+_FIND: dict[Strategy, Callable[[Polygons, float], Neighborhood]] = {
+    "queen": lambda polygons, _: touching(polygons),
+    "rook": lambda polygons, _: sharing_edges(polygons),
+    "k_nearest": lambda polygons, k: nearest(polygons, int(k)),
+    "distance_band": within,
+}
 
 # Models of one run meet on the same geometry without knowing each other; bounded, and of results only.
-_RECENT = _Recent(_KEPT)
+_RECENT: OrderedDict[Any, tuple[Neighborhood, tuple[str, ...]]] = OrderedDict()
+_LOCK = threading.Lock()

@@ -27,7 +27,7 @@ class GridPos(NamedTuple):
 
 
 def parse_idx(idx: str) -> GridPos:
-    """Return the row and the column that a cell's label says.
+    """Return the row and the column in a cell's label.
 
     Raises
     ------

@@ -99,14 +99,9 @@ def _measure(name: str) -> Callable[[Floats], float]:
     return lambda values: float(np.percentile(values, percentile))
 
 
-def _commonest(values: Floats) -> float:
+def _by_count(values: Floats, choose: Callable[[NDArray[np.intp]], np.intp]) -> float:
     found, times = np.unique(values, return_counts=True)
-    return float(found[np.argmax(times)])
-
-
-def _rarest(values: Floats) -> float:
-    found, times = np.unique(values, return_counts=True)
-    return float(found[np.argmin(times)])
+    return float(found[choose(times)])
 
 
 _MEASURES: dict[str, Callable[[Floats], float]] = {
@@ -119,6 +114,6 @@ _MEASURES: dict[str, Callable[[Floats], float]] = {
     "median": np.median,
     "range": np.ptp,
     "unique": lambda values: len(np.unique(values)),
-    "majority": _commonest,
-    "minority": _rarest,
+    "majority": lambda values: _by_count(values, np.argmax),
+    "minority": lambda values: _by_count(values, np.argmin),
 }

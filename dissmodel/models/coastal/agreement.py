@@ -16,30 +16,17 @@ _DECIMALS = 4
 class Agreement:
     """One band of two results, cell by cell.
 
-    Attributes
-    ----------
-    name : str
-        The band.
-    cells : int
-        How many cells there are.
-    apart : int
-        How many of them are further apart than they may be.
-    mae, rmse, max_error : float
-        Mean absolute, root mean square and largest absolute difference: metres for alt; of codes only their
-        being 0 has a meaning.
-    first : int or None
-        The first cell that is too far apart, counted from 0.
-    tolerance : float
-        How far apart they may be.
+    Mean absolute, root mean square and largest absolute difference are in metres for alt; of codes only
+    whether they are 0 has a meaning.
     """
 
     name: str
     cells: int
-    apart: int
+    apart: int  # cells that differ by more than the tolerance
     mae: float
     rmse: float
     max_error: float
-    first: int | None
+    first: int | None  # of these cells, counted from 0
     tolerance: float = 0.0
 
     @property
@@ -51,19 +38,10 @@ class Agreement:
 
 
 def agreement(name: str, a: NDArray[np.generic], b: NDArray[np.generic], tolerance: float = 0.0) -> Agreement:
-    """Compare two bands.
+    """Compare two bands: finite real numbers, shape (n,), n at least 1.
 
-    Parameters
-    ----------
-    name : str
-        What they are called.
-    a, b : ndarray, shape (n,)
-        Finite real numbers, at least one.
-    tolerance : float
-        How far apart two numbers of one cell may be; with 0 they have to be the same bits.
+    With a tolerance of 0 two numbers of one cell have to be the same bits.
 
-    Examples
-    --------
     >>> found = agreement("alt", np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.5, 3.0, 4.0]))
     >>> found.apart, found.first, found.match, found.mae, found.rmse, found.max_error
     (1, 1, 75.0, 0.125, 0.25, 0.5)
@@ -88,7 +66,7 @@ def agreement(name: str, a: NDArray[np.generic], b: NDArray[np.generic], toleran
 
 
 def in_words(found: Sequence[Agreement]) -> str:
-    """Return in one sentence how far bands are apart.
+    """Return a sentence about how far bands are apart.
 
     >>> same = np.array([1.0, 2.0])
     >>> in_words([agreement("uso", same, same), agreement("alt", same, same + 0.5, 1.0)])
@@ -99,15 +77,12 @@ def in_words(found: Sequence[Agreement]) -> str:
     if apart:
         return f"Of {cells:,} cells {', '.join(apart)}."
     same = [one.name for one in found if not one.max_error]
-    near = [one for one in found if one.max_error]
-    said = f"All {cells:,} cells have the same {' and '.join(filter(None, [', '.join(same[:-1]), same[-1]]))}"
-    if near:
-        return (
-            said
-            + "".join(
-                f"; {one.name} is at most {one.max_error:.6g} apart, and {one.tolerance:g} is tolerated"
-                for one in near
-            )
-            + "."
-        )
-    return said + (", bit for bit." if not any(one.tolerance for one in found) else ".")
+    names = " and ".join(filter(None, [", ".join(same[:-1]), same[-1]]))
+    parts = [f"All {cells:,} cells have the same {names}"]
+    parts += [
+        f"{one.name} is at most {one.max_error:.6g} apart, and {one.tolerance:g} is tolerated"
+        for one in found
+        if one.max_error
+    ]
+    exact = len(same) == len(found) and not any(one.tolerance for one in found)
+    return "; ".join(parts) + (", bit for bit." if exact else ".")

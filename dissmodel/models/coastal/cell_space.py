@@ -20,26 +20,17 @@ from dissmodel.models.coastal.state import CellState
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
 
-_ON_THE_GRID = {"cells_lost", "cells_off_grid", "bad_row_col"}
+OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
+"""Codes of the errors of polygons that are not the cells of a grid."""
 
 
 @dataclass(slots=True)
 class Cells:
-    """Polygons and the cell space that they are.
+    """Polygons and the cell space that they are."""
 
-    Attributes
-    ----------
-    frame : geopandas.GeoDataFrame
-        The features with all their fields, as they were read.
-    state : CellState
-        The space, in feature order.
-    found : Mapping of str to str
-        Canonical name → name of the field.
-    """
-
-    frame: GeoDataFrame
-    state: CellState
-    found: Mapping[str, str]
+    frame: GeoDataFrame  # with all fields, as they were read
+    state: CellState  # in feature order
+    found: Mapping[str, str]  # canonical name → name of the field
 
 
 def read_cells(
@@ -50,24 +41,8 @@ def read_cells(
 ) -> Cells | None:
     """Return the cell space of polygons: one cell per feature, visited in the order of the features.
 
-    Fields `row` and `col` decide who is beside whom where both are there; else the geometry does.
-
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        One feature per cell; what else a dataset can be is refused.
-    parameters : SeaParameters
-        ``crs`` is used, ``end_time`` and ``snapshots`` are checked.
-    column_map : Mapping of str to str
-        Canonical name → name in the file.
-    problems : Problems
-        What becomes of a problem; where they are collected and there are any, the result is None.
-
-    Raises
-    ------
-    InvalidInput, UsageError
-        If the dataset has no polygons, a column is missing or holds illegal values, a geometry is invalid or
-        twice there, `row` and `col` contradict it, or the run would end before the first step.
+    Fields `row` and `col` decide the neighbours where both are there; else the geometry does. None if
+    problems are collected and there are any.
     """
     if not hasattr(frame, "geometry"):
         problems.tell(
@@ -116,12 +91,12 @@ def _neighborhood(frame: GeoDataFrame, found: Mapping[str, str]) -> Neighborhood
     try:
         places = cells_to_grid(frame, row=found["row"], col=found["col"])
     except InvalidInput as error:
-        if error.code not in _ON_THE_GRID:
+        if error.code not in OFF_GRID:
             raise
         raise InvalidInput(
             error.message,
-            f"Mend {found['row']!r} and {found['col']!r}, or rename them: without them the geometry says who "
-            "is beside whom.",
+            f"Fix {found['row']!r} and {found['col']!r}, or rename them: without them the geometry "
+            "decides which cells are neighbours.",
             code=error.code,
         ) from error
     return grid(places.rows, places.cols)

@@ -9,7 +9,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _LARGEST_INTEGER = 2.0**53
 _INT32 = np.iinfo(np.int32)
 
 Bools = NDArray[np.bool_]
+FieldName = Literal["uso", "solo", "alt"]
 
 
 def blocks(values: NDArray[Any]) -> Iterator[slice]:
@@ -39,104 +40,59 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
         yield slice(first, first + height)
 
 
-class Codes:
-    """Codes as bytes, checked block by block.
+class Field:
+    """Land-use codes, soil codes or elevations of a cell space, checked block by block.
 
-    Parameters
-    ----------
-    name : str
-        What errors call them.
-    shape : tuple of int
-        Of all of them.
-    legal : ndarray of bool, shape (256,)
-        Which bytes are codes.
-    outside : int
-        What stands outside the space.
+    Codes are bytes, `NO_USE` or `NO_SOIL` outside the space; elevations are float64 in metres, NaN outside.
     """
 
-    def __init__(self, name: str, shape: tuple[int, ...], legal: Bools, outside: int) -> None:
-        self._name, self._legal, self._outside = name, legal, np.uint8(outside)
-        self._codes = np.empty(shape, dtype=np.uint8)
+    def __init__(self, name: FieldName, shape: tuple[int, ...]) -> None:
+        self._name = name
+        self._legal = {"uso": LEGAL_USE, "solo": LEGAL_SOIL}.get(name)
+        self._values: NDArray[Any] = np.empty(shape, np.float64 if self._legal is None else np.uint8)
+        self._outside = self._values.dtype.type({"uso": NO_USE, "solo": NO_SOIL}.get(name, np.nan))
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over `given` (any real dtype), some rows, where `keep` says that they are in the space.
+        """Take over some rows of `given` (any real dtype) where they are in the space, which `keep` holds.
 
         Returns where they are illegal there.
         """
-        with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
-            as_bytes = given.astype(np.uint8)
-        wrong: Bools = keep & ~((as_bytes == given) & self._legal[as_bytes])
+        if self._legal is None:
+            values, legal = given, (given >= LOWEST) & (given <= HIGHEST)
+        else:
+            with np.errstate(invalid="ignore"):  # NaN has no byte; it is caught by the comparison
+                values = given.astype(np.uint8)
+            legal = (values == given) & self._legal[values]
+        wrong: Bools = keep & ~legal
         _count(self._wrong, given[wrong])
-        self._codes[rows] = np.where(keep, as_bytes, self._outside)
+        self._values[rows] = np.where(keep, values, self._outside)
         return wrong
 
-    def checked(self, where: str = "") -> NDArray[np.uint8]:
-        """Return all of them; the hint of an error begins with `where`.
+    def checked(self, where: str = "") -> NDArray[Any]:
+        """Return the whole field; the hint of an error begins with `where`.
 
         Raises
         ------
         InvalidInput
-            If a value inside the space is not one of the legal codes.
+            If a value inside the space is not legal.
         """
-        known = ", ".join(str(code) for code in np.flatnonzero(self._legal))
-        hint = f"{where}The codes of {self._name} are {known}."
-        _refuse(f"{self._name} holds values that are none of its codes", self._wrong, hint)
-        return self._codes
+        if self._legal is None:
+            what = f"no elevation between {LOWEST:g} and {HIGHEST:g} m"
+            # Only bands can declare a nodata value; their errors name no feature.
+            hint = "Fix these cells" + (
+                "." if where else ", or declare the value as nodata if it stands for none."
+            )
+        else:
+            what = "none of its codes"
+            hint = f"The codes of {self._name} are {', '.join(map(str, np.flatnonzero(self._legal)))}."
+        _refuse(f"{self._name} holds values that are {what}", self._wrong, where + hint)
+        return self._values
 
 
-class LandUse(Codes):
-    """Land-use codes, `NO_USE` outside the space."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__("uso", shape, LEGAL_USE, NO_USE)
-
-
-class Soil(Codes):
-    """Soil codes, `NO_SOIL` outside the space."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__("solo", shape, LEGAL_SOIL, NO_SOIL)
-
-
-class Elevation:
-    """Elevations as float64 in metres, NaN outside the space, checked block by block.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of all of them.
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._heights = np.empty(shape)
-        self._wrong: Counter[float] = Counter()
-
-    def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over `given`, some rows, where `keep` says that they are in the space.
-
-        Returns where they are no elevations there.
-        """
-        wrong: Bools = keep & ~((given >= LOWEST) & (given <= HIGHEST))
-        _count(self._wrong, given[wrong])
-        self._heights[rows] = np.where(keep, given, np.nan)
-        return wrong
-
-    def checked(self, where: str = "") -> NDArray[np.float64]:
-        """Return all of them; raise `InvalidInput`, with `where` in its hint, if one is no elevation."""
-        _refuse(
-            f"alt holds values that are no elevation between {LOWEST:g} and {HIGHEST:g} m",
-            self._wrong,
-            # Only bands can declare one.
-            f"{where}Mend these cells."
-            if where
-            else "Mend these cells, or declare the value as nodata if it stands for none.",
-        )
-        return self._heights
-
-
-def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
-    """Return what `field` makes of the values of features, which are all in the space."""
+def whole(name: FieldName, values: NDArray[Any]) -> NDArray[Any]:
+    """Return a field of the values of features, which are all in the space."""
+    field = Field(name, values.shape)
     first: int | None = None
     for block in blocks(values):
         wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))
@@ -146,13 +102,7 @@ def whole(field: Codes | Elevation, values: NDArray[Any]) -> NDArray[Any]:
 
 
 class VisitingOrder:
-    """The visiting order of the cells of a raster, read block by block.
-
-    Parameters
-    ----------
-    shape : tuple of (int, int)
-        Of the raster.
-    """
+    """The visiting order of the cells of a raster, read block by block."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._inside = np.zeros(shape, dtype=np.bool_)
@@ -160,7 +110,7 @@ class VisitingOrder:
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> None:
-        """Take over `given`, integers, smaller first; some rows, where `keep` says they are in the space."""
+        """Take over some rows of `given`, integers, smaller first, where they are in the space (`keep`)."""
         self._inside[rows] = keep
         given = given[keep]
         with np.errstate(invalid="ignore"):
@@ -202,13 +152,10 @@ class VisitingOrder:
 
 def ranked(visit: NDArray[np.intp], inside: Bools) -> NDArray[np.signedinteger[Any]]:
     """Return the place of each cell of the space, given the cells (in row-major order) in visiting order."""
-    places = np.empty(visit.size, dtype=_places_dtype(visit.size))
-    places[visit] = np.arange(visit.size, dtype=places.dtype)
+    kind: type[np.signedinteger[Any]] = np.int32 if visit.size <= _INT32.max else np.int64
+    places = np.empty(visit.size, dtype=kind)
+    places[visit] = np.arange(visit.size, dtype=kind)
     return _on_grid(places, inside)
-
-
-def _places_dtype(cells: int) -> type[np.signedinteger[Any]]:
-    return np.int32 if cells <= np.iinfo(np.int32).max else np.int64
 
 
 def _on_grid(places: NDArray[np.signedinteger[Any]], inside: Bools) -> NDArray[np.signedinteger[Any]]:
@@ -254,7 +201,7 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     Raises
     ------
     InvalidInput
-        If the dataset has one and the parameter says another.
+        If the dataset has one and the parameter is another one.
     """
     from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
 

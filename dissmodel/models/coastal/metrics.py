@@ -16,36 +16,16 @@ _HIGHEST = 2.0**23  # farther than the centre of the earth
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """The measures of one step; counts are cells in the space after the step unless said.
-
-    Attributes
-    ----------
-    step : int
-        The step.
-    sea_level : float
-        Sea level L, m.
-    sources : int
-        Cells that sent water, counted on the state before the step.
-    flooded : int
-        Cells with a flooded land use (6, 7, 9, 10).
-    newly_flooded : int
-        Cells under water that were dry before the step.
-    mangrove_migrated : int
-        Cells with migrated mangrove.
-    soil_migrated : int
-        Cells with migrated mangrove mud.
-    sum_alt : float
-        Sum of all elevations, m.
-    """
+    """The measures of one step; counts are of cells in the space after the step, but for `sources`."""
 
     step: int
-    sea_level: float
-    sources: int
-    flooded: int
-    newly_flooded: int
+    sea_level: float  # L, m
+    sources: int  # cells that sent water, on the state before the step
+    flooded: int  # of a flooded land use (6, 7, 9, 10)
+    newly_flooded: int  # under water and dry before the step
     mangrove_migrated: int
-    soil_migrated: int
-    sum_alt: float
+    soil_migrated: int  # of migrated mangrove mud
+    sum_alt: float  # of all elevations, m
 
 
 def columns(steps: Iterable[StepMetrics]) -> dict[str, list[float | int]]:
@@ -63,7 +43,7 @@ def columns(steps: Iterable[StepMetrics]) -> dict[str, list[float | int]]:
 
 
 @dataclass(slots=True)
-class Tally:
+class StepTally:
     """Adds up the measures of one step, block of cells by block of cells.
 
     Elevations are added as whole numbers of 2^-50 m, to which one below 4 m is rounded (half to even), and

@@ -1,23 +1,22 @@
-"""The coastal models as a component of a simulation, and a whole simulation of them."""
+"""A simulation of the coastal models: flood, mangrove or both, as the parameters have it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from dissmodel import progress
-from dissmodel.core import Environment, Model
 from dissmodel.errors import UsageError
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
 from dissmodel.models.coastal import checks
 from dissmodel.models.coastal.classes import NO_USE
 from dissmodel.models.coastal.kernels.choice import choose_kernel
-from dissmodel.models.coastal.kernels.step import Kernel, Terms
+from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics, columns
 from dissmodel.models.coastal.parameters import RiseParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
@@ -28,67 +27,12 @@ AfterStep: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is known of a simulation that is over.
+    """What is known of a simulation that is over."""
 
-    Attributes
-    ----------
-    metrics : tuple of StepMetrics
-        The measures of each step.
-    kernel : str
-        What computed the steps.
-    threads : int
-        How many threads it used.
-    seconds : float
-        How long all steps took, without what was compiled before them.
-    """
-
-    metrics: tuple[StepMetrics, ...]
+    metrics: tuple[StepMetrics, ...]  # of each step
     kernel: str
     threads: int
-    seconds: float
-
-
-class CoastalModel(Model):
-    """Flood, mangrove or both, as the parameters say: one tick of the environment's clock is one step.
-
-    Parameters
-    ----------
-    state : CoastalState or CellState
-        The cell space; it is advanced in place.
-    parameters : RiseParameters
-        Rates and heights, and the last step.
-    kernel : Kernel
-        What computes a step.
-    after_step : callable, optional
-        Called after each step, when the state is that of its end.
-    metrics : list of StepMetrics, optional
-        Takes the measures of each step as soon as they are known.
-    """
-
-    def setup(  # type: ignore[override]  # each model says what it takes
-        self,
-        state: Space,
-        parameters: RiseParameters,
-        kernel: Kernel[Any],
-        after_step: AfterStep | None = None,
-        metrics: list[StepMetrics] | None = None,
-    ) -> None:
-        """Take the cell space."""
-        self.state = state
-        self.parameters = parameters
-        self.kernel = kernel
-        self.after_step = after_step
-        self.metrics = [] if metrics is None else metrics
-        self._total = parameters.end_time - state.step
-        self._cells = state.cells
-
-    def execute(self) -> None:
-        """Compute one step."""
-        now = Terms.at(int(self.env.now()), self.parameters)
-        self.metrics.append(self.kernel.step(self.state, now))
-        progress.current().step(len(self.metrics), self._total, self._cells)
-        if self.after_step is not None:
-            self.after_step()
+    seconds: float  # of all steps, without compiling before them
 
 
 def simulate(
@@ -122,27 +66,23 @@ def advance(
     UsageError
         If the sea rises so fast that elevations are no numbers any more.
     """
-    first, last = state.step + 1, parameters.end_time
-    kernel = choose_kernel(state, last - first + 1, settings.threads)
-    environment = Environment(start_time=first, end_time=last)
-    model = CoastalModel(
-        start_time=first,
-        end_time=last,
-        state=state,
-        parameters=parameters,
-        kernel=kernel,
-        after_step=after_step,
-        metrics=metrics,
-    )
+    steps = range(state.step + 1, parameters.end_time + 1)
+    kernel = choose_kernel(state, len(steps), settings.threads)
+    found = [] if metrics is None else metrics
+    cells = state.cells
     began = time.perf_counter()
-    environment.run()
+    for done, step in enumerate(steps, start=1):
+        found.append(kernel.step(state, Terms.at(step, parameters)))
+        progress.current().step(done, len(steps), cells)
+        if after_step is not None:
+            after_step()
     seconds = time.perf_counter() - began
     _refuse_overflow(state, parameters)
-    return Simulation(tuple(model.metrics), kernel.name, kernel.threads, seconds)
+    return Simulation(tuple(found), kernel.name, kernel.threads, seconds)
 
 
 def _refuse_overflow(state: Space, parameters: RiseParameters) -> None:
-    # NaN stands for "outside": a cell that overflowed would leave the space without a word.
+    # NaN stands for "outside": a cell that overflowed would leave the space unnoticed.
     lost = sum(
         int(np.count_nonzero(~np.isfinite(state.alt[rows]) & (state.uso[rows] != NO_USE)))
         for rows in checks.blocks(state.alt)

@@ -25,16 +25,8 @@ def find(
 ) -> dict[str, str]:
     """Return canonical name → name in the file, without the optional ones that the file doesn't have.
 
-    Parameters
-    ----------
-    kind : {"band", "column"}
-        What the names are names of.
-    mapping : Mapping of str to str
-        The user's map, canonical name → name in the file; the others are called as they are.
-    present : Sequence of str
-        The names in the file.
-    problems : Problems
-        What becomes of a problem; where they are collected, what has one is left out.
+    Names that the user's `mapping` doesn't have are called as they are. Where problems are collected, a name
+    that has one is left out.
 
     Raises
     ------
@@ -67,7 +59,7 @@ def find(
             problems.tell(
                 UsageError(
                     f"The {kind} {actual!r} can't be {' and '.join(twins)} at once.",
-                    f"Mend --{kind}-map {name}=NAME",
+                    f"Change --{kind}-map {name}=NAME",
                 )
             )
         else:
@@ -115,4 +107,4 @@ def _hint(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> str:
     typed = " ".join(f"--{kind}-map {name}={other or 'NAME'}" for name, other in near.items())
     if all(near.values()):
         return f"Did you mean {' and '.join(map(repr, near.values()))}? {typed}"
-    return f"Say which {'one it is' if len(lost) == 1 else 'they are'}: {typed}"
+    return f"Say which: {typed}"

@@ -1,9 +1,10 @@
-"""The fields of polygons, checked; which cells they are of and who is beside whom is another matter."""
+"""The fields of polygons, checked, without their geometry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,25 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What the features hold, in their order.
-
-    Attributes
-    ----------
-    uso, solo : ndarray of uint8, shape (n,)
-        Land use and soil.
-    alt : ndarray of float64, shape (n,)
-        Elevation, m.
-    step : int
-        The step that the features belong to, 0 where they don't say.
-    found : Mapping of str to str
-        Canonical name → name in the file.
-    """
+    """What the features hold, in their order: arrays of shape (n,), elevations in metres."""
 
     uso: NDArray[np.uint8]
     solo: NDArray[np.uint8]
     alt: NDArray[np.float64]
-    step: int
-    found: Mapping[str, str]
+    step: int  # that the features belong to, 0 without a field passo
+    found: Mapping[str, str]  # canonical name → name in the file
 
 
 def read_fields(
@@ -49,24 +38,7 @@ def read_fields(
 ) -> Fields | None:
     """Return the fields of polygons; None if there are no features.
 
-    Where problems are collected, what has one is all zeros.
-
-    Parameters
-    ----------
-    cells : geopandas.GeoDataFrame
-        One feature per cell.
-    parameters : SeaParameters
-        ``end_time`` and ``snapshots`` are checked.
-    column_map : Mapping of str to str
-        Canonical name → name in the file.
-    problems : Problems
-        What becomes of a problem.
-
-    Raises
-    ------
-    InvalidInput, UsageError
-        If there are no features, a column is missing or holds illegal values, or the run would end before the
-        first step.
+    Where problems are collected, a field that has one is all zeros.
     """
     if cells.empty:
         problems.tell(
@@ -76,9 +48,9 @@ def read_fields(
     present = [str(column) for column in cells.columns if column != cells.geometry.name]
     found = names.find("column", column_map, present, problems)
     read: dict[str, Callable[[NDArray[np.float64]], Any]] = {
-        "uso": lambda codes: checks.whole(checks.LandUse(codes.shape), codes),
-        "solo": lambda codes: checks.whole(checks.Soil(codes.shape), codes),
-        "alt": lambda heights: checks.whole(checks.Elevation(heights.shape), heights),
+        "uso": partial(checks.whole, "uso"),
+        "solo": partial(checks.whole, "solo"),
+        "alt": partial(checks.whole, "alt"),
         "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
     }
     nothing = np.zeros(len(cells), np.uint8)
@@ -107,7 +79,7 @@ def _numbers(cells: GeoDataFrame, column: str) -> NDArray[np.float64]:
         )
         raise InvalidInput(
             f"The column {column!r} {what}.",
-            "Mend the file, or name another column with --column-map",
+            "Fix the file, or name another column with --column-map",
             code="illegal_value",
         )
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))

@@ -32,23 +32,7 @@ def read_polygons(
 ) -> CoastalState | None:
     """Return the cell space of polygons: one pixel per cell, visited in the order of the features.
 
-    Parameters
-    ----------
-    cells : geopandas.GeoDataFrame
-        One feature per cell.
-    parameters : SeaParameters
-        ``crs`` and ``resolution`` are used, a resolution other than the cells' own resamples them;
-        ``end_time`` and ``snapshots`` are checked.
-    column_map : Mapping of str to str
-        Canonical name → name in the file.
-    problems : Problems
-        What becomes of a problem; where they are collected and there are any, the result is None.
-
-    Raises
-    ------
-    InvalidInput, UsageError
-        If a column is missing or holds illegal values, the cells make no grid, or the run would end before
-        the first step.
+    A resolution other than the cells' own resamples them. None if problems are collected and there are any.
     """
     values = read_fields(cells, parameters, column_map, problems)
     if values is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -16,17 +17,22 @@ from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io.bands import Bands, band_named
 from dissmodel.io.stored import equal
 from dissmodel.models.coastal import checks, names
-from dissmodel.models.coastal.classes import LEGAL_SOIL
+from dissmodel.models.coastal.classes import SOILS
 from dissmodel.models.coastal.parameters import SeaParameters
 from dissmodel.models.coastal.state import CoastalState, is_rotated
 
 _NOT_REAL = {"alt": (-9999.0,), "solo": (-9999.0, -1.0)}
-_BYTE = 256
-_Field = checks.Codes | checks.Elevation | checks.VisitingOrder
+_SOIL_CODES = {one.code for one in SOILS}
+# A declared nodata value that can be a real one of its band marks nothing.
+_IS_REAL: Mapping[str, Callable[[float], bool]] = {
+    "alt": lambda value: checks.LOWEST <= value <= checks.HIGHEST,
+    "solo": lambda value: value in _SOIL_CODES,
+}
+_Field = checks.Field | checks.VisitingOrder
 _FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
-    "uso": checks.LandUse,
-    "solo": checks.Soil,
-    "alt": checks.Elevation,
+    "uso": partial(checks.Field, "uso"),
+    "solo": partial(checks.Field, "solo"),
+    "alt": partial(checks.Field, "alt"),
     "order": checks.VisitingOrder,
 }
 
@@ -36,22 +42,7 @@ def read_raster(
 ) -> CoastalState | None:
     """Return the cell space of a raster, reading its bands once.
 
-    Parameters
-    ----------
-    bands : Bands
-        As `dissmodel.io.open_dataset` returns them.
-    parameters : SeaParameters
-        ``crs`` and ``resolution`` are used, ``end_time`` and ``snapshots`` are checked.
-    band_map : Mapping of str to str
-        Canonical name → name, or number, in the file.
-    problems : Problems
-        What becomes of a problem; where they are collected and there are any, the result is None.
-
-    Raises
-    ------
-    InvalidInput, UsageError
-        If a band is missing, a value in the space is illegal, no cell is in the space, or the run would end
-        before the first step.
+    None if problems are collected and there are any.
     """
     meta = bands.meta
     found = {}
@@ -99,7 +90,7 @@ def _find(
             InvalidInput(
                 f"The file has {len(present)} bands without names; without names there have to be "
                 f"{len(names.FIELDS)}: {', '.join(names.FIELDS)}, in this order.",
-                "Name the bands, or say which they are: "
+                "Name the bands in the file, or here: "
                 + " ".join(f"--band-map {field}=N" for field in names.FIELDS)
                 + f", with a number N from 1 to {len(present)}.",
                 code="missing_band",
@@ -114,23 +105,18 @@ def _find(
     return dict(zip(names.FIELDS, present, strict=True))
 
 
-class _Absent(NamedTuple):
-    """What stands for "no value" in a band, beside NaN."""
-
-    values: tuple[float, ...]
-
-    def where(self, band: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return where there is no value."""
-        absent: NDArray[np.bool_] = np.isnan(band)
-        for value in self.values:
-            if band.dtype.kind in "iu":
-                absent |= equal(band, value)
-                continue
-            with np.errstate(over="ignore"):
-                same = np.asarray(value).astype(band.dtype)
-            if np.isinf(same) == math.isinf(value):
-                absent |= band == same
-        return absent
+def _absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
+    """Return where a band has no value: NaN, or one of `values`."""
+    absent: NDArray[np.bool_] = np.isnan(band)
+    for value in values:
+        if band.dtype.kind in "iu":
+            absent |= equal(band, value)
+            continue
+        with np.errstate(over="ignore"):
+            same = np.asarray(value).astype(band.dtype)
+        if np.isinf(same) == math.isinf(value):
+            absent |= band == same
+    return absent
 
 
 def _flipped(transform: Affine | None) -> tuple[bool, bool]:
@@ -152,22 +138,21 @@ def _fill(
     turn = tuple(slice(None, None, -1 if flip else 1) for flip in flipped)
     notes = bands.meta["bands"]
     declared = {name: _declared(notes[found[name]], name) for name in names.FIELDS if name in found}
-    no_use = _Absent((0.0, *declared["uso"]))
     absent = {
-        name: _Absent((*_NOT_REAL[name], *(value for value in declared[name] if not is_real(value))))
-        for name, is_real in (("alt", _is_elevation), ("solo", _is_soil))
+        name: (*_NOT_REAL[name], *(value for value in declared[name] if not is_real(value)))
+        for name, is_real in _IS_REAL.items()
         if name in found
     }
     cells = lack = 0
     alone = dict.fromkeys(_NOT_REAL, 0)
     for rows, values, valid in bands.blocks([found[name] for name in fields]):
         given = {name: values[found[name]] for name in fields}
-        covered = ~no_use.where(given["uso"])
+        covered = ~_absent(given["uso"], (0.0, *declared["uso"]))
         if valid is not None:
             covered &= valid
         keep = covered.copy()
         for name, nothing in absent.items():
-            lacks = covered & nothing.where(given[name])
+            lacks = covered & _absent(given[name], nothing)
             alone[name] += int(np.count_nonzero(lacks))
             keep &= ~lacks
         lack += int(np.count_nonzero(covered & ~keep))
@@ -191,7 +176,7 @@ def _fill(
 
 
 def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    """Return the nodata values that the file declares or the band's tag says, but for NaN."""
+    """Return the nodata values that the file declares or the band's tag holds, but for NaN."""
     values = [] if note["nodata"] is None else [note["nodata"]]
     tag = note["tags"].get("nodata")
     if tag is not None:
@@ -200,23 +185,15 @@ def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
             values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
         except ValueError:
             warnings.warn(
-                f"The band {name} says nodata = {str(tag)[:40]!r}, which is no number; it is ignored.",
+                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, which is no number; it is ignored.",
                 DissmodelWarning,
                 stacklevel=2,
             )
     return tuple(value for value in values if not math.isnan(value))
 
 
-def _is_elevation(value: float) -> bool:
-    return checks.LOWEST <= value <= checks.HIGHEST
-
-
-def _is_soil(value: float) -> bool:
-    return 0 <= value < _BYTE and float(value).is_integer() and bool(LEGAL_SOIL[int(value)])
-
-
 def _step(tag: str | None) -> int:
-    """Return the step that the input belongs to, as its tag says it; 0 without one."""
+    """Return the step that the input belongs to, from its tag; 0 without a tag."""
     if tag is None:
         return 0
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dissmodel.models.coastal.agreement import Agreement, in_words
 from dissmodel.models.coastal.parameters import ValidationParameters
@@ -19,27 +18,13 @@ _UNITS = {"alt": "m"}
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What was compared.
+    """What was compared."""
 
-    Attributes
-    ----------
-    name : str
-        The input's file name; anyone may have chosen it.
-    sha256 : str
-        Of the input.
-    shape : tuple of (int, int)
-        Rows and columns of the pixels.
-    steps : tuple of (int, int)
-        The first and the last one.
-    links : tuple of (int, int)
-        How many links between neighbours there are: of pixels, of polygons.
-    """
-
-    name: str
-    sha256: str
-    shape: tuple[int, int]
-    steps: tuple[int, int]
-    links: tuple[int, int]
+    name: str  # of the input's file: untrusted text
+    sha256: str  # of the input
+    shape: tuple[int, int]  # rows and columns of the pixels
+    steps: tuple[int, int]  # first and last
+    links: tuple[int, int]  # number of links between neighbours: of pixels, of polygons
 
 
 def verdict(found: Sequence[Agreement]) -> str:
@@ -48,18 +33,10 @@ def verdict(found: Sequence[Agreement]) -> str:
 
 
 def report(subject: Subject, parameters: ValidationParameters, found: Sequence[Agreement]) -> str:
-    """Return the page, as Markdown.
-
-    Parameters
-    ----------
-    subject : Subject
-        What was compared.
-    parameters : ValidationParameters
-        What both runs were given.
-    found : sequence of Agreement
-        One for each band.
-    """
+    """Return the page, as Markdown; `found` has one agreement for each band."""
     rows, cols = subject.shape
+    tolerance = parameters.tolerance
+    bound = f"are at most {tolerance:g} m apart" if tolerance else "have the same bits"
     sections = [
         ["# Raster against vector"],
         [f"**The substrates {verdict(found)}.** {in_words(found)}"],
@@ -82,8 +59,8 @@ def report(subject: Subject, parameters: ValidationParameters, found: Sequence[A
             ],
         ),
         [
-            f"A cell matches where its codes are equal and its elevations {_bound(parameters.tolerance)}.",
-            "An error of codes says only whether it is 0.",
+            f"A cell matches where its codes are equal and its elevations {bound}.",
+            "Of an error of codes only whether it is 0 has a meaning.",
         ],
         ["## Input"],
         _table(
@@ -111,21 +88,15 @@ def report(subject: Subject, parameters: ValidationParameters, found: Sequence[A
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
-def _bound(tolerance: float) -> str:
-    return f"are at most {tolerance:g} m apart" if tolerance else "have the same bits"
-
-
 def _parameter_rows(parameters: ValidationParameters) -> Iterable[tuple[str, str, str]]:
     for name, value in parameters.model_dump().items():
         extra = type(parameters).model_fields[name].json_schema_extra
         unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-        yield name, _code(_shown(value)), unit
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        yield (
+            name,
+            _code(str(value).lower() if value is None or isinstance(value, bool) else str(value)),
+            unit,
+        )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -20,8 +20,9 @@ def read_space(
     *,
     band_map: Mapping[str, Any] | None = None,
     column_map: Mapping[str, Any] | None = None,
-) -> CoastalState:
-    """Return the cell space of a dataset, ready for its next step.
+    problems: Problems = RAISED,
+) -> CoastalState | None:
+    """Return the cell space of a dataset as pixels, ready for its next step.
 
     Parameters
     ----------
@@ -31,26 +32,14 @@ def read_space(
         ``crs`` and ``resolution`` shape the space; ``end_time`` and ``snapshots`` are checked against it.
     band_map, column_map : Mapping of str to str, optional
         Canonical name → name in the file, for rasters and for polygons.
+    problems : Problems
+        What happens to a problem; where they are collected and there are any, the result is None.
 
     Raises
     ------
     InvalidInput, UsageError
         If the dataset is no cell space, or ends before the first step.
     """
-    state = examine_space(data, parameters, band_map=band_map, column_map=column_map)
-    assert state is not None  # where problems are raised there is a space or an error
-    return state
-
-
-def examine_space(
-    data: Any,
-    parameters: SeaParameters,
-    *,
-    band_map: Mapping[str, Any] | None = None,
-    column_map: Mapping[str, Any] | None = None,
-    problems: Problems = RAISED,
-) -> CoastalState | None:
-    """Return what `read_space` returns; None if problems are collected and there are any."""
     if isinstance(data, RasterBackend):
         problems.tell(
             InvalidInput(

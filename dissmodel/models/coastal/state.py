@@ -83,7 +83,7 @@ class CoastalState:
 
 
 def is_rotated(transform: Any) -> bool:
-    """Return whether rows and columns of a grid run otherwise than along the axes of its coordinates."""
+    """Return whether rows and columns of a grid don't run along the axes of its coordinates."""
     return bool(transform.b or transform.d)
 
 

@@ -17,79 +17,49 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
 
 def qml(classes: Iterable[CellClass] = LAND_USES, band: int = 1) -> str:
-    """Return a style that paints each value of a band in its class's colour.
+    """Return a style that paints each value of a band, counted from 1, in its class's colour.
 
-    Parameters
-    ----------
-    classes : Iterable of CellClass
-        The classes, in the legend's order.
-    band : int
-        The band, counted from 1.
-
-    Examples
-    --------
     >>> 'color="#006400"' in qml()
     True
     """
-    root = _root()
-    pipe = ET.SubElement(root, "pipe")
-    renderer = ET.SubElement(
-        pipe, "rasterrenderer", type="paletted", band=str(band), opacity="1", alphaBand="-1", nodataColor=""
+    entries = [
+        _element("paletteEntry", value=str(one.code), color=one.colour, label=_label(one), alpha="255")
+        for one in classes
+    ]
+    renderer = _element(
+        "rasterrenderer",
+        _element("rasterTransparency"),
+        _element("colorPalette", *entries),
+        type="paletted",
+        band=str(band),
+        opacity="1",
+        alphaBand="-1",
+        nodataColor="",
     )
-    ET.SubElement(renderer, "rasterTransparency")
-    palette = ET.SubElement(renderer, "colorPalette")
-    for one in classes:
-        ET.SubElement(
-            palette,
-            "paletteEntry",
-            value=str(one.code),
-            color=one.colour,
-            label=_label(one),
-            alpha="255",
-        )
-    ET.SubElement(root, "blendMode").text = "0"
-    return _text(root)
+    mode = _element("blendMode")
+    mode.text = "0"
+    return _text(_element("pipe", renderer), mode)
 
 
 def polygon_qml(field: str = "uso", classes: Iterable[CellClass] = LAND_USES) -> str:
-    """Return a style that fills each polygon in the colour of the class that a field names.
+    """Return a style that fills each polygon in the colour of the class in a field of the file.
 
-    Parameters
-    ----------
-    field : str
-        The field's name in the file.
-    classes : Iterable of CellClass
-        The classes, in the legend's order.
-
-    Examples
-    --------
     >>> 'value="0,100,0,255"' in polygon_qml()
     True
     """
-    root = _root()
-    renderer = ET.SubElement(
-        root, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0", forceraster="0"
-    )
-    categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
+    categories, symbols = _element("categories"), _element("symbols")
     for number, one in enumerate(classes):
-        name = str(number)
-        ET.SubElement(
-            categories,
-            "category",
-            symbol=name,
-            value=str(one.code),
-            label=_label(one),
-            render="true",
-            type="long",
+        name, code = str(number), str(one.code)
+        categories.append(
+            _element("category", symbol=name, value=code, label=_label(one), render="true", type="long")
         )
-        symbol = ET.SubElement(
-            symbols, "symbol", type="fill", name=name, alpha="1", clip_to_extent="1", force_rhr="0"
-        )
-        layer = ET.SubElement(
-            symbol, "layer", {"class": "SimpleFill"}, enabled="1", locked="0", **{"pass": "0"}
-        )
+        layer = _element("layer", **{"class": "SimpleFill"}, enabled="1", locked="0", **{"pass": "0"})
         _fill(layer, one.colour)
-    return _text(root)
+        symbols.append(
+            _element("symbol", layer, type="fill", name=name, alpha="1", clip_to_extent="1", force_rhr="0")
+        )
+    looks = {"type": "categorizedSymbol", "attr": field, "symbollevels": "0", "forceraster": "0"}
+    return _text(_element("renderer-v2", categories, symbols, **looks))
 
 
 def write_style(dataset: Path, style: str) -> str:
@@ -125,10 +95,14 @@ def _label(one: CellClass) -> str:
     return f"{one.code} {one.name}"
 
 
-def _root() -> ET.Element:
-    return ET.Element("qgis", version="3.28.0", styleCategories="Symbology")
+def _element(tag: str, /, *children: ET.Element, **attributes: str) -> ET.Element:
+    element = ET.Element(tag, attributes)
+    element.extend(children)
+    return element
 
 
-def _text(root: ET.Element) -> str:
+def _text(*parts: ET.Element) -> str:
+    """Return the style file of these parts."""
+    root = _element("qgis", *parts, version="3.28.0", styleCategories="Symbology")
     ET.indent(root, " ")
     return f"{_DOCTYPE}\n{ET.tostring(root, encoding='unicode')}\n"

@@ -1,9 +1,9 @@
-"""The executor that runs both substrates on one input and says whether they agree: `coastal_validation`."""
+"""The executor that runs both substrates on one input and compares them: `coastal_validation`."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
-from dissmodel.executor.findings import RAISED, Collector, Finding, Problems
-from dissmodel.io import open_dataset
+from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io._utils import write_bytes
 from dissmodel.models.coastal.agreement import Agreement, agreement, in_words
-from dissmodel.models.coastal.cell_space import read_cells
+from dissmodel.models.coastal.cell_space import OFF_GRID, read_cells
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.coastal.inspect import check_record, described, inspect_run
+from dissmodel.models.coastal.contract import CoastalExecutor
 from dissmodel.models.coastal.metrics import columns
 from dissmodel.models.coastal.model import Simulation, advance
 from dissmodel.models.coastal.names import FIELDS
@@ -29,11 +28,9 @@ from dissmodel.models.coastal.raster import grid_of
 from dissmodel.models.coastal.report import PICTURE, Subject, report, verdict
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
-from dissmodel.visualization import scatter
 
 REPORT = "report.md"
 
-_OFF_GRID = {"cells_lost", "cells_off_grid", "bad_row_col"}
 _MOST_BYTES = 1_000_000  # of the report and the picture
 # One of each pair of opposite directions.
 _HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
@@ -41,21 +38,11 @@ _HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same cells on both substrates.
+    """The same cells on both substrates."""
 
-    Attributes
-    ----------
-    pixels : CoastalState
-        One pixel for each cell, visited in the order of the features.
-    cells : CellState
-        The polygons, in this order.
-    first : int
-        The first step.
-    """
-
-    pixels: CoastalState
-    cells: CellState
-    first: int
+    pixels: CoastalState  # one for each cell, visited in the order of the features
+    cells: CellState  # the polygons, in this order
+    first: int  # step
 
     def band(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a band of the pixels and of the polygons, in the order of the features: shape (n,)."""
@@ -77,45 +64,39 @@ class Pair:
         return 2 * pairs, len(self.cells.neighborhood.neighbors)
 
 
-class CoastalValidation(ModelExecutor):
+class CoastalValidation(CoastalExecutor[Pair, ValidationParameters]):
     """Both substrates of the coastal model on one input of polygons, and whether they agree.
 
     Writes a folder with ``report.md`` and ``scatter.png``. If a class, or an elevation by more than
-    ``tolerance``, differs in a cell, the run completes and its record has a finding that says so.
+    ``tolerance``, differs in a cell, the run completes and its record has a finding of it.
     """
 
     name = "coastal_validation"
     Parameters = ValidationParameters
     output_suffix = "/"
 
-    @classmethod
-    def parameters(cls, record: ExperimentRecord) -> ValidationParameters:
-        """Return the record's parameters; raise `pydantic.ValidationError` if they are none of the model."""
-        return cls.Parameters.model_validate(record.parameters)
+    def read(
+        self, data: Any, parameters: ValidationParameters, record: ExperimentRecord, problems: Problems
+    ) -> Pair | None:
+        """Return polygons as cells of both substrates."""
+        return read_pair(data, parameters, record.column_map, problems)
 
-    def validate(self, record: ExperimentRecord) -> None:
-        """Check parameters, maps and that there is an input to read.
+    def state_of(self, data: Pair) -> CellState:
+        """Return the polygons."""
+        return data.cells
 
-        Raises
-        ------
-        UsageError
-            If a map names what the model doesn't read, or there is no input.
-        pydantic.ValidationError
-            If a parameter is unknown or out of bounds.
-        """
-        check_record(record, self.Parameters)
+    def layout_of(self, data: Pair) -> str:
+        """Return the size of the grid of pixels, for people."""
+        rows, cols = data.pixels.shape
+        return f"polygons, as pixels {rows} rows × {cols} columns"
 
-    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
-        """Read the input and say everything that is wrong with it, and whether the result has room."""
-        return inspect_run(record, self.Parameters, _examine)
+    def most_bytes(self, data: Any, read: Pair | None, parameters: ValidationParameters) -> int:  # noqa: ARG002  (they don't count)
+        """Return the most that a report and a picture take."""
+        return _MOST_BYTES
 
     def load(self, record: ExperimentRecord) -> Pair:
         """Read the input for both; note its digest and the grid of its pixels."""
-        source = record.source
-        with open_dataset(source.uri, fmt=record.input_format, layer=source.layer) as (data, checksum):
-            pair = read_pair(data, self.parameters(record), record.column_map)
-        assert pair is not None  # where problems are raised there is a pair or an error
-        source.checksum = checksum
+        pair = super().load(record)
         record.grid = grid_of(pair.pixels)
         return pair
 
@@ -154,7 +135,7 @@ class CoastalValidation(ModelExecutor):
         record.metrics["cells"] = found[0].cells
         folder = Path(record.output_path or f"{settings.default_output_base}/{record.experiment_id}")
         page = report(subject, parameters, found).encode()
-        picture = scatter.draw(_picture(subject, bands, found))
+        picture = _picture(subject, bands, found)
         record.output_path = str(folder / REPORT)
         record.add_artifact("output", write_bytes(page, folder / REPORT))
         record.add_artifact("scatter", write_bytes(picture, folder / PICTURE))
@@ -168,35 +149,22 @@ def read_pair(
     column_map: Mapping[str, Any],
     problems: Problems = RAISED,
 ) -> Pair | None:
-    """Return polygons as cells of both substrates.
+    """Return polygons as cells of both substrates: each fills one pixel of one grid.
 
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        One feature per cell, each filling a pixel of one grid; what else a dataset can be is refused.
-    parameters : ValidationParameters
-        ``crs`` is used, ``end_time`` is checked.
-    column_map : Mapping of str to str
-        Canonical name → name in the file.
-    problems : Problems
-        What becomes of a problem; where they are collected and there are any, the result is None.
-
-    Raises
-    ------
-    InvalidInput, UsageError
-        If `dissmodel.models.coastal.cell_space.read_cells` does, or the cells are no grid.
+    None if problems are collected and there are any.
     """
     run = parameters.for_a_run()
     cells = read_cells(frame, run, column_map, problems)
     if cells is None:
         return None
-    # What both would warn of was said.
+    pixels = None
+    # What both would warn of was reported above.
     with problems.at(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DissmodelWarning)
         try:
             pixels = read_space(cells.frame, run, column_map=column_map)
         except InvalidInput as error:
-            if error.code not in _OFF_GRID:
+            if error.code not in OFF_GRID:
                 raise
             raise InvalidInput(
                 error.message,
@@ -204,19 +172,9 @@ def read_pair(
                 "Polygons of any shape: dissmodel run coastal_vector",
                 code=error.code,
             ) from error
-    return None if problems.failed else Pair(pixels, cells.state, cells.state.step + 1)
-
-
-def _examine(
-    data: Any, parameters: ValidationParameters, record: ExperimentRecord, collector: Collector
-) -> int:
-    with collector.at():
-        pair = read_pair(data, parameters, record.column_map, collector)
-        if pair is not None:
-            rows, cols = pair.pixels.shape
-            size = f"polygons, as pixels {rows} rows × {cols} columns, "
-            collector.add("ok", described(size, pair.cells, parameters))
-    return _MOST_BYTES
+    if problems.failed or pixels is None:
+        return None
+    return Pair(pixels, cells.state, cells.state.step + 1)
 
 
 def _note(record: ExperimentRecord, raster: Simulation, vector: Simulation) -> None:
@@ -240,7 +198,7 @@ def _tell(record: ExperimentRecord, subject: Subject, found: list[Agreement]) ->
     if pixels != polygons:
         hint = (
             f"The pixels have {pixels:,} links between neighbours, the polygons {polygons:,}: do these meet "
-            "exactly? Fields row and col say who is beside whom without the geometry."
+            "exactly? With fields row and col these decide which cells are neighbours, not the geometry."
         )
     for one in found:
         if one.apart:
@@ -257,10 +215,13 @@ def _tell(record: ExperimentRecord, subject: Subject, found: list[Agreement]) ->
 
 def _picture(
     subject: Subject, bands: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], found: list[Agreement]
-) -> scatter.Scatter:
+) -> bytes:
+    """Return the PNG."""
+    from dissmodel.visualization import scatter  # noqa: PLC0415  (it loads matplotlib)
+
     of = {one.name: one for one in found}
     alt = of["alt"]
-    return scatter.Scatter(
+    sheet = scatter.Scatter(
         title=f"Raster against vector: the substrates {verdict(found)}",
         subtitle=f"{in_words(found)} Steps {subject.steps[0]} to {subject.steps[1]}.",
         labels=("raster", "vector"),
@@ -280,3 +241,4 @@ def _picture(
             for name, legend in (("uso", LAND_USES), ("solo", SOILS))
         ),
     )
+    return scatter.draw(sheet)

@@ -47,7 +47,7 @@ def test_two_cells_of_one_row_and_column(told, frame):
     assert said.message.startswith(f"2 of {len(frame)} cells would be lost: ")
     assert "feature 8: row " in said.message
     assert "like feature 3; counted from 0" in said.message
-    assert "Mend 'row' and 'col', or rename them" in said.hint
+    assert "Fix 'row' and 'col', or rename them" in said.hint
 
 
 def test_polygons_that_lie_twice(told, bare):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dissmodel.comparison.tally import MAX_CLASSES, MOST_MOVES, Tally, Values
+from dissmodel.comparison.tally import MAX_CLASSES, MOST_MOVES, ChangeTally, Values
 from dissmodel.comparison.verdict import Move, Place, Tolerance
 from dissmodel.errors import UsageError
 
@@ -16,7 +16,7 @@ def part(a, b, *, rtol=None, atol=None, missing=((), ()), classes=()):
         sides.append(Values(values, mask))
     asked = rtol is not None or atol is not None
     tolerance = Tolerance(rtol or 0.0, atol or 0.0, frozenset(classes)) if asked else None
-    tally = Tally(tolerance, "x")
+    tally = ChangeTally(tolerance, "x")
     tally.add(*sides, int)
     return tally.part("x", (sides[0].numbers.dtype.name, sides[1].numbers.dtype.name), at)
 
@@ -102,7 +102,7 @@ def test_a_nan_and_what_is_missing_are_no_measured_numbers():
 
 
 def test_a_piece_that_is_no_whole_number_makes_the_whole_band_measured():
-    tally = Tally(Tolerance(atol=1.0))
+    tally = ChangeTally(Tolerance(atol=1.0))
     none = np.zeros(1, dtype=bool)
     for a, b in ((1.0, 2.0), (0.5, 0.5)):
         tally.add(Values(np.array([a]), none), Values(np.array([b]), none), int)
@@ -150,7 +150,7 @@ def test_differences_of_integers_do_not_overflow():
 
 
 def test_the_first_is_the_first_whatever_is_counted_first():
-    tally = Tally(Tolerance(atol=1.0))
+    tally = ChangeTally(Tolerance(atol=1.0))
     none = np.zeros(2, dtype=bool)
     tally.add(Values(np.array([0.25, 0.0]), none), Values(np.array([0.25, 5.0]), none), lambda i: 10 + i)
     tally.add(Values(np.array([0.0, 0.0]), none), Values(np.array([0.5, 0.0]), none), lambda i: 2 + i)
@@ -190,7 +190,7 @@ def test_so_many_classes_are_classes():
 
 
 def test_classes_are_those_of_the_whole_band():
-    tally = Tally(None)
+    tally = ChangeTally(None)
     for values in (np.array([1.0, 2.0]), np.array([0.5, 2.0])):
         none = np.zeros(2, dtype=bool)
         tally.add(Values(values, none), Values(values + np.array([0, 1]), none), int)
@@ -206,7 +206,7 @@ def test_a_table_has_an_end_and_says_so():
 
 
 def test_texts_are_classes_and_long_ones_are_cut():
-    tally = Tally(None)
+    tally = ChangeTally(None)
     tally.add_encoded([b"a", b"a", None, "é".encode()], [b"b", b"b", b"", b"x" * 300], text=True)
     found = tally.part("name", ("text", "text"), at)
 

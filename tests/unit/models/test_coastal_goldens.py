@@ -23,7 +23,7 @@ from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.validation import CoastalValidation
 from dissmodel.models.coastal.vector import CoastalVector
 
-RULES = runpy.run_path(str(Path(__file__).with_name("test_coastal_kernel.py")))
+RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 ROWS, COLS = 24, 30
 FLOODED_LAND = {6, 7, 9, 10}
 WEST, NORTH, SIDE = 600_000.0, 9_700_000.0, 30.0
@@ -254,8 +254,9 @@ CELLS = {
 
 def by_the_rules(case):
     cells, order, parameters = case.cells(), case.visiting(), CoastalParameters(**case.parameters)
+    beside = RULES["moore"](cells)
     for step in range(case.first, case.end + 1):
-        cells, _ = RULES["plain_step"](cells, order, step, parameters)
+        cells, _ = RULES["step"](cells, order, beside, step, parameters)
     return numbers(*zip(*(cells[place] for place in order), strict=True)), cells
 
 

@@ -1,6 +1,8 @@
-"""The kernel against the text of the rules, cell by cell in plain Python."""
+"""The kernel against the rules in plain Python."""
 
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,55 +16,8 @@ from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 
-FLOODED = {3, 6, 7, 9, 10}
-FLOODED_AS = {1: 9, 8: 9, 2: 10, 4: 7, 5: 6}
-
-
-def neighbours(cell, cells):
-    row, col = cell
-    around = [(row + i, col + j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
-    return [other for other in around if other in cells]
-
-
-def plain_flood(old, new, order, r, level):
-    """Flood `new`, which is cell → [uso, solo, alt] as `old` is; return the number of sources."""
-    sources = 0
-    for i in order:
-        uso, _, alt = old[i]
-        if uso not in FLOODED or not alt >= 0:
-            continue
-        sources += 1
-        share = r / (1 + sum(old[j][2] <= alt for j in neighbours(i, old)))
-        new[i][2] += share
-        for j in neighbours(i, old):
-            if old[j][2] <= alt:
-                new[j][2] += share
-            if old[j][2] <= level and old[j][0] not in FLOODED:
-                new[j][0] = FLOODED_AS[old[j][0]]
-    return sources
-
-
-def plain_mangrove(old, new, order, reach):
-    for i in order:
-        for j in neighbours(i, old):
-            uso, solo, alt = old[j]
-            if old[i][1] in {0, 3, 9} and uso in {2, 5} and solo != 9 and alt <= reach:
-                new[j][1] = 9
-            if old[i][0] in {1, 8} and uso in {2, 5} and solo in {3, 9} and alt <= reach:
-                new[j][0] = 8
-
-
-def plain_step(old, order, t, parameters):
-    """One step on {(row, col): [uso, solo, alt]}, as the rules are written; `order` lists the cells."""
-    level = t * parameters.sea_level_rise_rate
-    new = {cell: list(values) for cell, values in old.items()}
-    sources = plain_flood(old, new, order, parameters.sea_level_rise_rate, level)
-    plain_mangrove(old, new, order, parameters.tide_height + level)
-    if parameters.accretion_enabled:
-        for i in order:
-            if old[i][1] in {3, 9} and old[i][0] not in FLOODED:
-                new[i][2] += 1.693 / 1000 + 0.939 * level
-    return new, sources
+RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
+FLOODED = RULES["FLOODED"]
 
 
 HEIGHTS = st.one_of(
@@ -125,8 +80,9 @@ def visiting(state):
 @settings(max_examples=300, deadline=None)
 def test_every_bit_is_that_of_the_rules(state, parameters, block_cells):
     cells, order = as_cells(state), visiting(state)
+    beside = RULES["moore"](cells)
     for t in range(state.step + 1, state.step + 4):
-        cells, sources = plain_step(cells, order, t, parameters)
+        cells, sources = RULES["step"](cells, order, beside, t, parameters)
 
         measures = NumpyKernel(block_cells).step(state, Terms.at(t, parameters))
 

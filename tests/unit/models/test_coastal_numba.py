@@ -23,7 +23,7 @@ from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
 
-# The rules in plain Python.
+RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 ORACLE = runpy.run_path(str(Path(__file__).with_name("test_coastal_kernel.py")))
 
 # Widths around a vector's, a span's and a chunk's length, and others.
@@ -102,8 +102,9 @@ def test_every_bit_is_that_of_numpy(state, parameters):
 @settings(max_examples=60, deadline=None)
 def test_every_bit_is_that_of_the_rules(state, parameters):
     cells, order = ORACLE["as_cells"](state), ORACLE["visiting"](state)
+    beside = RULES["moore"](cells)
     for t in range(state.step + 1, state.step + 3):
-        cells, sources = ORACLE["plain_step"](cells, order, t, parameters)
+        cells, sources = RULES["step"](cells, order, beside, t, parameters)
 
         measures = NumbaKernel(2).step(state, Terms.at(t, parameters))
 

@@ -1,5 +1,8 @@
 """The step over cells with neighbours: against the text of the rules, and against the step on a raster."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,54 +22,8 @@ from dissmodel.models.coastal.parameters import CoastalParameters, FloodParamete
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
 
-FLOODED = {3, 6, 7, 9, 10}
-FLOODED_AS = {1: 9, 8: 9, 2: 10, 4: 7, 5: 6}
+RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 EVERY_THREADS = (1, 2, 7)
-
-
-def plain_flood(old, new, beside, r, level):
-    """Flood `new`, a list of [uso, solo, alt] as `old` is; return the number of sources."""
-    sources = 0
-    for i, (uso, _, alt) in enumerate(old):
-        if uso not in FLOODED or not alt >= 0:
-            continue
-        sources += 1
-        share = r / (1 + sum(old[j][2] <= alt for j in beside[i]))
-        new[i][2] += share
-        for j in beside[i]:
-            if old[j][2] <= alt:
-                new[j][2] += share
-            if old[j][2] <= level and old[j][0] not in FLOODED:
-                new[j][0] = FLOODED_AS[old[j][0]]
-    return sources
-
-
-def plain_mangrove(old, new, beside, reach):
-    for i, (sender, mud, _) in enumerate(old):
-        for j in beside[i]:
-            uso, solo, alt = old[j]
-            if mud in {0, 3, 9} and uso in {2, 5} and solo != 9 and alt <= reach:
-                new[j][1] = 9
-            if sender in {1, 8} and uso in {2, 5} and solo in {3, 9} and alt <= reach:
-                new[j][0] = 8
-
-
-def plain_step(old, beside, t, parameters):
-    """One step, as the rules are written, of the models that the parameters are for."""
-    level = t * parameters.sea_level_rise_rate
-    new = [list(values) for values in old]
-    sources = 0
-    if not isinstance(parameters, MangroveParameters):
-        sources = plain_flood(old, new, beside, parameters.sea_level_rise_rate, level)
-    if not isinstance(parameters, FloodParameters):
-        plain_mangrove(old, new, beside, parameters.tide_height + level)
-        if parameters.accretion_enabled:
-            for before, after in zip(old, new, strict=True):
-                if before[1] in {3, 9} and before[0] not in FLOODED:
-                    after[2] += 1.693 / 1000 + 0.939 * level
-    return new, sources
-
-
 HEIGHTS = np.array([-0.0, 0.0, -1.0, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 5.5, 6.0, 6.5])
 USES, SOIL_CODES = ([c.code for c in table] for table in (LAND_USES, SOILS))
 
@@ -110,15 +67,15 @@ def bits(state):
 @settings(max_examples=300, deadline=None)
 def test_every_bit_is_that_of_the_rules(state, parameters, block_cells):
     beside = [state.neighborhood.of(i).tolist() for i in range(state.cells)]
-    cells = list(zip(state.uso.tolist(), state.solo.tolist(), state.alt.tolist(), strict=True))
+    cells = dict(enumerate(zip(state.uso.tolist(), state.solo.tolist(), state.alt.tolist(), strict=True)))
     kernels = [(CellsKernel(block_cells), state)]
     kernels += [(NumbaCellsKernel(threads), copy(state)) for threads in EVERY_THREADS]
     for t in range(state.step + 1, state.step + 4):
-        cells, sources = plain_step(cells, beside, t, parameters)
+        cells, sources = RULES["step"](cells, range(state.cells), beside, t, parameters)
         expected = CellState(
             *(
                 np.array(values, kind)
-                for values, kind in zip(zip(*cells, strict=True), ("u1", "u1", "f8"), strict=True)
+                for values, kind in zip(zip(*cells.values(), strict=True), ("u1", "u1", "f8"), strict=True)
             ),
             state.neighborhood,
         )

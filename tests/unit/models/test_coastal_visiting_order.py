@@ -13,7 +13,7 @@ from dissmodel.io import load_dataset
 from dissmodel.models.coastal.kernels import choice
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster import CoastalRaster
-from dissmodel.models.coastal.space import examine_space, read_space
+from dissmodel.models.coastal.space import read_space
 
 # More rows than a tile of the result has, so that it is written in several pieces.
 ROWS, COLS = 530, 24
@@ -190,7 +190,7 @@ def test_validation_finds_the_same_wrong_values(tmp_path, how):
     for name, stored in (("n.tif", (False, False)), ("s.tif", how)):
         collector = Collector("grid")
         data = load_dataset(str(write(tmp_path / name, bands, stored)))[0]
-        examine_space(data, CoastalParameters(), problems=collector)
+        read_space(data, CoastalParameters(), problems=collector)
         told.append([finding.message for finding in collector.findings])
 
     assert 2 == len(told[0])

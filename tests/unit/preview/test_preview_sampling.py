@@ -1,4 +1,4 @@
-"""What is drawn of a dataset, and the exact tally of all of it."""
+"""What is drawn of a dataset, and the exact counts of all of it."""
 
 import geopandas
 import numpy as np
@@ -9,8 +9,8 @@ from rasterio import Affine
 
 from dissmodel.io.geotiff_writer import write_geotiff
 from dissmodel.preview.canvas import common_canvas, metres_per_unit
-from dissmodel.preview.sampling import VectorMap, open_map
-from dissmodel.preview.tally import Tally
+from dissmodel.preview.cell_counts import CellCounts
+from dissmodel.preview.sampling import DrawableLayer, open_map
 
 UTM = "EPSG:31983"
 
@@ -36,10 +36,9 @@ def canvas_of(*maps):
 
 
 def sampled(path):
-    tally = Tally()
     with open_map(path) as one:
         canvas = canvas_of(one)
-        return one.sample(one.names[0], canvas, tally), tally, canvas
+        return *one.sample(one.names[0], canvas), canvas
 
 
 def quarters(values):
@@ -53,12 +52,12 @@ def test_a_raster_larger_than_the_picture_is_counted_cell_by_cell(tmp_path):
     values[100, 200] = 77  # one cell of seven million
     write(tmp_path / "r.tif", values)
 
-    picture, tally, canvas = sampled(tmp_path / "r.tif")
-    codes, counts = np.unique(values, return_counts=True)
+    picture, counts, canvas = sampled(tmp_path / "r.tif")
+    codes, times = np.unique(values, return_counts=True)
 
-    assert dict(zip(codes.tolist(), counts.tolist(), strict=True)) == tally.cells
-    assert 900.0 == tally.areas[77]
-    assert values.size == tally.number
+    assert dict(zip(codes.tolist(), times.tolist(), strict=True)) == counts.cells
+    assert 900.0 == counts.areas[77]
+    assert values.size == counts.number
     assert (769, 1000) == picture.shape == canvas.shape
     assert 3007 * 30.0 == canvas.metres
 
@@ -78,10 +77,10 @@ def test_the_north_is_above_whatever_a_raster_begins_with(tmp_path, transform, e
     values = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((10, 10), np.uint8))
     write(tmp_path / "r.tif", values, transform=place)
 
-    picture, tally, _ = sampled(tmp_path / "r.tif")
+    picture, counts, _ = sampled(tmp_path / "r.tif")
 
     assert expected == quarters(picture)
-    assert dict.fromkeys((1, 2, 3, 4), 100 * 900.0) == tally.areas
+    assert dict.fromkeys((1, 2, 3, 4), 100 * 900.0) == counts.areas
 
 
 def test_what_is_no_value_is_neither_drawn_nor_counted(tmp_path):
@@ -89,11 +88,11 @@ def test_what_is_no_value_is_neither_drawn_nor_counted(tmp_path):
     write(tmp_path / "r.tif", values, nodata=-9999.0)
     write(tmp_path / "tagged.tif", values[[1]], tags={"nodata": "-9999"})
 
-    picture, tally, _ = sampled(tmp_path / "r.tif")
+    picture, counts, _ = sampled(tmp_path / "r.tif")
     _, tagged, _ = sampled(tmp_path / "tagged.tif")
 
     assert [1.0, True, True, 7.0] == [x if np.isfinite(x) else True for x in quarters(picture)]
-    assert ({1: 1, 7: 1}, 2, 8.0) == (tally.cells, tally.number, tally.total)
+    assert ({1: 1, 7: 1}, 2, 8.0) == (counts.cells, counts.number, counts.total)
     assert {7: 1} == tagged.cells
 
 
@@ -101,10 +100,10 @@ def test_a_raster_without_a_place_has_cells_and_no_areas(tmp_path):
     values = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((10, 10), np.uint8))
     write(tmp_path / "r.tif", values, transform=None, crs=None)
 
-    picture, tally, canvas = sampled(tmp_path / "r.tif")
+    picture, counts, canvas = sampled(tmp_path / "r.tif")
 
     assert [1, 2, 3, 4] == quarters(picture)
-    assert (None, None) == (tally.areas, canvas.metres)
+    assert (None, None) == (counts.areas, canvas.metres)
 
 
 def test_areas_are_those_of_the_unit_of_the_crs():
@@ -117,7 +116,7 @@ def test_areas_are_those_of_the_unit_of_the_crs():
 def test_degrees_far_from_the_equator_keep_the_form_of_the_ground():
     square = geopandas.GeoDataFrame({"a": [1]}, geometry=[shapely.box(10, 60, 12, 61)], crs=4326)
 
-    canvas = canvas_of(VectorMap(square))
+    canvas = canvas_of(DrawableLayer(square))
 
     # At 60.5° a degree of longitude has 0.4924 of the length that one of latitude has.
     assert 1 / (2 * 0.4924) == pytest.approx(canvas.aspect, rel=1e-3)
@@ -135,15 +134,13 @@ def test_polygons_points_and_what_is_missing():
         ],
         crs=UTM,
     )
-    tally = Tally()
-
-    one = VectorMap(frame)
-    picture = one.sample("a", canvas_of(one), tally)
+    one = DrawableLayer(frame)
+    picture, counts = one.sample("a", canvas_of(one))
 
     assert ("a",) == one.names
     assert [True, 5.0, 1.0, 2.0] == [x if np.isfinite(x) else True for x in quarters(picture)]
-    assert {1: 1, 2: 1, 4: 1, 5: 1} == tally.cells
-    assert {1: 100.0, 2: 100.0, 4: 0.0, 5: 0.0} == tally.areas
+    assert {1: 1, 2: 1, 4: 1, 5: 1} == counts.cells
+    assert {1: 100.0, 2: 100.0, 4: 0.0, 5: 0.0} == counts.areas
 
 
 def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
@@ -152,13 +149,13 @@ def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
     rows, cols = (index.ravel() for index in np.indices(values.shape))
     west, north = 600_000 + 30 * cols, 9_700_000 - 30 * rows
     boxes = shapely.box(west, north - 30, west + 30, north)
-    features = VectorMap(geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=UTM))
+    features = DrawableLayer(geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=UTM))
 
     with open_map(tmp_path / "r.tif") as raster:
         canvas = canvas_of(features, raster)
-        pictures = [one.sample("uso", canvas, Tally()) for one in (raster, features)]
-        in_degrees = VectorMap(features._frame.to_crs(4326))
-        other = in_degrees.sample("uso", canvas, Tally())
+        pictures = [one.sample("uso", canvas).values for one in (raster, features)]
+        in_degrees = DrawableLayer(features._frame.to_crs(4326))
+        other = in_degrees.sample("uso", canvas).values
         again = canvas_of(in_degrees, raster)
 
     assert np.array_equal(*pictures)
@@ -179,8 +176,8 @@ def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
         (np.array([2**64 - 1, 3], np.uint64), False, {3: 1}),
     ],
 )
-def test_a_tally_knows_whole_numbers_from_measures(values, whole, cells):
-    tally = Tally()
-    tally.add(values, None)
+def test_a_counts_knows_whole_numbers_from_measures(values, whole, cells):
+    counts = CellCounts()
+    counts.add(values, None)
 
-    assert (whole, cells, values.size) == (tally.all_whole, tally.cells, tally.number)
+    assert (whole, cells, values.size) == (counts.all_whole, counts.cells, counts.number)

@@ -20,23 +20,10 @@ BREAK_EVEN_CELLS = 6_000_000
 
 
 def choose_kernel(state: CoastalState | CellState, steps: int, threads: int | None = None) -> Kernel[Any]:
-    """Return the kernel that finishes first with `steps` steps on `state`.
+    """Return the kernel that finishes first with `steps` steps on `state`, by default on all threads allowed.
 
-    All kernels yield the same bits; a numba that is missing or broken costs time and nothing else.
-
-    Parameters
-    ----------
-    state : CoastalState or CellState
-        The cell space; it isn't changed.
-    steps : int
-        How many steps are to be computed.
-    threads : int, optional
-        How many threads may be used; all that this process may use by default.
-
-    Warns
-    -----
-    DissmodelWarning
-        If numba can't be used where it would have been chosen.
+    All kernels yield the same bits; a numba that is missing or broken costs time and nothing else, and a
+    DissmodelWarning.
     """
     is_cells = isinstance(state, CellState)
     slow = CellsKernel() if is_cells else NumpyKernel()

@@ -78,7 +78,7 @@ def cache_folder(*modules: ModuleType) -> Path | None:
     return folder
 
 
-class _Once(Listener):
+class _CompileListener(Listener):
     """Calls `announce` when `function` is being compiled."""
 
     def __init__(self, function: Any, announce: Callable[[], None]) -> None:
@@ -101,7 +101,7 @@ def make_ready(function: Any, arguments: tuple[Any, ...], announce: Callable[[],
     typeof: Any = numba.typeof
     types = tuple(typeof(argument) for argument in arguments)
     if types not in function.overloads:
-        with install_listener("numba:compile", _Once(function.py_func, announce)):
+        with install_listener("numba:compile", _CompileListener(function.py_func, announce)):
             try:
                 function.compile(types)
             except (OSError, EOFError, UnpicklingError):

@@ -12,7 +12,14 @@ from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_m
 from dissmodel.models.coastal.kernels.numba_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
 from dissmodel.models.coastal.kernels.numba_flood import NOTHING
-from dissmodel.models.coastal.kernels.numba_measures import COUNTS, add_up, count, measures, terms_of
+from dissmodel.models.coastal.kernels.numba_measures import (
+    COUNTS,
+    TermValues,
+    add_up,
+    count,
+    measures,
+    terms_of,
+)
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.state import CellState
@@ -25,7 +32,7 @@ CHUNK = 2048
 """How many cells are surveyed and settled at once; a multiple of 8."""
 
 
-class Cells(NamedTuple):
+class CellArrays(NamedTuple):
     """A cell space: arrays of shape (n,), and the neighbours as `Neighborhood` has them."""
 
     alt: Floats
@@ -57,14 +64,12 @@ def buffers() -> CellBuffers:
 
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
-def send(
-    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, own: CellBuffers
-) -> None:
+def send(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
     """Write what the cells of a span are and what they send; the state is only read.
 
     Parameters
     ----------
-    cells : Cells
+    cells : CellArrays
         The cell space before the step.
     span : tuple of int
         The first cell and the one after the last.
@@ -112,9 +117,7 @@ def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) ->
 
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
-def receive(
-    cells: Cells, span: Span, terms: tuple[float, float, float, float, float], sent: Sent, own: CellBuffers
-) -> None:
+def receive(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
     """Advance the cells of a span by what all have sent, in place, and count what is measured.
 
     The parameters are those of `send`; the counts in `own` are the result.
@@ -170,8 +173,8 @@ class NumbaCellsKernel(CompiledKernel):
         return measures(now, [part[-1].counts.tolist() for part in parts])
 
 
-def _cells(state: CellState) -> Cells:
+def _cells(state: CellState) -> CellArrays:
     # As unsigned numbers: an index that can be negative costs a test.
     neighbors = state.neighborhood.neighbors
     unsigned = neighbors.view(f"u{neighbors.itemsize}")
-    return Cells(state.alt, state.uso, state.solo, state.neighborhood.offsets, unsigned)
+    return CellArrays(state.alt, state.uso, state.solo, state.neighborhood.offsets, unsigned)

@@ -13,6 +13,7 @@ from dissmodel.models.coastal.metrics import StepMetrics
 
 Floats: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = NDArray[np.uint64]
+TermValues: TypeAlias = tuple[float, float, float, float, float]
 
 # Eight bytes at once.
 LOWEST = np.uint64(0x0101010101010101)
@@ -54,7 +55,7 @@ def add_up(alt: Floats) -> tuple[Any, Any]:
     return coarse, fine
 
 
-def terms_of(now: Terms) -> tuple[float, float, float, float, float]:
+def terms_of(now: Terms) -> TermValues:
     """Return rise per step, sea level, reach of the mangrove, floor of the flood and sediment, all m."""
     # Minus zero adds nothing to any number, whatever its sign.
     return now.rise, now.sea_level, now.reach, now.floor, -0.0 if now.accretion is None else now.accretion

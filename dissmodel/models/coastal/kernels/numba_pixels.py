@@ -20,7 +20,14 @@ from dissmodel.models.coastal.kernels.numba_flood import (
     hear,
     send_shares,
 )
-from dissmodel.models.coastal.kernels.numba_measures import COUNTS, add_up, count, measures, terms_of
+from dissmodel.models.coastal.kernels.numba_measures import (
+    COUNTS,
+    TermValues,
+    add_up,
+    count,
+    measures,
+    terms_of,
+)
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.state import CoastalState
@@ -166,9 +173,7 @@ def _fetch(band: Rows, k: int) -> None:
 
 
 @cached(classes, numba_classes, numba_flood, numba_measures)
-def advance(
-    band: Rows, halo: Rows, orders: Any, terms: tuple[float, float, float, float, float], ring: RowBuffers
-) -> None:
+def advance(band: Rows, halo: Rows, orders: Any, terms: TermValues, ring: RowBuffers) -> None:
     """Advance a band of rows in place by one step and count what is measured.
 
     Parameters

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dissmodel.models.coastal.classes import MANGROVE_USE, MUD_SOURCE
 from dissmodel.models.coastal.kernels.numpy_rules import BlockKernel, Bools, Floats, become, silts, sources
 from dissmodel.models.coastal.kernels.step import Terms
-from dissmodel.models.coastal.metrics import StepMetrics, Tally
+from dissmodel.models.coastal.metrics import StepMetrics, StepTally
 from dissmodel.models.coastal.state import CellState
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class CellsKernel(BlockKernel):
                 reached[block.neighbors[np.repeat(what[block.cells], block.counts)]] = True
         if now.accretion is not None:
             alt[silts(state.uso, state.solo)] += now.accretion
-        tally = Tally()
+        tally = StepTally()
         for first in range(0, state.cells, self._block_cells):
             some = slice(first, first + self._block_cells)
             near = (beside[0][some], beside[1][some], beside[2][some])

@@ -24,7 +24,7 @@ from dissmodel.models.coastal.kernels.numpy_rules import (
     sources,
 )
 from dissmodel.models.coastal.kernels.step import Terms
-from dissmodel.models.coastal.metrics import StepMetrics, Tally
+from dissmodel.models.coastal.metrics import StepMetrics, StepTally
 from dissmodel.models.coastal.state import CoastalState
 
 # The senders that a cell hears, in row-major order; (0, 0) is the cell itself.
@@ -40,7 +40,7 @@ class NumpyKernel(BlockKernel):
         """Advance `state` in place by one step and return its measures."""
         height = max(1, self._block_cells // state.shape[1])
         whole = None if state.order is None else _scatter(state, state.order, now)
-        tally = Tally()
+        tally = StepTally()
         windows = zip(
             _windows(state.alt, height, np.nan),
             _windows(state.uso, height, NO_USE),

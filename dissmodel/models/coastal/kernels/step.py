@@ -15,30 +15,14 @@ State_contra = TypeVar("State_contra", bound=CoastalState | CellState, contravar
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The numbers of one step.
+    """The numbers of one step."""
 
-    Attributes
-    ----------
-    step : int
-        The step t.
-    rise : float
-        Rise of the sea level per step r, m.
-    sea_level : float
-        Sea level L = t · r, m.
-    reach : float
-        Up to where mangrove migrates, Z = tide height + L, m; without the mangrove model, minus infinity.
-    accretion : float or None
-        What sediment adds to mangrove soil, m; None where accretion is off.
-    floor : float
-        From which elevation on a flooded cell sends water, m: 0; without the flood model, infinity.
-    """
-
-    step: int
-    rise: float
-    sea_level: float
-    reach: float
-    accretion: float | None = None
-    floor: float = 0.0
+    step: int  # t
+    rise: float  # of the sea level per step, r, m
+    sea_level: float  # L = t · r, m
+    reach: float  # up to where mangrove migrates, Z = tide height + L, m; -inf without the mangrove model
+    accretion: float | None = None  # what sediment adds to mangrove soil, m; None where accretion is off
+    floor: float = 0.0  # from which elevation on a flooded cell sends water, m; inf without the flood model
 
     @classmethod
     def at(cls, step: int, parameters: RiseParameters) -> Terms:
@@ -63,21 +47,13 @@ class Terms:
 
 
 class Kernel(Protocol[State_contra]):
-    """Computes steps on one kind of cell space.
-
-    Attributes
-    ----------
-    name : str
-        What it is called in a record.
-    threads : int
-        How many threads it uses.
-    """
+    """Computes steps on one kind of cell space; a record has its name and its number of threads."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102  (described above)
+    def name(self) -> str: ...  # noqa: D102  (see above)
 
     @property
-    def threads(self) -> int: ...  # noqa: D102  (described above)
+    def threads(self) -> int: ...  # noqa: D102  (see above)
 
     def step(self, state: State_contra, now: Terms) -> StepMetrics:
         """Advance `state` in place, its ``step`` too, by one step and return the measures."""

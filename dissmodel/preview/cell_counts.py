@@ -13,7 +13,7 @@ import numpy.typing as npt
 _LOWEST, _HIGHEST = -(2**15), 2**16 - 1
 
 
-class Tally:
+class CellCounts:
     """Adds up the values of a band or a column.
 
     Attributes
@@ -29,9 +29,9 @@ class Tally:
 
     Examples
     --------
-    >>> tally = Tally()
-    >>> tally.add(np.array([2.0, 2.0, 3.0]), 900.0)
-    >>> tally.cells, tally.areas, tally.outside({2})
+    >>> counts = CellCounts()
+    >>> counts.add(np.array([2.0, 2.0, 3.0]), 900.0)
+    >>> counts.cells, counts.areas, counts.outside({2})
     ({2: 2, 3: 1}, {2: 1800.0, 3: 900.0}, 1)
     """
 
@@ -51,15 +51,7 @@ class Tally:
         return self.number - sum(self.cells.get(code, 0) for code in codes)
 
     def add(self, values: npt.NDArray[Any], area: npt.NDArray[np.float64] | float | None) -> None:
-        """Add finite values, shape (n,).
-
-        Parameters
-        ----------
-        values : ndarray, shape (n,)
-            Real numbers.
-        area : ndarray of float64, shape (n,), or float, or None
-            Of each cell, or of all, m²; None: not known, and then never.
-        """
+        """Add finite values, shape (n,), and the area of each or of all, m²; one None makes areas unknown."""
         if area is None:
             self.areas = None
         if not values.size:
