@@ -105,8 +105,6 @@ def test_a_table_without_pairs_leaves_islands():
 
 
 def test_a_libpysal_table_is_read():
-    graph = pytest.importorskip("libpysal.graph", reason="libpysal, which we compare with, is not installed")
-    geopandas = pytest.importorskip("geopandas")
     cells = geopandas.GeoSeries(shapely.box([0, 1, 9], 0, [1, 2, 10], 1), index=["a", "b", "c"])
     table = graph.Graph.build_contiguity(cells, strict=True).adjacency.reset_index()
     found = from_table(cells.index, table[["focal", "neighbor"]], table["weight"])
