@@ -1,11 +1,9 @@
 """What other versions of the libraries write and read has one content digest.
 
-Each version has an environment of its own, which uv downloads once, so these run only where they are asked
-for: DISSMODEL_SLOW=1 pytest tests/matrix
+Each version has an environment of its own, which uv downloads once: `.ci/slow versions` runs them.
 """
 
 import json
-import os
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -20,9 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SECONDS = 900
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("DISSMODEL_SLOW"), reason="downloads other versions; ask for it: DISSMODEL_SLOW=1"
-)
+pytestmark = pytest.mark.slow
 
 RASTERIO = [
     ("3.11", "rasterio==1.3.9", "numpy<2"),
