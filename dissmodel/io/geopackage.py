@@ -7,11 +7,11 @@ come on top) or ``NAME.gpkg-journal`` (what takes half-written changes back).
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, StorageError
 
 _MAGIC = b"SQLite format 3\0"
@@ -48,8 +48,8 @@ def settled(path: Path) -> Iterator[Path]:
     if log is None:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "dataset.gpkg"
+    with temporary.new_folder() as folder:
+        copy = folder / "dataset.gpkg"
         for _ in range(_ATTEMPTS):
             before = _stamps(path, log)
             try:

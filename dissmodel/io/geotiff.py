@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io import proj
 from dissmodel.io.foreign import damaged
+from dissmodel.io.locate import files_named
 from dissmodel.io.tiff_layout import ends_early, is_tiff
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
@@ -43,7 +43,8 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
     gdal_settings.ignore()
     with ExitStack() as stack:
         with naming_damage(shown):
-            for companion in _images_beside(path):
+            ends = (f"{name}{end}".casefold() for name in (path.name, path.stem) for end in (".msk", ".ovr"))
+            for companion in files_named(path.parent, set(ends)):
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
                 if not is_tiff(companion):
                     raise InvalidInput(
@@ -83,14 +84,6 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
     """Open a GeoTIFF as `opened` does and name all damage that shows in the block."""
     with naming_damage(shown or str(path)), opened(path, shown) as dataset:
         yield dataset
-
-
-def _images_beside(path: Path) -> list[Path]:
-    """Return the mask and the overviews beside a GeoTIFF, whatever its suffix."""
-    names = {f"{name}{end}".casefold() for name in (path.name, path.stem) for end in (".msk", ".ovr")}
-    with os.scandir(path.parent) as entries:
-        found = [one.name for one in entries if one.name.casefold() in names and one.is_file()]
-    return sorted(path.with_name(name) for name in found)
 
 
 def _check_end(path: Path, shown: str) -> None:

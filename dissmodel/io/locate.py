@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -111,11 +111,16 @@ def companions(path: Path) -> tuple[Path, ...]:
     if not names:
         return ()
     try:
-        with os.scandir(path.parent) as entries:
-            found = [entry.name for entry in entries if entry.name.casefold() in names and entry.is_file()]
+        return files_named(path.parent, names)
     except OSError:
         return ()
-    return tuple(sorted(path.with_name(name) for name in found))
+
+
+def files_named(folder: Path, names: Collection[str]) -> tuple[Path, ...]:
+    """Return the files in a folder that have one of these case-folded names, sorted."""
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if entry.name.casefold() in names and entry.is_file()]
+    return tuple(folder / name for name in sorted(found))
 
 
 def _wanted(fmt: str) -> Kind | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from dissmodel.errors import DissmodelError, StorageError
@@ -31,19 +31,11 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _KEYED = ("aws:kms", "aws:kms:dsse")
 
 
-class Request(Protocol):
-    """Sends a request about an object, or its bucket; returns a good answer, raises DissmodelError else."""
+Request = Callable[..., "BaseHTTPResponse"]
+"""Sends a request about an object, or its bucket: method, ``body``, ``headers``, ``query``, ``about_bucket``.
 
-    def __call__(
-        self,
-        method: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        about_bucket: bool = False,
-    ) -> BaseHTTPResponse:
-        """Send it."""
+It returns a good answer, and raises DissmodelError for any other.
+"""
 
 
 @dataclass(frozen=True)
