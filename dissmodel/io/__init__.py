@@ -202,7 +202,7 @@ def _format(fmt: str | None, alias: str | None) -> str:
 def _kind(uri: str | os.PathLike[str], wanted: str, layer: str | None) -> str:
     from dissmodel.io import locate
     from dissmodel.io._utils import XARRAY_SUFFIXES, suffix_of
-    from dissmodel.io.archive import KINDS
+    from dissmodel.io.formats import KINDS
 
     if wanted == "xarray" or (wanted == "auto" and suffix_of(uri) in XARRAY_SUFFIXES):
         return "xarray"

@@ -40,13 +40,8 @@ def get_default_client() -> Any:
     """Return the client that `set_default_client` was given, else a new one of minio's.
 
     It is for the object store of the user's settings; ``MINIO_ENDPOINT``, ``MINIO_ACCESS_KEY``,
-    ``MINIO_SECRET_KEY`` and ``MINIO_SECURE`` go before them. `dissmodel.storage.credentials.find` names the
-    other places where credentials are looked for.
-
-    Raises
-    ------
-    StorageError
-        If there is no endpoint, or there are no credentials.
+    ``MINIO_SECRET_KEY`` and ``MINIO_SECURE`` go before them. Raises StorageError without an endpoint or
+    credentials.
     """
     client = _client.get()
     if client is not None:
@@ -63,14 +58,7 @@ def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path
     """Give the local path of a file for the time of the block.
 
     A file that lies elsewhere is fetched into the cache, with the user's settings, as ``--input`` does; a
-    storage client's object is copied into a temporary folder.
-
-    Raises
-    ------
-    InvalidInput
-        If the file lies elsewhere, and there is none.
-    StorageError
-        If it can't be fetched.
+    storage client's object is copied into a temporary folder. Raises as `dissmodel.storage.fetch.fetched`.
     """
     place = parse(uri)
     client = _client.get() if client is None else client
@@ -98,12 +86,7 @@ def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path
 def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) -> Iterator[Path]:
     """Give the local path where the block writes the file of `uri`; its end uploads an ``s3://`` object.
 
-    Raises
-    ------
-    Differs
-        If the server has something else than was sent.
-    StorageError
-        If the object can't be stored.
+    Raises as `Storage.put`.
     """
     place = parse(uri)
     if place.scheme != "s3":

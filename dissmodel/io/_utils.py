@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from dissmodel.errors import InvalidInput, MissingFile, StorageError, WrongType
 from dissmodel.io._storage import local_copy, written
-from dissmodel.io.archive import KINDS
+from dissmodel.io.formats import KINDS
 from dissmodel.io.locate import kind_of
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.storage.arrival import unwritable

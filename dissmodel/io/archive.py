@@ -7,28 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from dissmodel import temporary
 from dissmodel.errors import InvalidInput, did_you_mean
 from dissmodel.io import unzip
-
-Kind = Literal["raster", "vector"]
-
-KINDS: dict[str, Kind] = {
-    ".tif": "raster",
-    ".tiff": "raster",
-    ".shp": "vector",
-    ".gpkg": "vector",
-    ".geojson": "vector",
-    ".json": "vector",
-    ".geojsonl": "vector",
-    ".geojsons": "vector",
-    ".ndjson": "vector",
-    ".fgb": "vector",
-    ".parquet": "vector",
-}
-"""The suffixes of datasets, and what kind of data they hold."""
+from dissmodel.io.formats import KINDS, Kind
 
 # A file of such a suffix may also describe the data, or be anything else in JSON.
 _MAY_DESCRIBE = {".json", ".ndjson"}
@@ -49,17 +32,7 @@ _SIBLINGS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset of an archive.
-
-    Attributes
-    ----------
-    member : str
-        The name of its main file in the archive.
-    kind : {"raster", "vector"}
-        What it holds, as its suffix says.
-    files : tuple of (str, str)
-        Each of its files: the name in the archive, and the end of the name that it gets outside.
-    """
+    """One dataset of an archive: its main file, and each of its files with the end of its name outside."""
 
     member: str
     kind: Kind
@@ -105,29 +78,15 @@ def datasets(path: Path) -> tuple[Dataset, ...]:
 
 
 def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tuple[Dataset, str | None]:
-    """Choose the dataset to read: the only one, or the one that `layer` names.
+    """Choose the dataset to read: the only one, or the one that `layer` names; return what is left of it.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The zip file.
-    layer : str, optional
-        The name or the stem of a member. Where a GeoPackage is all there is to choose from, only its full
-        name means the member: any other one is left, for it may name a layer in it.
-    kind : {"raster", "vector"}, optional
-        Look only at datasets of this kind.
-
-    Returns
-    -------
-    dataset : Dataset
-        What to read.
-    layer : str or None
-        What is left to be chosen within it.
+    `layer` is the name or the stem of a member. Where a GeoPackage is all there is to choose from, only its
+    full name means the member: any other name is left, for it may be the name of a layer in it.
 
     Raises
     ------
     InvalidInput
-        If there is none, or more than one to choose from; the message lists what is inside.
+        If there is none of this kind, or more than one to choose from; the message lists what is inside.
     """
     with unzip.opened(path) as archive:
         found = _datasets(archive)
@@ -167,17 +126,7 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
 def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
     """Take a dataset and the files that belong to it out of an archive, for the time of the block.
 
-    Yields
-    ------
-    pathlib.Path
-        The main file, in a temporary folder, under a name of ours with the right suffix.
-
-    Raises
-    ------
-    InvalidInput
-        If a member is damaged or inflates beyond every measure.
-    StorageError
-        If the temporary folder can't be written.
+    The main file has a name of ours with the right suffix, in a temporary folder. Raises as `unzip.extract`.
     """
     with temporary.new_folder() as folder:
         stem = folder / "dataset"

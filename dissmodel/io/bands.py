@@ -37,22 +37,10 @@ _UNDEFINED = re.compile(
 
 
 def band_named(given: str, numbers: Mapping[str, int]) -> str:
-    """Return the name of the band that a user means, by its name or by its number; a name wins.
+    """Return the name of the band that a user means, by its name or by its number from 1; a name wins.
 
-    Parameters
-    ----------
-    given : str
-        What the user calls it.
-    numbers : Mapping of str to int
-        The bands: name → number in the file, from 1.
+    `given` is returned where there is no such band.
 
-    Returns
-    -------
-    str
-        The name of the band; `given` where there is no such band.
-
-    Examples
-    --------
     >>> band_named("2", {"alt": 1, "uso": 2}), band_named("2", {"2": 1, "uso": 2})
     ('uso', '2')
     """
@@ -62,16 +50,9 @@ def band_named(given: str, numbers: Mapping[str, int]) -> str:
 
 
 class Block(NamedTuple):
-    """Some rows of some bands.
+    """Some rows of some bands: each (rows of the slice, columns), in the file's dtype.
 
-    Attributes
-    ----------
-    rows : slice
-        Which rows.
-    values : dict of str to ndarray, shape (rows of the slice, columns)
-        The bands, in the file's dtype.
-    valid : ndarray of bool, of the same shape, or None
-        Where the raster's mask or alpha band lets the values through; None without one.
+    `valid` says where the raster's mask or alpha band lets the values through; None without a mask.
     """
 
     rows: slice
@@ -80,16 +61,10 @@ class Block(NamedTuple):
 
 
 class Bands(Protocol):
-    """A raster whose bands can be read one block of rows after the other.
+    """A raster of (rows, columns) whose bands can be read one block of rows after the other.
 
-    Attributes
-    ----------
-    shape : tuple of (int, int)
-        Rows and columns.
-    dtypes : mapping of str to numpy.dtype
-        Of each band, by its name, in the file's order.
-    meta : mapping
-        ``crs``, ``transform``, ``tags`` and ``bands`` as `dissmodel.io.raster.load_geotiff` returns them.
+    `dtypes` are by the band's name, in the file's order; `meta` is as `load_geotiff` of `dissmodel.io.raster`
+    returns it.
     """
 
     @property
@@ -106,17 +81,8 @@ class Bands(Protocol):
 
 
 class ArrayBands:
-    """`Bands` of what is in memory.
+    """`Bands` of arrays in memory; the ``mask`` of `meta` is used.
 
-    Parameters
-    ----------
-    backend : RasterBackend
-        The bands, each of its shape (rows, columns).
-    meta : mapping
-        As `dissmodel.io.raster.load_geotiff` returns it; its ``mask`` is used.
-
-    Examples
-    --------
     >>> backend = RasterBackend((2, 3))
     >>> backend.set("alt", np.arange(6.0).reshape(2, 3))
     >>> [block.values["alt"].tolist() for block in ArrayBands(backend, {}).blocks(["alt"])]
@@ -138,25 +104,11 @@ class ArrayBands:
 
 
 class FileBands:
-    """`Bands` of an open GeoTIFF; alpha bands are not among them.
+    """`Bands` of an open GeoTIFF (see `geotiff.opened`), called as `load_geotiff` says; no alpha bands.
 
     A band with a scale or an offset is read as scale * stored number + offset, float64, with NaN for its
-    nodata value, and a warning says so.
-
-    Bands are called by their description, else their tag ``band_name``, else ``name``, else
-    ``band_<number>``. What is read is reported to the current reporter.
-
-    Parameters
-    ----------
-    dataset : rasterio.DatasetReader
-        As `dissmodel.io.geotiff.opened` gives it.
-    shown : str
-        What errors call it.
-
-    Attributes
-    ----------
-    masked : bool
-        Whether it has a mask or an alpha band.
+    nodata value, and a warning says so. What is read is reported to the current reporter. `masked` says
+    whether the file has a mask or an alpha band.
 
     Raises
     ------
@@ -168,9 +120,18 @@ class FileBands:
     def __init__(self, dataset: Any, shown: str) -> None:
         self._dataset, self._shown = dataset, shown
         with naming_damage(shown):
-            _refuse_many_bands(dataset, shown)
+            if dataset.count > _MAX_BANDS:
+                raise InvalidInput(
+                    f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
+                    "It may be damaged: make or download it again.",
+                    code="raster_too_large",
+                )
             stored = stored_bands(dataset)
-            _refuse_absurd_size(dataset, stored, shown)
+            cells = dataset.width * dataset.height
+            self._bytes = cells * sum(band.dtype.itemsize for band in stored.values())
+            if self._bytes > min(MAX_BYTES, _memory()):
+                size = f"{dataset.width} by {dataset.height} cells, {dataset.count} bands"
+                raise _too_large(f"{shown} ({size})", self._bytes)
             names, self._alpha = _names(dataset, shown)
             self._numbers = {name: number for number, (name, _) in names.items()}
             first = min(names)
@@ -182,7 +143,6 @@ class FileBands:
             self.dtypes = {name: band.dtype for name, band in self._stored.items()}
             self.meta = _meta(dataset, names, stored, shown)
             _warn_of_scales(self._stored, shown)
-            self._bytes = _bytes(dataset, stored)
             # Each block of such a file holds all bands: band by band, it would be unpacked for each of them.
             self._together = dataset.interleaving == Interleaving.pixel
         self.masked = own_mask or bool(self._alpha)
@@ -303,34 +263,24 @@ def _meta(
             f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
         )
     return {
-        "crs": None if _is_undefined(dataset.crs) else dataset.crs,
+        "crs": None if dataset.crs and _UNDEFINED.match(dataset.crs.to_wkt()) else dataset.crs,
         "transform": transform,
         "tags": dataset.tags(),
         "bands": {
             name: {
-                "nodata": _nodata(stored[number]),
-                "tags": _tags(dataset, number),
+                "nodata": stored[number].absent_value,
+                # Statistics come and go with whoever looks at the file, and may be out of date.
+                "tags": {
+                    key: text
+                    for key, text in dataset.tags(number).items()
+                    if not key.startswith("STATISTICS_")
+                },
                 "named": named,
                 "number": number,
             }
             for number, (name, named) in names.items()
         },
     }
-
-
-def _nodata(band: Stored) -> float | None:
-    """Return what stands for no data among a band's values."""
-    return math.nan if band.is_scaled and band.nodata is not None else band.nodata
-
-
-def _tags(dataset: Any, number: int) -> dict[str, str]:
-    # Statistics come and go with whoever looks at the file, and may be out of date.
-    return {key: text for key, text in dataset.tags(number).items() if not key.startswith("STATISTICS_")}
-
-
-def _is_undefined(crs: Any) -> bool:
-    """Whether a CRS only says that nobody knows which it is."""
-    return bool(crs) and _UNDEFINED.match(crs.to_wkt()) is not None
 
 
 def _refuse_control_points(dataset: Any, shown: str) -> None:
@@ -343,26 +293,6 @@ def _refuse_control_points(dataset: Any, shown: str) -> None:
             " Or drop the points: gdal_translate -nogcp IN.tif OUT.tif",
             code="raster_control_points",
         )
-
-
-def _bytes(dataset: Any, stored: Mapping[int, Stored]) -> int:
-    cells: int = dataset.width * dataset.height
-    return cells * sum(band.dtype.itemsize for band in stored.values())
-
-
-def _refuse_many_bands(dataset: Any, shown: str) -> None:
-    if dataset.count > _MAX_BANDS:
-        raise InvalidInput(
-            f"{shown} declares {dataset.count} bands; at most {_MAX_BANDS} are read.",
-            "It may be damaged: make or download it again.",
-            code="raster_too_large",
-        )
-
-
-def _refuse_absurd_size(dataset: Any, stored: Mapping[int, Stored], shown: str) -> None:
-    size = _bytes(dataset, stored)
-    if size > min(MAX_BYTES, _memory()):
-        raise _too_large(f"{shown} ({dataset.width} by {dataset.height} cells, {dataset.count} bands)", size)
 
 
 def _too_large(shown: str, size: int) -> InvalidInput:

@@ -37,14 +37,9 @@ _RESAMPLE = (
 class CellGrid:
     """Where each polygon lies on a grid.
 
-    Attributes
-    ----------
-    rows, cols : numpy.ndarray of int64, shape (n,)
-        The pixel of each feature, in feature order; row 0 is the northernmost, column 0 the westernmost.
-    shape : tuple of int
-        Rows and columns of the grid.
-    transform : affine.Affine
-        From (column, row) to the coordinates of the CRS, upper left corner of a pixel.
+    `rows` and `cols`, int64 of shape (n,), are the pixel of each feature, in feature order; row 0 is the
+    northernmost, column 0 the westernmost. `transform` leads from (column, row) to the coordinates of the
+    CRS.
     """
 
     rows: NDArray[np.int64]
@@ -109,14 +104,9 @@ def cells_to_grid(
 
 
 def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np.int64], Affine]:
-    """Say for each pixel of a new grid which polygon covers its centre.
+    """Say for each pixel of a new grid which polygon covers its centre; where several do, the first counts.
 
-    Parameters
-    ----------
-    gdf : geopandas.GeoDataFrame
-        Polygons; where they overlap, the first in feature order counts.
-    resolution : float
-        Width and height of a pixel, in units of the CRS. The grid begins at the bounds' upper left corner.
+    The grid begins at the bounds' upper left corner; `resolution` is in units of the CRS.
 
     Returns
     -------
@@ -162,7 +152,7 @@ def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
             first = polygons[np.argmax(wrong)]
             raise InvalidInput(
                 f"{_some(wrong)} of {len(polygons)} {what}{'' if why is None else f': {why(first)}'}.",
-                "Mend or remove them.",
+                "Fix or remove them.",
                 code="bad_geometry",
             )
     return polygons

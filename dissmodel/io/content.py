@@ -7,11 +7,13 @@ Another definition is another version.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from dissmodel.errors import InvalidInput
-from dissmodel.io.archive import KINDS
-from dissmodel.io.locate import locate
+from dissmodel.io.formats import KINDS
+from dissmodel.io.locate import Located, locate
 from dissmodel.record.schema import ContentDigest, Grid
 
 _NO_DATASET = frozenset({"no_dataset", "layer_needed", "no_geometry", "format_unknown"})
@@ -19,43 +21,21 @@ _NO_DATASET = frozenset({"no_dataset", "layer_needed", "no_geometry", "format_un
 _GEOJSON = re.compile(rb'"(Feature|FeatureCollection|features|coordinates)"')
 _HEAD_BYTES = 2**16
 
+Result = TypeVar("Result")
+
 
 def content_digest(path: Path) -> ContentDigest | None:
-    """Digest what a dataset says: its grid, and each band or column.
+    """Digest what a dataset says: its grid, and each band or column; None for what is no single dataset.
 
     It doesn't see how the file is written (compression, tiles, interleave, byte order, BigTIFF, container,
     page layout, the layer's name) nor tags. Rasters are read window by window, with bounded memory.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A local raster or vector file, or a zip of one.
-
-    Returns
-    -------
-    ContentDigest or None
-        None where the file is no dataset with one raster or one layer: a report, a picture, a folder.
 
     Raises
     ------
     InvalidInput
         If it is a dataset and damaged.
     """
-    if not may_be_dataset(path):
-        return None
-    try:
-        with locate(path) as found:
-            if found.kind == "raster":
-                from dissmodel.io.content_raster import digest_raster  # noqa: PLC0415  (it loads GDAL)
-
-                return digest_raster(found)
-            from dissmodel.io.content_vector import digest_vector  # noqa: PLC0415  (only vectors need it)
-
-            return digest_vector(found)
-    except InvalidInput as error:
-        if error.code in _NO_DATASET:
-            return None
-        raise
+    return _of_dataset(path, _digest)
 
 
 def grid_of(path: Path) -> Grid | None:
@@ -66,23 +46,41 @@ def grid_of(path: Path) -> Grid | None:
     InvalidInput
         If it is a dataset and damaged.
     """
+    return _of_dataset(path, _grid)
+
+
+def _of_dataset(path: Path, look: Callable[[Located], Result]) -> Result | None:
     if not may_be_dataset(path):
         return None
     try:
         with locate(path) as found:
-            if found.kind != "raster":
-                return None
-            from dissmodel.io.geotiff import reading  # noqa: PLC0415  (it loads GDAL)
-
-            with reading(found.path, found.shown) as dataset:
-                crs = dataset.crs.to_wkt() if dataset.crs else None
-                bare = crs is None and dataset.transform.is_identity
-                a, b, c, d, e, f = map(float, dataset.transform[:6])
-                return Grid(shape=dataset.shape, transform=None if bare else (a, b, c, d, e, f), crs=crs)
+            return look(found)
     except InvalidInput as error:
         if error.code in _NO_DATASET:
             return None
         raise
+
+
+def _digest(found: Located) -> ContentDigest:
+    if found.kind == "raster":
+        from dissmodel.io.content_raster import digest_raster  # noqa: PLC0415  (it loads GDAL)
+
+        return digest_raster(found)
+    from dissmodel.io.content_vector import digest_vector  # noqa: PLC0415  (only vectors need it)
+
+    return digest_vector(found)
+
+
+def _grid(found: Located) -> Grid | None:
+    if found.kind != "raster":
+        return None
+    from dissmodel.io.geotiff import reading  # noqa: PLC0415  (it loads GDAL)
+
+    with reading(found.path, found.shown) as dataset:
+        crs = dataset.crs.to_wkt() if dataset.crs else None
+        bare = crs is None and dataset.transform.is_identity
+        a, b, c, d, e, f = map(float, dataset.transform[:6])
+        return Grid(shape=dataset.shape, transform=None if bare else (a, b, c, d, e, f), crs=crs)
 
 
 def may_be_dataset(path: Path) -> bool:

@@ -92,17 +92,7 @@ def windows(dataset: Any, bands: int, top: int, height: int) -> Iterator[Any]:
 def read_bands(
     dataset: Any, stored: Mapping[int, Stored], window: Any
 ) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
-    """Return the values of bands, and where each has no data, arrays of the window's shape.
-
-    Parameters
-    ----------
-    dataset : rasterio.DatasetReader
-        The open raster.
-    stored : Mapping of int to Stored
-        The bands to read, by their numbers.
-    window : rasterio.windows.Window
-        Which cells.
-    """
+    """Return the values of bands in a window, and where each has no data: arrays of the window's shape."""
     # In one call only where the bands have one type, for that is what the array has.
     if len({band.own for band in stored.values()}) == 1:
         read = dataset.read(list(stored), window=window)

@@ -39,22 +39,17 @@ _UTC = 100
 
 
 class Field(NamedTuple):
-    """A field: the values, of which those of nulls mean nothing, and of a datetime what it is ahead of UTC.
+    """A field of a vector file.
 
     Attributes
     ----------
-    name : str
-        The column's.
-    kind : {"boolean", "integer", "real", "text", "binary", "date", "datetime"}
-        What a file is told.
-    given : str
-        What the column holds, where that has become a text: any other kind.
+    given
+        What the column holds, where that becomes a text: any other kind than `kind`.
     values : ndarray, shape (n,)
-        Numbers, days, milliseconds, or objects, None where null.
-    null : ndarray of bool, shape (n,)
-        Which are null.
+        Numbers, days, milliseconds, or objects, None where null; those of nulls mean nothing.
     offsets : ndarray of int64, shape (n,), or None
-        As GDAL counts them: 100 and the quarters of an hour, 0 for an unknown one; None if all are.
+        Of a datetime, as GDAL counts: 100 and the quarters of an hour ahead of UTC, 0 for an unknown
+        offset; None if all are.
     """
 
     name: str
@@ -66,14 +61,7 @@ class Field(NamedTuple):
 
 
 def fields_of(frame: gpd.GeoDataFrame, *, without: frozenset[str] = frozenset()) -> Iterator[Field]:
-    """Yield the fields of a frame: all its columns but the geometry.
-
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        Any frame; its index is no field.
-    without : frozenset of str
-        The kinds that the format doesn't have, which become texts: "binary", "datetime".
+    """Yield the fields of a frame: all its columns but the geometry; the kinds `without` become texts.
 
     Raises
     ------

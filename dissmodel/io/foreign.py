@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-TEXT_MARKS = (b"\xef\xbb\xbf", b"\x1e")
-"""What may stand before the first character of a text: a byte order mark, the separator of a sequence."""
+from dissmodel.errors import InvalidInput
+from dissmodel.io.formats import TEXT_MARKS
 
 _TO_TIFF = "Convert it: gdal_translate {name} NEW.tif"
 _TO_GPKG = "Convert it: ogr2ogr NEW.gpkg {name}"
@@ -117,6 +117,11 @@ def again(path: Path | str) -> str:
         "It was changed less than a minute ago: if a program still writes or downloads it, wait for that; "
         "else make or download it again."
     )
+
+
+def damaged(shown: str, why: str, code: str) -> InvalidInput:
+    """Return the error for a damaged file: its name in errors and why, one sentence without its end."""
+    return InvalidInput(f"{shown}{why}.", again(shown), code=code)
 
 
 def _text(head: bytes) -> str:

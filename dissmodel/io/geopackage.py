@@ -7,11 +7,11 @@ come on top) or ``NAME.gpkg-journal`` (what takes half-written changes back).
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, StorageError
 
 _MAGIC = b"SQLite format 3\0"
@@ -42,21 +42,14 @@ def settled(path: Path) -> Iterator[Path]:
 
     That is `path` itself, unless it is a GeoPackage with a write-ahead log: whoever reads it last merges the
     log into it and removes the log, and a reader that finds no lock to get leaves the log out. So a copy of
-    both is given.
-
-    Raises
-    ------
-    InvalidInput
-        If another program writes it so fast that no copy can be made.
-    StorageError
-        If the copy can't be written.
+    both is given. Raises InvalidInput if another program writes it so fast that no copy can be made.
     """
     log = unmerged(path)
     if log is None:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="dissmodel-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "dataset.gpkg"
+    with temporary.new_folder() as folder:
+        copy = folder / "dataset.gpkg"
         for _ in range(_ATTEMPTS):
             before = _stamps(path, log)
             try:
@@ -83,15 +76,7 @@ def settled(path: Path) -> Iterator[Path]:
 
 
 def check_free(path: Path, shown: str) -> None:
-    """Raise `InvalidInput` if a GeoPackage is locked, or was left by a program that was killed as it wrote.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    shown : str
-        What an error calls it.
-    """
+    """Raise `InvalidInput` if a GeoPackage is locked, or a program that wrote to it was killed."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if head[_WRITE_VERSION : _WRITE_VERSION + 1] == bytes([_WITH_LOG]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,29 +16,21 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io import proj
-from dissmodel.io.foreign import again
+from dissmodel.io.foreign import damaged
+from dissmodel.io.locate import files_named
 from dissmodel.io.tiff_layout import ends_early, is_tiff
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
 _READ_CACHE = 16 * 2**20
+_UNREAD = " can't be read as a GeoTIFF:"
 _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, ArithmeticError)
 
 
 @contextmanager
 def opened(path: Path, shown: str = "") -> Iterator[Any]:
-    """Open a local GeoTIFF, and nothing but a GeoTIFF, for the time of the block.
+    """Open a local GeoTIFF, and nothing but a GeoTIFF, for the time of the block; errors call it `shown`.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    shown : str, optional
-        What errors call it; the path by default.
-
-    Yields
-    ------
-    rasterio.DatasetReader
-        The open dataset. GDAL's block cache is kept small: read whole bands, or each block once.
+    GDAL's block cache is kept small: read whole bands, or each block once.
 
     Raises
     ------
@@ -52,7 +43,8 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
     gdal_settings.ignore()
     with ExitStack() as stack:
         with naming_damage(shown):
-            for companion in _images_beside(path):
+            ends = (f"{name}{end}".casefold() for name in (path.name, path.stem) for end in (".msk", ".ovr"))
+            for companion in files_named(path.parent, set(ends)):
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
                 if not is_tiff(companion):
                     raise InvalidInput(
@@ -66,7 +58,7 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
             if dataset.crs or not dataset.transform.is_identity:
-                proj.check_rasterio()
+                proj.check_proj("rasterio")
         yield dataset
 
 
@@ -84,7 +76,7 @@ def naming_damage(shown: str) -> Iterator[None]:
                 "Write it in another: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
                 code="raster_compression",
             ) from error
-        raise _damaged(shown, "a part of it is missing or damaged") from error
+        raise damaged(shown, f"{_UNREAD} a part of it is missing or damaged", "raster_damaged") from error
 
 
 @contextmanager
@@ -94,22 +86,6 @@ def reading(path: Path, shown: str = "") -> Iterator[Any]:
         yield dataset
 
 
-def _images_beside(path: Path) -> list[Path]:
-    """Return the mask and the overviews beside a GeoTIFF, whatever its suffix."""
-    names = {f"{name}{end}".casefold() for name in (path.name, path.stem) for end in (".msk", ".ovr")}
-    with os.scandir(path.parent) as entries:
-        found = [one.name for one in entries if one.name.casefold() in names and one.is_file()]
-    return sorted(path.with_name(name) for name in found)
-
-
 def _check_end(path: Path, shown: str) -> None:
     if is_tiff(path) and ends_early(path):
-        raise _damaged(shown, "its end is missing")
-
-
-def _damaged(shown: str, what: str) -> InvalidInput:
-    return InvalidInput(
-        f"{shown} can't be read as a GeoTIFF: {what}.",
-        again(shown),
-        code="raster_damaged",
-    )
+        raise damaged(shown, f"{_UNREAD} its end is missing", "raster_damaged")

@@ -61,26 +61,14 @@ def write_geotiff(
 
     Parameters
     ----------
-    path : str or path-like
-        The file; its folder is made, what was there is replaced.
     bands : mapping of str to callable
         For each band its name, written as description and as tags ``band_name`` and ``name`` (the public
-        package reads the latter), and a function from a slice
-        of rows to an array (rows of the slice, columns). Called once for each block, from top to bottom.
-    shape : tuple of (int, int)
-        Rows and columns.
-    dtype : dtype-like
-        Of all bands.
+        package reads the latter), and a function from a slice of rows to an array (rows of the slice,
+        columns). It is called once for each block, from top to bottom.
     nodata : float, optional
         The value that means no data, in all bands.
     transform : affine.Affine, optional
         From (column, row) to coordinates of `crs`; without it the file has no georeference.
-    crs : optional
-        As anything that PROJ reads.
-    tags : mapping of str to str, optional
-        Tags of the file.
-    band_tags : mapping of str to mapping, optional
-        More tags of bands, by the band's name.
 
     Raises
     ------
@@ -231,19 +219,8 @@ def too_long(nodata: float, dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iu" and abs(int(nodata)) > 2**_EXACT_BITS
 
 
-# 3 is for floats, 2 for integers.
-_PREDICTORS = {
-    "uint8": 2,
-    "uint16": 2,
-    "uint32": 2,
-    "uint64": 2,
-    "int8": 2,
-    "int16": 2,
-    "int32": 2,
-    "int64": 2,
-    "float32": 3,
-    "float64": 3,
-}
+_INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+_PREDICTORS = dict.fromkeys(_INTEGERS, 2) | dict.fromkeys(("float32", "float64"), 3)
 
 
 def _tile(size: int) -> int:
@@ -254,7 +231,7 @@ def _tile(size: int) -> int:
 def _crs(crs: Any) -> CRS | None:
     if not crs:
         return None
-    proj.check_rasterio()
+    proj.check_proj("rasterio")
     try:
         return CRS.from_user_input(crs)
     except CRSError as error:

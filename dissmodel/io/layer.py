@@ -7,7 +7,6 @@ open other files is refused, not obeyed), the layer by its name.
 from __future__ import annotations
 
 import importlib.util
-import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -24,27 +23,11 @@ from dissmodel.errors import (
     extra_hint,
 )
 from dissmodel.io import dbf, geojson, geopackage
-from dissmodel.io.foreign import again
+from dissmodel.io.foreign import again, damaged
+from dissmodel.io.formats import DRIVERS, format_of
 from dissmodel.io.locate import companions
 from dissmodel.placeholders import HEAD_BYTES, refuse_pointer
 
-DRIVERS = {
-    ".gpkg": "GPKG",
-    ".geojson": "GeoJSON",
-    ".json": "GeoJSON",
-    ".shp": "ESRI Shapefile",
-    ".fgb": "FlatGeobuf",
-    ".parquet": "Parquet",
-}
-"""Suffix → the name of GDAL's driver."""
-
-_MAGIC = (
-    (rb"SQLite format 3\x00", "GPKG"),
-    (rb"\x00\x00\x27\x0a", "ESRI Shapefile"),
-    (rb"fgb", "FlatGeobuf"),
-    (rb"PAR1", "Parquet"),
-    (rb"(\xef\xbb\xbf|\x1e)?\s*\{", "GeoJSON"),
-)
 _SEQUENCE = "GeoJSONSeq"
 _SHP_LENGTH = struct.Struct(">24xi")  # of .shp and .shx, in units of two bytes
 _DBF_LENGTHS = struct.Struct("<4xIHH")  # how many rows; bytes of the header, and of each row
@@ -72,14 +55,7 @@ class Layer(NamedTuple):
 def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     """Find the layer to read in a local file, trusting the file's bytes and not its name.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A vector file, not an archive.
-    layer : str, optional
-        The layer's name; by default the only layer that has geometry.
-    shown : str, optional
-        What an error calls the file.
+    Without `layer` it is the only layer that has geometry.
 
     Raises
     ------
@@ -90,11 +66,12 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     shown = shown or str(path)
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
-    driver = next((name for magic, name in _MAGIC if re.match(magic, head)), None)
-    if driver is None:
+    found = format_of(head)
+    if found is None or found.kind != "vector":
         raise InvalidInput(
             f"{shown} is no vector file that can be read.", "Known: " + ", ".join(DRIVERS) + "."
         )
+    driver = found.driver
     if driver == "Parquet":
         return Layer(str(path), None, driver)
     encoding = _check_shapefile(path, shown) if driver == "ESRI Shapefile" else None
@@ -113,9 +90,11 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     with reading(shown, path if is_json else None):
         layers = pyogrio.list_layers(source).tolist()
         name = _choose(shown, layers, layer)
-        found = pyogrio.read_info(source, layer=name).get("driver", driver)
-    if found != driver:
-        raise InvalidInput(f"{shown} is no {driver} file: GDAL takes it for {found}.", "Check what it is.")
+        taken_for = pyogrio.read_info(source, layer=name).get("driver", driver)
+    if taken_for != driver:
+        raise InvalidInput(
+            f"{shown} is no {driver} file: GDAL takes it for {taken_for}.", "Check what it is."
+        )
     return Layer(source, name, driver, encoding)
 
 
@@ -130,7 +109,7 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
         warnings.filterwarnings("ignore", message=r"(?s)Value .* of field .* has been truncated to")
         # A time with an offset in a GeoPackage, which GDAL reads as well, but not quietly.
         warnings.filterwarnings("ignore", message="Non-conformant content .* successfully parsed")
-        if importlib.util.find_spec("pyarrow") is not None:
+        if has_pyarrow():
             # Arrow passes measures on.
             warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types are not supported")
         yield
@@ -144,12 +123,7 @@ def passing_warnings_on(shown: str) -> Iterator[None]:
 def reading(shown: str, text: Path | None = None) -> Iterator[None]:
     """Turn what pyogrio raises in the block into `InvalidInput`, and its warnings into `DissmodelWarning`.
 
-    Parameters
-    ----------
-    shown : str
-        What errors and warnings call the file.
-    text : pathlib.Path, optional
-        The file, where it is GeoJSON: the error says what is wrong with its text.
+    `text` is the file where it is GeoJSON: the error says what is wrong with its text.
     """
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415  (it loads pandas)
 
@@ -178,11 +152,8 @@ def _check_shapefile(path: Path, shown: str) -> str | None:
         with parts[suffix].open("rb") as stream:
             refuse_pointer(stream.read(HEAD_BYTES), parts[suffix], f"The {suffix} of {shown}")
         if parts[suffix].stat().st_size < _said_length(parts[suffix]):
-            raise InvalidInput(
-                f"{shown} is incomplete: its {suffix} is shorter than it says of itself.",
-                again(shown),
-                code="vector_damaged",
-            )
+            why = f" is incomplete: its {suffix} is shorter than it says of itself"
+            raise damaged(shown, why, "vector_damaged")
     found = dbf.encoding_of(parts[".dbf"]) if ".cpg" not in parts else None
     if found is not None and (found.overrides or found.name != "UTF-8"):
         why = (
@@ -252,22 +223,21 @@ def check_count(layer: Layer, found: int, shown: str) -> None:
         if said == found:
             return
         why = geojson.wrong_record(path) or f"GDAL reads {found} of its {said} records"
-        raise InvalidInput(
-            f"{shown} is a sequence of features, one a line, and {why}.", again(shown), code="vector_damaged"
-        )
+        raise damaged(shown, f" is a sequence of features, one a line, and {why}", "vector_damaged")
     if layer.driver != "FlatGeobuf":
         return
     with reading(shown):
         said = pyogrio.read_info(layer.source, **layer.opening)["features"]
     if said > found:
-        raise InvalidInput(
-            f"{shown} is incomplete: {found} of its {said} features are there.",
-            again(shown),
-            code="vector_damaged",
-        )
+        raise damaged(shown, f" is incomplete: {found} of its {said} features are there", "vector_damaged")
 
 
 def require_pyarrow(name: str) -> None:
     """Raise a `MissingModule` that says what to install, where pyarrow is missing."""
-    if importlib.util.find_spec("pyarrow") is None:
+    if not has_pyarrow():
         raise MissingModule(f"{name}: GeoParquet needs pyarrow.", extra_hint("pyarrow"))
+
+
+def has_pyarrow() -> bool:
+    """Tell whether pyarrow is installed."""
+    return importlib.util.find_spec("pyarrow") is not None

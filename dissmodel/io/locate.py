@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,40 +15,13 @@ from typing import Any
 from dissmodel.errors import InvalidInput, MissingFile, StorageError, UsageError, did_you_mean
 from dissmodel.io import archive, geopackage
 from dissmodel.io._storage import local_copy
-from dissmodel.io.archive import KINDS, Kind
-from dissmodel.io.foreign import PAGE, TEXT_MARKS, again, foreign
+from dissmodel.io.foreign import PAGE, again, foreign
+from dissmodel.io.formats import BY_SUFFIX, Kind, format_of
 from dissmodel.placeholders import HEAD_BYTES, link_to_nothing, not_fetched, refuse_pointer
 from dissmodel.storage.uri import parse
 
 _FORMATS: dict[str, Kind | None] = {"auto": None, "raster": "raster", "tiff": "raster", "vector": "vector"}
 
-# What a file begins with, and what it is then.
-_MAGIC = (
-    (b"II*\0", "GeoTIFF"),
-    (b"MM\0*", "GeoTIFF"),
-    (b"II+\0", "GeoTIFF"),
-    (b"MM\0+", "GeoTIFF"),
-    (b"PK\x03\x04", "zip"),
-    (b"PK\x05\x06", "zip"),
-    (b"SQLite format 3\0", "GeoPackage"),
-    (b"fgb", "FlatGeobuf"),
-    (b"PAR1", "GeoParquet"),
-    (b"\0\0\x27\x0a", "shapefile"),
-)
-_BY_SUFFIX = {
-    ".tif": "GeoTIFF",
-    ".tiff": "GeoTIFF",
-    ".zip": "zip",
-    ".gpkg": "GeoPackage",
-    ".fgb": "FlatGeobuf",
-    ".parquet": "GeoParquet",
-    ".shp": "shapefile",
-    ".geojson": "GeoJSON",
-    ".json": "GeoJSON",
-    ".geojsonl": "GeoJSON",
-    ".geojsons": "GeoJSON",
-    ".ndjson": "GeoJSON",
-}
 # A .shx begins as a .shp does, and GDAL would open the .shp for it.
 _PARTS = {".shx", ".dbf", ".prj", ".cpg"}
 _MOST_NAMES = 10_000
@@ -56,20 +29,10 @@ _MOST_NAMES = 10_000
 
 @dataclass(frozen=True)
 class Located:
-    """A dataset that can be opened.
+    """A dataset that can be opened: `path`, a temporary file where it came out of the archive `source`.
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file to open, absolute; a temporary one where it came out of an archive.
-    kind : {"raster", "vector"}
-        What it holds.
-    layer : str or None
-        The layer to read in it, where the user named one and it is not the file itself.
-    source : pathlib.Path
-        The local file that the user named, absolute; an archive where `path` came out of one.
-    member : str or None
-        The name in the archive, if there is one.
+    `source` is the local file that the user named, `member` the name in it if it is an archive; `layer` is
+    what is left to be chosen in `path`. Paths are absolute.
     """
 
     path: Path
@@ -88,19 +51,9 @@ class Located:
 def locate(
     uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
 ) -> Iterator[Located]:
-    """Find the dataset that a user named, for the time of the block.
+    """Find the dataset that a user named, for the time of the block; one that lies elsewhere is fetched.
 
-    Parameters
-    ----------
-    uri : str or path-like
-        A local file: a GeoTIFF, GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, or a zip that
-        holds one; ``s3://`` and ``https://`` are fetched.
-    fmt : {"auto", "raster", "tiff", "vector"}
-        What the user says it holds.
-    layer : str, optional
-        Which dataset of an archive, or which layer of a file.
-    minio_client : optional
-        A storage client for ``s3://``.
+    `layer` is a dataset of an archive, or a layer of a file.
 
     Raises
     ------
@@ -138,14 +91,9 @@ def kind_of(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = 
 
 
 def existing(uri: str | os.PathLike[str]) -> Path:
-    """Return the local file that a user named, absolute, if there is one that can be read.
+    """Return the local file that a user named, absolute, if it can be read; raises as `locate`.
 
     What it holds, if anything, is not looked at: a model may read formats that nothing here knows.
-
-    Raises
-    ------
-    DissmodelError
-        As `locate`.
     """
     path = parse(uri).local().absolute()
     refuse_pointer(_head(path), path)
@@ -158,21 +106,21 @@ def companions(path: Path) -> tuple[Path, ...]:
     A shapefile's siblings, a GeoTIFF's metadata, mask, overview and files with its place, what a GeoPackage
     has not merged yet. Upper and lower case of the ends don't matter. They are told by their names;
     `dissmodel.io.sidecars.sidecars` returns what is really read.
-
-    Examples
-    --------
-    >>> companions(Path("no/such/grid.tif"))
-    ()
     """
     names = archive.sidecars(path.name)
     if not names:
         return ()
     try:
-        with os.scandir(path.parent) as entries:
-            found = [entry.name for entry in entries if entry.name.casefold() in names and entry.is_file()]
+        return files_named(path.parent, names)
     except OSError:
         return ()
-    return tuple(sorted(path.with_name(name) for name in found))
+
+
+def files_named(folder: Path, names: Collection[str]) -> tuple[Path, ...]:
+    """Return the files in a folder that have one of these case-folded names, sorted."""
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if entry.name.casefold() in names and entry.is_file()]
+    return tuple(folder / name for name in sorted(found))
 
 
 def _wanted(fmt: str) -> Kind | None:
@@ -213,10 +161,12 @@ def _check_content(path: Path, shown: str) -> str:
         raise InvalidInput(f"{shown} is empty (0 bytes).", again(shown), code="input_empty")
     refuse_pointer(head, path, shown)
     suffix = path.suffix.lower()
-    promised = _BY_SUFFIX.get(suffix)
-    content = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
-    if content is None and _may_be_geojson(head, promised):
-        content = "GeoJSON"
+    promised = BY_SUFFIX[suffix].name if suffix in BY_SUFFIX else None
+    found = format_of(head)
+    content = found.name if found else None
+    # A server's error under the name of another format may be JSON too.
+    if content == "GeoJSON" and promised not in {None, "GeoJSON"} and b'"type"' not in head:
+        content = None
     if suffix in _PARTS and content in {None, "shapefile"}:
         raise InvalidInput(
             f"{shown} is only a part of a shapefile.",
@@ -226,8 +176,8 @@ def _check_content(path: Path, shown: str) -> str:
     # The parts of a shapefile find each other by name.
     if (promised is not None or content == "shapefile") and promised != content:
         seen, hint = f"it does not begin as a {promised} does", _HINT_DAMAGED
-        if content is not None:
-            seen, hint = f"it is a {content}", f"Give it the suffix that fits, such as {_suffix_of(content)}."
+        if found is not None and content is not None:
+            seen, hint = f"it is a {content}", f"Give it the suffix that fits, such as {found.suffixes[0]}."
         elif (known := foreign(path, head)) is not None:
             seen, hint = (
                 (f"it is {known.what}", known.hint) if known.hint else (f"{seen}; it is {known.what}", PAGE)
@@ -243,19 +193,8 @@ def _check_content(path: Path, shown: str) -> str:
     return content
 
 
-_SUFFIXES = ", ".join([*KINDS, ".zip"])
+_SUFFIXES = ", ".join(BY_SUFFIX)
 _HINT_DAMAGED = "Make or download it again; it may be damaged, or something else under this name."
-
-
-def _may_be_geojson(head: bytes, promised: str | None) -> bool:
-    """Tell whether a file may be GeoJSON; a server's error under another name may be JSON too."""
-    for mark in TEXT_MARKS:
-        head = head.removeprefix(mark)
-    return head.lstrip()[:1] == b"{" and (promised in {None, "GeoJSON"} or b'"type"' in head)
-
-
-def _suffix_of(content: str) -> str:
-    return next(suffix for suffix, name in _BY_SUFFIX.items() if name == content)
 
 
 def _head(path: Path) -> bytes:
@@ -306,7 +245,7 @@ def _missing(path: Path) -> InvalidInput:
 
 def _inside(path: Path) -> str:
     try:
-        known = [name for name in _names(path) if Path(name).suffix.lower() in _BY_SUFFIX]
+        known = [name for name in _names(path) if Path(name).suffix.lower() in BY_SUFFIX]
         known = [name for name in known if not name.endswith("record.json")]
     except OSError:
         known = []

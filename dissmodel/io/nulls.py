@@ -19,22 +19,10 @@ def exact_integers(
     null: NDArray[np.bool_],
     fids: NDArray[np.int64] | None = None,
 ) -> NDArray[Any]:
-    """Return integers that pyogrio returned as floats because some are null.
+    """Return integers that pyogrio returned as floats because some are null; nulls are 0.
 
-    Where one is too large for a float, those that aren't null are read again. Nulls are 0.
-
-    Parameters
-    ----------
-    layer : Layer
-        Where they are from.
-    name : str
-        The field.
-    values : ndarray of float64, shape (n,)
-        What pyogrio returned.
-    null : ndarray of bool, shape (n,)
-        Which are null.
-    fids : ndarray of int64, shape (n,), optional
-        The ids of the features, where these are not all features of the layer in its order.
+    Where one is too large for a float, those that aren't null are read again. `fids` are the ids of the
+    features, where these are not all features of the layer in its order.
     """
     filled = np.where(null, 0, values)
     if not (np.abs(filled) >= _EXACT_IN_FLOAT).any():

@@ -21,15 +21,6 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "ui
 def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
     """Read a GeoParquet file; integers and booleans with nulls have pandas' nullable types and every bit.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    shown : str
-        What an error calls it.
-    options : Mapping of str to Any
-        For `geopandas.read_parquet`.
-
     Raises
     ------
     InvalidInput

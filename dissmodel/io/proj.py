@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from functools import cache
+from typing import Any
 
 from dissmodel.errors import DissmodelError
 
@@ -12,33 +14,19 @@ _KNOWN = 4326
 
 
 @cache
-def check_rasterio() -> None:
-    """Check, once per process, that the PROJ of rasterio finds EPSG:4326.
+def check_proj(library: str) -> None:
+    """Check, once per process, that the PROJ of "rasterio" or "pyproj" finds EPSG:4326.
 
     Raises
     ------
     DissmodelError
         If it does not (code ``"proj_data"``).
     """
-    from rasterio.crs import CRS  # noqa: PLC0415  (whoever asks has loaded it)
-    from rasterio.errors import CRSError  # noqa: PLC0415  (as above)
-
+    crs: Any = importlib.import_module(f"{library}.crs")  # whoever asks has loaded it
     try:
-        CRS.from_epsg(_KNOWN)
-    except CRSError as error:
-        raise _not_found("rasterio") from error
-
-
-@cache
-def check_pyproj() -> None:
-    """Check, once per process, that pyproj finds EPSG:4326; raises as `check_rasterio`."""
-    from pyproj import CRS  # noqa: PLC0415  (whoever asks has loaded it)
-    from pyproj.exceptions import CRSError, DataDirError  # noqa: PLC0415  (as above)
-
-    try:
-        CRS.from_epsg(_KNOWN)
-    except (CRSError, DataDirError) as error:
-        raise _not_found("pyproj") from error
+        crs.CRS.from_epsg(_KNOWN)
+    except (ValueError, RuntimeError) as error:  # as rasterio's CRSError, and pyproj's, are
+        raise _not_found(library) from error
 
 
 def _not_found(library: str) -> DissmodelError:

@@ -35,22 +35,8 @@ def open_geotiff(
 ) -> Iterator[tuple[FileBands, str]]:
     """Open a GeoTIFF, plain or in a zip, for the time of the block; its bands are read as they are asked for.
 
-    Parameters
-    ----------
-    uri, minio_client, layer
-        As `load_geotiff` takes them.
-
-    Yields
-    ------
-    bands : FileBands
-        What it says of itself, and blocks of its bands.
-    sha256 : str
-        Of the file that was named, the zip where it is one.
-
-    Raises
-    ------
-    InvalidInput
-        As `load_geotiff`, as far as it shows before anything is read; the rest when it is.
+    The sha256 is that of the file that was named. Raises as `load_geotiff`, as far as it shows before
+    anything is read; the rest when it is.
     """
     with locate(uri, "raster", layer, minio_client=minio_client) as found:
         checksum = sha256_file(found.source)
@@ -220,24 +206,20 @@ def _plan(backend: RasterBackend, bands: Mapping[str, Any], spec: BandSpec | Non
     for name, dtype_like, nodata in spec:
         dtype = np.dtype(dtype_like)
         array = backend.arrays.get(name)
-        if array is None:
-            plan[name] = _Band(dtype, nodata, partial(_filled, backend.shape[1], dtype, nodata))
-            continue
-        if array.shape != tuple(backend.shape):
+        if array is not None and array.shape != tuple(backend.shape):
             raise UsageError(
                 f"{name} has the shape {array.shape}, the backend {tuple(backend.shape)}:"
                 " a GeoTIFF holds bands of rows and columns only.",
                 "Write a slice of it, or save to .nc, which can hold a time axis.",
             )
-        plan[name] = _Band(dtype, nodata, partial(_converted, array, dtype, nodata))
+        plan[name] = _Band(dtype, nodata, partial(_rows, array, backend.shape[1], dtype, nodata))
     return plan
 
 
-def _filled(cols: int, dtype: np.dtype[Any], nodata: float, rows: slice) -> Array:
-    return np.full((rows.stop - rows.start, cols), nodata, dtype)
-
-
-def _converted(array: Array, dtype: np.dtype[Any], nodata: float | None, rows: slice) -> Array:
+def _rows(array: Array | None, cols: int, dtype: np.dtype[Any], nodata: Any, rows: slice) -> Array:
+    """Return rows of a band as they are written; of a band that is not there, nothing but nodata."""
+    if array is None:
+        return np.full((rows.stop - rows.start, cols), nodata, dtype)
     return _cast(array[rows], dtype, nodata)
 
 

@@ -24,17 +24,9 @@ HINT = "Make room, or give an output on another disk: --output FOLDER/NAME"
 def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20) -> str:
     """Return why a file in `folder` could not grow, as the end of a sentence; empty for other reasons.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where the file was being written; what was written of it still lies there.
-    written : int
-        Its size, in bytes.
-    said : str
-        What the library that wrote it said.
-    little : int
-        With less room than this, in bytes, there was none. A library writes large pieces; where it isn't
-        known that writing failed, the least piece tells.
+    `written` is the size of what still lies there of it, `said` what the library that wrote it said. With
+    less room than `little` bytes there was none: a library writes large pieces; where it isn't known that
+    writing failed, the least piece tells.
     """
     limit = _largest_file()
     if limit is not None and written + little > limit:

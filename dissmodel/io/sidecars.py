@@ -35,16 +35,6 @@ def sidecars(path: Path) -> tuple[Path, ...]:
     For a GeoTIFF they are what GDAL opens with it: a mask, a world file, metadata in ``.aux.xml``, ``.TAB``,
     ``.aux``, ``.IMD`` and so on; without an ``.aux.xml`` that holds statistics and nothing else, for these
     change nothing. For other formats they are the files that belong to the format.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A local file of any kind.
-
-    Raises
-    ------
-    OSError
-        If it can't be read.
     """
     if not is_tiff(path):
         return companions(path)
@@ -63,13 +53,6 @@ def unrecorded(path: Path, names: Iterable[str]) -> tuple[Path, ...]:
     """Return the files that would be read with a dataset, change what is read, and have none of these names.
 
     Overviews (``.ovr``), which a viewer adds, are no part of what is read.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The dataset.
-    names : iterable of str
-        The names of the sidecars that are known.
     """
     known = {path.name.casefold(), *(name.casefold() for name in names)}
     stem = path.stem.casefold()
@@ -109,21 +92,9 @@ def beside(path: Path, name: str) -> Path:
 
 
 def before_statistics(dataset: Path, path: Path, expected: str) -> bytes | None:
-    """Return what an ``.aux.xml`` was before a viewer added statistics to it.
+    """Return what an ``.aux.xml`` beside a GeoTIFF was before a viewer added statistics to it.
 
-    Parameters
-    ----------
-    dataset : pathlib.Path
-        The GeoTIFF that it lies beside.
-    path : pathlib.Path
-        The file.
-    expected : str
-        The sha256 that it had, 64 hex digits.
-
-    Returns
-    -------
-    bytes or None
-        Of this sha256; None where more than statistics was added, or nothing.
+    That has the sha256 `expected`; None where more than statistics was added, or nothing.
     """
     try:
         if not path.name.lower().endswith(".aux.xml") or path.stat().st_size > _MAX_XML:

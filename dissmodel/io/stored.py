@@ -14,14 +14,7 @@ _WIDE = frozenset({"int64", "uint64"})
 class Stored(NamedTuple):
     """A band as the file stores it; a value is scale * stored number + offset.
 
-    Attributes
-    ----------
-    own : numpy.dtype
-        Of the stored numbers.
-    nodata : int, float or None
-        The stored number that means no data; exact, an int in a band of 64-bit integers.
-    scale, offset : float
-        1 and 0 where the file has neither.
+    `nodata` is a stored number; exact, an int in a band of 64-bit integers.
     """
 
     own: np.dtype[Any]
@@ -38,6 +31,11 @@ class Stored(NamedTuple):
     def dtype(self) -> np.dtype[Any]:
         """Of the values: float64 where the band is scaled."""
         return np.dtype(np.float64) if self.is_scaled else self.own
+
+    @property
+    def absent_value(self) -> float | None:
+        """What stands for no data among the values."""
+        return math.nan if self.is_scaled and self.nodata is not None else self.nodata
 
     def absent(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which stored numbers are exactly the nodata value."""

@@ -6,8 +6,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""What TIFFs begin with: two orders of bytes, classic and BigTIFF."""
+from dissmodel.io.formats import TIFF_MAGIC
 
 # Field type → bytes of one value (TIFF 6.0, section 2; BigTIFF adds 16 to 18).
 _BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)) | {16: 8, 17: 8, 18: 8}
@@ -25,7 +24,7 @@ class _Form(NamedTuple):
 def is_tiff(path: Path) -> bool:
     """Whether a file begins as a TIFF does."""
     with path.open("rb") as stream:
-        return stream.read(4) in MAGIC
+        return stream.read(4) in TIFF_MAGIC
 
 
 def ends_early(path: Path) -> bool:
@@ -33,16 +32,6 @@ def ends_early(path: Path) -> bool:
 
     Names, nodata, CRS and mask often lie at a file's end. Where that was cut off, GDAL goes on without them
     and only its log says so, or nothing does.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file that `is_tiff`.
-
-    Raises
-    ------
-    OSError
-        If it can't be read.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

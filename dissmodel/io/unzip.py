@@ -19,7 +19,7 @@ from stat import S_IFMT, S_ISDIR, S_ISREG
 from typing import IO
 
 from dissmodel.errors import InvalidInput, StorageError
-from dissmodel.io.foreign import again
+from dissmodel.io.foreign import damaged
 
 MAX_ENTRIES = 10_000
 MAX_BYTES = 8 * 2**30
@@ -97,9 +97,8 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
             ) from error
         if isinstance(error, NotImplementedError):
             raise _unsupported(f"{path}: {error}") from error
-        raise InvalidInput(
-            f"{path} is a truncated or damaged zip file: {error}.", again(path), code="archive_damaged"
-        ) from error
+        why = f" is a truncated or damaged zip file: {error}"
+        raise damaged(str(path), why, "archive_damaged") from error
     with archive:
         _name_by_slashes(archive)
         _refuse_dishonest(path, archive.infolist())
@@ -158,13 +157,8 @@ def _dishonest(entry: zipfile.ZipInfo) -> str:
 def extract(path: Path, targets: Mapping[str, Path]) -> None:
     """Unpack members of an archive, each to its target, which must not exist.
 
-    Raises
-    ------
-    InvalidInput
-        If a member is damaged, encrypted or compressed in a way that is not known here, or inflates beyond
-        every measure, together with the others.
-    StorageError
-        If a target can't be written.
+    Raises InvalidInput if a member is damaged, encrypted or compressed in a way that is not known here, or
+    inflates beyond every measure, together with the others; StorageError if a target can't be written.
     """
     with opened(path) as archive:
         budget = _Budget(path, archive, targets)
@@ -197,20 +191,17 @@ class _Budget:
     def check(self, member: str, size: int) -> None:
         """Refuse a member that says it is larger than what may come out."""
         if size > self.left:
-            raise self.exceeded(member)
+            raise InvalidInput(
+                f"{self.path}: {member} inflates beyond what an honest archive does"
+                f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
+                "If you trust it, unzip it yourself and give the file inside.",
+                code="archive_bomb",
+            )
 
     def spend(self, member: str, size: int) -> None:
         """Count bytes that came out."""
         self.check(member, size)
         self.left -= size
-
-    def exceeded(self, member: str) -> InvalidInput:
-        return InvalidInput(
-            f"{self.path}: {member} inflates beyond what an honest archive does"
-            f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
-            "If you trust it, unzip it yourself and give the file inside.",
-            code="archive_bomb",
-        )
 
 
 def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
@@ -225,23 +216,15 @@ def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], bud
             f"{path}: {member} is compressed with {how}, which can't be unpacked here"
         ) from error
     except DAMAGED as error:
-        raise _damaged(path, member, error) from error
+        raise damaged(str(path), f": {member} is damaged: {error}", "archive_damaged") from error
     with source:
         while True:
             try:
                 # Reading to the end compares the checksum too.
                 chunk = source.read(_CHUNK)
             except DAMAGED as error:
-                raise _damaged(path, member, error) from error
+                raise damaged(str(path), f": {member} is damaged: {error}", "archive_damaged") from error
             if not chunk:
                 return
             budget.spend(member, len(chunk))
             out.write(chunk)
-
-
-def _damaged(path: Path, member: str, error: Exception) -> InvalidInput:
-    return InvalidInput(
-        f"{path}: {member} is damaged: {error}.",
-        again(path),
-        code="archive_damaged",
-    )

@@ -16,7 +16,8 @@ from dissmodel import progress, temporary
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
 from dissmodel.io._storage import written
 from dissmodel.io.data_kind import cannot_hold, kind_of_data
-from dissmodel.io.layer import DRIVERS, Layer, check_count, open_layer, passing_warnings_on, reading
+from dissmodel.io.formats import DRIVERS
+from dissmodel.io.layer import Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
 from dissmodel.io.parquet import read_parquet
 from dissmodel.io.room import largest_in, unwritten
@@ -81,7 +82,9 @@ def load_gdf(
         with reading(found.shown):
             if chosen.driver == "Parquet":
                 gdf = read_parquet(found.path, found.shown, kwargs)
-                gdf = gdf if columns is None else _chosen(gdf, columns, found.shown)
+                if columns is not None:
+                    _check_columns(columns, gdf.columns.drop(gdf.geometry.name), found.shown)
+                    gdf = gdf[[*columns, gdf.geometry.name]]
             else:
                 gdf = _read(chosen, found.shown, columns, kwargs)
         if not kwargs:
@@ -179,21 +182,7 @@ def _warn_of_log(path: Path) -> None:
 def check_savable(gdf: gpd.GeoDataFrame, uri: str | os.PathLike[str], *, losses: bool = False) -> None:
     """Raise what `save_gdf` would raise of the data, before the work that makes the rest of it.
 
-    Parameters
-    ----------
-    gdf : geopandas.GeoDataFrame
-        Features with the columns and geometries that are going to be written.
-    uri : str or path-like
-        Where to; its suffix says the format.
-    losses : bool
-        Whether to warn of what the format rounds, cuts or writes as text, too.
-
-    Raises
-    ------
-    InvalidInput
-        If the format can't hold a column or a geometry.
-    UsageError
-        If the suffix belongs to no format, or the format needs pyarrow and it isn't there.
+    With `losses`, warn of what the format rounds, cuts or writes as text, too.
     """
     name = Path(parse(uri).shown).name
     with passing_warnings_on(name):
@@ -237,11 +226,6 @@ def _read(
     if columns is not None:
         _check_columns(columns, pyogrio.read_info(chosen.source, **chosen.opening)["fields"], shown)
     return read_frame(chosen, columns, kwargs, shown)
-
-
-def _chosen(gdf: gpd.GeoDataFrame, columns: Sequence[str], shown: str) -> gpd.GeoDataFrame:
-    _check_columns(columns, [name for name in gdf.columns if name != gdf.geometry.name], shown)
-    return gdf[[*columns, gdf.geometry.name]]
 
 
 def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> None:

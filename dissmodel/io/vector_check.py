@@ -22,23 +22,7 @@ _NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}
 def check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
     """Read the file back: where the disk is full at the very end, GDAL says nothing; warn of rounded numbers.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    driver : str
-        GDAL's.
-    count : int
-        How many features were written.
-    fields : sequence of Field
-        What was written.
-    indexed : bool
-        Whether it has a spatial index.
-
-    Raises
-    ------
-    OSError
-        If not all of it is there.
+    `indexed` says whether it has a spatial index. Raises OSError if not all of it is there.
     """
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import warnings
 from collections import Counter
@@ -15,9 +14,9 @@ import shapely
 from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.io.layer import Layer
+from dissmodel.io.layer import Layer, has_pyarrow
 from dissmodel.io.nulls import exact_integers
-from dissmodel.io.proj import check_pyproj
+from dissmodel.io.proj import check_proj
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,22 +42,11 @@ class _Read(NamedTuple):
 def read_frame(
     layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any], shown: str
 ) -> gpd.GeoDataFrame:
-    """Read a layer with the types that its fields have.
+    """Read a layer with the types that its fields have; `options` are for `pyogrio.raw.read`.
 
     Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
     objects of `datetime`. Datetimes are numpy's with the offset that all have, or objects where some differ.
     JSON is text. The feature ids of a GeoPackage are the first column where they are more than a count.
-
-    Parameters
-    ----------
-    layer : Layer
-        What to read.
-    columns : sequence of str or None
-        The attributes; all if None.
-    options : Mapping of str to Any
-        For `pyogrio.raw.read`.
-    shown : str
-        What an error calls the file.
 
     Raises
     ------
@@ -83,7 +71,7 @@ def read_frame(
     geometry = free_name("geometry", {name.lower() for name in fields})
     crs = known_crs(found.meta["crs"])
     if crs is not None:
-        check_pyproj()
+        check_proj("pyproj")
     frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=crs)
     if layer.driver == "GPKG" and columns is None and not options:
         _add_ids(frame, found.fids, layer)
@@ -110,11 +98,6 @@ def known_crs(crs: str | None) -> str | None:
     (None, 'EPSG:31983')
     """
     return None if crs is not None and _UNDEFINED.match(crs) else crs
-
-
-def has_pyarrow() -> bool:
-    """Tell whether pyarrow is installed."""
-    return importlib.util.find_spec("pyarrow") is not None
 
 
 def free_name(name: str, taken: set[str]) -> str:
@@ -168,7 +151,7 @@ def _whole(wkb: NDArray[Any]) -> NDArray[np.object_]:
         raise InvalidInput(
             f"{np.count_nonzero(wrong)} of {len(wkb)} features have a geometry that is none; the first is "
             f"feature {np.argmax(wrong)}, counted from 0: {error}.",
-            "Mend or remove them.",
+            "Fix or remove them.",
             code="bad_geometry",
         ) from error
     return geometries

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dissmodel import gdal_settings
 from dissmodel.errors import InvalidInput, MissingModule, extra_hint
 from dissmodel.io.fields import Field, datetime_texts, fields_of
-from dissmodel.io.layer import require_pyarrow
+from dissmodel.io.layer import has_pyarrow, require_pyarrow
 from dissmodel.io.vector_limits import (
     FORMATS,
     WITHOUT,
@@ -28,7 +28,7 @@ from dissmodel.io.vector_limits import (
     warn,
     warn_of_losses,
 )
-from dissmodel.io.vector_read import FID_COLUMN, free_name, has_pyarrow
+from dissmodel.io.vector_read import FID_COLUMN, free_name
 from dissmodel.io.wgs84 import is_on_wgs84, on_wgs84
 
 if TYPE_CHECKING:
@@ -46,20 +46,9 @@ _ARROW_IDS = "OGC_FID"
 def write_frame(
     frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, options: Mapping[str, Any]
 ) -> list[Field]:
-    """Write a frame, and warn of what the format can't hold; return the fields.
+    """Write a frame into a new file, and warn of what the format can't hold; return the fields.
 
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        What to write; its index isn't.
-    path : pathlib.Path
-        A file that isn't there.
-    driver : str
-        GDAL's, or "Parquet".
-    layer : str
-        The layer's name, where the format keeps one.
-    options : Mapping of str to Any
-        For `pyogrio.raw.write`, for GeoParquet to `GeoDataFrame.to_parquet`.
+    `driver` is GDAL's, or "Parquet"; `options` are for `pyogrio.raw.write` or `GeoDataFrame.to_parquet`.
 
     Raises
     ------
@@ -72,10 +61,7 @@ def write_frame(
     if driver == "Parquet":
         _write_parquet(frame, path, options)
         return []
-    planned = plan(frame, driver)
-    _warn_of_place(frame, planned, driver)
-    warn_of_losses(planned.fields, driver)
-    frame, geometries, fields, _ = planned
+    frame, geometries, fields = _planned(frame, driver, losses=True)
     shared = {
         "driver": driver,
         "layer": layer,
@@ -93,60 +79,34 @@ def write_frame(
     return fields
 
 
-class Plan(NamedTuple):
-    """What will be written: the features on the format's CRS, and how many were cut for it."""
+def _planned(
+    frame: gpd.GeoDataFrame, driver: str, *, losses: bool
+) -> tuple[gpd.GeoDataFrame, NDArray[Any], list[Field]]:
+    """Return what a format makes of a frame: the features on the format's CRS, their geometries, the fields.
 
-    frame: gpd.GeoDataFrame
-    geometries: NDArray[Any]
-    fields: list[Field]
-    cut: int
-
-
-def plan(frame: gpd.GeoDataFrame, driver: str) -> Plan:
-    """Return what a format makes of a frame.
-
-    Raises
-    ------
-    InvalidInput
-        If the format can't hold it.
+    With `losses`, warn of what the format changes.
     """
-    cut = 0
+    given, cut = frame, 0
     if driver == "GeoJSON" and not is_on_wgs84(frame):
         frame, cut = on_wgs84(frame)
     geometries = np.asarray(frame.geometry.array, dtype=object)
     fields = list(fields_of(frame, without=WITHOUT.get(driver, frozenset())))
     refuse_fields(fields, driver)
     refuse_geometries(geometries, driver)
-    return Plan(frame, geometries, fields, cut)
+    if losses and driver == "GeoJSON":
+        _warn_of_place(given, cut)
+    if losses:
+        warn_of_losses(fields, driver)
+    return frame, geometries, fields
 
 
 def check_frame(frame: gpd.GeoDataFrame, driver: str, *, losses: bool) -> None:
-    """Raise what writing a frame would raise, as far as it shows before; warn of what the format changes.
-
-    Parameters
-    ----------
-    frame : geopandas.GeoDataFrame
-        What would be written.
-    driver : str
-        GDAL's, or "Parquet".
-    losses : bool
-        Whether to warn.
-
-    Raises
-    ------
-    InvalidInput
-        If the format can't hold the data.
-    UsageError
-        If that takes pyarrow and it isn't installed.
-    """
+    """Raise what `write_frame` would raise, as far as it shows before; `losses`: warn of what changes."""
     if driver == "Parquet":
         require_pyarrow("The output")
         refuse_repeated(frame)
         return
-    planned = plan(frame, driver)
-    if losses:
-        _warn_of_place(frame, planned, driver)
-        warn_of_losses(planned.fields, driver)
+    _planned(frame, driver, losses=losses)
 
 
 def _write_parquet(frame: gpd.GeoDataFrame, path: Path, options: Mapping[str, Any]) -> None:
@@ -184,18 +144,16 @@ def _arrow_mixes_up(fields: Sequence[Field], driver: str) -> bool:
     return mixed
 
 
-def _warn_of_place(given: gpd.GeoDataFrame, planned: Plan, driver: str) -> None:
+def _warn_of_place(given: gpd.GeoDataFrame, cut: int) -> None:
     """Warn of what becomes of coordinates in GeoJSON."""
-    if driver != "GeoJSON":
-        return
     if given.crs is None:
         warn("the data has no CRS, but readers of GeoJSON will take it for WGS 84.")
     elif not is_on_wgs84(given):
         stores = "GeoJSON stores longitude and latitude on WGS 84"
         warn(f"{stores}: coordinates in {given.crs.name} were transformed.")
-    if planned.cut:
+    if cut:
         warn(
-            f"{planned.cut} of {len(given)} features cross longitude 180: GeoJSON holds each of them as "
+            f"{cut} of {len(given)} features cross longitude 180: GeoJSON holds each of them as "
             "several parts, cut there."
         )
 

@@ -15,23 +15,10 @@ def write_new(
 ) -> int:
     """Write pieces into the new file `path` and return their bytes; no file is left if that fails.
 
-    Parameters
-    ----------
-    pieces : iterable of bytes
-        What arrives.
-    path : Path
-        The file; nothing may be there.
-    what : str
-        What an error calls that which arrives.
-    limit : int
-        How many bytes it may have.
-    progress : callable, optional
-        Told of bytes written.
-
     Raises
     ------
     InvalidInput
-        If there are more bytes (code ``"object_too_large"``).
+        If there are more than `limit` bytes (code ``"object_too_large"``), of `what`.
     StorageError
         If the file can't be written.
     """

@@ -22,16 +22,8 @@ Progress = Callable[[int], None]
 class Stat:
     """What a place knows of an object.
 
-    Attributes
-    ----------
-    key : str
-        Its name there, with ``/`` between parts.
-    size : int
-        Bytes.
-    sha256 : str or None
-        As whoever put it noted it; a claim until the bytes are hashed.
-    etag : str or None
-        What changes when the object does; None where the place has no such thing.
+    `sha256` is as whoever put it noted it, a claim until the bytes are hashed. `etag` is what changes when
+    the object does; None where the place has no such thing.
     """
 
     key: str

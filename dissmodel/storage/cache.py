@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from dissmodel import locks
@@ -35,19 +34,7 @@ _LONGEST_META = 1_000_000
 
 @dataclass(frozen=True)
 class Entry:
-    """What is in the cache under one key.
-
-    Attributes
-    ----------
-    path : Path
-        The main file.
-    sha256 : str
-        Its digest, as it was just now.
-    size : int
-        Its bytes.
-    version : str
-        Which version of its source it is; empty if the source doesn't say.
-    """
+    """A main file in the cache, its sha256 as it was just now, and its source's version, empty if unknown."""
 
     path: Path
     sha256: str
@@ -94,17 +81,8 @@ class Cache:
     def filling(self, name: str, *, patience: float) -> Iterator[Path]:
         """Give the new, empty folder in which an entry is made; one process at a time has it.
 
-        Parameters
-        ----------
-        name : str
-            What is fetched, letters and digits.
-        patience : float
-            How long to wait for another process that fetches it, in seconds.
-
-        Raises
-        ------
-        StorageError
-            If it can't be had.
+        `name` is what is fetched, letters and digits; another process that fetches it is waited for
+        `patience` seconds. Raises StorageError if the folder can't be had.
         """
         part = self.folder / f"{_PART}{name}"
         with self._writing(), contextlib.ExitStack() as stack:
@@ -126,16 +104,8 @@ class Cache:
     def add(self, key: str, data: Path, files: Mapping[str, str], version: str) -> None:
         """Make an entry of what `filling` gave; one that is there and whole stays.
 
-        Parameters
-        ----------
-        key : str
-            Letters and digits.
-        data : Path
-            The folder that was filled.
-        files : Mapping of str to str
-            What is in it: name → sha256, the main file first.
-        version : str
-            Which version of its source that is.
+        `files` are those in the folder `data`: name → sha256, the main file first; `version` is that of its
+        source.
         """
         with self._writing():
             meta = {"main": next(iter(files)), "version": version, "files": dict(files)}
@@ -222,7 +192,8 @@ class Cache:
 def _whole(folder: Path) -> Entry | None:
     """Return what is in a folder if each file is what it was when it came."""
     try:
-        meta = _read_meta(folder / _META)
+        with (folder / _META).open("rb") as stream:
+            meta = json.loads(stream.read(_LONGEST_META))
         data = folder / _DATA
         files: Mapping[str, str] = meta["files"]
         if {path.name for path in data.iterdir()} != set(files):
@@ -233,12 +204,6 @@ def _whole(folder: Path) -> Entry | None:
         return Entry(data / main, files[main], (data / main).stat().st_size, str(meta["version"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        meta: dict[str, Any] = json.loads(stream.read(_LONGEST_META))
-    return meta
 
 
 def _is_used(folder: Path) -> bool:

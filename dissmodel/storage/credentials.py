@@ -6,7 +6,7 @@ import configparser
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,9 @@ _PLACES = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key and its secret. Its ``repr`` shows neither.
+    """A key and its secret, and a token where they are lent for a time. Its ``repr`` shows none of them.
 
-    Attributes
-    ----------
-    access_key, secret_key : str
-        The pair.
-    session_token : str or None
-        What comes with a pair that is lent for a time.
-    origin : str
-        Where they are from, such as ``"MINIO_ACCESS_KEY"``.
+    `origin` is where they are from, such as ``"MINIO_ACCESS_KEY"``.
     """
 
     access_key: str = field(repr=False)
@@ -57,6 +50,7 @@ class _Found:
     credentials: Credentials
     endpoint: str | None = None
     region: str | None = None
+    is_aws: bool = False  # Amazon's store is meant where no endpoint is named
 
 
 def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
@@ -66,13 +60,6 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     what goes with it, in a profile of ``~/.aws``, in the ``mc`` alias that the settings name, in the keyring
     of the system; the first place that has any is the one. The endpoint is ``MINIO_ENDPOINT``,
     ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, what the settings say, or what came with the credentials.
-
-    Parameters
-    ----------
-    settings : StorageSettings
-        What the caller set.
-    environ : Mapping
-        The environment.
 
     Raises
     ------
@@ -84,18 +71,13 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     """
     found = None if settings.anonymous else _look_everywhere(settings, environ)
     if found is not None:
-        secrets = found.credentials
-        learn(secrets.access_key, secrets.secret_key, secrets.session_token)
-    given = [environ.get(name) for name in VARIABLES["storage.endpoint"]] + [
-        settings.endpoint,
-        found.endpoint if found else None,
-    ]
-    text = next((one for one in given if one), None)
+        learn(found.credentials.access_key, found.credentials.secret_key, found.credentials.session_token)
+    text = _first(environ, "storage.endpoint", settings.endpoint, found.endpoint if found else None)
     if found is None and not settings.anonymous:
         place = parse_endpoint(text).shown if text else "The object store"
         raise StorageError(f"{place}: there are no credentials for it.", _PLACES, code="credentials_missing")
     if text is None:
-        if found is None or not found.credentials.origin.startswith(("AWS_", "the profile")):
+        if found is None or not found.is_aws:
             raise StorageError(
                 "No object store is set.",
                 "Set it: dissmodel config set storage.endpoint minio.example.org:9000, or MINIO_ENDPOINT.",
@@ -103,14 +85,14 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
             )
         text = AWS
     secure = secure_flag(environ)
-    named = [environ.get(name) for name in VARIABLES["storage.region"]]
-    region = next((one for one in named if one), settings.region)
-    endpoint = parse_endpoint(
-        text,
-        secure=settings.secure if secure is None else secure,
-        region=region or (found.region if found else None),
-    )
+    region = _first(environ, "storage.region", settings.region, found.region if found else None)
+    endpoint = parse_endpoint(text, secure=settings.secure if secure is None else secure, region=region)
     return Access(endpoint, found.credentials if found else None)
+
+
+def _first(environ: Mapping[str, str], setting: str, *others: str | None) -> str | None:
+    """Return what the variables of a setting say, else the first of the others that says something."""
+    return next((one for one in (*map(environ.get, VARIABLES[setting]), *others) if one), None)
 
 
 def _look_everywhere(settings: StorageSettings, environ: Mapping[str, str]) -> _Found | None:
@@ -124,14 +106,11 @@ def _look_everywhere(settings: StorageSettings, environ: Mapping[str, str]) -> _
 
 
 def _from_variables(environ: Mapping[str, str], access: str, secret: str, token: str) -> _Found | None:
-    pair = {name: environ.get(name, "").strip() for name in (access, secret)}
-    if not any(pair.values()):
-        return None
-    for name, value in pair.items():
-        if not value:
-            other = secret if name == access else access
-            raise _missing(f"{name} is missing: {other} is set without it.")
-    return _Found(Credentials(pair[access], pair[secret], environ.get(token) or None, access))
+    given = {name: environ.get(name, "").strip() for name in (access, secret)}
+    values = {**given, token: environ.get(token)}
+    lacking = "{0} is missing: {1} is set without it."
+    found = _pair(values, (access, secret, token), access, lacking)
+    return found and replace(found, is_aws=access.startswith("AWS_"))
 
 
 def _from_profile(named: str | None, environ: Mapping[str, str]) -> _Found | None:
@@ -141,19 +120,14 @@ def _from_profile(named: str | None, environ: Mapping[str, str]) -> _Found | Non
     config = Path(environ.get("AWS_CONFIG_FILE") or folder / "config").expanduser()
     section = name if name == "default" else f"profile {name}"
     values = {**_section(config, section), **_section(secrets, name)}
-    access, secret = values.get("aws_access_key_id"), values.get("aws_secret_access_key")
-    if not access and not secret:
+    place = f"the profile {shown(name)!r} of {secrets}"
+    keys = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    found = _pair(values, keys, place)
+    if found is None:
         if named is None:
             return None
-        raise _missing(
-            f"The profile {shown(name)!r} of {secrets} holds no aws_access_key_id, or is not there."
-        )
-    if not access or not secret:
-        lacking = "aws_secret_access_key" if access else "aws_access_key_id"
-        raise _missing(f"{lacking} is missing in the profile {shown(name)!r} of {secrets}.")
-    origin = f"the profile {shown(name)!r} of {secrets}"
-    credentials = Credentials(access, secret, values.get("aws_session_token"), origin)
-    return _Found(credentials, values.get("endpoint_url"), values.get("region"))
+        raise _missing(f"T{place[1:]} holds no aws_access_key_id, or is not there.")
+    return replace(found, endpoint=values.get("endpoint_url"), region=values.get("region"), is_aws=True)
 
 
 def _from_alias(name: str | None, environ: Mapping[str, str]) -> _Found | None:
@@ -164,24 +138,16 @@ def _from_alias(name: str | None, environ: Mapping[str, str]) -> _Found | None:
     try:
         document = json.loads(text) if text else {}
     except (ValueError, RecursionError):
-        raise StorageError(
-            f"{path} is no JSON.", "Make it again: mc alias set NAME URL", code="storage"
-        ) from None
+        raise StorageError(f"{path} is no JSON.", "Make it again: mc alias set NAME URL") from None
     alias = _table(_table(document).get("aliases")).get(name)
     if alias is None:
         raise _missing(f"{path} has no alias {shown(name)!r}.")
-    access, secret, url = (_table(alias).get(part) for part in ("accessKey", "secretKey", "url"))
-    for part, value in (("accessKey", access), ("secretKey", secret)):
-        if not isinstance(value, str) or not value:
-            raise _missing(f"{part} is missing in the alias {shown(name)!r} of {path}.")
-    token = _table(alias).get("sessionToken")
-    credentials = Credentials(
-        str(access),
-        str(secret),
-        token if isinstance(token, str) and token else None,
-        f"the alias {shown(name)!r} of {path}",
-    )
-    return _Found(credentials, url if isinstance(url, str) else None)
+    values = {key: value for key, value in _table(alias).items() if isinstance(value, str)}
+    place = f"the alias {shown(name)!r} of {path}"
+    found = _pair(values, ("accessKey", "secretKey", "sessionToken"), place)
+    if found is None:
+        raise _missing(f"accessKey is missing in {place}.")
+    return replace(found, endpoint=values.get("url"))
 
 
 def _from_keyring() -> _Found | None:
@@ -190,16 +156,31 @@ def _from_keyring() -> _Found | None:
         errors = importlib.import_module("keyring.errors")
     except ImportError:
         return None
+    names = ("access_key", "secret_key")
     try:
-        pair = [keyring.get_password(KEYRING, name) for name in ("access_key", "secret_key")]
+        values = {name: keyring.get_password(KEYRING, name) for name in names}
     except errors.KeyringError:  # none that works here, or it stays locked
         return None
-    if not any(pair):
+    return _pair(values, (*names, ""), f"the keyring's service {KEYRING!r}")
+
+
+def _pair(
+    values: Mapping[str, str | None],
+    names: tuple[str, str, str],
+    origin: str,
+    lacking: str = "{0} is missing in {2}.",
+) -> _Found | None:
+    """Return the credentials among values, by the names of key, secret and token; None where there are none.
+
+    `lacking` says what is wrong with half a pair: ``{0}`` is missing, ``{1}`` is there; ``{2}``: the origin.
+    """
+    access, secret, token = (values.get(name) or "" for name in names)
+    if not access and not secret:
         return None
-    if not all(pair):
-        lacking = "access_key" if pair[1] else "secret_key"
-        raise _missing(f"{lacking} is missing in the keyring's service {KEYRING!r}.")
-    return _Found(Credentials(str(pair[0]), str(pair[1]), None, f"the keyring's service {KEYRING!r}"))
+    if not access or not secret:
+        there, missing = names[:2] if access else names[1::-1]
+        raise _missing(lacking.format(missing, there, origin))
+    return _Found(Credentials(access, secret, token or None, origin))
 
 
 def _section(path: Path, name: str) -> dict[str, str]:
@@ -209,9 +190,7 @@ def _section(path: Path, name: str) -> dict[str, str]:
     except configparser.Error:
         # What the parser says quotes the line, and the line may be the secret.
         raise StorageError(
-            f"{path} is no file of AWS profiles.",
-            "Look at it: [NAME], then lines with key = value.",
-            code="storage",
+            f"{path} is no file of AWS profiles.", "Look at it: [NAME], then lines with key = value."
         ) from None
     return dict(parser[name]) if parser.has_section(name) else {}
 
@@ -226,9 +205,7 @@ def _text_of(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError):
         pass
-    raise StorageError(
-        f"{path} can't be read, is too large or no text.", "Look at its rights.", code="storage"
-    )
+    raise StorageError(f"{path} can't be read, is too large or no text.", "Look at its rights.")
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -15,26 +15,9 @@ _PIECE = 1 << 20
 
 
 class Departure:
-    """A file that is being stored.
+    """A file that is being stored as `what`; `sha256` is what it is known as, 64 hex digits.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        What it is known as, 64 hex digits.
-    what : str
-        What an error calls the object it is to become.
-
-    Attributes
-    ----------
-    size : int
-        Its bytes.
-
-    Raises
-    ------
-    StorageError
-        If it can't be read.
+    Raises StorageError if it can't be read.
     """
 
     def __init__(self, path: Path, sha256: str, what: str) -> None:

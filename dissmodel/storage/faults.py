@@ -35,63 +35,56 @@ def reaching(what: str, patience: Patience) -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise _explained(
-            what, error, patience
-        ) from None  # its text may hold a URL's query, with a token in it
+        # Its text may hold a URL's query, with a token in it.
+        raise _explained(what, error, patience) from None
 
 
 def _explained(what: str, error: BaseException, patience: Patience) -> StorageError:
     while isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
-    if isinstance(error, ProxyError):
-        why = "the proxy can't be reached, or refuses"
-        return _unreachable(what, why, "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
-    if isinstance(error, ConnectTimeoutError):
-        return _unconnected(what, error, patience)
-    if isinstance(error, SSLError):
-        return _untrusted(what, error)
-    if isinstance(error, (UrllibTimeout, ProtocolError)):
-        return _broken_off(what, error, patience)
-    if isinstance(error, DecodeError):
-        return StorageError(f"{what}: what came is not compressed as the server said.", _AGAIN)
-    return StorageError(f"{what}: the server could not be understood.", _AGAIN)
+    code, hint = UNREACHABLE, _AGAIN
+    match error:
+        case ProxyError():
+            why = "the proxy can't be reached, or refuses"
+            hint = "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+        case ConnectTimeoutError():
+            why, hint = _unconnected(error, patience), "Check the endpoint, and that the server runs."
+        case SSLError():
+            why, hint = _untrusted(error)
+        case UrllibTimeout() | ProtocolError():
+            code, why = _broken_off(error, patience)
+        case DecodeError():
+            code, why = StorageError.code, "what came is not compressed as the server said"
+        case _:
+            code, why = StorageError.code, "the server could not be understood"
+    return StorageError(f"{what}: {why}.", hint, code=code)
 
 
-def _unconnected(what: str, error: ConnectTimeoutError, patience: Patience) -> StorageError:
+def _unconnected(error: ConnectTimeoutError, patience: Patience) -> str:
     if isinstance(error, NameResolutionError):
-        why = "there is no host of that name"
-    elif isinstance(error, NewConnectionError):
-        why = "nothing listens there"
-    else:
-        why = f"no connection within {patience.connect_s:g} s"
-    return _unreachable(what, why, "Check the endpoint, and that the server runs.")
+        return "there is no host of that name"
+    if isinstance(error, NewConnectionError):
+        return "nothing listens there"
+    return f"no connection within {patience.connect_s:g} s"
 
 
-def _broken_off(what: str, error: BaseException, patience: Patience) -> StorageError:
+def _broken_off(error: BaseException, patience: Patience) -> tuple[str, str]:
+    """Return the code and the reason."""
     short = next((one for one in (error, *error.args) if isinstance(one, IncompleteRead)), None)
     if short is not None and isinstance(short.partial, int):
         said = short.partial + (short.expected or 0)
-        return StorageError(f"{what}: only {short.partial:,} of {said:,} bytes came.", _AGAIN)
+        return StorageError.code, f"only {short.partial:,} of {said:,} bytes came"
     if isinstance(error, UrllibTimeout) or any(isinstance(one, TimeoutError) for one in error.args):
-        return _unreachable(what, f"nothing came or went for {patience.silence_s:g} s", _AGAIN)
-    return StorageError(f"{what}: the connection was cut.", _AGAIN)
+        return UNREACHABLE, f"nothing came or went for {patience.silence_s:g} s"
+    return StorageError.code, "the connection was cut"
 
 
-def _untrusted(what: str, error: SSLError) -> StorageError:
+def _untrusted(error: SSLError) -> tuple[str, str]:
+    """Return the reason and what to do."""
     inner = next((one for one in error.args if isinstance(one, ssl.SSLError)), None)
     if isinstance(inner, ssl.SSLCertVerificationError):
-        return _unreachable(
-            what,
-            f"its certificate is not trusted ({inner.verify_message})",
-            "If it is your own, name its certificate: SSL_CERT_FILE=ca.pem",
-        )
+        hint = "If it is your own, name its certificate: SSL_CERT_FILE=ca.pem"
+        return f"its certificate is not trusted ({inner.verify_message})", hint
     reason = (inner.reason if inner is not None else None) or "no TLS"
-    return _unreachable(
-        what,
-        f"no secure connection ({reason})",
-        "If the server speaks plain http, write http:// in the endpoint, or set MINIO_SECURE=false.",
-    )
-
-
-def _unreachable(what: str, why: str, hint: str) -> StorageError:
-    return StorageError(f"{what}: {why}.", hint, code=UNREACHABLE)
+    hint = "If the server speaks plain http, write http:// in the endpoint, or set MINIO_SECURE=false."
+    return f"no secure connection ({reason})", hint

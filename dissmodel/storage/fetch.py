@@ -27,22 +27,9 @@ _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset of elsewhere that is here.
+    """A dataset of elsewhere that is here, under the name that it has there; its sidecars lie beside it.
 
-    Attributes
-    ----------
-    path : Path
-        The file, under the name that it has there; nothing lies beside it but what was asked for.
-    type : {"s3", "http"}
-        How it came.
-    uri : str
-        Where it is from, as it was given, without credentials.
-    version : str
-        Its ETag; empty if the server has none.
-    sha256 : str
-        64 hex digits.
-    size : int
-        Bytes.
+    `uri` is without credentials; `version` is its ETag, empty if the server has none.
     """
 
     path: Path
@@ -94,10 +81,6 @@ def fetched(
     ----------
     uri : str
         ``s3://BUCKET/KEY`` or ``https://...``.
-    cache : Cache
-        Where it comes to.
-    settings : StorageSettings
-        How it is reached.
     sidecars : sequence of str
         The names of files beside it that belong to it.
     limit : int, optional

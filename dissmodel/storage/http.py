@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from urllib3.util import make_headers
@@ -34,16 +34,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class HttpStorage:
     """The objects of one web server; a key is a path on it, without ``%`` escapes. It can only be read.
 
-    Parameters
-    ----------
-    url : str
-        The server's URL. A user and a password in it, and its query, go with every request and are shown
-        in no error; its path is not looked at.
-    patience : Patience
-        How long the server is waited for.
+    A user and a password in `url`, and its query, go with every request and are shown in no error; its path
+    is not looked at.
 
-    Examples
-    --------
     >>> HttpStorage("https://ana:pw@example.org/a/b.tif?token=1", Patience())
     HttpStorage('https://example.org')
     """
@@ -87,24 +80,15 @@ class HttpStorage:
             size = write_new(pieces, path, what, limit=limit, progress=progress)
         return Stat(key, size, etag=found.etag)
 
-    def put(
-        self,
-        path: Path,  # noqa: ARG002  (the protocol's)
-        key: str,
-        *,
-        sha256: str,  # noqa: ARG002
-        media_type: str = "application/octet-stream",  # noqa: ARG002
-        only_new: bool = False,  # noqa: ARG002
-        progress: Progress | None = None,  # noqa: ARG002
-    ) -> Stat:
+    def put(self, path: Path, key: str, **_options: Any) -> NoReturn:  # noqa: ARG002  (the protocol's)
         """Raise StorageError: a web server is only read."""
         self._only_read(key, "written to")
 
-    def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:  # noqa: ARG002  (the protocol's)
+    def list(self, prefix: str, **_options: Any) -> NoReturn:
         """Raise StorageError: a web server doesn't say what it has."""
         self._only_read(prefix, "listed")
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> NoReturn:
         """Raise StorageError: a web server is only read."""
         self._only_read(key, "removed")
 

@@ -23,15 +23,7 @@ _PIECE = 1 << 20
 class LocalStorage:
     """The files below a folder. A key is a file's path in it; links are not followed.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder. Nothing makes it; a `put` makes those below it.
-
-    Examples
-    --------
-    >>> LocalStorage(Path("no/such/folder")).shown
-    'no/such/folder'
+    Nothing makes the folder; a `put` makes those below it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,15 +64,7 @@ class LocalStorage:
         only_new: bool = False,
         progress: Progress | None = None,
     ) -> Stat:
-        """Copy a file in; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none.
-
-        Raises
-        ------
-        Differs
-            If the file is not what `sha256` says (code ``"storage_differs"``); nothing is stored.
-        StorageError
-            As `Storage` says.
-        """
+        """Copy a file in; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none."""
         target = self._path(key)
         with self._errors(key):
             self._exists()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from dissmodel.errors import DissmodelError, StorageError
@@ -31,33 +31,20 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _KEYED = ("aws:kms", "aws:kms:dsse")
 
 
-class Request(Protocol):
-    """Sends a request about an object, or its bucket; returns a good answer, raises DissmodelError else."""
+Request = Callable[..., "BaseHTTPResponse"]
+"""Sends a request about an object, or its bucket: method, ``body``, ``headers``, ``query``, ``about_bucket``.
 
-    def __call__(
-        self,
-        method: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        about_bucket: bool = False,
-    ) -> BaseHTTPResponse:
-        """Send it."""
+It returns a good answer, and raises DissmodelError for any other.
+"""
 
 
 @dataclass(frozen=True)
 class Checksum:
     """What a server has to have: the MD5 of what was sent, as S3 writes it into an ETag.
 
-    Attributes
-    ----------
-    etag : str
-        32 hex digits, and ``-`` and the number of parts where there were any.
-    is_confirmed : bool
-        Whether the server said it of each thing that was sent.
-    is_whole : bool or None
-        Whether the server said it of the object; None where what it said can't be compared.
+    `etag` is 32 hex digits, and ``-`` and the number of parts where there were any. `is_confirmed`: the
+    server said it of each piece that was sent. `is_whole`: the server said it of the object; None where that
+    can't be compared.
     """
 
     etag: str
@@ -76,15 +63,7 @@ def checksum_of(content: bytes) -> tuple[str, str]:
 
 
 def says(headers: Mapping[str, str], expected: str) -> bool | None:
-    """Tell whether an answer's ETag is the `expected` one; None where it can't be compared.
-
-    Parameters
-    ----------
-    headers : Mapping
-        Of the answer.
-    expected : str
-        The `Checksum`'s ETag.
-    """
+    """Tell whether an answer's ETag is the `expected` one; None where it can't be compared."""
     if _is_keyed(headers):
         return None  # then it is no MD5, though it looks like one
     etag = headers.get("ETag", "").strip('"').lower()
@@ -105,20 +84,8 @@ def upload(
 ) -> Checksum:
     """Store an object in parts, all of it or nothing, and return what the server has to have.
 
-    Parameters
-    ----------
-    request : Request
-        Sends a request about the object.
-    pieces : iterator of bytes
-        The parts; if it raises, nothing is stored.
-    what : str
-        What an error calls the object.
-    headers : Mapping
-        What is noted with the object.
-    condition : Mapping
-        Headers that say when it may not be stored.
-    progress : callable or None
-        Told of bytes that have gone over.
+    `headers` are noted with the object, `condition` holds headers that say when it may not be stored. If
+    `pieces` raises, nothing is stored.
 
     Raises
     ------

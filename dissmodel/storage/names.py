@@ -17,14 +17,7 @@ _LONGEST_SHOWN = 200
 
 
 def check_key(key: str, place: str) -> str:
-    """Return `key` if an object may have it wherever it is kept.
-
-    Parameters
-    ----------
-    key : str
-        The object's name, with ``/`` between parts.
-    place : str
-        What the error calls the place.
+    """Return `key` if an object may have it wherever it is kept; an error calls the place `place`.
 
     Raises
     ------
@@ -48,22 +41,8 @@ def check_key(key: str, place: str) -> str:
 
 
 def check_bucket(name: str, place: str) -> str:
-    """Return `name` if S3 allows it as a bucket's.
+    """Return `name` if S3 allows it as a bucket's; raise StorageError (code ``"storage_bucket"``) if not.
 
-    Parameters
-    ----------
-    name : str
-        The bucket's name.
-    place : str
-        What the error calls the endpoint.
-
-    Raises
-    ------
-    StorageError
-        If it doesn't (code ``"storage_bucket"``).
-
-    Examples
-    --------
     >>> check_bucket("dissmodel-outputs", "https://s3.amazonaws.com")
     'dissmodel-outputs'
     """

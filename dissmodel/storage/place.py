@@ -24,10 +24,6 @@ def open_storage(
     uri : str or path-like
         ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then), ``https://...``,
         or a local path, whose folder is the place and whose name is the key.
-    settings : StorageSettings
-        Which object store is meant, and how long a server is waited for.
-    environ : Mapping, optional
-        The environment; by default that of this process.
 
     Raises
     ------

@@ -38,22 +38,11 @@ _MOST_KEPT: Final = 32
 
 
 def make_pool(url: str, patience: Patience) -> PoolManager:
-    """Return connections for one server, through the proxy that the environment names for it, if any.
+    """Return connections for the server of `url`, through the proxy that the environment names.
 
     Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` does, or,
-    where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead.
-
-    Parameters
-    ----------
-    url : str
-        The server's URL; what comes after the host does not matter.
-    patience : Patience
-        How long it is waited for.
-
-    Raises
-    ------
-    UsageError
-        If ``SSL_CERT_FILE`` names no file of certificates.
+    where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead. Raises UsageError if
+    ``SSL_CERT_FILE`` names no file of certificates.
     """
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_without_query)
@@ -99,13 +88,12 @@ class _Retry(Retry):
     ) -> Self:
         is_refused = isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError)
         is_hopeless = isinstance(error, (UrllibTimeout, ConnectTimeoutError, NameResolutionError, SSLError))
-        if error is not None and ((is_hopeless and not is_refused) or _is_silence(error)):
+        is_silent = isinstance(error, ProtocolError) and any(
+            isinstance(one, TimeoutError) for one in error.args
+        )
+        if error is not None and ((is_hopeless and not is_refused) or is_silent):
             raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
-def _is_silence(error: Exception) -> bool:
-    return isinstance(error, ProtocolError) and any(isinstance(one, TimeoutError) for one in error.args)
 
 
 class _Pool(PoolManager):

@@ -34,21 +34,10 @@ _FROM_HERE_SERVER = 500
 
 
 def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> DissmodelError:
-    """Return the error for an answer.
+    """Return the error for an answer; `code` is S3's own name for it, `origin` that of the credentials.
 
-    Parameters
-    ----------
-    what : str
-        The object, or the bucket, and the endpoint.
-    code : str or None
-        S3's own name for what is wrong. What else the server says is not shown: it may hold anything.
-    status : int
-        HTTP's number.
-    origin : str
-        Where the credentials are from.
+    What else the server says is not shown: it may hold anything.
 
-    Examples
-    --------
     >>> refusal("s3://bucket at http://host", "NoSuchBucket", 404).message
     's3://bucket at http://host: there is no such bucket.'
     """

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cached_property, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
 from minio import time as clock
+from minio.credentials.credentials import Credentials as MinioCredentials
 from minio.error import MinioException, S3Error, ServerError
+from minio.signer import sign_v4_s3
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.record import digest
@@ -31,10 +34,11 @@ from dissmodel.storage.refusals import CLOCK, differs, refusal
 from dissmodel.storage.settings import Patience
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 _NOTED = "x-amz-meta-sha256"
 _CONDITION = "If-None-Match"
+_SIGNED = "x-amz-content-sha256"
 _PIECE = 1 << 18
 _REFUSED = (400, 401, 403)
 _MOST_SKEW_S = 15 * 60
@@ -53,31 +57,20 @@ def connect(access: Access, patience: Patience) -> Minio:
     UsageError
         If ``SSL_CERT_FILE`` names no file.
     """
-    endpoint, credentials = access.endpoint, access.credentials
-    return _Client(
-        endpoint.host,
+    return _connect(access, make_pool(access.endpoint.shown, patience))
+
+
+def _connect(access: Access, pool: PoolManager) -> Minio:
+    credentials = access.credentials
+    return Minio(
+        endpoint=access.endpoint.host,
         access_key=credentials.access_key if credentials else None,
         secret_key=credentials.secret_key if credentials else None,
         session_token=credentials.session_token if credentials else None,
-        secure=endpoint.secure,
-        region=endpoint.region,
-        http_client=make_pool(endpoint.shown, patience),
+        secure=access.endpoint.secure,
+        region=access.endpoint.region,
+        http_client=pool,
     )
-
-
-class _Client(Minio):
-    """One that does not hash what was said to be unsigned.
-
-    Over plain http minio signs the sha256 of each body, over https it does not. Ours are compared by MD5.
-    """
-
-    def _build_headers(
-        self, host: str, headers: Any = None, body: bytes | None = None, creds: Any = None
-    ) -> tuple[Any, datetime]:
-        if body is None or not creds or UNSIGNED.items() - (headers or {}).items():
-            return super()._build_headers(host, headers, body, creds)
-        built, date = super()._build_headers(host, dict(headers), None, creds)
-        return {**built, "Content-Length": str(len(body)), **UNSIGNED}, date
 
 
 @contextmanager
@@ -101,22 +94,7 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
 
 
 class S3Storage:
-    """The objects of a bucket.
-
-    Parameters
-    ----------
-    access : Access
-        Where the server is, and as whom it is asked.
-    bucket : str
-        The bucket's name.
-    patience : Patience
-        How long the server is waited for.
-
-    Raises
-    ------
-    StorageError
-        If no bucket may have this name (code ``"storage_bucket"``).
-    """
+    """The objects of a bucket; StorageError (code ``"storage_bucket"``) if no bucket may have this name."""
 
     def __init__(self, access: Access, bucket: str, patience: Patience) -> None:
         self._place = access.endpoint.shown
@@ -124,7 +102,8 @@ class S3Storage:
         self._access = access
         self._patience = patience
         self._origin = access.credentials.origin if access.credentials else ""
-        self._client = connect(access, patience)
+        self._pool = make_pool(self._place, patience)
+        self._client = _connect(access, self._pool)
         self._is_there = False
 
     def __repr__(self) -> str:
@@ -145,7 +124,7 @@ class S3Storage:
                     return None
             # An answer to HEAD has no body, so it doesn't say why: ask with GET.
             try:
-                _close(self._client.get_object(self._bucket, key, offset=0, length=1))
+                _close(self._client.get_object(bucket_name=self._bucket, object_name=key, offset=0, length=1))
             except S3Error as error:
                 if error.code != _MISSING:
                     raise
@@ -172,16 +151,7 @@ class S3Storage:
         only_new: bool = False,
         progress: Progress | None = None,
     ) -> Stat:
-        """Upload a file; see `Storage.put`. Above 8 MiB it goes in parts, four at a time.
-
-        Raises
-        ------
-        Differs
-            If the file is not what `sha256` says, or the server has something else than was sent (code
-            ``"storage_differs"``).
-        StorageError
-            As `Storage` says.
-        """
+        """Upload a file; see `Storage.put`. Above 8 MiB it goes in parts, four at a time."""
         if only_new and self.stat(key) is not None:
             raise self._taken(key)
         headers = {"Content-Type": media_type, _NOTED: sha256}
@@ -208,7 +178,9 @@ class S3Storage:
         """
         found = []
         with self._speaking(prefix):
-            objects = self._client.list_objects(self._bucket, prefix or None, recursive=True)
+            objects = self._client.list_objects(
+                bucket_name=self._bucket, prefix=prefix or None, recursive=True
+            )
             for one in at_most(objects, most, self._shown(prefix)):
                 with suppress(StorageError):
                     key = check_key(str(one.object_name), self.shown)
@@ -218,7 +190,7 @@ class S3Storage:
     def delete(self, key: str) -> None:
         """Remove an object; see `Storage.delete`."""
         with self._speaking(check_key(key, self.shown)):
-            self._client.remove_object(self._bucket, key)
+            self._client.remove_object(bucket_name=self._bucket, object_name=key)
 
     def _stat(self, key: str) -> Stat:
         found = _stat(self._client, self._bucket, key)
@@ -228,7 +200,7 @@ class S3Storage:
     @contextmanager
     def _opened(self, key: str) -> Iterator[BaseHTTPResponse]:
         try:
-            response = self._client.get_object(self._bucket, key)
+            response = self._client.get_object(bucket_name=self._bucket, object_name=key)
         except S3Error as error:
             if error.code == _MISSING:
                 raise missing(self._shown(key)) from error
@@ -279,15 +251,61 @@ class S3Storage:
         about_bucket: bool = False,
     ) -> BaseHTTPResponse:
         with self._speaking(key):
-            name = None if about_bucket else key
-            sent, asked = dict(headers or {}), dict(query or {})  # minio adds to them
+            name, given = "" if about_bucket else key, dict(headers or {})
             try:
-                return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (minio's public calls know no conditions, and don't check parts)
+                return self._send(method, name, body, given, query or {})
             except S3Error as error:
-                if error.code != "NotImplemented" or _CONDITION not in (headers or {}):
+                if error.code != "NotImplemented" or given.pop(_CONDITION, None) is None:
                     raise
-            sent = {name: value for name, value in (headers or {}).items() if name != _CONDITION}
-            return self._client._execute(method, self._bucket, name, body, sent, asked)  # type: ignore[arg-type]  # noqa: SLF001  (as above)
+            return self._send(method, name, body, given, query or {})
+
+    def _send(
+        self, method: str, name: str, body: bytes | None, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> BaseHTTPResponse:
+        """Send a request about an object, or the bucket where `name` is empty; minio's signer signs it.
+
+        minio's calls send no condition, compare no part's checksum and list no upload that was left. Its
+        `put_object`, with a reader that hashes, reached 0.72 to 0.77 of the rate of a bare `fput_object`
+        (512 MiB to rclone on loopback), parts that are signed here 0.93: over http, `put_object` hashes each
+        part once more.
+        """
+        bucket, region = self._address
+        path = (bucket.path + quote(name)).removesuffix("" if name else "/") or "/"
+        url = bucket._replace(path=path, query=urlencode(sorted(query.items()), quote_via=quote))
+        date = clock.utcnow()
+        sent: dict[str, Any] = {"Host": url.netloc, "x-amz-date": clock.to_amz_date(date), **headers}
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+        if self._access.credentials is not None:
+            sent.setdefault(_SIGNED, digest.sha256_bytes(body or b""))
+            secrets = self._access.credentials
+            if secrets.session_token:
+                sent["X-Amz-Security-Token"] = secrets.session_token
+            sent = sign_v4_s3(
+                method=method,
+                url=url,
+                region=region,
+                headers=sent,
+                credentials=MinioCredentials(secrets.access_key, secrets.secret_key),
+                content_sha256=sent[_SIGNED],
+                date=date,
+            )
+        response = self._pool.urlopen(method, url.geturl(), body=body, headers=sent)
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return response
+        try:
+            error: MinioException = S3Error.fromxml(response)
+        except (ParseError, ValueError):  # an answer that is no XML, as a proxy gives one
+            error = ServerError("", response.status)
+        raise error
+
+    @cached_property
+    def _address(self) -> tuple[SplitResult, str]:
+        """The bucket's URL, which ends in a slash, and its region."""
+        url = self._client.get_presigned_url(method="GET", bucket_name=self._bucket, object_name="x")
+        parts = urlsplit(url)
+        scope = parse_qs(parts.query).get("X-Amz-Credential", [""])[0]  # KEY/DATE/REGION/s3/aws4_request
+        return parts._replace(path=parts.path[:-1], query=""), "".join(scope.split("/")[-3:-2])
 
     def _arrived(self, key: str, file: Departure, checksum: Checksum, *, only_new: bool) -> Stat:
         """Return what the server has, if that is what was sent."""
@@ -360,7 +378,7 @@ class S3Storage:
 
 
 def _stat(client: Minio, bucket: str, key: str) -> Stat:
-    found = client.stat_object(bucket, key)
+    found = client.stat_object(bucket_name=bucket, object_name=key)
     return Stat(key, found.size or 0, _noted(found.metadata or {}), _plain(found.etag))
 
 

@@ -13,16 +13,7 @@ from dissmodel.config import Settings
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.storage.names import shown
 
-_FLAGS = {
-    "true": True,
-    "yes": True,
-    "on": True,
-    "1": True,
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
-}
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _PLAIN = "Write it as minio.example.org:9000 or https://minio.example.org:9000, and nothing after it."
@@ -30,19 +21,10 @@ _PLAIN = "Write it as minio.example.org:9000 or https://minio.example.org:9000, 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """How long a server is waited for: seconds to connect, and seconds without a byte in either direction.
 
-    Attributes
-    ----------
-    connect_s : float
-        Seconds to connect; this is tried once.
-    silence_s : float
-        Seconds without a byte, in either direction; this is waited once.
-    retries : int
-        How often a request is sent again after the connection was refused or cut, or the server answered
-        500, 502, 503 or 504.
-    backoff_s : float
-        Seconds before the second of these, twice as many before each further one.
+    A request is sent again `retries` times after the connection was refused or cut, or the server answered
+    500, 502, 503 or 504; `backoff_s` before the second time, twice as long before each further one.
     """
 
     connect_s: float = 3.0
@@ -65,24 +47,10 @@ VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class StorageSettings:
     """What is set about object stores. There is no secret in it.
 
-    Attributes
-    ----------
-    endpoint : str or None
-        Host and port, or a URL without a path.
-    region : str or None
-        Its region; None asks the server.
-    bucket, inputs_bucket : str or None
-        Where results and inputs go by default; nothing here reads them.
-    secure : bool or None
-        Whether it is reached by https, where `endpoint` has no scheme; None means yes.
-    profile : str or None
-        A profile of ``~/.aws``.
-    mc_alias : str or None
-        An alias of ``~/.mc/config.json``.
-    anonymous : bool
-        Whether no credentials are to be used.
-    patience : Patience
-        How long a server is waited for.
+    `endpoint` is a host and port, or a URL without a path; without a region the server is asked. `bucket` and
+    `inputs_bucket` are where results and inputs go by default; nothing here reads them. `secure` says whether
+    the endpoint is reached by https where it has no scheme; None means yes. `profile` is one of ``~/.aws``,
+    `mc_alias` one of ``~/.mc/config.json``.
     """
 
     endpoint: str | None = None
@@ -109,17 +77,7 @@ class StorageSettings:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an S3 server is.
-
-    Attributes
-    ----------
-    host : str
-        Host, and port where it is not the scheme's own.
-    secure : bool
-        Whether it is reached by https.
-    region : str or None
-        Its region, None where the server is to be asked.
-    """
+    """Where an S3 server is: host, and port where it is not the scheme's own; region, None to ask."""
 
     host: str
     secure: bool
@@ -192,14 +150,13 @@ def secure_flag(environ: Mapping[str, str]) -> bool | None:
     text = environ.get("MINIO_SECURE", "").strip()
     if not text:
         return None
-    try:
-        return _FLAGS[text.lower()]
-    except KeyError:
+    if text.lower() not in _TRUE | _FALSE:
         raise UsageError(
             f"MINIO_SECURE: {shown(text)!r} is neither true nor false.",
             "Write true or false.",
             code="setting_value",
-        ) from None
+        )
+    return text.lower() in _TRUE
 
 
 def _refused(why: str) -> StorageError:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from unittest import SkipTest
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.storage.base import TOO_MANY, Storage
+from dissmodel.storage.testing_proxy import Proxy
 
 Seed = Callable[[str, bytes], None]
 """Makes an object, in whatever way the place has."""
@@ -19,6 +21,20 @@ _PLENTY = 1 << 30
 _KEYS = ("plain", "folder/inner/output.tif", "a b.tif", "a+b=c&d.tif", "50%25.tif", "ção/água.tif", "q?x#y")
 _ILLEGAL = ("", "/absolute", "../up", "a/../b", "a/./b", "new\nline", "nul\0", "\x1b[31mred", "k" * 2000)
 _WORKERS = 8
+_SIZES = (70_000, 9_000_000)
+_CUTS = (("cut_response", 0), ("cut_response", 1), ("cut_response", 50_000), ("drip", 50_000))
+_FAULTS: dict[str, dict[str, Any]] = {
+    "cut early": {"kind": "cut_request", "byte": 10},
+    "cut late": {"kind": "cut_request", "byte": 60_000},
+    "corrupt": {"kind": "corrupt_request", "byte": 4321},
+    "lost": {"kind": "lose_response"},
+    "short answer": {"kind": "cut_response", "byte": 30},
+    "corrupt answer": {"kind": "corrupt_response", "byte": 200},
+    "stall": {"kind": "stall"},
+    "500": {"kind": "status", "status": 500},
+    "503": {"kind": "status", "status": 503},
+    "403": {"kind": "status", "status": 403},
+}
 
 
 class ReadingContract:
@@ -261,6 +277,128 @@ class StorageContract(ReadingContract):
         assert sorted(path.name for path in files) == [stat.key for stat in storage.list("")]
 
 
+class ReadingFaultContract:
+    """What a place keeps where the network or its server fails, also a place that is only read.
+
+    A subclass has four pytest fixtures: ``proxy``, a `dissmodel.storage.testing_proxy.Proxy` before the
+    server; ``storage``, the place through that proxy, with little patience (a second or two of silence);
+    ``direct``, the place without the proxy; and ``seed``, a function of a key and bytes that makes an object.
+    """
+
+    def test_an_answer_that_is_cut(self, storage: Storage, proxy: Proxy, seed: Seed, tmp_path: Path) -> None:
+        """No part of a file is left, and a second try brings the whole."""
+        for size in _SIZES:
+            seed("a", content := _content(size))
+            for kind, byte in (
+                ("cut_response", 0),
+                ("cut_response", 1),
+                ("cut_response", 50_000),
+                ("drip", 50_000),
+            ):
+                copy = tmp_path / f"{size}-{kind}-{byte}"
+                proxy.at(1, kind, byte=byte)
+
+                is_cut = kind == "cut_response"
+                with refused(StorageError, "storage" if is_cut else "storage_unreachable") as told:
+                    storage.get("a", copy, limit=_PLENTY)
+
+                assert ("bytes came" in told[0]) == is_cut, told[0]
+                assert not copy.exists()
+                storage.get("a", copy, limit=_PLENTY)
+                assert content == copy.read_bytes()
+
+    def test_a_disk_that_is_full(self, direct: Storage, seed: Seed, tmp_path: Path) -> None:
+        """It is named."""
+        full = Path("/dev/full")
+        if not full.exists():
+            raise SkipTest("there is no /dev/full here")
+        seed("a", _content(_SIZES[0]))
+        (tmp_path / "full").symlink_to(full)
+
+        with refused(StorageError, "storage", "could not be written"):
+            direct.get("a", tmp_path / "full", limit=_PLENTY)
+
+
+class FaultContract(ReadingFaultContract):
+    """What a place keeps that can be written to: after each fault an object is whole or not there."""
+
+    knows_conditions: ClassVar[bool] = True
+    """Whether the server itself refuses to replace an object, for ``only_new``."""
+
+    def unfinished(self, direct: Storage) -> list[str]:  # noqa: ARG002  (a place with uploads in parts overrides it)
+        """Return the keys of uploads that were begun and not ended."""
+        return []
+
+    def test_a_small_file(self, storage: Storage, direct: Storage, proxy: Proxy, tmp_path: Path) -> None:
+        """Each fault, in each request of its upload; a second try makes it whole."""
+        self._put_with_faults(storage, direct, proxy, made(tmp_path / "file", _content(_SIZES[0])))
+
+    def test_a_large_file(self, storage: Storage, direct: Storage, proxy: Proxy, tmp_path: Path) -> None:
+        """The same for a file that goes in parts."""
+        self._put_with_faults(storage, direct, proxy, made(tmp_path / "file", _content(_SIZES[1])))
+
+    def test_one_fault_is_survived(self, storage: Storage, proxy: Proxy, tmp_path: Path) -> None:
+        """A connection that is cut, an answer that is lost, a server that fails once."""
+        path = made(tmp_path / "file", _content(_SIZES[1]))
+        storage.put(path, "clean", sha256=sha256_file(path))
+        for fault in ("cut early", "lost", "500", "503"):
+            for number in range(1, 6):
+                proxy.at(number, **_FAULTS[fault])
+
+                storage.put(path, f"{fault} {number}", sha256=sha256_file(path))
+
+                proxy.heal()
+
+    def test_our_own_first_try_is_not_somebody_else(
+        self, storage: Storage, proxy: Proxy, tmp_path: Path
+    ) -> None:
+        """A condition that the server refuses the second time, since the first answer was lost."""
+        if not self.knows_conditions:
+            raise SkipTest("this server knows no conditions")
+        for size in _SIZES:
+            path = made(tmp_path / "file", _content(size))
+            before = len(proxy.requests)
+            storage.put(path, f"clean {size}", sha256=sha256_file(path), only_new=True)
+            for number in range(1, len(proxy.requests) - before + 1):
+                proxy.at(number, "lose_response")
+                storage.put(path, f"{size} {number}", sha256=sha256_file(path), only_new=True)
+                proxy.heal()
+
+    def _put_with_faults(self, storage: Storage, direct: Storage, proxy: Proxy, path: Path) -> None:
+        sha256 = sha256_file(path)
+        storage.put(path, "warm", sha256=sha256)  # what a first upload alone asks
+        before = len(proxy.requests)
+        storage.put(path, "clean", sha256=sha256)
+        count = len(proxy.requests) - before
+        for fault, what in _FAULTS.items():
+            for number in range(1, count + 1):
+                key = f"{fault} {number}"
+                proxy.at(number, **what)
+                try:
+                    storage.put(path, key, sha256=sha256)
+                except (StorageError, Differs) as error:
+                    assert key in error.message, error.message  # noqa: PT017  (it may be raised, or not)
+                else:
+                    assert sha256 == self._stored(direct, key, path)
+                proxy.heal()
+                assert self._stored(direct, key, path) in {None, sha256}, key
+
+                storage.put(path, key, sha256=sha256)
+
+                assert sha256 == self._stored(direct, key, path), key
+                assert not self.unfinished(direct), key
+
+    @staticmethod
+    def _stored(direct: Storage, key: str, path: Path) -> str | None:
+        """Return the sha256 of an object, None where there is none."""
+        if direct.stat(key) is None:
+            return None
+        copy = path.with_name("copy")
+        copy.unlink(missing_ok=True)
+        direct.get(key, copy, limit=_PLENTY)
+        return sha256_file(copy)
+
+
 @contextmanager
 def refused(kind: type[DissmodelError], code: str, *named: str) -> Iterator[list[str]]:
     """Check that the block raises this error, that its message names these, and hand the message out."""
@@ -279,3 +417,7 @@ def made(path: Path, content: bytes) -> Path:
     """Return `path` after its content was written."""
     path.write_bytes(content)
     return path
+
+
+def _content(size: int) -> bytes:
+    return bytes(number % 253 for number in range(1000)) * (size // 1000)

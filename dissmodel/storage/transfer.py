@@ -26,15 +26,8 @@ class _Stopped(BaseException):
 
 
 class Pool:
-    """Does the same with many things at once, and tells how many bytes have gone over.
+    """Does the same with many items at once, and tells the reporter how many bytes have gone over.
 
-    Parameters
-    ----------
-    reporter : Reporter
-        Is told; never from two threads at once.
-
-    Examples
-    --------
     >>> from dissmodel.progress import Silent
     >>> Pool(Silent()).each(str.upper, ["a", "b"])
     ['A', 'B']
@@ -79,11 +72,8 @@ class Pool:
     ) -> list[Result | DissmodelError | None]:
         """Return what `work` made of each item, in their order.
 
-        Returns
-        -------
-        list
-            For each item a result; the error where there was one; or None where it was not tried, since
-            another item had shown that the place does not work at all.
+        That is a result; the error where there was one; or None where it was not tried, since another item
+        had shown that the place does not work at all.
         """
         hopeless = threading.Event()
 

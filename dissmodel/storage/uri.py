@@ -23,16 +23,9 @@ _REMOTE: dict[str, Scheme] = {"s3": "s3", "http": "http", "https": "https"}
 
 @dataclass(frozen=True)
 class Uri:
-    """A place that a user named.
+    """A place that a user named; `path` is None for everything that is no local file.
 
-    Attributes
-    ----------
-    scheme : {"file", "s3", "http", "https"}
-        How it is reached.
-    path : pathlib.Path or None
-        The local file; None for everything that is not one.
-    text : str
-        What the user typed. It may hold a password or a token: show `shown` instead.
+    `text` is what the user typed. It may hold a password or a token: show `shown` instead.
     """
 
     scheme: Scheme
@@ -108,18 +101,15 @@ def shown(text: str) -> str:
 
 
 def parse(text: str | os.PathLike[str]) -> Uri:
-    """Parse a path or a URL.
+    """Parse a local path (a Windows path with a drive letter too) or a URL.
 
-    Parameters
-    ----------
-    text : str or path-like
-        A local path (a Windows one with a drive letter too), or a ``file://``, ``s3://``, ``http://`` or
-        ``https://`` URL. In a ``file://`` URL ``%20`` means a space, in a path it means itself.
+    In a ``file://`` URL ``%20`` means a space, in a path it means itself.
 
     Raises
     ------
     UsageError
-        If the text is empty, holds a NUL character, is not UTF-8, or has a scheme that is not one of these.
+        If the text is empty, holds a NUL character, is not UTF-8, or has another scheme than ``file``,
+        ``s3``, ``http`` and ``https``.
 
     Examples
     --------

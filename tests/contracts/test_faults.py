@@ -1,11 +1,14 @@
 """Faults on the way: after each, the object is whole or not there, and a second try makes it whole."""
 
+import functools
+import http.server
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from minio.error import S3Error
@@ -13,24 +16,14 @@ from minio.error import S3Error
 from dissmodel.errors import Differs, InvalidInput, StorageError
 from dissmodel.record.digest import sha256_file
 from dissmodel.storage.credentials import find
+from dissmodel.storage.http import HttpStorage
 from dissmodel.storage.s3 import S3Storage
 from dissmodel.storage.settings import Patience, StorageSettings
 from support import servers
+from dissmodel.storage.testing import FaultContract, ReadingFaultContract
 
-PATIENT = Patience(connect_s=1, silence_s=0.5, backoff_s=0.01)
+PATIENT = Patience(connect_s=2, silence_s=1.5, backoff_s=0.01)  # a loaded machine answers late, too
 SMALL, LARGE = 70_000, 9_000_000
-FAULTS = {
-    "cut early": ("cut_request", {"byte": 10}),
-    "cut late": ("cut_request", {"byte": 60_000}),
-    "corrupt": ("corrupt_request", {"byte": 4321}),
-    "lost": ("lose_response", {}),
-    "short answer": ("cut_response", {"byte": 30}),
-    "corrupt answer": ("corrupt_response", {"byte": 200}),
-    "stall": ("stall", {}),
-    "500": ("status", {"status": 500}),
-    "503": ("status", {"status": 503}),
-    "403": ("status", {"status": 403}),
-}
 
 
 @pytest.fixture
@@ -43,54 +36,84 @@ def file(tmp_path):
     return make
 
 
-@pytest.fixture(params=["rclone", "moto"])
-def server(request):
-    return request.getfixturevalue(request.param)
+class Faults(FaultContract):
+    server = ""
+
+    @pytest.fixture
+    def proxy(self, request, proxy_of):
+        return proxy_of(request.getfixturevalue(self.server))
+
+    @pytest.fixture
+    def storage(self, request, proxy, open_bucket):
+        return open_bucket(request.getfixturevalue(self.server), endpoint=proxy.endpoint, patience=PATIENT)
+
+    @pytest.fixture
+    def direct(self, request, storage):
+        return beside(storage, request.getfixturevalue(self.server))
+
+    @pytest.fixture
+    def seed(self, direct, tmp_path):
+        def make(key, content):
+            path = tmp_path / "seed"
+            path.write_bytes(content)
+            direct.put(path, key, sha256=sha256_file(path))
+
+        return make
+
+    def unfinished(self, direct):
+        return unfinished(direct)
 
 
-@pytest.fixture
-def pair(server, open_bucket, proxy_of):
-    """The same bucket through a proxy and directly, and the proxy."""
-    proxy = proxy_of(server)
-    faulty = open_bucket(server, endpoint=proxy.endpoint, patience=PATIENT)
-    bucket = faulty.shown.partition(" ")[0].removeprefix("s3://")
-    return faulty, S3Storage(find(StorageSettings(), server.environ()), bucket, Patience()), proxy
+class TestRclone(Faults):
+    server = "rclone"
+    knows_conditions = False
+
+
+class TestMoto(Faults):
+    server = "moto"
+
+
+class TestWeb(ReadingFaultContract):
+    @pytest.fixture
+    def place(self, web, tmp_path):
+        folder = tmp_path / "served"
+        folder.mkdir()
+        handler = functools.partial(Quiet, directory=str(folder))
+        return folder, web(handler)
+
+    @pytest.fixture
+    def proxy(self, place, proxy_of, tools):
+        return proxy_of(SimpleNamespace(port=urlsplit(place[1]).port))
+
+    @pytest.fixture
+    def storage(self, proxy):
+        return HttpStorage(proxy.endpoint, PATIENT)
+
+    @pytest.fixture
+    def direct(self, place):
+        return HttpStorage(place[1], Patience())
+
+    @pytest.fixture
+    def seed(self, place):
+        return lambda key, content: (place[0] / key).write_bytes(content)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+def beside(storage, server):
+    """Return the same bucket without what stands before the server."""
+    bucket = storage.shown.partition(" ")[0].removeprefix("s3://")
+    return S3Storage(find(StorageSettings(), server.environ()), bucket, Patience())
 
 
 def content(storage, key, folder):
-    """Return the sha256 of what is there, None where nothing is."""
-    if storage.stat(key) is None:
-        return None
+    """Return the sha256 of an object."""
     path = folder / "copy"
-    path.unlink(missing_ok=True)
     storage.get(key, path, limit=1 << 30)
     return sha256_file(path)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_put(pair, file, tmp_path, fault, size):
-    faulty, direct, proxy = pair
-    path, (kind, more) = file(size), FAULTS[fault]
-    sha256 = sha256_file(path)
-    faulty.put(path, "clean", sha256=sha256)
-    for number in range(1, len(proxy.requests) + 1):
-        key = f"{number}"
-        proxy.at(number, kind, **more)
-        try:
-            faulty.put(path, key, sha256=sha256)
-        except (StorageError, Differs) as error:
-            assert f"/{key} at {proxy.endpoint}" in error.message  # noqa: PT017  (it may be raised, or not)
-        else:
-            assert sha256 == content(direct, key, tmp_path)
-        proxy.heal()
-        assert content(direct, key, tmp_path) in {None, sha256}
-
-        faulty.put(path, key, sha256=sha256)
-
-        assert sha256 == content(direct, key, tmp_path)
-        assert [] == unfinished(direct)
-    assert path.stat().st_size == size
 
 
 def test_what_did_not_go_over_is_taken_back(moto, open_bucket, proxy_of, file):
@@ -104,32 +127,6 @@ def test_what_did_not_go_over_is_taken_back(moto, open_bucket, proxy_of, file):
 
         assert [] == unfinished(storage)
         assert storage.stat("a") is None
-        proxy.heal()
-
-
-@pytest.mark.parametrize("fault", ["cut early", "lost", "500", "503"])
-def test_one_fault_is_survived(pair, file, fault):
-    faulty, _, proxy = pair
-    path, (kind, more) = file(LARGE), FAULTS[fault]
-    faulty.stat("warm")
-    for number in range(1, 6):
-        proxy.at(number, kind, **more)
-
-        faulty.put(path, f"{number}", sha256=sha256_file(path))
-
-        proxy.heal()
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_our_own_first_try_is_not_somebody_else(moto, open_bucket, proxy_of, file, size):
-    """A condition that the server refuses the second time, since the first answer was lost."""
-    proxy = proxy_of(moto)
-    storage = open_bucket(moto, endpoint=proxy.endpoint, patience=PATIENT)
-    path = file(size)
-    storage.put(path, "clean", sha256=sha256_file(path), only_new=True)
-    for number in range(1, len(proxy.requests) + 1):
-        proxy.at(number, "lose_response")
-        storage.put(path, f"{number}", sha256=sha256_file(path), only_new=True)
         proxy.heal()
 
 
@@ -147,37 +144,6 @@ def test_a_server_that_confirmed_a_large_object_and_then_reads_it_again_is_not_w
 
     proxy.heal()
     assert storage.stat("slow") == stat
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-@pytest.mark.parametrize(
-    ("kind", "byte"), [("cut_response", 0), ("cut_response", 1), ("cut_response", 50_000), ("drip", 50_000)]
-)
-def test_get(pair, file, tmp_path, size, kind, byte):
-    faulty, direct, proxy = pair
-    path = file(size)
-    direct.put(path, "a", sha256=sha256_file(path))
-    proxy.at(1, kind, byte=byte)
-
-    with pytest.raises(StorageError) as caught:
-        faulty.get("a", tmp_path / "copy", limit=1 << 30)
-
-    assert ("bytes came" in caught.value.message) == (kind == "cut_response")
-    assert not (tmp_path / "copy").exists()
-    assert faulty.get("a", tmp_path / "copy", limit=1 << 30).size == size
-
-
-def test_a_disk_that_is_full(pair, file):
-    if not Path("/dev/full").exists():
-        pytest.skip("there is no /dev/full here")
-    _, direct, _ = pair
-    path = file(SMALL)
-    direct.put(path, "a", sha256=sha256_file(path))
-    link = path.with_name("full")
-    link.symlink_to("/dev/full")
-
-    with pytest.raises(StorageError, match="could not be written"):
-        direct.get("a", link, limit=1 << 30)
 
 
 def unfinished(storage):
@@ -232,8 +198,7 @@ def test_two_at_once(moto, open_bucket, proxy_of, file, tmp_path, only_new):
     """The slower one finds the object whole, and what it had sent is gone."""
     proxy = proxy_of(moto)
     slow = open_bucket(moto, endpoint=proxy.endpoint, patience=Patience())
-    bucket = slow.shown.partition(" ")[0].removeprefix("s3://")
-    quick = S3Storage(find(StorageSettings(), moto.environ()), bucket, Patience())
+    quick = beside(slow, moto)
     path = file(LARGE)
     slow.put(path, "clean", sha256=sha256_file(path), only_new=only_new)
     end = next(

@@ -1,0 +1,61 @@
+"""The formats of datasets: the name of each, how its files end and begin, and GDAL's driver for it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["raster", "vector"]
+
+TEXT_MARKS = (b"\xef\xbb\xbf", b"\x1e")
+"""What may stand before the first character of a text: a byte order mark, the separator of a sequence."""
+
+
+class Format(NamedTuple):
+    """A format: its name in a message, the kind of data, suffixes in lower case, and how its files begin.
+
+    `kind` is None for an archive, `magic` is empty for a text; `driver` is GDAL's, empty for what is
+    not written here.
+    """
+
+    name: str
+    kind: Kind | None
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...] = ()
+    driver: str = ""
+
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""What TIFFs begin with: two orders of bytes, classic and BigTIFF."""
+
+FORMATS = (
+    Format("GeoTIFF", "raster", (".tif", ".tiff"), TIFF_MAGIC, "GTiff"),
+    Format("shapefile", "vector", (".shp",), (b"\0\0\x27\x0a",), "ESRI Shapefile"),
+    Format("GeoPackage", "vector", (".gpkg",), (b"SQLite format 3\0",), "GPKG"),
+    Format("GeoJSON", "vector", (".geojson", ".json"), driver="GeoJSON"),
+    Format("GeoJSON", "vector", (".geojsonl", ".geojsons", ".ndjson")),
+    Format("FlatGeobuf", "vector", (".fgb",), (b"fgb",), "FlatGeobuf"),
+    Format("GeoParquet", "vector", (".parquet",), (b"PAR1",), "Parquet"),
+    Format("zip", None, (".zip",), (b"PK\x03\x04", b"PK\x05\x06")),
+)
+
+BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
+
+KINDS: dict[str, Kind] = {suffix: one.kind for suffix, one in BY_SUFFIX.items() if one.kind}
+"""The suffixes of datasets, and what kind of data they hold."""
+
+DRIVERS = {suffix: one.driver for suffix, one in BY_SUFFIX.items() if one.driver and one.kind == "vector"}
+"""The suffixes of vector files that are written → the name of GDAL's driver."""
+
+
+def format_of(head: bytes) -> Format | None:
+    """Return the format that a file's first bytes are of; None where they tell none.
+
+    >>> format_of(b'{"type": "FeatureCollection"').name, format_of(b"Hello")
+    ('GeoJSON', None)
+    """
+    text = head
+    for mark in TEXT_MARKS:
+        text = text.removeprefix(mark)
+    if text.lstrip()[:1] == b"{":
+        return BY_SUFFIX[".geojson"]
+    return next((one for one in FORMATS if head.startswith(one.magic)), None)
