@@ -13,8 +13,9 @@ from dissmodel.progress import Silent
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, digest, store
 from dissmodel.sharing.pull import PullRequest, pull
 from dissmodel.sharing.push import PushRequest, push
+from dissmodel.storage import testing_proxy as proxies
 from dissmodel.storage.settings import Patience, StorageSettings
-from support import proxies, servers
+from support import servers
 
 ID = "ab12cd34" * 4
 QUICK = StorageSettings(patience=Patience(connect_s=1, silence_s=1.0, retries=0))

@@ -9,10 +9,11 @@ import pytest
 import trustme
 
 from dissmodel.record.digest import sha256_file
+from dissmodel.storage import testing_proxy as proxies
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import S3Storage, connect
 from dissmodel.storage.settings import Patience, StorageSettings
-from support import proxies, servers
+from support import servers
 
 pytest.register_assert_rewrite("dissmodel.storage.testing")
 QUICK = Patience(connect_s=1, silence_s=1, backoff_s=0.05)

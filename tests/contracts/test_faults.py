@@ -19,8 +19,8 @@ from dissmodel.storage.credentials import find
 from dissmodel.storage.http import HttpStorage
 from dissmodel.storage.s3 import S3Storage
 from dissmodel.storage.settings import Patience, StorageSettings
-from support import servers
 from dissmodel.storage.testing import FaultContract, ReadingFaultContract
+from support import servers
 
 PATIENT = Patience(connect_s=2, silence_s=1.5, backoff_s=0.01)  # a loaded machine answers late, too
 SMALL, LARGE = 70_000, 9_000_000
@@ -82,7 +82,7 @@ class TestWeb(ReadingFaultContract):
         return folder, web(handler)
 
     @pytest.fixture
-    def proxy(self, place, proxy_of, tools):
+    def proxy(self, place, proxy_of):
         return proxy_of(SimpleNamespace(port=urlsplit(place[1]).port))
 
     @pytest.fixture

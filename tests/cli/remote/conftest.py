@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from dissmodel.storage import testing_proxy as proxies
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import connect
 from dissmodel.storage.settings import Patience, StorageSettings
-from support import proxies, servers
+from support import servers
 
 BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")
 
