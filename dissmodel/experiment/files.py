@@ -79,14 +79,7 @@ def name_of(path: str) -> str:
 def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) -> Path | None:
     """Return where a file lies, None if its record doesn't say it.
 
-    Parameters
-    ----------
-    record_path : Path
-        Where the record lies.
-    artifact : Artifact
-        The file.
-    all_beside : bool
-        Whether an external file lies in the record's folder too, as in a bundle.
+    `all_beside`: an external file lies in the record's folder too, as in a bundle.
 
     Raises
     ------
@@ -101,7 +94,7 @@ def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) 
 
 
 def contradicted(record: ExperimentRecord) -> dict[str, str]:
-    """Return the sha256 of each file that ``artifacts`` has otherwise than ``files``, by name."""
+    """Return the sha256 of each file in ``artifacts`` that contradicts ``files``, by name."""
     return {
         name: sha256
         for name, sha256 in record.artifacts.items()

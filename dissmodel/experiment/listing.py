@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.experiment.source import interruption
+from dissmodel.experiment.spreadsheet import refuse_taken
 from dissmodel.experiment.verify import Check, verify
 from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
@@ -123,14 +123,7 @@ class Listing:
 
 
 def list_records(request: ListRequest, reporter: Reporter | None = None) -> Listing:
-    """Read the records below a folder; a file that can't be read is said, and is no failure.
-
-    Parameters
-    ----------
-    request : ListRequest
-        Which.
-    reporter : Reporter, optional
-        Hears of the bytes that come from another machine.
+    """Read the records below a folder; a file that can't be read is listed as unreadable, and is no failure.
 
     Raises
     ------
@@ -139,11 +132,11 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     StorageError
         If the place can't be reached.
     UsageError
-        If the order is none, or something is where the table is to be written.
+        If there is no such order, or the file of the table exists.
     """
     key = _order(request.sort)
     if request.csv is not None:
-        _refuse_taken(request.csv, overwrite=request.overwrite)
+        refuse_taken(request.csv, overwrite=request.overwrite)
     kept: list[Row] = []
     unreadable: list[str] = []
     seen = _Seen()
@@ -209,17 +202,6 @@ def _order(sort: str) -> Callable[[Row], Any]:
     return _ORDERS[name]
 
 
-def _refuse_taken(path: Path, *, overwrite: bool) -> None:
-    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
-    if os.path.lexists(path) and not overwrite:
-        raise UsageError(
-            f"--csv {path}: it exists already.",
-            "Give another name, or --overwrite to replace it.",
-            code="output_exists",
-        )
-
-
 def _matches(record: Summary, request: ListRequest) -> bool:
     return (
         request.model in {None, record.model_name}
@@ -250,7 +232,7 @@ def _output(path: Path | str, record: Summary) -> str | None:
 
 @dataclass
 class _Seen:
-    """The names that the records of a folder hold, for whoever mistyped one."""
+    """The names in the records of a folder, to suggest the right name where it was mistyped."""
 
     total: int = 0
     models: set[str] = field(default_factory=set)

@@ -1,8 +1,7 @@
 """An experiment wherever it lies: in a folder, in a bundle, or in a place such as a bucket.
 
-A bundle and a place may come from anyone. Their record names its files relative to itself; where it names
-anything else, such as another host, a file of this machine or a folder above it, it is refused before a file
-is asked for.
+A bundle and a place are not trusted. Their record names its files relative to itself; a record that names
+another host, a file of this machine or a folder above itself is refused before a file is asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from dissmodel import materialize, temporary
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
+from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError, shell_word
 from dissmodel.experiment import statements
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.experiment.explain import why_missing
@@ -52,7 +51,7 @@ class Source:
         What new results of it lie beside: the record or the bundle; what lies elsewhere would have this name
         in the current folder.
     names : dict of str to str
-        What is called otherwise here than the user calls it.
+        Paths of this machine, with the names that the user knows instead.
     is_remote : bool
         Whether its files are not on this machine: none of this machine's own is taken for one of them.
     """
@@ -77,7 +76,7 @@ class Source:
 
     @property
     def record(self) -> ExperimentRecord:
-        """The record; whoever first asks for it hears that it can't be read."""
+        """The record; the first use reads it, and raises if it can't be read."""
         return self._both[0]
 
     @property
@@ -118,6 +117,33 @@ class Source:
     def files(self) -> dict[str, Recorded]:
         """The files of the result by name; errors as for `located`."""
         return {name: Recorded(one, self.located(one)) for name, one in artifacts_of(self.record).items()}
+
+    def refuse_unfinished(self, what: str, code: str) -> None:
+        """Refuse the record of a run that did not complete; `what` can't be done with it.
+
+        Raises
+        ------
+        InvalidInput
+            With `code`.
+        """
+        if self.record.status != "completed":
+            status = self.record.status[:40]
+            raise InvalidInput(
+                f"{self.given}: there is nothing {what}: the run is {status}, not completed.",
+                f'See what settles it: dissmodel record show "{self.given}"'
+                if is_interrupted(self.path, self.record)
+                else "Give the record of a run that completed.",
+                code=code,
+            )
+
+    def not_as_recorded(self, name: str, done: str, *, is_missing: bool = False) -> Differs:
+        """Return the error for a file or a record that isn't as recorded, and so isn't `done`."""
+        what = "is missing" if is_missing else "is not as it should be"
+        return Differs(
+            f"{self.given}: its {name[:80]} {what}; what isn't true isn't {done}.",
+            f"See what differs: dissmodel record verify {shell_word(str(self.given))}",
+            code="record_changed",
+        )
 
     def bring(self) -> None:
         """Bring the files of the result here, as far as they are there.
@@ -374,7 +400,7 @@ class InPlace(Source):
             reporter.transferred(done, total)
 
     def bring_signed(self) -> None:
-        """See `Source.bring_signed`; nothing is asked for that the record may not name."""
+        """See `Source.bring_signed`; a record that names what it may not name is refused first."""
         _ = self.files
         for name, _size in self.signed():
             self._fetch(self._folder / name, sign.MAX_BYTES)
@@ -399,17 +425,13 @@ class InPlace(Source):
             return super().digest_of(file)
         limit = max((self._size(file) if size is None else size) or 0, 0)
         try:
-            self._fetch(file, limit)
+            return self.place.sha256(file.relative_to(self._folder).as_posix(), limit=limit), ""
         except InvalidInput as error:
             if error.code == _TOO_LARGE:
                 return f"more than the {limit:,} bytes that the record says", ""
             if error.code != _MISSING:
                 raise
             return None, "no such object"
-        try:
-            return super().digest_of(file)
-        finally:
-            file.unlink()
 
     def _key(self, file: Path) -> str:
         return self.place.key(file.relative_to(self._folder).as_posix())
