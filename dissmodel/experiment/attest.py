@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -117,7 +116,13 @@ def _statement(
     artifacts = {name: one.get("verdict") for name, one in reproduction.artifacts.items()}
     return {
         "_type": STATEMENT,
-        "subject": [_record_subject(record_digest), *_artifact_subjects(original)],
+        "subject": [
+            _record_subject(record_digest),
+            *(
+                {"name": f"artifact {name}", "digest": {"sha256": sha256}}
+                for name, sha256 in original.artifacts.items()
+            ),
+        ],
         "predicateType": PREDICATE,
         "predicate": {
             "reproduced": verdict in SAME,
@@ -138,11 +143,6 @@ def _statement(
 
 def _record_subject(record_digest: str) -> dict[str, Any]:
     return {"name": "record", "digest": {RECORD_DIGEST: record_digest.removeprefix("sha256:")}}
-
-
-def _artifact_subjects(record: ExperimentRecord) -> Iterator[dict[str, Any]]:
-    for name, sha256 in record.artifacts.items():
-        yield {"name": f"artifact {name}", "digest": {"sha256": sha256}}
 
 
 def _runtime(record: ExperimentRecord) -> dict[str, Any]:

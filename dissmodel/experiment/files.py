@@ -22,15 +22,7 @@ class Unplaced(Artifact):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A file of a run, as its record has it.
-
-    Attributes
-    ----------
-    artifact : Artifact
-        What the record notes.
-    path : Path or None
-        Where it lies; None: the record doesn't say it.
-    """
+    """A file of a run as its record has it, and where it lies; None: the record doesn't say it."""
 
     artifact: Artifact
     path: Path | None

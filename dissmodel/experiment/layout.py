@@ -44,14 +44,8 @@ _HIDDEN = re.compile(r"[\\/:\x00-\x1f\x7f]")
 class Place:
     """A folder of objects.
 
-    Attributes
-    ----------
-    storage : Storage
-        Where it is.
-    prefix : str
-        What the keys in it begin with: empty, or ending in a slash.
-    uri : str
-        Its name as others would type it, without credentials, ending in a slash.
+    The keys in it begin with `prefix`, which is empty or ends in a slash. `uri` is what others would type,
+    without credentials, ending in a slash.
     """
 
     storage: Storage

@@ -139,12 +139,12 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
         refuse_taken(request.csv, overwrite=request.overwrite)
     kept: list[Row] = []
     unreadable: list[str] = []
-    seen = _Seen()
+    records: list[Summary] = []
     for path, record in _records(request.folder, reporter or Silent()):
         if isinstance(record, DissmodelError):
             unreadable.append(record.message)
             continue
-        seen.add(record)
+        records.append(record)
         if _matches(record, request):
             kept.append(Row(path, record, _output(path, record)))
     # A stable sort: what is equal stays with the newest first.
@@ -152,10 +152,10 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     kept.sort(key=key, reverse=request.sort.startswith("-"))
     if request.verify:
         kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
-    hint = seen.hint(request) if seen.total and not kept else ""
+    hint = _hint(request, records) if records and not kept else ""
     cut = [row.path for row in kept if row.record.status == "replacing"]
     interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
-    return Listing(tuple(kept), seen.total, tuple(unreadable), hint, tuple(interrupted))
+    return Listing(tuple(kept), len(records), tuple(unreadable), hint, tuple(interrupted))
 
 
 def _interruption(path: Path) -> str:
@@ -230,31 +230,18 @@ def _output(path: Path | str, record: Summary) -> str | None:
         return said
 
 
-@dataclass
-class _Seen:
-    """The names in the records of a folder, to suggest the right name where it was mistyped."""
-
-    total: int = 0
-    models: set[str] = field(default_factory=set)
-    statuses: set[str] = field(default_factory=set)
-    parameters: set[str] = field(default_factory=set)
-
-    def add(self, record: Summary) -> None:
-        """Note those of a record."""
-        self.total += 1
-        self.models.add(record.model_name)
-        self.statuses.add(record.status)
-        self.parameters.update(record.parameters)
-
-    def hint(self, request: ListRequest) -> str:
-        """Return a sentence about the first name that no record holds; empty if each is held by some."""
-        asked: list[tuple[str, str | None, Iterable[str]]] = [
-            ("--model", request.model, self.models),
-            ("--status", request.status, self.statuses),
-            *(("--param", name, self.parameters) for name in request.parameters),
-        ]
-        for option, name, known in asked:
-            if name is not None and name not in set(known):
-                meant = did_you_mean(name, known)
-                return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
-        return ""
+def _hint(request: ListRequest, records: Iterable[Summary]) -> str:
+    """Return a sentence about the first name that no record has; empty if each name is in a record."""
+    asked: list[tuple[str, str | None, set[str]]] = [
+        ("--model", request.model, {one.model_name for one in records}),
+        ("--status", request.status, {one.status for one in records}),
+        *(
+            ("--param", name, {known for one in records for known in one.parameters})
+            for name in request.parameters
+        ),
+    ]
+    for option, name, known in asked:
+        if name is not None and name not in known:
+            meant = did_you_mean(name, known)
+            return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
+    return ""

@@ -47,9 +47,6 @@ class Source:
     ----------
     given : Path or str
         What the user calls it; a text is a URL without credentials.
-    beside : Path
-        What new results of it lie beside: the record or the bundle; what lies elsewhere would have this name
-        in the current folder.
     names : dict of str to str
         Paths of this machine, with the names that the user knows instead.
     is_remote : bool
@@ -57,10 +54,14 @@ class Source:
     """
 
     given: Path | str
-    beside: Path
     names: dict[str, str]
     is_remote = False
     _all_beside = True
+
+    @property
+    def beside(self) -> Path:
+        """What new results lie beside: the record, the bundle, or where a fetched one would lie here."""
+        return self.given if isinstance(self.given, Path) else Path.cwd() / file_name(self.given)
 
     @property
     def path(self) -> Path:
@@ -186,7 +187,7 @@ class InFolder(Source):
     _all_beside = False
 
     def __init__(self, path: Path) -> None:
-        self.given = self.beside = path
+        self.given = path
         self.names = {}
 
     def _read(self) -> tuple[ExperimentRecord, dict[str, Any]]:
@@ -205,7 +206,6 @@ class InBundle(Source):
 
     def __init__(self, file: Path, given: Path | str, folder: Path) -> None:
         self._file, self._folder, self.given = file, folder, given
-        self.beside = file if isinstance(given, Path) else Path.cwd() / file_name(given)
         self.names = {str(folder): str(given), str(file): str(given)}
         self._is_unpacked = False
 
@@ -317,7 +317,6 @@ class InPlace(Source):
     def __init__(self, place: Place, name: str, folder: Path, limit: int = store.MAX_BYTES) -> None:
         self.place, self.name, self._folder, self._limit = place, name, folder, limit
         self.given: str = f"{place.uri}{name}"
-        self.beside = Path.cwd() / file_name(name)
         self.names = {str(self.path): self.given, str(folder): place.uri.rstrip("/")}
 
     @property

@@ -174,7 +174,12 @@ def _refuse_unfit(source: Source) -> None:
         )
     said = record.main_path or ""
     # One that was pushed says where to; which file is meant, its path beside the record says.
-    if record.schema_version and said and not old[MAIN].artifact.external and not _is_in_bucket(said):
+    if (
+        record.schema_version
+        and said
+        and not old[MAIN].artifact.external
+        and not said.lower().startswith("s3://")
+    ):
         store.artifact_path(path, said)
     refuse_package(path, record)
     if record.seed is not None and record.seed < 0:
@@ -189,10 +194,6 @@ def _refuse_unfit(source: Source) -> None:
             f"There are {', '.join(sorted(_FORMATS))}.",
             code="not_a_record",
         )
-
-
-def _is_in_bucket(text: str) -> bool:
-    return text.lower().startswith("s3://")
 
 
 def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> Path | None:
@@ -233,8 +234,8 @@ def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Re
     if request.check:
         raise UsageError("--check leaves no result, so --output contradicts it.", "Give one of the two.")
     output = Path(request.output).resolve()
-    taken = [path, *(one.path for one in old.values() if one.path is not None)]
-    if any(one.resolve().is_relative_to(output) for one in taken):
+    beside = [one.path for one in old.values() if one.path is not None and not one.artifact.external]
+    if any(one.resolve().is_relative_to(output) for one in (path, *beside)):
         raise UsageError(
             f"--output {request.output}: this is the recorded result, which a reproduction never replaces.",
             "Give another name, or leave --output out.",

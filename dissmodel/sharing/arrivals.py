@@ -112,12 +112,9 @@ def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
         try:
             yield scratch
         finally:
-            if not _holds_something(materialize.work(scratch)):
+            came = materialize.work(scratch)
+            if not came.is_dir() or not any(came.iterdir()):
                 materialize.discard(scratch)  # there is nothing to go on with
-
-
-def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_other(record_path: Path, expected: str) -> bool:

@@ -33,20 +33,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An object that belongs to an experiment.
+    """An object of an experiment: `key` in `place`, for the `path` in the experiment's folder.
 
-    Attributes
-    ----------
-    place : Place
-        Where it is.
-    key : str
-        Its name in `place`.
-    path : str
-        Where it goes in the experiment's folder, with ``/`` between parts.
-    size : int
-        Its bytes; no more are taken.
-    sha256 : str or None
-        What it has to be; None for a signature, which speaks for itself.
+    No more than `size` bytes are taken. `sha256` is None for what is signed: the signature is checked later.
     """
 
     place: Place
@@ -65,22 +54,9 @@ class Wanted:
 class Pullable:
     """An experiment in a place, as its record has it.
 
-    Attributes
-    ----------
-    uri : str
-        Where its record lies.
-    experiment_id : str
-        Fit to be the name of a folder.
-    document : dict
-        The record as it stands there.
-    digest : str
-        Its own, which holds.
-    paths : dict of str to str
-        The path of each file of the result relative to the record, by name.
-    wanted : tuple of Wanted
-        All files but the record.
-    source : str or None
-        The path of the input relative to the record, if it comes too.
+    `document` is the record at `uri`, `digest` its own, which holds; `experiment_id` can be a folder's name.
+    `paths` are those of the result's files relative to the record, by name; `source` is that of the input, if
+    the input comes too. `wanted` has all files but the record.
     """
 
     uri: str

@@ -24,21 +24,7 @@ _OCTETS = "application/octet-stream"
 
 @dataclass(frozen=True)
 class File:
-    """A file that was found to be what it should be.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    name : str
-        What it is called in the folder that it goes to.
-    size : int
-        Bytes.
-    sha256 : str
-        64 hex digits.
-    media_type : str
-        What it is.
-    """
+    """A file that is as recorded, and its `name` in the folder that it goes to."""
 
     path: Path
     name: str
@@ -49,27 +35,11 @@ class File:
 
 @dataclass(frozen=True)
 class Pushable:
-    """A record that completed and holds.
+    """A record that completed and holds, with all that is pushed.
 
-    Attributes
-    ----------
-    path : Path
-        The record.
-    experiment_id : str
-        Fit to be the name of a folder.
-    document : dict
-        As the record's file has it.
-    digest : str
-        Its own.
-    names : dict of str to str
-        Name of each file of the result → what it is called in the experiment's folder.
-    files : tuple of File
-        Those of the result.
-    signatures : tuple of File
-        The record's, and what others stated about it.
-    inputs : tuple of File
-        The input and its sidecars, for the folder ``<sha256>/`` of the inputs; none if it isn't to be
-        pushed.
+    `experiment_id` can be a folder's name; `digest` is the record's own. `names` has, for each file of the
+    result, its name in the experiment's folder. `signatures` are the record's and the statements about it;
+    `inputs` the input and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
     """
 
     path: Path
