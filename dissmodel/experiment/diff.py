@@ -17,7 +17,6 @@ from dissmodel.registry.spec import plain_spec
 
 # What a run was given explains what it made, never the other way round.
 _MADE = ("grid", "metrics", "result")
-_THREAD_LIMIT = "thread_limit"
 # Where the command found and left things, and how it was to talk.
 _PLACES = frozenset({"--input", "-i", "--output", "-o"})
 _MANNERS = frozenset({"--debug", "--json", "--overwrite", "--quiet", "-q", "--verbose", "-v"})
@@ -132,9 +131,8 @@ def _settings(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Differen
     yield from _value("seed", old.seed, new.seed)
     yield from _value("period", old.period, new.period)
     yield from _value("input format", old.input_format, new.input_format)
-    limits = (getattr(one, _THREAD_LIMIT, None) for one in (old, new))
     if _threads(old) == _threads(new):  # else the threads themselves are told
-        yield from _value("thread limit", *limits)
+        yield from _value("thread limit", old.thread_limit, new.thread_limit)
 
 
 def _spec(old: ExperimentRecord, new: ExperimentRecord, told: Iterable[str]) -> Iterator[Difference]:
@@ -308,8 +306,7 @@ def _threads(record: ExperimentRecord) -> int | None:
 
 def _extra(record: ExperimentRecord) -> dict[str, Any]:
     """Return the fields that no other part tells, such as those of a newer version."""
-    extra = record.model_extra or {}
-    return {name: value for name, value in extra.items() if name != _THREAD_LIMIT and value is not None}
+    return {name: value for name, value in (record.model_extra or {}).items() if value is not None}
 
 
 def _longest(series: Mapping[str, list[float | int]]) -> int | None:

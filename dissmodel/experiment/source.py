@@ -464,7 +464,7 @@ def open_source(given: Path | str) -> Iterator[Source]:
     with contextlib.ExitStack() as stack:
         if is_remote(given):
             text = os.fspath(given)
-            if parse(text).shown.lower().endswith(".zip"):
+            if is_remote_bundle(text):
                 zipped = stack.enter_context(at_hand(text))
                 folder = stack.enter_context(temporary.new_folder())
                 source: Source = InBundle(zipped.path, zipped.shown, folder)
@@ -502,6 +502,15 @@ def is_bundle(path: Path) -> bool:
             return stream.read(4) in _ZIP or path.suffix.lower() == ".zip"
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
+
+
+def is_remote_bundle(text: str) -> bool:
+    """Tell whether a text is the URL of a zip.
+
+    >>> is_remote_bundle("https://example.org/a.zip?download=1"), is_remote_bundle("s3://b/record.json")
+    (True, False)
+    """
+    return is_remote(text) and parse(text).shown.lower().endswith(".zip")
 
 
 def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
