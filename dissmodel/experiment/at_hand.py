@@ -70,16 +70,8 @@ def at_hand(
 
     An error that leaves the block calls it what the user does.
 
-    Parameters
-    ----------
-    uri : str
-        A path or a URL.
-    offline : bool
-        Whether no server may be asked.
-    words : bool
-        Whether a name that no file has, without a suffix or a folder, is handed over as a word.
-    sidecars, limit
-        As `dissmodel.storage.fetch.fetched` takes them, for what lies elsewhere.
+    `words` hands a name that no file has, without a suffix or a folder, over as a word; `sidecars` and
+    `limit` are as `dissmodel.storage.fetch.fetched` takes them.
 
     Raises
     ------

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,61 +18,26 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:dissmodel:reproduction:1"
 # The digest of a record is not that of its file: in-toto's names leave room for it.
 RECORD_DIGEST = "dissmodel-record"
-
-
-@dataclass(frozen=True)
-class Attestation:
-    """What a statement beside a record turned out to be.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The statement.
-    signer : dissmodel.record.sign.Signer or None
-        Whose it is; None if it has no signature.
-    says : str
-        In words, once it is a known signer's: who came to which verdict, when, on what.
-    wrong : str
-        Why it says nothing about this record; empty if it does.
-    """
-
-    path: Path
-    signer: sign.Signer | None = None
-    says: str = ""
-    wrong: str = ""
+_CONTEXT = ("python", "implementation", "platform", "machine", "cpu", "threads")
 
 
 def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: bool = False) -> Path:
-    """Write a signed statement of how far a run came to the result of the one that it repeated.
+    """Write a signed statement of the verdict of a reproduction, and return its path.
 
-    Parameters
-    ----------
-    reproduced : ExperimentRecord
-        The record of the repetition, with its ``reproduction``.
-    original : pathlib.Path
-        The record of the run that was repeated. The statement lies beside it as ``<stem>.attest-<id8>.json``
-        with the id of the repetition, and its signature as ``….json.sig``.
-    key : pathlib.Path
-        The SSH key to sign with.
-    may_ask : bool
-        Whether a person is there who can type a passphrase.
-
-    Returns
-    -------
-    pathlib.Path
-        The statement.
+    It lies beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
+    as ``….json.sig``. `may_ask`: a person is there who can type a passphrase.
 
     Raises
     ------
     UsageError
-        If `reproduced` repeats nothing, or the key can't sign.
+        If `reproduced` is no reproduction, or the key can't sign.
     Differs
         If `original` is not the record that was repeated.
     StorageError
         If they can't be written.
     """
     if reproduced.reproduction is None:
-        raise UsageError("The run repeats no other, so there is nothing to attest.")
+        raise UsageError("This run is no reproduction, so there is no verdict to attest.")
     with open_source(original) as source:
         record, found = source.record, source.digest
     repeated = reproduced.reproduction.record_digest or found
@@ -117,48 +80,31 @@ def signing_key(*, wanted: bool, key: Path | None, may_ask: bool = False) -> Pat
     return path
 
 
-def check_attestation(path: Path, record_digest: str, allowed_signers: Path) -> Attestation:
-    """Return what a statement says about a record, as far as its signer is known.
+def stated(statement: bytes, record_digest: str, signer: str) -> str:
+    """Return in words what a statement of a known signer says about a record.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The statement; nothing of it is read as anything before its signature was checked.
-    record_digest : str
-        The record's.
-    allowed_signers : pathlib.Path
-        Whose statements count.
+    The signature of the statement was checked.
 
     Raises
     ------
-    UsageError
-        If the list of allowed signers can't be used, or OpenSSH isn't installed.
+    InvalidInput
+        If it is no statement, or about another record.
     """
     try:
-        data, signature = sign.read(path), sign.read(sign.signature_path(path))
-    except InvalidInput as error:
-        return Attestation(path, wrong=error.message)
-    if signature is None:
-        return Attestation(path)
-    signer = sign.verify(data or b"", signature, allowed_signers, sign.STATEMENT)
-    if signer.verdict != "good":
-        return Attestation(path, signer)
-    try:
-        statement = json.loads(data or b"")
-        predicate = statement["predicate"]
-        is_ours = statement["_type"] == STATEMENT and statement["predicateType"] == PREDICATE
-        subjects = {one["name"]: one["digest"] for one in statement["subject"]}
+        found = json.loads(statement)
+        predicate = found["predicate"]
+        is_ours = found["_type"] == STATEMENT and found["predicateType"] == PREDICATE
+        subjects = {one["name"]: one["digest"] for one in found["subject"]}
         runtime = predicate["runtime"]
-        says = (
-            f"{predicate['verdict']}, found by {signer.principal} on {predicate['when']}"
+        said = (
+            f"{predicate['verdict']}, found by {signer} on {predicate['when']}"
             f" with {runtime['dissmodel']}, Python {runtime['python']}, {runtime['platform']}"
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return Attestation(path, signer, wrong="this is no statement about a record")
-    named = subjects.get("record")
-    if not is_ours or named != _record_subject(record_digest)["digest"]:
-        return Attestation(path, signer, wrong="it is about another record")
-    return Attestation(path, signer, says)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidInput("this is no statement about a record") from error
+    if not is_ours or subjects.get("record") != _record_subject(record_digest)["digest"]:
+        raise InvalidInput("it is about another record")
+    return said
 
 
 def _statement(
@@ -170,7 +116,13 @@ def _statement(
     artifacts = {name: one.get("verdict") for name, one in reproduction.artifacts.items()}
     return {
         "_type": STATEMENT,
-        "subject": [_record_subject(record_digest), *_artifact_subjects(original)],
+        "subject": [
+            _record_subject(record_digest),
+            *(
+                {"name": f"artifact {name}", "digest": {"sha256": sha256}}
+                for name, sha256 in original.artifacts.items()
+            ),
+        ],
         "predicateType": PREDICATE,
         "predicate": {
             "reproduced": verdict in SAME,
@@ -193,22 +145,12 @@ def _record_subject(record_digest: str) -> dict[str, Any]:
     return {"name": "record", "digest": {RECORD_DIGEST: record_digest.removeprefix("sha256:")}}
 
 
-def _artifact_subjects(record: ExperimentRecord) -> Iterator[dict[str, Any]]:
-    for name, sha256 in record.artifacts.items():
-        yield {"name": f"artifact {name}", "digest": {"sha256": sha256}}
-
-
 def _runtime(record: ExperimentRecord) -> dict[str, Any]:
     runtime, code = record.runtime, record.code
     return {
         "dissmodel": f"dissmodel {record.code_version}".strip(),
         "model": f"{code.package or code.module} {code.version or ''}".strip() if code else record.model_name,
         "commit": code.commit if code else None,
-        "python": runtime.python if runtime else None,
-        "implementation": runtime.implementation if runtime else None,
-        "platform": runtime.platform if runtime else None,
-        "machine": runtime.machine if runtime else None,
-        "cpu": runtime.cpu if runtime else None,
-        "threads": runtime.threads if runtime else None,
+        **{name: getattr(runtime, name, None) for name in _CONTEXT},
         "native": runtime.native if runtime else {},
     }

@@ -11,14 +11,12 @@ from dissmodel.errors import DissmodelError
 from dissmodel.experiment.recorded_input import local_input
 from dissmodel.experiment.source import InFolder, Source, open_source
 from dissmodel.record import MAIN, Artifact, ExperimentRecord
-from dissmodel.record.diff import Difference, runtime_differences
+from dissmodel.record.diff import CodeDifference, Difference, runtime_differences
 from dissmodel.record.plain import as_text, plain
 from dissmodel.registry.spec import plain_spec
 
 # What a run was given explains what it made, never the other way round.
 _MADE = ("grid", "metrics", "result")
-_CODE = ("model ", "dissmodel ")
-_THREAD_LIMIT = "thread_limit"
 # Where the command found and left things, and how it was to talk.
 _PLACES = frozenset({"--input", "-i", "--output", "-o"})
 _MANNERS = frozenset({"--debug", "--json", "--overwrite", "--quiet", "-q", "--verbose", "-v"})
@@ -62,11 +60,6 @@ class RecordDiff:
 def diff(a: Path | str, b: Path | str) -> RecordDiff:
     """Return what differs between the runs of two records; no file but the records is read.
 
-    Parameters
-    ----------
-    a, b : Path or str
-        The records, or bundles; a text may be an ``s3://`` or ``https://`` URL too.
-
     Raises
     ------
     InvalidInput, StorageError
@@ -90,8 +83,8 @@ def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...
     ...     print(section.name, [f"{one.what}: {one.recorded} -> {one.now}" for one in section.differences])
     parameters ['end_time: 3 -> 5']
     """
-    around = [*_model(old, new), *runtime_differences(old, new)]
-    is_code = {one: one.what == "model" or one.what.startswith(_CODE) for one in around}
+    around = runtime_differences(old, new)
+    code = [*_model(old, new), *(one for one in around if isinstance(one, CodeDifference))]
     parameters = list(_parameters(old, new))
     names = list(_names(old, new))
     told = {one.what for one in parameters} | {one.what.partition(" ")[2] for one in names}
@@ -100,8 +93,8 @@ def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...
         "names": names,
         "settings": [*_settings(old, new), *_spec(old, new, told)],
         "input": list(_input(old, new)),
-        "code": [one for one in around if is_code[one]],
-        "runtime": [one for one in around if not is_code[one]],
+        "code": code,
+        "runtime": [one for one in around if not isinstance(one, CodeDifference)],
     }
     grid = list(_grid(old, new))
     made = (grid, list(_metrics(old, new)), list(_result(old, new, grid_told=bool(grid))))
@@ -138,9 +131,8 @@ def _settings(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Differen
     yield from _value("seed", old.seed, new.seed)
     yield from _value("period", old.period, new.period)
     yield from _value("input format", old.input_format, new.input_format)
-    limits = (getattr(one, _THREAD_LIMIT, None) for one in (old, new))
     if _threads(old) == _threads(new):  # else the threads themselves are told
-        yield from _value("thread limit", *limits)
+        yield from _value("thread limit", old.thread_limit, new.thread_limit)
 
 
 def _spec(old: ExperimentRecord, new: ExperimentRecord, told: Iterable[str]) -> Iterator[Difference]:
@@ -314,8 +306,7 @@ def _threads(record: ExperimentRecord) -> int | None:
 
 def _extra(record: ExperimentRecord) -> dict[str, Any]:
     """Return the fields that no other part tells, such as those of a newer version."""
-    extra = record.model_extra or {}
-    return {name: value for name, value in extra.items() if name != _THREAD_LIMIT and value is not None}
+    return {name: value for name, value in (record.model_extra or {}).items() if value is not None}
 
 
 def _longest(series: Mapping[str, list[float | int]]) -> int | None:

@@ -13,15 +13,7 @@ _LOG = "-wal"
 
 
 def why_differs(file: Path, expected: str) -> str:
-    """Return why a file has another sha256 than `expected`; empty if nothing tells.
-
-    Parameters
-    ----------
-    file : pathlib.Path
-        The file; where it can't be read nothing is told.
-    expected : str
-        The recorded sha256, 64 hex digits.
-    """
+    """Return why a file has another sha256 than `expected`; empty if nothing tells."""
     try:
         if not file.is_file():
             return ""

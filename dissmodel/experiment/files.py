@@ -22,15 +22,7 @@ class Unplaced(Artifact):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A file of a run, as its record has it.
-
-    Attributes
-    ----------
-    artifact : Artifact
-        What the record notes.
-    path : Path or None
-        Where it lies; None: the record doesn't say it.
-    """
+    """A file of a run as its record has it, and where it lies; None: the record doesn't say it."""
 
     artifact: Artifact
     path: Path | None
@@ -79,14 +71,7 @@ def name_of(path: str) -> str:
 def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) -> Path | None:
     """Return where a file lies, None if its record doesn't say it.
 
-    Parameters
-    ----------
-    record_path : Path
-        Where the record lies.
-    artifact : Artifact
-        The file.
-    all_beside : bool
-        Whether an external file lies in the record's folder too, as in a bundle.
+    `all_beside`: an external file lies in the record's folder too, as in a bundle.
 
     Raises
     ------
@@ -101,7 +86,7 @@ def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) 
 
 
 def contradicted(record: ExperimentRecord) -> dict[str, str]:
-    """Return the sha256 of each file that ``artifacts`` has otherwise than ``files``, by name."""
+    """Return the sha256 of each file in ``artifacts`` that contradicts ``files``, by name."""
     return {
         name: sha256
         for name, sha256 in record.artifacts.items()

@@ -26,16 +26,7 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
     Named is what stands in the command line, in the settings, or was agreed to before; and the object store,
     which only the user's own settings lead to.
 
-    Parameters
-    ----------
-    uri : str
-        Where a record says that its input is.
-    consent : Consent
-        What the user agrees to.
-    typed : iterable of str or None
-        The places that the command line names.
-    record : str
-        What the user calls the record.
+    `typed` are the places that the command line names, `record` is what the user calls the record.
 
     Raises
     ------
@@ -67,19 +58,7 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
 def asking(
     consent: Consent, tell: Callable[[str], None], *, typed: str, record: str
 ) -> Callable[[str], None]:
-    """Return what agrees to each server that a record names for its input, and says that it is asked.
-
-    Parameters
-    ----------
-    consent : Consent
-        What the user agrees to.
-    tell : callable
-        Is told which server is asked.
-    typed : str
-        The record, as the command line names it.
-    record : str
-        What the user calls it.
-    """
+    """Return what agrees to each server that a record names for its input, and says that it is asked."""
 
     def agree(place: str) -> None:
         server = agree_to_ask(place, consent, typed=(typed,), record=record)

@@ -1,4 +1,4 @@
-"""How an experiment lies in a place that others can reach: which object is what, and what its record says.
+"""The layout of an experiment in a place that others can reach: its objects, and the paths in its record.
 
 An experiment is a folder ``experiments/<experiment_id>/``. It is whole once ``record.json`` is in it, which
 is written last and names every other file relative to itself.
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dissmodel import temporary
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.record import MAIN
+from dissmodel.record.digest import sha256_file
 from dissmodel.storage.base import Storage
 from dissmodel.storage.place import open_storage
 from dissmodel.storage.settings import StorageSettings
@@ -29,7 +31,7 @@ OUTPUTS_BUCKET = "dissmodel-outputs"
 INPUTS_BUCKET = "dissmodel-inputs"
 MOST_OBJECTS = 100_000
 
-# Names that something else than a file of the result has, in the place or where it is pulled to.
+# Names that a file of the result can't have, in the place or in the folder that it is pulled to.
 RESERVED = re.compile(
     rf"(record|{OUTPUT}\.record)\.json|(record|{OUTPUT})\.attest-|{INPUTS}(/|$)|\.dissmodel-"
 )
@@ -42,14 +44,8 @@ _HIDDEN = re.compile(r"[\\/:\x00-\x1f\x7f]")
 class Place:
     """A folder of objects.
 
-    Attributes
-    ----------
-    storage : Storage
-        Where it is.
-    prefix : str
-        What the keys in it begin with: empty, or ending in a slash.
-    uri : str
-        Its name as others would type it, without credentials, ending in a slash.
+    The keys in it begin with `prefix`, which is empty or ends in a slash. `uri` is what others would type,
+    without credentials, ending in a slash.
     """
 
     storage: Storage
@@ -65,6 +61,12 @@ class Place:
         """Return the key of an object in it."""
         return self.prefix + name
 
+    def sha256(self, name: str, *, limit: int) -> str:
+        """Return the sha256 of an object, which is fetched and let go; errors as for `Storage.get`."""
+        with temporary.new_folder() as folder:
+            self.storage.get(self.key(name), folder / "object", limit=limit)
+            return sha256_file(folder / "object")
+
     def below(self, name: str) -> Place:
         """Return the folder of that name in it."""
         return Place(self.storage, f"{self.prefix}{name}/", f"{self.uri}{name}/")
@@ -73,14 +75,7 @@ class Place:
 def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Place:
     """Return the folder that a user named, by itself or by the record in it (see `record_in`).
 
-    Parameters
-    ----------
-    text : str
-        ``s3://BUCKET/PREFIX``, ``https://...`` or a local folder.
-    settings : StorageSettings
-        How storage is reached.
-    new : bool
-        Whether a local folder that is not there is one that `Storage.put` makes.
+    `new`: a local folder that is not there is to be made by `Storage.put`.
 
     Raises
     ------
@@ -136,7 +131,7 @@ def record_in(text: str) -> str | None:
 
 
 def outputs_place(to: str | None, settings: StorageSettings) -> Place:
-    """Return the place of experiments: the one that is named, or the bucket that is set.
+    """Return the place of experiments: the folder or bucket that is named, or the bucket of the settings.
 
     Raises
     ------
@@ -145,19 +140,14 @@ def outputs_place(to: str | None, settings: StorageSettings) -> Place:
     DissmodelError
         As `open_place`.
     """
-    if to is not None:
-        _refuse_unwritten(to)
-    named = f"s3://{settings.bucket or OUTPUTS_BUCKET}" if to is None else to
-    return open_place(named, settings, new=True)
-
-
-def _refuse_unwritten(to: str) -> None:
-    place = parse(to)
-    why = "a web server is only read" if place.scheme in {"http", "https"} else None
-    if record_in(to) is not None:
-        why = "experiments go into a folder, and this is the name of a record"
-    if why is not None:
-        raise UsageError(f"--to {place.shown}: {why}.", "--to s3://BUCKET/PREFIX or --to FOLDER")
+    if to is None:
+        return open_place(f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings)
+    is_record = record_in(to) is not None
+    if is_record or parse(to).scheme in {"http", "https"}:
+        name = "experiments go into a folder, and this is the name of a record"
+        why = name if is_record else "a web server is only read"
+        raise UsageError(f"--to {parse(to).shown}: {why}.", "--to s3://BUCKET/PREFIX or --to FOLDER")
+    return open_place(to, settings, new=True)
 
 
 def inputs_place(to: str | None, settings: StorageSettings) -> Place:
@@ -187,10 +177,7 @@ def experiment_name(experiment_id: str, where: str) -> str:
 def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     """Return what each file of a result is called beside ``record.json``, whatever the result was called.
 
-    Parameters
-    ----------
-    paths : Mapping of str to str
-        Name → path relative to the record; an absolute one lies elsewhere.
+    Paths are relative to the record; an absolute path lies elsewhere.
 
     Examples
     --------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.experiment.source import interruption
+from dissmodel.experiment.spreadsheet import refuse_taken
 from dissmodel.experiment.verify import Check, verify
 from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
@@ -123,14 +123,7 @@ class Listing:
 
 
 def list_records(request: ListRequest, reporter: Reporter | None = None) -> Listing:
-    """Read the records below a folder; a file that can't be read is said, and is no failure.
-
-    Parameters
-    ----------
-    request : ListRequest
-        Which.
-    reporter : Reporter, optional
-        Hears of the bytes that come from another machine.
+    """Read the records below a folder; a file that can't be read is listed as unreadable, and is no failure.
 
     Raises
     ------
@@ -139,19 +132,19 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     StorageError
         If the place can't be reached.
     UsageError
-        If the order is none, or something is where the table is to be written.
+        If there is no such order, or the file of the table exists.
     """
     key = _order(request.sort)
     if request.csv is not None:
-        _refuse_taken(request.csv, overwrite=request.overwrite)
+        refuse_taken(request.csv, overwrite=request.overwrite)
     kept: list[Row] = []
     unreadable: list[str] = []
-    seen = _Seen()
+    records: list[Summary] = []
     for path, record in _records(request.folder, reporter or Silent()):
         if isinstance(record, DissmodelError):
             unreadable.append(record.message)
             continue
-        seen.add(record)
+        records.append(record)
         if _matches(record, request):
             kept.append(Row(path, record, _output(path, record)))
     # A stable sort: what is equal stays with the newest first.
@@ -159,10 +152,10 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     kept.sort(key=key, reverse=request.sort.startswith("-"))
     if request.verify:
         kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
-    hint = seen.hint(request) if seen.total and not kept else ""
+    hint = _hint(request, records) if records and not kept else ""
     cut = [row.path for row in kept if row.record.status == "replacing"]
     interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
-    return Listing(tuple(kept), seen.total, tuple(unreadable), hint, tuple(interrupted))
+    return Listing(tuple(kept), len(records), tuple(unreadable), hint, tuple(interrupted))
 
 
 def _interruption(path: Path) -> str:
@@ -209,17 +202,6 @@ def _order(sort: str) -> Callable[[Row], Any]:
     return _ORDERS[name]
 
 
-def _refuse_taken(path: Path, *, overwrite: bool) -> None:
-    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
-    if os.path.lexists(path) and not overwrite:
-        raise UsageError(
-            f"--csv {path}: it exists already.",
-            "Give another name, or --overwrite to replace it.",
-            code="output_exists",
-        )
-
-
 def _matches(record: Summary, request: ListRequest) -> bool:
     return (
         request.model in {None, record.model_name}
@@ -248,31 +230,18 @@ def _output(path: Path | str, record: Summary) -> str | None:
         return said
 
 
-@dataclass
-class _Seen:
-    """The names that the records of a folder hold, for whoever mistyped one."""
-
-    total: int = 0
-    models: set[str] = field(default_factory=set)
-    statuses: set[str] = field(default_factory=set)
-    parameters: set[str] = field(default_factory=set)
-
-    def add(self, record: Summary) -> None:
-        """Note those of a record."""
-        self.total += 1
-        self.models.add(record.model_name)
-        self.statuses.add(record.status)
-        self.parameters.update(record.parameters)
-
-    def hint(self, request: ListRequest) -> str:
-        """Return a sentence about the first name that no record holds; empty if each is held by some."""
-        asked: list[tuple[str, str | None, Iterable[str]]] = [
-            ("--model", request.model, self.models),
-            ("--status", request.status, self.statuses),
-            *(("--param", name, self.parameters) for name in request.parameters),
-        ]
-        for option, name, known in asked:
-            if name is not None and name not in set(known):
-                meant = did_you_mean(name, known)
-                return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
-        return ""
+def _hint(request: ListRequest, records: Iterable[Summary]) -> str:
+    """Return a sentence about the first name that no record has; empty if each name is in a record."""
+    asked: list[tuple[str, str | None, set[str]]] = [
+        ("--model", request.model, {one.model_name for one in records}),
+        ("--status", request.status, {one.status for one in records}),
+        *(
+            ("--param", name, {known for one in records for known in one.parameters})
+            for name in request.parameters
+        ),
+    ]
+    for option, name, known in asked:
+        if name is not None and name not in known:
+            meant = did_you_mean(name, known)
+            return f"{option} {name}: no record has it. {meant[:_LONGEST_HINT]}".rstrip()
+    return ""

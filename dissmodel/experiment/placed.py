@@ -48,15 +48,6 @@ def placed_records(
 
     Of each record its own digest has to hold.
 
-    Parameters
-    ----------
-    text : str
-        ``s3://BUCKET/PREFIX``.
-    settings : StorageSettings
-        How storage is reached.
-    reporter : Reporter
-        Hears of the bytes.
-
     Raises
     ------
     DissmodelError

@@ -40,19 +40,7 @@ class PruneRequest:
 
 @dataclass(frozen=True)
 class Leftover:
-    """The record of a run that did not complete; its log is in it.
-
-    Attributes
-    ----------
-    path : Path
-        Where it lies.
-    record : Summary
-        What it says.
-    size : int
-        Its bytes.
-    sha256 : str
-        Of the file, as it was looked at.
-    """
+    """The record of a run that did not complete, with its log: its bytes, and its sha256 as it was found."""
 
     path: Path
     record: Summary

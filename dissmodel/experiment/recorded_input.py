@@ -23,7 +23,7 @@ from dissmodel.storage.uri import is_remote, parse
 
 _LONGEST = 200
 _HIDDEN = "***"
-# What says that a place has nothing for this user: the file itself is what to look for then.
+# Codes that say: this user gets no file from the place. Then the file itself is to be looked for.
 _NOT_THERE = frozenset({"input_missing", "credentials_missing", "storage_endpoint"})
 NOT_FOUND = frozenset({"input_missing", "input_changed"})
 """The codes of the errors whose hint is to look for the input."""
@@ -36,38 +36,53 @@ def recorded_input(
 ) -> Iterator[AtHand]:
     """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
 
-    Parameters
-    ----------
-    source : Source
-        The experiment.
-    given : str or None
-        Where the user has the input, a path or a URL.
-    offline : bool
-        Whether no server may be asked.
-    agree : callable
-        Is called with each URL that only the record names, before it is asked for; what it raises is raised.
+    `agree` is called with each URL that only the record names, before it is asked for; what it raises is
+    raised.
 
     Raises
     ------
     DissmodelError
         As `find_input` and `dissmodel.experiment.at_hand.at_hand`.
     """
+    with contextlib.ExitStack() as stack:
+        yield _found(source, given, stack, offline=offline, agree=agree)
+
+
+def _found(
+    source: Source,
+    given: str | None,
+    stack: contextlib.ExitStack,
+    *,
+    offline: bool,
+    agree: Callable[[str], None],
+) -> AtHand:
     local: DissmodelError | None = None
-    here: AtHand | None = None
     if given is None or not is_remote(given):
         try:
-            here = AtHand(find_input(source, given))
+            return AtHand(find_input(source, given))
         except (InvalidInput, Differs) as error:
             local = error
-    if here is not None:
-        yield here
-        return
     places = [given] if given is not None else remote_places(source)
     if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
         raise local
-    ask = agree if given is None else None
-    with _first(source, places, local, offline=offline, agree=ask) as found:
-        yield found
+    wrong: DissmodelError | None = None
+    data = source.record.source
+    for place in places:
+        if given is None:
+            agree(place)
+        try:
+            with contextlib.ExitStack() as trying:
+                there = at_hand(place, offline=offline, sidecars=sidecars_at(place, data), limit=data.size)
+                here = trying.enter_context(there)
+                find_input(source, str(here.path))
+                stack.push(trying.pop_all())
+                return here
+        except DissmodelError as error:
+            wrong = wrong or _as_changed(place, data, error)
+    assert wrong is not None  # there was at least one place
+    if local is None or wrong.code not in _NOT_THERE:
+        raise wrong
+    raise type(local)(f"{local.message} {wrong.message}", local.hint, code=local.code)
 
 
 def recorded_url(uri: str) -> str | None:
@@ -105,41 +120,6 @@ def sidecars_at(place: str, source: DataSource) -> list[str]:
     return [name_beside(PurePath(name).name, was, now) for name in source.sidecars]
 
 
-@contextlib.contextmanager
-def _first(
-    source: Source,
-    places: list[str],
-    local: DissmodelError | None,
-    *,
-    offline: bool,
-    agree: Callable[[str], None] | None,
-) -> Iterator[AtHand]:
-    """Give what lies at the first of these places that has the recorded bytes."""
-    wrong: DissmodelError | None = None
-    here: AtHand | None = None
-    data = source.record.source
-    with contextlib.ExitStack() as stack:
-        for place in places:
-            sidecars, limit = sidecars_at(place, data), data.size
-            if agree is not None:
-                agree(place)
-            try:
-                with contextlib.ExitStack() as trying:
-                    one = at_hand(place, offline=offline, sidecars=sidecars, limit=limit)
-                    here = trying.enter_context(one)
-                    find_input(source, str(here.path))
-                    stack.push(trying.pop_all())
-                break
-            except DissmodelError as error:
-                wrong, here = wrong or _as_changed(place, data, error), None
-        if here is None:
-            assert wrong is not None  # there was at least one place
-            if local is None or wrong.code not in _NOT_THERE:
-                raise wrong
-            raise type(local)(f"{local.message} {wrong.message}", local.hint, code=local.code)
-        yield here
-
-
 def _as_changed(place: str, data: DataSource, error: DissmodelError) -> DissmodelError:
     if error.code != "object_too_large" or data.size is None:
         return error
@@ -173,20 +153,14 @@ def run_again(record: ExperimentRecord) -> str:
 def find_input(source: Source, given: str | None) -> Path:
     """Return a file of the recorded bytes, with sidecars of the recorded bytes, and no others.
 
-    Parameters
-    ----------
-    source : Source
-        The experiment.
-    given : str or None
-        Where the user has the input; None: where it was, absolute or as seen from the record, or beside the
-        record.
+    It is looked for at `given`; or where it was, absolute or as seen from the record, or beside the record.
 
     Raises
     ------
     InvalidInput
         If it is nowhere, or the record does not say what it was.
     Differs
-        If what is there is something else.
+        If a file of that name has other bytes.
     """
     record, data = source.record, source.record.source
     if not data.checksum:

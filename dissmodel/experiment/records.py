@@ -27,11 +27,6 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
     pair that a run began to replace, with what settles it.
 
-    Parameters
-    ----------
-    path : Path or str
-        The record; a text may be an ``s3://`` or ``https://`` URL too.
-
     Raises
     ------
     InvalidInput
@@ -47,11 +42,6 @@ def record_of(given: str) -> str:
     """Return the record that a user means: what was given, or where that is a file of a result, its record.
 
     It is looked for beside the file, and beside the folders above it that may be the result.
-
-    Parameters
-    ----------
-    given : str
-        A record, a bundle, a file or folder of a result, or a URL, which stays as it is.
 
     Raises
     ------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import Differs, InvalidInput, UsageError, shell_word
-from dissmodel.experiment.source import InBundle, Source, open_source
+from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.experiment.source import InBundle, open_source
 from dissmodel.experiment.verify import checks
 from dissmodel.record import digest, sign, store
 
@@ -63,7 +63,9 @@ def sign_record(request: SignRequest) -> Signed:
                 f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
             )
         document = source.document
-        _refuse_changed(source)
+        for one in checks(source):
+            if one.verdict == "differs":
+                raise source.not_as_recorded(one.name, "signed")
     key = request.key.expanduser()
     path = sign.signature_path(request.record)
     public = sign.key_of(key)
@@ -72,16 +74,6 @@ def sign_record(request: SignRequest) -> Signed:
     signature = sign.sign(digest.canonical(document), key, sign.RECORD, may_ask=request.may_ask)
     store.write_atomically(path, signature)
     return Signed(request.record, path, public)
-
-
-def _refuse_changed(source: Source) -> None:
-    changed = [check for check in checks(source) if check.verdict == "differs"]
-    if changed:
-        raise Differs(
-            f"{source.given}: its {changed[0].name} is not as it should be; what isn't true isn't signed.",
-            f"See what differs: dissmodel record verify {shell_word(str(source.given))}",
-            code="record_changed",
-        )
 
 
 def _refuse_others(path: Path, mine: sign.Key) -> None:

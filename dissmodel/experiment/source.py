@@ -1,8 +1,7 @@
 """An experiment wherever it lies: in a folder, in a bundle, or in a place such as a bucket.
 
-A bundle and a place may come from anyone. Their record names its files relative to itself; where it names
-anything else, such as another host, a file of this machine or a folder above it, it is refused before a file
-is asked for.
+A bundle and a place are not trusted. Their record names its files relative to itself; a record that names
+another host, a file of this machine or a folder above itself is refused before a file is asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from dissmodel import materialize, temporary
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError
+from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError, shell_word
 from dissmodel.experiment import statements
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.experiment.explain import why_missing
@@ -48,20 +47,21 @@ class Source:
     ----------
     given : Path or str
         What the user calls it; a text is a URL without credentials.
-    beside : Path
-        What new results of it lie beside: the record or the bundle; what lies elsewhere would have this name
-        in the current folder.
     names : dict of str to str
-        What is called otherwise here than the user calls it.
+        Paths of this machine, with the names that the user knows instead.
     is_remote : bool
         Whether its files are not on this machine: none of this machine's own is taken for one of them.
     """
 
     given: Path | str
-    beside: Path
     names: dict[str, str]
     is_remote = False
     _all_beside = True
+
+    @property
+    def beside(self) -> Path:
+        """What new results lie beside: the record, the bundle, or where a fetched one would lie here."""
+        return self.given if isinstance(self.given, Path) else Path.cwd() / file_name(self.given)
 
     @property
     def path(self) -> Path:
@@ -77,7 +77,7 @@ class Source:
 
     @property
     def record(self) -> ExperimentRecord:
-        """The record; whoever first asks for it hears that it can't be read."""
+        """The record; the first use reads it, and raises if it can't be read."""
         return self._both[0]
 
     @property
@@ -118,6 +118,33 @@ class Source:
     def files(self) -> dict[str, Recorded]:
         """The files of the result by name; errors as for `located`."""
         return {name: Recorded(one, self.located(one)) for name, one in artifacts_of(self.record).items()}
+
+    def refuse_unfinished(self, what: str, code: str) -> None:
+        """Refuse the record of a run that did not complete; `what` can't be done with it.
+
+        Raises
+        ------
+        InvalidInput
+            With `code`.
+        """
+        if self.record.status != "completed":
+            status = self.record.status[:40]
+            raise InvalidInput(
+                f"{self.given}: there is nothing {what}: the run is {status}, not completed.",
+                f'See what settles it: dissmodel record show "{self.given}"'
+                if is_interrupted(self.path, self.record)
+                else "Give the record of a run that completed.",
+                code=code,
+            )
+
+    def not_as_recorded(self, name: str, done: str, *, is_missing: bool = False) -> Differs:
+        """Return the error for a file or a record that isn't as recorded, and so isn't `done`."""
+        what = "is missing" if is_missing else "is not as it should be"
+        return Differs(
+            f"{self.given}: its {name[:80]} {what}; what isn't true isn't {done}.",
+            f"See what differs: dissmodel record verify {shell_word(str(self.given))}",
+            code="record_changed",
+        )
 
     def bring(self) -> None:
         """Bring the files of the result here, as far as they are there.
@@ -160,7 +187,7 @@ class InFolder(Source):
     _all_beside = False
 
     def __init__(self, path: Path) -> None:
-        self.given = self.beside = path
+        self.given = path
         self.names = {}
 
     def _read(self) -> tuple[ExperimentRecord, dict[str, Any]]:
@@ -179,7 +206,6 @@ class InBundle(Source):
 
     def __init__(self, file: Path, given: Path | str, folder: Path) -> None:
         self._file, self._folder, self.given = file, folder, given
-        self.beside = file if isinstance(given, Path) else Path.cwd() / file_name(given)
         self.names = {str(folder): str(given), str(file): str(given)}
         self._is_unpacked = False
 
@@ -291,7 +317,6 @@ class InPlace(Source):
     def __init__(self, place: Place, name: str, folder: Path, limit: int = store.MAX_BYTES) -> None:
         self.place, self.name, self._folder, self._limit = place, name, folder, limit
         self.given: str = f"{place.uri}{name}"
-        self.beside = Path.cwd() / file_name(name)
         self.names = {str(self.path): self.given, str(folder): place.uri.rstrip("/")}
 
     @property
@@ -374,7 +399,7 @@ class InPlace(Source):
             reporter.transferred(done, total)
 
     def bring_signed(self) -> None:
-        """See `Source.bring_signed`; nothing is asked for that the record may not name."""
+        """See `Source.bring_signed`; a record that names what it may not name is refused first."""
         _ = self.files
         for name, _size in self.signed():
             self._fetch(self._folder / name, sign.MAX_BYTES)
@@ -399,17 +424,13 @@ class InPlace(Source):
             return super().digest_of(file)
         limit = max((self._size(file) if size is None else size) or 0, 0)
         try:
-            self._fetch(file, limit)
+            return self.place.sha256(file.relative_to(self._folder).as_posix(), limit=limit), ""
         except InvalidInput as error:
             if error.code == _TOO_LARGE:
                 return f"more than the {limit:,} bytes that the record says", ""
             if error.code != _MISSING:
                 raise
             return None, "no such object"
-        try:
-            return super().digest_of(file)
-        finally:
-            file.unlink()
 
     def _key(self, file: Path) -> str:
         return self.place.key(file.relative_to(self._folder).as_posix())
@@ -443,7 +464,7 @@ def open_source(given: Path | str) -> Iterator[Source]:
     with contextlib.ExitStack() as stack:
         if is_remote(given):
             text = os.fspath(given)
-            if parse(text).shown.lower().endswith(".zip"):
+            if is_remote_bundle(text):
                 zipped = stack.enter_context(at_hand(text))
                 folder = stack.enter_context(temporary.new_folder())
                 source: Source = InBundle(zipped.path, zipped.shown, folder)
@@ -481,6 +502,15 @@ def is_bundle(path: Path) -> bool:
             return stream.read(4) in _ZIP or path.suffix.lower() == ".zip"
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
+
+
+def is_remote_bundle(text: str) -> bool:
+    """Tell whether a text is the URL of a zip.
+
+    >>> is_remote_bundle("https://example.org/a.zip?download=1"), is_remote_bundle("s3://b/record.json")
+    (True, False)
+    """
+    return is_remote(text) and parse(text).shown.lower().endswith(".zip")
 
 
 def refuse_remote(text: str | os.PathLike[str], what: str) -> None:

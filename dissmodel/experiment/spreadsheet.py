@@ -1,17 +1,36 @@
-"""Tables as CSV that a spreadsheet opens: a text in a cell stays a text, for it may come from anyone."""
+"""Tables as CSV that a spreadsheet opens: a text in a cell stays a text, for records are not trusted."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
+
+from dissmodel.errors import UsageError
 
 # What a spreadsheet begins to compute at, also in the wide forms of East Asian keyboards.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 # Control and format characters, halves of surrogate pairs, line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def refuse_taken(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write a table where a folder is, or a file that may not be replaced.
+
+    Raises
+    ------
+    UsageError
+        If it is.
+    """
+    is_folder = os.path.isdir(path)  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+    if os.path.lexists(path) and (is_folder or not overwrite):
+        what = "this is a folder" if is_folder else "it exists already"
+        hint = "Give another name." if is_folder else "Give another name, or --overwrite to replace it."
+        raise UsageError(f"--csv {path}: {what}.", hint, code="output_exists")
 
 
 def as_csv(rows: Iterable[Iterable[object]]) -> str:

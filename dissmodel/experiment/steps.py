@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissmodel.errors import InvalidInput, UsageError, shell_word
+from dissmodel.errors import InvalidInput, shell_word
 from dissmodel.experiment import spreadsheet
 from dissmodel.record import ExperimentRecord, store
 
@@ -78,11 +77,9 @@ def write_csv(table: StepTable, path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     UsageError
-        If there is something of that name and it may not be replaced, or it is no file.
+        If the file exists and may not be replaced, or is no file.
     StorageError
         If it can't be written.
     """
-    if os.path.lexists(path) and not (overwrite and path.is_file()):
-        hint = "Give another name, or --overwrite to replace it." if path.is_file() else "Give another name."
-        raise UsageError(f"--csv {path}: it exists already.", hint, code="output_exists")
+    spreadsheet.refuse_taken(path, overwrite=overwrite)
     store.write_atomically(path, as_csv(table).encode())

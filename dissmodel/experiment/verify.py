@@ -10,7 +10,7 @@ from typing import Literal
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput, StorageError
 from dissmodel.experiment.at_hand import at_hand
-from dissmodel.experiment.attest import check_attestation
+from dissmodel.experiment.attest import stated
 from dissmodel.experiment.explain import why_differs, why_log_counts
 from dissmodel.experiment.files import Recorded, artifacts_of, contradicted, is_drawn
 from dissmodel.experiment.hosts import agree_to_ask
@@ -34,7 +34,7 @@ _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a record vouches for: what it should be and what it is.
+    """A check of a file, of the record or of a signature: what it should be, and what it is.
 
     `record` is what it is called, a URL where it lies elsewhere. `expected` and `found` are digests, or words
     where there is none; `note` says more: who signed, or why a file differs.
@@ -165,19 +165,27 @@ def _check_signature(source: Source, signers: Path | None) -> Iterator[Check]:
 
 def _check_attestations(source: Source, signers: Path | None) -> Iterator[Check]:
     for path in attestations(source.path):
-        if signers is None:
-            yield Check(source.given, "attestation", str(path), "not checked", "", _GIVE_SIGNERS)
-            continue
-        one = check_attestation(path, source.digest, signers)
-        verdict: Verdict = "ok" if one.says else "differs"
-        found = one.says or one.wrong
-        if not found and one.signer is None:
-            verdict, found = "missing", "it has no signature"
-        elif not found and one.signer is not None:
-            verdict = "not checked" if one.signer.verdict == "unknown" else "differs"
-            found = _whose(one.signer, "this statement")
-        expected = f"a statement about this record by one of {signers}"
-        yield Check(source.given, "attestation", str(path), verdict, expected, found, one.says)
+        verdict: Verdict = "not checked"
+        expected, found = "", _GIVE_SIGNERS
+        if signers is not None:
+            expected = f"a statement about this record by one of {signers}"
+            verdict, found = _stated(path, source, signers)
+        note = found if verdict == "ok" else ""
+        yield Check(source.given, "attestation", str(path), verdict, expected, found, note)
+
+
+def _stated(path: Path, source: Source, signers: Path) -> tuple[Verdict, str]:
+    """Check a statement; its content is not looked at before its signature was checked."""
+    try:
+        data, signature = sign.read(path) or b"", sign.read(sign.signature_path(path))
+        if signature is None:
+            return "missing", "it has no signature"
+        signer = sign.verify(data, signature, signers, sign.STATEMENT)
+        if signer.verdict == "good":
+            return "ok", stated(data, source.digest, signer.principal)
+    except InvalidInput as error:
+        return "differs", error.message
+    return "not checked" if signer.verdict == "unknown" else "differs", _whose(signer, "this statement")
 
 
 def _whose(signer: sign.Signer, of: str) -> str:

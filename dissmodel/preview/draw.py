@@ -167,7 +167,7 @@ def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
     """Return the classes of the model that ran, if it is known here; no file that a record names is run."""
     known = ExecutorRegistry._executors.get(record.model_name)  # noqa: SLF001  (the published place)
     try:
-        legends: Any = (known or find_model(path, record, None).executor).legends
+        legends: Any = (known or find_model(path, record).executor).legends
     except DissmodelError as error:
         _warn(f"The model's own classes are not known here: {error.message}")
         return {}

@@ -51,6 +51,10 @@ class Difference:
     matters: bool
 
 
+class CodeDifference(Difference):
+    """A difference in the code of the model, or of dissmodel itself."""
+
+
 def runtime_differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Difference, ...]:
     """Return what differs between the code, the libraries and the machines of two runs.
 
@@ -83,7 +87,8 @@ def runtime_differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[D
     >>> [f"{one.what}: {one.recorded} -> {one.now}" for one in runtime_differences(old, new)]
     ['model version: 1.0 -> 1.1']
     """
-    found = [*_code(old, new), *_runtime(old, new), *_order(old, new)]
+    code = [CodeDifference(one.what, one.recorded, one.now, one.matters) for one in _code(old, new)]
+    found = [*code, *_runtime(old, new), *_order(old, new)]
     return tuple(sorted(found, key=lambda one: not one.matters))
 
 

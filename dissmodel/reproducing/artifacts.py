@@ -1,4 +1,4 @@
-"""The files of two runs of one thing, matched by their names and compared."""
+"""The files of a run and of its reproduction, matched by their names and compared."""
 
 from __future__ import annotations
 
@@ -28,18 +28,7 @@ def compare_artifacts(
     files: Mapping[str, Path],
     tolerance: Tolerance | None,
 ) -> dict[str, Comparison]:
-    """Compare the files of a run with those of the one that it repeats.
-
-    Parameters
-    ----------
-    old : Mapping of str to Recorded
-        The recorded run's, by name.
-    old_record, new_record : ExperimentRecord
-        The two runs.
-    files : Mapping of str to Path
-        The new run's, where they lie now.
-    tolerance : Tolerance or None
-        As `dissmodel.comparison.compare` takes it.
+    """Compare the files of a run with those of the recorded run that it repeats.
 
     Returns
     -------
@@ -62,7 +51,7 @@ def compare_artifacts(
 def drawn(old: Mapping[str, Recorded]) -> frozenset[str]:
     """Return the recorded files that only say how the result is drawn: styles and pictures.
 
-    Another version of a library or of the model draws the same map otherwise. The main file is never one.
+    With another version of a library or of the model the same map may look different.
     """
     return frozenset(name for name, one in old.items() if is_drawn(name, one.artifact.path))
 

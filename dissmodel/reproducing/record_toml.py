@@ -15,13 +15,6 @@ _LONGEST = 200
 def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     """Return a TOML that ``dissmodel run --toml`` takes: the model, and every parameter and name of the run.
 
-    Parameters
-    ----------
-    record : ExperimentRecord
-        The record.
-    shown : str
-        What an error calls it.
-
     Raises
     ------
     UsageError

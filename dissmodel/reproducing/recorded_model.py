@@ -42,18 +42,7 @@ def open_recorded(
     A model of a package is installed in the version or commit that the record has, if the user agrees: a
     record is no consent.
 
-    Parameters
-    ----------
-    record_path : Path
-        Where the record lies.
-    record : ExperimentRecord
-        The record.
-    given : str or None
-        The model that the user names, as ``dissmodel run`` takes it.
-    consent : Consent
-        What the user agrees to.
-    as_recorded : bool
-        Whether all packages have to be those of the record, in an environment of their own.
+    With `as_recorded` all packages are those of the record, in an environment of their own.
 
     Raises
     ------
@@ -67,8 +56,8 @@ def open_recorded(
         if given is not None:
             raise UsageError("--env recorded and --model: one of them.", "Leave one out.")
         if code.package is None:
-            # It tells that a file is not run because a record says so.
-            find_model(record_path, record, None)
+            # It raises that a file is not run because a record names it.
+            find_model(record_path, record)
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         wanted = recorded(record, record.runtime.lock if record.runtime is not None else None)
         with isolated(wanted, model, consent, distribution=code.package) as (host, lock):
@@ -83,12 +72,12 @@ def open_recorded(
         with isolated(requirement, model, consent) as (host, lock):
             yield Found(host, lock=lock)
     else:
-        here = find_model(record_path, record, None)
+        here = find_model(record_path, record)
         yield Found(InProcess(here.executor, here.origin, here.distribution))
 
 
 def _agree_to_ask(requirement: Requirement, code: Code, record_path: Path, consent: Consent) -> None:
-    """Need the user's word before a repository is asked that nothing but a record names.
+    """Require consent before a repository is asked that only a record names.
 
     Raises
     ------
@@ -135,8 +124,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -> plugins.Model:
-    """Return today's model of that name and that package, or the one that the user names.
+def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
+    """Return the installed model of the recorded name and package.
 
     Parameters
     ----------
@@ -144,16 +133,12 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
         Where the record lies.
     record : ExperimentRecord
         The record.
-    given : str or None
-        As `dissmodel.registry.plugins.find` takes it.
 
     Raises
     ------
     UsageError
         If there is none, or the model was in a file, which only the user can name.
     """
-    if given is not None:
-        return load(lambda: plugins.find(given))
     name = record.model_name[:_LONGEST]
     code = record.code
     if code is not None and code.package is None:
@@ -177,7 +162,7 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
             raise UsageError(
                 f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which offers"
                 " none of that name here.",
-                f"Install the package, or take another's model: --model {offers[0].qualified}",
+                f"Install the package, or take the model of another package: --model {offers[0].qualified}",
                 code="unknown_model",
             )
         offers = mine
@@ -195,16 +180,19 @@ def find_model(record_path: Path, record: ExperimentRecord, given: str | None) -
 def _unknown(record_path: Path, name: str, package: str | None) -> UsageError:
     here = {offer.name: offer.distribution for offer in plugins.offers()}
     (near,) = difflib.get_close_matches(name, here, n=1) or ("NAME",)
-    hint = f"Give the model that it is now: --model {near}. List them: dissmodel show"
-    missing = ""
+    missing, install = "", ""
     if package is not None and canonicalize_name(package) not in map(canonicalize_name, here.values()):
         missing = f"; it was of the package {package[:_LONGEST]}, which is not installed here"
-        hint = f"Install the package. Or g{hint[1:]}"
-    return UsageError(f"{record_path}: there is no model {name!r} here{missing}.", hint, code="unknown_model")
+        install = "Install the package, or: "
+    return UsageError(
+        f"{record_path}: there is no model {name!r} here{missing}.",
+        f"{install}Name a model that is here: --model {near}. List the models: dissmodel show",
+        code="unknown_model",
+    )
 
 
 def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
-    """Refuse a record whose spec has something else than a package where a package belongs.
+    """Refuse a record whose spec names a package that is none.
 
     Raises
     ------

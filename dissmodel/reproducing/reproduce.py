@@ -1,11 +1,11 @@
-"""Run again what a record describes, and say in how far the result is the same."""
+"""Run again what a record describes, and compare the results."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -13,24 +13,23 @@ from uuid import uuid4
 from dissmodel import temporary
 from dissmodel.comparing.compare import map_place, refuse_other_than_raster
 from dissmodel.comparison import Comparison, Tolerance
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, RunFailed, UsageError, shell_word
 from dissmodel.experiment.at_hand import AtHand, refuse_offline
 from dissmodel.experiment.files import Recorded
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.naming import naming
 from dissmodel.experiment.recorded_input import recorded_input
-from dissmodel.experiment.source import Source, is_interrupted, open_source
-from dissmodel.progress import Reporter, reporting
+from dissmodel.experiment.source import Source, open_source
+from dissmodel.progress import Reporter, current, reporting
 from dissmodel.record import MAIN, ExperimentRecord, Reproduction, store
 from dissmodel.record.diff import Difference
 from dissmodel.reproducing.artifacts import compare_artifacts, drawn, worst
-from dissmodel.reproducing.circumstances import before, differences, tell, thread_limit
 from dissmodel.reproducing.recorded_model import open_recorded, refuse_package
 from dissmodel.reproducing.reproduction import Reproduced, ReproduceRequest
+from dissmodel.reproducing.run_context import before, differences, tell, thread_limit
 from dissmodel.running.repeat import Repeat
 from dissmodel.running.run import RunRequest, RunResult, run
-from dissmodel.storage.uri import is_remote, parse
-from dissmodel.storage.uri import shown as called_of
+from dissmodel.storage.uri import is_remote, parse, shown
 from dissmodel.warn import keeping_warnings
 
 __all__ = ["ReproduceRequest", "Reproduced", "reproduce"]
@@ -75,45 +74,40 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
         look = f"dissmodel record verify {shell_word(str(source.given))}"
         reporter.warn(f"{path.name} was changed after it was written; look: {look}")
     typed = str(request.record)
-    agree = asking(request.consent, reporter.output, typed=typed, record=called_of(typed))
+    agree = asking(request.consent, reporter.output, typed=typed, record=shown(typed))
     with (
         recorded_input(source, request.input, offline=request.consent.offline, agree=agree) as found,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        again = _Again(source, found, chosen_map)
-        return _reproduce(request, again, Repeat(record, path, model), reporter)
+        repeat = Repeat(record, path, model)
+        judge = _Judge(source, source.shown(found.shown), _tolerance(request.tolerance, repeat))
+        return _reproduce(request, repeat, found, judge, chosen_map)
 
 
-@dataclass(frozen=True)
-class _Again:
-    """What was found of the recorded run before its model was opened."""
-
-    source: Source
-    input: AtHand
-    chosen_map: Path | None
-
-
-def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporter: Reporter) -> Reproduced:
-    path, record, old = found.source.beside, found.source.record, found.source.files
+def _reproduce(
+    request: ReproduceRequest, repeat: Repeat, found: AtHand, judge: _Judge, chosen_map: Path | None
+) -> Reproduced:
+    source, reporter = judge.recorded, current()
+    path, record, old = source.beside, source.record, source.files
     if repeat.dropped():
         reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
-    with _folder(request, path) as folder:
-        again = _run_request(request, repeat, found.input, folder, old[MAIN])
-        judge = _Judge(repeat, found, _tolerance(request.tolerance, repeat))
+    # The folder of a result without --output; with --check it is removed afterwards.
+    with temporary.new_folder() if request.check else contextlib.nullcontext(path.parent) as folder:
+        again = _run_request(request, repeat, found, folder, old[MAIN])
         try:
             result = run(again, reporter, judge)
         except (DissmodelError, KeyboardInterrupt) as error:
             _tell_of_this(error, request, repeat)
             raise
-        written = _write_map(found.chosen_map, old, result, judge)
+        written = _write_map(chosen_map, old, result, judge)
     left = not request.check
     return Reproduced(
         recorded=record,
-        recorded_path=found.source.given,
+        recorded_path=source.given,
         record=result.record,
         record_path=result.record_path if left else None,
         files=result.files if left else {},
@@ -128,59 +122,50 @@ def _reproduce(request: ReproduceRequest, found: _Again, repeat: Repeat, reporte
 def _tell_of_this(
     error: DissmodelError | KeyboardInterrupt, request: ReproduceRequest, repeat: Repeat
 ) -> None:
-    """Make what a run's error says fit a reproduction."""
+    """Let the error of a run fit a reproduction."""
     if request.check:  # what it left is gone with the folder
         error.record_path = None  # type: ignore[union-attr]  # an exception takes any attribute
     if not isinstance(error, DissmodelError):
         return
-    if request.check and error.hint.startswith("Its record"):
-        error.hint = f"Leave --check out: i{error.hint[1:]}"
+    if request.check and isinstance(error, RunFailed):
+        error.hint = f"{error.hint} To keep the record of the run, leave --check out.".strip()
     if error.code in {"parameter", "unknown_parameter"}:
         name = request.model or repeat.model.host.face.name
         error.hint = f"See what the model takes now: dissmodel show {name}. Name another: --model NAME"
 
 
+@dataclass
 class _Judge:
     """Compares the new result before it is delivered, and writes the verdict into its record."""
 
-    def __init__(self, repeat: Repeat, found: _Again, tolerance: Tolerance | None) -> None:
-        self._repeat = repeat
-        self._old = found.source.files
-        self._digest = found.source.digest
-        self._input_shown = found.source.shown(found.input.shown)
-        self._tolerance = tolerance
-        self.artifacts: dict[str, Comparison] = {}
-        self.changed: tuple[Difference, ...] = ()
-        self.warnings: list[str] = []
+    recorded: Source
+    input_shown: str
+    tolerance: Tolerance | None
+    artifacts: dict[str, Comparison] = field(default_factory=dict)
+    changed: tuple[Difference, ...] = ()
+    warnings: list[str] = field(default_factory=list)
 
     def __call__(self, record: ExperimentRecord, files: Mapping[str, Path]) -> ExperimentRecord:
-        recorded, tolerance = self._repeat.record, self._tolerance
+        recorded, old, tolerance = self.recorded.record, self.recorded.files, self.tolerance
         if record.source.checksum != recorded.source.checksum.lower():
             raise Differs("The input was changed as the run began.", "Run it again.", code="input_changed")
         with keeping_warnings(self.warnings):
-            self.artifacts = compare_artifacts(self._old, recorded, record, files, tolerance)
+            self.artifacts = compare_artifacts(old, recorded, record, files, tolerance)
         self.changed = differences(recorded, record)
         reproduction = Reproduction(
-            record_digest=self._digest,
-            verdict=worst(self.artifacts, drawn(self._old)),
+            record_digest=self.recorded.digest,
+            verdict=worst(self.artifacts, drawn(old)),
             artifacts={name: _document(one) for name, one in self.artifacts.items()},
             changed=[asdict(one) for one in self.changed],
             tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,
         )
-        source = record.source.model_copy(update={"uri": self._input_shown})
+        source = record.source.model_copy(update={"uri": self.input_shown})
         return record.model_copy(update={"reproduction": reproduction, "source": source})
 
 
 def _refuse_unfit(source: Source) -> None:
     path, record, old = source.beside, source.record, source.files
-    if record.status != "completed":
-        raise InvalidInput(
-            f"{path}: there is nothing to compare with: the run is {record.status[:40]}, not completed.",
-            f'See what settles it: dissmodel record show "{path}"'
-            if is_interrupted(source.path, record)
-            else "Give the record of a run that completed.",
-            code="nothing_to_reproduce",
-        )
+    source.refuse_unfinished("to compare with", "nothing_to_reproduce")
     if MAIN not in old:
         raise InvalidInput(
             f"{path}: there is nothing to compare with: the record names no output.",
@@ -189,7 +174,12 @@ def _refuse_unfit(source: Source) -> None:
         )
     said = record.main_path or ""
     # One that was pushed says where to; which file is meant, its path beside the record says.
-    if record.schema_version and said and not old[MAIN].artifact.external and not _is_in_bucket(said):
+    if (
+        record.schema_version
+        and said
+        and not old[MAIN].artifact.external
+        and not said.lower().startswith("s3://")
+    ):
         store.artifact_path(path, said)
     refuse_package(path, record)
     if record.seed is not None and record.seed < 0:
@@ -206,12 +196,8 @@ def _refuse_unfit(source: Source) -> None:
         )
 
 
-def _is_in_bucket(text: str) -> bool:
-    return text.lower().startswith("s3://")
-
-
 def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> Path | None:
-    """Return where the map goes, if there is something to draw and nothing is lost there."""
+    """Return where the map goes; refuse it without the recorded result, or over a file that has to stay."""
     if request.diff_map is None:
         return None
     before = old[MAIN].intact()
@@ -241,25 +227,15 @@ def _write_map(
     return path
 
 
-@contextlib.contextmanager
-def _folder(request: ReproduceRequest, path: Path) -> Iterator[Path]:
-    """Give the folder for a result without a named place; where nothing is to be left, it goes again."""
-    if not request.check:
-        yield path.parent
-        return
-    with temporary.new_folder() as folder:
-        yield folder
-
-
 def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded]) -> None:
     """Refuse an output whose place the recorded run has."""
     if request.output is None:
         return
     if request.check:
-        raise UsageError("--check leaves nothing, so --output has no place.", "Give one of the two.")
+        raise UsageError("--check leaves no result, so --output contradicts it.", "Give one of the two.")
     output = Path(request.output).resolve()
-    taken = [path, *(one.path for one in old.values() if one.path is not None)]
-    if any(one.resolve().is_relative_to(output) for one in taken):
+    beside = [one.path for one in old.values() if one.path is not None and not one.artifact.external]
+    if any(one.resolve().is_relative_to(output) for one in (path, *beside)):
         raise UsageError(
             f"--output {request.output}: this is the recorded result, which a reproduction never replaces.",
             "Give another name, or leave --output out.",

@@ -13,7 +13,7 @@ from dissmodel.consent import Consent
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference
 from dissmodel.reproducing.artifacts import worst
-from dissmodel.reproducing.circumstances import other_code
+from dissmodel.reproducing.run_context import other_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,13 @@ class ReproduceRequest:
         Where the new result goes; None: beside the record, under a name of its own, or in the current folder
         if the record is not on this machine.
     check : bool
-        Whether nothing is to be left.
+        Whether no result and no record is to be left.
     model : str or None
         The model, as ``dissmodel run`` takes it; None: the one that the record names.
     strict : bool
-        Whether other code than the recorded one is refused.
+        Whether code that is not the recorded code is refused.
     tolerance : Tolerance or None
-        What still counts as the same; None: nothing but equal values.
+        Which differences still count as the same; None: only equal values do.
     threads : int or None
         How many threads the model may use; None: as many as in the recorded run.
     diff_map : str or None
@@ -68,7 +68,7 @@ class ReproduceRequest:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """How far a run came to the result of the one that it repeats.
+    """A run that repeated a recorded run, and the verdict on its result.
 
     Attributes
     ----------
@@ -79,19 +79,19 @@ class Reproduced:
     record : ExperimentRecord
         The new run.
     record_path : Path or None
-        Where its record lies; None if nothing was to be left.
+        Where its record lies; None with `check`.
     files : Mapping of str to Path
-        The files of its result; none if nothing was to be left.
+        The files of its result; empty with `check`.
     artifacts : Mapping of str to Comparison
         Each file's verdict; A is the recorded one.
     drawn : frozenset of str
         The files that only say how the result is drawn: they don't count in the verdict.
     changed : tuple of Difference
-        What differs around the two runs.
+        What differs between the contexts of the two runs.
     diff_map : Path or None
         The map that was written.
     warnings : tuple of str
-        What a reader should know of the files.
+        About the comparison of the files.
     """
 
     recorded: ExperimentRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,22 +23,37 @@ _ASK = "Pull it again; if it stays, ask whoever put it there."
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """An experiment that is here: its id, its record, its files by name, and how many bytes came."""
+class PulledExperiment:
+    """An experiment that is here, whole.
+
+    Attributes
+    ----------
+    experiment_id : str
+        Its id.
+    uri : str
+        Where its record came from.
+    record : Path
+        Its record here.
+    files : Mapping of str to Path
+        The files of the result by name; the input is ``input``, unless a file of the result has that name.
+    received : int
+        Bytes that came; what was here and right did not come again.
+    """
 
     experiment_id: str
+    uri: str
     record: Path
-    files: dict[str, Path]
+    files: Mapping[str, Path]
     received: int
 
 
-def arrive(one: Pullable, to: Path, pool: Pool) -> Arrival:
-    """Bring what is missing of an experiment into its folder below `to`; touch nothing that is there.
+def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
+    """Bring the missing files of an experiment into its folder below `to`; no file there is changed.
 
     Raises
     ------
     Differs
-        If what is here, or what comes, is something else than the record says.
+        If a file that is here, or that comes, is not as recorded.
     UsageError
         If another process brings it here.
     StorageError
@@ -71,7 +86,8 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> Arrival:
     files = {name: folder.joinpath(*path.split("/")) for name, path in one.paths.items()}
     if one.source is not None:
         files.setdefault("input", folder.joinpath(*one.source.split("/")))
-    return Arrival(one.experiment_id, record_path, files, sum(wanted.size for wanted in missing))
+    received = sum(wanted.size for wanted in missing)
+    return PulledExperiment(one.experiment_id, one.uri, record_path, files, received)
 
 
 @contextlib.contextmanager
@@ -96,12 +112,9 @@ def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
         try:
             yield scratch
         finally:
-            if not _holds_something(materialize.work(scratch)):
+            came = materialize.work(scratch)
+            if not came.is_dir() or not any(came.iterdir()):
                 materialize.discard(scratch)  # there is nothing to go on with
-
-
-def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_other(record_path: Path, expected: str) -> bool:

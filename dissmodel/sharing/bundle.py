@@ -1,4 +1,4 @@
-"""Make a bundle: a record and everything that belongs to it in one zip, to be published or sent."""
+"""Make a bundle: a record with its result and its input in one zip, to be published or sent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from dissmodel.consent import Consent
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
+from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.experiment import statements
 from dissmodel.experiment.files import is_drawn, main_name, name_of
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import RECORD, relocated
 from dissmodel.experiment.recorded_input import local_input, recorded_input, sidecars_of
-from dissmodel.experiment.source import INPUT, InBundle, Source, is_interrupted, open_source
+from dissmodel.experiment.source import INPUT, InBundle, Source, open_source
 from dissmodel.experiment.verify import checks
 from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
@@ -99,7 +99,7 @@ def bundle(request: BundleRequest) -> Bundle:
         If the input is on a server that only the record names, and the user has not agreed to ask it.
     """
     if request.input is not None and not request.with_input:
-        raise UsageError("--no-input leaves the input out, so --input means nothing.", "Give one of the two.")
+        raise UsageError("--input and --no-input contradict each other.", "Give one of the two.")
     with ExitStack() as stack:
         source = stack.enter_context(open_source(_given(request.record)))
         if isinstance(source, InBundle):
@@ -132,24 +132,10 @@ def _given(record: Path | str) -> Path | str:
 
 
 def _refuse_unfit(source: Source) -> None:
-    record, shown = source.record, source.given
-    if record.status != "completed":
-        raise InvalidInput(
-            f"{shown}: there is nothing to bundle: the run is {record.status[:40]}, not completed.",
-            f'See what settles it: dissmodel record show "{shown}"'
-            if is_interrupted(source.path, record)
-            else "Give the record of a run that completed.",
-            code="nothing_to_bundle",
-        )
-    # The input is looked for by its sha256, or is of no matter.
-    for one in checks(source, with_input=False):
+    source.refuse_unfinished("to bundle", "nothing_to_bundle")
+    for one in checks(source, with_input=False):  # an input is found by its sha256 later, or isn't bundled
         if one.verdict in {"differs", "missing"}:
-            what = "is missing" if one.verdict == "missing" else "is not as it should be"
-            raise Differs(
-                f"{shown}: its {one.name} {what}; what isn't true isn't bundled.",
-                f"See what differs: dissmodel record verify {shell_word(str(shown))}",
-                code="record_changed",
-            )
+            raise source.not_as_recorded(one.name, "bundled", is_missing=one.verdict == "missing")
 
 
 def _results(source: Source, told: list[str]) -> Iterator[Member]:
@@ -225,7 +211,7 @@ def _moved(record: ExperimentRecord, document: Mapping[str, Any], input_name: st
 
 
 def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
-    """Return where the bundle goes, if nothing is lost there."""
+    """Return where the bundle goes; refuse to replace a file that is not to be replaced."""
     given = request.output
     place = parse(given).path
     if place is None:

@@ -95,7 +95,7 @@ def write(path: Path, members: Iterable[Member]) -> None:
     Raises
     ------
     Differs
-        If a file is not the one that the record vouches for.
+        If a file is not as recorded.
     StorageError
         If it can't be written.
     """

@@ -13,17 +13,7 @@ _LONGEST = 200
 
 
 def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> str:
-    """Return what a bundle is and how to reproduce it, as Markdown; nothing in it is of this day or place.
-
-    Parameters
-    ----------
-    record : ExperimentRecord
-        The record.
-    record_digest : str
-        Its digest.
-    has_input : bool
-        Whether the bundle has the input.
-    """
+    """Return what a bundle is and how to reproduce it, as Markdown; it depends on the content alone."""
     code = record.code
     package = f" of {code.package} {code.version or ''}".rstrip() if code and code.package else ""
     reproduce = "dissmodel reproduce record.json"
@@ -57,8 +47,8 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
         "    dissmodel record verify record.json",
         f"    {reproduce}",
         "",
-        "The first checks that the files are those of the record; the second runs the model again and says",
-        "in how far the result is the same. Both take the zip as it is in the place of `record.json`.",
+        "The first checks that the files are as recorded; the second runs the model again and compares the",
+        "results. Both also take the zip itself instead of `record.json`.",
         *[line for need in needs for line in ("", need)],
         "",
     ]
@@ -93,5 +83,5 @@ def lock_of(document: Mapping[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text that means nothing in Markdown: a record may come from anyone."""
+    """Return a text without what is Markdown: a record is not trusted."""
     return re.sub(r"[^\w .,+:@/-]", "?", text[:_LONGEST])

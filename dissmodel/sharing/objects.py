@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 from dissmodel import temporary
 from dissmodel.errors import Differs, DissmodelError
 from dissmodel.experiment.layout import Place
-from dissmodel.record.digest import sha256_file
+from dissmodel.record import store
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.sharing.pushable import File
 from dissmodel.storage.base import Stat
 
+Result = TypeVar("Result")
 State = Literal["missing", "damaged", "there"]
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -98,12 +100,17 @@ def _has_md5(file: File, stat: Stat) -> bool:
 
 
 def _read_back(place: Place, file: File) -> str | None:
+    try:
+        return place.sha256(file.name, limit=file.size)
+    except DissmodelError as error:
+        if error.code in {"object_missing", "object_too_large"}:
+            return None
+        raise
+
+
+def with_file_of(name: str, document: Mapping[str, Any], act: Callable[[File], Result]) -> Result:
+    """Return what `act` makes of a record's document as a file that is called `name`."""
     with temporary.new_folder() as folder:
-        copy = folder / "object"
-        try:
-            place.storage.get(place.key(file.name), copy, limit=file.size)
-        except DissmodelError as error:
-            if error.code in {"object_missing", "object_too_large"}:
-                return None
-            raise
-        return sha256_file(copy)
+        path, data = folder / name, store.dumps(document)
+        path.write_bytes(data)
+        return act(File(path, name, len(data), sha256_bytes(data), "application/json"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
-from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput, StorageError, UsageError
+from dissmodel.errors import DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import (
     FOLDER,
@@ -25,11 +25,14 @@ from dissmodel.experiment.layout import (
 from dissmodel.experiment.placed import refuse_other_id
 from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
-from dissmodel.sharing.arrivals import Arrival, arrive
+from dissmodel.sharing.arrivals import PulledExperiment, arrive
+from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pullable import Pullable, pullable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
 from dissmodel.storage.uri import parse
+
+__all__ = ["PullRequest", "Pulled", "PulledExperiment", "pull"]
 
 _ID = re.compile(r"[0-9a-fA-F-]{4,}")
 # Relative to what was named: a folder of experiments, or one somewhere above it.
@@ -63,31 +66,6 @@ class PullRequest:
 
 
 @dataclass(frozen=True)
-class PulledExperiment:
-    """An experiment that is here, whole.
-
-    Attributes
-    ----------
-    experiment_id : str
-        Its id.
-    uri : str
-        Where its record came from.
-    record : Path
-        Its record here.
-    files : Mapping of str to Path
-        The files of the result by name; the input is ``input``, unless a file of the result has that name.
-    received : int
-        Bytes that came; what was here and right did not come again.
-    """
-
-    experiment_id: str
-    uri: str
-    record: Path
-    files: Mapping[str, Path]
-    received: int
-
-
-@dataclass(frozen=True)
 class Pulled:
     """What became of each experiment; `failures` and `untried` are by the URI of the record."""
 
@@ -102,13 +80,6 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     What a place says is not trusted: a record's own digest has to hold, and each file has to be what the
     record says. What came whole before the pull was cut does not come again.
 
-    Parameters
-    ----------
-    request : PullRequest
-        What and where to.
-    reporter : Reporter
-        Hears of the bytes.
-
     Raises
     ------
     DissmodelError
@@ -119,30 +90,16 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
         If an input is on a server that only its record names, and the user has not agreed to ask it.
     """
     settings = request.settings or StorageSettings.of(load_settings())
-    found = _find(request.experiment, settings)
+    found = {one.uri: one for one in _find(request.experiment, settings)}
     pool = Pool(reporter)
-    pool.expect("verify")
-    looked = pool.each(lambda one: _look(one, request, settings, pool), found)
-    for one in looked:
-        if isinstance(one, ConsentRequired):
-            raise one
-    ready = [one for one in looked if isinstance(one, Pullable)]
-    pool.expect("pull", sum(one.size for one in ready))
-    arrived = iter(pool.each(lambda one: arrive(one, request.to, pool), ready))
-    outcomes = [next(arrived) if isinstance(one, Pullable) else one for one in looked]
-    uris = [one.uri for one in found]
-    failures = {uri: one for uri, one in zip(uris, outcomes, strict=True) if isinstance(one, DissmodelError)}
-    if len(uris) == 1 and failures:
-        raise failures[uris[0]]
-    return Pulled(
-        tuple(
-            PulledExperiment(one.experiment_id, uri, one.record, one.files, one.received)
-            for uri, one in zip(uris, outcomes, strict=True)
-            if isinstance(one, Arrival)
-        ),
-        failures,
-        tuple(uri for uri, one in zip(uris, outcomes, strict=True) if one is None),
+    outcomes = in_two_passes(
+        pool,
+        "pull",
+        tuple(found),
+        look=lambda uri: _look(found[uri], request, settings, pool),
+        move=lambda one: arrive(one, request.to, pool),
     )
+    return Pulled(*outcomes)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What there is to pull of an experiment: what its record names, if that is nothing it may not name."""
+"""What there is to pull of an experiment: the files that its record names, if it may name them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An object that belongs to an experiment.
+    """An object of an experiment: `key` in `place`, for the `path` in the experiment's folder.
 
-    Attributes
-    ----------
-    place : Place
-        Where it is.
-    key : str
-        Its name in `place`.
-    path : str
-        Where it goes in the experiment's folder, with ``/`` between parts.
-    size : int
-        Its bytes; no more are taken.
-    sha256 : str or None
-        What it has to be; None for a signature, which speaks for itself.
+    No more than `size` bytes are taken. `sha256` is None for what is signed: the signature is checked later.
     """
 
     place: Place
@@ -65,22 +54,12 @@ class Wanted:
 class Pullable:
     """An experiment in a place, as its record has it.
 
-    Attributes
-    ----------
-    experiment_id : str
-        Fit to be the name of a folder.
-    document : dict
-        The record as it stands there.
-    digest : str
-        Its own, which holds.
-    paths : dict of str to str
-        The path of each file of the result relative to the record, by name.
-    wanted : tuple of Wanted
-        Everything but the record.
-    source : str or None
-        The path of the input relative to the record, if it comes too.
+    `document` is the record at `uri`, `digest` its own, which holds; `experiment_id` can be a folder's name.
+    `paths` are those of the result's files relative to the record, by name; `source` is that of the input, if
+    the input comes too. `wanted` has all files but the record.
     """
 
+    uri: str
     experiment_id: str
     document: dict[str, Any]
     digest: str
@@ -90,22 +69,15 @@ class Pullable:
 
     @property
     def size(self) -> int:
-        """Bytes of everything but the record."""
+        """Bytes of all files but the record."""
         return sum(one.size for one in self.wanted)
 
 
 def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], None] | None) -> Pullable:
     """Return what there is to pull; nothing but the record is fetched yet.
 
-    Parameters
-    ----------
-    source : InPlace
-        The experiment.
-    settings : StorageSettings
-        How the place of the input is reached.
-    agree : callable or None
-        Is called with the URL of an input that only the record names, before it is asked for; what it raises
-        is raised. None: the input is not wanted.
+    `agree` is called with the URL of an input that only the record names, before it is asked for; None: the
+    input is not wanted.
 
     Raises
     ------
@@ -132,7 +104,9 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     if twice is not None:
         raise _lying(uri, f"two files have the name {twice[:200]!r}")
     input_path = inputs[0].path if inputs else None
-    return Pullable(record.experiment_id, source.document, source.digest, paths, tuple(wanted), input_path)
+    return Pullable(
+        uri, record.experiment_id, source.document, source.digest, paths, tuple(wanted), input_path
+    )
 
 
 def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
-from dissmodel.errors import ConsentRequired, Differs, DissmodelError, StorageError, UsageError
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
 from dissmodel.experiment.at_hand import refuse_offline
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import FOLDER, RECORD, Place, inputs_place, outputs_place, relocated
 from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import MAIN, digest, store
-from dissmodel.sharing.objects import State, other_content, send, state_of
+from dissmodel.sharing.objects import State, other_content, send, state_of, with_file_of
+from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pushable import File, Pushable, pushable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
@@ -104,15 +104,8 @@ class Pushed:
 def push(request: PushRequest, reporter: Reporter) -> Pushed:
     """Put experiments into a place, each as ``experiments/<id>/``, its ``record.json`` last.
 
-    What is there and whole is not sent again, and what is there and something else not overwritten. All are
-    verified before anything is sent.
-
-    Parameters
-    ----------
-    request : PushRequest
-        What and where to.
-    reporter : Reporter
-        Hears of the bytes.
+    An object that is there and whole is not sent again, and an object of other content not overwritten. All
+    experiments are verified before the first is sent.
 
     Raises
     ------
@@ -131,39 +124,20 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         outputs_place(request.to, settings),
         inputs_place(request.to, settings) if request.with_input else None,
         request.dry_run,
-        _Once(),
     )
     _refuse_missing(to)
     pool = Pool(reporter)
-    pool.expect("verify")
     with contextlib.ExitStack() as stack:
 
         def look(path: Path) -> Pushable:
             agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
             return pushable(path, stack, agree if request.with_input else None)
 
-        verified = pool.each(look, paths)
-        for one in verified:
-            if isinstance(one, ConsentRequired):
-                raise one
-        ready = [one for one in verified if isinstance(one, Pushable)]
-        pool.expect("push", sum(one.size for one in ready))
-        pushed = iter(pool.each(lambda one: _push(one, to, pool), ready))
-    outcomes = [next(pushed) if isinstance(one, Pushable) else one for one in verified]
-    failures = {
-        path: one for path, one in zip(paths, outcomes, strict=True) if isinstance(one, DissmodelError)
-    }
-    if len(paths) == 1 and failures:
-        raise failures[paths[0]]
-    return Pushed(
-        tuple(one for one in outcomes if isinstance(one, PushedExperiment)),
-        failures,
-        tuple(path for path, one in zip(paths, outcomes, strict=True) if one is None),
-    )
+        return Pushed(*in_two_passes(pool, "push", paths, look=look, move=lambda one: _push(one, to, pool)))
 
 
 def _refuse_missing(to: _To) -> None:
-    """Ask for both places before anything is hashed or sent; name every one that is not there."""
+    """Look for both places before a file is hashed or sent; the error names each that is missing."""
     missing: list[StorageError] = []
     places = [(to.outputs, "")] + ([(to.inputs, _OWN_BUCKET)] if to.inputs is not None else [])
     for place, hint in places:
@@ -172,23 +146,15 @@ def _refuse_missing(to: _To) -> None:
         except StorageError as error:
             if error.code != _NO_PLACE:
                 raise
-            # Not the name of an object in it: what is missing is the whole place.
-            said = error.message.rpartition(": ")[2]
-            missing.append(StorageError(f"{place.storage.shown}: {said}", hint or error.hint))
+            said = f"{place.storage.shown}: there is no such bucket or folder."
+            missing.append(StorageError(said, hint or error.hint))
     if missing:
-        messages, hints = ([getattr(one, name) for one in missing] for name in ("message", "hint"))
-        raise StorageError(" ".join(messages), " ".join(hints), code=_NO_PLACE)
+        said, hints = (" ".join(getattr(one, name) for one in missing) for name in ("message", "hint"))
+        raise StorageError(said, hints, code=_NO_PLACE)
 
 
 def check_place(to: str | None, *, offline: bool) -> None:
     """Look whether experiments can be pushed to a place, before the work that makes one.
-
-    Parameters
-    ----------
-    to : str or None
-        As `PushRequest.to`.
-    offline : bool
-        Whether no server may be asked.
 
     Raises
     ------
@@ -204,15 +170,6 @@ def check_place(to: str | None, *, offline: bool) -> None:
 
 def push_of_run(record: Path, to: str | None, reporter: Reporter) -> PushedExperiment:
     """Put the experiment of a run that has just ended into a place; the result stays here in any case.
-
-    Parameters
-    ----------
-    record : Path
-        The run's record.
-    to : str or None
-        As `PushRequest.to`.
-    reporter : Reporter
-        Hears of the bytes.
 
     Raises
     ------
@@ -235,21 +192,8 @@ class _To:
     outputs: Place
     inputs: Place | None
     dry_run: bool
-    once: _Once
-
-
-class _Once:
-    """What several experiments of a push share: the first that comes to it sends it, the others wait."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sent: dict[str, Future[PushedObject]] = {}
-
-    def first(self, uri: str) -> tuple[Future[PushedObject], bool]:
-        """Return what becomes of an object, and whether the caller is to see to it."""
-        with self._lock:
-            is_first = uri not in self._sent
-            return self._sent.setdefault(uri, Future()), is_first
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    shared: dict[str, Future[PushedObject]] = field(default_factory=dict)
 
 
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
@@ -275,22 +219,21 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
     except DissmodelError as error:
         if error.code != "object_exists":
             raise
-        # Who pushed it at the same time was faster; what is there now is the same, or refused.
+        # Another push was faster; the record that is there now is the same, or refused.
         record = _sent_record(_document(one, place, source), place, to, pool)
     return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
 
 
 def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
-    with temporary.new_folder() as folder:
-        path = folder / RECORD
-        data = store.dumps(document[0])
-        path.write_bytes(data)
-        file = File(path, RECORD, len(data), digest.sha256_bytes(data), "application/json")
-        return _sent(place, file, document[1], to, pool)
+    return with_file_of(RECORD, document[0], lambda file: _sent(place, file, document[1], to, pool))
 
 
 def _sent_once(place: Place, file: File, state: State, to: _To, pool: Pool) -> PushedObject:
-    sent, is_first = to.once.first(f"{place.uri}{file.name}")
+    """Send what several experiments of a push share: the first that comes to it sends it, the others wait."""
+    uri = f"{place.uri}{file.name}"
+    with to.lock:
+        is_first = uri not in to.shared
+        sent = to.shared.setdefault(uri, Future())
     if not is_first:
         with pool.moving(file.size):
             return replace(sent.result(), state="there")
@@ -342,6 +285,6 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
                 code="experiment_exists",
             )
         if source is None and "uri" in (there.document.get("source") or {}):
-            # Where one machine has the input is of no use to others; whoever pushed the input knew better.
+            # A path of this machine is of no use to others; the record there may name the pushed input.
             mine["source"]["uri"] = there.document["source"]["uri"]
         return mine, "there" if mine == there.document else "damaged"

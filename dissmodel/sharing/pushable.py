@@ -24,21 +24,7 @@ _OCTETS = "application/octet-stream"
 
 @dataclass(frozen=True)
 class File:
-    """A file that was found to be what it should be.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    name : str
-        What it is called in the folder that it goes to.
-    size : int
-        Bytes.
-    sha256 : str
-        64 hex digits.
-    media_type : str
-        What it is.
-    """
+    """A file that is as recorded, and its `name` in the folder that it goes to."""
 
     path: Path
     name: str
@@ -49,27 +35,11 @@ class File:
 
 @dataclass(frozen=True)
 class Pushable:
-    """A record that completed and holds.
+    """A record that completed and holds, with all that is pushed.
 
-    Attributes
-    ----------
-    path : Path
-        The record.
-    experiment_id : str
-        Fit to be the name of a folder.
-    document : dict
-        As the record's file has it.
-    digest : str
-        Its own.
-    names : dict of str to str
-        Name of each file of the result → what it is called in the experiment's folder.
-    files : tuple of File
-        Those of the result.
-    signatures : tuple of File
-        The record's, and what others stated about it.
-    inputs : tuple of File
-        The input and its sidecars, for the folder ``<sha256>/`` of the inputs; none if it isn't to be
-        pushed.
+    `experiment_id` can be a folder's name; `digest` is the record's own. `names` has, for each file of the
+    result, its name in the experiment's folder. `signatures` are the record's and the statements about it;
+    `inputs` the input and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
     """
 
     path: Path
@@ -90,14 +60,8 @@ class Pushable:
 def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
     """Return what there is to push of a record; every file is hashed.
 
-    Parameters
-    ----------
-    path : Path
-        The record.
-    stack : ExitStack
-        Keeps what had to be fetched or unpacked until it closes.
-    agree : callable or None
-        As `dissmodel.experiment.recorded_input.recorded_input` takes it; None: the input is not pushed.
+    `stack` keeps what had to be fetched or unpacked. `agree` is as `recorded_input` takes it; None: the input
+    is not pushed.
 
     Raises
     ------
@@ -119,7 +83,7 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
             code="not_completed",
         )
     if source.is_changed:
-        raise _changed(path, "record")
+        raise source.not_as_recorded("record", "pushed")
     name = experiment_name(record.experiment_id, str(path))
     source.bring()
     source.bring_signed()
@@ -138,13 +102,13 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
 
 def _files(source: Source, names: dict[str, str]) -> Iterator[File]:
     for name in contradicted(source.record):
-        raise _changed(source.given, name)
+        raise source.not_as_recorded(name, "pushed")
     for name, one in source.files.items():
         # Only what has the recorded digest leaves this machine, wherever the record says that it lies.
         assert one.path is not None  # it has a name in the place
         found = _hashed(one.path, names[name], one.artifact.media_type)
         if found is None or found.sha256 != one.artifact.sha256:
-            raise _changed(source.given, name)
+            raise source.not_as_recorded(name, "pushed")
         yield found
 
 
@@ -156,7 +120,7 @@ def _signatures(source: Source) -> Iterator[File]:
 
 
 def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]) -> Iterator[File]:
-    # Where it was read from may be closed to others, or change: the one that was read is pushed.
+    # The place that it was read from may be closed to others, or change: the recorded bytes are pushed.
     try:
         here = stack.enter_context(recorded_input(source, None, offline=False, agree=agree)).path
     except DissmodelError as error:
@@ -177,7 +141,7 @@ def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], 
 def _there(path: Path, name: str) -> File:
     found = _hashed(path, name)
     if found is None:
-        raise InvalidInput(f"{path}: it vanished, or is no regular file.", "Let nothing else write there.")
+        raise InvalidInput(f"{path}: it vanished, or is no regular file.", "Let no program write there.")
     return found
 
 
@@ -191,11 +155,3 @@ def _hashed(path: Path, name: str, media_type: str | None = None) -> File | None
         return File(path, name, state.st_size, digest.sha256_file(path), known)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
-
-
-def _changed(path: Path | str, what: str) -> Differs:
-    return Differs(
-        f"{path}: its {what[:80]} is not as it should be; what isn't true isn't pushed.",
-        f"See what differs: dissmodel record verify {shell_word(str(path))}",
-        code="record_changed",
-    )

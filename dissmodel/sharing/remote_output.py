@@ -7,17 +7,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
 
-from dissmodel import temporary
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.experiment.at_hand import refuse_offline
 from dissmodel.experiment.layout import relocated
 from dissmodel.progress import Reporter
-from dissmodel.record import MAIN, ExperimentRecord, digest, store
+from dissmodel.record import MAIN, ExperimentRecord, store
 from dissmodel.running.run import RunRequest, RunResult, run
 from dissmodel.running.target import Target, named_there, target_of
-from dissmodel.sharing.objects import send, state_of
+from dissmodel.sharing.objects import send, state_of, with_file_of
 from dissmodel.sharing.pushable import File
 from dissmodel.storage.transfer import Pool
 
@@ -73,13 +71,13 @@ def _upload(made: RunResult, target: Target, reporter: Reporter) -> Uploaded:
         with pool.moving(file.size) as progress:
             send(target.place, file, state_of(target.place, file), progress)
     names = {name: file.name for name, file in files.items()}
-    record = _placed(made, target, names)
-    with temporary.new_folder() as folder:
-        path = folder / made.record_path.name
-        path.write_bytes(store.dumps(record))
-        size, sha256 = path.stat().st_size, digest.sha256_file(path)
-        whole = File(path, path.name, size, sha256, "application/json")
-        send(target.place, whole, state_of(target.place, whole), lambda _: None)
+    document = store.read_document(made.record_path)
+    record = relocated(document, names, output=f"{target.place.uri}{names[MAIN]}", source=None)
+
+    def put(file: File) -> bool:
+        return send(target.place, file, state_of(target.place, file), lambda _: None)
+
+    with_file_of(made.record_path.name, record, put)
     return Uploaded(
         ExperimentRecord.model_validate(record),
         f"{target.place.uri}{made.record_path.name}",
@@ -94,12 +92,6 @@ def _files(made: RunResult) -> Iterator[tuple[str, File]]:
         path = f"{stem}.external/{PurePath(artifact.path).name}" if artifact.external else artifact.path
         media_type = artifact.media_type or "application/octet-stream"
         yield name, File(made.files[name], path, artifact.size, artifact.sha256, media_type)
-
-
-def _placed(made: RunResult, target: Target, names: Mapping[str, str]) -> dict[str, Any]:
-    document = store.read_document(made.record_path)
-    main = f"{target.place.uri}{names[MAIN]}"
-    return relocated(document, names, output=main, source=None)
 
 
 def _remove(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is otherwise around a run than around the one that it repeats."""
+"""What differs between the run contexts of a run and of the recorded run that it repeats."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dissmodel.errors import Differs
 from dissmodel.progress import Reporter, Silent, reporting
 from dissmodel.record import ExperimentRecord
-from dissmodel.record.diff import Difference, runtime_differences
+from dissmodel.record.diff import CodeDifference, Difference, runtime_differences
 from dissmodel.running.repeat import Repeat
 
-_CODE = ("model ", "dissmodel ")
 # What a run loads sooner or later, and where the versions of GDAL, PROJ and GEOS are learned from.
 _LOADERS = ("rasterio", "pyproj", "shapely", "pyogrio")
 _LONGEST = 200
@@ -34,10 +33,10 @@ def before(repeat: Repeat, threads: int | None) -> tuple[Difference, ...]:
 
 
 def differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Difference, ...]:
-    """Return what differs around two runs, what matters first."""
+    """Return what differs between two runs' contexts: code first, then what matters."""
     found = [*runtime_differences(old, new)]
     if old.model_name != new.model_name:
-        found.append(Difference("model name", old.model_name, new.model_name, matters=True))
+        found.append(CodeDifference("model name", old.model_name, new.model_name, matters=True))
     was, limit = (str(thread_limit(one) or "none") for one in (old, new))
     if was != limit:
         found.append(Difference("thread limit", was, limit, matters=True))
@@ -46,17 +45,17 @@ def differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Differenc
 
 
 def other_code(changed: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Return what says that it is not the recorded code."""
-    return tuple(one for one in changed if one.matters and one.what.startswith(_CODE))
+    """Return the differences in code that could change the result."""
+    return tuple(one for one in changed if one.matters and isinstance(one, CodeDifference))
 
 
 def tell(changed: tuple[Difference, ...], reporter: Reporter, *, strict: bool) -> None:
-    """Say what could matter; refuse other code if only the recorded one will do."""
+    """Warn of what could change the result; with `strict` refuse code that is not the recorded code."""
     code = other_code(changed)
     if code and strict:
         raise Differs(
             f"This is not the recorded code: {'; '.join(map(told, code))}.",
-            "Install the recorded one, or leave --strict out.",
+            "Install the recorded code, or leave --strict out.",
             code="code_differs",
         )
     for one in changed:
