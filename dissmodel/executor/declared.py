@@ -24,16 +24,16 @@ class Wrong:
 
     @property
     def message(self) -> str:
-        """A sentence without its end: what it is, and what it has to be."""
+        """What the attribute is and what it has to be, as a sentence without its full stop."""
         return f"{self.attribute} is {self.found}; it has to be {self.wanted}"
 
 
 def wrong_declarations(executor: type) -> Iterator[Wrong]:
-    """Yield each attribute that was declared as something else than the contract has it."""
+    """Yield each attribute whose declaration does not fit the contract."""
     for name, (is_right, wanted, example) in _WANTED.items():
         value = getattr(executor, name, None)
         if not is_right(value):
-            yield Wrong(name, _told(value), wanted, example)
+            yield Wrong(name, _described(value), wanted, example)
 
 
 def _is_model(value: Any) -> bool:
@@ -69,8 +69,8 @@ _WANTED: Mapping[str, tuple[Any, str, str]] = {
 }
 
 
-def _told(value: Any) -> str:
-    """Return what a value is; the class of an executor is asked, so a property has no value."""
+def _described(value: Any) -> str:
+    """Return a description of a value; a property has no value on the class."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if inspect.isroutine(value) or hasattr(value, "__get__"):

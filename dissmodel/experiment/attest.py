@@ -173,7 +173,7 @@ def check_attestation(path: Path, document: dict[str, Any], allowed_signers: Pat
 
 
 def _statement(
-    reproduced: ExperimentRecord, original: ExperimentRecord, record_digest: str, key: sign.Key
+    reproduced: ExperimentRecord, original: ExperimentRecord, record_digest: str, key: sign.PublicKey
 ) -> dict[str, Any]:
     reproduction = reproduced.reproduction
     assert reproduction is not None

@@ -40,7 +40,7 @@ class Signed:
 
     record: Path
     signature: Path
-    key: sign.Key
+    key: sign.PublicKey
 
 
 def sign_record(request: SignRequest) -> Signed:
@@ -84,7 +84,7 @@ def _refuse_changed(record: Path) -> None:
         )
 
 
-def _refuse_others(path: Path, mine: sign.Key) -> None:
+def _refuse_others(path: Path, mine: sign.PublicKey) -> None:
     try:
         there = sign.read(path)
     except InvalidInput:

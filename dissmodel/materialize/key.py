@@ -1,4 +1,4 @@
-"""The key with which a user's own scratch folders and journals are told from those of anyone else."""
+"""The key that proves a scratch folder and a journal to be this user's own."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ def user_key(*, make: bool) -> bytes:
 
     It lies in the folder where this system keeps a user's state. Its owner has to be the user.
 
-    Parameters
-    ----------
-    make : bool
-        Whether a key may be made; a command that only looks makes none.
+    `make`: a key may be made; a command that only looks makes none.
     """
     place = _place()
     if place not in _known:

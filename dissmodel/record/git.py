@@ -24,7 +24,7 @@ _MOST_SUBMODULES = 64
 _SHOWN = 3
 _LINK_TO_COMMIT = "160000"
 _FILES = ("100644", "100755")
-_REFTABLE = "{}: its commit is unknown: its refs are kept as a reftable, which is not read here."
+_REFTABLE = "{}: its commit is unknown: dissmodel does not read refs that are kept as a reftable."
 _TRUST = "If you trust it: git config --global --add safe.directory {}"
 # The values of an attribute that name no program.
 _NO_FILTER = {"unspecified", "unset", "set"}
@@ -200,7 +200,7 @@ def _folded(name: str) -> str:
 def _changes(
     reading: Reading, commit: str, entries: list[_Entry], digest: hashlib._Hash
 ) -> tuple[bool, list[str]]:
-    """Tell whether tracked files differ from a commit, add how to `digest`; return what can't be compared."""
+    """Return whether tracked files differ from a commit, and what can't be compared; add how to `digest`."""
     top = reading.folder.worktree
     filtered = dict(_filtered(reading, [one.name for one in entries if one.mode in _FILES]))
     # What git was told not to look at is looked at; what it can't compare without a program is not.
@@ -244,7 +244,7 @@ def _submodules(top: Path, entries: list[_Entry]) -> Iterator[tuple[str, GitFold
 
 
 def _inside(reading: Reading, name: str, digest: hashlib._Hash) -> tuple[bool, list[str]]:
-    """Tell whether a submodule differs from the commit that it is at, as `_changes` does for a checkout."""
+    """Return whether a submodule differs from the commit that it is at, as `_changes` does for a checkout."""
     commit = reading.folder.head()
     if commit is None:
         raise Unreadable(f"the submodule {name} has no commit")
