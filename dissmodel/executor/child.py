@@ -75,16 +75,14 @@ def _opened(name: str, module: str | None, distribution: str | None, origin: str
 
 def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
     match do:
-        case "code":
-            return worker.code()
+        case "code" | "contract":
+            return getattr(worker, do)()
         case "runtime":
             return worker.runtime(Code.model_validate(what["code"]), what["load"])
         case "check":
             return worker.check([ParameterLayer(**layer) for layer in what["layers"]])
         case "describe":
             return worker.describe(wire.from_wire(ResolvedParameters, what["resolved"]))
-        case "contract":
-            return worker.contract()
         case "inspect":
             return tuple(worker.inspect(store.read(Path(what["record"]))))
         case "run":
@@ -98,7 +96,7 @@ def _run(worker: InProcess, what: dict[str, Any]) -> None:
     given: ExperimentRecord = store.read(Path(what["record"]))
     process = os.getpid()
     try:
-        given = worker.run(given, RunContext(Path(what["base"]), what["threads"], what["seed"]))
+        given = worker.run(given, wire.from_wire(RunContext, what["context"]))
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)

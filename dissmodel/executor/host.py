@@ -60,10 +60,10 @@ class InProcess:
     def __init__(
         self, executor: type[ModelExecutor], origin: str = "", distribution: str | None = None
     ) -> None:
-        for wrong in wrong_declarations(executor):
+        for wrong, example in wrong_declarations(executor):
             raise UsageError(
-                f"The model {executor.name}: {wrong.message}.",
-                f"Write in the class {executor.__name__}: {wrong.example}",
+                f"The model {executor.name}: {wrong}.",
+                f"Write in the class {executor.__name__}: {example}",
                 code="model_unloadable",
             )
         self.executor = executor

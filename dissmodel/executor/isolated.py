@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -75,24 +76,20 @@ class Isolated:
             )
         try:
             opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
-            self._info = wire.from_wire(ModelInfo, opened)
+            self.info = wire.from_wire(ModelInfo, opened)
         except BaseException:
             self.close()
             raise
 
-    @property
-    def info(self) -> ModelInfo:
-        """What the model declares."""
-        return self._info
-
     def code(self) -> Code:
         """Return which code defines the model, as its environment has it."""
-        return Code.model_validate(self._ask("code"))
+        return wire.from_wire(Code, self._ask("code"))
 
     def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
         """Return the model's environment."""
-        there = self._ask("runtime", code=code.model_dump(mode="json"), load=list(load))
-        return Runtime.model_validate(there)
+        return wire.from_wire(
+            Runtime, self._ask("runtime", code=code.model_dump(mode="json"), load=list(load))
+        )
 
     def check(self, layers: Sequence[parameters.ParameterLayer]) -> parameters.Checked:
         """Merge and check parameters."""
@@ -103,8 +100,8 @@ class Isolated:
 
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""
-        plain = {"values": resolved.values, "origin": resolved.origin, "warnings": list(resolved.warnings)}
-        return wire.from_wire(tuple[parameters.Parameter, ...], self._ask("describe", resolved=plain))
+        rows = self._ask("describe", resolved=dataclasses.asdict(resolved))
+        return wire.from_wire(tuple[parameters.Parameter, ...], rows)
 
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""
@@ -114,21 +111,14 @@ class Isolated:
         """Say what is known about the record's input."""
         path = self._scratch / "inspect.record.json"
         store.write(record, path)
-        return wire.from_wire(tuple[Finding, ...], self._ask("inspect", record=str(path)))
+        return wire.from_wire(tuple[Finding, ...], self._ask("inspect", record=path))
 
     def run(self, record: ExperimentRecord, context: RunContext) -> ExperimentRecord:
         """Run the lifecycle there."""
         given, saved = self._scratch / "given.record.json", self._scratch / "saved.record.json"
         store.write(record, given)
         try:
-            answer = self._ask(
-                "run",
-                record=str(given),
-                saved=str(saved),
-                base=str(context.base),
-                threads=context.threads,
-                seed=context.seed,
-            )
+            answer = self._ask("run", record=given, saved=saved, context=dataclasses.asdict(context))
         except BaseException:
             if saved.is_file():
                 noted = store.read(saved)
@@ -185,8 +175,12 @@ class Isolated:
     def _answer_to(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return what ends it, an answer or an error; pass on what comes before."""
         self._send(request)
+        assert self._process.stdout is not None  # it is a pipe
         while True:
-            message = self._receive()
+            line = self._process.stdout.readline(wire.LONGEST)
+            if not line.endswith(b"\n"):
+                raise self._crashed()
+            message: dict[str, Any] = json.loads(line)
             if message.keys() & {"answer", "error"}:
                 self._catch_up()
                 return message
@@ -196,14 +190,6 @@ class Isolated:
         assert self._process.stdin is not None  # it is a pipe
         self._process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
         self._process.stdin.flush()
-
-    def _receive(self) -> dict[str, Any]:
-        assert self._process.stdout is not None  # it is a pipe
-        line = self._process.stdout.readline(wire.LONGEST)
-        if not line.endswith(b"\n"):
-            raise self._crashed()
-        message: dict[str, Any] = json.loads(line)
-        return message
 
     def _report(self, message: Mapping[str, Any]) -> None:
         for kind, values in message.items():

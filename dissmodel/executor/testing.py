@@ -103,11 +103,11 @@ class ExecutorTestHarness:
                 _takes(getattr(cls, method), count),
                 f"its signature is {inspect.signature(getattr(cls, method))}",
             )
-        wrong = list(wrong_declarations(cls))
+        wrong = [message for message, _ in wrong_declarations(cls)]
         yield self._finding(
             "declares its parameters, suffixes and legends in the class",
             not wrong,
-            "; ".join(one.message for one in wrong),
+            "; ".join(wrong),
         )
 
     def _finding(self, check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)

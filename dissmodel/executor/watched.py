@@ -173,7 +173,7 @@ class Given:
             for name in self._meant(error):
                 error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given and not read")
             return
-        said = _said(error)
+        said = text_of(error)
         texts = {
             name: value
             for name, value in dict.items(self.parameters)
@@ -199,6 +199,14 @@ class Given:
                     yield name
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of an error of any class."""
+    try:
+        return str.__str__(str(error))  # a plain text, whatever class of text it is
+    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
+        return f"its text can't be made: {type(failed).__name__}"
+
+
 def explanations(error: BaseException) -> list[str]:
     """Return what `Given.explain` found out about an error."""
     notes = getattr(error, "__notes__", ())
@@ -218,13 +226,6 @@ def _sentence(what: str, names: list[str], asked: Iterable[Any]) -> Iterator[str
     hints = [did_you_mean(name, texts) for name in names if near_names(name, texts)]
     listed = ", ".join(map(_name, names))
     yield " ".join([f"The model never read {what}{listed}.", *hints])
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001  (a foreign class's own method)
-        return ""
 
 
 def _at_hand(error: BaseException, texts: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from dissmodel import errors
 from dissmodel.errors import DissmodelError
 from dissmodel.executor.parameters import Checked, ResolvedParameters
-from dissmodel.executor.watched import explain_as, explanations
+from dissmodel.executor.watched import explain_as, explanations, text_of
 
 LONGEST = 64 * 1024 * 1024
 """The most characters of one line; records go through files."""
@@ -53,10 +53,7 @@ def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
     if isinstance(error, DissmodelError):
         ours = next(cls.__name__ for cls in type(error).__mro__ if cls.__name__ in _OURS)
         return told | {"ours": ours, "message": error.message, "hint": error.hint, "code": error.code}
-    try:
-        told["message"] = str(error)
-    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
-        told["message"] = f"its text can't be made: {type(failed).__name__}"
+    told["message"] = text_of(error)
     told["explanations"] = explanations(error)
     told["kind"] = next((kind.__name__ for kind in _KINDS if isinstance(error, kind)), "Exception")
     told["errno"] = error.errno if isinstance(error, OSError) else None

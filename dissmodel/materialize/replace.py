@@ -149,8 +149,8 @@ def recover(record_path: Path) -> bool:
         If something can't be moved back.
     """
     found = [_bring_back(record_path, scratch, plan) for scratch, plan in journal.journals(record_path)]
-    record = _replacing(record_path)
-    if record is not None:
+    record = store.read(record_path) if record_path.exists() else None
+    if record is not None and record.status == "replacing":
         raise interruption(record_path, record)
     return any(found)
 
@@ -240,13 +240,6 @@ def _kept(record_path: Path, scratch: Path, plan: Journal) -> Iterator[tuple[Pat
         if folder.is_symlink() or journal.identity(aside) != identity:
             raise _not_as_kept(aside, scratch, record_path)
         yield aside, pair_path(record_path, name)
-
-
-def _replacing(record_path: Path) -> ExperimentRecord | None:
-    if not record_path.exists():
-        return None
-    record = store.read(record_path)
-    return record if record.status == "replacing" else None
 
 
 def _in_the_way(path: Path, scratch: Path) -> InvalidInput:

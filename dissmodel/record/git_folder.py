@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,7 +167,7 @@ def _is_mine(path: Path) -> bool:
 
 def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
     found = False
-    for one in _expanded(trusted):
+    for one in map(os.path.expanduser, trusted):  # an empty text is no path, and means something
         if not one:  # an empty value takes back those before it
             found = False
         elif one.endswith("/*"):
@@ -175,8 +175,3 @@ def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
         else:
             found = found or one == "*" or os.path.realpath(one) == worktree
     return found
-
-
-def _expanded(values: Iterable[str]) -> Iterator[str]:
-    for one in values:
-        yield os.path.expanduser(one)  # noqa: PTH111  (an empty text is no path, and means something)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError, extra_hint
 from dissmodel.executor.host import Usage
-from dissmodel.executor.watched import explanations
+from dissmodel.executor.watched import explanations, text_of
 from dissmodel.io import content
 from dissmodel.io.room import HINT, LEAST, largest_in, no_room
 from dissmodel.record import MAIN, ExperimentRecord, Failure, Runtime
@@ -166,11 +166,8 @@ def _lines(record: ExperimentRecord) -> list[str]:
 
 def _text(error: BaseException) -> str:
     """Return the text of an error of any class, without secrets and not too long."""
-    try:
-        whole = str(error)
-        said = redact(whole)  # before it is cut, for half a secret would not be recognised
-    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
-        return f"its text can't be made: {type(failed).__name__}"
+    whole = text_of(error)
+    said = redact(whole)  # before it is cut, for half a secret would not be recognised
     return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(whole)} characters)"
 
 

@@ -180,7 +180,7 @@ def _check_mounts(output: Path) -> None:
     """Refuse an output that no file can be renamed to: it, or a part of it, is mounted there."""
     if not output.exists() or output.is_symlink():  # a link to a file is replaced, not followed
         return
-    mounted = mount_points(output)
+    mounted = _mount_points(output)
     if output.stat().st_dev != output.parent.stat().st_dev:
         mounted = (output, *mounted)
     if mounted:
@@ -194,7 +194,7 @@ def _check_mounts(output: Path) -> None:
         )
 
 
-def mount_points(path: Path) -> tuple[Path, ...]:
+def _mount_points(path: Path) -> tuple[Path, ...]:
     """Return `path` if something is mounted there, and the places below it where something is.
 
     Only Linux tells; elsewhere there is none.
@@ -204,12 +204,10 @@ def mount_points(path: Path) -> tuple[Path, ...]:
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
         return ()
-    named = (_unescaped(line.split(b" ")[4]) for line in lines)
-    return tuple(Path(name) for name in named if name == real or name.startswith(f"{real}{os.sep}"))
-
-
-def _unescaped(name: bytes) -> str:
-    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name))
+    escaped = (line.split(b" ")[4] for line in lines)
+    named = (re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name) for name in escaped)
+    names = map(os.fsdecode, named)
+    return tuple(Path(name) for name in names if name == real or name.startswith(f"{real}{os.sep}"))
 
 
 def _check_record(destination: Destination) -> None:

@@ -55,8 +55,8 @@ class InputWatch:
     It changes the times of the file, which `os.utime` can set back, except for the time of the last change of
     any kind; and it takes a file that is open for writing. So other times are no matter where nobody had the
     file open for writing: what `chmod`, a new hard link, `os.utime` and ``touch -a`` leave. Where that can't
-    be known (another system, a network drive) other times count as a change. The writers of another user's
-    file can't be seen before they close it.
+    be known (another system, a network drive) other times count as a change; Windows has no time of the last
+    change of any kind. The writers of another user's file can't be seen before they close it.
 
     The files exist; the dataset itself comes first. They are watched until `close`.
     """
