@@ -171,11 +171,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     ''
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
-    near = near or [one for one in names if name.lower() in one.lower()][:3]
+    near = near_names(name, names)
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     return "Known: " + ", ".join(names) + "." if names else ""
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return at most three of the known names that `name` may be a misspelling or a part of."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
+    return near or [one for one in names if name.lower() in one.lower()][:3]
 
 
 def likely_numbers(text: str) -> tuple[str, ...]:

@@ -6,10 +6,13 @@ to report takes the reporter along, for a context variable does not cross into t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from dissmodel.errors import DissmodelWarning
 
 
 class Reporter(Protocol):
@@ -78,3 +81,19 @@ def reporting(reporter: _R) -> Iterator[_R]:
         yield reporter
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def reporting_warnings(reporter: _R) -> Iterator[_R]:
+    """As `reporting`; the reporter also hears warnings: those for a user, and others as printed lines."""
+
+    def show(message: Warning | str, category: type[Warning], *_where: Any, **_kw: Any) -> None:
+        if issubclass(category, DissmodelWarning):
+            reporter.warn(str(message))
+        else:
+            reporter.output(f"{category.__name__}: {message}")
+
+    with reporting(reporter), warnings.catch_warnings():
+        warnings.simplefilter("always", DissmodelWarning)
+        warnings.showwarning = show
+        yield reporter

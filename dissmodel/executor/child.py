@@ -7,9 +7,7 @@ parent does.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import dataclasses
 import json
 import os
 import queue
@@ -17,18 +15,17 @@ import signal
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from dissmodel import gdal_settings
-from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import wire
-from dissmodel.executor.host import InProcess, Surroundings
-from dissmodel.executor.parameters import Layer
-from dissmodel.progress import reporting
+from dissmodel.executor.config import RunContext
+from dissmodel.executor.host import InProcess
+from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
+from dissmodel.progress import reporting_warnings
 from dissmodel.record import Code, ExperimentRecord, store
 from dissmodel.registry import plugins
 
@@ -50,111 +47,92 @@ def main() -> None:
         take: Callable[[], dict[str, Any]] = requests.get
     except RuntimeError:  # the system refuses threads: that the parent is gone is seen between requests only
         take = partial(_next, iter(sys.stdin))
-    told = _Wire(out)
+    sender = _Sender(out)
     worker: InProcess | None = None
     while True:
         request = take()
         if request["do"] == "end":
             return
-        with _telling(told):
+        with reporting_warnings(sender):
             try:
                 if request["do"] == "open":
-                    worker = _open(**request["what"])
-                    answer: Any = wire.face_to_wire(worker.face)
+                    worker = _opened(**request["what"])
+                    answer: Any = worker.info
                 else:
                     assert worker is not None  # the first request opens one
                     answer = _answer(worker, request["do"], request["what"])
             except BaseException as error:  # noqa: BLE001  (the other process is told, whatever it is)
                 text = "".join(traceback.format_exception(error))
-                told.say({"error": wire.error_to_wire(error, text)})
+                sender.send({"error": wire.error_to_wire(error, text)})
             else:
-                told.say({"answer": answer})
+                sender.send({"answer": wire.to_wire(answer)})
 
 
-def _open(name: str, module: str | None, distribution: str | None, origin: str) -> InProcess:
+def _opened(name: str, module: str | None, distribution: str | None, origin: str) -> InProcess:
     model = plugins.find_in(name, module, distribution)
     return InProcess(model.executor, origin, model.distribution or distribution)
 
 
 def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
     match do:
-        case "code":
-            return worker.code().model_dump(mode="json")
+        case "code" | "contract":
+            return getattr(worker, do)()
         case "runtime":
-            return worker.runtime(Code.model_validate(what["code"]), what["load"]).model_dump(mode="json")
+            return worker.runtime(Code.model_validate(what["code"]), what["load"])
         case "check":
-            return wire.checked_to_wire(worker.check([Layer(**layer) for layer in what["layers"]]))
+            return worker.check([ParameterLayer(**layer) for layer in what["layers"]])
         case "describe":
-            rows = worker.describe(wire.resolved_from_wire(what["resolved"]))
-            return [dataclasses.asdict(row) for row in rows]
-        case "contract":
-            return [dataclasses.asdict(one) for one in worker.contract()]
+            return worker.describe(wire.from_wire(ResolvedParameters, what["resolved"]))
         case "inspect":
-            record = store.read(Path(what["record"]))
-            return [dataclasses.asdict(one) for one in worker.inspect(record)]
+            return tuple(worker.inspect(store.read(Path(what["record"]))))
         case "run":
             _run(worker, what)
-            return dataclasses.asdict(worker.usage())
+            return worker.usage()
     raise ValueError(do)
 
 
 def _run(worker: InProcess, what: dict[str, Any]) -> None:
-    """Run; what the model noted in its record is there for the other process, come what may."""
+    """Run; also after an error, the other process gets what the model noted in its record."""
     given: ExperimentRecord = store.read(Path(what["record"]))
     process = os.getpid()
-    around = Surroundings(Path(what["base"]), what["threads"], what["seed"])
     try:
-        given = worker.run(given, around)
+        given = worker.run(given, wire.from_wire(RunContext, what["context"]))
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)
         store.write(given, Path(what["saved"]))
 
 
-class _Wire:
-    """A reporter that tells the other process."""
+class _Sender:
+    """A reporter that sends what it hears to the other process."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lock = threading.Lock()  # a model may report from threads of its own
 
-    def say(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         with self._lock:
             self._out.write(json.dumps(message, default=str) + "\n")
             self._out.flush()
 
     def phase(self, name: str) -> None:
-        self.say({"phase": name})
+        self.send({"phase": [name]})
 
     def step(self, done: int, total: int, cells: int = 0) -> None:
-        self.say({"step": [int(done), int(total), int(cells)]})
+        self.send({"step": [int(done), int(total), int(cells)]})
 
     def transferred(self, done: int, total: int) -> None:
-        self.say({"transferred": [int(done), int(total)]})
+        self.send({"transferred": [int(done), int(total)]})
 
     def warn(self, message: str) -> None:
-        self.say({"warn": message})
+        self.send({"warn": [message]})
 
     def output(self, line: str) -> None:
-        self.say({"output": line})
-
-
-@contextlib.contextmanager
-def _telling(told: _Wire) -> Iterator[None]:
-    def show(message: Warning | str, category: type[Warning], *_where: Any, **_kw: Any) -> None:
-        if issubclass(category, DissmodelWarning):
-            told.warn(str(message))
-        else:
-            told.output(f"{category.__name__}: {message}")
-
-    with reporting(told), warnings.catch_warnings():
-        warnings.simplefilter("always", DissmodelWarning)
-        warnings.showwarning = show
-        yield
+        self.send({"output": [line]})
 
 
 def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
-    """Hand over requests; where they end without a word, the parent is gone, and all here has to go too."""
+    """Hand over requests; where they stop without an ``end``, the parent is gone: all here ends."""
     ended = False
     for line in sys.stdin:
         request = json.loads(line)

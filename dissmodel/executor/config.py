@@ -1,4 +1,4 @@
-"""What surrounds an executor: where it writes if nobody said where, how many threads it may use."""
+"""The context of a run: where a model writes if no path was given, how many threads it may use."""
 
 from __future__ import annotations
 
@@ -6,10 +6,30 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
-_output_base: ContextVar[str | None] = ContextVar("dissmodel_output_base", default=None)
-_threads: ContextVar[int | None] = ContextVar("dissmodel_threads", default=None)
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a run may use.
+
+    Attributes
+    ----------
+    base : Path
+        Where outputs without a path go.
+    threads : int or None
+        How many threads a model may use; None: all there are.
+    seed : int or None
+        For the random numbers of Python and NumPy.
+    """
+
+    base: Path
+    threads: int | None = None
+    seed: int | None = None
+
+
+_current: ContextVar[RunContext | None] = ContextVar("dissmodel_run_context", default=None)
 
 
 class Settings:
@@ -21,37 +41,29 @@ class Settings:
 
         A run's scratch folder during a run, else the variable ``DEFAULT_OUTPUT_BASE``, else ``./outputs``.
         """
-        return _output_base.get() or os.environ.get("DEFAULT_OUTPUT_BASE") or "./outputs"
+        context = _current.get()
+        return str(context.base) if context else os.environ.get("DEFAULT_OUTPUT_BASE") or "./outputs"
 
     @property
     def in_run(self) -> bool:
-        """Whether a run says where outputs go."""
-        return _output_base.get() is not None
+        """Whether a run decides where outputs go."""
+        return _current.get() is not None
 
     @property
     def threads(self) -> int | None:
         """How many threads a model may use; None: all there are."""
-        return _threads.get()
+        context = _current.get()
+        return context.threads if context else None
 
 
 settings = Settings()
 
 
 @contextmanager
-def output_base(folder: Path) -> Iterator[None]:
-    """Make `folder` the default output base within the block."""
-    token = _output_base.set(str(folder))
+def within(context: RunContext) -> Iterator[None]:
+    """Make `context` that of the block."""
+    token = _current.set(context)
     try:
         yield
     finally:
-        _output_base.reset(token)
-
-
-@contextmanager
-def thread_limit(threads: int | None) -> Iterator[None]:
-    """Let models use that many threads within the block."""
-    token = _threads.set(threads)
-    try:
-        yield
-    finally:
-        _threads.reset(token)
+        _current.reset(token)

@@ -1,10 +1,9 @@
-"""What an executor's class says of itself, and whether that is of the kind that it has to be."""
+"""Whether what an executor's class declares fits the contract."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,27 +12,12 @@ _LONGEST = 80
 _SUFFIX = "text that begins with a dot, such as '.tif'; '/' for a folder, '' where the model decides"
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """An attribute of a class that is not what it has to be."""
-
-    attribute: str
-    found: str
-    wanted: str
-    example: str
-
-    @property
-    def message(self) -> str:
-        """A sentence without its end: what it is, and what it has to be."""
-        return f"{self.attribute} is {self.found}; it has to be {self.wanted}"
-
-
-def wrong_declarations(executor: type) -> Iterator[Wrong]:
-    """Yield each attribute that was declared as something else than the contract has it."""
+def wrong_declarations(executor: type) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with each attribute that does not fit the contract, and a right example."""
     for name, (is_right, wanted, example) in _WANTED.items():
         value = getattr(executor, name, None)
         if not is_right(value):
-            yield Wrong(name, _told(value), wanted, example)
+            yield f"{name} is {_described(value)}; it has to be {wanted}", example
 
 
 def _is_model(value: Any) -> bool:
@@ -69,8 +53,8 @@ _WANTED: Mapping[str, tuple[Any, str, str]] = {
 }
 
 
-def _told(value: Any) -> str:
-    """Return what a value is; the class of an executor is asked, so a property has no value."""
+def _described(value: Any) -> str:
+    """Return a description of a value; a property has no value on the class."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if inspect.isroutine(value) or hasattr(value, "__get__"):

@@ -23,7 +23,7 @@ _THE_MODEL_MAY_KNOW = {"layer_needed", "no_dataset"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """What was found on one subject.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Finding:
 
 
 class Problems:
-    """What becomes of a problem: here it is raised, as it has to be for whoever needs the data.
+    """What becomes of a problem: here it is raised, for a caller that needs the data.
 
     A function that takes a `Problems`, does each of its checks within `at` and reports what it sees itself to
     `tell` serves both who wants the data and, with a `Collector`, who wants to know everything that is wrong.
@@ -74,12 +74,7 @@ RAISED = Problems()
 
 
 class Collector(Problems):
-    """Keeps every problem as a finding, so that the look goes on.
-
-    Parameters
-    ----------
-    subject : str
-        What is looked at.
+    """Keeps every problem as a finding, so that the checks go on.
 
     Examples
     --------
@@ -139,19 +134,7 @@ class Collector(Problems):
 
 
 def look_at_dataset(uri: str, fmt: str, layer: str | None, collector: Collector) -> None:
-    """Find out what a file holds as far as its header says; a format that nothing here knows is no problem.
-
-    Parameters
-    ----------
-    uri : str
-        A local file.
-    fmt : {"auto", "raster", "vector"}
-        What the user says it holds.
-    layer : str or None
-        Which of several datasets.
-    collector : Collector
-        Keeps what is found.
-    """
+    """Find out what the header of a local file says; a format that nothing here knows is no problem."""
     # Imported here: a model is defined without GDAL.
     from dissmodel.io.locate import locate  # noqa: PLC0415
 
@@ -179,20 +162,13 @@ def look_at_dataset(uri: str, fmt: str, layer: str | None, collector: Collector)
 def look_at_room(needed: int, output_path: str | None, collector: Collector) -> None:
     """Find out whether `needed` bytes have room where the output goes, by default the current folder.
 
-    Parameters
-    ----------
-    needed : int
-        At most so many bytes.
-    output_path : str or None
-        The result's path; its folder need not exist yet.
-    collector : Collector
-        Keeps what is found.
+    The folder of `output_path` need not exist yet.
     """
     folder = nearest_folder(Path(output_path).absolute().parent if output_path else Path.cwd())
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        collector.add("warning", f"{folder}: the room there isn't known: {error.strerror or error}.")
+        collector.add("warning", f"{folder}: the free space there is not known: {error.strerror or error}.")
         return
     said = f"the result takes at most {needed / 1e6:,.1f} MB; {free / 1e6:,.1f} MB are free in {folder}"
     if needed <= free:

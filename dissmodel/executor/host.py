@@ -9,13 +9,11 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
 
 from dissmodel import progress
 from dissmodel.errors import UsageError
 from dissmodel.executor import parameters
-from dissmodel.executor.config import output_base, thread_limit
+from dissmodel.executor.config import RunContext, within
 from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
@@ -27,17 +25,11 @@ from dissmodel.record import Code, ExperimentRecord, Runtime, capture, identity
 
 
 @dataclass(frozen=True)
-class Face:
-    """What a model says of itself; see `ModelExecutor`.
+class ModelInfo:
+    """What a model's class declares; see `ModelExecutor`.
 
-    Attributes
-    ----------
-    name, substrate, summary, output_suffix, output_suffixes, legends
-        As the executor's class has them.
-    declared : bool
-        Whether it declares its parameters.
-    origin : str
-        Where it is from: ``builtin``, a distribution, a registry or a file.
+    `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
+    a registry or a file.
     """
 
     name: str
@@ -51,25 +43,6 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a run may use.
-
-    Attributes
-    ----------
-    base : Path
-        Where outputs without a path go.
-    threads : int or None
-        How many threads; None: all there are.
-    seed : int or None
-        For the random numbers of Python and NumPy.
-    """
-
-    base: Path
-    threads: int | None = None
-    seed: int | None = None
-
-
-@dataclass(frozen=True)
 class Usage:
     """What a run took: CPU seconds, bytes at most, the native libraries that it loaded; None: not known."""
 
@@ -78,63 +51,19 @@ class Usage:
     native: dict[str, dict[str, str]] | None = None
 
 
-class Host(Protocol):
-    """Runs one model. Whatever `run` raises is what the model raised."""
-
-    @property
-    def face(self) -> Face:
-        """What the model says of itself."""
-
-    def code(self) -> Code:
-        """Return which code defines the model."""
-
-    def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
-        """Return the machine and the libraries that the model runs with; first import `load`, where there."""
-
-    def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
-        """Merge and check parameters, as `dissmodel.executor.parameters.check` does."""
-
-    def describe(self, resolved: parameters.Resolved) -> tuple[parameters.Parameter, ...]:
-        """Return a row per parameter."""
-
-    def contract(self) -> tuple[Finding, ...]:
-        """Check the executor contract."""
-
-    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
-        """Say what is known about the record's input without running; write nothing."""
-
-    def run(self, record: ExperimentRecord, around: Surroundings) -> ExperimentRecord:
-        """Run the lifecycle and return what ``save`` returned; if it fails, `record` has what it noted."""
-
-    def usage(self) -> Usage:
-        """Return what it took so far."""
-
-
 class InProcess:
-    """Runs a model in this process.
+    """Runs a model in this process; whatever `run` raises is what the model raised.
 
-    Parameters
-    ----------
-    executor : type[ModelExecutor]
-        The model.
-    origin : str
-        Where it is from.
-    distribution : str, optional
-        The installed distribution that offers it.
-
-    Raises
-    ------
-    UsageError
-        If the class declares something as what it can't be.
+    `origin` is where the model is from, `distribution` the installed distribution that offers it.
     """
 
     def __init__(
         self, executor: type[ModelExecutor], origin: str = "", distribution: str | None = None
     ) -> None:
-        for wrong in wrong_declarations(executor):
+        for wrong, example in wrong_declarations(executor):
             raise UsageError(
-                f"The model {executor.name}: {wrong.message}.",
-                f"Write in the class {executor.__name__}: {wrong.example}",
+                f"The model {executor.name}: {wrong}.",
+                f"Write in the class {executor.__name__}: {example}",
                 code="model_unloadable",
             )
         self.executor = executor
@@ -142,55 +71,58 @@ class InProcess:
         self._distribution = distribution
 
     @property
-    def face(self) -> Face:
-        """What the class says."""
-        one = self.executor
-        return Face(
-            name=one.name,
-            substrate=one.substrate,
-            summary=one.summary(),
-            output_suffix=one.output_suffix,
-            output_suffixes=tuple(one.output_suffixes),
-            legends=one.legends,
-            declared=one.Parameters is not None,
+    def info(self) -> ModelInfo:
+        """What the class declares."""
+        model = self.executor
+        return ModelInfo(
+            name=model.name,
+            substrate=model.substrate,
+            summary=model.summary(),
+            output_suffix=model.output_suffix,
+            output_suffixes=tuple(model.output_suffixes),
+            legends=model.legends,
+            declared=model.Parameters is not None,
             origin=self._origin,
         )
 
     def code(self) -> Code:
-        """Return the code of the class."""
+        """Return which code defines the model."""
         return identity.code_of(self.executor, self._distribution)
 
     def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
-        """Return this process's."""
+        """Return the machine and the libraries of this process; first import `load`, where installed."""
         for name in load:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
         return capture.runtime(code)
 
-    def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
-        """Check against ``Parameters``."""
+    def check(self, layers: Sequence[parameters.ParameterLayer]) -> parameters.Checked:
+        """Merge and check parameters."""
         return parameters.check(self.executor.Parameters, layers)
 
-    def describe(self, resolved: parameters.Resolved) -> tuple[parameters.Parameter, ...]:
-        """Return a row per parameter of ``Parameters``."""
+    def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
+        """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)
 
     def contract(self) -> tuple[Finding, ...]:
-        """Check the class."""
+        """Check the executor contract."""
         return ExecutorTestHarness(self.executor).findings()
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
-        """Ask the model; what it prints must not mix with findings on standard output."""
-        with contextlib.redirect_stdout(sys.stderr):
+        """Return what is known about the record's input without running; write nothing."""
+        with contextlib.redirect_stdout(sys.stderr):  # findings go to standard output
             yield from self.executor().inspect(record)
 
-    def run(self, record: ExperimentRecord, around: Surroundings) -> ExperimentRecord:
-        """Run it here."""
-        if around.seed is not None:
-            seed(around.seed)
+    def run(self, record: ExperimentRecord, context: RunContext) -> ExperimentRecord:
+        """Run the lifecycle and return what ``save`` returned; if it fails, `record` has what it noted."""
+        if context.seed is not None:
+            import numpy as np  # noqa: PLC0415  (only a seeded run needs it here)
+
+            random.seed(context.seed)
+            np.random.seed(context.seed % 2**32)  # noqa: NPY002  (models draw from the global generator)
         given = Given.in_record(record)
         try:
-            with output_base(around.base), thread_limit(around.threads):
+            with within(context):
                 saved, _ = execute_lifecycle(self.executor(), record)
         except Exception as error:
             given.explain(error)
@@ -202,11 +134,3 @@ class InProcess:
     def usage(self) -> Usage:
         """Return what this process took."""
         return Usage(round(time.process_time(), 3), capture.peak_memory_bytes(), capture.native())
-
-
-def seed(number: int) -> None:
-    """Seed the generators that a model may draw from without one of its own."""
-    import numpy as np  # noqa: PLC0415  (only a seeded run needs it here)
-
-    random.seed(number)
-    np.random.seed(number % 2**32)  # noqa: NPY002  (the global generator is the one to seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -12,14 +13,14 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from dissmodel import gdal_settings, progress
 from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
+from dissmodel.executor.config import RunContext
 from dissmodel.executor.findings import Finding
-from dissmodel.executor.host import Face, Surroundings, Usage
+from dissmodel.executor.host import InProcess, ModelInfo, Usage
 from dissmodel.inherited import refuses_threads
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
@@ -29,27 +30,17 @@ _GRACE = 3.0  # seconds to end after a signal, and after the last request
 _TAIL = 40  # lines
 _LONGEST_LINE = 2_000
 _CHUNK = 1 << 16
+_REPORTS = frozenset({"phase", "step", "transferred", "warn", "output"})
 # What would let other code than the environment's into it.
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 
 
 class Isolated:
-    """Runs a model in another process; a `dissmodel.executor.host.Host`, to be used in a ``with`` block.
+    """Runs a model in another process; to be closed; its methods are those of `InProcess`.
 
-    Parameters
-    ----------
-    python : Path
-        The interpreter of the model's environment, where this dissmodel is installed too.
-    name : str
-        The executor's name.
-    module : str or None
-        What to import; None: what the distribution offers.
-    distribution : str or None
-        The distribution that the model is in.
-    origin : str
-        Where it is from, for people.
-    scratch : Path
-        A folder for the records that go to and fro.
+    `python` is the interpreter of the model's environment, where this dissmodel is installed too; `module` is
+    imported, or what the distribution offers where it is None; `scratch` is a folder for the records that are
+    sent.
 
     Raises
     ------
@@ -74,86 +65,67 @@ class Isolated:
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._reporter: progress.Reporter = progress.current()
         self._listener = threading.Thread(target=self._listen, daemon=True)
-        with self._listening() as words:
+        with self._listening() as printed:
             self._process = subprocess.Popen(  # noqa: S603  (the interpreter of an environment that we made)
                 [str(python), "-I", "-X", "utf8", "-m", "dissmodel.executor.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=words,
+                stderr=printed,
                 env=environment(gdal_settings.given(os.environ)),
                 start_new_session=True,
             )
         try:
             opened = self._ask("open", name=name, module=module, distribution=distribution, origin=origin)
-            self._face = wire.face_from_wire(opened)
+            self.info = wire.from_wire(ModelInfo, opened)
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def face(self) -> Face:
-        """What the model says of itself."""
-        return self._face
-
     def code(self) -> Code:
         """Return which code defines the model, as its environment has it."""
-        return Code.model_validate(self._ask("code"))
+        return wire.from_wire(Code, self._ask("code"))
 
     def runtime(self, code: Code, load: Sequence[str] = ()) -> Runtime:
         """Return the model's environment."""
-        there = self._ask("runtime", code=code.model_dump(mode="json"), load=list(load))
-        return Runtime.model_validate(there)
+        return wire.from_wire(
+            Runtime, self._ask("runtime", code=code.model_dump(mode="json"), load=list(load))
+        )
 
-    def check(self, layers: Sequence[parameters.Layer]) -> parameters.Checked:
+    def check(self, layers: Sequence[parameters.ParameterLayer]) -> parameters.Checked:
         """Merge and check parameters."""
         plain = [
             {"origin": layer.origin, "values": dict(layer.values), "place": layer.place} for layer in layers
         ]
         return wire.checked_from_wire(self._ask("check", layers=plain))
 
-    def describe(self, resolved: parameters.Resolved) -> tuple[parameters.Parameter, ...]:
+    def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""
-        plain = {"values": resolved.values, "origin": resolved.origin, "warnings": list(resolved.warnings)}
-        return wire.rows_from_wire(self._ask("describe", resolved=plain))
+        rows = self._ask("describe", resolved=dataclasses.asdict(resolved))
+        return wire.from_wire(tuple[parameters.Parameter, ...], rows)
 
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""
-        return wire.findings_from_wire(self._ask("contract"))
+        return wire.from_wire(tuple[Finding, ...], self._ask("contract"))
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
         """Say what is known about the record's input."""
         path = self._scratch / "inspect.record.json"
         store.write(record, path)
-        return wire.findings_from_wire(self._ask("inspect", record=str(path)))
+        return wire.from_wire(tuple[Finding, ...], self._ask("inspect", record=path))
 
-    def run(self, record: ExperimentRecord, around: Surroundings) -> ExperimentRecord:
+    def run(self, record: ExperimentRecord, context: RunContext) -> ExperimentRecord:
         """Run the lifecycle there."""
         given, saved = self._scratch / "given.record.json", self._scratch / "saved.record.json"
         store.write(record, given)
         try:
-            answer = self._ask(
-                "run",
-                record=str(given),
-                saved=str(saved),
-                base=str(around.base),
-                threads=around.threads,
-                seed=around.seed,
-            )
+            answer = self._ask("run", record=given, saved=saved, context=dataclasses.asdict(context))
         except BaseException:
             if saved.is_file():
                 noted = store.read(saved)
                 record.metrics, record.logs = noted.metrics, noted.logs
                 record.step_metrics = noted.step_metrics
             raise
-        self._usage = wire.usage_from_wire(answer)
+        self._usage = wire.from_wire(Usage, answer)
         return store.read(saved)
 
     def usage(self) -> Usage:
@@ -173,88 +145,75 @@ class Isolated:
         Where the system refuses threads, that is a file on the disk, which is read after each answer.
         """
         read, write = os.pipe()
-        self._words = open(read, "rb", buffering=0)  # noqa: PTH123, SIM115  (kept until the process ends)
-        words: BinaryIO = open(write, "wb")  # noqa: PTH123, SIM115  (closed below)
+        self._printed = open(read, "rb", buffering=0)  # noqa: PTH123, SIM115  (kept until the process ends)
+        printed: BinaryIO = open(write, "wb")  # noqa: PTH123, SIM115  (closed below)
         try:
             self._listener.start()
         except RuntimeError as error:
-            words.close()
-            self._words.close()
+            printed.close()
+            self._printed.close()
             if not refuses_threads(error):
                 raise
-            words = (self._scratch / "words.txt").open("wb")
-            self._words = (self._scratch / "words.txt").open("rb", buffering=0)
-        with words:
-            yield words
+            printed = (self._scratch / "printed.txt").open("wb")
+            self._printed = (self._scratch / "printed.txt").open("rb", buffering=0)
+        with printed:
+            yield printed
 
     def _ask(self, do: str, **what: Any) -> Any:
         self._reporter = progress.current()
         try:
-            told = self._told({"do": do, "what": what})
+            answer = self._answer_to({"do": do, "what": what})
         except OSError as error:
             raise self._crashed() from error
         except KeyboardInterrupt:
             self._end(signal.SIGINT)
             raise
-        if "error" in told:  # outside of the block above: what the model raised may be an OSError too
-            raise wire.error_from_wire(told["error"])
-        return told["answer"]
+        if "error" in answer:  # outside of the block above: what the model raised may be an OSError too
+            raise wire.error_from_wire(answer["error"])
+        return answer["answer"]
 
-    def _told(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer_to(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return what ends it, an answer or an error; pass on what comes before."""
         self._send(request)
+        assert self._process.stdout is not None  # it is a pipe
         while True:
-            message = self._receive()
+            line = self._process.stdout.readline(wire.LONGEST)
+            if not line.endswith(b"\n"):
+                raise self._crashed()
+            message: dict[str, Any] = json.loads(line)
             if message.keys() & {"answer", "error"}:
                 self._catch_up()
                 return message
-            self._pass_on(message)
+            self._report(message)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None  # it is a pipe
         self._process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
         self._process.stdin.flush()
 
-    def _receive(self) -> dict[str, Any]:
-        assert self._process.stdout is not None  # it is a pipe
-        line = self._process.stdout.readline(wire.LONGEST)
-        if not line.endswith(b"\n"):
-            raise self._crashed()
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def _pass_on(self, message: Mapping[str, Any]) -> None:
-        for kind, value in message.items():
-            match kind:
-                case "phase":
-                    self._reporter.phase(str(value))
-                case "step":
-                    self._reporter.step(*value)
-                case "transferred":
-                    self._reporter.transferred(*value)
-                case "warn":
-                    self._reporter.warn(str(value))
-                case "output":
-                    self._reporter.output(str(value))
+    def _report(self, message: Mapping[str, Any]) -> None:
+        for kind, values in message.items():
+            if kind in _REPORTS:
+                getattr(self._reporter, kind)(*values)
 
     def _listen(self) -> None:
         """Pass on what the model prints, line by line."""
         rest = b""
-        while chunk := self._words.read(_CHUNK):
+        while chunk := self._printed.read(_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _LONGEST_LINE:  # a model that never ends its line must not fill the memory
                 lines, rest = [*lines, rest], b""
             for line in lines:
-                self._heard(line)
+                self._report_line(line)
         if rest:
-            self._heard(rest)
+            self._report_line(rest)
 
     def _catch_up(self) -> None:
         """Pass on what was printed since the last time, where no thread does."""
-        if self._listener.ident is None and not self._words.closed:
+        if self._listener.ident is None and not self._printed.closed:
             self._listen()
 
-    def _heard(self, line: bytes) -> None:
+    def _report_line(self, line: bytes) -> None:
         text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
         self._tail.append(text)
         self._reporter.output(text)
@@ -264,7 +223,7 @@ class Isolated:
         self._end(None)
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        said = "; its last words: " + " | ".join(list(self._tail)[-3:]) if self._tail else ""
+        said = "; the last lines that it printed: " + " | ".join(list(self._tail)[-3:]) if self._tail else ""
         return RunFailed(
             f"The process of {self._model} {how}{said}.",
             "Its record has all that it printed.",
@@ -281,16 +240,16 @@ class Isolated:
             self._process.kill()
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
-        self._hear_the_rest()
+        self._report_the_rest()
         self._catch_up()
         if self._listener.ident is not None:
             self._listener.join(_GRACE)
-        for stream in (self._process.stdin, self._process.stdout, self._words):
+        for stream in (self._process.stdin, self._process.stdout, self._printed):
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
 
-    def _hear_the_rest(self) -> None:
+    def _report_the_rest(self) -> None:
         """Pass on what it said before it ended: how far it was."""
         stream = self._process.stdout
         if stream is None or stream.closed or sys.platform == "win32":
@@ -298,7 +257,7 @@ class Isolated:
         with contextlib.suppress(OSError, ValueError):
             os.set_blocking(stream.fileno(), False)  # a copy of it may still have the pipe
             for line in (stream.read() or b"").splitlines():
-                self._pass_on(json.loads(line))
+                self._report(json.loads(line))
 
     def _signal(self, signum: signal.Signals) -> None:
         """Send a signal to the process and to those that it started."""
@@ -307,6 +266,10 @@ class Isolated:
                 os.killpg(self._process.pid, signum)
             elif self._process.poll() is None:
                 self._process.terminate()
+
+
+Host = InProcess | Isolated
+"""What runs a model."""
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ Origin = Literal["default", "spec", "command line", "record"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class ParameterLayer:
     """Parameters from one place. A later layer wins over an earlier one."""
 
     origin: Origin
@@ -51,7 +51,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedParameters:
     """Every parameter's value under its canonical name, and where it came from."""
 
     values: dict[str, Any]
@@ -67,7 +67,7 @@ class Checked:
     problems with what parameters are called, `values` those with what they are.
     """
 
-    resolved: Resolved | None
+    resolved: ResolvedParameters | None
     names: tuple[UsageError, ...] = ()
     values: tuple[UsageError, ...] = ()
 
@@ -92,33 +92,13 @@ class Parameter:
     description: str
 
 
-def resolve(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Resolved:
-    """Merge the layers and check them against what the model declares.
-
-    Without a declaration, names and values pass through, with a warning that nobody checked them.
+def settled(checked: Checked, see: str = "") -> ResolvedParameters:
+    """Return what was checked, if nothing is wrong; `see` ends a hint: the command that lists the parameters.
 
     Raises
     ------
     UsageError
         For an unknown name, two names of one parameter with different values, or a value out of bounds.
-    """
-    return settled(check(declared, layers))
-
-
-def settled(checked: Checked, see: str = "") -> Resolved:
-    """Return what was checked, if nothing is wrong with it.
-
-    Parameters
-    ----------
-    checked : Checked
-        What `check` found.
-    see : str
-        A sentence that says where all parameters of the model are listed; the end of a hint about values.
-
-    Raises
-    ------
-    UsageError
-        As `resolve`.
     """
     if checked.names:
         raise checked.names[0]
@@ -133,8 +113,11 @@ def settled(checked: Checked, see: str = "") -> Resolved:
     return checked.resolved
 
 
-def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
-    """Merge the layers as `resolve` does and say everything that is wrong with them."""
+def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) -> Checked:
+    """Merge the layers and check them against what the model declares; all that is wrong is in the result.
+
+    Without a declaration, names and values pass through, with a warning that nobody checked them.
+    """
     values: dict[str, Any] = {}
     origin: dict[str, Origin] = {}
     typed: dict[str, str] = {}
@@ -149,7 +132,7 @@ def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
         unchecked = (
             (f"The model declares no parameters; unchecked: {', '.join(sorted(values))}.",) if values else ()
         )
-        return Checked(Resolved(values, dict(origin), unchecked))
+        return Checked(ResolvedParameters(values, dict(origin), unchecked))
     wrong: tuple[UsageError, ...] = ()
     try:
         valid = declared.model_validate(values)
@@ -163,10 +146,10 @@ def check(declared: type[BaseModel] | None, layers: Iterable[Layer]) -> Checked:
             return Checked(None, tuple(misnamed), wrong)
     full = valid.model_dump(mode="json", by_alias=False)
     origins: dict[str, str] = {name: origin[name] if name in values else "default" for name in full}
-    return Checked(Resolved(full, origins), tuple(misnamed), wrong)
+    return Checked(ResolvedParameters(full, origins), tuple(misnamed), wrong)
 
 
-def describe(declared: type[BaseModel] | None, resolved: Resolved) -> tuple[Parameter, ...]:
+def describe(declared: type[BaseModel] | None, resolved: ResolvedParameters) -> tuple[Parameter, ...]:
     """Return a row per parameter, in the order the model declares them."""
     if declared is None:
         return tuple(
@@ -205,7 +188,7 @@ def _aliases(name: str, field: FieldInfo) -> tuple[str, ...]:
 
 
 def _canonical(
-    layer: Layer, names: Mapping[str, str] | None, problems: list[UsageError]
+    layer: ParameterLayer, names: Mapping[str, str] | None, problems: list[UsageError]
 ) -> dict[str, tuple[str, Any]]:
     """Return a layer's values by canonical name, each with the name that was typed; note what can't be."""
     if names is None:
@@ -294,7 +277,7 @@ def _is_right(declared: type[BaseModel], values: Mapping[str, Any], name: str, n
 
 
 def _takes(annotation: Any, kinds: tuple[type, ...]) -> bool:
-    """Tell whether a value of one of these kinds may be right; a truth value is no number."""
+    """Return whether a value of one of these kinds may be right; a truth value is no number."""
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dissmodel.executor.config import output_base
+from dissmodel.executor.config import RunContext, within
 from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
@@ -69,24 +69,18 @@ class ExecutorTestHarness:
                     update={"output_path": str(Path(folder) / f"output{self.executor_cls.output_suffix}")}
                 )
             try:
-                with output_base(Path(folder)):
+                with within(RunContext(Path(folder))):
                     saved, _ = execute_lifecycle(self.executor_cls(), record)
             except KeyboardInterrupt:
                 raise
             except BaseException:  # noqa: BLE001  (whatever a foreign executor raises is the finding)
                 _LOG.exception("%s does not run", self.executor_cls)
                 return False
-        lacks = [
-            what
-            for what, there in (
-                ('status = "completed"', saved.status == "completed"),
-                ("output_sha256", bool(saved.output_sha256)),
-            )
-            if not there
-        ]
-        if lacks:
-            _LOG.error("%s: save did not set %s", self.executor_cls, " and ".join(lacks))
-        return not lacks
+        status = [] if saved.status == "completed" else ['status = "completed"']
+        missing = status + ([] if saved.output_sha256 else ["output_sha256"])
+        if missing:
+            _LOG.error("%s: save did not set %s", self.executor_cls, " and ".join(missing))
+        return not missing
 
     def _checks(self) -> Iterator[Finding]:
         cls = self.executor_cls
@@ -109,11 +103,11 @@ class ExecutorTestHarness:
                 _takes(getattr(cls, method), count),
                 f"its signature is {inspect.signature(getattr(cls, method))}",
             )
-        wrong = list(wrong_declarations(cls))
+        wrong = [message for message, _ in wrong_declarations(cls)]
         yield self._finding(
             "declares its parameters, suffixes and legends in the class",
             not wrong,
-            "; ".join(one.message for one in wrong),
+            "; ".join(wrong),
         )
 
     def _finding(self, check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from dissmodel.errors import did_you_mean
+from dissmodel.errors import did_you_mean, near_names
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.redact import is_secret_name
 
@@ -136,12 +136,7 @@ class Watched(dict[str, Any], metaclass=_LikeDict):
 class Given:
     """What a model was given by name; its dictionaries note what is read of them.
 
-    Attributes
-    ----------
-    parameters, band_map, column_map, spec : Watched
-        Of the record.
-    origin : Mapping of str to str
-        Where each parameter is from.
+    The dictionaries are those of the record; `origin` is where each parameter is from.
     """
 
     parameters: Watched
@@ -178,7 +173,7 @@ class Given:
             for name in self._meant(error):
                 error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given and not read")
             return
-        said = _said(error)
+        said = text_of(error)
         texts = {
             name: value
             for name, value in dict.items(self.parameters)
@@ -200,8 +195,16 @@ class Given:
         asked = error.args[0] if error.args else None
         if isinstance(asked, str) and asked in self.parameters.absent:
             for name in self.parameters.unread:
-                if did_you_mean(name, [asked]).startswith("Did you mean"):
+                if near_names(name, [asked]):
                     yield name
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an error of any class."""
+    try:
+        return str.__str__(str(error))  # a plain text, whatever class of text it is
+    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
+        return f"its text can't be made: {type(failed).__name__}"
 
 
 def explanations(error: BaseException) -> list[str]:
@@ -219,17 +222,10 @@ def explain_as(error: BaseException, texts: Iterable[str]) -> None:
 def _sentence(what: str, names: list[str], asked: Iterable[Any]) -> Iterator[str]:
     if not names:
         return
-    near = [did_you_mean(name, [one for one in asked if isinstance(one, str)]) for name in names]
-    hints = [hint for hint in near if hint.startswith("Did you mean")]
+    texts = [one for one in asked if isinstance(one, str)]
+    hints = [did_you_mean(name, texts) for name in names if near_names(name, texts)]
     listed = ", ".join(map(_name, names))
     yield " ".join([f"The model never read {what}{listed}.", *hints])
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001  (a foreign class's own method)
-        return ""
 
 
 def _at_hand(error: BaseException, texts: Mapping[str, str]) -> list[str]:

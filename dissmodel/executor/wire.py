@@ -1,18 +1,17 @@
-"""What a run and a model in a process of its own say to each other: a JSON object a line."""
+"""What a run and a model in a process of its own send to each other: a JSON object a line."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from dissmodel import errors
 from dissmodel.errors import DissmodelError
-from dissmodel.executor import parameters
-from dissmodel.executor.findings import Finding
-from dissmodel.executor.host import Face, Usage
-from dissmodel.executor.watched import explain_as, explanations
-from dissmodel.geo.legend import CellClass
+from dissmodel.executor.parameters import Checked, ResolvedParameters
+from dissmodel.executor.watched import explain_as, explanations, text_of
 
 LONGEST = 64 * 1024 * 1024
 """The most characters of one line; records go through files."""
@@ -22,69 +21,39 @@ _OURS = {
     for cls in vars(errors).values()
     if isinstance(cls, type) and issubclass(cls, DissmodelError)
 }
-# What the road of a run tells apart; all other errors are told by their name.
+# What a run distinguishes; all other errors keep their name only.
 _KINDS: tuple[type[Exception], ...] = (MemoryError, OSError, ValueError)
 
-
-def face_to_wire(face: Face) -> dict[str, Any]:
-    """Return it in plain JSON types."""
-    return dataclasses.asdict(face)
+_T = TypeVar("_T")
 
 
-def face_from_wire(given: Mapping[str, Any]) -> Face:
-    """Return what `face_to_wire` was given."""
-    legends = {name: tuple(CellClass(**one) for one in classes) for name, classes in given["legends"].items()}
-    return Face(**{**given, "legends": legends, "output_suffixes": tuple(given["output_suffixes"])})
-
-
-def checked_to_wire(checked: parameters.Checked) -> dict[str, Any]:
-    """Return it in plain JSON types."""
-    return {
-        "resolved": dataclasses.asdict(checked.resolved) if checked.resolved else None,
-        "names": [error_to_wire(one) for one in checked.names],
-        "values": [error_to_wire(one) for one in checked.values],
-    }
-
-
-def checked_from_wire(given: Mapping[str, Any]) -> parameters.Checked:
-    """Return what `checked_to_wire` was given."""
-    return parameters.Checked(
-        resolved_from_wire(given["resolved"]) if given["resolved"] else None,
-        tuple(error_from_wire(one) for one in given["names"]),  # type: ignore[misc]  # they are of our classes
-        tuple(error_from_wire(one) for one in given["values"]),  # type: ignore[misc]  # as above
+def to_wire(answer: Any) -> Any:
+    """Return what a `dissmodel.executor.host.InProcess` returned in plain JSON types."""
+    return to_jsonable_python(
+        answer, fallback=lambda one: error_to_wire(one) if isinstance(one, BaseException) else str(one)
     )
 
 
-def resolved_from_wire(given: Mapping[str, Any]) -> parameters.Resolved:
-    """Return a `Resolved` from its plain form."""
-    return parameters.Resolved(given["values"], given["origin"], tuple(given["warnings"]))
+def from_wire(kind: type[_T], given: Any) -> _T:
+    """Return an object of `kind` from what `to_wire` made of it."""
+    return TypeAdapter(kind).validate_python(given)
 
 
-def rows_from_wire(given: list[dict[str, Any]]) -> tuple[parameters.Parameter, ...]:
-    """Return rows of parameters from their plain form."""
-    return tuple(parameters.Parameter(**{**row, "aliases": tuple(row["aliases"])}) for row in given)
-
-
-def findings_from_wire(given: list[dict[str, Any]]) -> tuple[Finding, ...]:
-    """Return findings from their plain form."""
-    return tuple(Finding(**one) for one in given)
-
-
-def usage_from_wire(given: Mapping[str, Any]) -> Usage:
-    """Return a `Usage` from its plain form."""
-    return Usage(**given)
+def checked_from_wire(given: Mapping[str, Any]) -> Checked:
+    """Return what was checked: its errors are no data."""
+    return Checked(
+        from_wire(ResolvedParameters, given["resolved"]) if given["resolved"] else None,
+        *(tuple(map(error_from_wire, given[name])) for name in ("names", "values")),  # type: ignore[arg-type]  # they are UsageErrors
+    )
 
 
 def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
-    """Return what can be said of an error, with its traceback as `text`."""
+    """Return what is known of an error, with its traceback as `text`."""
     told: dict[str, Any] = {"type": type(error).__name__, "traceback": text}
     if isinstance(error, DissmodelError):
         ours = next(cls.__name__ for cls in type(error).__mro__ if cls.__name__ in _OURS)
         return told | {"ours": ours, "message": error.message, "hint": error.hint, "code": error.code}
-    try:
-        told["message"] = str(error)
-    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
-        told["message"] = f"its text can't be made: {type(failed).__name__}"
+    told["message"] = text_of(error)
     told["explanations"] = explanations(error)
     told["kind"] = next((kind.__name__ for kind in _KINDS if isinstance(error, kind)), "Exception")
     told["errno"] = error.errno if isinstance(error, OSError) else None
@@ -92,7 +61,7 @@ def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
 
 
 def error_from_wire(told: Mapping[str, Any]) -> Exception:
-    """Return an error that is told as the one in the other process would be; its traceback is a note."""
+    """Return an error that reads as the error in the other process; its traceback is a note."""
     error: Exception
     if told.get("ours") in _OURS:
         error = _OURS[told["ours"]](told["message"], told["hint"], code=told["code"])

@@ -108,7 +108,7 @@ def stated(statement: bytes, record_digest: str, signer: str) -> str:
 
 
 def _statement(
-    reproduced: ExperimentRecord, original: ExperimentRecord, record_digest: str, key: sign.Key
+    reproduced: ExperimentRecord, original: ExperimentRecord, record_digest: str, key: sign.PublicKey
 ) -> dict[str, Any]:
     reproduction = reproduced.reproduction
     assert reproduction is not None

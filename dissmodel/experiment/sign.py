@@ -39,7 +39,7 @@ class Signed:
 
     record: Path
     signature: Path
-    key: sign.Key
+    key: sign.PublicKey
 
 
 def sign_record(request: SignRequest) -> Signed:
@@ -76,7 +76,7 @@ def sign_record(request: SignRequest) -> Signed:
     return Signed(request.record, path, public)
 
 
-def _refuse_others(path: Path, mine: sign.Key) -> None:
+def _refuse_others(path: Path, mine: sign.PublicKey) -> None:
     try:
         there = sign.read(path)
     except InvalidInput:

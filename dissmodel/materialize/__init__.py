@@ -12,7 +12,7 @@ files and says what it moved. A pair takes more than one rename, so it is journa
 4. leaving `claim` removes the scratch folder.
 
 A run that is killed before step 3 leaves what the next run to this output needs to bring back what was there
-before. A record moves no file by its word, and a scratch folder is removed only if it is this user's own:
+before. A record alone lets no file move, and a scratch folder is removed only if it is this user's own:
 both are proved with a key that only this user has (`dissmodel.materialize.key`). What a folder, an archive or
 a git repository brings along has no such proof, nor has a copy, and so it stays where it is.
 """

@@ -1,4 +1,4 @@
-"""What to tell of a pair that a run began to replace."""
+"""The error about a pair that a run began to replace."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dissmodel.record import ExperimentRecord, Replacement
 
 
 def interruption(record_path: Path, record: ExperimentRecord) -> InvalidInput:
-    """Return what to tell of a record with status ``replacing``, and what settles it; nothing is changed.
+    """Return the error about a record with status ``replacing``, with what settles it; change nothing.
 
-    What the record itself says is not trusted: only names that a result can have are told.
+    The record itself is not trusted: the error names only files that a result can have.
     """
     under_way = record.replacing or Replacement(scratch="", old={}, new={})
     began = f"{record_path}: a run began to replace this result and did not finish"
@@ -58,7 +58,7 @@ def user_name() -> str:
 
 
 def _said(record_path: Path, under_way: Replacement) -> tuple[Path, list[tuple[Path, Path]], list[Path]]:
-    """Return what a record says of a replacement, if it can be so: scratch folder, old and new files."""
+    """Return a record's replacement, if it is possible: scratch folder, old and new files."""
     if not is_scratch_of(under_way.scratch, record_path):
         raise InvalidInput(f"{under_way.scratch[:200]!r} is no scratch folder of this result.")
     scratch = record_path.with_name(under_way.scratch)
@@ -70,11 +70,8 @@ def _said(record_path: Path, under_way: Replacement) -> tuple[Path, list[tuple[P
     if scratch.is_symlink() or (scratch / OLD).is_symlink():
         raise InvalidInput(f"{scratch} or a part of it is a link.")
     new = [pair_path(record_path, name) for name in under_way.new]
-    return (
-        scratch,
-        [(aside, path) for aside, path in old if journal.is_file(aside)],
-        [*filter(journal.is_file, new)],
-    )
+    kept = [(aside, path) for aside, path in old if journal.is_file(aside)]
+    return scratch, kept, [*filter(journal.is_file, new)]
 
 
 def _whose(under_way: Replacement) -> str:
@@ -92,24 +89,17 @@ def _whose(under_way: Replacement) -> str:
 
 
 def _lies(scratch: Path, kept: list[tuple[Path, Path]], new: list[Path]) -> str:
-    texts = []
-    if kept:
-        texts.append(f"The earlier files: {', '.join(f'{aside} ({path.name})' for aside, path in kept)}.")
-    else:
-        texts.append(f"No earlier file is in {scratch / OLD}.")
-    if new:
-        texts.append(f"At the result's place: {', '.join(map(str, new))}.")
-    return " ".join(texts)
+    names = ", ".join(f"{aside} ({path.name})" for aside, path in kept)
+    earlier = f"The earlier files: {names}." if kept else f"No earlier file is in {scratch / OLD}."
+    return f"{earlier} At the result's place: {', '.join(map(str, new))}." if new else earlier
 
 
 def _choice(record_path: Path, scratch: Path, kept: list[tuple[Path, Path]], new: list[Path]) -> str:
     move, remove, remove_all = (
         ("move", "del", "rmdir /s") if sys.platform == "win32" else ("mv", "rm", "rm -r")
     )
-    back = [(aside, path) for aside, path in kept]
     old_record = scratch / OLD_RECORD
-    if journal.is_file(old_record):
-        back.append((old_record, record_path))
+    back = [*kept, (old_record, record_path)] if journal.is_file(old_record) else kept
 
     def here(path: Path) -> str:
         return _quoted(os.path.join(os.curdir, path.relative_to(record_path.parent)))  # noqa: PTH118

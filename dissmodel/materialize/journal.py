@@ -30,18 +30,9 @@ _MAX_BYTES = 64 << 20
 class Journal:
     """What is needed to undo the replacing of a pair.
 
-    Attributes
-    ----------
-    experiment_id : str
-        The new run's.
-    under_way : str
-        The sha256 of the record that says ``replacing``.
-    old_record : str or None
-        The sha256 of the record that was there before.
-    old : tuple of (str, str)
-        The files that are moved into the scratch folder, each under its number: name, and `identity`.
-    new : Mapping of str to str
-        The files that are coming: name → sha256.
+    `under_way` is the sha256 of the record that says ``replacing``, `old_record` of the record before it.
+    `old` are the files that are moved into the scratch folder, each under its number: name and `identity`;
+    `new` are the files that are coming: name → sha256.
     """
 
     experiment_id: str
@@ -56,11 +47,6 @@ def prove(scratch: Path, record_path: Path, kind: Kind) -> None:
 
     The mark is one empty file, so that it is there or not, whenever the run is killed. Its name is made with
     the user's key from the machine, the path and the folder's own number on the disk: no copy has the same.
-
-    Raises
-    ------
-    OSError
-        If it can't be marked.
     """
     mark = scratch / _mark(scratch, record_path, kind, user_key(make=True))
     os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -78,7 +64,7 @@ def is_ours(scratch: Path, record_path: Path, kind: Kind) -> bool:
 
 
 def rank(name: str) -> int:
-    """Return when a file goes as its scratch folder is removed: the journal late, the mark last."""
+    """Return in which order a scratch folder's files are removed: the journal late, the mark last."""
     kind, _, digits = name.partition("-")
     is_mark = kind in {"run", "pull"} and len(digits) == _DIGITS
     return 2 if is_mark else int(name == _NAME)
@@ -99,13 +85,7 @@ def identity(path: Path) -> str:
 
 
 def write(journal: Journal, scratch: Path, record_path: Path) -> None:
-    """Write a journal into the scratch folder; it is on the disk when this returns.
-
-    Raises
-    ------
-    OSError, StorageError
-        If it can't be written.
-    """
+    """Write a journal into the scratch folder; it is on the disk when this returns."""
     content = json.dumps(asdict(journal), sort_keys=True)
     document = {"journal": content, "mac": _mac(content, scratch, record_path, user_key(make=True))}
     store.write_atomically(scratch / _NAME, json.dumps(document).encode())

@@ -1,4 +1,4 @@
-"""The key with which a user's own scratch folders and journals are told from those of anyone else."""
+"""The key that proves a scratch folder and a journal to be this user's own."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ def user_key(*, make: bool) -> bytes:
 
     It lies in the folder where this system keeps a user's state. Its owner has to be the user.
 
-    Parameters
-    ----------
-    make : bool
-        Whether a key may be made; a command that only looks makes none.
+    `make`: a key may be made; a command that only looks makes none.
     """
     place = _place()
     if place not in _known:
-        key = _read(place) or (_made(place) if make else None)
+        key = None
+        if place is not None:
+            key = _read(place) or (_made(place) if make else None)
         if key is None and not make:
             return _OF_THIS_PROCESS
         _known[place] = key or _OF_THIS_PROCESS
@@ -42,9 +41,7 @@ def _place() -> Path | None:
     return folder / NAME if folder.is_absolute() else None
 
 
-def _made(place: Path | None) -> bytes | None:
-    if place is None:
-        return None
+def _made(place: Path) -> bytes | None:
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         locks.create(place, os.urandom(_BYTES))
@@ -53,9 +50,7 @@ def _made(place: Path | None) -> bytes | None:
     return _read(place)
 
 
-def _read(place: Path | None) -> bytes | None:
-    if place is None:
-        return None
+def _read(place: Path) -> bytes | None:
     try:
         with os.fdopen(os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as stream:
             state = os.fstat(stream.fileno())

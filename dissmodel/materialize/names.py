@@ -24,11 +24,6 @@ def pair_path(record_path: Path, name: str) -> Path:
     The files of a result lie beside its record, under names without a dot at the start unless the user gave
     such a name; or in a folder whose name is the record's stem, with or without a suffix. They never lie
     below a folder whose name begins with a dot, and never below a link.
-
-    Raises
-    ------
-    InvalidInput
-        If no file of this pair can have the name.
     """
     path = store.artifact_path(record_path, name)
     *folders, last = path.relative_to(record_path.parent).parts

@@ -38,18 +38,8 @@ def begin(
 ) -> None:
     """Journal that a pair is about to be written, and move the files in its way into the scratch folder.
 
-    Parameters
-    ----------
-    record : ExperimentRecord
-        The new run's; it also stands in where there is no earlier one.
-    record_path : Path
-        Where the pair's record lies or will lie.
-    scratch : Path
-        The run's scratch folder, beside it.
-    old : Iterable of Path
-        The files that go, beside the record or below.
-    new : Mapping of Path to str
-        Those that come, there too → their sha256.
+    `record` is the new run's; it also stands in where there is no earlier record. The files `old` go and the
+    files `new` (→ sha256) come, beside the record or below.
 
     Raises
     ------
@@ -96,17 +86,7 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
     Each is on disk before its name changes, so that a final name never holds part of a file. Called again, it
     has the same outcome: what was moved already counts as moved.
 
-    Parameters
-    ----------
-    source : Path
-        The folder that a run worked in.
-    finals : Mapping of str to Path
-        Name in `source`, with ``/`` for subfolders → final path.
-
-    Raises
-    ------
-    StorageError
-        If a file can't be moved.
+    `finals` is name in `source`, with ``/`` for subfolders → final path.
     """
     moved: dict[str, Path] = {}
     missing: list[str] = []
@@ -129,13 +109,7 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
 
 
 def abandon(record_path: Path, source: Path, finals: Mapping[str, Path]) -> None:
-    """Undo `begin` and `promote`, unless the new record stands already.
-
-    Raises
-    ------
-    InvalidInput, StorageError
-        As `recover`.
-    """
+    """Undo `begin` and `promote`, unless the new record stands already."""
     scratch = source.parent
     plan = journal.read(scratch, record_path)
     if plan is None or not journal.is_under_way(plan, record_path):
@@ -161,27 +135,22 @@ def stands(experiment_id: str, record_path: Path) -> bool:
 
 
 def recover(record_path: Path) -> bool:
-    """Bring back the pair that a run of this user began to replace and never did; idempotent.
+    """Bring back the pair that a run of this user began to replace; return whether there was one. Idempotent.
 
     The caller holds the pair's lock. Only this user's own journal is followed, and time has passed: only a
     file with the digest of the run's own is removed, and no other is overwritten.
-
-    Returns
-    -------
-    bool
-        Whether there was something to bring back.
 
     Raises
     ------
     InvalidInput
         If the record says ``replacing`` and no journal of this user on this machine is about that, or a file
-        of someone else's lies where an old one belongs.
+        of another origin lies where an old file belongs.
     StorageError
         If something can't be moved back.
     """
     found = [_bring_back(record_path, scratch, plan) for scratch, plan in journal.journals(record_path)]
-    record = _replacing(record_path)
-    if record is not None:
+    record = store.read(record_path) if record_path.exists() else None
+    if record is not None and record.status == "replacing":
         raise interruption(record_path, record)
     return any(found)
 
@@ -273,17 +242,10 @@ def _kept(record_path: Path, scratch: Path, plan: Journal) -> Iterator[tuple[Pat
         yield aside, pair_path(record_path, name)
 
 
-def _replacing(record_path: Path) -> ExperimentRecord | None:
-    if not record_path.exists():
-        return None
-    record = store.read(record_path)
-    return record if record.status == "replacing" else None
-
-
 def _in_the_way(path: Path, scratch: Path) -> InvalidInput:
     return InvalidInput(
-        f"{path}: a file of someone else's lies where the old result belongs.",
-        f"Move it away; then type again what you typed. The old one is in {scratch / OLD}.",
+        f"{path}: another file lies where the earlier result belongs.",
+        f"Move that file away; then type the command again. The earlier result is in {scratch / OLD}.",
         code="in_the_way",
     )
 

@@ -65,11 +65,6 @@ def make(record_path: Path, kind: journal.Kind) -> Path:
     """Return a scratch folder for a pair: a marked one that is there already, else a new one.
 
     The caller holds the pair's lock. Something that has the name and is not this user's own is left alone.
-
-    Raises
-    ------
-    OSError
-        If it can't be made.
     """
     for scratch in _scratches(record_path.parent):
         if is_scratch_of(scratch.name, record_path) and journal.is_ours(scratch, record_path, kind):
@@ -149,13 +144,7 @@ def discard(folder: Path) -> None:
 
 
 def gather(folder: Path, mark: str, into: Path) -> None:
-    """Move the files and folders of `folder` with `mark` in their names into a run's scratch folder.
-
-    Raises
-    ------
-    StorageError
-        If something can't be moved.
-    """
+    """Move the files and folders of `folder` with `mark` in their names into a run's scratch folder."""
     try:
         for path in sorted(folder.iterdir()):
             if mark in path.name and not path.name.startswith("."):

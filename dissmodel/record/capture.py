@@ -1,4 +1,4 @@
-"""Who ran and where: code, machine, libraries, command. What can't be observed is left out."""
+"""Which code ran and where: machine, libraries, memory. What can't be observed is left out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from dissmodel import gdal_settings
 from dissmodel.progress import Silent, reporting
 from dissmodel.record.git import without_credentials
-from dissmodel.record.identity import code_of, commit_name, direct_url, vcs_of
-from dissmodel.record.redact import redact, redact_argv
+from dissmodel.record.identity import code_of, direct_url, vcs_of
+from dissmodel.record.redact import redact
 from dissmodel.record.schema import Code, ExperimentRecord, Package, Runtime
-
-__all__ = ["code_of", "command", "commit_name", "native", "packages", "peak_memory_bytes", "runtime"]
 
 # Loader → native library → where the loader says its version. A wheel carries its own copy of each.
 _NATIVE = {
@@ -37,12 +34,8 @@ _FIELD = re.compile(r"^(Name|Version):[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 def runtime(executor: Code | None = None) -> Runtime:
     """Return the machine and the libraries of this process; call it after the run, when they are loaded.
 
-    Parameters
-    ----------
-    executor : Code, optional
-        The executor's code; where it is a built-in one, dissmodel itself need not be looked at again.
+    `executor` is the executor's code; where that is dissmodel's own, dissmodel need not be looked at again.
     """
-    is_ours = executor is not None and executor.package == "dissmodel"
     return Runtime(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -50,9 +43,10 @@ def runtime(executor: Code | None = None) -> Runtime:
         os=_os(),
         machine=platform.machine(),
         cpu=_cpu(),
-        cpu_count=_cpu_count(),
+        # The processors that this process may use.
+        cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
-        dissmodel=executor if executor and is_ours else _ours(),
+        dissmodel=executor if executor and executor.package == "dissmodel" else _ours(),
         packages=packages(),
         native=native(),
         ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
@@ -86,7 +80,7 @@ def packages() -> dict[str, Package]:
             commit=vcs_of(origin)[1],
         )
         # The first on the path is the one that an import finds.
-        found.setdefault(_normalised(name), package)
+        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), package)  # as PEP 503 writes it
     return dict(sorted(found.items()))
 
 
@@ -94,11 +88,11 @@ def native() -> dict[str, dict[str, str]]:
     """Return the native libraries that this process has loaded: loader → library → version."""
     found: dict[str, dict[str, str]] = {}
     for loader, libraries in _NATIVE.items():
-        module = sys.modules.get(loader)
-        versions = {library: _version(getattr(module, name, None)) for library, name in libraries.items()}
-        known = {library: version for library, version in versions.items() if version}
-        if known:
-            found[loader.partition(".")[0]] = known
+        for library, name in libraries.items():
+            version = getattr(sys.modules.get(loader), name, None) or ""
+            text = ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
+            if text:
+                found.setdefault(loader.partition(".")[0], {})[library] = text
     return found
 
 
@@ -116,24 +110,6 @@ def peak_memory_bytes() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def command(argv: Iterable[str]) -> list[str]:
-    """Return the words of a command line as a record may hold them, without secrets.
-
-    >>> command(["dissmodel", "run", "coast", "--param", "token=t0ps3cret"])
-    ['dissmodel', 'run', 'coast', '--param', 'token=***']
-    """
-    return redact_argv(argv)
-
-
-def _normalised(name: str) -> str:
-    """Return a distribution's name as PEP 503 writes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _version(value: object) -> str:
-    return ".".join(map(str, value)) if isinstance(value, tuple) else str(value or "")
-
-
 def _os() -> str:
     """Return the system's own name and version, such as ``Debian GNU/Linux 12 (bookworm)``."""
     if platform.system() == "Darwin":
@@ -147,11 +123,6 @@ def _os() -> str:
 def _cpu() -> str | None:
     model = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
     return model.group(1).strip() if model else platform.processor() or None
-
-
-def _cpu_count() -> int | None:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _read(path: str) -> str:

@@ -33,16 +33,10 @@ _BEFORE_ITS_END = frozenset({"pending", "running"})
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs between two runs.
+    """A difference between two runs.
 
-    Attributes
-    ----------
-    what : str
-        Its name, such as ``"package numpy"``.
-    recorded, now : str or None
-        What the earlier and the later run say of it; None: nothing.
-    matters : bool
-        Whether it could change a bit of the result. It says nothing of whether it did.
+    `recorded` and `now` are what the earlier and the later run have (None: nothing). `matters`: it could
+    change a bit of the result, which is not to say that it did.
     """
 
     what: str

@@ -24,7 +24,8 @@ _MOST_SUBMODULES = 64
 _SHOWN = 3
 _LINK_TO_COMMIT = "160000"
 _FILES = ("100644", "100755")
-_REFTABLE = "{}: its commit is unknown: its refs are kept as a reftable, which is not read here."
+_REFTABLE = "{}: its commit is unknown: dissmodel does not read refs that are kept as a reftable."
+_NOT_MINE = "{}: git calls its ownership dubious, for it belongs to another user; its commit is unknown."
 _TRUST = "If you trust it: git config --global --add safe.directory {}"
 # The values of an attribute that name no program.
 _NO_FILTER = {"unspecified", "unset", "set"}
@@ -139,7 +140,7 @@ def _looked_at(path: Path, folder: Path, reading: Reading, commit: str) -> Check
     """Return the state of a checkout, if it tracks `path`."""
     top = reading.folder.worktree
     if reading.folder.owner_differs(reading.trusted):
-        return Checkout(None, problem=_not_mine(top), hint=_TRUST.format(top))
+        return Checkout(None, problem=_NOT_MINE.format(top), hint=_TRUST.format(top))
     reading.open()
     entries = _entries(reading)
     if not _tracks(entries, path, folder, top):
@@ -200,7 +201,7 @@ def _folded(name: str) -> str:
 def _changes(
     reading: Reading, commit: str, entries: list[_Entry], digest: hashlib._Hash
 ) -> tuple[bool, list[str]]:
-    """Tell whether tracked files differ from a commit, add how to `digest`; return what can't be compared."""
+    """Return whether tracked files differ from a commit, and what can't be compared; add how to `digest`."""
     top = reading.folder.worktree
     filtered = dict(_filtered(reading, [one.name for one in entries if one.mode in _FILES]))
     # What git was told not to look at is looked at; what it can't compare without a program is not.
@@ -244,7 +245,7 @@ def _submodules(top: Path, entries: list[_Entry]) -> Iterator[tuple[str, GitFold
 
 
 def _inside(reading: Reading, name: str, digest: hashlib._Hash) -> tuple[bool, list[str]]:
-    """Tell whether a submodule differs from the commit that it is at, as `_changes` does for a checkout."""
+    """Return whether a submodule differs from the commit that it is at, as `_changes` does for a checkout."""
     commit = reading.folder.head()
     if commit is None:
         raise Unreadable(f"the submodule {name} has no commit")
@@ -262,10 +263,6 @@ def _untracked(reading: Reading, folder: Path) -> list[str]:
     """Return the modules in a package's folder that git doesn't track and isn't told to ignore."""
     said = reading.run("ls-files", "--others", "--exclude-standard", "-z", "--", ".", folder=folder)
     return sorted(name for name in os.fsdecode(said).split("\0") if name.endswith(".py"))
-
-
-def _not_mine(top: Path) -> str:
-    return f"{top}: git calls its ownership dubious, for it belongs to another user; its commit is unknown."
 
 
 def _not_filtered(top: Path, files: list[str]) -> str:

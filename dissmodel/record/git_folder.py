@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ _MAX_REFS = 64 << 20
 _MOST_LINKS = 5
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/(?!.*(?:\.\.|//|\\))[^\x00-\x20:?*\[~^\x7f]+")
+_TRUE = {"1", "true", "yes", "on"}
 # Each worktree has refs of its own below these; all others are common.
 _OF_WORKTREE = ("refs/bisect/", "refs/rewritten/", "refs/worktree/")
 
@@ -26,14 +27,9 @@ _OF_WORKTREE = ("refs/bisect/", "refs/rewritten/", "refs/worktree/")
 class GitFolder:
     """A checkout.
 
-    Attributes
-    ----------
-    worktree : Path
-        The folder with ``.git`` in it, without symbolic links.
-    own : Path
-        What git calls the git directory: HEAD and index are there.
-    common : Path
-        Where objects, refs and configuration are; that of a linked worktree is its main repository's.
+    `worktree` is the folder with ``.git`` in it, without symbolic links; `own` is the git directory with HEAD
+    and index; `common` has objects, refs and configuration: that of a linked worktree is its main
+    repository's.
     """
 
     worktree: Path
@@ -54,25 +50,17 @@ class GitFolder:
         return None
 
     def owner_differs(self, trusted: Iterable[str]) -> bool:
-        """Tell whether git would call the ownership dubious.
+        """Return whether git would call the ownership dubious.
 
-        Parameters
-        ----------
-        trusted : iterable of str
-            The values of ``safe.directory`` in the user's own configuration, in their order.
+        `trusted` are the values of ``safe.directory`` in the user's own configuration, in their order.
 
         Notes
         -----
-        Windows tells no owner that Python could ask for; no folder counts as another user's there.
+        Python knows no owner of a folder on Windows; no folder counts as another user's there.
         """
         paths = [self.worktree, self.own, self.worktree / ".git"]
         # Git's own switch, by which its tests need no second user.
-        pretended = os.environ.get("GIT_TEST_ASSUME_DIFFERENT_OWNER", "").lower() in {
-            "1",
-            "true",
-            "yes",
-            "on",
-        }
+        pretended = os.environ.get("GIT_TEST_ASSUME_DIFFERENT_OWNER", "").lower() in _TRUE
         is_mine = not pretended and all(map(_is_mine, paths))
         return not is_mine and not _is_trusted(str(self.worktree), trusted)
 
@@ -90,13 +78,7 @@ class GitFolder:
 
 
 def find(folder: Path) -> GitFolder | None:
-    """Return the checkout that a folder lies in, as git would find it; None if it lies in none.
-
-    Raises
-    ------
-    OSError
-        If a folder can't be looked at.
-    """
+    """Return the checkout that a folder lies in, as git would find it; None if it lies in none."""
     start = Path(os.path.realpath(folder))
     device = start.stat().st_dev
     said = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
@@ -185,7 +167,7 @@ def _is_mine(path: Path) -> bool:
 
 def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
     found = False
-    for one in _expanded(trusted):
+    for one in map(os.path.expanduser, trusted):  # an empty text is no path, and means something
         if not one:  # an empty value takes back those before it
             found = False
         elif one.endswith("/*"):
@@ -193,8 +175,3 @@ def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
         else:
             found = found or one == "*" or os.path.realpath(one) == worktree
     return found
-
-
-def _expanded(values: Iterable[str]) -> Iterator[str]:
-    for one in values:
-        yield os.path.expanduser(one)  # noqa: PTH111  (an empty text is no path, and means something)

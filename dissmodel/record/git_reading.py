@@ -41,25 +41,8 @@ class Unreadable(Exception):
 class Reading:
     """One checkout, read with git.
 
-    Parameters
-    ----------
-    folder : GitFolder
-        The checkout.
-    scratch : Path
-        A folder for it alone.
-    program : str
-        Git.
-
-    Attributes
-    ----------
-    folder : GitFolder
-        The checkout.
-    program : str
-        Git.
-    remote : str or None
-        The URL of its remote ``origin``, as it stands there.
-    trusted : tuple of str
-        What the user's own configuration has for ``safe.directory``.
+    `scratch` is a folder for this reading alone. `remote` is the URL of the remote ``origin``, as it stands
+    there; `trusted` is what the user's own configuration has for ``safe.directory``.
 
     Raises
     ------
@@ -208,7 +191,7 @@ class Reading:
             f"\thooksPath = {_quoted(os.devnull)}",
             "\tsafecrlf = false",
             *(f"\t{name} = {_quoted(value)}" for name, value in core.items()),
-            # A git that is older than other hashes does not know the word.
+            # A git that is older than other hashes does not know the section.
             *(["[extensions]", f"\tobjectFormat = {form}"] if form != "sha1" else []),
             "[protocol]",
             "\tallow = never",

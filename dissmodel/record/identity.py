@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from itertools import chain
@@ -24,7 +23,7 @@ from dissmodel.record.schema import Code
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a class is defined: its module, that one's file, and the package's folder or the file itself."""
+    """Where a class is defined: its module, the module's file, and the folder of the package or the file."""
 
     module: str
     file: Path
@@ -139,36 +138,25 @@ def _package_root(file: Path, module: str) -> Path:
 def _source_digest(root: Path) -> str | None:
     if root.is_file():
         return sha256_file(root) if root.suffix == ".py" else None
-    files = {
-        (Path(folder) / name).relative_to(root).as_posix(): Path(folder) / name
-        for folder, subfolders, names in _walk(root)
-        for name in names
-        if name.endswith(".py")
-    }
+    files: dict[str, Path] = {}
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
+        paths = (Path(folder, name) for name in names if name.endswith(".py"))
+        files |= {path.relative_to(root).as_posix(): path for path in paths}
     digest = new()
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest() if files else None
 
 
-def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
-        yield folder, subfolders, names
-
-
 def _owner(source: _Source, named: str | None) -> Distribution | None:
     """Return the distribution whose file this is, else the one that the caller named."""
-    offered = [*_distributions(named)] if named else []
-    by_name = _distributions(source.root.stem)
-    for dist in chain(offered, by_name, importlib.metadata.distributions()):
+    find = importlib.metadata.distributions
+    offered = [*find(name=named)] if named else []
+    for dist in chain(offered, find(name=source.root.stem), find()):
         if _owns(dist, source):
             return dist
     return offered[0] if offered else None
-
-
-def _distributions(name: str) -> Iterable[Distribution]:
-    return importlib.metadata.distributions(name=name)
 
 
 def _owns(dist: Distribution, source: _Source) -> bool:

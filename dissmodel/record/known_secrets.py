@@ -44,7 +44,7 @@ _learned: set[str] = set()
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether what bears this name is likely a secret.
+    """Return whether the value of this name is likely a secret.
 
     >>> [is_secret_name(name) for name in ("MINIO_SECRET_KEY", "api-key", "sea_level_rise_rate")]
     [True, True, False]
@@ -53,7 +53,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret_variable(name: str) -> bool:
-    """Tell whether an environment variable of this name likely holds a secret, or says where one lies.
+    """Return whether an environment variable of this name likely holds a secret, or says where one lies.
 
     >>> [is_secret_variable(name) for name in ("GITHUB_PAT", "AZURE_STORAGE_KEY", "PATH", "KEYBOARD")]
     [True, True, False, False]
@@ -78,7 +78,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _is_path(value: str) -> bool:
-    """Tell whether a value is a path: it exists, or it ends with a suffix, which no key in base64 does."""
+    """Return whether a value is a path: it exists, or it ends with a suffix, which no key in base64 does."""
     if not _PATH.fullmatch(value):
         return False
     return _FILE.fullmatch(value) is not None or os.path.lexists(os.path.expanduser(value))  # noqa: PTH111  (what it holds may be no path)
@@ -91,7 +91,7 @@ def _written(values: frozenset[str]) -> tuple[str, ...]:
 
 
 def _pieces(value: str) -> Iterator[str]:
-    """Yield a value and its lines, without what surrounds them."""
+    """Yield a value and its lines, without white space and stars around them."""
     for piece in {value, *_BREAK.split(value)}:
         # Stars at an end would meet those that stand for a secret already.
         bare = piece.strip().strip("*")
@@ -100,7 +100,7 @@ def _pieces(value: str) -> Iterator[str]:
 
 
 def _forms(text: str) -> set[str]:
-    """Return a text as it is and as a URL, a literal of Python or JSON has it, also one within another."""
+    """Return a text as it is and as a URL, a literal of Python, JSON or a literal within a literal has it."""
     encoded = text.encode("utf-8", "surrogateescape")
     in_urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
     in_urls |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in in_urls}

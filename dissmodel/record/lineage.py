@@ -6,14 +6,14 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from dissmodel.record import store
-from dissmodel.record.scan import Found, Summary, names, scan, summarise
+from dissmodel.record.scan import FoundRecord, Summary, names, scan, summarise
 
 MAX_NAMES = 20_000
 """How many names of the folder of an input a run looks at."""
@@ -29,7 +29,7 @@ By = Literal["id and content", "id", "content"]
 
 
 def find_origin(
-    sha256: str, beside: Path, folders: Iterable[Path] = (), tell: Callable[[str], object] | None = None
+    sha256: str, beside: Path, folders: Iterable[Path], tell: Callable[[str], object]
 ) -> Summary | None:
     """Return what the record of the run says that made a file; None if none is found.
 
@@ -37,23 +37,13 @@ def find_origin(
     `MAX_BYTES`, the others in its folder; then everything below `folders`. The first of these that has one
     decides, and of several there the original, not its reproductions, and the oldest.
 
-    Parameters
-    ----------
-    sha256 : str
-        The file's, 64 hex digits.
-    beside : Path
-        The file.
-    folders : iterable of Path
-        Where else records lie.
-    tell : callable, optional
-        Hears what was not searched.
+    `beside` is the file, `folders` are where else records lie; `tell` hears what was not searched.
 
     Raises
     ------
     InvalidInput
         If one of `folders` is no folder.
     """
-    tell = tell or _nobody
     elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
     own = store.record_path(beside)
     if os.path.lexists(own):
@@ -61,10 +51,6 @@ def find_origin(
         if found.record is not None and _made(found.record, sha256):
             return found.record
     return _oldest(_neighbours(beside.parent, tell), sha256) or _oldest(_readable(elsewhere, tell), sha256)
-
-
-def _nobody(_message: str) -> None:
-    """Hear nothing."""
 
 
 def _made(record: Summary, sha256: str) -> bool:
@@ -82,7 +68,7 @@ def _oldest(paths: Iterable[Path], sha256: str) -> Summary | None:
     return min(made, key=_by_age, default=None)
 
 
-def _by_age(record: Summary | Entry) -> tuple[bool, datetime]:
+def _by_age(record: Summary) -> tuple[bool, datetime]:
     return record.reproduces is not None, record.created_at or _LONG_AGO
 
 
@@ -97,7 +83,7 @@ def _mentions(path: Path, sha256: str) -> bool:
 
 
 def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:
-    """Return records in a folder, so many as a run may look at without being asked to."""
+    """Return the records in a folder, as many as a run reads without being asked to."""
     try:
         with os.scandir(folder) as entries:
             seen = [entry.name for entry in itertools.islice(entries, MAX_NAMES + 1)]
@@ -108,13 +94,13 @@ def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:
         return []
     if len(seen) > MAX_NAMES or len(fitting) < len(records):
         tell(
-            f"{len(fitting)} of the records in the input's folder were looked into for the run that made it, "
-            "not all; with --records FOLDER all would be."
+            f"{len(fitting)} of the records in the input's folder were searched for the run that made it, "
+            "not all. To search all of them: --records FOLDER"
         )
     return fitting
 
 
-def _readable(found: Iterable[Found], tell: Callable[[str], object]) -> Iterator[Path]:
+def _readable(found: Iterable[FoundRecord], tell: Callable[[str], object]) -> Iterator[Path]:
     for one in found:
         if one.error is not None:
             tell(one.error.message)
@@ -123,30 +109,10 @@ def _readable(found: Iterable[Found], tell: Callable[[str], object]) -> Iterator
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What links a record to others."""
-
-    path: Path
-    experiment_id: str
-    created_at: datetime | None
-    reproduces: str | None
-    completed: bool
-
-
-@dataclass(frozen=True)
 class Link:
-    """The record of the run that made another's input.
+    """The record of the run that made the input of another run.
 
-    Attributes
-    ----------
-    path : Path
-        The record.
-    experiment_id : str
-        Its id.
-    by : str
-        What the two have in common: the id, the content, or both.
-    others : int
-        How many other runs made the same content.
+    `by` is what the two have in common; `others` counts the other runs that made the same content.
     """
 
     path: Path
@@ -158,26 +124,13 @@ class Link:
 class Index:
     """The records of some folders, by id and by what their runs made.
 
-    Parameters
-    ----------
-    folders : iterable of Path
-        They are read at once, with all that lies below.
-
-    Attributes
-    ----------
-    unreadable : list of Found
-        What could not be read.
-
-    Raises
-    ------
-    InvalidInput
-        If one of `folders` is no folder.
+    The folders are read at once, with all that lies below; `unreadable` is what could not be read.
     """
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
-        self.unreadable: list[Found] = []
-        self._by_id: dict[str, list[Entry]] = {}
-        self._by_digest: dict[str, list[Entry]] = {}
+        self.unreadable: list[FoundRecord] = []
+        self._by_id: dict[str, dict[Path, Summary]] = {}
+        self._by_digest: dict[str, dict[Path, Summary]] = {}
         self._seen: set[Path] = set()
         self._folders: set[Path] = set()
         for found in itertools.chain.from_iterable([scan(folder) for folder in folders]):
@@ -198,26 +151,29 @@ class Index:
         The record with the id that it notes decides. Where there is none, it is a run that made the same
         bytes and began earlier; of several the original, not its reproductions, and the oldest.
         """
-        same = [
-            entry
-            for entry in self._by_digest.get(record.source.checksum, [])
-            if entry.completed and entry.experiment_id != record.experiment_id
-        ]
-        named = self._by_id.get(record.derived_from or "", [])
-        holding = {entry.path for entry in same}
-        both = [entry for entry in named if entry.path in holding]
-        if both or named:
-            best = min(both or named, key=_by_age)
-            return Link(best.path, best.experiment_id, "id and content" if both else "id")
+        same = {
+            path: one
+            for path, one in self._by_digest.get(record.source.checksum, {}).items()
+            if one.status == "completed" and one.experiment_id != record.experiment_id
+        }
+        named = self._by_id.get(record.derived_from or "", {})
+        both = {path: one for path, one in named.items() if path in same}
+        if named:
+            best = _original(both or named)
+            return Link(best, named[best].experiment_id, "id and content" if both else "id")
         until = record.created_at
-        earlier = [one for one in same if not (until and one.created_at and one.created_at > until)]
+        earlier = {
+            path: one
+            for path, one in same.items()
+            if not (until and one.created_at and one.created_at > until)
+        }
         if not earlier:
             return None
-        best = min(earlier, key=_by_age)
-        others = len({entry.experiment_id for entry in earlier}) - 1
-        return Link(best.path, best.experiment_id, "content", others)
+        best = _original(earlier)
+        others = len({one.experiment_id for one in earlier.values()}) - 1
+        return Link(best, earlier[best].experiment_id, "content", others)
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: FoundRecord) -> None:
         path = found.path.absolute()
         if path in self._seen:
             return
@@ -226,13 +182,10 @@ class Index:
             self.unreadable.append(found)
             return
         record = found.record
-        entry = Entry(
-            found.path,
-            record.experiment_id,
-            record.created_at,
-            record.reproduces,
-            record.status == "completed",
-        )
-        self._by_id.setdefault(record.experiment_id, []).append(entry)
+        self._by_id.setdefault(record.experiment_id, {})[found.path] = record
         for digest in record.digests - {""}:
-            self._by_digest.setdefault(digest, []).append(entry)
+            self._by_digest.setdefault(digest, {})[found.path] = record
+
+
+def _original(records: Mapping[Path, Summary]) -> Path:
+    return min(records, key=lambda path: _by_age(records[path]))

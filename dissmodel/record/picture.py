@@ -30,7 +30,7 @@ def picture_path(record_path: Path, stem: str = "") -> Path:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether a regular file is a picture that was drawn of a result; False for what can't be read."""
+    """Return whether a regular file is a picture that was drawn of a result; False for what can't be read."""
     try:
         if path.is_symlink() or not path.is_file():
             return False

@@ -28,12 +28,7 @@ def plain(value: Any, around: tuple[int, ...] = ()) -> Any:
     NumPy scalars and arrays become numbers and lists, dates ISO 8601, sets sorted lists, floats that JSON
     lacks ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, large arrays and anything else a short text.
 
-    Parameters
-    ----------
-    value : object
-        Anything.
-    around : tuple of int
-        The ids of the containers that it lies in.
+    `around` has the ids of the containers that it lies in.
 
     Examples
     --------
@@ -49,7 +44,7 @@ def plain(value: Any, around: tuple[int, ...] = ()) -> Any:
     if isinstance(value, int):
         return int(value) if value.bit_length() < MAX_BITS else _short(hex(value))
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else _name_of_float(value)
+        return float(value) if math.isfinite(value) else json.dumps(float(value))  # its name
     if isinstance(value, datetime | date | time):
         return re.sub(r"\+00:00$", "Z", value.isoformat())
     if id(value) in around or len(around) > MAX_DEPTH:
@@ -97,9 +92,3 @@ def _encodable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode()
     return text
-
-
-def _name_of_float(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"

@@ -4,7 +4,7 @@ What is hidden: the user part of a URL, query parameters that sign or authorise,
 says it is secret, and the secrets that this process knows (see `dissmodel.record.known_secrets`) wherever
 they occur. Where a doubt remains more is hidden rather than less.
 
-A text may come from anyone and be of any length, so the time is linear: a pattern consumes what it has read,
+A text may be from any source and of any length, so the time is linear: a pattern consumes what it has read,
 and gives nothing back that the next match would begin with.
 """
 
@@ -265,7 +265,7 @@ def _header(text: str, at: int) -> tuple[int, str]:
 
 
 def _is_sentence(match: re.Match[str], text: str) -> bool:
-    """Tell whether words of a language follow, as in ``secret: nothing listens there``."""
+    """Return whether words of a language follow, as in ``secret: nothing listens there``."""
     sign = match["sign"]
     if match["quote"] is not None or sign.strip(" \t") != ":" or sign.endswith(":"):
         return False

@@ -43,7 +43,7 @@ class _Source(_Part):
 
 
 class Summary(_Part):
-    """What a list of records shows of one; its fields are those of `ExperimentRecord`, ``created_at`` in UTC.
+    """The fields of a record that a list needs, named as in `ExperimentRecord`; ``created_at`` in UTC.
 
     To check the whole of a record takes twice as long as to read it.
     """
@@ -83,7 +83,7 @@ class Summary(_Part):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRecord:
     """A record's file, or a folder that can't be looked into: what it says, or why that can't be read."""
 
     path: Path
@@ -91,24 +91,17 @@ class Found:
     error: DissmodelError | None = None
 
 
-def scan(folder: Path, *, below: bool = True) -> Iterator[Found]:
+def scan(folder: Path, *, below: bool = True) -> Iterator[FoundRecord]:
     """Yield what the records in a folder say; parameters and errors as for `names`."""
     return (summarise(one.path) if one.error is None else one for one in names(folder, below=below))
 
 
-def names(folder: Path, *, below: bool = True) -> Iterator[Found]:
+def names(folder: Path, *, below: bool = True) -> Iterator[FoundRecord]:
     """Yield the records in a folder, unread, in the order of their names; then those of the folders in it.
 
     Every file named ``*.record.json`` is one, and ``experiments/<id>/record.json``, as a push leaves it.
     ``experiment_record.json``, the copy of the latest, is not. Folders that are links are not followed, and
     those of runs under way not entered.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to look.
-    below : bool
-        Whether to look into its folders too.
 
     Raises
     ------
@@ -121,7 +114,7 @@ def names(folder: Path, *, below: bool = True) -> Iterator[Found]:
     return _names(str(folder), below=below)
 
 
-def _names(folder: str, *, below: bool) -> Iterator[Found]:
+def _names(folder: str, *, below: bool) -> Iterator[FoundRecord]:
     todo = [folder]
     while todo:  # os.walk calls itself for each level, and folders may be nested deeper than Python allows
         place = todo.pop()
@@ -129,22 +122,23 @@ def _names(folder: str, *, below: bool) -> Iterator[Found]:
             with os.scandir(place) as entries:
                 there = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError as error:
-            yield Found(Path(place), error=_closed(place, error))
+            why = f"{place}: can't be looked into: {error.strerror or error}."
+            yield FoundRecord(Path(place), error=StorageError(why, "Check the rights of the folder."))
             continue
         is_pushed = Path(place).absolute().parent.name == _PUSHED_TO
         for name, is_folder in there:
             if (name.endswith(store.SUFFIX) or (is_pushed and name == _PUSHED)) and not is_folder:
-                yield Found(Path(place, name))
+                yield FoundRecord(Path(place, name))
         folders = [name for name, is_folder in there if is_folder and not name.startswith(_SCRATCH)]
         todo += [os.path.join(place, name) for name in reversed(folders) if below]  # noqa: PTH118  (a text)
 
 
-def summarise(path: Path) -> Found:
+def summarise(path: Path) -> FoundRecord:
     """Return what the record in a file says, or why it can't be read."""
     try:
-        return Found(path, summary_of(store.read_document(path), str(path)))
+        return FoundRecord(path, summary_of(store.read_document(path), str(path)))
     except DissmodelError as error:
-        return Found(path, error=error)
+        return FoundRecord(path, error=error)
 
 
 def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
@@ -158,19 +152,4 @@ def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
     try:
         return Summary.model_validate(document)
     except ValidationError as error:
-        raise _misfit(shown, error) from error
-
-
-def _closed(place: str, error: OSError) -> StorageError:
-    why = f"{place}: can't be looked into: {error.strerror or error}."
-    return StorageError(why, "Check the rights of the folder.")
-
-
-def _misfit(shown: str, error: ValidationError) -> InvalidInput:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])[:200]
-    return InvalidInput(
-        f"{shown}: this is no record: {where}: {first['msg']}.",
-        "Give the .record.json file that a run left beside its result.",
-        code="not_a_record",
-    )
+        raise store.misfit(shown, error) from error

@@ -15,9 +15,9 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
+"""The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
 MAIN = "output"
 """What a record calls the file that its run was for."""
-"""The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
 
 ORDER_OF_THE_MAP = "north to south, west to east"
 """Cells were visited in this order, however the file stores its rows."""
@@ -189,7 +189,7 @@ class Replacement(_Part):
 
     ``old`` maps a number to an earlier file's name (kept in the scratch folder under that number); ``new``
     maps each name that is being written to the sha256 of what will stand there. ``host`` and ``user`` tell
-    whose run it is; a record of dissmodel 0.7.0 and earlier has neither. A record moves no file by its word.
+    whose run it is; a record of dissmodel 0.7.0 and earlier has neither. A record alone lets no file move.
     """
 
     scratch: str
@@ -285,7 +285,7 @@ class ExperimentRecord(_Part):
     @property
     def main_path(self) -> str | None:
         """The path of the main file relative to the record, as far as the record says it."""
-        main = self.files.get("output")
+        main = self.files.get(MAIN)
         return path_of_main(self.experiment_id, self.output_path, main.path if main is not None else "")
 
     @property
@@ -302,14 +302,7 @@ class ExperimentRecord(_Part):
         """Append a line to the log."""
         self.logs.append(msg)
 
-    def add_finding(
-        self,
-        severity: Literal["ok", "warning", "differs"],
-        message: str,
-        *,
-        subject: str = "",
-        hint: str = "",
-    ) -> None:
+    def add_finding(self, severity: Severity, message: str, *, subject: str = "", hint: str = "") -> None:
         """Note what the run found out about its own result; one ``differs`` lets the command exit with 4."""
         self.findings.append(Note(severity=severity, subject=subject, message=message, hint=hint))
 

@@ -31,7 +31,7 @@ _MAGIC = b"SSHSIG\x00\x00\x00\x01"
 
 
 @dataclass(frozen=True)
-class Key:
+class PublicKey:
     """A public key by its fingerprint (``SHA256:…``), and the comment that its owner gave it."""
 
     fingerprint: str
@@ -40,17 +40,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Signer:
-    """Whose a signature is.
+    """Who made a signature.
 
-    Attributes
-    ----------
-    verdict : str
-        ``good``: by one of the allowed signers, on these bytes; ``unknown``: by a key that is none of theirs;
-        ``bad``: no signature, or not on these bytes, or made for something else.
-    principal : str
-        The name that the list of allowed signers gives a good one.
-    fingerprint : str
-        That of the key, where the signature is one.
+    `verdict` is ``good``: by one of the allowed signers, on these bytes; ``unknown``: by a key that is none
+    of theirs; ``bad``: no signature, or not on these bytes, or made for something else. `principal` is the
+    name that the list of allowed signers gives a good one, `fingerprint` that of the key, where the signature
+    is one.
     """
 
     verdict: Literal["good", "unknown", "bad"]
@@ -70,16 +65,8 @@ def signature_path(path: Path) -> Path:
 def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) -> bytes:
     """Return a signature of `message`, in the armoured form of ``ssh-keygen -Y sign``.
 
-    Parameters
-    ----------
-    message : bytes
-        What is signed.
-    key : pathlib.Path
-        A private key; or a public one whose private half an ssh-agent holds.
-    namespace : str
-        What the signature is for.
-    may_ask : bool
-        Whether a person is there who can type a passphrase.
+    `key` is a private key, or a public key whose private half an ssh-agent holds; `namespace` is what the
+    signature is for; `may_ask`: a person is there who can type a passphrase.
 
     Raises
     ------
@@ -106,16 +93,11 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
 
 
 def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: str) -> Signer:
-    """Return whose `signature` of `message` is.
+    """Return who made `signature` of `message`.
 
-    Parameters
-    ----------
-    message, signature : bytes
-        What was signed, and the armoured signature; neither is trusted.
-    allowed_signers : pathlib.Path
-        Who may sign, in the format that ``ssh-keygen`` and git read: a line ``NAME KEY-TYPE KEY`` each.
-    namespace : str
-        What the signature has to be for.
+    Neither `message` nor `signature` is trusted. `allowed_signers` is who may sign, in the format that
+    ``ssh-keygen`` and git read: a line ``NAME KEY-TYPE KEY`` each. `namespace` is what the signature has to
+    be for.
 
     Raises
     ------
@@ -165,20 +147,14 @@ def fingerprint_of(signature: bytes) -> str | None:
     return f"SHA256:{base64.b64encode(hashed).decode().rstrip('=')}"
 
 
-def key_of(key: Path) -> Key:
-    """Return what is public of a key.
-
-    Raises
-    ------
-    UsageError
-        If there is no such key, or if it is none.
-    """
+def key_of(key: Path) -> PublicKey:
+    """Return the public part of a key."""
     _refuse_missing(key)
     told = _run("-l", "-f", str(key), message=b"")
     words = told.stdout.decode(errors="replace").split()
     if told.returncode != 0 or len(words) < 3:  # noqa: PLR2004  (bits, fingerprint, comment …, type)
-        raise UsageError(f"{key}: this is no SSH key.", "Give one of yours: --key ~/.ssh/id_ed25519")
-    return Key(words[1], " ".join(words[2:-1]))
+        raise UsageError(f"{key}: this is no SSH key.", "Give a key of yours: --key ~/.ssh/id_ed25519")
+    return PublicKey(words[1], " ".join(words[2:-1]))
 
 
 def read(path: Path) -> bytes | None:

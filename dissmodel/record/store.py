@@ -41,7 +41,7 @@ def record_path(output: Path) -> Path:
 
 
 def failed_record_path(output: Path, experiment_id: str) -> Path:
-    """Return where the record of a run that doesn't complete lies, so that it is in nothing's way.
+    """Return where the record of a run that doesn't complete lies: under a name that no result needs.
 
     >>> failed_record_path(Path("out/flood.tif"), "1a2b3c4d5e6f").name
     'flood.1a2b3c4d.record.json'
@@ -76,7 +76,7 @@ def artifact_path(record_path: Path, artifact_path: str) -> Path:
     if refused:
         raise InvalidInput(
             f"{record_path}: it names a file outside its folder: {artifact_path[:200]!r}.",
-            "A record names its files relative to itself. Ask whoever gave you this one.",
+            "A record names its files relative to itself. Ask the sender of this record for a correct one.",
             code="artifact_path",
         )
     return record_path.parent.joinpath(*relative.parts)
@@ -127,14 +127,8 @@ def write(
 ) -> dict[str, Any]:
     """Write a record with its digest, whole or not at all, and return what was written.
 
-    Parameters
-    ----------
-    record : ExperimentRecord or Mapping
-        A record, whose ``record_digest`` is set; or a document of plain JSON types, written as it is.
-    path : Path
-        Where to.
-    staging : Path, optional
-        As for `write_atomically`.
+    `record` is a record, whose ``record_digest`` is set; or a document of plain JSON types, written as it is.
+    `staging` is as for `write_atomically`.
 
     Raises
     ------
@@ -151,13 +145,7 @@ def write(
 def document_and_bytes(
     record: ExperimentRecord | Mapping[str, Any], path: Path
 ) -> tuple[dict[str, Any], bytes]:
-    """Return the document, with its digest, and the bytes that `write` would put at `path`.
-
-    Raises
-    ------
-    StorageError
-        If the record is larger than one that would be read again.
-    """
+    """Return the document, with its digest, and the bytes that `write` would put at `path`."""
     document = written(record) if isinstance(record, ExperimentRecord) else dict(record)
     document["record_digest"] = record_digest(document)
     data = dumps(document)
@@ -175,14 +163,7 @@ def document_and_bytes(
 def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) -> None:
     """Write a file so that its name never holds a part of it, not even after a power cut.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    data : bytes
-        All of it.
-    staging : Path, optional
-        A folder on the same file system where it is written first; by default its own.
+    `staging` is a folder on the same file system where it is written first; by default the file's own.
 
     Raises
     ------
@@ -220,7 +201,7 @@ def sync_folder(folder: Path) -> None:
     except OSError as error:
         raise StorageError(
             f"{folder}: the disk could not keep its new names: {error.strerror or error}.",
-            "Look at the disk. Check what lies there before you rely on it.",
+            "Check the disk, and then the files in this folder.",
             code="not_synced",
         ) from error
     finally:
@@ -288,9 +269,14 @@ def read_both(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
     try:
         return ExperimentRecord.model_validate({"schema_version": 0, **document}), document
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _not_a_record(path, f"{where[:200]}: {first['msg']}") from error
+        raise misfit(path, error) from error
+
+
+def misfit(shown: Path | str, error: ValidationError) -> InvalidInput:
+    """Return the error of a record, shown as `shown`, with a field whose value the schema doesn't allow."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _not_a_record(shown, f"{where[:200]}: {first['msg']}")
 
 
 def _stem(output: Path) -> str:
@@ -326,7 +312,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _not_a_record(path: Path, why: str) -> InvalidInput:
+def _not_a_record(path: Path | str, why: str) -> InvalidInput:
     return InvalidInput(
         f"{path}: this is no record: {why}.",
         "Give the .record.json file that a run left beside its result.",

@@ -22,7 +22,7 @@ from dissmodel.executor.host import InProcess
 from dissmodel.record import Code, ExperimentRecord
 from dissmodel.registry import plugins
 from dissmodel.running.isolation import Isolation, isolated
-from dissmodel.running.model import Found, ModelRequest, load, open_model
+from dissmodel.running.model import ModelRequest, OpenedModel, load, open_model
 
 _LONGEST = 200
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
@@ -36,7 +36,7 @@ def open_recorded(
     consent: Consent,
     *,
     as_recorded: bool = False,
-) -> Iterator[Found]:
+) -> Iterator[OpenedModel]:
     """Open the model that a record names, for the block.
 
     A model of a package is installed in the version or commit that the record has, if the user agrees: a
@@ -61,7 +61,7 @@ def open_recorded(
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         wanted = recorded(record, record.runtime.lock if record.runtime is not None else None)
         with isolated(wanted, model, consent, distribution=code.package) as (host, lock):
-            yield Found(host, lock=lock)
+            yield OpenedModel(host, lock=lock)
     elif given is not None:
         with open_model(ModelRequest(model=given, consent=consent)) as found:
             yield found
@@ -70,10 +70,10 @@ def open_recorded(
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         _agree_to_ask(requirement, code, record_path, consent)
         with isolated(requirement, model, consent) as (host, lock):
-            yield Found(host, lock=lock)
+            yield OpenedModel(host, lock=lock)
     else:
         here = find_model(record_path, record)
-        yield Found(InProcess(here.executor, here.origin, here.distribution))
+        yield OpenedModel(InProcess(here.executor, here.origin, here.distribution))
 
 
 def _agree_to_ask(requirement: Requirement, code: Code, record_path: Path, consent: Consent) -> None:

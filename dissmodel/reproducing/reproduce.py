@@ -130,7 +130,7 @@ def _tell_of_this(
     if request.check and isinstance(error, RunFailed):
         error.hint = f"{error.hint} To keep the record of the run, leave --check out.".strip()
     if error.code in {"parameter", "unknown_parameter"}:
-        name = request.model or repeat.model.host.face.name
+        name = request.model or repeat.model.host.info.name
         error.hint = f"See what the model takes now: dissmodel show {name}. Name another: --model NAME"
 
 
@@ -270,8 +270,8 @@ def _name(repeat: Repeat, experiment_id: str, main: Recorded) -> str:
     tag = f"repro-{experiment_id[:8]}"
     path = PurePosixPath(main.artifact.path)
     if main.artifact.external or not path.name:
-        face = repeat.model.host.face
-        return f"{face.name}.{tag}{face.output_suffix}"
+        info = repeat.model.host.info
+        return f"{info.name}.{tag}{info.output_suffix}"
     if len(path.parts) > 1:
         return f"{path.parts[0]}.{tag}"
     # Where there is no suffix, what follows a dot would be taken for one.
@@ -288,7 +288,7 @@ def _tolerance(asked: Tolerance | None, repeat: Repeat) -> Tolerance | None:
     if asked is None:
         return None
     maps: Mapping[str, Any] = {**repeat.record.band_map, **repeat.record.column_map}
-    names = set(repeat.model.host.face.legends)
+    names = set(repeat.model.host.info.legends)
     return Tolerance(asked.rtol, asked.atol, frozenset(names | {str(maps.get(one, one)) for one in names}))
 
 

@@ -23,7 +23,7 @@ def before(repeat: Repeat, threads: int | None) -> tuple[Difference, ...]:
     with reporting(Silent()):  # the run itself tells what is unknown of it
         code = host.code()
     now = ExperimentRecord(
-        model_name=host.face.name,
+        model_name=host.info.name,
         status="running",
         code=code,
         runtime=host.runtime(code, load),

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, StorageError, extra_hint
 from dissmodel.executor.host import Usage
-from dissmodel.executor.watched import explanations
+from dissmodel.executor.watched import explanations, text_of
 from dissmodel.io import content
 from dissmodel.io.room import HINT, LEAST, largest_in, no_room
 from dissmodel.record import MAIN, ExperimentRecord, Failure, Runtime
 from dissmodel.record.redact import redact
-from dissmodel.record.status import Outcome, decide
+from dissmodel.record.status import status_of
 from dissmodel.running.listening import Listener
 from dissmodel.running.results import Results
 
@@ -24,33 +24,13 @@ _LONGEST_TRACEBACK = 100_000
 _LONGEST_CHAIN = 100
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-_READ_ON = "Its record has the traceback."
+READ_ON = "Its record has the traceback."
+"""The hint of an error that has no other, once the record is written."""
 
-# What an executor may write into its copy of the record and what does not come from there.
-_OURS = (
-    "experiment_id",
-    "created_at",
-    "model_name",
-    "model_commit",
-    "code_version",
-    "resolved_spec",
-    "source",
-    "input_format",
-    "column_map",
-    "band_map",
-    "parameters",
-    "parameter_origin",
-    "seed",
-    "thread_limit",
-    "code",
-    "command",
-    "schema_version",
-    "reproduces",
-    "reproduction",
-    "derived_from",
-    "error",
-    "replacing",
-)
+# The fields of its record that a model may set. Every other field is what the run observed, whatever a model
+# writes there; `logs`, `artifacts`, `output_path` and `runtime` take from the model what the run can confirm.
+OF_THE_MODEL = frozenset({"period", "metrics", "step_metrics", "grid", "findings"})
+_FIELDS = ExperimentRecord.model_fields.keys()
 
 
 def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
@@ -67,25 +47,12 @@ def completed(
 ) -> ExperimentRecord:
     """Return the record of a run that completed.
 
-    Parameters
-    ----------
-    opening : ExperimentRecord
-        As it was before the model ran: what was observed.
-    saved : ExperimentRecord
-        What the executor returned: what it noted.
-    results : Results
-        What was found of its files.
-    listener : Listener
-        What it said.
-    usage : Usage
-        What it took.
+    `opening` is the record before the model ran: what was observed; `saved` is what the executor returned.
     """
     grid = saved.grid or (content.grid_of(results.main_file) if results.main_file is not None else None)
     return _over(opening, saved, listener, usage).model_copy(
         update={
-            "status": decide(
-                Outcome("done", main_artifact=results.main_file is not None, input_unchanged=True)
-            ),
+            "status": status_of(None),
             "files": dict(results.files),
             "artifacts": {
                 **{name: artifact.sha256 for name, artifact in results.files.items()},
@@ -104,15 +71,11 @@ def failed(
     listener: Listener,
     usage: Usage,
 ) -> ExperimentRecord:
-    """Return the record of a run that `error` ended, which the user is told of as `failure`."""
+    """Return the record of a run that `error` ended; the user sees it as `failure`."""
     interrupted = isinstance(error, KeyboardInterrupt)
-    if failure.code == "tainted":  # the run itself was done, and its result there
-        outcome = Outcome("done", main_artifact=True, input_unchanged=False)
-    else:
-        outcome = Outcome("done", error="interrupt" if interrupted else "error")
     return _over(opening, opening, listener, usage).model_copy(
         update={
-            "status": decide(outcome),
+            "status": status_of(error, failure.code),
             "output_path": None,
             "artifacts": {},
             "error": Failure(
@@ -120,7 +83,7 @@ def failed(
                 type=type(error).__name__,
                 code=failure.code,
                 message=_text(error) or "interrupted" if interrupted else failure.message,
-                hint="" if failure.hint == _READ_ON else failure.hint,
+                hint=failure.hint,
                 traceback=_traceback(error),
             ),
         }
@@ -140,13 +103,13 @@ def let_go(error: BaseException) -> None:
 
 
 def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
-    """Return an error as a user is told of it."""
+    """Return an error in the form that a user sees."""
     if isinstance(error, DissmodelError):
         return error
     nothing = "there is not enough memory" if isinstance(error, MemoryError) else "without a message"
     said = "; ".join([_text(error) or nothing, *explanations(error)])
     if phase == "validate" and isinstance(error, ValueError):
-        return InvalidInput(said, "Mend the input or the parameters that it names.", code="validation")
+        return InvalidInput(said, "Correct the input or the parameters that it names.", code="validation")
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return StorageError(
             f"{model} failed in {phase}: {said}.",
@@ -158,8 +121,7 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
             f"The result of {model} can't be put in its place: {said}.",
             "Check the rights of the folder and the space on the disk, then run it again.",
         )
-    hint = extra_hint(error) or _READ_ON
-    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", hint)
+    return RunFailed(f"{model} failed in {phase}: {type(error).__name__}: {said}", extra_hint(error))
 
 
 def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:
@@ -175,9 +137,11 @@ def for_want_of_room(failure: DissmodelError, work: Path) -> DissmodelError:
 def _over(
     opening: ExperimentRecord, saved: ExperimentRecord, listener: Listener, usage: Usage
 ) -> ExperimentRecord:
-    return saved.model_copy(
+    unknown = {name: value for name, value in (saved.model_extra or {}).items() if name not in _FIELDS}
+    return opening.model_copy(
         update={
-            **{name: getattr(opening, name) for name in _OURS},
+            **unknown,
+            **{name: getattr(saved, name) for name in OF_THE_MODEL},
             "finished_at": datetime.now(UTC),
             "logs": [listener.fit(str(line)) for line in _lines(saved)] + listener.lines,
             "runtime": _runtime(opening, saved, usage),
@@ -188,7 +152,7 @@ def _over(
 
 
 def _runtime(opening: ExperimentRecord, saved: ExperimentRecord, usage: Usage) -> Runtime | None:
-    """Return what ran: as it was before the model, with what only the run could tell."""
+    """Return the runtime as it was before the model, with what only the run knows."""
     if opening.runtime is None:
         return None
     ran = saved.runtime if isinstance(saved.runtime, Runtime) else opening.runtime
@@ -201,12 +165,9 @@ def _lines(record: ExperimentRecord) -> list[str]:
 
 
 def _text(error: BaseException) -> str:
-    """Return what an error says; it may be of any class and of any length."""
-    try:
-        whole = str(error)
-        said = redact(whole)  # before it is cut, for half a secret would not be recognised
-    except Exception as failed:  # noqa: BLE001  (a foreign class's own method)
-        return f"its text can't be made: {type(failed).__name__}"
+    """Return the text of an error of any class, without secrets and not too long."""
+    whole = text_of(error)
+    said = redact(whole)  # before it is cut, for half a secret would not be recognised
     return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}… ({len(whole)} characters)"
 
 

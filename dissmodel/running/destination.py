@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, shell_word
-from dissmodel.executor.host import Face
+from dissmodel.executor.host import ModelInfo
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.picture import is_ours, picture_path
@@ -27,18 +27,8 @@ _LONGEST = 200  # the names of the record, of its failed runs and of the scratch
 class Destination:
     """The place of a result and its record.
 
-    Attributes
-    ----------
-    folder : Path
-        Where they lie.
-    name : str or None
-        The result's file or folder name; None: the model decides its suffix.
-    stem : str
-        What the result's name and its record's name begin with.
-    whole_folder : bool
-        The result is a folder.
-    named : bool
-        The user gave the name.
+    The result lies in `folder` under `name` (None: the model decides its suffix); its name and its record's
+    begin with `stem`. `named`: the user gave the name.
     """
 
     folder: Path
@@ -53,14 +43,8 @@ class Destination:
         return self.folder / f"{self.stem}.record.json"
 
 
-def choose(output: str | None, model: Face, experiment_id: str) -> Destination:
-    """Return where the result goes.
-
-    Raises
-    ------
-    UsageError
-        If the name does not fit what the model writes.
-    """
+def choose(output: str | None, model: ModelInfo, experiment_id: str) -> Destination:
+    """Return where the result goes."""
     writes_folder = model.output_suffix == _FOLDER
     if output is None:
         stem = f"{model.name}_{experiment_id[:8]}"
@@ -100,7 +84,7 @@ def _check_name(output: str, path: Path) -> None:
         except DissmodelError as error:
             raise UsageError(
                 f"{output!r}: a record can't hold the name {path.name!r}.",
-                "Give a plain one: --output result.tif",
+                "Give a plain name: --output result.tif",
             ) from error
     longest = max(len(os.fsencode(part)) for part in path.parts)
     if (
@@ -110,18 +94,12 @@ def _check_name(output: str, path: Path) -> None:
     ):
         raise UsageError(
             f"{output[:_LONGEST]}…: the name is too long, or its path; a name may have {_LONGEST} bytes.",
-            "Give a shorter one: --output result.tif",
+            "Give a shorter name: --output result.tif",
         )
 
 
 def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse a destination where something would be lost.
-
-    Raises
-    ------
-    UsageError
-        If the output is the input, exists without `overwrite`, or its record's name is taken.
-    """
+    """Refuse a destination where something would be lost."""
     if destination.name is None:
         return
     output = destination.folder / destination.name
@@ -151,7 +129,7 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
 
 
 def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Return the files that make place: the old result, what its record lists, its picture; no `keep`."""
+    """Return the files that are replaced: the old result, what its record lists, its picture; not `keep`."""
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)
@@ -192,7 +170,7 @@ def _check_folder(output: Path) -> None:
         )
     if output.is_symlink():
         raise UsageError(
-            f"{output}: this is a link; a result's folder has to be one.",
+            f"{output}: this is a link; the folder of a result can't be a link.",
             f"Give the folder itself: --output {os.path.realpath(output)}/",
             code="output_link",
         )
@@ -202,7 +180,7 @@ def _check_mounts(output: Path) -> None:
     """Refuse an output that no file can be renamed to: it, or a part of it, is mounted there."""
     if not output.exists() or output.is_symlink():  # a link to a file is replaced, not followed
         return
-    mounted = mount_points(output)
+    mounted = _mount_points(output)
     if output.stat().st_dev != output.parent.stat().st_dev:
         mounted = (output, *mounted)
     if mounted:
@@ -216,7 +194,7 @@ def _check_mounts(output: Path) -> None:
         )
 
 
-def mount_points(path: Path) -> tuple[Path, ...]:
+def _mount_points(path: Path) -> tuple[Path, ...]:
     """Return `path` if something is mounted there, and the places below it where something is.
 
     Only Linux tells; elsewhere there is none.
@@ -226,12 +204,10 @@ def mount_points(path: Path) -> tuple[Path, ...]:
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
         return ()
-    named = (_unescaped(line.split(b" ")[4]) for line in lines)
-    return tuple(Path(name) for name in named if name == real or name.startswith(f"{real}{os.sep}"))
-
-
-def _unescaped(name: bytes) -> str:
-    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name))
+    escaped = (line.split(b" ")[4] for line in lines)
+    named = (re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name) for name in escaped)
+    names = map(os.fsdecode, named)
+    return tuple(Path(name) for name in names if name == real or name.startswith(f"{real}{os.sep}"))
 
 
 def _check_record(destination: Destination) -> None:
@@ -244,7 +220,7 @@ def _check_record(destination: Destination) -> None:
         if error.code == "record_newer":
             raise
         raise UsageError(
-            f"{path}: the record's name is taken by something that is no record.",
+            f"{path}: the name of the record is taken by a file that is no record.",
             _another_name(destination),
             code="record_taken",
         ) from error

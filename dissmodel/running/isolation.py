@@ -10,23 +10,16 @@ from dissmodel import environments, progress, temporary
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
 from dissmodel.environments import Requirement, Resolved, trust
-from dissmodel.executor.host import Host
 from dissmodel.executor.isolated import Isolated
 from dissmodel.warn import keeping_warnings
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """Which model of a package, and where it is said to be.
+    """Which model of a package, and where the user sees that it is from.
 
-    Attributes
-    ----------
-    name : str
-        The executor's name.
-    module : str or None
-        What to import; None: what the package offers.
-    origin : str
-        Where it is from, for people.
+    `name` is the executor's; `module` is what to import (None: what the package offers); `origin` is where
+    the model is from, for people.
     """
 
     name: str
@@ -37,31 +30,12 @@ class Isolation:
 @contextlib.contextmanager
 def isolated(
     wanted: Requirement | Resolved, model: Isolation, consent: Consent, *, distribution: str | None = None
-) -> Iterator[tuple[Host, str]]:
+) -> Iterator[tuple[Isolated, str]]:
     """Open a model in the environment of its package, which is made if it is not there yet.
 
-    Parameters
-    ----------
-    wanted : Requirement or Resolved
-        What has to be in the environment.
-    model : Isolation
-        The model.
-    consent : Consent
-        What the user agrees to.
-    distribution : str, optional
-        The package that the model is in, where that is not what was asked for.
+    `distribution` is the package that the model is in, where that is not what was asked for.
 
-    Yields
-    ------
-    host : Host
-        Runs it.
-    lock : str
-        The exact packages.
-
-    Raises
-    ------
-    DissmodelError
-        As `dissmodel.environments.obtain`, and if the model can't be loaded there.
+    Yields the host that runs the model, and the lock: the exact packages.
     """
     settings = load_settings()
 
@@ -82,13 +56,15 @@ def isolated(
     with (
         environments.using(environment, model.origin),
         temporary.new_folder() as scratch,
-        Isolated(
-            environment.python,
-            name=model.name,
-            module=model.module,
-            distribution=distribution or wanted.name,
-            origin=model.origin,
-            scratch=scratch,
+        contextlib.closing(
+            Isolated(
+                environment.python,
+                name=model.name,
+                module=model.module,
+                distribution=distribution or wanted.name,
+                origin=model.origin,
+                scratch=scratch,
+            )
         ) as host,
     ):
         yield host, environment.lock

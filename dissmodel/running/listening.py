@@ -6,12 +6,9 @@ import contextlib
 import io
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from dissmodel.errors import DissmodelWarning
-from dissmodel.progress import Reporter, reporting
+from dissmodel.progress import Reporter, reporting_warnings
 from dissmodel.record.redact import redact
 
 MAX_LINES = 10_000
@@ -21,19 +18,8 @@ MAX_LINE = 2_000
 class Listener:
     """A reporter that passes everything on and keeps what belongs in the record.
 
-    Parameters
-    ----------
-    reporter : Reporter
-        Who hears it.
-    shown_as : Mapping of str to str
-        Text that means nothing to a reader, such as the path of the scratch folder → what stands for it.
-
-    Attributes
-    ----------
-    current : str
-        The phase that the run is in.
-    lines : list of str
-        Warnings and printed lines, in order; bounded.
+    `shown_as` has texts that mean nothing to a reader, such as the path of the scratch folder → what replaces
+    them. `current` is the phase that the run is in; `lines` are warnings and printed lines, bounded.
     """
 
     def __init__(self, reporter: Reporter, shown_as: Mapping[str, str]) -> None:
@@ -118,21 +104,7 @@ def listening(listener: Listener) -> Iterator[None]:
     its own print goes to standard error.
     """
     stream = _Lines(listener)
-
-    def show(message: Warning | str, category: type[Warning], *_where: Any, **_kw: Any) -> None:
-        if issubclass(category, DissmodelWarning):
-            listener.warn(str(message))
-        else:
-            listener.output(f"{category.__name__}: {message}")
-
-    with (
-        _diverted(),
-        reporting(listener),
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(stream),
-    ):
-        warnings.simplefilter("always", DissmodelWarning)
-        warnings.showwarning = show
+    with _diverted(), reporting_warnings(listener), contextlib.redirect_stdout(stream):
         try:
             yield
         finally:

@@ -7,34 +7,28 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dissmodel.consent import Consent
 from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor import ModelExecutor
-from dissmodel.executor.host import Host, InProcess
-from dissmodel.executor.parameters import Layer, Resolved
+from dissmodel.executor.host import InProcess
+from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec, plain_spec
+
+if TYPE_CHECKING:
+    from dissmodel.executor.isolated import Host
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
     """Which model, and its parameters.
 
-    Attributes
-    ----------
-    model : str or None
-        As `dissmodel.registry.plugins.find` takes it; None: the one that `toml` names.
-    toml : Path or None
-        The model's TOML.
-    parameters : Mapping
-        Given on the command line, under any of their names.
-    executor : type[ModelExecutor] or None
-        The model itself, where the caller has it.
-    consent : Consent
-        What the user agrees to, if a package has to be installed.
+    `model` is as `dissmodel.registry.plugins.find` takes it (None: the model that `toml` names); `parameters`
+    are those of the command line, under any of their names; `executor` is the model itself, where the caller
+    has it.
     """
 
     model: str | None = None
@@ -57,18 +51,9 @@ class ModelRequest:
 class DataRequest(ModelRequest):
     """A model, and how to read its input and where to write its output.
 
-    Attributes
-    ----------
-    output : str or None
-        The result's path; None: a name made of the model's and the run's.
-    band_map, column_map : Mapping of str to str
-        Canonical name → name in the file; they win over those of the TOML.
-    format : str
-        ``auto``, ``raster``, ``tiff`` or ``vector``.
-    layer : str or None
-        Which of several datasets.
-    overwrite : bool
-        Whether an earlier result may be replaced.
+    `output` is the result's path (None: a name made of the model's and the run's); `band_map` and
+    `column_map` are canonical name → name in the file, and win over those of the TOML; `format` is ``auto``,
+    ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets.
     """
 
     output: str | None = None
@@ -78,7 +63,7 @@ class DataRequest(ModelRequest):
     layer: str | None = None
     overwrite: bool = False
 
-    def record(self, name: str, spec: Spec | None, resolved: Resolved) -> ExperimentRecord:
+    def record(self, name: str, spec: Spec | None, resolved: ResolvedParameters) -> ExperimentRecord:
         """Return a run's record with what the request says, before its input is looked at."""
         bands = {**(spec.bands if spec else {}), **self.band_map}
         columns = {**(spec.columns if spec else {}), **self.column_map}
@@ -95,19 +80,11 @@ class DataRequest(ModelRequest):
 
 
 @dataclass(frozen=True)
-class Found:
+class OpenedModel:
     """A model that can be run, and what is known of where it is from.
 
-    Attributes
-    ----------
-    host : Host
-        Runs it.
-    spec : Spec or None
-        The TOML that it was found by.
-    commit : str
-        The commit of the registry that the TOML is from; empty if it is from none.
-    lock : str or None
-        The exact packages of its environment, if it has one of its own.
+    `spec` is the TOML that the model was found by; `commit` is that of the registry with the TOML (empty: it
+    is from none); `lock` has the exact packages of the model's environment, if it has its own.
     """
 
     host: Host
@@ -117,7 +94,7 @@ class Found:
 
 
 @contextlib.contextmanager
-def open_model(request: ModelRequest) -> Iterator[Found]:
+def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     """Find a model, make the environment of its package where it has one, and hold it for the block.
 
     Raises
@@ -131,21 +108,22 @@ def open_model(request: ModelRequest) -> Iterator[Found]:
     """
     spec = load_spec(request.toml) if request.toml is not None else None
     if request.executor is not None:
-        yield Found(InProcess(request.executor, request.executor.__module__), spec)
+        yield OpenedModel(InProcess(request.executor, request.executor.__module__), spec)
         return
     name = request.model if spec is None else _one_name(request.model, spec)
     if name is None:
         raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     entry = index.find(name) if spec is None and not _is_file(name) else None
+    commit = ""
     if entry is not None:
-        spec = entry.spec
+        spec, commit = entry.spec, entry.commit or ""
     package = spec.package if spec is not None and not _is_file(name) else ""
     if spec is None or not package:
         wanted = spec.executor if entry is not None and spec is not None else name
         module = spec.model.get("executor_module") if spec is not None else None
         model = load(lambda: plugins.find(str(wanted), module))
         host = InProcess(model.executor, entry.qualified if entry else model.origin, model.distribution)
-        yield Found(host, spec, (entry.commit or "") if entry else "")
+        yield OpenedModel(host, spec, commit)
         return
     # What builds environments takes as long to load as a small run, and most runs need none.
     from dissmodel.environments import Requirement  # noqa: PLC0415  (as above)
@@ -154,14 +132,14 @@ def open_model(request: ModelRequest) -> Iterator[Found]:
     requirement = Requirement.parse(package, spec.path.parent)
     if requirement.kind == "path" and entry is not None and not entry.in_place:
         raise UsageError(
-            f"{entry.qualified}: its package is a folder, {package}, which means nothing on another machine.",
-            "Tell whoever keeps the registry; it takes name==version or git+https://host/org/repo@tag.",
+            f"{entry.qualified}: its package is a folder, {package}, which no other machine has.",
+            "Tell the maintainer of the registry: a package is given as name==version or git+https://host/org/repo@tag.",
             code="bad_package",
         )
     origin = entry.qualified if entry is not None else str(spec.path)
     asked = Isolation(str(spec.executor), spec.model.get("executor_module"), origin)
     with isolated(requirement, asked, request.consent) as (host_there, lock):
-        yield Found(host_there, spec, (entry.commit or "") if entry else "", lock)
+        yield OpenedModel(host_there, spec, commit, lock)
 
 
 def _is_file(name: str) -> bool:
@@ -185,13 +163,7 @@ def _one_name(name: str | None, spec: Spec) -> str:
 
 
 def load(find: Callable[[], plugins.Model]) -> plugins.Model:
-    """Import a model; what its module prints is kept off standard output, which is for results.
-
-    Raises
-    ------
-    UsageError
-        If what was found does not inherit from `ModelExecutor`.
-    """
+    """Import a model; what its module prints is kept off standard output, which is for results."""
     with contextlib.redirect_stdout(sys.stderr):
         model = find()
     if not issubclass(model.executor, ModelExecutor):
@@ -203,9 +175,9 @@ def load(find: Callable[[], plugins.Model]) -> plugins.Model:
     return model
 
 
-def parameter_layers(spec: Spec | None, given: Mapping[str, Any]) -> list[Layer]:
+def parameter_layers(spec: Spec | None, given: Mapping[str, Any]) -> list[ParameterLayer]:
     """Return the places that parameters come from, the weakest first."""
-    layers = [Layer("command line", given, "--param")]
+    layers = [ParameterLayer("command line", given, "--param")]
     if spec is not None:
-        layers.insert(0, Layer("spec", spec.parameters, str(spec.path)))
+        layers.insert(0, ParameterLayer("spec", spec.parameters, str(spec.path)))
     return layers

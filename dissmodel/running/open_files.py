@@ -16,65 +16,71 @@ from pathlib import Path
 if sys.platform == "linux":
     import fcntl
 
-OURSELVES = "the model itself"
-"""Who has a file open where only this process has."""
+UNSEEN = 0
+"""The number for a process, or a memory map, that can't be looked into."""
 
 _PAUSE = 0.02
-_UNSEEN = "a process or a memory map that can't be looked into"
 _WRITES = os.O_WRONLY | os.O_RDWR
 
 Key = tuple[int, int]
 
 
-def still_open(files: Iterable[Path]) -> dict[Path, str]:
-    """Return the files that are open for writing → by whom, in words.
+def still_open(files: Iterable[Path]) -> dict[Path, int | None]:
+    """Return the files that are open for writing → the number of the process that has the file open.
 
     Linux grants a read lease on a file only while nobody at all has it open, or mapped, for writing. Where a
     file system knows no leases, the open files of all processes are looked through that this user may see.
     Windows renames no file that somebody has open, so that nothing need be known there. Other systems don't
-    tell: every file counts as open there, by nobody in particular (an empty text).
+    tell: every file counts as open there, by no known process (None).
     """
     if sys.platform == "win32":
         return {}
     if sys.platform != "linux":
-        return dict.fromkeys(files, "")
-    told = {path: _leased(path) for path in files}
+        return dict.fromkeys(files)
+    told = {path: leased(path) for path in files}
     doubtful = [path for path, free in told.items() if not free]
     if not doubtful:
         return {}
     seen = _holders(doubtful)
     certain = _knows_leases(doubtful[0].parent)
     return {
-        path: seen.get(path, _UNSEEN)
-        for path in doubtful
-        if path in seen or (certain and told[path] is False)
+        path: seen.get(path, UNSEEN) for path in doubtful if path in seen or (certain and told[path] is False)
     }
 
 
-def wait_for_writers(files: Iterable[Path], patience: float, *, alone: Callable[[], bool]) -> dict[Path, str]:
-    """Wait until nobody has the files open for writing; return what `still_open` says then.
+def wait_for_writers(
+    files: Iterable[Path], patience: float, *, alone: Callable[[], bool]
+) -> dict[Path, int | None]:
+    """Wait until nobody has the files open for writing; return what `still_open` returns then.
 
-    Parameters
-    ----------
-    files : Iterable of Path
-        The files.
-    patience : float
-        How long to wait for all of them, in seconds.
-    alone : callable
-        Whether this process has no thread left that could write: then a file that only this process has open
-        was merely not closed, and is not waited for.
+    `patience` is for all files, in seconds. `alone` returns whether this process has no thread left that
+    could write: then a file that only this process has open was merely not closed, and is not waited for.
     """
     until = time.monotonic() + patience
     held = still_open(files)
-    while any(held.values()) and time.monotonic() < until:
-        if alone() and set(held.values()) <= {OURSELVES, ""}:
+    while set(held.values()) - {None} and time.monotonic() < until:
+        if alone() and set(held.values()) <= {os.getpid(), None}:
             break
         time.sleep(_PAUSE)
         held = still_open(held)
     return held
 
 
-def _leased(path: Path) -> bool | None:
+def name_of(process: int | None) -> str:
+    """Return how an error names a process; empty if no process is known."""
+    if process is None:
+        return ""
+    if process == UNSEEN:
+        return "a process or a memory map that can't be looked into"
+    if process == os.getpid():
+        return "the model itself"
+    with contextlib.suppress(OSError):
+        name = Path(f"/proc/{process}/comm").read_bytes().decode("utf-8", "replace").strip()
+        return f"process {process} ({name})"
+    return f"process {process}"
+
+
+def leased(path: Path) -> bool | None:
     """Return whether a read lease is granted; None if the question can't be asked."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -100,26 +106,25 @@ def _knows_leases(folder: Path) -> bool:
         return True
     os.close(file)
     try:
-        return _leased(Path(name)) is True
+        return leased(Path(name)) is True
     finally:
         with contextlib.suppress(OSError):
             Path(name).unlink()
 
 
-def _holders(files: Iterable[Path]) -> dict[Path, str]:
+def _holders(files: Iterable[Path]) -> dict[Path, int]:
     """Return which processes have files open for writing, as far as this user may see."""
     keys: dict[Key, Path] = {}
     for path in files:
         with contextlib.suppress(OSError):
             found = path.stat()
             keys[found.st_dev, found.st_ino] = path
-    seen: dict[Path, list[str]] = {}
-    for process in _entries("/proc"):
-        if process.isdecimal():
-            for path in _open_in(process, keys):
-                seen.setdefault(path, []).append(_name(process))
-    # It says most about a file that not only this process has it open.
-    return {path: min(names, key=OURSELVES.__eq__) for path, names in seen.items()}
+    seen: dict[Path, list[int]] = {}
+    for process in filter(str.isdecimal, _entries("/proc")):
+        for path in _open_in(process, keys):
+            seen.setdefault(path, []).append(int(process))
+    # Another process than this one says most about a file.
+    return {path: min(processes, key=os.getpid().__eq__) for path, processes in seen.items()}
 
 
 def _open_in(process: str, keys: Mapping[Key, Path]) -> Iterator[Path]:
@@ -140,12 +145,3 @@ def _entries(folder: str) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208  (names, not paths)
     except OSError:  # it ended, or it is another user's
         return []
-
-
-def _name(process: str) -> str:
-    if int(process) == os.getpid():
-        return OURSELVES
-    with contextlib.suppress(OSError):
-        name = Path(f"/proc/{process}/comm").read_bytes().decode("utf-8", "replace").strip()
-        return f"process {process} ({name})"
-    return f"process {process}"

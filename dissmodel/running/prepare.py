@@ -1,8 +1,8 @@
-"""Everything about a run that can be known, or refused, before it begins."""
+"""What is known about a run, or refused, before it begins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +11,19 @@ from uuid import uuid4
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import parameters
-from dissmodel.executor.host import Host
+from dissmodel.executor.host import ModelInfo
 from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.hosts import remember_named
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars, unrecorded
 from dissmodel.progress import Heard, Reporter, reporting
-from dissmodel.record import ExperimentRecord, capture, identity
+from dissmodel.record import ExperimentRecord, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
+from dissmodel.record.redact import redact_argv
 from dissmodel.running.destination import Destination, check, choose
 from dissmodel.running.input_watch import InputWatch
-from dissmodel.running.model import DataRequest, Found, parameter_layers
+from dissmodel.running.model import DataRequest, OpenedModel, parameter_layers
 from dissmodel.running.repeat import Repeat
 from dissmodel.storage.uri import is_remote
 
@@ -31,27 +32,13 @@ from dissmodel.storage.uri import is_remote
 class RunRequest(DataRequest):
     """What a user asked for.
 
-    Attributes
-    ----------
-    input : str
-        The dataset; a URL is fetched.
-    seed : int or None
-        For the random numbers of Python and NumPy.
-    threads : int or None
-        How many threads the model may use; None: all there are.
-    command : tuple of str
-        What was typed, for the record.
-    records : tuple of Path
-        Folders where the record of the run that made the input may lie; its own is looked into anyway.
-    experiment_id : str
-        The run's id, 32 hex digits.
-    repeats : Repeat or None
-        The run that this one repeats: it has the model and the parameters.
-    at_hand : AtHand or None
-        The input, where the caller has fetched it already and keeps it.
-    as_public : bool
-        Whether the run is one as the public package's command line does it: the model sees the output's path
-        as it was typed, the times of the phases are a file, and a word may stand for the input.
+    `input` is a dataset; a URL is fetched. `seed` is for the random numbers of Python and NumPy. `threads`:
+    as many may the model use; None: all there are. `command` is what was typed, for the record. `records` are
+    folders where the record of the run that made the input may lie; the input's own folder is looked into
+    anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
+    input, where the caller has fetched it and keeps it. `as_public`: the run is as the public package's
+    command line does it: the model sees the output's path as it was typed, the times of the phases are a
+    file, and a word may stand for the input.
     """
 
     input: str
@@ -65,13 +52,7 @@ class RunRequest(DataRequest):
     as_public: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a seed that NumPy would not take.
-
-        Raises
-        ------
-        UsageError
-            If it is below 0.
-        """
+        """Refuse a seed that NumPy would not take."""
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"seed={self.seed}: a seed is a whole number of 0 or more.", "--seed 1")
 
@@ -80,25 +61,11 @@ class RunRequest(DataRequest):
 class Prepared:
     """A run that may begin.
 
-    Attributes
-    ----------
-    model : Found
-        What runs, and where it is from.
-    inputs : Mapping of Path to str
-        Each file of the input → its sha256; the one that was named comes first.
-    watch : InputWatch
-        Watches these files.
-    destination : Destination
-        Where the result goes.
-    record : ExperimentRecord
-        The run's, with all that is known so far.
-    request : RunRequest
-        What it was asked for.
-    source : AtHand
-        The input.
+    `inputs` has each file of the input → its sha256, the dataset first; `record` has all that is known so
+    far.
     """
 
-    model: Found
+    model: OpenedModel
     inputs: Mapping[Path, str]
     watch: InputWatch
     destination: Destination
@@ -107,7 +74,7 @@ class Prepared:
     source: AtHand
 
     def for_model(self, record: ExperimentRecord) -> ExperimentRecord:
-        """Return a copy of the record for a model, which finds the input here wherever it is from."""
+        """Return a copy of the record for a model, with the place of the input on this machine."""
         given = record.model_copy(deep=True)
         if self.source.fetched is not None:
             given.source.uri, given.source.type = str(self.source.path), "local"
@@ -118,39 +85,41 @@ class Prepared:
         check(self.destination, tuple(self.inputs), overwrite=self.request.overwrite)
 
     def changed_input(self) -> str | None:
-        """Look at the input again; say which file of it changed and how, None if all stayed as they were."""
+        """Look at the input again; return which file of it changed and how, None if no file did."""
         for path, digest in self.inputs.items():
             if not path.is_file() or sha256_file(path) != digest:
                 return f"{path} changed while the model ran."
             what = self.watch.change(path)
             if what:
                 return f"{path} changed while the model ran: {what}, though its bytes are the recorded ones."
+        sidecar = self.watch.transient_sidecar(self.inputs)
+        if sidecar:
+            return (
+                f"{self.source.path} changed while the model ran: {sidecar}, which is read with it, "
+                "was there for a time only."
+            )
         return None
 
-    def appeared(self) -> tuple[Path, ...]:
-        """Return the files that belong to the input by their names and were not there when it was hashed."""
-        names = [path.name for path in self.inputs]
-        return unrecorded(self.source.path, names) if names else ()
+    def unrecorded(self) -> Iterator[str]:
+        """Yield sentences about files beside the input which the record has no digest of."""
+        known = self.watch.files
+        ending = "while the model ran; the record has no digest of it."
+        for path in unrecorded(self.source.path, [path.name for path in known]) if known else ():
+            yield f"{path.name} appeared beside the input {ending}"
+        for path in known:
+            if path not in self.inputs and path.suffix.lower() != ".ovr" and self.watch.change(path):
+                yield f"{path.name} beside the input changed {ending}"
+        if self.watch.events_lost:
+            yield (
+                f"More happened in {self.source.path.parent} than the system keeps: whether a file that is "
+                "read with the input came and went while the model ran is not known."
+            )
 
 
-def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitStack) -> Prepared:
+def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: ExitStack) -> Prepared:
     """Resolve parameters, input and destination; write nothing but what is fetched, into the cache.
 
-    Parameters
-    ----------
-    request : RunRequest
-        What to run.
-    model : Found
-        What runs.
-    reporter : Reporter
-        Is warned.
-    stack : ExitStack
-        Keeps an input that was fetched until it closes.
-
-    Raises
-    ------
-    DissmodelError
-        If the run can't begin.
+    `stack` keeps an input that was fetched until it closes.
     """
     host, repeats = model.host, request.repeats
     spec = model.spec if repeats is None else None  # what a record says, it says whole
@@ -158,9 +127,9 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     resolved = parameters.settled(host.check(layers), request.see_parameters)
     if spec is not None:
         for section in spec.ignored:
-            reporter.warn(f"{spec.path}: the section [{section}] means nothing here.")
+            reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
     if is_remote(request.input):  # before it is waited for
-        _check_early(request, host)
+        _free_destination(request, host.info, ())
         remember_named(request.input)
     here = request.at_hand or stack.enter_context(
         at_hand(request.input, offline=request.consent.offline, words=request.as_public)
@@ -168,25 +137,29 @@ def prepare(request: RunRequest, model: Found, reporter: Reporter, stack: ExitSt
     source = here.path
     for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
-    record = request.record(host.face.name, spec, resolved)
+    record = request.record(host.info.name, spec, resolved)
     record.thread_limit = request.threads
     if repeats is not None:
         repeats.note(record)
     record.experiment_id = request.experiment_id
     _note_code(model, record, reporter)
     record.seed = request.seed
-    record.command = capture.command(request.command)
+    record.command = redact_argv(request.command)
     record.source.uri = str(source)
-    destination = choose(request.output, host.face, record.experiment_id)
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
-    materialize.settle(destination.record_path)
-    check(destination, files, overwrite=request.overwrite)
+    destination = _free_destination(request, host.info, files)
     read = () if here.is_word else (source, *beside)
-    watch = stack.enter_context(InputWatch(read))  # before they are hashed
+    watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
+    stack.callback(watch.close)
     inputs = _observe(record, here, read) if read else {}
-    if inputs and not _note_origin(record, source, request.records) and request.records:
-        reporter.warn("--records: no record there is of a run that made the input.")
+    origin = None
+    if inputs:
+        origin = find_origin(record.source.checksum, source, request.records, record.add_log)
+    if origin is not None:
+        record.derived_from = origin.experiment_id
+    elif inputs and request.records:
+        reporter.warn("--records: none of the records there is of the run that made the input.")
     return Prepared(model, inputs, watch, destination, record, request, here)
 
 
@@ -204,16 +177,8 @@ def _observe(record: ExperimentRecord, here: AtHand, files: Sequence[Path]) -> d
     return inputs
 
 
-def _note_origin(record: ExperimentRecord, source: Path, records: tuple[Path, ...]) -> bool:
-    """Note which run made the input; return whether one is known."""
-    origin = find_origin(record.source.checksum, source, records, record.add_log)
-    if origin is not None:
-        record.derived_from = origin.experiment_id
-    return origin is not None
-
-
-def _note_code(model: Found, record: ExperimentRecord, reporter: Reporter) -> None:
-    """Note which code runs; what is unknown of it is told, and stands in the record's log."""
+def _note_code(model: OpenedModel, record: ExperimentRecord, reporter: Reporter) -> None:
+    """Note which code runs; warn of what is unknown, in the record's log too."""
     with reporting(Heard()) as heard:
         record.code = model.host.code()
     record.model_commit = model.commit or identity.commit_name(record.code)
@@ -222,14 +187,16 @@ def _note_code(model: Found, record: ExperimentRecord, reporter: Reporter) -> No
         record.add_log(f"warning: {message}")
 
 
-def _check_early(request: RunRequest, host: Host) -> None:
-    destination = choose(request.output, host.face, request.experiment_id)
+def _free_destination(request: RunRequest, info: ModelInfo, files: Sequence[Path]) -> Destination:
+    """Return where the result goes, once an earlier run there is settled and nothing would be lost."""
+    destination = choose(request.output, info, request.experiment_id)
     materialize.settle(destination.record_path)
-    check(destination, (), overwrite=request.overwrite)
+    check(destination, files, overwrite=request.overwrite)
+    return destination
 
 
 def _unused(request: RunRequest, source: Path) -> list[str]:
-    """Return what was typed and says nothing about an input of this kind."""
+    """Return warnings of options that have no effect on an input of this kind."""
     try:
         kind = kind_of(source, request.format, request.layer)
     except DissmodelError:  # a format that only the model knows, or one that loading will refuse
@@ -237,4 +204,4 @@ def _unused(request: RunRequest, source: Path) -> list[str]:
     typed, option = (
         (request.column_map, "--column-map") if kind == "raster" else (request.band_map, "--band-map")
     )
-    return [f"The input holds {kind} data: {option} says nothing about it."] if typed else []
+    return [f"The input holds {kind} data: {option} has no effect on such data."] if typed else []

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.errors import UsageError, shell_word
-from dissmodel.executor.parameters import Layer
+from dissmodel.executor.parameters import ParameterLayer
 from dissmodel.experiment.recorded_input import run_again
 from dissmodel.record import ExperimentRecord
-from dissmodel.running.model import Found
+from dissmodel.running.model import OpenedModel
 
 _HIDDEN = "***"
 # How a record writes what JSON lacks.
@@ -24,49 +24,40 @@ _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Repeat:
     """A run that is repeated.
 
-    Attributes
-    ----------
-    record : ExperimentRecord
-        Its record.
-    path : Path
-        Where that lies.
-    model : Found
-        Today's model.
+    `record` is the repeated run's, which lies at `path`; `model` is today's.
     """
 
     record: ExperimentRecord
     path: Path
-    model: Found
+    model: OpenedModel
 
-    def layers(self) -> list[Layer]:
-        """Return the recorded parameters.
-
-        Raises
-        ------
-        UsageError
-            If the record hides the value of one.
-        """
+    def layers(self) -> list[ParameterLayer]:
+        """Return the recorded parameters."""
         refuse_hidden(self.record, str(self.path))
         values = self.record.parameters
-        if not self.model.host.face.declared:
+        if not self.model.host.info.declared:
             values = {name: as_number(value) for name, value in values.items()}
         dropped = self.dropped()
         return [
-            Layer("record", {name: values[name] for name in values if name not in dropped}, str(self.path))
+            ParameterLayer(
+                "record", {name: values[name] for name in values if name not in dropped}, str(self.path)
+            )
         ]
 
     def dropped(self) -> tuple[str, ...]:
         """Return the parameters that the public DisSModel let through and today's model does not know."""
         host = self.model.host
-        if self.record.schema_version or not host.face.declared:
+        if self.record.schema_version or not host.info.declared:
             return ()
         given = self.record.parameters
         return tuple(
-            name for name, value in given.items() if host.check([Layer("record", {name: value}, "")]).names
+            name
+            for name, value in given.items()
+            if host.check([ParameterLayer("record", {name: value}, "")]).names
         )
 
     def note(self, record: ExperimentRecord) -> None:
-        """Write into the new run's record what is the old one's: its id, its spec, where values came from."""
+        """Write into the new run's record what is from the old record: id, spec, origin of the parameters."""
         record.reproduces = self.record.experiment_id
         record.resolved_spec = copy.deepcopy(self.record.resolved_spec)
         known: Mapping[str, str] = self.record.parameter_origin
@@ -77,13 +68,7 @@ class Repeat:
 
 
 def refuse_hidden(record: ExperimentRecord, path: str) -> None:
-    """Refuse a record that hides the value of a parameter.
-
-    Raises
-    ------
-    UsageError
-        If it does.
-    """
+    """Refuse a record that hides the value of a parameter."""
     hidden = sorted(name for name, value in record.parameters.items() if _hides(value))
     if hidden:
         raise UsageError(

@@ -20,7 +20,7 @@ from dissmodel.io import content
 from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.running.destination import Destination
-from dissmodel.running.open_files import OURSELVES, still_open, wait_for_writers
+from dissmodel.running.open_files import name_of, still_open, wait_for_writers
 from dissmodel.running.profiling import profiling_name
 
 _MEDIA_TYPES = {
@@ -49,20 +49,10 @@ LATEST = "experiment_record.json"
 class Results:
     """The files of a result.
 
-    Attributes
-    ----------
-    files : Mapping of str to Artifact
-        Name → what was measured; paths relative to the record.
-    finals : Mapping of str to Path
-        Name within the working folder → final path; external files are not in it.
-    main_file : Path or None
-        Where the main one, named `MAIN`, lies now; None if the model left nothing.
-    stamps : Mapping of Path to Stamp
-        Final path → what the file's system said of it when it was measured.
-    sources : Mapping of str to str
-        Name → name within the working folder; external files are not in it.
-    aliases : Mapping of str to str
-        Other names that the model gave to these files → sha256.
+    `files` is name → what was measured, paths relative to the record. `finals` and `sources` are without
+    external files: name within the working folder → final path, and name → name within the working folder.
+    `main_file` is where the file named `MAIN` lies now (None: the model left nothing). `stamps` is final path
+    → stamp when it was measured. `aliases` are other names that the model gave to these files → sha256.
     """
 
     files: Mapping[str, Artifact]
@@ -94,7 +84,7 @@ class Results:
             if now is None or stamp is None or now[:3] != stamp[:3]:
                 return final
         held = still_open(self.finals.values())
-        return next((final for final, who in held.items() if who), None)
+        return next((final for final, process in held.items() if process is not None), None)
 
 
 def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
@@ -104,31 +94,19 @@ def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
     what is written to the old file later doesn't reach the result. Who has it open is waited for first, for a
     second, and then named.
 
-    Parameters
-    ----------
-    work : Path
-        The folder that the run worked in.
-    model : str
-        The model's name.
-    alone : callable
-        Whether the model left no thread in this process.
-
-    Raises
-    ------
-    RunFailed
-        If a file is being written to all the time.
+    `alone` returns whether the model left no thread in this process.
     """
     files = list(_regular_files(work))
     held = wait_for_writers(files, _PATIENCE, alone=alone)
     before = {path: _stamp(path) for path in held}
-    if set(held.values()) - {OURSELVES, ""} or (held and not alone()):
+    if set(held.values()) - {os.getpid(), None} or (held and not alone()):
         time.sleep(_QUIET)
     for path in files:
         if path not in held and path.stat().st_nlink == 1:
             continue
         copy = work.parent / uuid4().hex
         shutil.copy2(path, copy)
-        who = held.get(path)
+        who = name_of(held.get(path))
         if path in held and _stamp(path) != before[path]:
             by = f", by {who}" if who else ""
             raise RunFailed(
@@ -155,21 +133,9 @@ def collect(
 ) -> Results:
     """Measure what the run left in `work` and choose the final names.
 
-    Parameters
-    ----------
-    work : Path
-        The folder that the run worked in.
-    saved : ExperimentRecord
-        What the executor returned: its ``output_path`` says which file is the main one, its ``artifacts``
-        name the others by their digest.
-    destination : Destination
-        Where they go.
-    tag : str
-        What makes a name unique that is taken by a file of someone else's.
-    free : frozenset of Path
-        Existing files that may be replaced.
-    as_laid_out : bool
-        Whether `work` is laid out as the destination's folder is to be.
+    The ``output_path`` of `saved` says which file is the main one, its ``artifacts`` name the others by their
+    digest. `tag` makes a name unique that is taken; files in `free` may be replaced; `as_laid_out`: `work` is
+    laid out as the destination's folder is to be.
     """
     claimed = {digest: name for name, digest in saved.artifacts.items() if name != MAIN}
     main = _main(work, saved)

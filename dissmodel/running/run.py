@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, interruption_in
-from dissmodel.executor.host import Surroundings
+from dissmodel.executor.config import RunContext
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import MAIN, Code, ExperimentRecord, store
 from dissmodel.running import account
@@ -46,14 +46,7 @@ Conclusion = Callable[[ExperimentRecord, Mapping[str, Path]], ExperimentRecord]
 def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = None) -> RunResult:
     """Run a model on an input; write the result and, last, its record.
 
-    Parameters
-    ----------
-    request : RunRequest
-        What to run.
-    reporter : Reporter
-        Hears how far it is.
-    conclude : callable, optional
-        Looks at the result before it is delivered and returns the record with what it found.
+    `conclude` looks at the result before it is delivered and returns the record with what it found.
 
     Raises
     ------
@@ -71,14 +64,10 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
                 str(materialize.work(scratch)): str(prepared.destination.folder),
                 str(prepared.source.path): prepared.source.shown,
             }
-            return _begin(prepared, scratch, Listener(reporter, shown_as), conclude or _as_it_is)
+            return _begin(prepared, scratch, Listener(reporter, shown_as), conclude)
 
 
-def _as_it_is(record: ExperimentRecord, _files: Mapping[str, Path]) -> ExperimentRecord:
-    return record
-
-
-def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:
+def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion | None) -> RunResult:
     """Run; from here on whatever happens leaves a record."""
     spare = [bytearray(_SPARE)]
     try:
@@ -99,6 +88,8 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 record_path = _leave(
                     account.failed(prepared.record, error, failure, listener, usage), prepared
                 )
+            if failure is not error and not failure.hint:
+                failure.hint = account.READ_ON
             told = error if isinstance(error, KeyboardInterrupt) else failure
             told.record_path = record_path  # type: ignore[union-attr]  # an exception takes any attribute
             if told is raised:
@@ -106,7 +97,7 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
             raise told from raised
 
 
-def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion) -> RunResult:
+def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion | None) -> RunResult:
     destination, opening = prepared.destination, prepared.record
     work = materialize.work(scratch)
     opening.runtime = prepared.model.host.runtime(opening.code or Code())
@@ -128,30 +119,25 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         old = frozenset(replaced(destination, keep=prepared.inputs))
         tag = opening.experiment_id[:SHORT_ID]
         results = collect(work, saved, destination, tag=tag, free=old, as_laid_out=typed is not None)
-    if results.main_file is None:
+    main = results.main_file
+    if main is None or any(main.samefile(path) for path in prepared.inputs if path.exists()):
+        what = "without an output" if main is None else f"its input as its output: {main}"
         raise RunFailed(
-            f"{opening.model_name} returned without an output.",
-            "Its save has to write to record.output_path.",
-            code="no_output",
-        )
-    if any(results.main_file.samefile(path) for path in prepared.inputs if path.exists()):
-        raise RunFailed(
-            f"{opening.model_name} returned its input as its output: {results.main_file}.",
+            f"{opening.model_name} returned {what}.",
             "Its save has to write to record.output_path.",
             code="no_output",
         )
     changed = prepared.changed_input()
     if changed is not None:
         raise RunFailed(changed, "Run it again.", code="tainted")
-    for path in prepared.appeared():
-        listener.warn(
-            f"{path.name} appeared beside the input while the model ran; the record has no digest of it."
-        )
+    for sentence in prepared.unrecorded():
+        listener.warn(sentence)
     with reporting(listener):
-        whole = account.completed(opening, saved, results, listener, prepared.model.host.usage())
+        record = account.completed(opening, saved, results, listener, prepared.model.host.usage())
         if typed is not None:
-            whole = _as_typed(whole, saved, results, typed)
-        record = conclude(whole, results.here(work))
+            record = _as_typed(record, saved, results, typed)
+        if conclude is not None:
+            record = conclude(record, results.here(work))
     with materialize.undisturbed():
         try:
             _deliver(record, results, destination.record_path, scratch, old)
@@ -166,19 +152,18 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
 
 
 def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> ExperimentRecord:
-    """Run the lifecycle on a copy of the record; what the model measured and said is kept, come what may."""
+    """Run the lifecycle on a copy of the record; keep the model's metrics and log, also after an error."""
     given = prepared.for_model(opening)
-    process = os.getpid()
+    typed, process = _typed(prepared), os.getpid()
     try:
-        around = Surroundings(work, prepared.request.threads, opening.seed)
-        given = prepared.model.host.run(given, around)
+        given = prepared.model.host.run(given, RunContext(work, prepared.request.threads, opening.seed))
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)
         account.note(opening, given)
-        if _typed(prepared) is not None:
+        if typed is not None:
             materialize.gather(prepared.destination.folder, opening.experiment_id[:SHORT_ID], work)
-    if _typed(prepared) is not None and isinstance(given.output_path, str) and "://" not in given.output_path:
+    if typed is not None and isinstance(given.output_path, str) and "://" not in given.output_path:
         said = Path(os.path.abspath(given.output_path))  # noqa: PTH100  (resolve() would follow the user's links)
         if said.is_relative_to(prepared.destination.folder):
             given.output_path = str(work / said.relative_to(prepared.destination.folder))

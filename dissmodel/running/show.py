@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.executor.host import Face, InProcess
+from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.registry import index, plugins
 from dissmodel.running.model import ModelRequest, load, open_model, parameter_layers
 
@@ -49,7 +49,7 @@ def list_models() -> ModelList:
     for offer in plugins.offers():
         try:
             model = load(offer.load)
-            models.append(_row(InProcess(model.executor, model.origin).face))
+            models.append(_row(InProcess(model.executor, model.origin).info))
         except DissmodelError as error:
             problems.append(error.message)
     for entry in index.entries():
@@ -63,19 +63,13 @@ def list_models() -> ModelList:
 
 
 def show_model(request: ModelRequest) -> ModelView:
-    """Return a model's parameters, resolved as a run would resolve them.
-
-    Raises
-    ------
-    DissmodelError
-        If there is no such model, or a parameter is unknown or out of bounds.
-    """
+    """Return a model's parameters, resolved as a run would resolve them."""
     with open_model(request) as model:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters))
         resolved = parameters.settled(checked, request.see_parameters)
-        return ModelView(_row(host.face), host.describe(resolved), host.face.declared, resolved.warnings)
+        return ModelView(_row(host.info), host.describe(resolved), host.info.declared, resolved.warnings)
 
 
-def _row(face: Face) -> ModelRow:
-    return ModelRow(face.name, face.substrate, face.origin, face.summary)
+def _row(info: ModelInfo) -> ModelRow:
+    return ModelRow(info.name, info.substrate, info.origin, info.summary)

@@ -23,12 +23,7 @@ from dissmodel.storage.uri import is_remote, parse
 class Target:
     """Where a result goes.
 
-    Attributes
-    ----------
-    place : Place
-        The folder.
-    name : str
-        The result's name in it; a folder's ends in a slash.
+    `name` is the result's in the folder `place`; a folder's ends in a slash.
     """
 
     place: Place
@@ -36,30 +31,22 @@ class Target:
 
     @property
     def uri(self) -> str:
-        """The result's."""
+        """The URI of the result."""
         return f"{self.place.uri}{self.name}"
 
     def here(self, folder: Path) -> str:
-        """Return where it is made."""
+        """Return where the result is made, in `folder`."""
         end = os.sep if self.name.endswith("/") else ""
         return f"{folder / self.name.rstrip('/')}{end}"
 
 
 def goes_elsewhere(output: str | None) -> bool:
-    """Tell whether a result is to be uploaded."""
+    """Return whether a result is to be uploaded."""
     return output is not None and is_remote(output)
 
 
 def target_of(output: str) -> Target:
-    """Return where a result goes, after a look that nothing is there already.
-
-    Raises
-    ------
-    UsageError
-        If it names no object, or one that is there.
-    StorageError
-        If the bucket can't be reached.
-    """
+    """Return where a result goes, if nothing is there already."""
     uri = parse(output)
     shown = uri.shown
     if uri.scheme != "s3":
@@ -93,6 +80,6 @@ def _like(name: str) -> str:
 
 @contextlib.contextmanager
 def named_there(target: Target, folder: Path) -> Iterator[None]:
-    """Let errors of the block call things in `folder` what they are to be called in the bucket."""
+    """Let errors of the block name files in `folder` as they will be named in the bucket."""
     with naming({str(folder): target.place.uri.rstrip("/")}):
         yield

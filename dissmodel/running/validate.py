@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,13 +15,13 @@ from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
 from dissmodel.executor.testing import ExecutorTestHarness
-from dissmodel.experiment.at_hand import AtHand, at_hand
+from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.running.destination import check, choose
-from dissmodel.running.model import DataRequest, Found, open_model, parameter_layers
+from dissmodel.running.model import DataRequest, OpenedModel, open_model, parameter_layers
 from dissmodel.running.target import goes_elsewhere, named_there, target_of
 from dissmodel.storage.uri import shown
 
@@ -30,12 +30,8 @@ from dissmodel.storage.uri import shown
 class ValidateRequest(DataRequest):
     """What to look at.
 
-    Attributes
-    ----------
-    inputs : tuple of str
-        Datasets, each looked at for itself; none: only the model is.
-    trial : bool
-        Run the model on each input too, where nothing is wrong; the result is thrown away.
+    Each of `inputs` is looked at for itself; without inputs only the model is. `trial`: run the model on each
+    input too, where nothing is wrong; the result is thrown away.
     """
 
     inputs: tuple[str, ...] = ()
@@ -65,75 +61,56 @@ def validate(request: ValidateRequest) -> Validation:
     if request.model is None and request.toml is None and request.executor is None:
         raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     with _no_bytecode():
-        return Validation(tuple(_redacted(_look(request))))
+        return Validation(tuple(_texts(_look(request), redact)))
 
 
 def _look(request: ValidateRequest) -> Iterator[Finding]:
-    told = Collector(_named(request))
+    executor, model, record = request.executor, None, None
+    found = Collector(executor.name if executor is not None else request.model or str(request.toml))
     with contextlib.ExitStack() as stack:
-        model = _open(request, stack, told)
-        yield from told.findings
-        yield from _look_with(request, model, told, stack)
+        with found.at():
+            model = stack.enter_context(open_model(request))
+            for section in model.spec.ignored if model.spec is not None else ():
+                found.add("warning", f"{request.toml}: the section [{section}] is not used here.")
+        yield from found.findings
+        if model is not None:
+            contract = model.host.contract()
+            broken = [finding for finding in contract if finding.severity == "error"]
+            yield from broken
+            if not broken:
+                yield Finding("ok", found.subject, f"keeps the executor contract ({len(contract)} checks)")
+                found = Collector("parameters")
+                record = _record(request, model, found)
+                yield from found.findings
+        sources = []
+        for given in request.inputs:
+            found, here = Collector(shown(given)), None
+            with found.at():
+                words = request.trial and executor is not None
+                here = stack.enter_context(at_hand(given, offline=request.consent.offline, words=words))
+                if here.is_word and executor is not None and record is not None:
+                    whole = record.model_copy(deep=True)
+                    whole.source.uri = given
+                    _try(executor, whole, found)
+                elif model is not None and record is not None:
+                    sources.append(here.path)
+                    _look_at_input(model, _with_input(record, here.path), found)
+                    if request.trial and executor is not None and not found.failed:
+                        _try(executor, _with_input(record, here.path), found)
+            yield from found.findings if here is None else _texts(found.findings, here.named)
+        if model is not None and (request.output is not None or request.inputs):
+            found = Collector(shown(request.output or "the current folder"))
+            _look_at_output(request, model, sources, found)
+            yield from found.findings
 
 
-def _look_with(
-    request: ValidateRequest, model: Found | None, told: Collector, stack: contextlib.ExitStack
-) -> Iterator[Finding]:
-    record = None
-    if model is not None:
-        contract = model.host.contract()
-        broken = [finding for finding in contract if finding.severity == "error"]
-        yield from broken
-        if not broken:
-            yield Finding("ok", told.subject, f"keeps the executor contract ({len(contract)} checks)")
-            told = Collector("parameters")
-            record = _record(request, model, told)
-            yield from told.findings
-    sources = []
-    for given in request.inputs:
-        told, here = Collector(shown(given)), None
-        with told.at():
-            words = request.trial and request.executor is not None
-            here = stack.enter_context(at_hand(given, offline=request.consent.offline, words=words))
-            if here.is_word and request.executor is not None and record is not None:
-                whole = record.model_copy(deep=True)
-                whole.source.uri = given
-                _try(request.executor, whole, told)
-            elif model is not None and record is not None:
-                sources.append(here.path)
-                _look_at_input(model, _with_input(record, here.path), told)
-                if request.trial and request.executor is not None and not told.failed:
-                    _try(request.executor, _with_input(record, here.path), told)
-        yield from _named_as_given(told.findings, here)
-    if model is not None and (request.output is not None or request.inputs):
-        told = Collector(shown(request.output or "the current folder"))
-        _look_at_output(request, model, sources, told)
-        yield from told.findings
-
-
-def _named_as_given(findings: Iterable[Finding], here: AtHand | None) -> Iterator[Finding]:
+def _texts(findings: Iterable[Finding], change: Callable[[str], str]) -> Iterator[Finding]:
+    """Yield the findings with each of their texts changed."""
     for one in findings:
-        texts = (one.subject, one.message, one.hint)
-        yield Finding(one.severity, *(here.named(text) if here is not None else text for text in texts))
+        yield Finding(one.severity, change(one.subject), change(one.message), change(one.hint))
 
 
-def _named(request: ValidateRequest) -> str:
-    """Return how the user named the model."""
-    if request.executor is not None:
-        return request.executor.name
-    return request.model or str(request.toml)
-
-
-def _open(request: ValidateRequest, stack: contextlib.ExitStack, told: Collector) -> Found | None:
-    model = None
-    with told.at():
-        model = stack.enter_context(open_model(request))
-        for section in model.spec.ignored if model.spec is not None else ():
-            told.add("warning", f"{request.toml}: the section [{section}] means nothing here.")
-    return model
-
-
-def _record(request: ValidateRequest, model: Found, told: Collector) -> ExperimentRecord | None:
+def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> ExperimentRecord | None:
     """Return a run's record without its input; None if the parameters that are right make none."""
     checked = model.host.check(parameter_layers(model.spec, request.parameters))
     for problem in checked.problems:
@@ -147,14 +124,14 @@ def _record(request: ValidateRequest, model: Found, told: Collector) -> Experime
     for message in checked.resolved.warnings:
         told.add("warning", message)
     if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
-        told.add("ok", f"these may have their values: {', '.join(checked.resolved.values)}")
-    record = request.record(model.host.face.name, model.spec, checked.resolved)
+        told.add("ok", f"the values of these parameters are valid: {', '.join(checked.resolved.values)}")
+    record = request.record(model.host.info.name, model.spec, checked.resolved)
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
         if goes_elsewhere(request.output):
             record.output_path = str(Path(tempfile.gettempdir()) / "output")
             return record
-        destination = choose(request.output, model.host.face, record.experiment_id)
+        destination = choose(request.output, model.host.info, record.experiment_id)
         if destination.name is not None:
             record.output_path = str(destination.folder / destination.name)
     return record
@@ -174,7 +151,7 @@ def _with_input(record: ExperimentRecord, source: Path) -> ExperimentRecord:
     return whole
 
 
-def _look_at_input(model: Found, record: ExperimentRecord, told: Collector) -> None:
+def _look_at_input(model: OpenedModel, record: ExperimentRecord, told: Collector) -> None:
     """Keep what the model itself finds, and whatever it raises."""
     uri = record.source.uri
     try:
@@ -186,7 +163,7 @@ def _look_at_input(model: Found, record: ExperimentRecord, told: Collector) -> N
         raise
     except BaseException as error:  # noqa: BLE001  (a model is foreign code: whatever it raises is a finding)
         said = str(error) or "without a message"
-        told.add("error", f"{model.host.face.name} can't look at it: {type(error).__name__}: {said}")
+        told.add("error", f"{model.host.info.name} can't look at it: {type(error).__name__}: {said}")
 
 
 def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collector) -> None:
@@ -196,19 +173,21 @@ def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collecto
     if runs:
         told.add("ok", f"{executor.name} runs on it")
     else:
-        told.add("error", f"{executor.name} does not run on it.", "The log says where it ends.")
+        told.add("error", f"{executor.name} does not run on it.", "The log has the traceback.")
 
 
-def _look_at_output(request: ValidateRequest, model: Found, sources: Sequence[Path], told: Collector) -> None:
+def _look_at_output(
+    request: ValidateRequest, model: OpenedModel, sources: Sequence[Path], told: Collector
+) -> None:
     with told.at():
         if request.output is not None and goes_elsewhere(request.output):
             target = target_of(request.output)
             folder = Path(tempfile.gettempdir())
             with named_there(target, folder):
-                choose(target.here(folder), model.host.face, uuid4().hex)
+                choose(target.here(folder), model.host.info, uuid4().hex)
             told.add("ok", "the result would be made here and uploaded there; nothing has its name yet")
             return
-        destination = choose(request.output, model.host.face, uuid4().hex)
+        destination = choose(request.output, model.host.info, uuid4().hex)
         files = [file for source in sources for file in (source, *companions(source))]
         with told.at():
             check(destination, files, overwrite=request.overwrite)
@@ -228,11 +207,6 @@ def _refuse_unwritable(folder: Path, instead: str) -> None:
             f"{place} can't be written.",
             f"Give an output in a folder that you may write to: {instead}",
         )
-
-
-def _redacted(findings: Iterable[Finding]) -> Iterator[Finding]:
-    for one in findings:
-        yield Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint))
 
 
 @contextlib.contextmanager

@@ -174,5 +174,5 @@ def test_a_map_that_says_nothing_about_the_input_is_named(dissmodel, coast):
         "uso=LandUse",
     )
 
-    assert "--column-map says nothing about it" in raster.err
-    assert "--band-map says nothing about it" in vector.err
+    assert "--column-map has no effect on such data" in raster.err
+    assert "--band-map has no effect on such data" in vector.err

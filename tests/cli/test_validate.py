@@ -417,7 +417,7 @@ def test_a_model_sees_what_a_run_would_show_it(dissmodel, executor_file):
     expected = f"{{'depth': 3, 'x': 1}} {{'uso': 'a'}} 10 {Path('o/r.bin').absolute()}"
     assert f"error    data.bin: {expected}" in said.out
     assert "warning  parameters: The model declares no parameters; unchecked: depth, x." in said.out
-    assert "the section [extra] means nothing here" in said.out
+    assert "the section [extra] is not used here" in said.out
 
 
 def test_a_missing_parameter_is_told_and_inputs_wait(dissmodel, executor_file):

@@ -19,7 +19,7 @@ from dissmodel import errors
 from dissmodel.comparison import compare
 from dissmodel.core import Environment, Model
 from dissmodel.executor import ExecutorTestHarness, ExperimentRecord, ModelExecutor
-from dissmodel.executor.config import Settings, output_base
+from dissmodel.executor.config import RunContext, Settings, within
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.geo import CellularAutomaton, RasterBackend, fill, vector_grid
 from dissmodel.geo.vector import (
@@ -333,7 +333,7 @@ def test_the_default_output_is_under_the_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("DEFAULT_OUTPUT_BASE", "/data/runs")
     assert "/data/runs" == Settings().default_output_base
     assert "/data/runs/1a/output.tif" == default_output_uri("1a", "tif")
-    with output_base(tmp_path):  # a run decides itself where its output goes
+    with within(RunContext(tmp_path)):  # a run decides itself where its output goes
         assert str(tmp_path) == Settings().default_output_base
 
 
@@ -341,7 +341,7 @@ def test_the_default_output_is_an_object_where_a_client_was_set(tmp_path):
     _storage.set_default_client(object())
     try:
         assert "s3://dissmodel-outputs/experiments/1a/output.tif" == default_output_uri("1a", "tif")
-        with output_base(tmp_path):
+        with within(RunContext(tmp_path)):
             assert f"{tmp_path}/1a/output.tif" == default_output_uri("1a", "tif")
     finally:
         _storage.set_default_client(None)

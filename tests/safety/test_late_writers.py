@@ -1,5 +1,6 @@
 """Who still writes to a result after the model has returned it: the record holds, whatever comes later."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,7 @@ import pytest
 
 from dissmodel.record import store
 from dissmodel.running import open_files
-from dissmodel.running.open_files import still_open, wait_for_writers
+from dissmodel.running.open_files import name_of, still_open, wait_for_writers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the models fork, and Linux tells who writes")
 
@@ -195,7 +196,7 @@ def result(tmp_path):
 @pytest.fixture(params=[None, False], ids=["no leases", "every lease refused"])
 def leases(request, monkeypatch):
     """A file system that knows no leases, or a network drive that refuses them all."""
-    monkeypatch.setattr(open_files, "_leased", lambda _path: request.param)
+    monkeypatch.setattr(open_files, "leased", lambda _path: request.param)
 
 
 @pytest.mark.usefixtures("leases")
@@ -212,10 +213,13 @@ def test_without_leases_the_open_files_of_processes_tell(result):
         )
         process.stdout.readline()
         both = still_open([result])
+        named = name_of(both[result])
     process.communicate(b"\n")
 
-    assert ({}, {}, {result: "the model itself"}) == (alone, reading, writing)
-    assert both[result].startswith(f"process {process.pid} (")
+    assert ({}, {}, {result: os.getpid()}) == (alone, reading, writing)
+    assert "the model itself" == name_of(os.getpid())
+    assert process.pid == both[result]
+    assert named.startswith(f"process {process.pid} (")
     assert {} == still_open([result])
 
 
@@ -225,14 +229,14 @@ def test_where_a_system_does_not_tell_every_file_counts(result, monkeypatch):
     monkeypatch.setattr("dissmodel.running.open_files.sys.platform", "win32")
     windows = still_open([result])
 
-    assert ({result: ""}, {}) == (mac, windows)
+    assert ({result: None}, {}) == (mac, windows)
 
 
 def test_what_a_system_does_not_tell_is_not_waited_for(result, monkeypatch):
     monkeypatch.setattr("dissmodel.running.open_files.sys.platform", "darwin")
     monkeypatch.setattr("dissmodel.running.open_files.time.sleep", None)
 
-    assert {result: ""} == wait_for_writers([result], 60, alone=lambda: False)
+    assert {result: None} == wait_for_writers([result], 60, alone=lambda: False)
 
 
 def test_only_who_could_still_close_a_file_is_waited_for(result):
@@ -244,7 +248,7 @@ def test_only_who_could_still_close_a_file_is_waited_for(result):
     with result.open("r+b"):
         left = wait_for_writers([result], 60, alone=lambda: looks.append(1) or True)
 
-    assert ({}, {result: "the model itself"}, 1) == (waited, left, len(looks))
+    assert ({}, {result: os.getpid()}, 1) == (waited, left, len(looks))
 
 
 def test_a_look_ends_no_process_and_changes_nothing(result):

@@ -1,13 +1,24 @@
 """An input that changes while the model runs makes no result."""
 
+import contextlib
+import mmap
 import os
+import sqlite3
+import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 from dissmodel.record import store
+from dissmodel.running import input_watch
 from dissmodel.running.input_watch import InputWatch
+from dissmodel.running.open_files import leased
 
 COPIES = "return Path(record.source.uri).read_bytes()"
 CHANGES = {
@@ -77,6 +88,12 @@ BACK = {
         file = path.open('r+b'); part = mmap.mmap(file.fileno(), 0)
         part[:4] = b'othe'; part.close(); file.close()
         """,
+    "mapped, times set back": """
+        import mmap
+        at = path.stat()
+        file = path.open('r+b'); part = mmap.mmap(file.fileno(), 0)
+        part[:4] = b'othe'
+        """,
 }
 AGAIN = {
     "replaced": "os.replace('keep', path)",
@@ -86,6 +103,10 @@ AGAIN = {
     "mapped": """
         file = path.open('r+b'); part = mmap.mmap(file.fileno(), 0)
         part[:4] = b'some'; part.close(); file.close()
+        """,
+    "mapped, times set back": """
+        part[:4] = b'some'
+        os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
         """,
 }
 
@@ -142,6 +163,256 @@ def test_a_folder_s_link_that_leads_elsewhere_for_a_time(place):
     assert "tainted" == place.unfinished().status
 
 
+# Changes a file through a memory map, lets the model read it, changes it back and sets its times back.
+MAPPER = """
+import mmap, os, sys, time
+from pathlib import Path
+
+path, when = Path(sys.argv[1]), sys.argv[2]
+at = path.stat()
+with path.open("r+b") as file:
+    part = mmap.mmap(file.fileno(), 0)
+first = part[:4]
+part[:1] = first[:1]  # the page is not on the disk yet when the run begins
+Path("mapped").touch()
+while not Path("begun").exists():
+    time.sleep(0.005)
+part[:4] = b"othe"
+Path("changed").touch()
+while not Path("read").exists():
+    time.sleep(0.005)
+part[:4] = first
+if when == "utime first":
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+if when != "kept open":
+    part.close()
+if when != "utime first":
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+Path("back").touch()
+while not Path("over").exists():
+    time.sleep(0.005)
+"""
+AFTER_THE_CHILD = """
+def wait(name):
+    while not Path(name).exists():
+        time.sleep(0.005)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere other times count as a change anyway")
+@pytest.mark.parametrize("begins", ["before the run", "in the run"])
+@pytest.mark.parametrize("when", ["utime first", "utime last", "kept open"])
+def test_a_process_that_changes_an_input_through_a_map_and_sets_its_times_back(place, waiting, when, begins):
+    command = [sys.executable, "-c", MAPPER, "data.bin", when]
+    quiet = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+    start = f"import subprocess; subprocess.Popen({command!r}, {quiet}); wait('mapped')"
+    load = """
+        Path('begun').touch(); wait('changed')
+        read = Path('data.bin').read_bytes()
+        Path('read').touch(); wait('back')
+        return read
+    """
+    load = textwrap.dedent(load).strip()
+    if not leased(place.folder / "data.bin"):
+        pytest.skip("this file system knows no leases")
+    child = None
+    if begins == "before the run":
+        child = subprocess.Popen(command, cwd=place.folder)
+        waiting(place.folder / "mapped", child)
+    else:
+        load = f"{start}\n{load}"
+
+    said = place.run(place.model(head=AFTER_THE_CHILD, load=load))
+
+    (place.folder / "over").touch()
+    if child is not None:
+        child.wait()
+    assert 1 == said.code, said.err
+    assert "data.bin changed while the model ran: it has other times" in said.err
+    assert b"some bytes" == (place.folder / "data.bin").read_bytes()
+    assert "tainted" == place.unfinished().status
+
+
+def in_a_child(code):
+    """Return the source that runs some code in a process of its own."""
+    return f"import subprocess; subprocess.run([sys.executable, '-c', {textwrap.dedent(code)!r}], check=True)"
+
+
+PASSING = {
+    "a world file": ("open('grid.tfw', 'w').write('1')", "import os; os.remove('grid.tfw')"),
+    "upper case": ("open('GRID.TFW', 'w').write('1')", "import os; os.remove('GRID.TFW')"),
+    "metadata": (
+        "open('grid.tif.aux.xml', 'w').write('<PAMDataset/>')",
+        "import os; os.remove('grid.tif.aux.xml')",
+    ),
+    "moved in and out": (
+        "import os; os.rename('other', 'grid.tif.msk')",
+        "import os; os.rename('grid.tif.msk', 'other')",
+    ),
+    "a link": ("import os; os.symlink('other', 'grid.aux')", "import os; os.remove('grid.aux')"),
+    "replaced": (
+        "open('grid.tif.aux.xml', 'w').write('<PAMDataset><GeoTransform/></PAMDataset>')",
+        "import os; open('new', 'w').write('x'); os.replace('new', 'grid.tif.aux.xml')",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
+@pytest.mark.parametrize("how", PASSING)
+def test_a_file_that_belongs_to_the_input_for_a_time_only(place, how):
+    (place.folder / "data.bin").rename(place.folder / "grid.tif")
+    (place.folder / "other").write_bytes(b"other")
+    came, went = map(in_a_child, PASSING[how])
+
+    said = place(
+        "run",
+        place.model(load=f"{came}\nread = b'1'\n{went}\nreturn read"),
+        *("-i", "grid.tif", "-o", "r.bin"),
+    )
+
+    assert 1 == said.code, said.err
+    assert "grid.tif changed while the model ran: " in said.err
+    assert "which is read with it, was there for a time only" in said.err
+    assert "tainted" == place.unfinished().status
+
+
+def write_grid(path):
+    form = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "uint8"}
+    with rasterio.open(path, "w", **form, transform=from_origin(0, 2, 1, 1)) as grid:
+        grid.write(np.ones((1, 2, 2), "uint8"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
+def test_metadata_that_gdal_reads_for_a_time_only(place):
+    write_grid(place.folder / "grid.tif")
+    pam = '<PAMDataset><PAMRasterBand band="1"><NoDataValue>1</NoDataValue></PAMRasterBand></PAMDataset>'
+    load = f"""
+        import rasterio
+        Path("grid.tif.aux.xml").write_text({pam!r})
+        with rasterio.open("grid.tif") as read:
+            nodata = read.nodata
+        os.remove("grid.tif.aux.xml")
+        return str(nodata).encode()
+    """
+
+    said = place("run", place.model(load=load), "-i", "grid.tif", "-o", "r.bin")
+
+    assert 1 == said.code
+    assert "grid.tif.aux.xml, which is read with it, was there for a time only" in said.err
+
+
+STATISTICS = (
+    '<PAMDataset><PAMRasterBand band="1"><Metadata><MDI key="STATISTICS_MEAN">1</MDI></Metadata>'
+    "</PAMRasterBand></PAMDataset>"
+)
+HARMLESS = {
+    "read by another process": in_a_child("""
+        import mmap, rasterio
+        with open("grid.tif", "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as part:
+            part[:]
+        with rasterio.open("grid.tif") as read:
+            read.read()
+        """),
+    "touch -a": "import subprocess; subprocess.run(['touch', '-a', 'grid.tif'], check=True)",
+    "rights": "import subprocess; subprocess.run(['chmod', '600', 'grid.tif'], check=True)",
+    "statistics of a viewer": in_a_child(f"open('grid.tif.aux.xml', 'w').write({STATISTICS!r})"),
+    "overviews of a viewer": "Path('grid.tif.ovr').touch(); os.remove('grid.tif.ovr')",
+    "another result": "Path('grid_2.tif').touch(); os.rename('grid_2.tif', 'g.gpkg'); os.remove('g.gpkg')",
+    "notes": "Path('grid.txt').touch(); os.remove('grid.txt')",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
+def test_statistics_that_gave_way_to_other_metadata_for_a_time(place):
+    write_grid(place.folder / "grid.tif")
+    (place.folder / "grid.tif.aux.xml").write_text(STATISTICS)
+    (place.folder / "other").write_text("<PAMDataset/>")
+    there = "os.rename('grid.tif.aux.xml', 'kept'); os.rename('other', 'grid.tif.aux.xml')"
+    back = "os.rename('grid.tif.aux.xml', 'other'); os.rename('kept', 'grid.tif.aux.xml')"
+
+    said = place("run", place.model(load=f"{there}; {back}; return b'1'"), "-i", "grid.tif", "-o", "r.bin")
+
+    assert 1 == said.code, said.err
+    assert "grid.tif.aux.xml, which is read with it, was there for a time only" in said.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell reading from writing")
+@pytest.mark.parametrize("how", HARMLESS)
+def test_who_only_reads_an_input_does_no_harm(place, how):
+    if how == "touch -a" and input_watch._file_system(place.folder) not in input_watch._LOCAL:
+        pytest.skip("this file system may be written to from elsewhere")
+    write_grid(place.folder / "grid.tif")
+
+    said = place(
+        "run",
+        place.model(load=f"{HARMLESS[how]}\ntime.sleep(0.01)\nreturn b'1'"),
+        *("-i", "grid.tif", "-o", "r.bin"),
+    )
+
+    assert (0, "") == (said.code, said.err)
+    assert place.holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
+def test_the_log_of_a_database_that_was_only_read_does_no_harm_and_one_that_was_written_does(place):
+    path = place.folder / "data.gpkg"
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("CREATE TABLE cells (one)")
+    with contextlib.closing(InputWatch([path])) as watch:
+        for _ in range(2):
+            with contextlib.closing(sqlite3.connect(path)) as reader:
+                reader.execute("SELECT * FROM cells").fetchall()
+                assert (path.with_name("data.gpkg-wal")).exists()
+        read = watch.transient_sidecar([path]), watch.change(path)
+        path.with_name("data.gpkg-wal").write_bytes(b"what another database had to add")
+        path.with_name("data.gpkg-wal").unlink()
+        written = watch.transient_sidecar([path])
+
+    assert ("", "") == read
+    assert "data.gpkg-wal" == written
+
+
+def in_memory(folder):
+    return input_watch._file_system(folder) in input_watch._IN_MEMORY
+
+
+@pytest.mark.skipif(not in_memory(Path("/dev/shm")), reason="there is no file system in memory")
+def test_in_memory_a_file_that_was_open_for_writing_may_have_changed():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "data.bin"
+        path.write_bytes(b"some bytes")
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as part:
+            first = part[:]
+            part[:] = first  # the page can be written to from now on, and no time changes
+            with contextlib.closing(InputWatch([path])) as watch:
+                part[:4] = b"othe"
+                part[:] = first
+                changed = watch.change(path)
+        with contextlib.closing(InputWatch([path])) as watch:
+            path.read_bytes()
+            read = watch.change(path)
+
+    assert "it was open for writing, and a file in memory does not tell what was written to it" == changed
+    assert "" == read
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is nothing to lose")
+def test_more_names_than_the_system_keeps_are_told(tmp_path):
+    path = tmp_path / "grid.tif"
+    path.write_bytes(b"II*\0")
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    with contextlib.closing(InputWatch([path])) as watch:
+        before = watch.events_lost
+        for number in range(most // 2 + 1):
+            new = tmp_path / f"{number}"
+            new.touch()
+            new.unlink()
+        after = watch.events_lost
+
+    assert (False, True) == (before, after)
+
+
 STAYS = {
     "touched": "os.utime('data.bin')",
     "other rights": "os.chmod('data.bin', 0o600)",
@@ -156,6 +427,8 @@ STAYS = {
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell a touch from a write")
 @pytest.mark.parametrize("how", STAYS.values(), ids=STAYS)
 def test_an_input_whose_bytes_nobody_wrote_is_the_same(place, how):
+    if "r+b" in how and in_memory(place.folder):
+        pytest.skip("a file in memory does not tell what is written to it through a memory map")
     said = place.run(place.model(run=f"{how}; time.sleep(0.01); return data"))
 
     assert 0 == said.code
@@ -167,7 +440,7 @@ def test_where_the_system_does_not_tell_who_wrote_other_times_count(tmp_path, mo
     path.write_bytes(b"some bytes")
     monkeypatch.setattr("sys.platform", "other")
 
-    with InputWatch([path]) as watch:
+    with contextlib.closing(InputWatch([path])) as watch:
         before = watch.change(path)
         os.utime(path, ns=(1, 1))
         after = watch.change(path)

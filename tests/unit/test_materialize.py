@@ -1,6 +1,7 @@
 """Files get their final names whole, and nothing that was there is lost."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import pytest
 
 from dissmodel import locks, machine, materialize
 from dissmodel.errors import InvalidInput, StorageError, UsageError
-from dissmodel.materialize import key
+from dissmodel.materialize import journal, key
 from dissmodel.materialize.interrupted import user_name
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
@@ -169,6 +170,64 @@ def test_a_journal_stands_at_the_records_place_until_the_record_does(place):
     assert {"r.tif", "r.qml"} == set(journal.replacing.new)
 
 
+def test_a_pair_is_moved_only_once_its_journal_and_the_replacing_record_stand(place, monkeypatch):
+    record, scratch, folder, finals = place
+    record_path = folder / "r.record.json"
+    (folder / "r.tif").write_bytes(b"old")
+    store.write(ExperimentRecord(model_name="old", status="completed"), record_path)
+    seen, replace = [], os.replace
+
+    def noted(source, target, **how):
+        names = (Path(source).name, Path(target).name)
+        plan = journal.read(scratch, record_path)
+        seen.append((*names, plan is not None, store.read(record_path).status))
+        replace(source, target, **how)
+
+    monkeypatch.setattr(os, "replace", noted)
+    begin(place, [folder / "r.tif"])
+    materialize.promote(materialize.work(scratch), finals)
+    store.write(record, record_path, staging=scratch)
+
+    targets = [(target, *state) for _, target, *state in seen]
+    assert [
+        ("journal.json", False, "completed"),
+        ("r.record.json", True, "completed"),
+        ("0", True, "replacing"),
+        ("r.tif", True, "replacing"),
+        ("r.qml", True, "replacing"),
+        ("r.record.json", True, "replacing"),
+    ] == targets
+
+
+@pytest.mark.parametrize("last", range(6))
+def test_a_run_that_ends_before_any_of_its_renames_loses_nothing(place, monkeypatch, last):
+    record, scratch, folder, finals = place
+    record_path = folder / "r.record.json"
+    (folder / "r.tif").write_bytes(b"old")
+    old = store.write(ExperimentRecord(model_name="old", status="completed"), record_path)
+    count, replace = itertools.count(), os.replace
+
+    def cut(source, target, **how):
+        if next(count) == last:
+            raise SystemExit("killed")
+        replace(source, target, **how)
+
+    def whole():
+        begin(place, [folder / "r.tif"])
+        materialize.promote(materialize.work(scratch), finals)
+        store.write(record, record_path, staging=scratch)
+
+    monkeypatch.setattr(os, "replace", cut)
+    with pytest.raises(SystemExit, match="killed"):
+        whole()
+    monkeypatch.undo()
+    with materialize.claim(record_path):
+        pass
+
+    assert ["r.record.json", "r.tif"] == names(folder)
+    assert (old, b"old") == (store.read_document(record_path), (folder / "r.tif").read_bytes())
+
+
 @pytest.mark.parametrize("promoted", [False, True])
 def test_recovering_over_nothing_leaves_nothing(place, promoted):
     _, scratch, folder, finals = place
@@ -216,7 +275,7 @@ def test_a_strangers_file_is_neither_removed_nor_overwritten(place):
     finals["r.qml"].write_bytes(b"a stranger's")
     finals["r.tif"].write_bytes(b"a stranger's, too")
 
-    with pytest.raises(InvalidInput, match=r"r\.tif: a file of someone else's"):
+    with pytest.raises(InvalidInput, match=r"r\.tif: another file lies"):
         materialize.recover(folder / "r.record.json")
 
     assert finals["r.qml"].read_bytes() == b"a stranger's"

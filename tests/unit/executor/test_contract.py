@@ -6,7 +6,7 @@ import pytest
 
 from dissmodel import progress
 from dissmodel.executor import ExecutorRegistry, ExperimentRecord, ModelExecutor, execute_lifecycle
-from dissmodel.executor.config import output_base, settings
+from dissmodel.executor.config import RunContext, settings, within
 from dissmodel.executor.schemas import InlineJobRequest, JobRequest
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.executor.utils import default_output_uri
@@ -97,7 +97,7 @@ def test_sha256_takes_bytes_and_paths(tmp_path):
 def test_the_default_output_lies_under_the_base_of_the_moment(tmp_path):
     assert settings.default_output_base == "./outputs"
     assert default_output_uri("1a", "tif") == "./outputs/1a/output.tif"
-    with output_base(tmp_path):
+    with within(RunContext(tmp_path)):
         assert default_output_uri("1a", ".gpkg") == f"{tmp_path}/1a/output.gpkg"
 
 

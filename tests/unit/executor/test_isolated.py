@@ -15,9 +15,10 @@ import pytest
 
 from dissmodel import gdal_settings
 from dissmodel.errors import InvalidInput, RunFailed, UsageError
-from dissmodel.executor.host import InProcess, Surroundings
+from dissmodel.executor.config import RunContext
+from dissmodel.executor.host import InProcess
 from dissmodel.executor.isolated import Isolated
-from dissmodel.executor.parameters import Layer
+from dissmodel.executor.parameters import ParameterLayer
 from dissmodel.executor.watched import explanations
 from dissmodel.progress import Silent, reporting
 from dissmodel.record import ExperimentRecord
@@ -131,8 +132,10 @@ class Heard(Silent):
 
 
 def opened(python, tmp_path, name="elsewhere", module="elsewhere"):
-    return Isolated(
-        python, name=name, module=module, distribution=None, origin="registry/elsewhere", scratch=tmp_path
+    return contextlib.closing(
+        Isolated(
+            python, name=name, module=module, distribution=None, origin="registry/elsewhere", scratch=tmp_path
+        )
     )
 
 
@@ -148,7 +151,7 @@ def test_it_runs_there_and_says_all_that_a_run_says(python, tmp_path, monkeypatc
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
     heard = Heard()
     with reporting(heard), opened(python, tmp_path) as model:
-        saved = model.run(asked(tmp_path), Surroundings(tmp_path, threads=3, seed=1))
+        saved = model.run(asked(tmp_path), RunContext(tmp_path, threads=3, seed=1))
         usage = model.usage()
 
     assert "done" == (tmp_path / "out.txt").read_text()
@@ -172,7 +175,7 @@ def test_it_says_the_same_where_the_system_refuses_threads(python, tmp_path, mon
     monkeypatch.setattr("threading.Thread.start", refuse)
     heard, ended = Heard(), contextlib.nullcontext() if do == "well" else pytest.raises(RunFailed)
     with reporting(heard), opened(python, tmp_path) as model, ended:
-        model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
+        model.run(asked(tmp_path, do=do), RunContext(tmp_path))
 
     assert (do == "well") == (tmp_path / "out.txt").exists()
     assert {("step", 1, 2, 3), ("output", "printed"), ("output", "written below")} <= set(heard.told)
@@ -191,10 +194,10 @@ def test_settings_of_gdal_are_ignored_and_noted_there_too(python, tmp_path, monk
 def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_path):
     with opened(python, tmp_path, "coastal_raster", "dissmodel.models.coastal.raster") as there:
         here = InProcess(plugins.find("coastal_raster").executor, "registry/elsewhere")
-        layers = [Layer("command line", {"end_time": 3, "taxa_elevacao": 0.5}, "--param")]
-        wrong = [Layer("command line", {"end_time": -3, "tide": 0.5}, "--param")]
+        layers = [ParameterLayer("command line", {"end_time": 3, "taxa_elevacao": 0.5}, "--param")]
+        wrong = [ParameterLayer("command line", {"end_time": -3, "tide": 0.5}, "--param")]
 
-        assert here.face == there.face
+        assert here.info == there.info
         assert here.check(layers) == there.check(layers)
         assert here.describe(here.check(layers).resolved) == there.describe(there.check(layers).resolved)
         assert [(one.message, one.hint, one.code) for one in here.check(wrong).problems] == [
@@ -215,7 +218,7 @@ def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_p
 )
 def test_what_it_raises_is_raised_here_under_its_name(python, tmp_path, do, kind, said):
     with opened(python, tmp_path) as model, pytest.raises(kind) as caught:
-        model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
+        model.run(asked(tmp_path, do=do), RunContext(tmp_path))
 
     names = {"refuse": "ValueError", "foreign": "Foreign", "ours": "InvalidInput", "memory": "MemoryError"}
     assert said == str(caught.value)
@@ -227,9 +230,9 @@ def test_what_it_never_read_and_a_text_in_place_of_a_number_are_told_from_there(
     heard = Heard()
     record = asked(tmp_path).model_copy(update={"band_map": {"usos": "a"}})
     with reporting(heard), opened(python, tmp_path) as model:
-        saved = model.run(record, Surroundings(tmp_path))
+        saved = model.run(record, RunContext(tmp_path))
         with pytest.raises(Exception, match="can't multiply") as caught:
-            model.run(asked(tmp_path, do="a text"), Surroundings(tmp_path))
+            model.run(asked(tmp_path, do="a text"), RunContext(tmp_path))
 
     assert ("warn", "The model never read from --band-map: usos.") in heard.told
     assert {"usos": "a"} == saved.band_map
@@ -239,7 +242,7 @@ def test_what_it_never_read_and_a_text_in_place_of_a_number_are_told_from_there(
 @pytest.mark.parametrize(("do", "how"), [("exit", "ended with exit code 7"), ("segfault", "SIGSEGV")])
 def test_a_crash_is_an_error_with_its_last_words(python, tmp_path, do, how):
     with opened(python, tmp_path) as model, pytest.raises(RunFailed) as caught:
-        model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
+        model.run(asked(tmp_path, do=do), RunContext(tmp_path))
 
     assert "model_crashed" == caught.value.code
     assert how in caught.value.message
@@ -265,15 +268,15 @@ def test_a_package_without_the_model_is_a_clear_error(python, tmp_path, name, mo
 def test_neither_it_nor_what_it_started_outlives_its_parent(python, tmp_path, signum):
     script = textwrap.dedent(f"""
         from pathlib import Path
-        from dissmodel.executor.host import Surroundings
+        from dissmodel.executor.config import RunContext
         from dissmodel.executor.isolated import Isolated
         from dissmodel.record import ExperimentRecord
         here = Path({str(tmp_path)!r})
-        with Isolated(Path({str(python)!r}), name="elsewhere", module="elsewhere", distribution=None,
-                      origin="", scratch=here) as model:
-            asked = {{"do": "hang", "times": 1}}
-            record = ExperimentRecord(parameters=asked, output_path=str(here / "out.txt"))
-            model.run(record, Surroundings(here))
+        model = Isolated(Path({str(python)!r}), name="elsewhere", module="elsewhere", distribution=None,
+                         origin="", scratch=here)
+        asked = {{"do": "hang", "times": 1}}
+        record = ExperimentRecord(parameters=asked, output_path=str(here / "out.txt"))
+        model.run(record, RunContext(here))
     """)
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     pids = _wait_for(tmp_path / "out.pid")
@@ -314,8 +317,8 @@ def _alive(pid):
 def test_a_file_that_the_model_misses_is_no_crash(python, tmp_path, do, said):
     with opened(python, tmp_path) as model:
         with pytest.raises(OSError) as caught:
-            model.run(asked(tmp_path, do=do), Surroundings(tmp_path))
-        assert "elsewhere" == model.face.name
+            model.run(asked(tmp_path, do=do), RunContext(tmp_path))
+        assert "elsewhere" == model.info.name
 
     assert said in str(caught.value)
     assert (do == "missing") is isinstance(caught.value, InvalidInput)

@@ -4,7 +4,7 @@ import pytest
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from dissmodel.errors import UsageError
-from dissmodel.executor.parameters import Layer, check, describe, resolve
+from dissmodel.executor.parameters import ParameterLayer, check, describe, settled
 
 
 class Declared(BaseModel):
@@ -22,12 +22,16 @@ class Declared(BaseModel):
     note: str | None = None
 
 
+def resolve(declared, layers):
+    return settled(check(declared, layers))
+
+
 def spec(**values):
-    return Layer("spec", values, "model.toml")
+    return ParameterLayer("spec", values, "model.toml")
 
 
 def typed(**values):
-    return Layer("command line", values, "--param")
+    return ParameterLayer("command line", values, "--param")
 
 
 def test_each_value_knows_its_origin_and_the_later_layer_wins():

@@ -6,7 +6,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
-from dissmodel.executor.config import thread_limit
+from dissmodel.executor.config import RunContext, within
 from dissmodel.executor.findings import Collector
 from dissmodel.io import bands as io_bands
 from dissmodel.io import load_dataset
@@ -106,7 +106,7 @@ def test_the_map_is_the_same_however_it_is_stored(tmp_path, monkeypatch, how, pr
     monkeypatch.setattr(choice, "BREAK_EVEN", break_even)
     bands = prepare(coast())
 
-    with thread_limit(threads):
+    with within(RunContext(tmp_path, threads)):
         run(write(tmp_path / "n.tif", bands), tmp_path / "rn.tif")
         run(write(tmp_path / "s.tif", bands, how), tmp_path / "rs.tif")
 

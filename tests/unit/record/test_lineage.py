@@ -7,11 +7,15 @@ import pytest
 from dissmodel.errors import InvalidInput
 from dissmodel.record import DataSource, ExperimentRecord, lineage, store
 from dissmodel.record.digest import sha256_bytes
-from dissmodel.record.lineage import Index, find_origin
+from dissmodel.record.lineage import Index
 from dissmodel.record.scan import summarise
 
 MADE, OTHER = sha256_bytes(b"made"), sha256_bytes(b"other")
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+
+
+def find_origin(sha256, beside, folders=(), tell=lambda _message: None):
+    return lineage.find_origin(sha256, beside, folders, tell)
 
 
 def leave(path, identity, output=MADE, **fields):

@@ -62,7 +62,7 @@ def test_the_fingerprint_is_the_one_that_ssh_keygen_prints(keys):
     signature = sign.sign(MESSAGE, key, sign.RECORD)
 
     assert printed.split()[1] == sign.fingerprint_of(signature)
-    assert sign.Key(printed.split()[1], "ana of coast") == sign.key_of(key)
+    assert sign.PublicKey(printed.split()[1], "ana of coast") == sign.key_of(key)
 
 
 def test_ssh_keygen_itself_checks_what_was_signed(keys, allowed, tmp_path):
