@@ -83,7 +83,7 @@ def is_over(process: Process) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process of this namespace started: None if there is none, empty if it can't be known."""
+    """Return when a process of this namespace started: None if there is no process, empty if unknown."""
     if sys.platform != "linux":  # os.kill would end the process on Windows
         return ""
     try:

@@ -16,10 +16,7 @@ Result = TypeVar("Result")
 class Workers(Executor):
     """A pool of threads; what the system refuses a thread for is done by the thread that asks.
 
-    Parameters
-    ----------
-    number : int
-        How many threads at most.
+    There are `number` threads at most.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class Key:
     variable : str
         The environment variable that sets it.
     project : bool
-        Whether a project's file may set it: it comes with other people's data.
+        Whether a project's file may set it: such a file comes with data from others.
     """
 
     name: str
@@ -91,7 +91,8 @@ def key_of(name: str) -> Key:
     Raises
     ------
     UsageError
-        If there is none (code ``"unknown_setting"``), or it would be a secret (``"secret_setting"``).
+        If there is no such setting (code ``"unknown_setting"``), or it would be a secret
+        (``"secret_setting"``).
     """
     if name in KEYS:
         return KEYS[name]
@@ -232,7 +233,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     UsageError
-        If it is none.
+        If the text is no size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:

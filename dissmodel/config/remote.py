@@ -39,17 +39,14 @@ class Remote:
 def parse_remote(text: str) -> Remote:
     """Parse what a user, or a file, named as the place of a registry.
 
-    Parameters
-    ----------
-    text : str
-        A folder (``~`` means the user's own), ``https://``, ``http://``, ``ssh://`` or ``file://`` and what
-        follows, or ``[user@]host:path``.
+    That is a folder (``~`` means the user's own), ``https://``, ``http://``, ``ssh://`` or ``file://`` and
+    what follows, or ``[user@]host:path``.
 
     Raises
     ------
     UsageError
-        If it is none of these (code ``"registry_url"``): an option, another transport such as ``ext::``, a
-        password where git could not use it. The message shows no secret.
+        If the text has none of these forms (code ``"registry_url"``): an option, another transport such as
+        ``ext::``, a password where git could not use it. The message shows no secret.
 
     Examples
     --------
@@ -62,7 +59,7 @@ def parse_remote(text: str) -> Remote:
         raise _refused(f"{text!r} is no place of a registry.")
     helper = _HELPER.match(text)
     if helper is not None:
-        raise _refused(f"{helper[0]} would start a program of its own; registries aren't fetched that way.")
+        raise _refused(f"{helper[0]} would start another program; registries aren't fetched that way.")
     scheme = _SCHEME.match(text)
     if scheme is not None:
         return _from_url(text, scheme[1].lower())
@@ -70,7 +67,7 @@ def parse_remote(text: str) -> Remote:
         return Remote(text)
     try:
         folder = Path(text).expanduser().absolute()
-    except RuntimeError:  # ~somebody
+    except RuntimeError:  # ~name
         raise _refused(f"{text!r} names a user whom this machine doesn't know.") from None
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():  # a repository without files beside it
         return Remote(folder.as_uri())

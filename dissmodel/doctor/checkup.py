@@ -1,4 +1,4 @@
-"""Checks at the same time, each with an end: one that hangs holds up neither the others nor the answer."""
+"""Checks at the same time, each with a time limit: a check that hangs delays no other."""
 
 from __future__ import annotations
 
@@ -68,13 +68,14 @@ class _Looking:
 def findings_of(checks: Sequence[Check]) -> tuple[Finding, ...]:
     """Carry out all checks at once and return what they found, in their order.
 
-    A check that raises a `DissmodelError` or an ``OSError`` has found just that; one that is not done in its
-    time is left behind, and that is a finding.
+    A check that raises a `DissmodelError` or an ``OSError`` has that error as its finding; a check that
+    takes too long is left behind, and that is its finding.
 
     >>> quick = Check("git", lambda found: found.add("ok", "2.39"))
     >>> slow = Check("disk", lambda found: time.sleep(1), patience=0.01)
     >>> [(one.severity, one.subject, one.message) for one in findings_of([quick, slow])]
     [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0.01 s')]
     """
-    looking = [_Looking(check) for check in checks]
-    return tuple(finding for one in looking for finding in one.findings())
+    # What takes longest begins first.
+    looking = {check: _Looking(check) for check in sorted(checks, key=lambda one: -one.patience)}
+    return tuple(finding for check in checks for finding in looking[check].findings())

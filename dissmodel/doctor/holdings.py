@@ -83,16 +83,7 @@ def look_at_environments(found: Collector, settings: Settings) -> None:
 def look_at_room(found: Collector, folder: Path, severity: Severity, hint: str) -> None:
     """Find out whether a folder can be written and how much room it has.
 
-    Parameters
-    ----------
-    found : Collector
-        Keeps what is found.
-    folder : Path
-        A folder; it need not be there yet.
-    severity : str
-        What it means if it can't be written.
-    hint : str
-        What to do then.
+    The folder need not be there yet. `severity` and `hint` are for a folder that can't be written.
     """
     there = nearest_folder(folder)
     try:
@@ -131,14 +122,14 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
     try:
         days = (datetime.now(UTC) - datetime.fromisoformat(registry.state.synced_at)).days
     except (ValueError, TypeError):  # TypeError: without a time zone
-        return "warning", f"{models}; nobody knows when it was synced", sync
+        return "warning", f"{models}; when it was synced is unknown", sync
     when = f"{_several(days, 'day')} ago" if days > 0 else "today"
     said = f"{models}, synced {when} from {registry.url}"
     return ("warning", said, sync) if days >= _OLD_DAYS else ("ok", said, "")
 
 
 def _is_left(path: Path, whole: set[str]) -> bool:
-    """Tell whether what lies among the environments is none, and nobody seems to be making it."""
+    """Return whether a path among the environments is a leftover that no process seems to be making."""
     if path.name.startswith(store.REMOVING_PREFIX):
         return True
     is_building = path.name.startswith(store.BUILDING_PREFIX)

@@ -18,7 +18,7 @@ _64_BIT = 2**32
 
 
 def look_at_python(found: Collector) -> None:
-    """Find out whether this Python is one that dissmodel is made for."""
+    """Find out whether dissmodel supports this Python."""
     version, implementation = platform.python_version(), platform.python_implementation()
     needed = _needed_python()
     if not SpecifierSet(needed).contains(version, prereleases=True):

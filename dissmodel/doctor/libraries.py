@@ -1,4 +1,4 @@
-"""Libraries and models that may be broken: each is tried in a process of its own."""
+"""Libraries and models that may be broken: each is tried in a separate process."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def look_at_models(found: Collector) -> None:
         seen.add(probed.doing)
         hint = "" if package == BUILTIN else f"Fix or remove the package: pip uninstall {package}"
         found.add("error", f"The model {probed.doing} can't be loaded: {probed.end}.", hint)
-        if probed.hung:  # another may too, and nobody waits for all of them
+        if probed.hung:  # another may hang too, and waiting for all takes too long
             found.add("warning", "the others were not looked at")
             break
     if loaded:
@@ -143,5 +143,5 @@ def _no_answer() -> str:
 def _library_hint(library: str) -> str:
     named = [f"{name} ({os.environ[name]})" for name in _DATA_VARIABLES if os.environ.get(name)]
     if named and library != "numba":
-        return f"Unset {', '.join(named)}: {library} brings data of its own."
+        return f"Unset {', '.join(named)}: {library} brings its own data."
     return f"python -m pip install --force-reinstall --no-deps {library}"

@@ -37,12 +37,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def look_at_index(found: Collector, place: str) -> None:
     """Find out whether a place of packages answers.
 
-    Parameters
-    ----------
-    found : Collector
-        Keeps what is found.
-    place : str
-        A URL without credentials, or a folder, as `dissmodel.environments.uv.indexes` returns it.
+    The place is a URL without credentials, or a folder, as `dissmodel.environments.uv.indexes` returns it.
     """
     url = re.sub(r"^[\w.-]+=(?=\w+:)", "", place)  # uv's NAME=URL
     try:
@@ -94,7 +89,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
             if error.code != TOO_MANY:
                 raise
         found.add("ok", f"{place.shown} can be read")
-    except StorageError as error:  # only push and pull are in want of it
+    except StorageError as error:  # only push and pull need it
         found.add("warning", error.message, error.hint)
 
 

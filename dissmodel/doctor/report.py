@@ -1,4 +1,4 @@
-"""What works on this machine and what doesn't: each with the command that mends it."""
+"""What works on this machine and what doesn't: each with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from dissmodel.executor.findings import Collector, Finding, Severity
 from dissmodel.inherited import current_folder
 from dissmodel.record.redact import redact
 
-_LIBRARIES = ("rasterio", "pyproj", "pyogrio", "numba")
 _MODELS_S = 60.0
 _NETWORK_S = network.SECONDS + 0.5
 _MOST_INDEXES = 8
@@ -52,42 +51,28 @@ def doctor(request: DoctorRequest) -> Diagnosis:
 
     What is broken is a finding, and so is what gives no answer in its time.
     """
-    settings_found = Collector("settings")
-    settings = holdings.look_at_settings(settings_found)
+    at_settings = Collector("settings")
+    settings = holdings.look_at_settings(at_settings)
     if settings is None:
-        settings_found.add("warning", "registries, environments and storage were not looked at")
-    # What takes longest begins first; the report has its own order.
-    models = [Check("models", libraries.look_at_models, _MODELS_S)]
-    native = [Check(name, libraries.look_at_library) for name in _LIBRARIES]
-    found = findings_of([*models, *native, *_tools(), *_places(settings), *_network(settings, request)])
-    order = (
-        "Python",
-        "dissmodel",
-        "packages",
-        *_LIBRARIES,
-        "numba cache",
-        "models",
-        "git",
-        "ssh-keygen",
-        "uv",
-    )
-    rank = {subject: place for place, subject in enumerate(order)}
-    ordered = sorted((*settings_found.findings, *found), key=lambda one: rank.get(one.subject, len(rank)))
-    return Diagnosis(tuple(
-        Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint)) for one in ordered
-    ))  # fmt: skip
-
-
-def _tools() -> list[Check]:
-    return [
+        at_settings.add("warning", "registries, environments and storage were not looked at")
+    checks = [
         Check("Python", interpreter.look_at_python),
         Check("dissmodel", interpreter.look_at_dissmodel),
         Check("packages", interpreter.look_at_packages),
+        *(Check(name, libraries.look_at_library) for name in ("rasterio", "pyproj", "pyogrio", "numba")),
         Check("numba cache", libraries.look_at_numba_cache),
+        Check("models", libraries.look_at_models, _MODELS_S),
         Check("git", programs.look_at_git),
         Check("ssh-keygen", programs.look_at_ssh_keygen),
         Check("uv", programs.look_at_uv),
+        Check("settings", lambda found: found.findings.extend(at_settings.findings)),
+        *_places(settings),
+        *_network(settings, request),
     ]
+    return Diagnosis(tuple(
+        Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint))
+        for one in findings_of(checks)
+    ))  # fmt: skip
 
 
 def _places(settings: Settings | None) -> list[Check]:
@@ -124,7 +109,7 @@ def _network(settings: Settings | None, request: DoctorRequest) -> list[Check]:
 def _indexes() -> list[Check]:
     try:
         places = dict.fromkeys(uv.indexes()[:_MOST_INDEXES])
-    except ValueError as error:  # a URL in pip's settings that is none
+    except ValueError as error:  # a malformed URL in pip's settings
         said = f"pip's settings can't be understood: {error}"
         return [Check("index", lambda found: found.add("warning", said, "python -m pip config list"))]
     if not places:

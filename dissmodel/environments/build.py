@@ -1,4 +1,4 @@
-"""One virtual environment: made, filled, and looked at before anyone may use it."""
+"""A virtual environment: made, filled and checked before its first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 import dissmodel
 from dissmodel.config.level import API_LEVEL, is_met
-from dissmodel.environments import lock, recorded, uv
+from dissmodel.environments import lock, recorded
 from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
@@ -37,63 +37,49 @@ def build(
     InvalidInput
         If a package in it needs a dissmodel that neither our version nor the API level is.
     """
+    is_record = resolved.kind == "record"
     doing = f"Installing {resolved.requirement}"
-    overrides, built = (resolved.lines if resolved.kind == "record" else ()), resolved.built
+    installer = lock.Installer(data_dir, doing, resolved.built, offline, allow_build)
+    python = python_of(folder)
+    # A recorded environment is what it was; every other has what packages import without declaring it.
+    always = () if is_record else lock.ALWAYS
 
     def compiled(extras: Sequence[str]) -> str:
-        made = lock.compile_lock(
-            resolved.lines,
-            data_dir,
-            doing=doing,
-            built=built,
-            extras=extras,
-            overrides=overrides,
-            offline=offline,
-            allow_build=allow_build,
-        )
+        overrides = resolved.lines if is_record else ()
+        made = installer.lock(resolved.lines, extras=extras, overrides=overrides)
         tight, others = lock.with_hashes(made, resolved.pins)
         if others:
             raise recorded.can_not_be_had(others)
         return tight
 
-    def installed(made: str) -> None:
-        lock.install(
-            made, python, data_dir, doing=doing, built=built, offline=offline, allow_build=allow_build
-        )
-
-    # A recorded environment is what it was; every other has what packages import without declaring it.
-    always = () if resolved.kind == "record" else lock.ALWAYS
     try:
         made = compiled(always)
     except DissmodelError as error:
-        if resolved.kind == "record":
-            told = recorded.missing(resolved, data_dir, offline=offline, allow_build=allow_build)
-            raise told or error from error
-        raise
-    uv.run(
-        ["venv", "--relocatable", "--no-project", "--python", sys.executable, str(folder)],
-        doing=doing,
-        folder=folder.parent,
-        offline=offline,
+        raise (recorded.missing(resolved, installer) if is_record else None) or error from error
+    installer.run(
+        ["venv", "--relocatable", "--no-project", "--python", sys.executable, str(folder)], folder.parent
     )
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    installed(made)
+    installer.install(made, python)
     extras = {*always, *_check_dissmodel(resolved, folder)}
-    if extras > set(
-        always
-    ):  # the override that puts ours in place of what they ask for takes their extras away
+    # The override that puts ours in place of what they ask for takes their extras away.
+    if extras > set(always):
         made = compiled(sorted(extras))
-        installed(made)
+        installer.install(made, python)
     packages = {
         canonicalize_name(dist.metadata["Name"]): dist.metadata["Version"] for dist in _distributions(folder)
     }
-    if resolved.kind != "record" and resolved.name not in packages:
+    if not is_record and resolved.name not in packages:
         raise RunFailed(
             f"{doing} installed no {resolved.name}, only {', '.join(sorted(packages))}.",
             "Ask the package's author.",
             code="install_failed",
         )
     return made, dict(sorted(packages.items()))
+
+
+def python_of(folder: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def _check_dissmodel(resolved: Resolved, folder: Path) -> set[str]:

@@ -76,7 +76,11 @@ def _read(path: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, configparser.Error):  # pip itself would tell; here it says nothing
+    except (
+        OSError,
+        UnicodeDecodeError,
+        configparser.Error,
+    ):  # pip itself reports it; here the file counts as empty
         return {}
     found: dict[str, str] = {}
     for section in ("global", "install"):

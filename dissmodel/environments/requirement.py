@@ -69,18 +69,14 @@ class Requirement:
     def parse(text: str, relative_to: Path | None = None) -> Requirement:
         """Return what `text` asks for.
 
-        Parameters
-        ----------
-        text : str
-            ``name[extras]==version``, ``git+https://host/org/repo@tag#subdirectory=folder`` (also http, ssh
-            and file, and ``name @ git+...``), or the path of a folder.
-        relative_to : Path, optional
-            What a relative path is relative to; by default the current folder.
+        That is ``name[extras]==version``, ``git+https://host/org/repo@tag#subdirectory=folder`` (also http,
+        ssh and file, and ``name @ git+...``), or the path of a folder, relative to `relative_to` or the
+        current folder.
 
         Raises
         ------
         UsageError
-            If it is none of these, or if there is more in it: an option, a marker, a credential.
+            If the text has none of these forms, or also an option, a marker or a credential.
 
         Examples
         --------
@@ -194,7 +190,7 @@ def _netloc(parts: SplitResult, port: int | None, given: str) -> str:
         return ""
     host = machine.removesuffix(f":{port}")
     if not _HOST.fullmatch(host) or ".." in host:
-        _refuse(given, "its host is none")
+        _refuse(given, "it has no valid host")
     return f"{user}{at}{machine.lower()}"
 
 

@@ -1,4 +1,4 @@
-"""What the environments take and who uses them; how one goes away."""
+"""How much room the environments take, which models use them, and how to remove them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from uuid import uuid4
 
 from dissmodel.environments import lock, store, wheel
 from dissmodel.environments.store import Environment
-from dissmodel.errors import StorageError, UsageError, did_you_mean
-from dissmodel.locks import busy, held
+from dissmodel.errors import UsageError, did_you_mean, disk_errors
+from dissmodel.locks import held, required
 
 _STALE_S = 86400.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An environment and what there is to know of it.
+    """An environment with its size and its use.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Removed:
 
 
 def list_environments(data_dir: Path) -> tuple[Entry, ...]:
-    """Return the environments, the one that was used last first."""
+    """Return the environments, the last used first."""
     found = [_entry(one) for one in store.environments(data_dir)]
     return tuple(sorted(found, key=lambda one: one.last_used, reverse=True))
 
@@ -70,9 +70,9 @@ def remove(what: str, data_dir: Path) -> Removed:
     Raises
     ------
     UsageError
-        If there is none, or if a run is using it.
+        If there is no such environment, or a run is using it.
     StorageError
-        If another process is building it, or the disk lets it down.
+        If another process is building it, or the disk fails.
     """
     entries = list_environments(data_dir)
     meant = [one for one in entries if what in {one.environment.key, one.environment.resolved.name}]
@@ -89,9 +89,9 @@ def remove(what: str, data_dir: Path) -> Removed:
 
 
 def prune(data_dir: Path, unused_for: timedelta) -> Removed:
-    """Remove the environments that nothing has used for so long, and what killed processes left.
+    """Remove the environments that no model has used for so long, and what killed processes left.
 
-    What a run is using stays.
+    An environment that a run is using stays.
     """
     root = data_dir / "environments"
     now = datetime.now(UTC)
@@ -109,19 +109,12 @@ def prune(data_dir: Path, unused_for: timedelta) -> Removed:
 
 
 def _remove(environment: Environment) -> None:
-    """Rename it away, then delete it: half of one never has its name."""
+    """Rename an environment, then delete it: half of an environment never has its name."""
     root = environment.path.parent
-    try:
-        with held(root / f"{store.LOCK_PREFIX}{environment.key}") as is_ours:
-            if not is_ours:
-                raise StorageError(
-                    busy(
-                        f"{environment.key}: another process is at it.",
-                        root / f"{store.LOCK_PREFIX}{environment.key}",
-                    ),
-                    "Try again.",
-                    code="environment_busy",
-                )
+    guard = root / f"{store.LOCK_PREFIX}{environment.key}"
+    busy = f"{environment.key}: another process is building or removing it."
+    with disk_errors(f"{environment.path}: can't be removed", "Check the folder's rights."):
+        with required(guard, busy, code="environment_busy"):
             if any(_is_held(path) for path in store.use_locks(environment)):
                 raise UsageError(
                     f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
@@ -129,10 +122,6 @@ def _remove(environment: Environment) -> None:
             aside = root / f"{store.REMOVING_PREFIX}{environment.key}.{uuid4().hex[:8]}"
             environment.path.rename(aside)
         _delete(aside)
-    except OSError as error:
-        raise StorageError(
-            f"{environment.path}: can't be removed: {error.strerror or error}.", "Check the folder's rights."
-        ) from error
 
 
 def _is_held(path: Path) -> bool:
@@ -141,7 +130,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
-    """Yield what is no environment and nobody is making: half-built ones, broken ones, old wheels."""
+    """Yield what no process is making: half-built and broken environments, old wheels."""
     whole = {one.path for one in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith(store.REMOVING_PREFIX):

@@ -1,4 +1,4 @@
-"""The user's word: installing a package runs other people's code."""
+"""The user's consent: installing a package runs its author's code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
-from dissmodel.errors import ConsentRequired, StorageError, UsageError
-from dissmodel.locks import busy, held
+from dissmodel.errors import ConsentRequired, StorageError, UsageError, disk_errors
+from dissmodel.locks import required
 from dissmodel.record.store import write_atomically
 
 _FORM = 1
@@ -46,27 +46,19 @@ def check(
 ) -> None:
     """Return if the user agrees to an installation; what was agreed to once is remembered.
 
-    Parameters
-    ----------
-    resolved : Resolved
-        What would be installed.
-    data_dir : Path
-        The user's data folder.
-    registry : str
-        Who offers it, to be shown.
-    patterns : iterable of str
-        What the user's configuration trusts: see `matches`.
-    ask : callable, optional
-        Shows a text and returns whether the user agrees; None where nobody can be asked.
+    `registry` is who offers the package, and `patterns` what the settings trust (see `matches`). `ask` shows
+    a text and returns whether the user agrees; it is None where the user can't be asked.
 
     Raises
     ------
     ConsentRequired
         If the user says no, or can't be asked.
     UsageError
-        If a pattern is none.
+        If a pattern can't be read.
     """
-    trusted = [matches(pattern, resolved) for pattern in patterns]  # all of them: a broken one is told
+    trusted = [
+        matches(pattern, resolved) for pattern in patterns
+    ]  # all of them: a broken pattern is always an error
     if any(trusted) or any(one.what == resolved.identity for one in approvals(data_dir)):
         return
     what = describe(resolved, registry)
@@ -87,11 +79,11 @@ def describe(resolved: Resolved, registry: str = "") -> str:
         case "index":
             return f"{resolved.name} {resolved.version} would be installed from {resolved.source}{asked}."
         case "git":
-            version = f" {resolved.version}" if resolved.version else ""
-            return (
-                f"{resolved.name}{version} would be built from {resolved.source} at commit "
-                f"{resolved.commit}{asked}."
-            )
+            name = resolved.name or Requirement.parse(resolved.requirement).name or "A package"
+            package = f"{name} {resolved.version or ''}".strip()
+            state = f" at {'revision' if resolved.is_local else 'commit'} {resolved.commit}"
+            place = f"{resolved.source}{state if resolved.commit else ''}"
+            return f"{package} would be built from {place}{asked}."
         case "path":
             return f"{resolved.name} would be installed from the folder {resolved.source}{asked}."
     # What is built here runs its code at once: it is named first, and all of it.
@@ -152,7 +144,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
     Raises
     ------
     StorageError
-        If the file of them can't be read, or is none.
+        If the file of approvals can't be read.
     """
     path = _path(data_dir)
     try:
@@ -196,7 +188,7 @@ def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
     Raises
     ------
     UsageError
-        If there is none.
+        If there is no such approval.
     """
     with _changing(data_dir):
         known = approvals(data_dir)
@@ -236,18 +228,11 @@ def _path(data_dir: Path) -> Path:
 @contextmanager
 def _changing(data_dir: Path) -> Iterator[None]:
     path = data_dir / ".trust.lock"
-    try:
+    busy = f"{path}: another process holds it."
+    with disk_errors(str(path), "Choose another data folder: DISSMODEL_DATA"):
         data_dir.mkdir(parents=True, exist_ok=True)
-        with held(path, patience=_PATIENCE_S) as is_ours:
-            if not is_ours:
-                raise StorageError(
-                    busy(f"{path}: another process holds it.", path), "Try again.", code="trust_busy"
-                )
+        with required(path, busy, code="trust_busy", patience=_PATIENCE_S):
             yield
-    except OSError as error:
-        raise StorageError(
-            f"{path}: {error.strerror or error}.", "Choose another data folder: DISSMODEL_DATA"
-        ) from error
 
 
 def _write(data_dir: Path, approved: Iterable[Approval]) -> None:

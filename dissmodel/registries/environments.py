@@ -14,7 +14,7 @@ __all__ = ["Approval", "Entry", "Removed", "list_environments", "prune", "remove
 
 
 def list_environments() -> tuple[Entry, ...]:
-    """Return the environments on this machine, the one that was used last first."""
+    """Return the environments on this machine, the last used first."""
     return environments.list_environments(load_settings().data_dir)
 
 
@@ -34,7 +34,7 @@ def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
 
 
 def prune(unused_for: timedelta) -> Removed:
-    """Remove the environments that nothing has used for so long, and what killed processes left."""
+    """Remove the environments that no model has used for so long, and what killed processes left."""
     return environments.prune(load_settings().data_dir, unused_for)
 
 

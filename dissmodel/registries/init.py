@@ -12,7 +12,7 @@ from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Literal
 
-from dissmodel.errors import StorageError, UsageError
+from dissmodel.errors import UsageError, disk_errors
 from dissmodel.registry import plugins
 
 Substrate = Literal["raster", "vector"]
@@ -81,16 +81,12 @@ def init(request: InitRequest) -> Made:
         "suffix": _SUFFIX[request.substrate],
     }
     files = {place: _filled(source, names) for place, source in _plan(model, request.substrate).items()}
-    try:
+    with disk_errors(f"{folder}: can't be written", "Give a folder that you may write to."):
         for place, text in files.items():
             path = folder / place
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.", "Give a folder that you may write to."
-        ) from error
     return Made(folder, model, tuple(sorted(files)), names["suffix"])
 
 

@@ -74,7 +74,7 @@ def show_registry_model(text: str) -> RegistryModelView:
     Raises
     ------
     DissmodelError
-        If there is none, there is more than one, or its TOML can't be used.
+        If no registry or more than one has that model, or its TOML can't be used.
     """
     settings = load_settings()
     entry = index.find(text, settings, packages=False)

@@ -19,7 +19,7 @@ from dissmodel.config import (
 )
 from dissmodel.config.files import read_settings, user_file
 from dissmodel.config.keys import DEFAULT, from_toml, key_of
-from dissmodel.errors import DissmodelError, StorageError, UsageError, did_you_mean
+from dissmodel.errors import DissmodelError, UsageError, did_you_mean, disk_errors
 from dissmodel.registry import index
 from dissmodel.registry.state import folder_of
 from dissmodel.registry.sync import Outcome
@@ -58,12 +58,12 @@ class SyncReport:
 
 
 def sync(request: SyncRequest) -> SyncReport:
-    """Bring registries up to date; one that fails leaves the others to be done, and itself as it was.
+    """Bring registries up to date; a registry that fails stays as it was, and the others are synced.
 
     Raises
     ------
     DissmodelError
-        If none is known, or the only one that was asked for can't be had.
+        If no registry is known, or the only requested registry can't be fetched.
     """
     report = _sync(request)
     if not report.outcomes and len(report.failures) == 1:
@@ -74,7 +74,7 @@ def sync(request: SyncRequest) -> SyncReport:
 def watch(
     request: SyncRequest, seconds: float, wait: Callable[[float], object] = time.sleep
 ) -> Iterator[SyncReport]:
-    """Sync again and again; a remote that is away is no end of it.
+    """Sync again and again; a remote that can't be reached does not end it.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def registry_path(name: str | None) -> Path:
     Raises
     ------
     UsageError
-        If there is none of that name, several and no name, or it was never synced.
+        If no registry has that name, no name is given and there are several, or it was never synced.
     """
     known = {one.name: one for one in index.registries()}
     if name is None and len(known) > 1:
@@ -151,7 +151,7 @@ def remove_registry(name: str) -> Path:
     Raises
     ------
     UsageError
-        If there is none of that name, or another than the user's file sets it.
+        If no registry has that name, or the user's file is not what sets it.
     StorageError
         If it can't be removed.
     """
@@ -175,11 +175,9 @@ def remove_registry(name: str) -> Path:
     if changes:
         change_settings(changes)
     folder = folder_of(settings.data_dir, name)
-    try:
+    with disk_errors(f"{folder}: can't be removed"):
         if folder.exists():
             shutil.rmtree(folder)
-    except OSError as error:
-        raise StorageError(f"{folder}: can't be removed: {error.strerror or error}.") from error
     return folder
 
 
@@ -218,7 +216,7 @@ def _target(known: index.Registry, setting: RegistrySetting | None, branch: str 
     url = setting.url if setting is not None else known.url
     if not url:
         raise UsageError(
-            f"What was synced of {known.name} can't be read, so nobody knows where it is from.",
+            f"What was synced of {known.name} can't be read, so its URL is unknown.",
             f"Say it: dissmodel registry sync {known.name} --repo URL",
             code="unknown_registry",
         )

@@ -17,10 +17,7 @@ _LOADING = {"model_unloadable", "model_crashed", "unknown_model"}
 def trial(consent: Consent) -> Further:
     """Return what tries a spec, for `dissmodel.registries.check.check_registry`.
 
-    Parameters
-    ----------
-    consent : Consent
-        What the user agrees to. Where it is not enough, the check ends with `ConsentRequired`.
+    Where the consent is not enough, the check ends with `ConsentRequired`.
     """
 
     def tried(spec: Spec) -> Iterator[SpecFinding]:

@@ -136,14 +136,8 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
 
     Only the files that it may mean are read.
 
-    Parameters
-    ----------
-    text : str
-        What the user typed.
-    settings : Settings, optional
-        Which registries there are; by default those that a command started here knows.
-    packages : bool
-        Whether a model of an installed package is another of that name.
+    Only a model of these `settings` is meant, by default of those that a command started here knows. With
+    `packages`, a model of an installed package is another of that name.
 
     Raises
     ------

@@ -26,13 +26,6 @@ def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
     module resolves on access (``__getattr__``, PEP 562) are asked for, and then its submodules are imported,
     until the executor is there; a submodule that can't be imported is passed over.
 
-    Parameters
-    ----------
-    module : str
-        What to import.
-    name : str
-        The executor's name.
-
     Raises
     ------
     Exception
@@ -48,12 +41,12 @@ def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
 
 
 def _steps(module: ModuleType) -> Iterator[None]:
-    """Load more of a module with each step; the first is what is there after its import."""
+    """Load more of a module with each step; the first step is its import."""
     yield
     if hasattr(module, "__getattr__"):
         for name in dict.fromkeys([*_texts(getattr(module, "__all__", ())), *dir(module)]):
             if not name.startswith("__"):
-                # An attribute that needs something which is not installed is not the one that is looked for.
+                # An attribute that needs a missing package is not the executor that is looked for.
                 with contextlib.suppress(Exception, SystemExit):
                     getattr(module, name)
                 yield

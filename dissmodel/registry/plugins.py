@@ -82,17 +82,12 @@ def offers() -> tuple[Offer, ...]:
 def find(text: str, module: str | None = None) -> Model:
     """Return the model that `text` names: ``name``, ``origin/name``, ``file.py`` or ``file.py:name``.
 
-    Parameters
-    ----------
-    text : str
-        What the user typed.
-    module : str, optional
-        A module to import where no package offers the name; importing it registers its executors.
+    `module` is imported where no package offers the name; importing it registers its executors.
 
     Raises
     ------
     UsageError
-        If there is none, if two packages offer it, or if it can't be loaded.
+        If there is no such model, two packages offer it, or it can't be loaded.
     """
     if text.endswith(".py") or ".py:" in text:
         path, _, name = text.partition(".py:") if ".py:" in text else (text.removesuffix(".py"), "", "")
@@ -131,14 +126,7 @@ def find(text: str, module: str | None = None) -> Model:
 def find_in(name: str, module: str | None, distribution: str | None) -> Model:
     """Return the model `name` that one package defines, whatever others offer under that name.
 
-    Parameters
-    ----------
-    name : str
-        The executor's name.
-    module : str, optional
-        What to import; by default what the distribution's entry points say, else its package of that name.
-    distribution : str, optional
-        The installed distribution.
+    By default `module` is what the distribution's entry points say, else its package of that name.
 
     Raises
     ------

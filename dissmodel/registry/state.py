@@ -76,7 +76,7 @@ def is_intact(folder: Path, state: State) -> bool:
 
 
 def read_state(folder: Path) -> State | None:
-    """Return what the last sync left; None if there was none, or if it can't be made out."""
+    """Return what the last sync left; None if there was no sync, or its file can't be read."""
     try:
         with (folder / _NAME).open("rb") as stream:
             document = json.loads(stream.read(MAX_BYTES))

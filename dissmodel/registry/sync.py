@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dissmodel.config import Remote
-from dissmodel.errors import InvalidInput, StorageError, did_you_mean
+from dissmodel.errors import InvalidInput, StorageError, did_you_mean, disk_errors
 from dissmodel.git import Repository
-from dissmodel.locks import busy, held
+from dissmodel.locks import required
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
 from dissmodel.registry.index import MOST, file_problem, files_in, twins
@@ -37,7 +37,7 @@ class Outcome:
     registry, url : str
         Which one, and where it is from, without a secret.
     before, after : State or None
-        What there was and what there is.
+        The state before and after the sync.
     added, changed, removed : tuple of str
         The names of models.
     """
@@ -54,34 +54,23 @@ class Outcome:
 def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> Outcome:
     """Bring a registry's models to this machine.
 
-    Parameters
-    ----------
-    registry : str
-        Its name here.
-    remote : Remote
-        Where it is. A folder is read where it is; only what was in it is noted.
-    branch : str or None
-        Which branch; None: the remote's own default.
-    data_dir : Path
-        Where registries lie.
+    A folder is read where it is; only what was in it is noted. Without a branch it is the remote's own
+    default.
 
     Raises
     ------
     StorageError
-        If the remote can't be had, or the disk can't be written.
+        If the remote can't be fetched, or the disk can't be written.
     InvalidInput
-        If what is there is no registry. In all cases what was there before still is.
+        If the remote is no registry. After any error the copy of before is unchanged.
     """
     folder = folder_of(data_dir, registry)
-    try:
+    guard = folder.with_name(f".{registry}.lock")
+    busy = f"The registry {registry} is being synced by another command."
+    hint = "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA."
+    with disk_errors(f"{folder}: can't be written", hint):
         folder.mkdir(parents=True, exist_ok=True)
-        guard = folder.with_name(f".{registry}.lock")
-        with held(guard, patience=_PATIENCE_S) as is_held:
-            if not is_held:
-                raise StorageError(
-                    busy(f"The registry {registry} is being synced by another command.", guard),
-                    "Try again in a moment.",
-                )
+        with required(guard, busy, "Try again in a moment.", patience=_PATIENCE_S):
             before = read_state(folder)
             try:
                 after = _brought(folder, remote, branch, before)
@@ -90,11 +79,6 @@ def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> O
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # where nothing came, and nothing was
             _tidy(folder, {state.commit for state in (before, after) if state is not None})
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.",
-            "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA.",
-        ) from error
     old: Mapping[str, str] = before.models if before is not None else {}
     new = after.models
     return Outcome(
@@ -144,7 +128,7 @@ def _head(repository: Repository, branch: str | None) -> tuple[str, str]:
     """Return the name and the commit of the end of a branch; without one, of the remote's own default."""
     heads = repository.refs("HEAD", "refs/heads/*")
     ref = "HEAD" if branch is None else f"refs/heads/{branch}"
-    if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch that nobody made
+    if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch without a commit
         (ref,) = heads
     if ref not in heads:
         names = [one.removeprefix("refs/heads/") for one in heads if one != "HEAD"]
@@ -207,7 +191,7 @@ def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:
     (new / "models").mkdir(parents=True)
     for name, content in models.items():
         (new / "models" / f"{name}.toml").write_bytes(content)
-    if target.exists():  # of a sync that was killed, or somebody changed a file in it
+    if target.exists():  # of a sync that was killed, or a file in it was changed
         target.rename(scratch / "old")
     new.rename(target)
 
