@@ -182,7 +182,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
-    near = near or [one for one in names if name.lower() in one.lower()][:3]
+    near = near or [text for text in names if name.lower() in text.lower()][:3]
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     return "Known: " + ", ".join(names) + "." if names else ""

@@ -118,8 +118,8 @@ class Repository:
         listing = self._run("ls-tree", "-r", "-z", "--full-tree", commit, "--", path)
         for line in os.fsdecode(listing).split("\0")[:-1]:
             told, _, name = line.partition("\t")
-            mode, _, one = told.split(" ")
-            yield mode, one, name
+            mode, _, blob = told.split(" ")
+            yield mode, blob, name
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every object that was fetched."""
@@ -132,7 +132,7 @@ class Repository:
         if not names:
             return {}
         told = self._run(
-            "cat-file", "--batch", "--buffer", said="".join(f"{one}\n" for one in names).encode()
+            "cat-file", "--batch", "--buffer", said="".join(f"{name}\n" for name in names).encode()
         )
         found, at = {}, 0
         for name in names:

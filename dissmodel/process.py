@@ -170,6 +170,8 @@ def installed_program(name: str) -> str | None:
     Windows looks into the current folder first, which may belong to anyone: no program there is taken.
     """
     if sys.platform == "win32":
-        folders = [one for one in os.environ.get("PATH", "").split(os.pathsep) if Path(one).is_absolute()]
-        return next(filter(None, (shutil.which(str(Path(one) / name)) for one in folders)), None)
+        folders = [
+            folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder).is_absolute()
+        ]
+        return next(filter(None, (shutil.which(str(Path(folder) / name)) for folder in folders)), None)
     return shutil.which(name)

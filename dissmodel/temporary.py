@@ -47,7 +47,7 @@ def is_name(name: str) -> bool:
     >>> is_name(".dissmodel-0123456789ab.tmp"), is_name(".dissmodel_tmp-0123456789ab"), is_name("r.tif")
     (True, True, False)
     """
-    return any(one.fullmatch(name) for one in (_FILE, _FOLDER))
+    return any(pattern.fullmatch(name) for pattern in (_FILE, _FOLDER))
 
 
 @contextlib.contextmanager

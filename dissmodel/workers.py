@@ -53,7 +53,7 @@ class Workers(Executor):
             if done.done() and isinstance(done.exception(), KeyboardInterrupt):
                 done.result()  # it interrupts whoever asks for the work, not for its result
         else:
-            queued.add_done_callback(lambda one: one.cancelled() and done.cancel())
+            queued.add_done_callback(lambda work: work.cancelled() and done.cancel())
         return done
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  (the base class's)

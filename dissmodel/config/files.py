@@ -30,11 +30,11 @@ def project_file(folder: Path | None) -> Path | None:
     if folder is None:  # the current folder was removed
         return None
     folder = folder.absolute()
-    root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
-    for one in (folder, *folder.parents):
-        if (one / PROJECT_NAME).is_file():
-            return one / PROJECT_NAME
-        if one == root:
+    root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
+    for place in (folder, *folder.parents):
+        if (place / PROJECT_NAME).is_file():
+            return place / PROJECT_NAME
+        if place == root:
             break
     return None
 

@@ -56,27 +56,27 @@ def look_at_registries(found: Collector, settings: Settings) -> None:
             severity, message, hint = "error", error.message, error.hint
         found.add(severity, f"{registry.name}: {message}", hint)
     if not known:
-        found.add("ok", "none; dissmodel registry add NAME URL adds one")
+        found.add("ok", "none; to add a registry: dissmodel registry add NAME URL")
 
 
 def look_at_environments(found: Collector, settings: Settings) -> None:
     """Find out which environments there are, what they take, and what is left of others."""
     entries = list_environments(settings.data_dir)
     root = settings.data_dir / "environments"
-    whole = {one.environment.key for one in entries}
+    whole = {entry.environment.key for entry in entries}
     left = [path for path in (root.iterdir() if root.is_dir() else ()) if _is_left(path, whole)]
     if left:
         found.add(
             "warning", f"{_several(len(left), 'install')} left half done in {root}", "dissmodel env prune"
         )
-    old = sum(not one.is_current for one in entries)
+    old = sum(not entry.is_current for entry in entries)
     if old:
         found.add(
             "warning",
             f"{_several(old, 'environment')} for another state of dissmodel, which no run uses",
             "dissmodel env prune --unused-for 0d",
         )
-    size = sum(one.size for one in entries)
+    size = sum(entry.size for entry in entries)
     found.add("ok", f"{len(entries)}, {size / 1e9:.1f} GB, in {root}" if entries else "none")
 
 
@@ -132,10 +132,9 @@ def _is_left(path: Path, whole: set[str]) -> bool:
     """Return whether a path among the environments is a leftover that no process seems to be making."""
     if path.name.startswith(store.REMOVING_PREFIX):
         return True
-    is_building = path.name.startswith(store.BUILDING_PREFIX)
-    if path.name in whole or not (is_building or store.KEY.fullmatch(path.name)):
+    key = store.unfinished_key(path, whole)
+    if key is None:
         return False
-    key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0]
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()
     return not is_locked or time.time() - path.stat().st_mtime > _BUILDING_S
 

@@ -43,9 +43,9 @@ def look_at_library(found: Collector) -> None:
     """Find out whether the library that the collector names works: import it, and have it do a little."""
     name = found.subject
     probed = _probe(name)
-    for one in probed.findings:
-        severity = cast("Severity", one["severity"])
-        found.add(severity, one["message"], "" if severity == "ok" else _library_hint(name))
+    for finding in probed.findings:
+        severity = cast("Severity", finding["severity"])
+        found.add(severity, finding["message"], "" if severity == "ok" else _library_hint(name))
     if probed.end and name == "numba":
         found.add("warning", f"{probed.doing}: {probed.end}. {_SLOWER}", _library_hint(name))
     elif probed.end:
@@ -58,12 +58,12 @@ def look_at_models(found: Collector) -> None:
     loaded: list[str] = []
     while True:
         probed = _probe("models", *seen)
-        for one in probed.findings:
-            seen.add(one["subject"])
-            if one["severity"] == "ok":
-                loaded.append(one["subject"])
+        for finding in probed.findings:
+            seen.add(finding["subject"])
+            if finding["severity"] == "ok":
+                loaded.append(finding["subject"])
             else:
-                found.add("error", one["message"], one["hint"])
+                found.add("error", finding["message"], finding["hint"])
         if not probed.end:
             break
         package, _, model = probed.doing.partition("/")
@@ -79,7 +79,7 @@ def look_at_models(found: Collector) -> None:
     if loaded:
         found.add("ok", f"{len(loaded)} can be loaded: {', '.join(loaded)}")
     elif not seen:
-        found.add("warning", "no package offers one", "Install dissmodel again, from where you had it.")
+        found.add("warning", "no package offers a model", "Install dissmodel again, from the same source.")
 
 
 def look_at_numba_cache(found: Collector) -> None:

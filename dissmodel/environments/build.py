@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def build(
 
 def python_of(folder: Path) -> Path:
     """Return the interpreter of a virtual environment."""
-    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    return _part(folder, "scripts") / ("python.exe" if sys.platform == "win32" else "python")
 
 
 def _check_dissmodel(resolved: Resolved, folder: Path) -> set[str]:
@@ -88,27 +89,30 @@ def _check_dissmodel(resolved: Resolved, folder: Path) -> set[str]:
     for dist in _distributions(folder):
         for text in dist.requires or ():
             try:
-                one = Requirement(text)
+                needed = Requirement(text)
             except InvalidRequirement:
                 continue
-            if canonicalize_name(one.name) != OURS or (one.marker and not one.marker.evaluate({"extra": ""})):
+            if canonicalize_name(needed.name) != OURS or (
+                needed.marker and not needed.marker.evaluate({"extra": ""})
+            ):
                 continue
             name = dist.metadata["Name"]
-            if not is_met(one.specifier):
+            if not is_met(needed.specifier):
                 raise InvalidInput(
                     f"{resolved.requirement}: {name} {dist.metadata['Version']} needs dissmodel "
-                    f"{one.specifier}; this is {dissmodel.__version__} (API level {API_LEVEL}).",
+                    f"{needed.specifier}; this is {dissmodel.__version__} (API level {API_LEVEL}).",
                     "Upgrade dissmodel, or take a version of the package that fits.",
                     code="needs_other_dissmodel",
                 )
             if canonicalize_name(name) != OURS:
-                extras |= {canonicalize_name(extra) for extra in one.extras}
+                extras |= {canonicalize_name(extra) for extra in needed.extras}
     offered = importlib.metadata.metadata(OURS).get_all("Provides-Extra") or ()
     return extras & {canonicalize_name(extra) for extra in offered}
 
 
 def _distributions(folder: Path) -> Iterator[importlib.metadata.Distribution]:
-    site = folder / "Lib" / "site-packages"
-    if sys.platform != "win32":
-        site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    yield from importlib.metadata.distributions(path=[str(site)])
+    yield from importlib.metadata.distributions(path=[str(_part(folder, "purelib"))])
+
+
+def _part(folder: Path, name: str) -> Path:
+    return Path(sysconfig.get_path(name, "venv", {"base": str(folder), "platbase": str(folder)}))

@@ -113,19 +113,19 @@ def with_hashes(lock: str, pins: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
     `pins` are lines ``name==version --hash=sha256:...``; one without a hash changes nothing.
     """
-    wanted = {one.name: set(one.hashes) for one in parse("\n".join(pins)) if one.hashes}
+    wanted = {pin.name: set(pin.hashes) for pin in parse("\n".join(pins)) if pin.hashes}
     if not wanted:
         return lock, ()
     lines: list[str] = []
     others: list[str] = []
     for line in lock.replace("\\\n", " ").splitlines():
-        one = next(parse(line), None)
-        hashes = wanted.get(one.name) if one is not None else None
-        if one is None or hashes is None:
+        locked = next(parse(line), None)
+        hashes = wanted.get(locked.name) if locked is not None else None
+        if locked is None or hashes is None:
             lines.append(line)
             continue
-        if one.hashes and not hashes & set(one.hashes):
-            others.append(f"{one.name}=={one.version}: the index has other files under this version")
+        if locked.hashes and not hashes & set(locked.hashes):
+            others.append(f"{locked.name}=={locked.version}: the index has other files under this version")
         text = _HASH.sub("", line).strip()
         lines.append(" ".join([text, *(f"--hash={each}" for each in sorted(hashes))]))
     return "\n".join([*lines, ""]), tuple(others)
@@ -142,11 +142,13 @@ def parse(lock: str) -> Iterator[Locked]:
         if not text or text.startswith(("#", "-")):
             continue
         try:
-            one = Pep508(text)
+            requirement = Pep508(text)
         except InvalidRequirement:
             continue
-        version = next((each.version for each in one.specifier if each.operator == "=="), None)
-        yield Locked(canonicalize_name(one.name), version, one.url, tuple(_HASH.findall(line)))
+        version = next((each.version for each in requirement.specifier if each.operator == "=="), None)
+        yield Locked(
+            canonicalize_name(requirement.name), version, requirement.url, tuple(_HASH.findall(line))
+        )
 
 
 def wheels_folder(data_dir: Path) -> Path:

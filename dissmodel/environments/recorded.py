@@ -46,7 +46,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     if len(runtime.packages) > _MAX:
         raise InvalidInput(f"The record names more than {_MAX} packages.", code="no_packages")
     code = record.code or Code()
-    hashes = {(one.name, one.version): one.hashes for one in lock.parse(record_lock or "")}
+    hashes = {(locked.name, locked.version): locked.hashes for locked in lock.parse(record_lock or "")}
     pins: list[str] = []
     lost: list[str] = []
     left_out: list[str] = []
@@ -102,15 +102,15 @@ def _pin(
             version = str(Version(package.version))
         except InvalidVersion:
             raise UsageError(f"{package.version!r} is no version.") from None
-        one = Requirement.parse(f"{name}=={version}")
-        known = hashes.get((one.name or "", version), ())
-        return " ".join([f"{one.name}=={version}", *(f"--hash={one}" for one in known)])
+        requirement = Requirement.parse(f"{name}=={version}")
+        known = hashes.get((requirement.name or "", version), ())
+        return " ".join([f"{requirement.name}=={version}", *(f"--hash={digest}" for digest in known)])
     if commit is None:
         raise UsageError(f"it was installed from {url}")
-    one = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
-    if one.ref != commit:
+    requirement = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
+    if requirement.ref != commit:
         raise UsageError(f"{commit!r} is no commit.")
-    return f"{one.name} @ git+{one.url}@{one.ref}"
+    return f"{requirement.name} @ git+{requirement.url}@{requirement.ref}"
 
 
 def _is_own(name: str, code: Code) -> bool:

@@ -55,7 +55,7 @@ def commit_of(url: str, ref: str | None) -> str:
         if COMMIT.fullmatch(found.get(name) or ""):
             return found[name]
     if ref is None:
-        raise UsageError(f"{url} has no commit yet.", "Push one.", code="no_such_ref")
+        raise UsageError(f"{url} has no commit yet.", "Push a commit.", code="no_such_ref")
     near = "A short commit is not enough: give all 40 digits." if re.fullmatch(r"[0-9a-f]{7,39}", ref) else ""
     raise UsageError(
         f"{url} has no tag and no branch {ref!r}.",

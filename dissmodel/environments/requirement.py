@@ -96,10 +96,10 @@ class Requirement:
             return _path(stripped, relative_to)
         named = _NAMED_URL.match(stripped)
         if named is not None:
-            one = _pep508(named["name"].strip(), stripped)
+            package = _pep508(named["name"].strip(), stripped)
             if not named["url"].startswith("git+"):
                 _refuse(stripped, "a URL has to be that of a git repository, git+https://...")
-            return _git(named["url"], stripped, one.name, one.extras)
+            return _git(named["url"], stripped, package.name, package.extras)
         if "://" in stripped:
             _refuse(stripped, "a URL has to be that of a git repository, git+https://...")
         if re.search(r"[/\\]", stripped) and ";" not in stripped:
@@ -126,7 +126,7 @@ def _pep508(text: str, given: str) -> Requirement:
         _refuse(given, "it is no name with a version")
     if parsed.marker is not None:
         _refuse(given, "a marker would hide it on some machines")
-    if any(one.operator == "===" for one in parsed.specifier):
+    if any(clause.operator == "===" for clause in parsed.specifier):
         _refuse(given, "=== compares text; use ==")
     name = canonicalize_name(parsed.name)
     refuse_ours(name, given)

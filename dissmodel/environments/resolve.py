@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelWarning, StorageError, UsageError
 from dissmodel.record.git import head_of
+from dissmodel.record.git_folder import contents
 
 
 def resolve(
@@ -42,8 +44,8 @@ def resolve(
     """
     if requirement.kind == "path":
         return _folder(requirement)
-    known = tuple(one.resolved for one in store.environments(data_dir))
-    earlier = [one for one in known if one.requirement == requirement.text]
+    known = tuple(environment.resolved for environment in store.environments(data_dir))
+    earlier = [resolved for resolved in known if resolved.requirement == requirement.text]
     try:
         if requirement.kind == "git":
             return _repository(requirement, known, offline=offline)
@@ -68,7 +70,7 @@ def _index(requirement: Requirement, data_dir: Path, *, offline: bool, allow_bui
             data_dir, f"Resolving {requirement.text}", offline=offline, allow_build=allow_build
         )
         made = installer.lock((line,), extras=lock.ALWAYS)
-        version = next(one.version for one in lock.parse(made) if one.name == name)
+        version = next(locked.version for locked in lock.parse(made) if locked.name == name)
     version = str(Version(version)) if version else None
     return Resolved(
         "index", name, version, None, ", ".join(uv.indexes()), requirement.text, requirement.extras
@@ -85,9 +87,9 @@ def _repository(requirement: Requirement, known: tuple[Resolved, ...], *, offlin
         )
     commit = remote.commit_of(url, ref)
     found = Resolved("git", "", None, commit, url, requirement.text, requirement.extras, subdirectory)
-    for one in known:
-        if (one.kind, one.identity) == ("git", found.identity):
-            return replace(found, name=one.name, version=one.version)
+    for resolved in known:
+        if (resolved.kind, resolved.identity) == ("git", found.identity):
+            return replace(found, name=resolved.name, version=resolved.version)
     if offline:
         raise StorageError(
             f"{requirement.text} can't be fetched offline.", "Connect.", code="repository_unreachable"
@@ -98,17 +100,18 @@ def _repository(requirement: Requirement, known: tuple[Resolved, ...], *, offlin
 def _folder(requirement: Requirement) -> Resolved:
     folder = requirement.path
     assert folder is not None
-    try:
-        with (folder / "pyproject.toml").open("rb") as stream:
-            data = stream.read(remote.MAX_PYPROJECT)
-    except OSError as error:
-        why = "there is no such folder" if not folder.is_dir() else f"pyproject.toml: {error.strerror}"
+    place = folder / "pyproject.toml"
+    data = contents(place, remote.MAX_PYPROJECT)
+    if not data:
+        why = "there is no pyproject.toml" if folder.is_dir() else "there is no such folder"
+        if os.path.lexists(place):
+            why = "its pyproject.toml is empty, no regular file, larger than 1 MiB, or can't be read"
         raise UsageError(
             f"package {requirement.text!r}: {folder}: {why}.",
             "Give the folder of a Python project, relative to the spec.",
             code="no_pyproject",
-        ) from error
-    project = remote.project_in(data, str(folder / "pyproject.toml"))
+        )
+    project = remote.project_in(data, str(place))
     name = remote.package_name(requirement, project.name)
     return Resolved(
         kind="path",

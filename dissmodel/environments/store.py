@@ -44,7 +44,7 @@ _SOURCES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 @dataclass(frozen=True)
-class Environment:
+class PackageEnvironment:
     """A separate Python with a model's package and the running dissmodel in it.
 
     Attributes
@@ -91,7 +91,7 @@ def obtain(
     consent: Callable[[Resolved], None],
     offline: bool = False,
     allow_build: bool = False,
-) -> Environment:
+) -> PackageEnvironment:
     """Return the environment of a package; build it if it is missing.
 
     Of an environment that exists only a small file is read. `consent` raises `ConsentRequired` unless the
@@ -162,23 +162,34 @@ def key_of(resolved: Resolved) -> str:
     return f"{resolved.name[:60]}-{state}-{digest[:12]}"
 
 
-def environments(data_dir: Path) -> tuple[Environment, ...]:
+def environments(data_dir: Path) -> tuple[PackageEnvironment, ...]:
     """Return the environments that are whole, the oldest first."""
     root = data_dir / "environments"
     names = sorted(path for path in root.iterdir() if KEY.fullmatch(path.name)) if root.is_dir() else []
-    found = [one for one in map(_load, names) if one is not None]
-    return tuple(sorted(found, key=lambda one: (one.created_at, one.key)))
+    found = [environment for environment in map(_load, names) if environment is not None]
+    return tuple(sorted(found, key=lambda environment: (environment.created_at, environment.key)))
+
+
+def unfinished_key(path: Path, whole: set[str]) -> str | None:
+    """Return the key of a half-built or broken environment; None if `path` is neither.
+
+    `whole` are the keys of the environments that are whole.
+    """
+    if path.name.startswith(BUILDING_PREFIX):
+        name = path.name.removeprefix(BUILDING_PREFIX)
+        return name.rpartition(".")[0] or name
+    return path.name if KEY.fullmatch(path.name) and path.name not in whole else None
 
 
 def ready(data_dir: Path) -> Iterator[str]:
     """Yield the requirements, as specs have them, for which there is an environment with this dissmodel."""
-    for one in environments(data_dir):
-        if one.packages.get(OURS) == wheel.running().version:
-            yield one.resolved.requirement
+    for environment in environments(data_dir):
+        if environment.packages.get(OURS) == wheel.running().version:
+            yield environment.resolved.requirement
 
 
 @contextlib.contextmanager
-def using(environment: Environment, model: str) -> Iterator[None]:
+def using(environment: PackageEnvironment, model: str) -> Iterator[None]:
     """Note that a model uses an environment, which can't be removed within the block.
 
     Where the folder can't be written to, nothing is noted and nothing can be removed either.
@@ -201,23 +212,25 @@ def using(environment: Environment, model: str) -> Iterator[None]:
         yield
 
 
-def uses(environment: Environment) -> dict[str, datetime]:
+def uses(environment: PackageEnvironment) -> dict[str, datetime]:
     """Return the models that used it, name → when last (UTC)."""
     with contextlib.suppress(OSError):
         return {
-            unquote(one.name): datetime.fromtimestamp(one.stat().st_mtime, UTC)
-            for one in sorted((environment.path / _USED).iterdir())
-            if not one.name.startswith(".")
+            unquote(path.name): datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            for path in sorted((environment.path / _USED).iterdir())
+            if not path.name.startswith(".")
         }
     return {}
 
 
-def use_locks(environment: Environment) -> tuple[Path, ...]:
+def use_locks(environment: PackageEnvironment) -> tuple[Path, ...]:
     """Return the locks of the processes that use it, or were killed while they did."""
     return tuple((environment.path / _USED).glob(".[0-9]*"))
 
 
-def _build(resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow_build: bool) -> Environment:
+def _build(
+    resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow_build: bool
+) -> PackageEnvironment:
     """Build under another name; a rename gives the whole environment its name."""
     root = data_dir / "environments"
     folder = root / f"{BUILDING_PREFIX}{key}.{uuid4().hex[:8]}"
@@ -239,17 +252,17 @@ def _build(resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow
         folder.rename(root / key)
     finally:
         _discard_leftovers(root, key)
-    return Environment(root / key, resolved, packages, created, is_new=True)
+    return PackageEnvironment(root / key, resolved, packages, created, is_new=True)
 
 
-def _load(folder: Path) -> Environment | None:
+def _load(folder: Path) -> PackageEnvironment | None:
     """Return the environment in a folder; None if there is no environment, or its interpreter is gone."""
     try:
         document: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         if document["schema_version"] != _FORM or not python_of(folder).exists():
             return None
         resolved = Resolved.from_document(document["resolved"])
-        return Environment(folder, resolved, document["packages"], document["created_at"])
+        return PackageEnvironment(folder, resolved, document["packages"], document["created_at"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel.environments import lock, store, wheel
-from dissmodel.environments.store import Environment
+from dissmodel.environments.store import PackageEnvironment
 from dissmodel.errors import UsageError, did_you_mean, disk_errors
 from dissmodel.locks import held, required
 
@@ -24,21 +24,12 @@ _STALE_S = 86400.0
 class Entry:
     """An environment with its size and its use.
 
-    Attributes
-    ----------
-    environment : Environment
-        Itself.
-    size : int
-        The bytes of its files; those that the installer's cache has too are stored once.
-    own_size : int
-        The bytes that only it holds: what its removal frees.
-    used : tuple of (str, datetime)
-        The models that used it and when last (UTC), the latest first.
-    is_current : bool
-        Whether the dissmodel that runs is the one in it; a run asks for no other.
+    `size` is in bytes, with files that the installer's cache has too; `own_size` is what a removal frees.
+    `used` are the models and when each used it last (UTC), the latest first. `is_current` is false where the
+    environment has another dissmodel than the running one: no run uses it.
     """
 
-    environment: Environment
+    environment: PackageEnvironment
     size: int
     own_size: int
     used: tuple[tuple[str, datetime], ...]
@@ -60,8 +51,8 @@ class Removed:
 
 def list_environments(data_dir: Path) -> tuple[Entry, ...]:
     """Return the environments, the last used first."""
-    found = [_entry(one) for one in store.environments(data_dir)]
-    return tuple(sorted(found, key=lambda one: one.last_used, reverse=True))
+    found = [_entry(environment) for environment in store.environments(data_dir)]
+    return tuple(sorted(found, key=lambda entry: entry.last_used, reverse=True))
 
 
 def remove(what: str, data_dir: Path) -> Removed:
@@ -75,9 +66,11 @@ def remove(what: str, data_dir: Path) -> Removed:
         If another process is building it, or the disk fails.
     """
     entries = list_environments(data_dir)
-    meant = [one for one in entries if what in {one.environment.key, one.environment.resolved.name}]
+    meant = [entry for entry in entries if what in {entry.environment.key, entry.environment.resolved.name}]
     if not meant:
-        known = {name for one in entries for name in (one.environment.key, one.environment.resolved.name)}
+        known = {
+            name for entry in entries for name in (entry.environment.key, entry.environment.resolved.name)
+        }
         raise UsageError(
             f"There is no environment {what!r}.",
             f"{did_you_mean(what, known)} List them: dissmodel env list".strip(),
@@ -85,7 +78,7 @@ def remove(what: str, data_dir: Path) -> Removed:
         )
     for entry in meant:
         _remove(entry.environment)
-    return Removed(tuple(one.environment.key for one in meant), sum(one.own_size for one in meant))
+    return Removed(tuple(entry.environment.key for entry in meant), sum(entry.own_size for entry in meant))
 
 
 def prune(data_dir: Path, unused_for: timedelta) -> Removed:
@@ -108,7 +101,7 @@ def prune(data_dir: Path, unused_for: timedelta) -> Removed:
     return Removed(tuple(gone), freed)
 
 
-def _remove(environment: Environment) -> None:
+def _remove(environment: PackageEnvironment) -> None:
     """Rename an environment, then delete it: half of an environment never has its name."""
     root = environment.path.parent
     guard = root / f"{store.LOCK_PREFIX}{environment.key}"
@@ -131,14 +124,11 @@ def _is_held(path: Path) -> bool:
 
 def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
     """Yield what no process is making: half-built and broken environments, old wheels."""
-    whole = {one.path for one in store.environments(data_dir)}
+    whole = {environment.key for environment in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith(store.REMOVING_PREFIX):
             yield path
-        elif path.name.startswith(store.BUILDING_PREFIX) or (
-            store.KEY.fullmatch(path.name) and path not in whole
-        ):
-            key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0] or path.name
+        elif key := store.unfinished_key(path, whole):
             with held(root / f"{store.LOCK_PREFIX}{key}") as is_ours:
                 if is_ours:
                     yield path
@@ -158,7 +148,7 @@ def _delete(path: Path) -> None:
             path.unlink()
 
 
-def _entry(environment: Environment) -> Entry:
+def _entry(environment: PackageEnvironment) -> Entry:
     size, own = _size(environment.path)
     used = sorted(store.uses(environment).items(), key=lambda one: one[1], reverse=True)
     is_current = environment.packages.get("dissmodel") == wheel.running().version

@@ -59,7 +59,7 @@ def check(
     trusted = [
         matches(pattern, resolved) for pattern in patterns
     ]  # all of them: a broken pattern is always an error
-    if any(trusted) or any(one.what == resolved.identity for one in approvals(data_dir)):
+    if any(trusted) or any(approval.what == resolved.identity for approval in approvals(data_dir)):
         return
     what = describe(resolved, registry)
     if ask is None or not ask(what):
@@ -69,7 +69,7 @@ def check(
         )
         refused.what = resolved.identity
         raise refused
-    approve(resolved, data_dir, registry=registry)
+    remember(resolved.identity, data_dir, registry=registry)
 
 
 def describe(resolved: Resolved, registry: str = "") -> str:
@@ -118,12 +118,12 @@ def matches(pattern: str, resolved: Resolved) -> bool:
         plain = text.removesuffix("/*")
         if "*" in plain:
             _refuse(pattern, "a * stands for all below a folder: .../org/*")
-        one = Requirement.parse(plain)
-        if one.ref or one.subdirectory:
+        requirement = Requirement.parse(plain)
+        if requirement.ref or requirement.subdirectory:
             _refuse(pattern, "a repository is trusted as a whole, not a tag of it")
         if resolved.kind != "git":
             return False
-        trusted, found = _plain(one.url or ""), _plain(resolved.source)
+        trusted, found = _plain(requirement.url or ""), _plain(resolved.source)
         return found.startswith(f"{trusted}/") if below else found == trusted
     try:
         named = Pep508(text)
@@ -153,18 +153,13 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema_version"] != _FORM:
             raise ValueError("another version of dissmodel wrote it")
-        return tuple(Approval(**one) for one in document["approved"])
+        return tuple(Approval(**entry) for entry in document["approved"])
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{path}: it can't be read: {error}.", f"Remove it; what is needed is asked again: {path}"
         ) from error
-
-
-def approve(resolved: Resolved, data_dir: Path, *, registry: str = "") -> None:
-    """Remember that the user agreed to exactly this."""
-    remember(resolved.identity, data_dir, registry=registry)
 
 
 def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
@@ -178,7 +173,7 @@ def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     added = Approval(what, now, registry)
     with _changing(data_dir):
-        others = [one for one in approvals(data_dir) if one.what != added.what]
+        others = [approval for approval in approvals(data_dir) if approval.what != added.what]
         _write(data_dir, [*others, added])
 
 
@@ -192,14 +187,14 @@ def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
     """
     with _changing(data_dir):
         known = approvals(data_dir)
-        gone = tuple(one for one in known if _means(what.strip(), one.what))
+        gone = tuple(approval for approval in known if _means(what.strip(), approval.what))
         if not gone:
             raise UsageError(
                 f"{what}: nothing of that name was agreed to.",
                 "List what was: dissmodel registry trust",
                 code="no_approval",
             )
-        _write(data_dir, [one for one in known if one not in gone])
+        _write(data_dir, [approval for approval in known if approval not in gone])
     return gone
 
 
@@ -236,5 +231,5 @@ def _changing(data_dir: Path) -> Iterator[None]:
 
 
 def _write(data_dir: Path, approved: Iterable[Approval]) -> None:
-    document = {"schema_version": _FORM, "approved": [asdict(one) for one in approved]}
+    document = {"schema_version": _FORM, "approved": [asdict(approval) for approval in approved]}
     write_atomically(_path(data_dir), (json.dumps(document, indent=1) + "\n").encode())

@@ -161,6 +161,6 @@ def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
     text = " ".join(said.lower().split())  # the installer breaks its lines anywhere
     told = [*itertools.takewhile(lambda line: not line.startswith("hint:"), lines)] or lines
     message = f"{doing} failed: {' | '.join(told[-_TAIL_LINES:]) or 'uv said nothing'}"
-    found = next(one for one in _MEANINGS if re.search(one.signs, text))
+    found = next(meaning for meaning in _MEANINGS if re.search(meaning.signs, text))
     is_away = offline and found.error is StorageError
     return found.error(message, "Connect, and try again." if is_away else found.hint, code=found.code)

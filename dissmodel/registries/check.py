@@ -102,7 +102,7 @@ def _not_taken(models: Path) -> Iterator[SpecFinding]:
 
 
 def _check(path: Path, further: Further | None) -> list[SpecFinding]:
-    lines = Lines(path)
+    lines = TomlLines(path)
     try:
         spec = load_spec(path)
     except SpecError as error:
@@ -111,12 +111,14 @@ def _check(path: Path, further: Further | None) -> list[SpecFinding]:
     except InvalidInput as error:
         return [SpecFinding("error", str(path), None, error.message, error.hint)]
     found = [
-        SpecFinding(one.severity, str(path), lines.of(one.key, one.table), one.message, one.hint)
-        for one in _problems(spec, path)
+        SpecFinding(
+            problem.severity, str(path), lines.of(problem.key, problem.table), problem.message, problem.hint
+        )
+        for problem in _problems(spec, path)
     ]
-    if further is not None and all(one.severity != "error" for one in found):
+    if further is not None and all(finding.severity != "error" for finding in found):
         found += further(spec)
-    return sorted(found, key=lambda one: one.line or 0)
+    return sorted(found, key=lambda finding: finding.line or 0)
 
 
 def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
@@ -200,7 +202,7 @@ def _not_plain(value: Any) -> str:
     return next(filter(None, map(_not_plain, inner)), "")
 
 
-class Lines:
+class TomlLines:
     """The lines of a TOML, to be asked where a key is.
 
     A file that can't be read has none.

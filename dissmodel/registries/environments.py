@@ -28,7 +28,7 @@ def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
     """
     data_dir = load_settings().data_dir
     if everything:
-        names = tuple(one.environment.key for one in environments.list_environments(data_dir))
+        names = tuple(entry.environment.key for entry in environments.list_environments(data_dir))
     gone = [environments.remove(name, data_dir) for name in dict.fromkeys(names)]
     return Removed(tuple(key for one in gone for key in one.keys), sum(one.freed for one in gone))
 

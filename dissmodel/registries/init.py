@@ -23,15 +23,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class InitRequest:
-    """What to make.
-
-    Attributes
-    ----------
-    path : Path
-        The new folder; its name is the package's.
-    substrate : {"raster", "vector"}
-        What the model works on.
-    """
+    """What to make: a new folder, whose name is the package's, for a model that works on the substrate."""
 
     path: Path
     substrate: Substrate = "raster"
@@ -39,18 +31,9 @@ class InitRequest:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made.
+    """The files that were made in `folder`; `suffix` is that of the example input, without the dot.
 
-    Attributes
-    ----------
-    folder : Path
-        The new folder.
-    model : str
-        The model's name, and that of its Python package.
-    files : tuple of str
-        What is in it, relative to it.
-    suffix : str
-        Of the example that its script makes, without the dot.
+    The model and its Python package have one name, `model`.
     """
 
     folder: Path

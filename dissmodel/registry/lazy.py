@@ -32,8 +32,8 @@ def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
         Whatever the module itself raises when it is imported.
     """
     package = module.partition(".")[0]
-    one = importlib.import_module(module)
-    for _ in _steps(one):
+    imported = importlib.import_module(module)
+    for _ in _steps(imported):
         found = ExecutorRegistry._executors.get(name)  # noqa: SLF001  (the published place)
         if found is not None and found.__module__.partition(".")[0] == package:
             return found
@@ -65,4 +65,4 @@ def _steps(module: ModuleType) -> Iterator[None]:
 
 def _texts(values: object) -> Iterator[str]:
     if isinstance(values, Iterable):
-        yield from (one for one in values if isinstance(one, str))
+        yield from (value for value in values if isinstance(value, str))

@@ -27,17 +27,7 @@ _METADATA = {*_TEXTS, *_SECTIONS}
 
 
 class SpecError(InvalidInput):
-    """A model's TOML can't be used.
-
-    Attributes
-    ----------
-    detail : str
-        The message without the path.
-    key, table : str
-        What it is about.
-    line : int or None
-        Where, counted from 1, if the key doesn't tell.
-    """
+    """A model's TOML can't be used: `detail` is the message without the path."""
 
     def __init__(
         self,
@@ -56,20 +46,11 @@ class SpecError(InvalidInput):
 
 @dataclass(frozen=True)
 class Spec:
-    """One ``[model]`` table.
+    """A ``[model]`` table, read from `path`.
 
-    Attributes
-    ----------
-    path : Path
-        Where it was read.
-    model : Mapping
-        The whole table, as it stands in the file.
-    parameters : Mapping
-        The model's own keys, overridden by ``[model.parameters]``.
-    bands, columns : Mapping of str to str
-        Default maps, canonical name → name in the file.
-    ignored : tuple of str
-        Other tables of the file, which mean nothing here.
+    `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden by
+    ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `ignored` are other
+    tables of the file, which mean nothing here.
     """
 
     path: Path
@@ -129,16 +110,21 @@ def plain_spec(
     kept = {key: value for key, value in (metadata or {}).items() if key in _TEXTS}
     sections = dict(zip(_SECTIONS, map(without_null, (parameters, bands, columns)), strict=True))
     return {
-        "model": {"name": name, "class": name, **kept, **{key: one for key, one in sections.items() if one}}
+        "model": {
+            "name": name,
+            "class": name,
+            **kept,
+            **{key: section for key, section in sections.items() if section},
+        }
     }
 
 
 def without_null(value: Any) -> Any:
     """Return a value without the nulls in it, which TOML does not have."""
     if isinstance(value, Mapping):
-        return {name: without_null(one) for name, one in value.items() if one is not None}
+        return {name: without_null(inner) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [without_null(one) for one in value if one is not None]
+        return [without_null(inner) for inner in value if inner is not None]
     return value
 
 

@@ -16,7 +16,7 @@ from dissmodel.git import Repository
 from dissmodel.locks import required
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
-from dissmodel.registry.index import MOST, file_problem, files_in, twins
+from dissmodel.registry.index import MOST, files_in, no_registry, refusal, twins
 from dissmodel.registry.spec import MAX_BYTES
 from dissmodel.registry.state import State, folder_of, is_intact, read_state, write_state
 
@@ -30,17 +30,7 @@ _SUBMODULE = "160000"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync found.
-
-    Attributes
-    ----------
-    registry, url : str
-        Which one, and where it is from, without a secret.
-    before, after : State or None
-        The state before and after the sync.
-    added, changed, removed : tuple of str
-        The names of models.
-    """
+    """What a sync found: the states before and after, and the names of models that differ."""
 
     registry: str
     url: str
@@ -131,7 +121,7 @@ def _head(repository: Repository, branch: str | None) -> tuple[str, str]:
     if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch without a commit
         (ref,) = heads
     if ref not in heads:
-        names = [one.removeprefix("refs/heads/") for one in heads if one != "HEAD"]
+        names = [head.removeprefix("refs/heads/") for head in heads if head != "HEAD"]
         what = "has no commit yet" if branch is None else f"has no branch {branch!r}"
         hint = did_you_mean(branch or "main", names)
         raise StorageError(
@@ -145,15 +135,11 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
     url = repository.url
     found = {path: (mode, name) for mode, name, path in repository.tree(_FETCHED, "models")}
     if not found or "models" in found:
-        raise InvalidInput(
-            f"{url}: there is no folder models in it, so it is no registry.",
-            "A registry has its models in models/NAME.toml. Look at the URL and the branch.",
-            code="registry_layout",
-        )
+        raise no_registry(url, "Look at the URL and the branch.")
     files = {
-        path.removeprefix("models/"): one
-        for path, one in found.items()
-        if path.count("/") == 1 and (path.endswith(".toml") or one[0] == _SUBMODULE)
+        path.removeprefix("models/"): entry
+        for path, entry in found.items()
+        if path.count("/") == 1 and (path.endswith(".toml") or entry[0] == _SUBMODULE)
     }
     if len(files) > MOST:
         raise InvalidInput(f"{url}: more than {MOST} models.", code="registry_layout")
@@ -176,13 +162,9 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
 def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
     if mode == _SUBMODULE:
         return "a registry holds files, and this is a submodule"
-    if mode == _LINK:
-        return "a registry holds files, and this is a symbolic link"
-    if is_twin:
-        return "two files differ in capital letters only"
-    if size is None or size > MAX_BYTES:  # the remote leaves out what is too large
-        return f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger"
-    return file_problem(file)
+    is_larger = size is None or size > MAX_BYTES  # the remote leaves out what is too large
+    why = refusal(file, is_link=mode == _LINK, is_twin=is_twin)
+    return why or (f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else "")
 
 
 def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:

@@ -304,9 +304,13 @@ def test_a_folder_with_its_checkout(repository, data_dir):
     assert (f"-e {repository.as_uri()}",) == clean.lines
 
 
-@pytest.mark.parametrize("name", ["none", "empty"])
+@pytest.mark.parametrize("name", ["none", "empty", "pipe", "huge"])
 def test_a_folder_that_is_no_project(tmp_path, data_dir, name):
-    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "pipe", "huge"):
+        (tmp_path / folder).mkdir()
+    if hasattr(os, "mkfifo"):  # one that is opened would be waited for
+        os.mkfifo(tmp_path / "pipe" / "pyproject.toml")
+    (tmp_path / "huge" / "pyproject.toml").write_text("[project]\nname = 'huge'\n" + "#" * 2**20)
 
     with pytest.raises(UsageError) as caught:
         ask(str(tmp_path / name), data_dir)

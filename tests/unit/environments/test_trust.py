@@ -142,7 +142,7 @@ OTHERS = [
 
 @pytest.mark.parametrize(("agreed", "other"), OTHERS)
 def test_consent_for_a_package_is_none_for_another_state_of_it(data_dir, agreed, other):
-    trust.approve(agreed, data_dir)
+    trust.remember(agreed.identity, data_dir)
     trust.check(agreed, data_dir)
 
     with pytest.raises(ConsentRequired) as caught:
@@ -245,7 +245,7 @@ def test_a_word_can_be_taken_back(data_dir, name, left):
         repository("https://host.org/org/repo"),
         repository("https://host.org/org/repo", "2e" * 20),
     ):
-        trust.approve(one, data_dir)
+        trust.remember(one.identity, data_dir)
 
     gone = trust.revoke(name, data_dir)
 
@@ -274,7 +274,7 @@ def test_two_who_agree_at_once_wait_for_each_other(data_dir, monkeypatch):
     data_dir.mkdir()
 
     with held(data_dir / ".trust.lock"), pytest.raises(StorageError) as caught:
-        trust.approve(FLOOD, data_dir)
+        trust.remember(FLOOD.identity, data_dir)
 
     assert "trust_busy" == caught.value.code
     assert () == trust.approvals(data_dir)
@@ -284,7 +284,7 @@ def test_a_data_folder_that_can_not_be_made(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match="file") as caught:
-        trust.approve(FLOOD, tmp_path / "file" / "data")
+        trust.remember(FLOOD.identity, tmp_path / "file" / "data")
 
     assert "DISSMODEL_DATA" in caught.value.hint
 
