@@ -7,11 +7,12 @@ exit code of the command line. A model's own exceptions are not wrapped here; a 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _QUOTES = "'\"`“”„‘’«»"
@@ -38,7 +39,7 @@ class DissmodelError(Exception):
     message : str
         What was given and what is wrong with it; one or a few sentences, no trailing newline.
     hint : str
-        The next step, best a command to type. Empty if there is none.
+        The next step, best a command to type; may be empty.
     code : str, optional
         A stable identifier such as ``"unknown_model"``; the class's own by default.
 
@@ -80,12 +81,12 @@ class MissingModule(UsageError, ImportError):
 
 
 class ConsentRequired(DissmodelError):
-    """The action needs the user's word before it goes on.
+    """The action needs the user's consent before it goes on.
 
     Attributes
     ----------
     what : str
-        Exactly what the word would be for, such as a package and its version.
+        Exactly what consent would be given for, such as a package and its version.
     """
 
     code = "consent_required"
@@ -94,7 +95,7 @@ class ConsentRequired(DissmodelError):
 
 
 class InvalidInput(DissmodelError, ValueError):
-    """The data is wrong: mend the file."""
+    """The data is wrong: fix the file."""
 
     code = "invalid_input"
     exit_code = 3
@@ -120,6 +121,15 @@ class StorageError(DissmodelError):
     exit_code = 5
 
 
+@contextlib.contextmanager
+def disk_errors(what: str, hint: str = "", *, code: str | None = None) -> Iterator[None]:
+    """Raise a `StorageError` for an OSError of the block: `what`, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{what}: {error.strerror or error}.", hint, code=code) from error
+
+
 class RunFailed(DissmodelError):
     """A run began and did not complete; its record says where and why."""
 
@@ -128,7 +138,7 @@ class RunFailed(DissmodelError):
 
 
 def extra_hint(missing: BaseException | str) -> str:
-    """Return which extra brings a module, or the one that an ImportError misses; empty where none does.
+    """Return which extra brings a module, or that which an ImportError misses; empty where no extra does.
 
     >>> extra_hint("libpysal.weights")
     "The extra 'pysal' brings it: python -m pip install libpysal"

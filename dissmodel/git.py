@@ -1,4 +1,4 @@
-"""The git that looks at other people's repositories: no prompt, no hook, no filter, no wait for ever."""
+"""Git for repositories that are not trusted: no prompt, no hook, no filter, no endless wait."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _SETTINGS = {
     "protocol.ext.allow": "never",
     "submodule.recurse": "false",
 }
-# What git says, in the order in which it is looked for, and what it means.
+# Git's exit code is the same for all of these, so its text is read, as git 2.39 writes it with LC_ALL=C; the
+# first that is found stands.
 _MEANINGS = (
     (
         "auth",
@@ -69,16 +70,8 @@ class Repository:
     Git is started in it, so that no settings of a repository around the current folder are read. Nothing is
     checked out: files are read from git's objects, so no filter, link or submodule of the remote's acts.
 
-    Parameters
-    ----------
-    folder : Path
-        Where it is made.
-    url : str
-        The remote, without a secret.
-    secret : str or None
-        ``user:password`` or a token for it.
-    kind : str
-        What the remote is, as its errors' codes begin: ``"registry"``, ``"repository"``.
+    It is made in `folder`. The URL holds no secret; `secret` is ``user:password`` or a token for it. `kind`
+    is how the errors' codes begin, such as ``"registry"``.
 
     Raises
     ------
@@ -125,8 +118,8 @@ class Repository:
         listing = self._run("ls-tree", "-r", "-z", "--full-tree", commit, "--", path)
         for line in os.fsdecode(listing).split("\0")[:-1]:
             told, _, name = line.partition("\t")
-            mode, _, one = told.split(" ")
-            yield mode, one, name
+            mode, _, blob = told.split(" ")
+            yield mode, blob, name
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every object that was fetched."""
@@ -139,7 +132,7 @@ class Repository:
         if not names:
             return {}
         told = self._run(
-            "cat-file", "--batch", "--buffer", said="".join(f"{one}\n" for one in names).encode()
+            "cat-file", "--batch", "--buffer", said="".join(f"{name}\n" for name in names).encode()
         )
         found, at = {}, 0
         for name in names:
@@ -235,12 +228,12 @@ def _environment() -> dict[str, str]:
 
 
 def _with_secret(environment: dict[str, str], url: str, secret: str) -> dict[str, str]:
-    """Return the variables that tell git a secret: a command line can be seen by others."""
+    """Return the variables that tell git a secret: every user of the machine can read a command line."""
     user = secret if ":" in secret else f"{secret}:"
     header = f"Authorization: Basic {base64.b64encode(user.encode()).decode()}"
     given = environment.get("GIT_CONFIG_COUNT", "")
     count = int(given) if given.isdecimal() else 0
-    # With a secret no redirect is followed: it would be told to whoever it leads to.
+    # With a secret no redirect is followed: its target would get the secret.
     pairs = ((f"http.{url}.extraHeader", header), ("http.followRedirects", "false"))
     found = {"GIT_CONFIG_COUNT": str(count + len(pairs))}
     for number, (name, value) in enumerate(pairs, count):

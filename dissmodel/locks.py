@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel import machine
+from dissmodel.errors import StorageError
 
 if sys.platform == "win32":
     import msvcrt
@@ -32,21 +33,15 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 @contextlib.contextmanager
 def held(path: Path, *, patience: float = 0.0) -> Iterator[bool]:
-    """Hold the lock at `path` for the time of the block, and say whether it was to be had.
+    """Hold the lock at `path` for the time of the block; yield whether it is held.
 
-    The file is made for it and removed after it. A lock that another holds is not to be had, also not twice
-    in one process.
+    The file is made for the block and removed after it. A lock is held once, also within one process.
 
     Where the file system knows no locks (some NFS), a file beside `path` is the lock, see `owner_path`. It
     names its process, and stays when that is killed. The next process takes it over if that process is known
-    to have ended on this machine; only Linux can tell. If not, the lock is not to be had.
+    to have ended on this machine; only Linux can tell. If not, the lock is not held.
 
-    Parameters
-    ----------
-    path : Path
-        The lock's file.
-    patience : float
-        How long to wait for a lock that another holds, in seconds.
+    Another holder is waited for, for `patience` seconds.
 
     Raises
     ------
@@ -65,6 +60,25 @@ def held(path: Path, *, patience: float = 0.0) -> Iterator[bool]:
             release()
 
 
+@contextlib.contextmanager
+def required(
+    path: Path, message: str, hint: str = "Try again.", *, code: str | None = None, patience: float = 0.0
+) -> Iterator[None]:
+    """Hold the lock at `path` for the time of the block, as `held` does.
+
+    Raises
+    ------
+    StorageError
+        With this message, if another holds it.
+    OSError
+        If the file can't be made.
+    """
+    with held(path, patience=patience) as is_ours:
+        if not is_ours:
+            raise StorageError(busy(message, path), hint, code=code)
+        yield
+
+
 def owner_path(path: Path) -> Path:
     """Return the file that stands for the lock at `path` where the file system knows no locks.
 
@@ -74,7 +88,7 @@ def owner_path(path: Path) -> Path:
 
 
 def busy(message: str, path: Path) -> str:
-    """Return a message about a lock that is not to be had, with who holds it if only a file tells of that.
+    """Return a message about a lock that another process holds, with that process if only a file names it.
 
     Where the system itself keeps the lock the message is enough: that lock ends with its process.
     """
@@ -131,7 +145,7 @@ class _Holder:
 
 
 def _acquire(path: Path) -> Callable[[], None] | None:
-    """Return what releases the lock, None if it is not to be had."""
+    """Return what releases the lock, None if another process holds it."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
         locked = _try_lock(descriptor)
@@ -175,8 +189,8 @@ def _own(path: Path) -> Callable[[], None] | None:
     """Make the file that stands for a lock, or take it over from a process that is over; None if neither.
 
     Of several that take it over one wins: whoever first makes the file that is named after the old lock's
-    token. As long as that file is there, nobody else changes the old lock, so that it can be replaced in one
-    step. That file is such a lock itself, for its maker may be killed too.
+    token. As long as that file is there, no other process changes the old lock, so that it can be replaced in
+    one step. That file is such a lock itself, for its maker may be killed too.
     """
     since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
     mine = {**asdict(machine.this_process()), "since": since, "token": uuid4().hex[:8]}
@@ -221,7 +235,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _read(path: Path) -> bytes | None:
-    """Return what a small regular file holds, None if there is none or it can't be read."""
+    """Return what a small regular file holds, None if there is no such file or it can't be read."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return None

@@ -17,22 +17,11 @@ _STATE, _THREADS, _STARTED = 0, 17, 19
 
 @dataclass(frozen=True)
 class Process:
-    """A process, as another one can recognise it later.
+    """A process, as another process can recognise it later.
 
-    Attributes
-    ----------
-    host : str
-        The name of its machine.
-    machine : str
-        What identifies the installed system; empty where the system has no such thing.
-    boot : str
-        What identifies the time since the system started; empty where it can't be known.
-    space : str
-        The process namespace, in which `pid` is unique.
-    pid : int
-        Its number.
-    started : str
-        When it started, as the system counts, for numbers are used again; empty where it can't be known.
+    `machine` identifies the installed system, `boot` the time since the system started, `space` the process
+    namespace in which `pid` is unique, and `started` tells processes with the same number apart. Each is
+    empty where the system does not tell it.
     """
 
     host: str
@@ -83,7 +72,7 @@ def is_over(process: Process) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process of this namespace started: None if there is none, empty if it can't be known."""
+    """Return when a process of this namespace started: None if there is no process, empty if unknown."""
     if sys.platform != "linux":  # os.kill would end the process on Windows
         return ""
     try:

@@ -27,7 +27,7 @@ class Placeholder(NamedTuple):
 
 
 def pointer_in(head: bytes) -> Placeholder | None:
-    r"""Return which pointer a file is by its first bytes, None if it is none.
+    r"""Return which pointer a file is by its first bytes, None if it is no pointer.
 
     >>> pointer_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n").fetch
     'git lfs pull'
@@ -58,14 +58,7 @@ def link_to_nothing(path: Path) -> Placeholder | None:
 def refuse_pointer(head: bytes, path: Path, shown: str = "") -> None:
     """Raise `InvalidInput` if a file that begins with `head` is a pointer.
 
-    Parameters
-    ----------
-    head : bytes
-        The first bytes, `HEAD_BYTES` or more of them.
-    path : pathlib.Path
-        The file.
-    shown : str, optional
-        What the error calls it; the path by default.
+    `head` has the first `HEAD_BYTES` bytes or more. The error calls the file `shown`, by default its path.
     """
     pointer = pointer_in(head)
     if pointer is not None:

@@ -23,12 +23,13 @@ LARGEST = 128 << 20
 """How many bytes a program may answer with; it is ended when it says more."""
 
 STORAGE = ("AWS_", "AZURE_", "GOOGLE_", "GS_", "MC_HOST_", "MINIO_", "OSS_", "RCLONE_", "S3_", "SWIFT_")
-"""How the names of variables begin that give access to storage: not for other people's code."""
+"""How the names of variables begin that give access to storage: foreign code must not see them."""
 
 _TAIL_BYTES = 64 << 10
 _LOOK_S = 0.2
 
-# It holds the program by the hand: when we are gone, also killed, the pipe ends, and so does its whole group.
+# It starts the program and watches a pipe: when this process ends, also killed, the pipe ends, and the whole
+# process group is killed.
 _GUARD = """
 import os, signal, subprocess, sys, threading
 def watch():
@@ -64,18 +65,8 @@ def finished(
     On a time-out, a signal or any other error it is killed, and so is all that it started; so they are when
     this process itself is killed.
 
-    Parameters
-    ----------
-    words : sequence of str
-        The program and its words; no shell reads them.
-    env : Mapping
-        All of its environment.
-    patience : float
-        How long it may take, in seconds.
-    folder : Path
-        The folder that it works in.
-    said : bytes
-        What it reads from its standard input.
+    No shell reads the words, and `env` is all of the environment. `patience` is in seconds; `said` is what
+    the program reads from its standard input.
 
     Returns
     -------
@@ -169,16 +160,18 @@ def _tail(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _TAIL_BYTES))
     text = stream.read().decode(errors="replace")
-    # From a whole line on, for half a secret would not be recognised.
+    # From a whole line on, because half a secret is not recognised.
     return (size > _TAIL_BYTES and text.partition("\n")[2]) or text
 
 
 def installed_program(name: str) -> str | None:
     """Return the path of a program that PATH leads to; None if it leads to none.
 
-    Windows looks into the current folder first, which may be anybody's: what lies there is not taken.
+    Windows looks into the current folder first, which may belong to anyone: no program there is taken.
     """
     if sys.platform == "win32":
-        folders = [one for one in os.environ.get("PATH", "").split(os.pathsep) if Path(one).is_absolute()]
-        return next(filter(None, (shutil.which(str(Path(one) / name)) for one in folders)), None)
+        folders = [
+            folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder).is_absolute()
+        ]
+        return next(filter(None, (shutil.which(str(Path(folder) / name)) for folder in folders)), None)
     return shutil.which(name)

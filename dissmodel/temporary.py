@@ -47,7 +47,7 @@ def is_name(name: str) -> bool:
     >>> is_name(".dissmodel-0123456789ab.tmp"), is_name(".dissmodel_tmp-0123456789ab"), is_name("r.tif")
     (True, True, False)
     """
-    return any(one.fullmatch(name) for one in (_FILE, _FOLDER))
+    return any(pattern.fullmatch(name) for pattern in (_FILE, _FOLDER))
 
 
 @contextlib.contextmanager
@@ -110,10 +110,7 @@ def sync(descriptor: int) -> None:
 def new_folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a new, empty folder that only this user may look into; the block's end removes it with all in it.
 
-    Parameters
-    ----------
-    parent : Path, optional
-        Where; by default where the system has temporary files.
+    By default it is where the system has temporary files.
 
     Raises
     ------
@@ -179,7 +176,7 @@ def _open(path: Path) -> int | None:
     """Open a file or folder so that it can be locked; None on Windows, where a folder can't be opened."""
     if sys.platform == "win32":
         return None
-    mode = os.O_RDONLY if path.is_dir() else os.O_RDWR  # over NFS, a lock of one's own needs a writable file
+    mode = os.O_RDONLY if path.is_dir() else os.O_RDWR  # over NFS, an exclusive lock needs a writable file
     return os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 

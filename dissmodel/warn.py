@@ -22,8 +22,8 @@ def keeping_warnings(told: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DissmodelWarning)
         yield
-    for one in caught:
-        if issubclass(one.category, DissmodelWarning):
-            told.append(str(one.message))
+    for warning in caught:
+        if issubclass(warning.category, DissmodelWarning):
+            told.append(str(warning.message))
         else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

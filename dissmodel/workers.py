@@ -16,10 +16,7 @@ Result = TypeVar("Result")
 class Workers(Executor):
     """A pool of threads; what the system refuses a thread for is done by the thread that asks.
 
-    Parameters
-    ----------
-    number : int
-        How many threads at most.
+    There are `number` threads at most.
 
     Examples
     --------
@@ -56,7 +53,7 @@ class Workers(Executor):
             if done.done() and isinstance(done.exception(), KeyboardInterrupt):
                 done.result()  # it interrupts whoever asks for the work, not for its result
         else:
-            queued.add_done_callback(lambda one: one.cancelled() and done.cancel())
+            queued.add_done_callback(lambda work: work.cancelled() and done.cancel())
         return done
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  (the base class's)

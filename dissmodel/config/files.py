@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dissmodel.config import toml
 from dissmodel.config.keys import KEYS, Key, Value, from_toml, key_of
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 
@@ -30,11 +30,11 @@ def project_file(folder: Path | None) -> Path | None:
     if folder is None:  # the current folder was removed
         return None
     folder = folder.absolute()
-    root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
-    for one in (folder, *folder.parents):
-        if (one / PROJECT_NAME).is_file():
-            return one / PROJECT_NAME
-        if one == root:
+    root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
+    for place in (folder, *folder.parents):
+        if (place / PROJECT_NAME).is_file():
+            return place / PROJECT_NAME
+        if place == root:
             break
     return None
 
@@ -42,12 +42,7 @@ def project_file(folder: Path | None) -> Path | None:
 def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
     """Return what a file sets, by name; nothing if there is no such file.
 
-    Parameters
-    ----------
-    path : Path
-        A TOML file.
-    project : bool
-        Whether it is a project's, which may not say whom to trust or where secrets go.
+    A project's file may not say whom to trust or where secrets go.
 
     Raises
     ------
@@ -62,7 +57,7 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
             key = key_of(name)
             if project and not key.project:
                 raise UsageError(
-                    f"{name} can't be set for a project: such a file comes with other people's data.",
+                    f"{name} can't be set for a project: such a file comes with data from others.",
                     "Take the line out. If you want it, set it for yourself: dissmodel config set "
                     f"{name} VALUE",
                     code="project_setting",
@@ -88,25 +83,24 @@ def read_text(path: Path) -> str:
             raise InvalidInput(f"{path}: this is no regular file.", "Name a TOML file.", code="config_file")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise InvalidInput(
+                f"{path}: settings may have {MAX_BYTES >> 10} KiB; this file is larger.", code="config_file"
+            )
+        return raw.decode("utf-8-sig")
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        why = getattr(error, "strerror", None) or error
-        raise StorageError(
-            f"{path}: the settings can't be read: {why}.", "Look at its rights, or set DISSMODEL_CONFIG."
-        ) from error
-    if len(raw) > MAX_BYTES:
-        raise InvalidInput(
-            f"{path}: settings may have {MAX_BYTES >> 10} KiB; this file is larger.", code="config_file"
-        )
-    try:
-        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(
             f"{path}: this is not text in UTF-8.", "Save it as UTF-8.", code="config_file"
         ) from None
+    except InvalidInput:
+        raise
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+        why = getattr(error, "strerror", None) or error
+        raise StorageError(
+            f"{path}: the settings can't be read: {why}.", "Look at its rights, or set DISSMODEL_CONFIG."
+        ) from error
 
 
 def edited(path: Path, text: str, name: str, value: Value | None) -> str:
@@ -148,12 +142,11 @@ def edited(path: Path, text: str, name: str, value: Value | None) -> str:
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        return toml.parse(text.encode())
+    except toml.NotToml as error:
         raise InvalidInput(
-            f"{path}: this is no valid TOML: {why}.",
-            'Mend it there; text stands in quotes, as in bucket = "results".',
+            f"{path}: this is no valid TOML: {error}.",
+            'Fix it there; text stands in quotes, as in bucket = "results".',
             code="config_file",
         ) from None
 

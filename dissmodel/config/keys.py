@@ -43,40 +43,37 @@ class Key:
         (see `parse_size`).
     summary : str
         What it is for.
-    variable : str
-        The environment variable that sets it.
+    short_variable : str
+        The environment variable that sets it, where its name is not made from the setting's.
     project : bool
-        Whether a project's file may set it: it comes with other people's data.
+        Whether a project's file may set it: such a file comes with data from others.
     """
 
     name: str
     kind: Kind
     summary: str
-    variable: str
+    short_variable: str = ""
     project: bool = False
 
-
-def _key(name: str, kind: Kind, summary: str, variable: str = "", *, project: bool = False) -> Key:
-    return Key(name, kind, summary, variable or _variable(name), project)
-
-
-def _variable(name: str) -> str:
-    return "DISSMODEL_" + re.sub(r"[.-]", "_", name).upper()
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return self.short_variable or "DISSMODEL_" + re.sub(r"[.-]", "_", self.name).upper()
 
 
 _ALL = (
-    _key("registry.default", "registry", "the registry that sync fetches by default", "DISSMODEL_REGISTRY"),
-    _key("trust", "list", "packages that are installed without asking"),
-    _key("storage.endpoint", "endpoint", "the object store's host and port"),
-    _key("storage.region", "text", "its region", project=True),
-    _key("storage.bucket", "text", "where push puts results", project=True),
-    _key("storage.inputs_bucket", "text", "where push puts inputs", project=True),
-    _key("storage.secure", "flag", "whether it is reached by https"),
-    _key("storage.profile", "text", "a profile of ~/.aws/credentials"),
-    _key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
-    _key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
-    _key("cache_size", "size", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
-    _key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
+    Key("registry.default", "registry", "the registry that sync fetches by default", "DISSMODEL_REGISTRY"),
+    Key("trust", "list", "packages that are installed without asking"),
+    Key("storage.endpoint", "endpoint", "the object store's host and port"),
+    Key("storage.region", "text", "its region", project=True),
+    Key("storage.bucket", "text", "where push puts results", project=True),
+    Key("storage.inputs_bucket", "text", "where push puts inputs", project=True),
+    Key("storage.secure", "flag", "whether it is reached by https"),
+    Key("storage.profile", "text", "a profile of ~/.aws/credentials"),
+    Key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
+    Key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
+    Key("cache_size", "size", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
+    Key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
 )
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})
 """Every setting whose name is fixed; ``registries.NAME.url`` and ``.branch`` are the others."""
@@ -91,7 +88,8 @@ def key_of(name: str) -> Key:
     Raises
     ------
     UsageError
-        If there is none (code ``"unknown_setting"``), or it would be a secret (``"secret_setting"``).
+        If there is no such setting (code ``"unknown_setting"``), or it would be a secret
+        (``"secret_setting"``).
     """
     if name in KEYS:
         return KEYS[name]
@@ -101,7 +99,7 @@ def key_of(name: str) -> Key:
         if registry and last in {"url", "branch"}:
             check_registry_name(registry)
             summary = f"the {'place' if last == 'url' else 'branch'} of the registry {registry}"
-            return _key(name, "registry" if last == "url" else "text", summary)
+            return Key(name, "registry" if last == "url" else "text", summary)
         raise UsageError(
             f"There is no setting {name[:80]!r}.",
             "A registry has registries.NAME.url and registries.NAME.branch.",
@@ -109,7 +107,7 @@ def key_of(name: str) -> Key:
         )
     if _SECRET.search(name):
         raise UsageError(
-            f"{name[:80]} would be a secret, and the settings are no place for one.",
+            f"{name[:80]} would be a secret, and the settings keep no secrets.",
             "Keep it where its owner does: the environment, ~/.aws/credentials, an mc alias, git's helper.",
             code="secret_setting",
         )
@@ -156,7 +154,7 @@ def from_text(key: Key, text: str) -> Value:
             raise _wrong(key, f"{text[:80]!r} is neither true nor false.", "Write true or false.")
         return flag
     if key.kind == "list":
-        return _checked_list(key, [part.strip() for part in text.split(",") if part.strip()])
+        return tuple(_checked_text(key, part.strip()) for part in text.split(",") if part.strip())
     return _checked_text(key, text)
 
 
@@ -173,9 +171,9 @@ def from_toml(key: Key, value: object) -> Value:
             raise _wrong(key, "it has to be true or false.", "Write it without quotes.")
         return value
     if key.kind == "list":
-        if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
             raise _wrong(key, "it has to be a list of texts.", f'Write it as {key.name} = ["...", "..."]')
-        return _checked_list(key, list(value))
+        return tuple(_checked_text(key, text) for text in value)
     if not isinstance(value, str):
         raise _wrong(key, "it has to be text.", "Write it in quotes.")
     return _lasting(key, _checked_text(key, value))
@@ -194,12 +192,12 @@ def _lasting(key: Key, text: str) -> str:
     else:
         is_relative = key.kind == "folder" and not Path(text).expanduser().is_absolute()
     if is_relative:
-        raise _wrong(key, f"{text!r} would be another folder wherever one is.", "Give the whole path.")
+        raise _wrong(
+            key,
+            f"{text!r} is relative, so its folder would depend on the current folder.",
+            "Give the whole path.",
+        )
     return text
-
-
-def _checked_list(key: Key, values: list[str]) -> tuple[str, ...]:
-    return tuple(_checked_text(key, value) for value in values)
 
 
 def _checked_text(key: Key, text: str) -> str:
@@ -232,7 +230,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     UsageError
-        If it is none.
+        If the text is no size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:

@@ -21,14 +21,9 @@ _FORMS = "Give a folder, or an https://, ssh:// or file:// URL, or host:path."
 class Remote:
     """A place that a registry comes from.
 
-    Attributes
-    ----------
-    url : str
-        The URL without user name and password where they are secrets, or the folder's absolute path.
-    folder : pathlib.Path or None
-        The folder, if it is one; a ``file://`` URL is a repository.
-    secret : str or None
-        ``user:password`` or a token, which the URL held. Used for one sync, kept nowhere.
+    The URL has no user name and password where they are secrets; of a folder it is the absolute path. A
+    ``file://`` URL is a repository, so `folder` is None. `secret`, ``user:password`` or a token of the URL,
+    is used for one sync and kept nowhere.
     """
 
     url: str
@@ -39,17 +34,14 @@ class Remote:
 def parse_remote(text: str) -> Remote:
     """Parse what a user, or a file, named as the place of a registry.
 
-    Parameters
-    ----------
-    text : str
-        A folder (``~`` means the user's own), ``https://``, ``http://``, ``ssh://`` or ``file://`` and what
-        follows, or ``[user@]host:path``.
+    That is a folder (``~`` means the user's own), ``https://``, ``http://``, ``ssh://`` or ``file://`` and
+    what follows, or ``[user@]host:path``.
 
     Raises
     ------
     UsageError
-        If it is none of these (code ``"registry_url"``): an option, another transport such as ``ext::``, a
-        password where git could not use it. The message shows no secret.
+        If the text has none of these forms (code ``"registry_url"``): an option, another transport such as
+        ``ext::``, a password where git could not use it. The message shows no secret.
 
     Examples
     --------
@@ -62,7 +54,7 @@ def parse_remote(text: str) -> Remote:
         raise _refused(f"{text!r} is no place of a registry.")
     helper = _HELPER.match(text)
     if helper is not None:
-        raise _refused(f"{helper[0]} would start a program of its own; registries aren't fetched that way.")
+        raise _refused(f"{helper[0]} would start a program; registries aren't fetched that way.")
     scheme = _SCHEME.match(text)
     if scheme is not None:
         return _from_url(text, scheme[1].lower())
@@ -70,7 +62,7 @@ def parse_remote(text: str) -> Remote:
         return Remote(text)
     try:
         folder = Path(text).expanduser().absolute()
-    except RuntimeError:  # ~somebody
+    except RuntimeError:  # ~name
         raise _refused(f"{text!r} names a user whom this machine doesn't know.") from None
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():  # a repository without files beside it
         return Remote(folder.as_uri())

@@ -89,16 +89,10 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     given: Mapping[str, Value] | None = None,
 ) -> Settings:
-    """Return every setting, the strongest word on each.
+    """Return every setting with the value of its strongest origin.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Where a project's file is looked for; by default the current folder.
-    environ : Mapping, optional
-        The environment; by default that of this process.
-    given : Mapping, optional
-        What the command line says, by the setting's name.
+    A project's file is looked for from `folder` on, by default the current folder. `given` is what the
+    command line says, by the setting's name.
 
     Raises
     ------

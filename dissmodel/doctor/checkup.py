@@ -1,4 +1,4 @@
-"""Checks at the same time, each with an end: one that hangs holds up neither the others nor the answer."""
+"""Checks at the same time, each with a time limit: a check that hangs delays no other."""
 
 from __future__ import annotations
 
@@ -12,18 +12,8 @@ from dissmodel.executor.findings import Collector, Finding
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing to look at.
-
-    Attributes
-    ----------
-    subject : str
-        What it is.
-    look : callable
-        Looks at it, and adds what it finds to the collector that it is given.
-    patience : float
-        How long it may take, in seconds.
-    """
+class TimedCheck:
+    """Something to look at: `look` adds what it finds to the collector; it may take `patience` seconds."""
 
     subject: str
     look: Callable[[Collector], None]
@@ -33,7 +23,7 @@ class Check:
 class _Looking:
     """A check that is under way, in a thread that the end of the process does not wait for."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: TimedCheck) -> None:
         self._check = check
         self._collector = Collector(check.subject)
         self._bug: Exception | None = None
@@ -65,16 +55,17 @@ class _Looking:
         return tuple(self._collector.findings)
 
 
-def findings_of(checks: Sequence[Check]) -> tuple[Finding, ...]:
+def findings_of(checks: Sequence[TimedCheck]) -> tuple[Finding, ...]:
     """Carry out all checks at once and return what they found, in their order.
 
-    A check that raises a `DissmodelError` or an ``OSError`` has found just that; one that is not done in its
-    time is left behind, and that is a finding.
+    A check that raises a `DissmodelError` or an ``OSError`` has that error as its finding; a check that
+    takes too long is left behind, and that is its finding.
 
-    >>> quick = Check("git", lambda found: found.add("ok", "2.39"))
-    >>> slow = Check("disk", lambda found: time.sleep(1), patience=0.01)
+    >>> quick = TimedCheck("git", lambda found: found.add("ok", "2.39"))
+    >>> slow = TimedCheck("disk", lambda found: time.sleep(1), patience=0.01)
     >>> [(one.severity, one.subject, one.message) for one in findings_of([quick, slow])]
     [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0.01 s')]
     """
-    looking = [_Looking(check) for check in checks]
-    return tuple(finding for one in looking for finding in one.findings())
+    # What takes longest begins first.
+    looking = {check: _Looking(check) for check in sorted(checks, key=lambda check: -check.patience)}
+    return tuple(finding for check in checks for finding in looking[check].findings())

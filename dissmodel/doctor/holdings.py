@@ -56,43 +56,34 @@ def look_at_registries(found: Collector, settings: Settings) -> None:
             severity, message, hint = "error", error.message, error.hint
         found.add(severity, f"{registry.name}: {message}", hint)
     if not known:
-        found.add("ok", "none; dissmodel registry add NAME URL adds one")
+        found.add("ok", "none; to add a registry: dissmodel registry add NAME URL")
 
 
 def look_at_environments(found: Collector, settings: Settings) -> None:
     """Find out which environments there are, what they take, and what is left of others."""
     entries = list_environments(settings.data_dir)
     root = settings.data_dir / "environments"
-    whole = {one.environment.key for one in entries}
+    whole = {entry.environment.key for entry in entries}
     left = [path for path in (root.iterdir() if root.is_dir() else ()) if _is_left(path, whole)]
     if left:
         found.add(
             "warning", f"{_several(len(left), 'install')} left half done in {root}", "dissmodel env prune"
         )
-    old = sum(not one.is_current for one in entries)
+    old = sum(not entry.is_current for entry in entries)
     if old:
         found.add(
             "warning",
             f"{_several(old, 'environment')} for another state of dissmodel, which no run uses",
             "dissmodel env prune --unused-for 0d",
         )
-    size = sum(one.size for one in entries)
+    size = sum(entry.size for entry in entries)
     found.add("ok", f"{len(entries)}, {size / 1e9:.1f} GB, in {root}" if entries else "none")
 
 
 def look_at_room(found: Collector, folder: Path, severity: Severity, hint: str) -> None:
     """Find out whether a folder can be written and how much room it has.
 
-    Parameters
-    ----------
-    found : Collector
-        Keeps what is found.
-    folder : Path
-        A folder; it need not be there yet.
-    severity : str
-        What it means if it can't be written.
-    hint : str
-        What to do then.
+    The folder need not be there yet. `severity` and `hint` are for a folder that can't be written.
     """
     there = nearest_folder(folder)
     try:
@@ -131,20 +122,19 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
     try:
         days = (datetime.now(UTC) - datetime.fromisoformat(registry.state.synced_at)).days
     except (ValueError, TypeError):  # TypeError: without a time zone
-        return "warning", f"{models}; nobody knows when it was synced", sync
+        return "warning", f"{models}; when it was synced is unknown", sync
     when = f"{_several(days, 'day')} ago" if days > 0 else "today"
     said = f"{models}, synced {when} from {registry.url}"
     return ("warning", said, sync) if days >= _OLD_DAYS else ("ok", said, "")
 
 
 def _is_left(path: Path, whole: set[str]) -> bool:
-    """Tell whether what lies among the environments is none, and nobody seems to be making it."""
+    """Return whether a path among the environments is a leftover that no process seems to be making."""
     if path.name.startswith(store.REMOVING_PREFIX):
         return True
-    is_building = path.name.startswith(store.BUILDING_PREFIX)
-    if path.name in whole or not (is_building or store.KEY.fullmatch(path.name)):
+    key = store.unfinished_key(path, whole)
+    if key is None:
         return False
-    key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0]
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()
     return not is_locked or time.time() - path.stat().st_mtime > _BUILDING_S
 

@@ -18,12 +18,12 @@ _64_BIT = 2**32
 
 
 def look_at_python(found: Collector) -> None:
-    """Find out whether this Python is one that dissmodel is made for."""
+    """Find out whether dissmodel supports this Python."""
     version, implementation = platform.python_version(), platform.python_implementation()
     needed = _needed_python()
     if not SpecifierSet(needed).contains(version, prereleases=True):
         found.add(
-            "error", f"{version}, and dissmodel needs {needed}", "Make an environment with a newer one."
+            "error", f"{version}, and dissmodel needs {needed}", "Make an environment with a newer Python."
         )
     if sys.maxsize < _64_BIT:
         found.add(
@@ -57,7 +57,7 @@ def look_at_dissmodel(found: Collector) -> None:
         found.add(
             "warning",
             f"{dissmodel.__version__} runs from {root}, but what is installed says {distribution.version}",
-            "Install it again, from where you had it.",
+            "Install it again, from the same source.",
         )
         return
     found.add("ok", f"{dissmodel.__version__}, {root}{editable}")
@@ -70,17 +70,21 @@ def look_at_packages(found: Collector) -> None:
     except importlib.metadata.PackageNotFoundError:
         return  # told elsewhere
     needed = [
-        one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate({"extra": ""})
+        requirement
+        for requirement in map(Requirement, lines)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     ]
-    for one in needed:
-        hint = f'python -m pip install "{one.name}{one.specifier}"'
+    for requirement in needed:
+        hint = f'python -m pip install "{requirement.name}{requirement.specifier}"'
         try:
-            version = importlib.metadata.version(one.name)
+            version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            found.add("error", f"{one.name} is not installed", hint)
+            found.add("error", f"{requirement.name} is not installed", hint)
             continue
-        if not one.specifier.contains(version, prereleases=True):
-            found.add("error", f"{one.name} is {version}, and dissmodel needs {one.specifier}", hint)
+        if not requirement.specifier.contains(version, prereleases=True):
+            found.add(
+                "error", f"{requirement.name} is {version}, and dissmodel needs {requirement.specifier}", hint
+            )
     if not found.findings:
         found.add("ok", f"the {len(needed)} that dissmodel needs, in versions that do")
 

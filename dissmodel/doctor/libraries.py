@@ -1,4 +1,4 @@
-"""Libraries and models that may be broken: each is tried in a process of its own."""
+"""Libraries and models that may be broken: each is tried in a separate process."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def look_at_library(found: Collector) -> None:
     """Find out whether the library that the collector names works: import it, and have it do a little."""
     name = found.subject
     probed = _probe(name)
-    for one in probed.findings:
-        severity = cast("Severity", one["severity"])
-        found.add(severity, one["message"], "" if severity == "ok" else _library_hint(name))
+    for finding in probed.findings:
+        severity = cast("Severity", finding["severity"])
+        found.add(severity, finding["message"], "" if severity == "ok" else _library_hint(name))
     if probed.end and name == "numba":
         found.add("warning", f"{probed.doing}: {probed.end}. {_SLOWER}", _library_hint(name))
     elif probed.end:
@@ -58,12 +58,12 @@ def look_at_models(found: Collector) -> None:
     loaded: list[str] = []
     while True:
         probed = _probe("models", *seen)
-        for one in probed.findings:
-            seen.add(one["subject"])
-            if one["severity"] == "ok":
-                loaded.append(one["subject"])
+        for finding in probed.findings:
+            seen.add(finding["subject"])
+            if finding["severity"] == "ok":
+                loaded.append(finding["subject"])
             else:
-                found.add("error", one["message"], one["hint"])
+                found.add("error", finding["message"], finding["hint"])
         if not probed.end:
             break
         package, _, model = probed.doing.partition("/")
@@ -73,13 +73,13 @@ def look_at_models(found: Collector) -> None:
         seen.add(probed.doing)
         hint = "" if package == BUILTIN else f"Fix or remove the package: pip uninstall {package}"
         found.add("error", f"The model {probed.doing} can't be loaded: {probed.end}.", hint)
-        if probed.hung:  # another may too, and nobody waits for all of them
+        if probed.hung:  # another may hang too, and waiting for all takes too long
             found.add("warning", "the others were not looked at")
             break
     if loaded:
         found.add("ok", f"{len(loaded)} can be loaded: {', '.join(loaded)}")
     elif not seen:
-        found.add("warning", "no package offers one", "Install dissmodel again, from where you had it.")
+        found.add("warning", "no package offers a model", "Install dissmodel again, from the same source.")
 
 
 def look_at_numba_cache(found: Collector) -> None:
@@ -143,5 +143,5 @@ def _no_answer() -> str:
 def _library_hint(library: str) -> str:
     named = [f"{name} ({os.environ[name]})" for name in _DATA_VARIABLES if os.environ.get(name)]
     if named and library != "numba":
-        return f"Unset {', '.join(named)}: {library} brings data of its own."
+        return f"Unset {', '.join(named)}: {library} brings its own data."
     return f"python -m pip install --force-reinstall --no-deps {library}"

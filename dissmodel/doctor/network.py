@@ -37,12 +37,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def look_at_index(found: Collector, place: str) -> None:
     """Find out whether a place of packages answers.
 
-    Parameters
-    ----------
-    found : Collector
-        Keeps what is found.
-    place : str
-        A URL without credentials, or a folder, as `dissmodel.environments.uv.indexes` returns it.
+    The place is a URL without credentials, or a folder, as `dissmodel.environments.uv.indexes` returns it.
     """
     url = re.sub(r"^[\w.-]+=(?=\w+:)", "", place)  # uv's NAME=URL
     try:
@@ -70,7 +65,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
     from dissmodel.storage.pool import make_pool  # noqa: PLC0415  (as above)
     from dissmodel.storage.settings import Patience, StorageSettings  # noqa: PLC0415  (as above)
 
-    is_set = any(name.startswith("storage.") and one.value for name, one in settings.settings.items())
+    is_set = any(name.startswith("storage.") and setting.value for name, setting in settings.settings.items())
     if not is_set and not any(os.environ.get(name) for name in _VARIABLES):
         found.add("ok", "not set up; push and pull need it")
         return
@@ -94,7 +89,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
             if error.code != TOO_MANY:
                 raise
         found.add("ok", f"{place.shown} can be read")
-    except StorageError as error:  # only push and pull are in want of it
+    except StorageError as error:  # only push and pull need it
         found.add("warning", error.message, error.hint)
 
 
@@ -107,11 +102,8 @@ def _ask(found: Collector, url: str) -> None:
     except urllib.error.HTTPError as error:
         status = error.code
         error.close()
-    except urllib.error.URLError as error:
-        found.add("warning", f"can't be reached: {_why(error.reason)}", _OFFLINE)
-        return
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        found.add("warning", f"can't be reached: {_why(error)}", _OFFLINE)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # a URLError is an OSError
+        found.add("warning", f"can't be reached: {_why(getattr(error, 'reason', error))}", _OFFLINE)
         return
     if status >= _SERVER_ERROR:
         found.add("warning", f"answers with HTTP {status}", _OFFLINE)

@@ -1,7 +1,7 @@
-"""What runs in a process of its own: it imports what may be broken, and says on a pipe what it is doing.
+"""What runs in a separate process: it imports what may be broken, and writes to a pipe what it is doing.
 
-Native libraries can end a process, and a model's import can do anything. So nothing is caught here: who
-started this reads how far it came, and how it ended.
+Native libraries can end a process, and a model's import can do anything. So nothing is caught here: the
+process that started this reads how far it came, and how it ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What works on this machine and what doesn't: each with the command that mends it."""
+"""What works on this machine and what doesn't: each with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 from dissmodel.config import Settings
 from dissmodel.doctor import holdings, interpreter, libraries, network, programs
-from dissmodel.doctor.checkup import Check, findings_of
+from dissmodel.doctor.checkup import TimedCheck, findings_of
 from dissmodel.environments import uv
 from dissmodel.executor.findings import Collector, Finding, Severity
 from dissmodel.inherited import current_folder
 from dissmodel.record.redact import redact
 
-_LIBRARIES = ("rasterio", "pyproj", "pyogrio", "numba")
 _MODELS_S = 60.0
 _NETWORK_S = network.SECONDS + 0.5
 _MOST_INDEXES = 8
@@ -24,13 +23,7 @@ _MOST_INDEXES = 8
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """How to look.
-
-    Attributes
-    ----------
-    offline : bool
-        Ask nothing of the network.
-    """
+    """How to look; `offline` asks nothing of the network."""
 
     offline: bool = False
 
@@ -52,53 +45,39 @@ def doctor(request: DoctorRequest) -> Diagnosis:
 
     What is broken is a finding, and so is what gives no answer in its time.
     """
-    settings_found = Collector("settings")
-    settings = holdings.look_at_settings(settings_found)
+    at_settings = Collector("settings")
+    settings = holdings.look_at_settings(at_settings)
     if settings is None:
-        settings_found.add("warning", "registries, environments and storage were not looked at")
-    # What takes longest begins first; the report has its own order.
-    models = [Check("models", libraries.look_at_models, _MODELS_S)]
-    native = [Check(name, libraries.look_at_library) for name in _LIBRARIES]
-    found = findings_of([*models, *native, *_tools(), *_places(settings), *_network(settings, request)])
-    order = (
-        "Python",
-        "dissmodel",
-        "packages",
-        *_LIBRARIES,
-        "numba cache",
-        "models",
-        "git",
-        "ssh-keygen",
-        "uv",
-    )
-    rank = {subject: place for place, subject in enumerate(order)}
-    ordered = sorted((*settings_found.findings, *found), key=lambda one: rank.get(one.subject, len(rank)))
+        at_settings.add("warning", "registries, environments and storage were not looked at")
+    checks = [
+        TimedCheck("Python", interpreter.look_at_python),
+        TimedCheck("dissmodel", interpreter.look_at_dissmodel),
+        TimedCheck("packages", interpreter.look_at_packages),
+        *(TimedCheck(name, libraries.look_at_library) for name in ("rasterio", "pyproj", "pyogrio", "numba")),
+        TimedCheck("numba cache", libraries.look_at_numba_cache),
+        TimedCheck("models", libraries.look_at_models, _MODELS_S),
+        TimedCheck("git", programs.look_at_git),
+        TimedCheck("ssh-keygen", programs.look_at_ssh_keygen),
+        TimedCheck("uv", programs.look_at_uv),
+        TimedCheck("settings", lambda found: found.findings.extend(at_settings.findings)),
+        *_places(settings),
+        *_network(settings, request),
+    ]
     return Diagnosis(tuple(
-        Finding(one.severity, redact(one.subject), redact(one.message), redact(one.hint)) for one in ordered
+        Finding(finding.severity, redact(finding.subject), redact(finding.message), redact(finding.hint))
+        for finding in findings_of(checks)
     ))  # fmt: skip
 
 
-def _tools() -> list[Check]:
-    return [
-        Check("Python", interpreter.look_at_python),
-        Check("dissmodel", interpreter.look_at_dissmodel),
-        Check("packages", interpreter.look_at_packages),
-        Check("numba cache", libraries.look_at_numba_cache),
-        Check("git", programs.look_at_git),
-        Check("ssh-keygen", programs.look_at_ssh_keygen),
-        Check("uv", programs.look_at_uv),
-    ]
-
-
-def _places(settings: Settings | None) -> list[Check]:
+def _places(settings: Settings | None) -> list[TimedCheck]:
     """Return the checks of what lies on the disks."""
     checks = []
     if settings is not None:
         data = "Choose another: dissmodel config set data_dir FOLDER, or DISSMODEL_DATA"
         cache = "Choose another: dissmodel config set cache_dir FOLDER, or DISSMODEL_CACHE"
         checks += [
-            Check("registries", partial(holdings.look_at_registries, settings=settings)),
-            Check("environments", partial(holdings.look_at_environments, settings=settings)),
+            TimedCheck("registries", partial(holdings.look_at_registries, settings=settings)),
+            TimedCheck("environments", partial(holdings.look_at_environments, settings=settings)),
             _room("data folder", settings.data_dir, "error", data),
             _room("cache folder", settings.cache_dir, "warning", cache),
         ]
@@ -111,32 +90,35 @@ def _places(settings: Settings | None) -> list[Check]:
     ]
 
 
-def _network(settings: Settings | None, request: DoctorRequest) -> list[Check]:
+def _network(settings: Settings | None, request: DoctorRequest) -> list[TimedCheck]:
     if request.offline:
-        return [Check("network", lambda found: found.add("ok", "not asked"))]
+        return [TimedCheck("network", lambda found: found.add("ok", "not asked"))]
     checks = _indexes()
     if settings is not None:
         storage = partial(network.look_at_storage, settings=settings)
-        checks.append(Check("storage", storage, 2 * _NETWORK_S))
+        checks.append(TimedCheck("storage", storage, 2 * _NETWORK_S))
     return checks
 
 
-def _indexes() -> list[Check]:
+def _indexes() -> list[TimedCheck]:
     try:
         places = dict.fromkeys(uv.indexes()[:_MOST_INDEXES])
-    except ValueError as error:  # a URL in pip's settings that is none
+    except ValueError as error:  # a malformed URL in pip's settings
         said = f"pip's settings can't be understood: {error}"
-        return [Check("index", lambda found: found.add("warning", said, "python -m pip config list"))]
+        return [TimedCheck("index", lambda found: found.add("warning", said, "python -m pip config list"))]
     if not places:
-        return [Check("index", lambda found: found.add("ok", "none is set: packages are not looked for"))]
+        return [
+            TimedCheck("index", lambda found: found.add("ok", "none is set: packages are not looked for"))
+        ]
     return [
-        Check(f"index {place}", partial(network.look_at_index, place=place), _NETWORK_S) for place in places
+        TimedCheck(f"index {place}", partial(network.look_at_index, place=place), _NETWORK_S)
+        for place in places
     ]
 
 
-def _room(subject: str, folder: Path, severity: Severity, hint: str) -> Check:
+def _room(subject: str, folder: Path, severity: Severity, hint: str) -> TimedCheck:
     look = partial(holdings.look_at_room, folder=folder, severity=severity, hint=hint)
-    return Check(subject, look)
+    return TimedCheck(subject, look)
 
 
 def _temporary_folder() -> Path:

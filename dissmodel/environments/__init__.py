@@ -8,11 +8,11 @@
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolve import resolve
 from dissmodel.environments.resolved import Resolved
-from dissmodel.environments.store import Environment, obtain, ready, using
+from dissmodel.environments.store import PackageEnvironment, obtain, ready, using
 from dissmodel.environments.tidy import list_environments, prune, remove
 
 __all__ = [
-    "Environment",
+    "PackageEnvironment",
     "Requirement",
     "Resolved",
     "list_environments",

@@ -1,9 +1,10 @@
-"""One virtual environment: made, filled, and looked at before anyone may use it."""
+"""A virtual environment: made, filled and checked before its first use."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 import dissmodel
 from dissmodel.config.level import API_LEVEL, is_met
-from dissmodel.environments import lock, recorded, uv
+from dissmodel.environments import lock, recorded
 from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed
@@ -37,57 +38,38 @@ def build(
     InvalidInput
         If a package in it needs a dissmodel that neither our version nor the API level is.
     """
+    is_record = resolved.kind == "record"
     doing = f"Installing {resolved.requirement}"
-    overrides, built = (resolved.lines if resolved.kind == "record" else ()), resolved.built
+    installer = lock.Installer(data_dir, doing, resolved.built, offline, allow_build)
+    python = python_of(folder)
+    # A recorded environment is what it was; every other has what packages import without declaring it.
+    always = () if is_record else lock.ALWAYS
 
     def compiled(extras: Sequence[str]) -> str:
-        made = lock.compile_lock(
-            resolved.lines,
-            data_dir,
-            doing=doing,
-            built=built,
-            extras=extras,
-            overrides=overrides,
-            offline=offline,
-            allow_build=allow_build,
-        )
+        overrides = resolved.lines if is_record else ()
+        made = installer.lock(resolved.lines, extras=extras, overrides=overrides)
         tight, others = lock.with_hashes(made, resolved.pins)
         if others:
             raise recorded.can_not_be_had(others)
         return tight
 
-    def installed(made: str) -> None:
-        lock.install(
-            made, python, data_dir, doing=doing, built=built, offline=offline, allow_build=allow_build
-        )
-
-    # A recorded environment is what it was; every other has what packages import without declaring it.
-    always = () if resolved.kind == "record" else lock.ALWAYS
     try:
         made = compiled(always)
     except DissmodelError as error:
-        if resolved.kind == "record":
-            told = recorded.missing(resolved, data_dir, offline=offline, allow_build=allow_build)
-            raise told or error from error
-        raise
-    uv.run(
-        ["venv", "--relocatable", "--no-project", "--python", sys.executable, str(folder)],
-        doing=doing,
-        folder=folder.parent,
-        offline=offline,
+        raise (recorded.missing(resolved, installer) if is_record else None) or error from error
+    installer.run(
+        ["venv", "--relocatable", "--no-project", "--python", sys.executable, str(folder)], folder.parent
     )
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    installed(made)
+    installer.install(made, python)
     extras = {*always, *_check_dissmodel(resolved, folder)}
-    if extras > set(
-        always
-    ):  # the override that puts ours in place of what they ask for takes their extras away
+    # The override that puts ours in place of what they ask for takes their extras away.
+    if extras > set(always):
         made = compiled(sorted(extras))
-        installed(made)
+        installer.install(made, python)
     packages = {
         canonicalize_name(dist.metadata["Name"]): dist.metadata["Version"] for dist in _distributions(folder)
     }
-    if resolved.kind != "record" and resolved.name not in packages:
+    if not is_record and resolved.name not in packages:
         raise RunFailed(
             f"{doing} installed no {resolved.name}, only {', '.join(sorted(packages))}.",
             "Ask the package's author.",
@@ -96,33 +78,41 @@ def build(
     return made, dict(sorted(packages.items()))
 
 
+def python_of(folder: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    return _part(folder, "scripts") / ("python.exe" if sys.platform == "win32" else "python")
+
+
 def _check_dissmodel(resolved: Resolved, folder: Path) -> set[str]:
     """Return which optional parts of ours the packages ask for; refuse one that needs another dissmodel."""
     extras: set[str] = set()
     for dist in _distributions(folder):
         for text in dist.requires or ():
             try:
-                one = Requirement(text)
+                needed = Requirement(text)
             except InvalidRequirement:
                 continue
-            if canonicalize_name(one.name) != OURS or (one.marker and not one.marker.evaluate({"extra": ""})):
+            if canonicalize_name(needed.name) != OURS or (
+                needed.marker and not needed.marker.evaluate({"extra": ""})
+            ):
                 continue
             name = dist.metadata["Name"]
-            if not is_met(one.specifier):
+            if not is_met(needed.specifier):
                 raise InvalidInput(
                     f"{resolved.requirement}: {name} {dist.metadata['Version']} needs dissmodel "
-                    f"{one.specifier}; this is {dissmodel.__version__} (API level {API_LEVEL}).",
+                    f"{needed.specifier}; this is {dissmodel.__version__} (API level {API_LEVEL}).",
                     "Upgrade dissmodel, or take a version of the package that fits.",
                     code="needs_other_dissmodel",
                 )
             if canonicalize_name(name) != OURS:
-                extras |= {canonicalize_name(extra) for extra in one.extras}
+                extras |= {canonicalize_name(extra) for extra in needed.extras}
     offered = importlib.metadata.metadata(OURS).get_all("Provides-Extra") or ()
     return extras & {canonicalize_name(extra) for extra in offered}
 
 
 def _distributions(folder: Path) -> Iterator[importlib.metadata.Distribution]:
-    site = folder / "Lib" / "site-packages"
-    if sys.platform != "win32":
-        site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    yield from importlib.metadata.distributions(path=[str(site)])
+    yield from importlib.metadata.distributions(path=[str(_part(folder, "purelib"))])
+
+
+def _part(folder: Path, name: str) -> Path:
+    return Path(sysconfig.get_path(name, "venv", {"base": str(folder), "platbase": str(folder)}))

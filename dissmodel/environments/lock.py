@@ -14,13 +14,12 @@ from packaging.utils import canonicalize_name
 
 from dissmodel import temporary
 from dissmodel.environments import uv, wheel
-from dissmodel.errors import StorageError
+from dissmodel.errors import disk_errors
 
 ALWAYS = ("pysal",)
 """The optional parts of dissmodel that every model's environment has: the public package brings them too."""
 
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
-_WHEELS = ".wheels"
 
 
 @dataclass(frozen=True)
@@ -33,133 +32,100 @@ class Locked:
     hashes: tuple[str, ...] = ()
 
 
-def compile_lock(
-    lines: Sequence[str],
-    data_dir: Path,
-    *,
-    doing: str,
-    built: Sequence[str] = (),
-    extras: Sequence[str] = (),
-    overrides: Sequence[str] = (),
-    alone: bool = False,
-    offline: bool = False,
-    allow_build: bool = False,
-) -> str:
-    """Return the exact versions of `lines` and of all that they need, with hashes where the index has them.
+@dataclass(frozen=True)
+class Installer:
+    """The installer, for one installation.
 
-    Parameters
+    Attributes
     ----------
-    lines : sequence of str
-        Requirements, as in a requirements file.
     data_dir : Path
         The user's data folder, where the wheel of the running dissmodel is kept.
     doing : str
         What it is for, in an error.
-    built : sequence of str
-        The packages that may be built; all others have to be wheels.
-    extras : sequence of str
-        dissmodel's own optional parts.
-    overrides : sequence of str
-        Requirements that stand whatever a package asks for.
-    alone : bool
-        Whether to pass over what they need, dissmodel too.
+    built : tuple of str
+        The packages that may be built; all others have to be wheels, unless `allow_build`.
     offline, allow_build : bool
         Whether to use nothing but the cache; whether anything may be built.
-
-    Raises
-    ------
-    RunFailed, StorageError
-        As `dissmodel.environments.uv.run`.
     """
-    with temporary.new_folder() as folder:
-        ours = _our_wheel(data_dir)
-        part = f"[{','.join(extras)}]" if extras else ""
-        our_line = f"dissmodel{part} @ {ours.as_uri()}"
-        wanted = _file(folder / "requirements.in", [*lines, *([] if alone else [our_line])])
-        override = _file(folder / "override.txt", [our_line, *overrides])
-        out = folder / "lock.txt"
-        uv.run(
-            [
-                *("pip", "compile", str(wanted), "-o", str(out), "--override", str(override)),
-                *("--generate-hashes", "--no-header", "--no-annotate", "--python", sys.executable),
-                *(("--no-deps",) if alone else ()),
-                *_build_options(data_dir, folder, built=built, allow_build=allow_build),
-            ],
-            doing=doing,
-            folder=folder,
-            offline=offline,
-        )
-        return out.read_text(encoding="utf-8")
 
+    data_dir: Path
+    doing: str
+    built: tuple[str, ...] = ()
+    offline: bool = False
+    allow_build: bool = False
 
-def install(
-    lock: str,
-    python: Path,
-    data_dir: Path,
-    *,
-    doing: str,
-    built: Sequence[str] = (),
-    offline: bool = False,
-    allow_build: bool = False,
-) -> None:
-    """Install exactly what a lock says into the environment of `python`.
+    def lock(
+        self,
+        lines: Sequence[str],
+        *,
+        extras: Sequence[str] = (),
+        overrides: Sequence[str] = (),
+        alone: bool = False,
+    ) -> str:
+        """Return the exact versions of `lines` and of all that they need, with the hashes of the index.
 
-    Raises
-    ------
-    RunFailed, StorageError
-        As `dissmodel.environments.uv.run`.
-    """
-    with temporary.new_folder() as folder:
-        listed = folder / "lock.txt"
-        listed.write_text(lock, encoding="utf-8")
-        uv.run(
-            [
-                *("pip", "sync", str(listed), "--python", str(python)),
-                *_build_options(data_dir, folder, built=built, allow_build=allow_build),
-            ],
-            doing=doing,
-            folder=folder,
-            offline=offline,
-            patience=1800.0,
-        )
+        `extras` are dissmodel's own; `overrides` stand whatever a package asks for; with `alone`, what the
+        packages need is passed over, dissmodel too.
 
+        Raises
+        ------
+        RunFailed, StorageError
+            As `dissmodel.environments.uv.run`.
+        """
+        with temporary.new_folder() as folder:
+            part = f"[{','.join(extras)}]" if extras else ""
+            our_line = f"dissmodel{part} @ {_our_wheel(self.data_dir).as_uri()}"
+            wanted = _file(folder / "requirements.in", [*lines, *([] if alone else [our_line])])
+            override = _file(folder / "override.txt", [our_line, *overrides])
+            out = folder / "lock.txt"
+            words = ["pip", "compile", str(wanted), "-o", str(out), "--override", str(override)]
+            words += ["--generate-hashes", "--no-header", "--no-annotate", "--python", sys.executable]
+            words += ["--no-deps"] if alone else []
+            self.run([*words, *self._build_options(folder)], folder)
+            return out.read_text(encoding="utf-8")
 
-def _build_options(data_dir: Path, folder: Path, *, built: Sequence[str], allow_build: bool) -> list[str]:
-    """Return what says which packages may be built, and that a build gets our dissmodel too, if it asks.
+    def install(self, lock: str, python: Path) -> None:
+        """Install exactly what a lock says into the environment of `python`."""
+        with temporary.new_folder() as folder:
+            listed = _file(folder / "lock.txt", lock.splitlines())
+            words = ["pip", "sync", str(listed), "--python", str(python)]
+            self.run([*words, *self._build_options(folder)], folder, patience=1800.0)
 
-    A package's ``[tool.uv]`` doesn't lead its dependencies elsewhere.
-    """
-    constraint = _file(folder / "build.txt", [f"dissmodel @ {_our_wheel(data_dir).as_uri()}"])
-    options = ["--no-sources", "--build-constraint", str(constraint)]
-    if not allow_build:
-        options += ["--only-binary", ":all:"]
-        options += [word for name in built for word in ("--no-binary", name)]
-    return options
+    def run(self, words: Sequence[str], folder: Path, *, patience: float = 600.0) -> None:
+        """Run uv, as `dissmodel.environments.uv.run` does."""
+        uv.run(words, doing=self.doing, folder=folder, offline=self.offline, patience=patience)
+
+    def _build_options(self, folder: Path) -> list[str]:
+        """Return what says which packages may be built, and that a build gets our dissmodel too, if it asks.
+
+        A package's ``[tool.uv]`` doesn't lead its dependencies elsewhere.
+        """
+        constraint = _file(folder / "build.txt", [f"dissmodel @ {_our_wheel(self.data_dir).as_uri()}"])
+        options = ["--no-sources", "--build-constraint", str(constraint)]
+        if not self.allow_build:
+            options += ["--only-binary", ":all:"]
+            options += [word for name in self.built for word in ("--no-binary", name)]
+        return options
 
 
 def with_hashes(lock: str, pins: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Return a lock in which only files with the hashes of `pins` will do, and what the index has no such of.
 
-    Parameters
-    ----------
-    lock : str
-        As the resolver made it.
-    pins : sequence of str
-        Lines ``name==version --hash=sha256:...``; one without a hash changes nothing.
+    `pins` are lines ``name==version --hash=sha256:...``; one without a hash changes nothing.
     """
-    wanted = {one.name: set(one.hashes) for one in parse("\n".join(pins)) if one.hashes}
+    wanted = {pin.name: set(pin.hashes) for pin in parse("\n".join(pins)) if pin.hashes}
     if not wanted:
         return lock, ()
     lines: list[str] = []
     others: list[str] = []
     for line in lock.replace("\\\n", " ").splitlines():
-        one = next(parse(line), None)
-        hashes = wanted.get(one.name) if one is not None else None
-        if one is None or hashes is None:
+        locked = next(parse(line), None)
+        hashes = wanted.get(locked.name) if locked is not None else None
+        if locked is None or hashes is None:
             lines.append(line)
             continue
-        if one.hashes and not hashes & set(one.hashes):
-            others.append(f"{one.name}=={one.version}: the index has other files under this version")
+        if locked.hashes and not hashes & set(locked.hashes):
+            others.append(f"{locked.name}=={locked.version}: the index has other files under this version")
         text = _HASH.sub("", line).strip()
         lines.append(" ".join([text, *(f"--hash={each}" for each in sorted(hashes))]))
     return "\n".join([*lines, ""]), tuple(others)
@@ -176,26 +142,24 @@ def parse(lock: str) -> Iterator[Locked]:
         if not text or text.startswith(("#", "-")):
             continue
         try:
-            one = Pep508(text)
+            requirement = Pep508(text)
         except InvalidRequirement:
             continue
-        version = next((each.version for each in one.specifier if each.operator == "=="), None)
-        yield Locked(canonicalize_name(one.name), version, one.url, tuple(_HASH.findall(line)))
+        version = next((each.version for each in requirement.specifier if each.operator == "=="), None)
+        yield Locked(
+            canonicalize_name(requirement.name), version, requirement.url, tuple(_HASH.findall(line))
+        )
 
 
 def wheels_folder(data_dir: Path) -> Path:
     """Return the folder of dissmodel's own wheels."""
-    return data_dir / "environments" / _WHEELS
+    return data_dir / "environments" / ".wheels"
 
 
 def _our_wheel(data_dir: Path) -> Path:
     folder = wheels_folder(data_dir)
-    try:
+    with disk_errors(f"{folder}: can't be made", "Choose another data folder: DISSMODEL_DATA"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be made: {error.strerror}.", "Choose another data folder: DISSMODEL_DATA"
-        ) from error
     return wheel.write_wheel(folder)
 
 

@@ -41,7 +41,7 @@ def pip_settings(environment: Mapping[str, str] | None = None) -> PipSettings:
     return PipSettings(
         index=found.get("index-url") or None,
         extra_indexes=tuple(found.get("extra-index-url", "").split()),
-        find_links=tuple(_as_url(one) for one in found.get("find-links", "").split()),
+        find_links=tuple(_as_url(place) for place in found.get("find-links", "").split()),
         no_index=found.get("no-index", "").lower() in _TRUE,
         trusted_hosts=tuple(found.get("trusted-host", "").split()),
         cert=found.get("cert") or None,
@@ -76,7 +76,11 @@ def _read(path: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, configparser.Error):  # pip itself would tell; here it says nothing
+    except (
+        OSError,
+        UnicodeDecodeError,
+        configparser.Error,
+    ):  # pip itself reports it; here the file counts as empty
         return {}
     found: dict[str, str] = {}
     for section in ("global", "install"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -25,15 +25,10 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     """Return the set of packages that a record names, to be given to `dissmodel.environments.obtain`.
 
     Index packages are pinned to their versions, git packages to their commits. dissmodel itself is left out:
-    it is the one that runs. A package that was used from a folder is left out with a warning, unless it is
-    the model's own and its checkout had no changes: then its commit is installed.
+    the running dissmodel is taken. A package that was used from a folder is left out with a warning, unless
+    it is the model's own and its checkout had no changes: then its commit is installed.
 
-    Parameters
-    ----------
-    record : ExperimentRecord
-        A record; it is not trusted.
-    record_lock : str, optional
-        The lock of the environment that it ran in: of a package in it, only files with these hashes will do.
+    The record is not trusted. Of a package in `record_lock`, only files with the hashes there will do.
 
     Raises
     ------
@@ -51,7 +46,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     if len(runtime.packages) > _MAX:
         raise InvalidInput(f"The record names more than {_MAX} packages.", code="no_packages")
     code = record.code or Code()
-    hashes = {(one.name, one.version): one.hashes for one in lock.parse(record_lock or "")}
+    hashes = {(locked.name, locked.version): locked.hashes for locked in lock.parse(record_lock or "")}
     pins: list[str] = []
     lost: list[str] = []
     left_out: list[str] = []
@@ -80,18 +75,16 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     )
 
 
-def missing(resolved: Resolved, data_dir: Path, *, offline: bool, allow_build: bool) -> DissmodelError | None:
+def missing(resolved: Resolved, installer: lock.Installer) -> DissmodelError | None:
     """Return an error that lists every package of a record that can't be had; None if each can.
 
-    Each is asked for by itself: this is for when the installation of all of them has failed.
+    Each package is resolved alone: this is for when the installation of all of them has failed.
     """
     lost = []
     for pin in resolved.lines:
         built = tuple(name for name in resolved.built if pin.startswith(f"{name} @ "))
         try:
-            lock.compile_lock(
-                (pin,), data_dir, doing=pin, built=built, alone=True, offline=offline, allow_build=allow_build
-            )
+            replace(installer, doing=pin, built=built).lock((pin,), alone=True)
         except DissmodelError as error:
             lost.append(error.message)
     return can_not_be_had(lost) if lost else None
@@ -100,7 +93,7 @@ def missing(resolved: Resolved, data_dir: Path, *, offline: bool, allow_build: b
 def _pin(
     name: str, package: Package, code: Code, hashes: Mapping[tuple[str, str | None], tuple[str, ...]]
 ) -> str:
-    """Return one package as a requirement; the record may be anyone's: its words are parsed as a spec's."""
+    """Return a package as a requirement; the record is not trusted: its text is parsed as a spec's."""
     url, commit = package.url, package.commit
     if _is_own(name, code) and code.commit and code.repository and code.dirty is False:
         url, commit = code.repository, code.commit
@@ -109,15 +102,15 @@ def _pin(
             version = str(Version(package.version))
         except InvalidVersion:
             raise UsageError(f"{package.version!r} is no version.") from None
-        one = Requirement.parse(f"{name}=={version}")
-        known = hashes.get((one.name or "", version), ())
-        return " ".join([f"{one.name}=={version}", *(f"--hash={one}" for one in known)])
+        requirement = Requirement.parse(f"{name}=={version}")
+        known = hashes.get((requirement.name or "", version), ())
+        return " ".join([f"{requirement.name}=={version}", *(f"--hash={digest}" for digest in known)])
     if commit is None:
         raise UsageError(f"it was installed from {url}")
-    one = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
-    if one.ref != commit:
+    requirement = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
+    if requirement.ref != commit:
         raise UsageError(f"{commit!r} is no commit.")
-    return f"{one.name} @ git+{one.url}@{one.ref}"
+    return f"{requirement.name} @ git+{requirement.url}@{requirement.ref}"
 
 
 def _is_own(name: str, code: Code) -> bool:

@@ -69,18 +69,14 @@ class Requirement:
     def parse(text: str, relative_to: Path | None = None) -> Requirement:
         """Return what `text` asks for.
 
-        Parameters
-        ----------
-        text : str
-            ``name[extras]==version``, ``git+https://host/org/repo@tag#subdirectory=folder`` (also http, ssh
-            and file, and ``name @ git+...``), or the path of a folder.
-        relative_to : Path, optional
-            What a relative path is relative to; by default the current folder.
+        That is ``name[extras]==version``, ``git+https://host/org/repo@tag#subdirectory=folder`` (also http,
+        ssh and file, and ``name @ git+...``), or the path of a folder, relative to `relative_to` or the
+        current folder.
 
         Raises
         ------
         UsageError
-            If it is none of these, or if there is more in it: an option, a marker, a credential.
+            If the text has none of these forms, or also an option, a marker or a credential.
 
         Examples
         --------
@@ -100,10 +96,10 @@ class Requirement:
             return _path(stripped, relative_to)
         named = _NAMED_URL.match(stripped)
         if named is not None:
-            one = _pep508(named["name"].strip(), stripped)
+            package = _pep508(named["name"].strip(), stripped)
             if not named["url"].startswith("git+"):
                 _refuse(stripped, "a URL has to be that of a git repository, git+https://...")
-            return _git(named["url"], stripped, one.name, one.extras)
+            return _git(named["url"], stripped, package.name, package.extras)
         if "://" in stripped:
             _refuse(stripped, "a URL has to be that of a git repository, git+https://...")
         if re.search(r"[/\\]", stripped) and ";" not in stripped:
@@ -130,7 +126,7 @@ def _pep508(text: str, given: str) -> Requirement:
         _refuse(given, "it is no name with a version")
     if parsed.marker is not None:
         _refuse(given, "a marker would hide it on some machines")
-    if any(one.operator == "===" for one in parsed.specifier):
+    if any(clause.operator == "===" for clause in parsed.specifier):
         _refuse(given, "=== compares text; use ==")
     name = canonicalize_name(parsed.name)
     refuse_ours(name, given)
@@ -194,7 +190,7 @@ def _netloc(parts: SplitResult, port: int | None, given: str) -> str:
         return ""
     host = machine.removesuffix(f":{port}")
     if not _HOST.fullmatch(host) or ".." in host:
-        _refuse(given, "its host is none")
+        _refuse(given, "it has no valid host")
     return f"{user}{at}{machine.lower()}"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import Version
 
 from dissmodel.environments import lock, remote, store, uv
-from dissmodel.environments.requirement import Requirement, refuse_ours
+from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import DissmodelWarning, StorageError, UsageError
 from dissmodel.record.git import head_of
-
-_NAME_IT = 'Say its name in the spec: package = "NAME @ {0}"'
+from dissmodel.record.git_folder import contents
 
 
 def resolve(
@@ -25,20 +26,12 @@ def resolve(
 ) -> Resolved:
     """Return what would be installed for a requirement now.
 
-    An exact version and a full commit are taken as they are, without asking anyone; for a range the index is
+    An exact version and a full commit are taken as they are, without a request; for a range the index is
     asked, for a tag or a branch the repository. If that can't be reached, the answer stands
-    that was installed last, with a warning.
+    that was installed last, with a warning. A git repository on this machine is read without git, so its
+    package has no name yet: `dissmodel.environments.obtain` reads it after consent.
 
-    Parameters
-    ----------
-    requirement : Requirement
-        What a spec asks for.
-    data_dir : Path
-        The user's data folder: what was installed before is there.
-    offline : bool
-        Whether nobody is to be asked.
-    allow_build : bool
-        Whether an index package may be one that has to be built.
+    With `offline` there are no requests; with `allow_build` an index package may be one that has to be built.
 
     Raises
     ------
@@ -51,8 +44,8 @@ def resolve(
     """
     if requirement.kind == "path":
         return _folder(requirement)
-    known = tuple(one.resolved for one in store.environments(data_dir))
-    earlier = [one for one in known if one.requirement == requirement.text]
+    known = tuple(environment.resolved for environment in store.environments(data_dir))
+    earlier = [resolved for resolved in known if resolved.requirement == requirement.text]
     try:
         if requirement.kind == "git":
             return _repository(requirement, known, offline=offline)
@@ -73,15 +66,11 @@ def _index(requirement: Requirement, data_dir: Path, *, offline: bool, allow_bui
     if version is None:
         extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
         line = f"{name}{extras}{requirement.specifier}"
-        made = lock.compile_lock(
-            (line,),
-            data_dir,
-            doing=f"Resolving {requirement.text}",
-            extras=lock.ALWAYS,
-            offline=offline,
-            allow_build=allow_build,
+        installer = lock.Installer(
+            data_dir, f"Resolving {requirement.text}", offline=offline, allow_build=allow_build
         )
-        version = next(one.version for one in lock.parse(made) if one.name == name)
+        made = installer.lock((line,), extras=lock.ALWAYS)
+        version = next(locked.version for locked in lock.parse(made) if locked.name == name)
     version = str(Version(version)) if version else None
     return Resolved(
         "index", name, version, None, ", ".join(uv.indexes()), requirement.text, requirement.extras
@@ -97,35 +86,33 @@ def _repository(requirement: Requirement, known: tuple[Resolved, ...], *, offlin
             code="repository_unreachable",
         )
     commit = remote.commit_of(url, ref)
-    for one in known:
-        if (one.kind, one.source, one.commit, one.subdirectory) == ("git", url, commit, subdirectory):
-            name, version = one.name, one.version
-            break
-    else:
-        if offline:
-            raise StorageError(
-                f"{requirement.text} can't be fetched offline.", "Connect.", code="repository_unreachable"
-            )
-        project = remote.project_at(url, ref, commit, subdirectory)
-        name, version = _named(requirement, project.name), project.version
-    return Resolved("git", name, version, commit, url, requirement.text, requirement.extras, subdirectory)
+    found = Resolved("git", "", None, commit, url, requirement.text, requirement.extras, subdirectory)
+    for resolved in known:
+        if (resolved.kind, resolved.identity) == ("git", found.identity):
+            return replace(found, name=resolved.name, version=resolved.version)
+    if offline:
+        raise StorageError(
+            f"{requirement.text} can't be fetched offline.", "Connect.", code="repository_unreachable"
+        )
+    return found if found.is_local else remote.looked_into(found)
 
 
 def _folder(requirement: Requirement) -> Resolved:
     folder = requirement.path
     assert folder is not None
-    try:
-        with (folder / "pyproject.toml").open("rb") as stream:
-            data = stream.read(remote.MAX_PYPROJECT)
-    except OSError as error:
-        why = "there is no such folder" if not folder.is_dir() else f"pyproject.toml: {error.strerror}"
+    place = folder / "pyproject.toml"
+    data = contents(place, remote.MAX_PYPROJECT)
+    if not data:
+        why = "there is no pyproject.toml" if folder.is_dir() else "there is no such folder"
+        if os.path.lexists(place):
+            why = "its pyproject.toml is empty, no regular file, larger than 1 MiB, or can't be read"
         raise UsageError(
             f"package {requirement.text!r}: {folder}: {why}.",
             "Give the folder of a Python project, relative to the spec.",
             code="no_pyproject",
-        ) from error
-    project = remote.project_in(data, str(folder / "pyproject.toml"))
-    name = _named(requirement, project.name)
+        )
+    project = remote.project_in(data, str(place))
+    name = remote.package_name(requirement, project.name)
     return Resolved(
         kind="path",
         name=name,
@@ -134,22 +121,3 @@ def _folder(requirement: Requirement) -> Resolved:
         source=folder.as_uri(),
         requirement=requirement.text,
     )
-
-
-def _named(requirement: Requirement, found: str | None) -> str:
-    """Return the package's name: its own, which has to be the one that was asked for, if any was."""
-    if found is not None and requirement.name not in {None, found}:
-        raise UsageError(
-            f"{requirement.text}: the package calls itself {found}.",
-            f"Write {found} instead of {requirement.name}.",
-            code="other_package",
-        )
-    name = found or requirement.name
-    if name is None:
-        raise UsageError(
-            f"{requirement.text}: its pyproject.toml says no name.",
-            _NAME_IT.format(requirement.text),
-            code="no_pyproject",
-        )
-    refuse_ours(name, requirement.text)
-    return name

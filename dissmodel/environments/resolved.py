@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+LOCAL = "file:"
+"""How the URL of a repository on this machine begins."""
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -15,11 +18,12 @@ class Resolved:
     kind : {"index", "git", "path", "record"}
         Where it comes from; "record" is the set of packages that a record names.
     name : str
-        The package's normalised name.
+        The package's normalised name; empty where only git can read the name, and there is no consent yet.
     version : str or None
-        Of an index package, always; otherwise if ``pyproject.toml`` says it.
+        Of an index package, always; of any other, if ``pyproject.toml`` has the version.
     commit : str or None
-        Of a git package, always; of a folder, the HEAD of the checkout around it.
+        Of a git package, always (before consent maybe the id of a tag); of a folder, the HEAD of the checkout
+        around it.
     source : str
         The repository's URL, the folder's, or the indexes; without credentials.
     requirement : str
@@ -44,7 +48,7 @@ class Resolved:
 
     @property
     def identity(self) -> str:
-        """What a word of consent is for: this version, this commit, this folder.
+        """What consent is given for: this version, this commit, this folder.
 
         >>> Resolved("index", "coast", "1.0", None, "https://pypi.org/simple", "coast>=1").identity
         'coast==1.0'
@@ -57,6 +61,11 @@ class Resolved:
             case "path":
                 return self.source
         return f"record:{self.version}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is in a git repository on this machine, in which git may not run before consent."""
+        return self.kind == "git" and self.source.startswith(LOCAL)
 
     @property
     def lines(self) -> tuple[str, ...]:

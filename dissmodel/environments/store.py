@@ -1,4 +1,4 @@
-"""The environments on this machine: each is whole or not there, and is built once."""
+"""The environments on this machine: each is whole or missing, and is built once."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ import os
 import platform
 import re
 import shutil
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from packaging.version import Version
 
-from dissmodel.environments import wheel
-from dissmodel.environments.build import build
+from dissmodel.environments import remote, wheel
+from dissmodel.environments.build import build, python_of
 from dissmodel.environments.requirement import OURS
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import StorageError
-from dissmodel.locks import busy, held
+from dissmodel.locks import held, required
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.store import write_atomically
 
@@ -46,17 +44,14 @@ _SOURCES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 @dataclass(frozen=True)
-class Environment:
-    """A Python of its own with a model's package and the running dissmodel in it.
+class PackageEnvironment:
+    """A separate Python with a model's package and the running dissmodel in it.
 
     Attributes
     ----------
     path : Path
-        Its folder.
-    python : Path
-        Its interpreter.
-    key : str
-        The folder's name: package, version or commit, and a digest of all that makes it another one.
+        Its folder; the name is package, version or commit, and a digest of all that makes environments
+        differ.
     resolved : Resolved
         What it was made for.
     packages : Mapping of str to str
@@ -68,12 +63,20 @@ class Environment:
     """
 
     path: Path
-    python: Path
-    key: str
     resolved: Resolved
-    packages: Mapping[str, str] = field(default_factory=dict)
-    created_at: str = ""
+    packages: Mapping[str, str]
+    created_at: str
     is_new: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its folder's name."""
+        return self.path.name
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return python_of(self.path)
 
     @property
     def lock(self) -> str:
@@ -88,24 +91,12 @@ def obtain(
     consent: Callable[[Resolved], None],
     offline: bool = False,
     allow_build: bool = False,
-) -> Environment:
-    """Return the environment of a package; build it if there is none.
+) -> PackageEnvironment:
+    """Return the environment of a package; build it if it is missing.
 
-    One that is there costs no installer: a small file is read.
-
-    Parameters
-    ----------
-    resolved : Resolved
-        What has to be in it.
-    data_dir : Path
-        The user's data folder.
-    consent : callable
-        Raises `ConsentRequired` unless the user agrees: `dissmodel.environments.trust.check`. It is asked
-        each time, for what was built may have been revoked.
-    offline : bool
-        Whether to build from the installer's cache alone.
-    allow_build : bool
-        Whether index packages without a wheel may be built, which runs their code.
+    Of an environment that exists only a small file is read. `consent` raises `ConsentRequired` unless the
+    user agrees, see `dissmodel.environments.trust.check`. It is called each time, for consent may have been
+    revoked since the environment was built.
 
     Raises
     ------
@@ -116,9 +107,11 @@ def obtain(
     InvalidInput
         If something in it needs another dissmodel.
     StorageError
-        If the index, a repository or the disk lets it down.
+        If the index, a repository or the disk fails.
     """
     consent(resolved)
+    if not resolved.name:
+        resolved = remote.looked_into(resolved)
     root = data_dir / "environments"
     key = key_of(resolved)
     found = _load(root / key)
@@ -126,16 +119,13 @@ def obtain(
         return found
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with held(root / f"{LOCK_PREFIX}{key}", patience=_PATIENCE_S) as is_ours:
-            if not is_ours:
-                raise StorageError(
-                    busy(
-                        f"{key}: another process has been building it for an hour.",
-                        root / f"{LOCK_PREFIX}{key}",
-                    ),
-                    "Look what it does, end it, and try again.",
-                    code="environment_busy",
-                )
+        with required(
+            root / f"{LOCK_PREFIX}{key}",
+            f"{key}: another process has been building it for an hour.",
+            "Look what it does, end it, and try again.",
+            code="environment_busy",
+            patience=_PATIENCE_S,
+        ):
             found = _load(root / key)  # built while we waited
             if found is not None:
                 return found
@@ -150,10 +140,10 @@ def obtain(
 
 
 def key_of(resolved: Resolved) -> str:
-    """Return the name of an environment: what makes it another one is in the digest at its end."""
+    """Return the name of an environment, which ends with a digest of all that makes environments differ."""
     source: dict[str, str] = {}
     if resolved.kind == "path":  # what it needs may have changed; its code is used where it lies
-        folder = _folder_of(resolved.source)
+        folder = remote.folder_of(resolved.source)
         source = {name: sha256_file(folder / name) for name in _SOURCES if (folder / name).is_file()}
     identity = resolved.identity
     if resolved.kind == "index" and resolved.version:
@@ -172,23 +162,34 @@ def key_of(resolved: Resolved) -> str:
     return f"{resolved.name[:60]}-{state}-{digest[:12]}"
 
 
-def environments(data_dir: Path) -> tuple[Environment, ...]:
-    """Return those that are whole, the oldest first."""
+def environments(data_dir: Path) -> tuple[PackageEnvironment, ...]:
+    """Return the environments that are whole, the oldest first."""
     root = data_dir / "environments"
     names = sorted(path for path in root.iterdir() if KEY.fullmatch(path.name)) if root.is_dir() else []
-    found = [one for one in map(_load, names) if one is not None]
-    return tuple(sorted(found, key=lambda one: (one.created_at, one.key)))
+    found = [environment for environment in map(_load, names) if environment is not None]
+    return tuple(sorted(found, key=lambda environment: (environment.created_at, environment.key)))
+
+
+def unfinished_key(path: Path, whole: set[str]) -> str | None:
+    """Return the key of a half-built or broken environment; None if `path` is neither.
+
+    `whole` are the keys of the environments that are whole.
+    """
+    if path.name.startswith(BUILDING_PREFIX):
+        name = path.name.removeprefix(BUILDING_PREFIX)
+        return name.rpartition(".")[0] or name
+    return path.name if KEY.fullmatch(path.name) and path.name not in whole else None
 
 
 def ready(data_dir: Path) -> Iterator[str]:
     """Yield the requirements, as specs have them, for which there is an environment with this dissmodel."""
-    for one in environments(data_dir):
-        if one.packages.get(OURS) == wheel.running().version:
-            yield one.resolved.requirement
+    for environment in environments(data_dir):
+        if environment.packages.get(OURS) == wheel.running().version:
+            yield environment.resolved.requirement
 
 
 @contextlib.contextmanager
-def using(environment: Environment, model: str) -> Iterator[None]:
+def using(environment: PackageEnvironment, model: str) -> Iterator[None]:
     """Note that a model uses an environment, which can't be removed within the block.
 
     Where the folder can't be written to, nothing is noted and nothing can be removed either.
@@ -211,29 +212,26 @@ def using(environment: Environment, model: str) -> Iterator[None]:
         yield
 
 
-def uses(environment: Environment) -> dict[str, datetime]:
+def uses(environment: PackageEnvironment) -> dict[str, datetime]:
     """Return the models that used it, name → when last (UTC)."""
     with contextlib.suppress(OSError):
         return {
-            unquote(one.name): datetime.fromtimestamp(one.stat().st_mtime, UTC)
-            for one in sorted((environment.path / _USED).iterdir())
-            if not one.name.startswith(".")
+            unquote(path.name): datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            for path in sorted((environment.path / _USED).iterdir())
+            if not path.name.startswith(".")
         }
     return {}
 
 
-def use_locks(environment: Environment) -> tuple[Path, ...]:
-    """Return the locks of those who use it, or were killed while they did."""
+def use_locks(environment: PackageEnvironment) -> tuple[Path, ...]:
+    """Return the locks of the processes that use it, or were killed while they did."""
     return tuple((environment.path / _USED).glob(".[0-9]*"))
 
 
-def python_of(folder: Path) -> Path:
-    """Return the interpreter of a virtual environment."""
-    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-
-def _build(resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow_build: bool) -> Environment:
-    """Build under another name; the rename makes it there, whole."""
+def _build(
+    resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow_build: bool
+) -> PackageEnvironment:
+    """Build under another name; a rename gives the whole environment its name."""
     root = data_dir / "environments"
     folder = root / f"{BUILDING_PREFIX}{key}.{uuid4().hex[:8]}"
     try:
@@ -254,23 +252,17 @@ def _build(resolved: Resolved, key: str, data_dir: Path, *, offline: bool, allow
         folder.rename(root / key)
     finally:
         _discard_leftovers(root, key)
-    return Environment(root / key, python_of(root / key), key, resolved, packages, created, is_new=True)
+    return PackageEnvironment(root / key, resolved, packages, created, is_new=True)
 
 
-def _load(folder: Path) -> Environment | None:
-    """Return the environment in a folder; None if there is none, or if its interpreter is gone."""
+def _load(folder: Path) -> PackageEnvironment | None:
+    """Return the environment in a folder; None if there is no environment, or its interpreter is gone."""
     try:
         document: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         if document["schema_version"] != _FORM or not python_of(folder).exists():
             return None
-        return Environment(
-            path=folder,
-            python=python_of(folder),
-            key=folder.name,
-            resolved=Resolved.from_document(document["resolved"]),
-            packages=document["packages"],
-            created_at=document["created_at"],
-        )
+        resolved = Resolved.from_document(document["resolved"])
+        return PackageEnvironment(folder, resolved, document["packages"], document["created_at"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -279,7 +271,3 @@ def _discard_leftovers(root: Path, key: str) -> None:
     """Remove what a killed builder of `key` left; call it with its lock."""
     for path in root.glob(f"{BUILDING_PREFIX}{key}.*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _folder_of(url: str) -> Path:
-    return Path(url2pathname(urlsplit(url).path))

@@ -1,4 +1,4 @@
-"""What the environments take and who uses them; how one goes away."""
+"""How much room the environments take, which models use them, and how to remove them."""
 
 from __future__ import annotations
 
@@ -13,32 +13,23 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel.environments import lock, store, wheel
-from dissmodel.environments.store import Environment
-from dissmodel.errors import StorageError, UsageError, did_you_mean
-from dissmodel.locks import busy, held
+from dissmodel.environments.store import PackageEnvironment
+from dissmodel.errors import UsageError, did_you_mean, disk_errors
+from dissmodel.locks import held, required
 
 _STALE_S = 86400.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An environment and what there is to know of it.
+    """An environment with its size and its use.
 
-    Attributes
-    ----------
-    environment : Environment
-        Itself.
-    size : int
-        The bytes of its files; those that the installer's cache has too are stored once.
-    own_size : int
-        The bytes that only it holds: what its removal frees.
-    used : tuple of (str, datetime)
-        The models that used it and when last (UTC), the latest first.
-    is_current : bool
-        Whether the dissmodel that runs is the one in it; a run asks for no other.
+    `size` is in bytes, with files that the installer's cache has too; `own_size` is what a removal frees.
+    `used` are the models and when each used it last (UTC), the latest first. `is_current` is false where the
+    environment has another dissmodel than the running one: no run uses it.
     """
 
-    environment: Environment
+    environment: PackageEnvironment
     size: int
     own_size: int
     used: tuple[tuple[str, datetime], ...]
@@ -59,9 +50,9 @@ class Removed:
 
 
 def list_environments(data_dir: Path) -> tuple[Entry, ...]:
-    """Return the environments, the one that was used last first."""
-    found = [_entry(one) for one in store.environments(data_dir)]
-    return tuple(sorted(found, key=lambda one: one.last_used, reverse=True))
+    """Return the environments, the last used first."""
+    found = [_entry(environment) for environment in store.environments(data_dir)]
+    return tuple(sorted(found, key=lambda entry: entry.last_used, reverse=True))
 
 
 def remove(what: str, data_dir: Path) -> Removed:
@@ -70,14 +61,16 @@ def remove(what: str, data_dir: Path) -> Removed:
     Raises
     ------
     UsageError
-        If there is none, or if a run is using it.
+        If there is no such environment, or a run is using it.
     StorageError
-        If another process is building it, or the disk lets it down.
+        If another process is building it, or the disk fails.
     """
     entries = list_environments(data_dir)
-    meant = [one for one in entries if what in {one.environment.key, one.environment.resolved.name}]
+    meant = [entry for entry in entries if what in {entry.environment.key, entry.environment.resolved.name}]
     if not meant:
-        known = {name for one in entries for name in (one.environment.key, one.environment.resolved.name)}
+        known = {
+            name for entry in entries for name in (entry.environment.key, entry.environment.resolved.name)
+        }
         raise UsageError(
             f"There is no environment {what!r}.",
             f"{did_you_mean(what, known)} List them: dissmodel env list".strip(),
@@ -85,13 +78,13 @@ def remove(what: str, data_dir: Path) -> Removed:
         )
     for entry in meant:
         _remove(entry.environment)
-    return Removed(tuple(one.environment.key for one in meant), sum(one.own_size for one in meant))
+    return Removed(tuple(entry.environment.key for entry in meant), sum(entry.own_size for entry in meant))
 
 
 def prune(data_dir: Path, unused_for: timedelta) -> Removed:
-    """Remove the environments that nothing has used for so long, and what killed processes left.
+    """Remove the environments that no model has used for so long, and what killed processes left.
 
-    What a run is using stays.
+    An environment that a run is using stays.
     """
     root = data_dir / "environments"
     now = datetime.now(UTC)
@@ -108,20 +101,13 @@ def prune(data_dir: Path, unused_for: timedelta) -> Removed:
     return Removed(tuple(gone), freed)
 
 
-def _remove(environment: Environment) -> None:
-    """Rename it away, then delete it: half of one never has its name."""
+def _remove(environment: PackageEnvironment) -> None:
+    """Rename an environment, then delete it: half of an environment never has its name."""
     root = environment.path.parent
-    try:
-        with held(root / f"{store.LOCK_PREFIX}{environment.key}") as is_ours:
-            if not is_ours:
-                raise StorageError(
-                    busy(
-                        f"{environment.key}: another process is at it.",
-                        root / f"{store.LOCK_PREFIX}{environment.key}",
-                    ),
-                    "Try again.",
-                    code="environment_busy",
-                )
+    guard = root / f"{store.LOCK_PREFIX}{environment.key}"
+    busy = f"{environment.key}: another process is building or removing it."
+    with disk_errors(f"{environment.path}: can't be removed", "Check the folder's rights."):
+        with required(guard, busy, code="environment_busy"):
             if any(_is_held(path) for path in store.use_locks(environment)):
                 raise UsageError(
                     f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
@@ -129,10 +115,6 @@ def _remove(environment: Environment) -> None:
             aside = root / f"{store.REMOVING_PREFIX}{environment.key}.{uuid4().hex[:8]}"
             environment.path.rename(aside)
         _delete(aside)
-    except OSError as error:
-        raise StorageError(
-            f"{environment.path}: can't be removed: {error.strerror or error}.", "Check the folder's rights."
-        ) from error
 
 
 def _is_held(path: Path) -> bool:
@@ -141,15 +123,12 @@ def _is_held(path: Path) -> bool:
 
 
 def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
-    """Yield what is no environment and nobody is making: half-built ones, broken ones, old wheels."""
-    whole = {one.path for one in store.environments(data_dir)}
+    """Yield what no process is making: half-built and broken environments, old wheels."""
+    whole = {environment.key for environment in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith(store.REMOVING_PREFIX):
             yield path
-        elif path.name.startswith(store.BUILDING_PREFIX) or (
-            store.KEY.fullmatch(path.name) and path not in whole
-        ):
-            key = path.name.removeprefix(store.BUILDING_PREFIX).rpartition(".")[0] or path.name
+        elif key := store.unfinished_key(path, whole):
             with held(root / f"{store.LOCK_PREFIX}{key}") as is_ours:
                 if is_ours:
                     yield path
@@ -169,7 +148,7 @@ def _delete(path: Path) -> None:
             path.unlink()
 
 
-def _entry(environment: Environment) -> Entry:
+def _entry(environment: PackageEnvironment) -> Entry:
     size, own = _size(environment.path)
     used = sorted(store.uses(environment).items(), key=lambda one: one[1], reverse=True)
     is_current = environment.packages.get("dissmodel") == wheel.running().version

@@ -1,4 +1,4 @@
-"""The user's word: installing a package runs other people's code."""
+"""The user's consent: installing a package runs its author's code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
-from dissmodel.errors import ConsentRequired, StorageError, UsageError
-from dissmodel.locks import busy, held
+from dissmodel.errors import ConsentRequired, StorageError, UsageError, disk_errors
+from dissmodel.locks import required
 from dissmodel.record.store import write_atomically
 
 _FORM = 1
@@ -46,28 +46,20 @@ def check(
 ) -> None:
     """Return if the user agrees to an installation; what was agreed to once is remembered.
 
-    Parameters
-    ----------
-    resolved : Resolved
-        What would be installed.
-    data_dir : Path
-        The user's data folder.
-    registry : str
-        Who offers it, to be shown.
-    patterns : iterable of str
-        What the user's configuration trusts: see `matches`.
-    ask : callable, optional
-        Shows a text and returns whether the user agrees; None where nobody can be asked.
+    `registry` is who offers the package, and `patterns` what the settings trust (see `matches`). `ask` shows
+    a text and returns whether the user agrees; it is None where the user can't be asked.
 
     Raises
     ------
     ConsentRequired
         If the user says no, or can't be asked.
     UsageError
-        If a pattern is none.
+        If a pattern can't be read.
     """
-    trusted = [matches(pattern, resolved) for pattern in patterns]  # all of them: a broken one is told
-    if any(trusted) or any(one.what == resolved.identity for one in approvals(data_dir)):
+    trusted = [
+        matches(pattern, resolved) for pattern in patterns
+    ]  # all of them: a broken pattern is always an error
+    if any(trusted) or any(approval.what == resolved.identity for approval in approvals(data_dir)):
         return
     what = describe(resolved, registry)
     if ask is None or not ask(what):
@@ -77,7 +69,7 @@ def check(
         )
         refused.what = resolved.identity
         raise refused
-    approve(resolved, data_dir, registry=registry)
+    remember(resolved.identity, data_dir, registry=registry)
 
 
 def describe(resolved: Resolved, registry: str = "") -> str:
@@ -87,11 +79,11 @@ def describe(resolved: Resolved, registry: str = "") -> str:
         case "index":
             return f"{resolved.name} {resolved.version} would be installed from {resolved.source}{asked}."
         case "git":
-            version = f" {resolved.version}" if resolved.version else ""
-            return (
-                f"{resolved.name}{version} would be built from {resolved.source} at commit "
-                f"{resolved.commit}{asked}."
-            )
+            name = resolved.name or Requirement.parse(resolved.requirement).name or "A package"
+            package = f"{name} {resolved.version or ''}".strip()
+            state = f" at {'revision' if resolved.is_local else 'commit'} {resolved.commit}"
+            place = f"{resolved.source}{state if resolved.commit else ''}"
+            return f"{package} would be built from {place}{asked}."
         case "path":
             return f"{resolved.name} would be installed from the folder {resolved.source}{asked}."
     # What is built here runs its code at once: it is named first, and all of it.
@@ -126,12 +118,12 @@ def matches(pattern: str, resolved: Resolved) -> bool:
         plain = text.removesuffix("/*")
         if "*" in plain:
             _refuse(pattern, "a * stands for all below a folder: .../org/*")
-        one = Requirement.parse(plain)
-        if one.ref or one.subdirectory:
+        requirement = Requirement.parse(plain)
+        if requirement.ref or requirement.subdirectory:
             _refuse(pattern, "a repository is trusted as a whole, not a tag of it")
         if resolved.kind != "git":
             return False
-        trusted, found = _plain(one.url or ""), _plain(resolved.source)
+        trusted, found = _plain(requirement.url or ""), _plain(resolved.source)
         return found.startswith(f"{trusted}/") if below else found == trusted
     try:
         named = Pep508(text)
@@ -152,7 +144,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
     Raises
     ------
     StorageError
-        If the file of them can't be read, or is none.
+        If the file of approvals can't be read.
     """
     path = _path(data_dir)
     try:
@@ -161,18 +153,13 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema_version"] != _FORM:
             raise ValueError("another version of dissmodel wrote it")
-        return tuple(Approval(**one) for one in document["approved"])
+        return tuple(Approval(**entry) for entry in document["approved"])
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{path}: it can't be read: {error}.", f"Remove it; what is needed is asked again: {path}"
         ) from error
-
-
-def approve(resolved: Resolved, data_dir: Path, *, registry: str = "") -> None:
-    """Remember that the user agreed to exactly this."""
-    remember(resolved.identity, data_dir, registry=registry)
 
 
 def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
@@ -186,7 +173,7 @@ def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     added = Approval(what, now, registry)
     with _changing(data_dir):
-        others = [one for one in approvals(data_dir) if one.what != added.what]
+        others = [approval for approval in approvals(data_dir) if approval.what != added.what]
         _write(data_dir, [*others, added])
 
 
@@ -196,18 +183,18 @@ def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
     Raises
     ------
     UsageError
-        If there is none.
+        If there is no such approval.
     """
     with _changing(data_dir):
         known = approvals(data_dir)
-        gone = tuple(one for one in known if _means(what.strip(), one.what))
+        gone = tuple(approval for approval in known if _means(what.strip(), approval.what))
         if not gone:
             raise UsageError(
                 f"{what}: nothing of that name was agreed to.",
                 "List what was: dissmodel registry trust",
                 code="no_approval",
             )
-        _write(data_dir, [one for one in known if one not in gone])
+        _write(data_dir, [approval for approval in known if approval not in gone])
     return gone
 
 
@@ -236,20 +223,13 @@ def _path(data_dir: Path) -> Path:
 @contextmanager
 def _changing(data_dir: Path) -> Iterator[None]:
     path = data_dir / ".trust.lock"
-    try:
+    busy = f"{path}: another process holds it."
+    with disk_errors(str(path), "Choose another data folder: DISSMODEL_DATA"):
         data_dir.mkdir(parents=True, exist_ok=True)
-        with held(path, patience=_PATIENCE_S) as is_ours:
-            if not is_ours:
-                raise StorageError(
-                    busy(f"{path}: another process holds it.", path), "Try again.", code="trust_busy"
-                )
+        with required(path, busy, code="trust_busy", patience=_PATIENCE_S):
             yield
-    except OSError as error:
-        raise StorageError(
-            f"{path}: {error.strerror or error}.", "Choose another data folder: DISSMODEL_DATA"
-        ) from error
 
 
 def _write(data_dir: Path, approved: Iterable[Approval]) -> None:
-    document = {"schema_version": _FORM, "approved": [asdict(one) for one in approved]}
+    document = {"schema_version": _FORM, "approved": [asdict(approval) for approval in approved]}
     write_atomically(_path(data_dir), (json.dumps(document, indent=1) + "\n").encode())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.environments.pip_settings import PipSettings, pip_settings
@@ -30,24 +32,49 @@ _UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_U
 _GIT = ("GIT_CONFIG", "GIT_SSL", "GIT_SSH", "GIT_ASKPASS", "GIT_PROXY", "GIT_HTTP")
 # A build runs a package's own code: what leads it elsewhere, or what it could steal, stays here.
 _DROPPED = ("UV_", "PIP_", "PYTHON", "GIT_", "VIRTUAL_ENV", "CONDA_", "DISSMODEL_", *STORAGE)
-_UNREACHABLE = (
-    "failed to fetch", "dns error", "error sending request", "connection refused", "timed out",
-    "network was disabled", "network connectivity is disabled", "could not connect",
-    "could not resolve host", "network is unreachable",
-)  # fmt: skip
 
-_NO_WHEEL = (
-    "building from source is disabled",
-    "building source distributions is disabled",
-    "no usable wheels",
-)
 
-_BESIDE = re.compile(r"\bdissmodel==\S+ depends on")
-_NO_VERSION = re.compile(
-    r"was not found in the (?:package registry|provided package locations)"
-    r"|there (?:is no version|are no versions) of"
+@dataclass(frozen=True)
+class _Meaning:
+    """What a failure of uv means."""
+
+    code: str
+    signs: str
+    hint: str
+    error: type[DissmodelError] = RunFailed
+
+
+# uv's exit code is the same for all of these, so its text is read, in lower case and without line breaks; the
+# first that is found stands. As uv 0.13.9 writes them.
+_MEANINGS = (
+    _Meaning(
+        "index_unreachable",
+        "failed to fetch|dns error|error sending request|connection refused|timed out"
+        "|network was disabled|network connectivity is disabled|could not connect"
+        "|could not resolve host|network is unreachable",
+        "Check the network, the proxy and pip's index settings.",
+        StorageError,
+    ),
+    _Meaning(
+        "no_wheel",
+        "building from source is disabled|building source distributions is disabled|no usable wheels",
+        "It has no wheel for this Python: --allow-build builds it here, which runs its code.",
+    ),
+    _Meaning(
+        "no_such_package",
+        r"was not found in the (?:package registry|provided package locations)"
+        r"|there (?:is no version|are no versions) of",
+        "Check its name and its version.",
+    ),
+    # What a package can't have beside dissmodel is told in the words for a version that isn't there.
+    _Meaning(
+        "no_such_package",
+        r"^(?=.*\bdissmodel==\S+ depends on).*only .+ (?:is|are) available",
+        "It needs what does not go together with what dissmodel needs: ask its author.",
+    ),
+    _Meaning("no_such_package", "only .+ (?:is|are) available", "Check its name and its version."),
+    _Meaning("install_failed", "", "Fix the package, or ask its author."),
 )
-_ABSENT = re.compile(rf"{_NO_VERSION.pattern}|only .+ (?:is|are) available")
 
 
 def run(
@@ -55,18 +82,8 @@ def run(
 ) -> None:
     """Run ``python -m uv`` and wait for it.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        Its words, without what every call has.
-    doing : str
-        What it is for, as an error's first words: ``"Installing coastal-flood 0.1.0"``.
-    folder : Path
-        Where it runs; nothing there is read as its configuration.
-    offline : bool
-        Whether it has to do with what its cache holds.
-    patience : float
-        How long it may take, in seconds; then it is ended with all that it started.
+    What it takes to run is ended after `patience` seconds, with all that it started. Nothing in `folder` is
+    read as its configuration.
 
     Raises
     ------
@@ -142,30 +159,8 @@ def _environment(settings: PipSettings) -> dict[str, str]:
 def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
     lines = [line.strip()[:_LINE] for line in redact(said).splitlines() if line.strip()]
     text = " ".join(said.lower().split())  # the installer breaks its lines anywhere
-    message = f"{doing} failed: {' | '.join(_without_hints(lines)[-_TAIL_LINES:]) or 'uv said nothing'}"
-    if any(sign in text for sign in _UNREACHABLE):
-        hint = (
-            "Connect, and try again." if offline else "Check the network, the proxy and pip's index settings."
-        )
-        return StorageError(message, hint, code="index_unreachable")
-    if any(sign in text for sign in _NO_WHEEL):
-        hint = "It has no wheel for this Python: --allow-build builds it here, which runs its code."
-        return RunFailed(message, hint, code="no_wheel")
-    if _ABSENT.search(text):
-        # What a package can't have beside dissmodel, the installer tells in the words for what isn't there.
-        beside = _BESIDE.search(text) and not _NO_VERSION.search(text)
-        hint = "It needs what does not go together with what dissmodel needs: ask its author."
-        return RunFailed(
-            message, hint if beside else "Check its name and its version.", code="no_such_package"
-        )
-    return RunFailed(message, "Mend the package, or ask its author.", code="install_failed")
-
-
-def _without_hints(lines: Sequence[str]) -> list[str]:
-    def kept() -> Iterator[str]:
-        for line in lines:
-            if line.startswith("hint:"):
-                return
-            yield line
-
-    return list(kept()) or list(lines)
+    told = [*itertools.takewhile(lambda line: not line.startswith("hint:"), lines)] or lines
+    message = f"{doing} failed: {' | '.join(told[-_TAIL_LINES:]) or 'uv said nothing'}"
+    found = next(meaning for meaning in _MEANINGS if re.search(meaning.signs, text))
+    is_away = offline and found.error is StorageError
+    return found.error(message, "Connect, and try again." if is_away else found.hint, code=found.code)

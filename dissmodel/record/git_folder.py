@@ -5,18 +5,22 @@ Git is not started here. Whoever owns the folder wrote all of these files, so ea
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 _MAX_LINE = 4096
 _MAX_REFS = 64 << 20
+_MAX_TAG = 64 << 10
 _MOST_LINKS = 5
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_TAG = re.compile(rb"tag \d+\0object ([0-9a-f]{40}(?:[0-9a-f]{24})?)\ntype (?:commit|tag)\n")
 _REF = re.compile(r"refs/(?!.*(?:\.\.|//|\\))[^\x00-\x20:?*\[~^\x7f]+")
 _TRUE = {"1", "true", "yes", "on"}
 # Each worktree has refs of its own below these; all others are common.
@@ -38,16 +42,41 @@ class GitFolder:
 
     def head(self) -> str | None:
         """Return the commit that HEAD names; None if there is none yet, or it can't be read."""
-        text = _line(self.own / "HEAD")
+        return self._named("HEAD", follow=True)
+
+    def commit(self, name: str) -> str | None:
+        """Return the commit that a ref such as ``refs/tags/v1`` names; None if it can't be read.
+
+        No symbolic link is followed. Of an annotated tag that only a pack holds, it is the tag's own id.
+        """
+        found = self._named(name, follow=False)
         for _ in range(_MOST_LINKS):
+            tag = _TAG.match(self._head_of_object(found)) if found else None
+            if tag is None:
+                break
+            found = tag[1].decode()
+        return found
+
+    def _named(self, name: str, *, follow: bool) -> str | None:
+        for _ in range(_MOST_LINKS + 1):
+            is_head = name == "HEAD"
+            if not is_head and not _REF.fullmatch(name):
+                return None
+            path = (self.own if is_head or name.startswith(_OF_WORKTREE) else self.common) / name
+            if not follow and any(os.path.realpath(one) != str(one) for one in (path, self._packed_refs)):
+                return None
+            text = _line(path) or self._packed(name)
             if not text.startswith("ref:"):
                 return text if _ID.fullmatch(text) else None
             name = text.removeprefix("ref:").strip()
-            if not _REF.fullmatch(name):
-                return None
-            place = self.own if name.startswith(_OF_WORKTREE) else self.common
-            text = _line(place / name) or self._packed(name)
         return None
+
+    def _head_of_object(self, name: str) -> bytes:
+        """Return the first bytes of an object that has a file of its own; nothing of a packed one."""
+        packed = contents(self.common / "objects" / name[:2] / name[2:], _MAX_TAG)
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj().decompress(packed, _MAX_LINE)
+        return b""
 
     def owner_differs(self, trusted: Iterable[str]) -> bool:
         """Return whether git would call the ownership dubious.
@@ -69,11 +98,18 @@ class GitFolder:
         """Whether its refs are in a form that is no text."""
         return (self.common / "reftable").is_dir()
 
+    @property
+    def _packed_refs(self) -> Path:
+        return self.common / "packed-refs"
+
     def _packed(self, name: str) -> str:
-        for line in contents(self.common / "packed-refs", _MAX_REFS).splitlines():
+        """Return what ``packed-refs`` has for a ref: of an annotated tag, the commit in the line after it."""
+        lines = iter(contents(self._packed_refs, _MAX_REFS).splitlines())
+        for line in lines:
             commit, _, found = os.fsdecode(line).partition(" ")
             if found == name:
-                return commit
+                peeled = os.fsdecode(next(lines, b""))
+                return peeled[1:] if peeled.startswith("^") else commit
         return ""
 
 
@@ -93,6 +129,22 @@ def find(folder: Path) -> GitFolder | None:
                 return found
         elif entry.exists():
             return _linked(place, entry)
+    return None
+
+
+def served(path: Path) -> GitFolder | None:
+    """Return the repository that git fetches from under a path, with files beside it or not; None if none.
+
+    Raises
+    ------
+    OSError
+        If a folder can't be looked at.
+    """
+    for place in (path, path.with_name(f"{path.name}.git")):
+        entry = place / ".git"
+        found = _linked(place, entry) if entry.is_file() else _at(place, entry) or _at(place, place)
+        if found is not None:
+            return found
     return None
 
 

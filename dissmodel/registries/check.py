@@ -14,7 +14,7 @@ from dissmodel.environments.requirement import Requirement
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.registries.placeholders import is_reserved, placeholder_in
 from dissmodel.registry.index import file_problem, files_in
-from dissmodel.registry.spec import MAX_BYTES, Spec, load_spec
+from dissmodel.registry.spec import MAX_BYTES, Spec, SpecError, load_spec
 
 Severity = Literal["warning", "error"]
 Further = Callable[[Spec], Iterator["SpecFinding"]]
@@ -22,14 +22,13 @@ Further = Callable[[Spec], Iterator["SpecFinding"]]
 
 _SHOWN = 80
 _PUBLISHED = "Write where the package is: NAME==VERSION, or git+https://host/org/repo@tag."
-_AT = re.compile(r"\(at line (\d+), column \d+\)")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
 class SpecFinding:
-    """One thing that is wrong: with an error nobody can use the model.
+    """A problem in a registry: with an error the model can't be used.
 
     ``line`` counts from 1; it is None for what concerns the file, or a folder, as a whole.
     """
@@ -57,12 +56,8 @@ class RegistryCheck:
 def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     """Look at every TOML of a registry, or at one; nothing is fetched, installed or imported.
 
-    Parameters
-    ----------
-    path : Path
-        A folder with ``models/`` in it, that folder itself, or one model's TOML.
-    further : callable, optional
-        Tries each spec in which no error was found.
+    `path` is a folder with ``models/`` in it, that folder itself, or one model's TOML. `further` tries each
+    spec in which no error was found.
 
     Raises
     ------
@@ -88,120 +83,117 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     return RegistryCheck(len(files), tuple(findings))
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a key of a spec, not yet with its line."""
+
+    severity: Severity
+    key: str
+    message: str
+    hint: str
+    table: str = "model"
+
+
 def _not_taken(models: Path) -> Iterator[SpecFinding]:
     for path in sorted(models.iterdir()):
         if path.suffix != ".toml" and path.name.lower() not in {"readme.md", ".gitkeep"}:
-            yield SpecFinding(
-                "warning",
-                str(path),
-                None,
-                "this is passed over; models are in models/NAME.toml.",
-            )
+            message = "this is passed over; models are in models/NAME.toml."
+            yield SpecFinding("warning", str(path), None, message)
 
 
 def _check(path: Path, further: Further | None) -> list[SpecFinding]:
+    lines = TomlLines(path)
     try:
         spec = load_spec(path)
+    except SpecError as error:
+        line = error.line or lines.of(error.key, error.table)
+        return [SpecFinding("error", str(path), line, error.detail, error.hint)]
     except InvalidInput as error:
-        message = error.message.removeprefix(str(path)).removeprefix(":").strip()
-        return [SpecFinding("error", str(path), _line_of_error(path, message), message, error.hint)]
-    lines = Lines(path)
+        return [SpecFinding("error", str(path), None, error.message, error.hint)]
     found = [
-        SpecFinding(severity, str(path), lines.of(key, table), message, hint)
-        for severity, key, table, message, hint in _problems(spec, path)
+        SpecFinding(
+            problem.severity, str(path), lines.of(problem.key, problem.table), problem.message, problem.hint
+        )
+        for problem in _problems(spec, path)
     ]
-    if further is not None and all(one.severity != "error" for one in found):
+    if further is not None and all(finding.severity != "error" for finding in found):
         found += further(spec)
-    return sorted(found, key=lambda one: one.line or 0)
+    return sorted(found, key=lambda finding: finding.line or 0)
 
 
-def _problems(spec: Spec, path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
-    """Yield severity, key, its table, what is wrong and what to do."""
+def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
     model = spec.model
     yield from _name_problems(model, path)
     if "class" not in model:
-        hint = 'Add class = "...", the name of the executor.'
-        yield (
-            "warning",
-            "",
-            "model",
-            "the class is missing; the executor is taken to have the model's name.",
-            hint,
-        )
+        message = "the class is missing; the executor is taken to have the model's name."
+        yield _Problem("warning", "", message, 'Add class = "...", the name of the executor.')
     if not str(model.get("description", "")).strip():
-        yield "warning", "description", "model", "there is no description.", 'Add description = "..."'
+        yield _Problem("warning", "description", "there is no description.", 'Add description = "..."')
     module = model.get("executor_module")
     if module is not None and not _MODULE.fullmatch(module):
-        yield (
-            "error",
-            "executor_module",
-            "model",
-            f"{module[:80]!r} is no module's name.",
-            'Such as "coast.executors".',
-        )
-    yield from _package_problems(model, path)
+        message = f"{module[:_SHOWN]!r} is no module's name."
+        yield _Problem("error", "executor_module", message, 'Such as "coast.executors".')
+    package = model.get("package")
+    if package is None:
+        hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
+        yield _Problem("warning", "", "there is no package.", hint)
+    else:
+        yield from _package_problems(package, path)
     for table in ("model.parameters", "model"):
         values = model.get("parameters", {}) if table == "model.parameters" else model
         for key, value in values.items():
             why = "" if key == "parameters" else _not_plain(value)
             if why:
-                yield "error", key, table, f"{key} is {why}, which no record can hold.", "Write it as text."
+                message = f"{key} is {why}, which no record can hold."
+                yield _Problem("error", key, message, "Write it as text.", table)
     for table in spec.ignored:
-        yield "warning", table, "", f"[{table}] means nothing here.", "A model's tables are below [model]."
+        message = f"[{table}] means nothing here."
+        yield _Problem("warning", table, message, "A model's tables are below [model].", "")
 
 
-def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
+def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[_Problem]:
     name = model.get("name")
     if name is None:
-        yield "error", "", "model", "the name is missing.", f'Add name = "{path.stem}".'
+        yield _Problem("error", "", "the name is missing.", f'Add name = "{path.stem}".')
     elif file_problem(f"{name}.toml"):
-        yield (
-            "error",
-            "name",
-            "model",
-            f"{name[:_SHOWN]!r} is no model's name.",
-            f'Write name = "{path.stem}".',
-        )
+        message = f"{name[:_SHOWN]!r} is no model's name."
+        yield _Problem("error", "name", message, f'Write name = "{path.stem}".')
     elif name != path.stem:
-        hint = f"Rename the file to {name}.toml, or the model."
-        yield "warning", "name", "model", f"the name is {name!r}, and the file's is {path.stem!r}.", hint
+        message = f"the name is {name!r}, and the file's is {path.stem!r}."
+        yield _Problem("warning", "name", message, f"Rename the file to {name}.toml, or the model.")
     for key in ("name", "class", "executor_module", "description"):
         placeholder = placeholder_in(str(model.get(key, "")), is_text=key == "description")
         if placeholder:
-            yield "error", key, "model", f"{placeholder!r} is a placeholder.", f"Write the model's own {key}."
+            message = f"{placeholder!r} is a placeholder."
+            yield _Problem("error", key, message, f"Write the model's own {key}.")
 
 
-def _package_problems(model: Mapping[str, Any], path: Path) -> Iterator[tuple[Severity, str, str, str, str]]:
-    package = model.get("package")
-    if package is None:
-        hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
-        yield "warning", "", "model", "there is no package.", hint
-        return
+def _package_problems(package: str, path: Path) -> Iterator[_Problem]:
     placeholder = placeholder_in(package)
     if placeholder:
-        yield "error", "package", "model", f"{placeholder!r} is a placeholder.", _PUBLISHED
+        yield _Problem("error", "package", f"{placeholder!r} is a placeholder.", _PUBLISHED)
         return
     try:
         wanted = Requirement.parse(package, path.parent)
     except DissmodelError as error:
-        yield "error", "package", "model", error.message, error.hint
+        yield _Problem("error", "package", error.message, error.hint)
         return
     if wanted.kind == "path":
         hint = "Publish it: an index, or git+https://host/org/repo@tag."
-        yield "warning", "package", "model", "this folder is on one machine only.", hint
+        yield _Problem("warning", "package", "this folder is on one machine only.", hint)
     elif wanted.kind == "index" and wanted.exact is None:
-        hint = f'Write it as "{wanted.name}==VERSION".'
-        yield "warning", "package", "model", "no exact version: who runs it later may run another.", hint
+        message = "no exact version: who runs it later may run another."
+        yield _Problem("warning", "package", message, f'Write it as "{wanted.name}==VERSION".')
     elif wanted.kind == "git" and wanted.ref is None:
-        hint = f'Write it as "{package}@TAG".'
-        yield "warning", "package", "model", "no tag or commit: who runs it later may run another.", hint
+        message = "no tag or commit: who runs it later may run another."
+        yield _Problem("warning", "package", message, f'Write it as "{package}@TAG".')
     elif wanted.kind == "git" and is_reserved(wanted.url or ""):
-        message = f"nobody can publish anything at {wanted.url}: its host is one for examples."
-        yield "error", "package", "model", message, _PUBLISHED
+        message = f"nothing can be published at {wanted.url}: its host is for examples."
+        yield _Problem("error", "package", message, _PUBLISHED)
 
 
 def _not_plain(value: Any) -> str:
-    """Return what `value` is that JSON has no word for; empty if it has."""
+    """Return why JSON can't hold `value`; empty if it can."""
     if isinstance(value, float) and not math.isfinite(value):
         return "not finite"
     if isinstance(value, (dt.date, dt.time)):
@@ -210,25 +202,10 @@ def _not_plain(value: Any) -> str:
     return next(filter(None, map(_not_plain, inner)), "")
 
 
-def _line_of_error(path: Path, message: str) -> int | None:
-    at = _AT.search(message)
-    if at is not None:
-        return int(at[1])
-    if "(at end of document)" in message:
-        return len(Lines(path).lines)
-    # What the message names first stands in the file as `name = ...`, or it is a section.
-    lines = Lines(path)
-    own = (line for word in re.findall(r"\w+", message) if (line := lines.of(word, "model", strictly=True)))
-    return next(own, None) or lines.of("", "model")
-
-
-class Lines:
+class TomlLines:
     """The lines of a TOML, to be asked where a key is.
 
-    Parameters
-    ----------
-    path : Path
-        The file; one that can't be read has none.
+    A file that can't be read has none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -238,8 +215,8 @@ class Lines:
         except OSError:
             self.lines = []
 
-    def of(self, key: str, table: str, *, strictly: bool = False) -> int | None:
-        """Return the line of a key in a table; else, unless `strictly`, that of the table; else None."""
+    def of(self, key: str, table: str) -> int | None:
+        """Return the line of a key in a table; else that of the table; else None."""
         here, at = "", None
         key_first = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""")
         for number, line in enumerate(self.lines, 1):
@@ -251,4 +228,4 @@ class Lines:
                     return number
             elif key and here == table and key_first.match(line):
                 return number
-        return None if strictly else at
+        return at

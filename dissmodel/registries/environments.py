@@ -14,7 +14,7 @@ __all__ = ["Approval", "Entry", "Removed", "list_environments", "prune", "remove
 
 
 def list_environments() -> tuple[Entry, ...]:
-    """Return the environments on this machine, the one that was used last first."""
+    """Return the environments on this machine, the last used first."""
     return environments.list_environments(load_settings().data_dir)
 
 
@@ -28,13 +28,13 @@ def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
     """
     data_dir = load_settings().data_dir
     if everything:
-        names = tuple(one.environment.key for one in environments.list_environments(data_dir))
+        names = tuple(entry.environment.key for entry in environments.list_environments(data_dir))
     gone = [environments.remove(name, data_dir) for name in dict.fromkeys(names)]
     return Removed(tuple(key for one in gone for key in one.keys), sum(one.freed for one in gone))
 
 
 def prune(unused_for: timedelta) -> Removed:
-    """Remove the environments that nothing has used for so long, and what killed processes left."""
+    """Remove the environments that no model has used for so long, and what killed processes left."""
     return environments.prune(load_settings().data_dir, unused_for)
 
 

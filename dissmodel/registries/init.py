@@ -12,7 +12,7 @@ from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Literal
 
-from dissmodel.errors import StorageError, UsageError
+from dissmodel.errors import UsageError, disk_errors
 from dissmodel.registry import plugins
 
 Substrate = Literal["raster", "vector"]
@@ -23,15 +23,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class InitRequest:
-    """What to make.
-
-    Attributes
-    ----------
-    path : Path
-        The new folder; its name is the package's.
-    substrate : {"raster", "vector"}
-        What the model works on.
-    """
+    """What to make: a new folder, whose name is the package's, for a model that works on the substrate."""
 
     path: Path
     substrate: Substrate = "raster"
@@ -39,18 +31,9 @@ class InitRequest:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made.
+    """The files that were made in `folder`; `suffix` is that of the example input, without the dot.
 
-    Attributes
-    ----------
-    folder : Path
-        The new folder.
-    model : str
-        The model's name, and that of its Python package.
-    files : tuple of str
-        What is in it, relative to it.
-    suffix : str
-        Of the example that its script makes, without the dot.
+    The model and its Python package have one name, `model`.
     """
 
     folder: Path
@@ -81,16 +64,12 @@ def init(request: InitRequest) -> Made:
         "suffix": _SUFFIX[request.substrate],
     }
     files = {place: _filled(source, names) for place, source in _plan(model, request.substrate).items()}
-    try:
+    with disk_errors(f"{folder}: can't be written", "Give a folder that you may write to."):
         for place, text in files.items():
             path = folder / place
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.", "Give a folder that you may write to."
-        ) from error
     return Made(folder, model, tuple(sorted(files)), names["suffix"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class RegistryModelView:
 
 def list_registry_models() -> RegistryModels:
     """Return the models of all registries, as they lie on this machine."""
-    here = _Here.now()
+    is_installed = _installed()
     models, problems = [], []
     registries = index.registries()
     if not registries:
@@ -62,7 +62,7 @@ def list_registry_models() -> RegistryModels:
             problems.append(f"{registry.name}: not synced yet. dissmodel registry sync {registry.name}")
             continue
         try:
-            models += [_row(entry, here) for entry in index.entries_of(registry)]
+            models += [_row(entry, is_installed) for entry in index.entries_of(registry)]
         except InvalidInput as error:
             problems.append(f"{registry.name}: {error.message} {error.hint}".rstrip())
     return RegistryModels(tuple(sorted(models, key=lambda row: (row.name, row.registry))), tuple(problems))
@@ -74,13 +74,13 @@ def show_registry_model(text: str) -> RegistryModelView:
     Raises
     ------
     DissmodelError
-        If there is none, there is more than one, or its TOML can't be used.
+        If no registry or more than one has that model, or its TOML can't be used.
     """
     settings = load_settings()
     entry = index.find(text, settings, packages=False)
     if entry is None:
-        usable = [one for one in index.entries(settings) if one.spec is not None]
-        near = index.near(text, [one.qualified if "/" in text else one.name for one in usable])
+        usable = [entry for entry in index.entries(settings) if entry.spec is not None]
+        near = index.near(text, [entry.qualified if "/" in text else entry.name for entry in usable])
         raise UsageError(
             f"No registry has a model {text!r}.",
             f"{near} List them: dissmodel registry list".strip(),
@@ -91,7 +91,7 @@ def show_registry_model(text: str) -> RegistryModelView:
     shown = redact_document(said)  # whoever wrote it may have given away what is a secret
     registry = next(one for one in index.registries(settings) if one.name == entry.registry)
     return RegistryModelView(
-        _row(entry, _Here.now()),
+        _row(entry, _installed()),
         registry.url,
         entry.commit,
         entry.path,
@@ -100,25 +100,14 @@ def show_registry_model(text: str) -> RegistryModelView:
     )
 
 
-@dataclass(frozen=True)
-class _Here:
-    """What a run would find here: the models of installed packages, the packages with an environment."""
-
-    models: frozenset[str]
-    packages: frozenset[str]
-
-    @classmethod
-    def now(cls) -> _Here:
-        return cls(
-            frozenset(offer.name for offer in plugins.offers()),
-            frozenset(environments.ready(load_settings().data_dir)),
-        )
-
-    def has(self, spec: Spec) -> bool:
-        return spec.package.strip() in self.packages if spec.package else spec.executor in self.models
+def _installed() -> Callable[[Spec], bool]:
+    """Return a function that tells whether a run would find a spec's model here, without an installation."""
+    models = {offer.name for offer in plugins.offers()}
+    packages = set(environments.ready(load_settings().data_dir))
+    return lambda spec: spec.package.strip() in packages if spec.package else spec.executor in models
 
 
-def _row(entry: index.Entry, here: _Here) -> RegistryModel:
+def _row(entry: index.RegistryEntry, is_installed: Callable[[Spec], bool]) -> RegistryModel:
     spec = entry.spec or Spec(entry.path, {})
     return RegistryModel(
         entry.name,
@@ -126,7 +115,7 @@ def _row(entry: index.Entry, here: _Here) -> RegistryModel:
         spec.substrate,
         redact(spec.package),
         redact(spec.description),
-        entry.spec is not None and here.has(spec),
+        entry.spec is not None and is_installed(spec),
         (entry.problem or entry.warning).removeprefix(f"{entry.path}: "),
         entry.spec is not None,
     )

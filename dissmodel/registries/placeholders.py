@@ -15,19 +15,14 @@ _WORDS = re.compile(
     r"(?<![\w-])(?:HOST|NAME|ORG|ORGANI[SZ]ATION|OWNER|PACKAGE|REPO|TAG|USER|USERNAME|VERSION)(?![\w-])"
 )
 _HINTED = re.compile(r"(?<=://)host/org/repo\b")
-# Set apart for documentation: nobody can have them (RFC 2606).
+# Reserved for documentation (RFC 2606).
 _RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|test)")
 
 
 def placeholder_in(text: str, *, is_text: bool = False) -> str:
     """Return what of a spec's value waits to be replaced; empty if nothing does.
 
-    Parameters
-    ----------
-    text : str
-        The value.
-    is_text : bool
-        Whether it is a sentence, in which words such as NAME may stand for something.
+    In a sentence (`is_text`) words such as NAME may stand for something.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from dissmodel.config import (
 )
 from dissmodel.config.files import read_settings, user_file
 from dissmodel.config.keys import DEFAULT, from_toml, key_of
-from dissmodel.errors import DissmodelError, StorageError, UsageError, did_you_mean
+from dissmodel.errors import DissmodelError, UsageError, did_you_mean, disk_errors
 from dissmodel.registry import index
 from dissmodel.registry.state import folder_of
 from dissmodel.registry.sync import Outcome
@@ -32,16 +32,9 @@ NONE_KNOWN = "Add one: dissmodel registry add NAME URL, or: dissmodel registry s
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """Which registry to bring up to date.
+    """Which registry to sync; by default all that are known, or ``default`` where `repo` is given.
 
-    Attributes
-    ----------
-    name : str or None
-        One of them; None: all that are known, or ``default`` where `repo` is given.
-    repo : str or None
-        Where it is, instead of what is set; it may hold a token.
-    branch : str or None
-        Which branch, instead of what is set.
+    `repo` and `branch` stand instead of what is set; `repo` may hold a token.
     """
 
     name: str | None = None
@@ -58,12 +51,12 @@ class SyncReport:
 
 
 def sync(request: SyncRequest) -> SyncReport:
-    """Bring registries up to date; one that fails leaves the others to be done, and itself as it was.
+    """Bring registries up to date; a registry that fails stays as it was, and the others are synced.
 
     Raises
     ------
     DissmodelError
-        If none is known, or the only one that was asked for can't be had.
+        If no registry is known, or the only requested registry can't be fetched.
     """
     report = _sync(request)
     if not report.outcomes and len(report.failures) == 1:
@@ -74,7 +67,7 @@ def sync(request: SyncRequest) -> SyncReport:
 def watch(
     request: SyncRequest, seconds: float, wait: Callable[[float], object] = time.sleep
 ) -> Iterator[SyncReport]:
-    """Sync again and again; a remote that is away is no end of it.
+    """Sync again and again; a remote that can't be reached does not end it.
 
     Raises
     ------
@@ -94,16 +87,15 @@ def registry_path(name: str | None) -> Path:
     Raises
     ------
     UsageError
-        If there is none of that name, several and no name, or it was never synced.
+        If no registry has that name, no name is given and there are several, or it was never synced.
     """
-    known = {one.name: one for one in index.registries()}
+    known = _known(name, load_settings())
     if name is None and len(known) > 1:
-        raise UsageError(f"There are {len(known)} registries: {', '.join(known)}.", "Say which one.")
-    if name is None and not known:
-        raise UsageError("No registry is known.", NONE_KNOWN, code="unknown_registry")
-    registry = known.get(name or next(iter(known)))
-    if registry is None:
-        raise _unknown(name or "", known)
+        raise UsageError(
+            f"There are {len(known)} registries: {', '.join(known)}.",
+            "Give its name: dissmodel registry path NAME",
+        )
+    registry = known[name or next(iter(known))]
     if registry.folder is None:
         raise UsageError(
             f"The registry {registry.name} was never synced.",
@@ -151,19 +143,17 @@ def remove_registry(name: str) -> Path:
     Raises
     ------
     UsageError
-        If there is none of that name, or another than the user's file sets it.
+        If no registry has that name, or the user's file is not what sets it.
     StorageError
         If it can't be removed.
     """
     settings = load_settings()
-    known = {one.name: one for one in index.registries(settings)}
-    if name not in known:
-        raise _unknown(name, known)
+    _known(name, settings)
     names = (
         ["registry.default"] if name == DEFAULT else [f"registries.{name}.url", f"registries.{name}.branch"]
     )
-    for one in names:
-        found = settings.settings.get(one)
+    for key in names:
+        found = settings.settings.get(key)
         if found is not None and found.value is not None and found.origin != "user file":
             raise UsageError(
                 f"The registry {name} is set by the {found.origin} ({found.where}).",
@@ -171,15 +161,13 @@ def remove_registry(name: str) -> Path:
                 code="registry_set_elsewhere",
             )
     mine = read_settings(user_file(os.environ), project=False)
-    changes = {one: None for one in names if one in mine}
+    changes = {key: None for key in names if key in mine}
     if changes:
         change_settings(changes)
     folder = folder_of(settings.data_dir, name)
-    try:
+    with disk_errors(f"{folder}: can't be removed"):
         if folder.exists():
             shutil.rmtree(folder)
-    except OSError as error:
-        raise StorageError(f"{folder}: can't be removed: {error.strerror or error}.") from error
     return folder
 
 
@@ -197,14 +185,10 @@ def _sync(request: SyncRequest) -> SyncReport:
 
 
 def _targets(request: SyncRequest, settings: Settings) -> list[RegistrySetting]:
-    known = {one.name: one for one in index.registries(settings)}
     if request.repo is not None:
-        name = DEFAULT if request.name is None else request.name
-        return [RegistrySetting(_checked(name), request.repo, request.branch)]
-    if request.name is not None and request.name not in known:
-        raise _unknown(request.name, known)
-    if not known:
-        raise UsageError("No registry is known.", NONE_KNOWN, code="unknown_registry")
+        name = DEFAULT if request.name in {None, DEFAULT} else check_registry_name(request.name)
+        return [RegistrySetting(name, request.repo, request.branch)]
+    known = _known(request.name, settings)
     names = [request.name] if request.name is not None else [*known]
     if request.branch is not None and len(names) > 1:
         raise UsageError(
@@ -218,7 +202,7 @@ def _target(known: index.Registry, setting: RegistrySetting | None, branch: str 
     url = setting.url if setting is not None else known.url
     if not url:
         raise UsageError(
-            f"What was synced of {known.name} can't be read, so nobody knows where it is from.",
+            f"What was synced of {known.name} can't be read, so its URL is unknown.",
             f"Say it: dissmodel registry sync {known.name} --repo URL",
             code="unknown_registry",
         )
@@ -236,13 +220,12 @@ def _check_branch(remote: Remote, branch: str | None) -> None:
         )
 
 
-def _checked(name: str) -> str:
-    return name if name == DEFAULT else check_registry_name(name)
-
-
-def _unknown(name: str, known: Mapping[str, index.Registry]) -> UsageError:
-    return UsageError(
-        f"There is no registry {name[:80]!r}.",
-        did_you_mean(name, known) or NONE_KNOWN,
-        code="unknown_registry",
-    )
+def _known(name: str | None, settings: Settings) -> Mapping[str, index.Registry]:
+    """Return the registries by name, if there are any, and `name` is one of them where it is given."""
+    known = {registry.name: registry for registry in index.registries(settings)}
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known) or NONE_KNOWN
+        raise UsageError(f"There is no registry {name[:80]!r}.", hint, code="unknown_registry")
+    if not known:
+        raise UsageError("No registry is known.", NONE_KNOWN, code="unknown_registry")
+    return known

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError
-from dissmodel.registries.check import Further, Lines, SpecFinding
+from dissmodel.registries.check import Further, SpecFinding, TomlLines
 from dissmodel.registry.spec import Spec
 from dissmodel.running.model import ModelRequest, open_model, parameter_layers
 
@@ -17,14 +17,11 @@ _LOADING = {"model_unloadable", "model_crashed", "unknown_model"}
 def trial(consent: Consent) -> Further:
     """Return what tries a spec, for `dissmodel.registries.check.check_registry`.
 
-    Parameters
-    ----------
-    consent : Consent
-        What the user agrees to. Where it is not enough, the check ends with `ConsentRequired`.
+    Where the consent is not enough, the check ends with `ConsentRequired`.
     """
 
     def tried(spec: Spec) -> Iterator[SpecFinding]:
-        lines = Lines(spec.path)
+        lines = TomlLines(spec.path)
 
         def at(key: str, message: str, hint: str = "", *, table: str = "model") -> SpecFinding:
             return SpecFinding("error", str(spec.path), lines.of(key, table), message, hint)
@@ -32,9 +29,9 @@ def trial(consent: Consent) -> Further:
         request = ModelRequest(toml=spec.path, consent=consent)
         try:
             with open_model(request) as found:
-                for one in found.host.contract():
-                    if one.severity == "error":
-                        yield at("class", f"{one.subject}: {one.message}", one.hint)
+                for finding in found.host.contract():
+                    if finding.severity == "error":
+                        yield at("class", f"{finding.subject}: {finding.message}", finding.hint)
                 checked = found.host.check(parameter_layers(spec, {}))
                 for problem in checked.problems:
                     name = _named(problem.message, spec)

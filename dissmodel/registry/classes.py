@@ -27,7 +27,7 @@ class ExecutorRegistry:
         Raises
         ------
         KeyError
-            If there is none; the message lists those there are.
+            If there is no such executor; the message lists the known names.
         """
         try:
             return cls._executors[name]

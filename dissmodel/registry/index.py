@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dissmodel.config import Settings, load_settings, parse_remote
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.progress import current
-from dissmodel.record.digest import sha256_file
 from dissmodel.record.git import checkout_of
 from dissmodel.registry import plugins
 from dissmodel.registry.spec import Spec, load_spec
-from dissmodel.registry.state import State, folder_of, read_state, snapshot_of, synced_names
+from dissmodel.registry.state import State, folder_of, is_fetched, read_state, snapshot_of, synced_names
 
 MOST = 10_000
 """How many models a registry may have."""
@@ -28,20 +27,9 @@ _MODEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 class Registry:
     """A registry that is set or was synced.
 
-    Attributes
-    ----------
-    name : str
-        What the user calls it.
-    url : str
-        Where it is from, without a secret; a folder's path if it is read in place.
-    branch : str or None
-        Which branch; None: the remote's own default.
-    folder : pathlib.Path or None
-        The folder that holds ``models/``; None if it was never synced.
-    state : State or None
-        What the last sync left.
-    in_place : bool
-        Whether it is a folder of the user's.
+    The URL has no secret; of a folder that is read in place it is the path. `branch` is None for the remote's
+    own default. `folder` holds ``models/``; it and `state`, what the last sync left, are None before the
+    first sync.
     """
 
     name: str
@@ -53,26 +41,13 @@ class Registry:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One model of a registry.
+class RegistryEntry:
+    """A model of a registry, with its TOML at `path`.
 
-    Attributes
-    ----------
-    registry, name : str
-        Both together, ``registry/name``, are what nothing else is called.
-    path : pathlib.Path
-        Its TOML.
-    commit : str or None
-        The registry's commit, ``-dirty`` with changes that are in none, ``-unknown`` where that is unknown;
-        None for a folder that no git knows.
-    spec : Spec or None
-        What the TOML says; None if it can't be used.
-    problem, hint : str
-        Why it can't, and what to do about it.
-    warning : str
-        What its author should know, where it can be used all the same.
-    in_place : bool
-        Whether the registry is a folder of the user's.
+    `commit` is the registry's, ``-dirty`` with changes that are in no commit, ``-unknown`` where that is
+    unknown; None for a folder that git doesn't know. `spec` is None if the TOML can't be used: `problem` and
+    `hint` say why. `warning` is for the author of a TOML that can be used. `in_place` is true in a folder of
+    the user's.
     """
 
     registry: str
@@ -104,7 +79,7 @@ def registries(settings: Settings | None = None) -> tuple[Registry, ...]:
     return tuple(_registry(name, settings) for name in sorted(names))
 
 
-def entries(settings: Settings | None = None) -> tuple[Entry, ...]:
+def entries(settings: Settings | None = None) -> tuple[RegistryEntry, ...]:
     """Return every model of every registry, also those that can't be used; nothing is imported.
 
     Raises
@@ -112,10 +87,10 @@ def entries(settings: Settings | None = None) -> tuple[Entry, ...]:
     DissmodelError
         If the settings can't be read.
     """
-    return tuple(entry for one in registries(settings) for entry in entries_of(one))
+    return tuple(entry for registry in registries(settings) for entry in entries_of(registry))
 
 
-def entries_of(registry: Registry) -> tuple[Entry, ...]:
+def entries_of(registry: Registry) -> tuple[RegistryEntry, ...]:
     """Return the models of one registry, by name, also those that can't be used."""
     if registry.folder is None:
         return ()
@@ -131,19 +106,13 @@ def entries_of(registry: Registry) -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
-def find(text: str, settings: Settings | None = None, *, packages: bool = True) -> Entry | None:
+def find(text: str, settings: Settings | None = None, *, packages: bool = True) -> RegistryEntry | None:
     """Return the model of a registry that `text` names: ``name`` or ``registry/name``; None if none does.
 
     Only the files that it may mean are read.
 
-    Parameters
-    ----------
-    text : str
-        What the user typed.
-    settings : Settings, optional
-        Which registries there are; by default those that a command started here knows.
-    packages : bool
-        Whether a model of an installed package is another of that name.
+    Only a model of these `settings` is meant, by default of those that a command started here knows. With
+    `packages`, a model of an installed package is another of that name.
 
     Raises
     ------
@@ -153,12 +122,12 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
     InvalidInput
         If its TOML can't be used.
     """
-    known = {one.name: one for one in registries(settings)}
+    known = {registry.name: registry for registry in registries(settings)}
     origin, _, name = text.rpartition("/")
     if origin and origin not in known:
         return None
-    matching = [one for one in known.values() if not origin or one.name == origin]
-    found = [entry for one in matching if (entry := _one(one, name)) is not None]
+    matching = [registry for registry in known.values() if not origin or registry.name == origin]
+    found = [entry for registry in matching if (entry := _one(registry, name)) is not None]
     offers = plugins.offers() if packages else ()
     offered = [offer for offer in offers if text in {offer.name, offer.qualified}]
     if len(found) + len(offered) > 1:
@@ -203,6 +172,25 @@ def file_problem(file: str) -> str:
     return "" if _MODEL.fullmatch(name) else "a model's name has letters, digits, - and _ only"
 
 
+def refusal(file: str, *, is_link: bool, is_twin: bool) -> str:
+    """Return why a file below ``models/`` is not taken; empty if it is.
+
+    `is_twin` says that some file systems can't tell its name from that of another file.
+    """
+    if is_link:
+        return _LINK
+    return "two files differ in capital letters only" if is_twin else file_problem(file)
+
+
+def no_registry(place: str, hint: str = "") -> InvalidInput:
+    """Return the error about a place without a folder ``models``."""
+    return InvalidInput(
+        f"{place}: there is no folder models in it, so it is no registry.",
+        f"A registry has its models in models/NAME.toml. {hint}".rstrip(),
+        code="registry_layout",
+    )
+
+
 def twins(files: list[str]) -> set[str]:
     """Return those of the names that some file systems can't tell apart."""
     seen: dict[str, list[str]] = {}
@@ -220,22 +208,13 @@ def files_in(models: Path) -> Iterator[tuple[str, str]]:
         If there is no such folder, or it holds more than a registry may (code ``"registry_layout"``).
     """
     if models.is_symlink() or not models.is_dir():
-        raise InvalidInput(
-            f"{models.parent}: there is no folder models in it, so it is no registry.",
-            "A registry has its models in models/NAME.toml.",
-            code="registry_layout",
-        )
+        raise no_registry(str(models.parent))
     files = sorted(path.name for path in models.glob("*.toml"))
     if len(files) > MOST:
         raise InvalidInput(f"{models}: more than {MOST} models.", code="registry_layout")
     same = twins(files)
     for file in files:
-        why = file_problem(file)
-        if not why and (models / file).is_symlink():
-            why = _LINK
-        elif file in same:
-            why = "two files differ in capital letters only"
-        yield file, why
+        yield file, refusal(file, is_link=(models / file).is_symlink(), is_twin=file in same)
 
 
 def _registry(name: str, settings: Settings) -> Registry:
@@ -253,7 +232,7 @@ def _registry(name: str, settings: Settings) -> Registry:
     return Registry(name, state.url, state.branch, snapshot_of(home, state), state, state.in_place)
 
 
-def _one(registry: Registry, name: str) -> Entry | None:
+def _one(registry: Registry, name: str) -> RegistryEntry | None:
     if registry.folder is None or not _MODEL.fullmatch(name):
         return None
     file = f"{name}.toml"
@@ -267,14 +246,17 @@ def _one(registry: Registry, name: str) -> Entry | None:
     return _entry(registry, file, registry.state.commit, why) if known else None
 
 
-def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Entry:
+def _entry(registry: Registry, file: str, commit: str | None, why: str) -> RegistryEntry:
     assert registry.folder is not None
     name, path = file.removesuffix(".toml"), registry.folder / "models" / file
     if why:
-        return Entry(registry.name, name, path, commit, problem=f"{path}: {why}.")
+        return RegistryEntry(registry.name, name, path, commit, problem=f"{path}: {why}.")
     try:
-        if not registry.in_place:
-            _check_digest(registry, name, path)
+        if registry.state is not None and not registry.in_place and not is_fetched(path, registry.state):
+            raise InvalidInput(
+                f"{path}: this is not what the last sync fetched.",
+                f"Fetch it again: dissmodel registry sync {registry.name}",
+            )
         spec = load_spec(path)
         called = spec.model.get("name", name)
         if not _MODEL.fullmatch(called):
@@ -283,22 +265,9 @@ def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Entry
                 f'Write name = "{name}"; a model\'s name has letters, digits, - and _ only.',
             )
     except DissmodelError as error:
-        return Entry(registry.name, name, path, commit, None, error.message, error.hint)
+        return RegistryEntry(registry.name, name, path, commit, None, error.message, error.hint)
     warning = "" if called == name else f"{path}: it calls itself {called!r}; here it is {name}."
-    return Entry(registry.name, name, path, commit, spec, in_place=registry.in_place, warning=warning)
-
-
-def _check_digest(registry: Registry, name: str, path: Path) -> None:
-    digests: Mapping[str, str] = registry.state.models if registry.state is not None else {}
-    try:
-        same = sha256_file(path) == digests.get(name)
-    except OSError:
-        same = False
-    if not same:
-        raise InvalidInput(
-            f"{path}: this is not what the last sync fetched.",
-            f"Fetch it again: dissmodel registry sync {registry.name}",
-        )
+    return RegistryEntry(registry.name, name, path, commit, spec, in_place=registry.in_place, warning=warning)
 
 
 def _commit_of(path: Path) -> str | None:

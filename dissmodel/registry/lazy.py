@@ -26,21 +26,14 @@ def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
     module resolves on access (``__getattr__``, PEP 562) are asked for, and then its submodules are imported,
     until the executor is there; a submodule that can't be imported is passed over.
 
-    Parameters
-    ----------
-    module : str
-        What to import.
-    name : str
-        The executor's name.
-
     Raises
     ------
     Exception
         Whatever the module itself raises when it is imported.
     """
     package = module.partition(".")[0]
-    one = importlib.import_module(module)
-    for _ in _steps(one):
+    imported = importlib.import_module(module)
+    for _ in _steps(imported):
         found = ExecutorRegistry._executors.get(name)  # noqa: SLF001  (the published place)
         if found is not None and found.__module__.partition(".")[0] == package:
             return found
@@ -48,12 +41,12 @@ def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
 
 
 def _steps(module: ModuleType) -> Iterator[None]:
-    """Load more of a module with each step; the first is what is there after its import."""
+    """Load more of a module with each step; the first step is its import."""
     yield
     if hasattr(module, "__getattr__"):
         for name in dict.fromkeys([*_texts(getattr(module, "__all__", ())), *dir(module)]):
             if not name.startswith("__"):
-                # An attribute that needs something which is not installed is not the one that is looked for.
+                # An attribute that needs a missing package is not the executor that is looked for.
                 with contextlib.suppress(Exception, SystemExit):
                     getattr(module, name)
                 yield
@@ -72,4 +65,4 @@ def _steps(module: ModuleType) -> Iterator[None]:
 
 def _texts(values: object) -> Iterator[str]:
     if isinstance(values, Iterable):
-        yield from (one for one in values if isinstance(one, str))
+        yield from (value for value in values if isinstance(value, str))

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
@@ -82,17 +83,12 @@ def offers() -> tuple[Offer, ...]:
 def find(text: str, module: str | None = None) -> Model:
     """Return the model that `text` names: ``name``, ``origin/name``, ``file.py`` or ``file.py:name``.
 
-    Parameters
-    ----------
-    text : str
-        What the user typed.
-    module : str, optional
-        A module to import where no package offers the name; importing it registers its executors.
+    `module` is imported where no package offers the name; importing it registers its executors.
 
     Raises
     ------
     UsageError
-        If there is none, if two packages offer it, or if it can't be loaded.
+        If there is no such model, two packages offer it, or it can't be loaded.
     """
     if text.endswith(".py") or ".py:" in text:
         path, _, name = text.partition(".py:") if ".py:" in text else (text.removesuffix(".py"), "", "")
@@ -109,14 +105,9 @@ def find(text: str, module: str | None = None) -> Model:
     if matching:
         return matching[0].load()
     if module:
-        try:
-            found = load_executor(module, text)
-        except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
-            raise UsageError(
-                f"The model {text!r} needs the module {module}: {type(error).__name__}: {error}.",
-                extra_hint(error) or "Install the package that the spec names into this environment.",
-                code="model_unloadable",
-            ) from error
+        install = "Install the package that the spec names into this environment."
+        problem = f"The model {text!r} needs the module {module}"
+        found = _load_from(module, text, problem, lambda error: extra_hint(error) or install)
         if found is not None:
             return Model(found, found.__module__)
     registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
@@ -131,49 +122,43 @@ def find(text: str, module: str | None = None) -> Model:
 def find_in(name: str, module: str | None, distribution: str | None) -> Model:
     """Return the model `name` that one package defines, whatever others offer under that name.
 
-    Parameters
-    ----------
-    name : str
-        The executor's name.
-    module : str, optional
-        What to import; by default what the distribution's entry points say, else its package of that name.
-    distribution : str, optional
-        The installed distribution.
+    By default `module` is what the distribution's entry points say, else its package of that name.
 
     Raises
     ------
     UsageError
         If the package can't be imported or defines no such model.
     """
-    offered = [one for one in offers() if distribution is None or _same_name(one.distribution, distribution)]
     if module is None:
-        matching = [one for one in offered if one.name == name]
-        if matching:
-            return matching[0].load()
+        wanted = (distribution or "").replace("_", "-").lower()
+        for offer in offers():
+            if offer.name == name and wanted in {"", offer.distribution.replace("_", "-").lower()}:
+                return offer.load()
         module = (distribution or name).replace("-", "_")
     before = dict(ExecutorRegistry._executors)  # noqa: SLF001  (the published place)
-    try:
-        found = load_executor(module, name)
-    except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
-        raise UsageError(
-            f"{distribution or name}: {module} can't be imported: {type(error).__name__}: {error}.",
-            "Tell whoever publishes the model; its executor_module has to be importable.",
-            code="model_unloadable",
-        ) from error
+    package = distribution or name
+    publish = "Tell whoever publishes the model; its executor_module has to be importable."
+    found = _load_from(module, name, f"{package}: {module} can't be imported", lambda _: publish)
     if found is not None:
         return Model(found, distribution or module, distribution)
     now = ExecutorRegistry._executors  # noqa: SLF001  (as above)
-    new = sorted(one for one in now if now[one] is not before.get(one))
+    new = sorted(executor for executor in now if now[executor] is not before.get(executor))
     others = f"only {', '.join(new)}" if new else "nothing"
     raise UsageError(
-        f"{distribution or name}: {module} registers {others}, no model {name!r}.",
+        f"{package}: {module} registers {others}, no model {name!r}.",
         "Tell whoever publishes the model: class and the executor's name have to be the same.",
         code="model_unloadable",
     )
 
 
-def _same_name(one: str, other: str) -> bool:
-    return one.replace("_", "-").lower() == other.replace("_", "-").lower()
+def _load_from(
+    module: str, name: str, problem: str, hint: Callable[[BaseException], str]
+) -> type[ModelExecutor] | None:
+    try:
+        return load_executor(module, name)
+    except (Exception, SystemExit) as error:  # foreign code: whatever it raises is its own
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{problem}: {why}.", hint(error), code="model_unloadable") from error
 
 
 def _from_file(path: Path, name: str) -> Model:
@@ -189,9 +174,9 @@ def _from_file(path: Path, name: str) -> Model:
         return Model(named[0], str(path))
     if not found:
         half = [
-            f"{one.__name__} lacks {', '.join(sorted(getattr(one, '__abstractmethods__', ())))}"
-            for one in own
-            if inspect.isclass(one) and inspect.isabstract(one)
+            f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ())))}"
+            for value in own
+            if inspect.isclass(value) and inspect.isabstract(value)
         ]
         raise UsageError(
             f"{path} defines no executor{': ' if half else ''}{'; '.join(half)}.",

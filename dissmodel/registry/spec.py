@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from dissmodel import __version__
+from dissmodel.config import toml
 from dissmodel.config.level import API_LEVEL, is_met
 from dissmodel.errors import InvalidInput
 from dissmodel.placeholders import refuse_pointer
@@ -22,25 +22,35 @@ _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
 _SHOWN = 80
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # as a shell hands them over: <(…)
 _SECTIONS = ("parameters", "bands", "columns")
-_METADATA = {"name", "class", "package", "executor_module", "description", "dissmodel", *_SECTIONS}
+_TEXTS = ("name", "class", "package", "executor_module", "description", "dissmodel")
+_METADATA = {*_TEXTS, *_SECTIONS}
+
+
+class SpecError(InvalidInput):
+    """A model's TOML can't be used: `detail` is the message without the path."""
+
+    def __init__(
+        self,
+        path: Path,
+        detail: str,
+        hint: str,
+        *,
+        code: str,
+        key: str = "",
+        table: str = "model",
+        line: int | None = None,
+    ) -> None:
+        super().__init__(f"{path}: {detail}", hint, code=code)
+        self.detail, self.key, self.table, self.line = detail, key, table, line
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One ``[model]`` table.
+    """A ``[model]`` table, read from `path`.
 
-    Attributes
-    ----------
-    path : Path
-        Where it was read.
-    model : Mapping
-        The whole table, as it stands in the file.
-    parameters : Mapping
-        The model's own keys, overridden by ``[model.parameters]``.
-    bands, columns : Mapping of str to str
-        Default maps, canonical name → name in the file.
-    ignored : tuple of str
-        Other tables of the file, which mean nothing here.
+    `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden by
+    ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `ignored` are other
+    tables of the file, which mean nothing here.
     """
 
     path: Path
@@ -88,35 +98,33 @@ def plain_spec(
     columns: Mapping[str, Any],
     metadata: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the spec that gives these parameters and maps, without what is null: TOML has no word for it.
+    """Return the spec that gives these parameters and maps, without nulls, which TOML does not have.
 
-    Parameters
-    ----------
-    name : str
-        The executor's.
-    parameters, bands, columns : mapping
-        All that a run is given.
-    metadata : mapping, optional
-        What else stands in a model's table, such as its package; other keys are passed over.
+    `name` is the executor's. Of `metadata`, what else stands in a model's table is kept, such as its package.
 
     Examples
     --------
     >>> plain_spec("flood", {"end_time": 3, "seed": None}, {}, {})
     {'model': {'name': 'flood', 'class': 'flood', 'parameters': {'end_time': 3}}}
     """
-    kept = {key: value for key, value in (metadata or {}).items() if key in _METADATA - set(_SECTIONS)}
+    kept = {key: value for key, value in (metadata or {}).items() if key in _TEXTS}
     sections = dict(zip(_SECTIONS, map(without_null, (parameters, bands, columns)), strict=True))
     return {
-        "model": {"name": name, "class": name, **kept, **{key: one for key, one in sections.items() if one}}
+        "model": {
+            "name": name,
+            "class": name,
+            **kept,
+            **{key: section for key, section in sections.items() if section},
+        }
     }
 
 
 def without_null(value: Any) -> Any:
-    """Return a value without what TOML has no word for."""
+    """Return a value without the nulls in it, which TOML does not have."""
     if isinstance(value, Mapping):
-        return {name: without_null(one) for name, one in value.items() if one is not None}
+        return {name: without_null(inner) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [without_null(one) for one in value if one is not None]
+        return [without_null(inner) for inner in value if inner is not None]
     return value
 
 
@@ -125,31 +133,35 @@ def load_spec(path: Path) -> Spec:
 
     Raises
     ------
-    InvalidInput
+    SpecError
         If the file is missing, too large, no TOML, has no ``[model]``, misspells a section or asks for
         another dissmodel.
+    InvalidInput
+        If the file is a pointer to data elsewhere.
     """
     document = _parse(path)
     model = document.get("model")
     if "model" in document and not isinstance(model, dict):
-        raise InvalidInput(f"{path}: model has to be one section, [model].", _EXAMPLE, code="spec_section")
+        raise SpecError(path, "model has to be one section, [model].", _EXAMPLE, code="spec_section")
     if not isinstance(model, dict):
         near = get_close_matches("model", document, n=1, cutoff=0.6)
         hint = f"Rename [{near[0]}] to [model]." if near else _EXAMPLE
-        raise InvalidInput(f"{path}: there is no [model] section.", hint, code="spec_section")
+        raise SpecError(path, "there is no [model] section.", hint, code="spec_section")
     ignored = tuple(key for key in document if key != "model")
     for key in ignored:
-        _refuse_misspelt(path, key, ("model", *_SECTIONS), "[{0}]")
+        _refuse_misspelt(path, key, ("model", *_SECTIONS), "")
     for key in model.keys() - _METADATA:
         if isinstance(model[key], dict):
-            _refuse_misspelt(path, key, _SECTIONS, "[model.{0}]")
+            _refuse_misspelt(path, key, _SECTIONS, "model.")
     sections = {name: _section(path, model, name) for name in _SECTIONS}
-    for name in ("name", "class", "package", "executor_module", "description", "dissmodel"):
+    for name in _TEXTS:
         if name in model and not isinstance(model[name], str):
-            raise InvalidInput(
-                f"{path}: {name} in [model] has to be text, not {_brief(model[name])}.",
+            raise SpecError(
+                path,
+                f"{name} in [model] has to be text, not {_brief(model[name])}.",
                 f'Write it as {name} = "..." or leave it out.',
                 code="spec_value",
+                key=name,
             )
     _check_version(path, model.get("dissmodel"))
     own = {key: value for key, value in model.items() if key not in _METADATA}
@@ -162,79 +174,65 @@ def load_spec(path: Path) -> Spec:
 
 
 def _parse(path: Path) -> dict[str, Any]:
+    hint = "Give the path of a model's TOML."
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not str(path).startswith(_STREAMS):
-            raise InvalidInput(
-                f"{path}: this is {'a folder' if path.is_dir() else 'no regular file'}.",
-                "Give the path of a model's TOML.",
-                code="spec_unreadable",
-            )
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise SpecError(path, f"this is {what}.", hint, code="spec_unreadable")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
-    except InvalidInput:
-        raise
     except FileNotFoundError:
-        raise InvalidInput(
-            f"{path}: there is no such file.", "Give the path of a model's TOML.", code="spec_missing"
-        ) from None
+        raise SpecError(path, "there is no such file.", hint, code="spec_missing") from None
+    except SpecError:
+        raise
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
-        raise InvalidInput(
-            f"{path}: {getattr(error, 'strerror', None) or error}.",
-            "Give the path of a model's TOML.",
-            code="spec_unreadable",
-        ) from error
+        why = getattr(error, "strerror", None) or error
+        raise SpecError(path, f"{why}.", hint, code="spec_unreadable") from error
     if len(raw) > MAX_BYTES:
-        raise InvalidInput(
-            f"{path}: a spec may have {MAX_BYTES >> 20} MiB; this file is larger.",
-            "Give the path of a model's TOML.",
-            code="spec_too_large",
-        )
+        limit = f"a spec may have {MAX_BYTES >> 20} MiB; this file is larger."
+        raise SpecError(path, limit, hint, code="spec_too_large")
     refuse_pointer(raw, path)
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except RecursionError:
-        raise InvalidInput(
-            f"{path}: this is no valid TOML: it is nested too deeply.", _EXAMPLE, code="spec_syntax"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{path}: this is no valid TOML: it is not text in UTF-8.",
-            "Save it as UTF-8.",
+        return toml.parse(raw)
+    except toml.NotToml as error:
+        raise SpecError(
+            path,
+            f"this is no valid TOML: {error}.",
+            f"Fix it there, in UTF-8; text stands in quotes. {_EXAMPLE}",
             code="spec_syntax",
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(
-            f"{path}: this is no valid TOML: {error}.",
-            'Mend it there; text stands in quotes, as in name = "coastal_raster".',
-            code="spec_syntax",
+            line=error.line,
         ) from error
 
 
-def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], form: str) -> None:
+def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], above: str) -> None:
     near = get_close_matches(key, known, n=1, cutoff=0.7)
     if near:
         right = "[model]" if near[0] == "model" else f"[model.{near[0]}]"
-        raise InvalidInput(
-            f"{path}: there is no section {form.format(key)}.", f"Did you mean {right}?", code="spec_section"
-        )
+        detail = f"there is no section [{above}{key}]."
+        table = above.removesuffix(".")
+        raise SpecError(path, detail, f"Did you mean {right}?", code="spec_section", key=key, table=table)
 
 
 def _section(path: Path, model: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = model.get(name, {})
     if not isinstance(section, dict):
-        raise InvalidInput(
-            f"{path}: {name} has to be a table, not {_brief(section)}.",
+        raise SpecError(
+            path,
+            f"{name} has to be a table, not {_brief(section)}.",
             f"Write [model.{name}] and below it a line for each name.",
             code="spec_section",
+            key=name,
         )
-    if name != "parameters":
-        for key, value in section.items():
-            if not isinstance(value, str):
-                raise InvalidInput(
-                    f"{path}: {key} in [model.{name}] has to be a name in the data, not {_brief(value)}.",
-                    f'Write it as {key} = "...".',
-                    code="spec_value",
-                )
+    for key, value in section.items():
+        if name != "parameters" and not isinstance(value, str):
+            raise SpecError(
+                path,
+                f"{key} in [model.{name}] has to be a name in the data, not {_brief(value)}.",
+                f'Write it as {key} = "...".',
+                code="spec_value",
+                key=key,
+                table=f"model.{name}",
+            )
     return section
 
 
@@ -247,16 +245,13 @@ def _check_version(path: Path, wanted: str | None) -> None:
     if not wanted:
         return
     try:
-        specifiers = SpecifierSet(wanted, prereleases=True)
-    except InvalidSpecifier as error:
-        raise InvalidInput(
-            f"{path}: dissmodel = {wanted!r} is no version range.",
-            f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.',
-            code="spec_version",
-        ) from error
-    if not is_met(specifiers):
-        raise InvalidInput(
-            f"{path} needs dissmodel {wanted}; this is {__version__} (API level {API_LEVEL}).",
-            "Install a dissmodel that the spec admits, or change the spec.",
-            code="spec_version",
-        )
+        is_admitted = is_met(SpecifierSet(wanted, prereleases=True))
+    except InvalidSpecifier:
+        detail = f"dissmodel = {wanted!r} is no version range."
+        hint = f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.'
+    else:
+        if is_admitted:
+            return
+        detail = f"it needs dissmodel {wanted}; this is {__version__} (API level {API_LEVEL})."
+        hint = "Install a dissmodel that the spec admits, or change the spec."
+    raise SpecError(path, detail, hint, code="spec_version", key="dissmodel")

@@ -20,22 +20,9 @@ _VERSION = 1
 class State:
     """A registry as it was synced.
 
-    Attributes
-    ----------
-    url : str
-        Where from, without a secret; a folder's path if it is read in place.
-    branch : str or None
-        Which branch was asked for.
-    commit : str or None
-        What was found there; None for a folder that no git knows.
-    synced_at : str
-        When, UTC, ISO 8601.
-    models : Mapping of str to str
-        Name → sha256 of its TOML.
-    refused : Mapping of str to str
-        What of ``models/`` was not taken, and why.
-    in_place : bool
-        Whether it is a folder of the user's, of which there is no copy.
+    The URL has no secret; of a folder that is read in place it is the path. `branch` is what was asked for,
+    `commit` what was found (None for a folder that git doesn't know), `synced_at` UTC in ISO 8601. `models`
+    are name → sha256 of the TOML, `refused` are file → why it was not taken.
     """
 
     url: str
@@ -68,15 +55,20 @@ def snapshot_of(folder: Path, state: State) -> Path:
 
 
 def is_intact(folder: Path, state: State) -> bool:
-    """Tell whether the copy of a registry is what was fetched, file for file."""
+    """Return whether the copy of a registry is what was fetched, file for file."""
     models = snapshot_of(folder, state) / "models"
+    return all(is_fetched(models / f"{name}.toml", state) for name in state.models)
+
+
+def is_fetched(path: Path, state: State) -> bool:
+    """Return whether the copy of a model's TOML is what was fetched."""
     with contextlib.suppress(OSError):
-        return all(sha256_file(models / f"{name}.toml") == digest for name, digest in state.models.items())
+        return sha256_file(path) == state.models.get(path.stem)
     return False
 
 
 def read_state(folder: Path) -> State | None:
-    """Return what the last sync left; None if there was none, or if it can't be made out."""
+    """Return what the last sync left; None if there was no sync, or its file can't be read."""
     try:
         with (folder / _NAME).open("rb") as stream:
             document = json.loads(stream.read(MAX_BYTES))

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dissmodel.config import Remote
-from dissmodel.errors import InvalidInput, StorageError, did_you_mean
+from dissmodel.errors import InvalidInput, StorageError, did_you_mean, disk_errors
 from dissmodel.git import Repository
-from dissmodel.locks import busy, held
+from dissmodel.locks import required
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
-from dissmodel.registry.index import MOST, file_problem, files_in, twins
+from dissmodel.registry.index import MOST, files_in, no_registry, refusal, twins
 from dissmodel.registry.spec import MAX_BYTES
 from dissmodel.registry.state import State, folder_of, is_intact, read_state, write_state
 
@@ -30,17 +30,7 @@ _SUBMODULE = "160000"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync found.
-
-    Attributes
-    ----------
-    registry, url : str
-        Which one, and where it is from, without a secret.
-    before, after : State or None
-        What there was and what there is.
-    added, changed, removed : tuple of str
-        The names of models.
-    """
+    """What a sync found: the states before and after, and the names of models that differ."""
 
     registry: str
     url: str
@@ -54,34 +44,23 @@ class Outcome:
 def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> Outcome:
     """Bring a registry's models to this machine.
 
-    Parameters
-    ----------
-    registry : str
-        Its name here.
-    remote : Remote
-        Where it is. A folder is read where it is; only what was in it is noted.
-    branch : str or None
-        Which branch; None: the remote's own default.
-    data_dir : Path
-        Where registries lie.
+    A folder is read where it is; only what was in it is noted. Without a branch it is the remote's own
+    default.
 
     Raises
     ------
     StorageError
-        If the remote can't be had, or the disk can't be written.
+        If the remote can't be fetched, or the disk can't be written.
     InvalidInput
-        If what is there is no registry. In all cases what was there before still is.
+        If the remote is no registry. After any error the copy of before is unchanged.
     """
     folder = folder_of(data_dir, registry)
-    try:
+    guard = folder.with_name(f".{registry}.lock")
+    busy = f"The registry {registry} is being synced by another command."
+    hint = "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA."
+    with disk_errors(f"{folder}: can't be written", hint):
         folder.mkdir(parents=True, exist_ok=True)
-        guard = folder.with_name(f".{registry}.lock")
-        with held(guard, patience=_PATIENCE_S) as is_held:
-            if not is_held:
-                raise StorageError(
-                    busy(f"The registry {registry} is being synced by another command.", guard),
-                    "Try again in a moment.",
-                )
+        with required(guard, busy, "Try again in a moment.", patience=_PATIENCE_S):
             before = read_state(folder)
             try:
                 after = _brought(folder, remote, branch, before)
@@ -90,11 +69,6 @@ def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> O
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # where nothing came, and nothing was
             _tidy(folder, {state.commit for state in (before, after) if state is not None})
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: can't be written: {error.strerror or error}.",
-            "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA.",
-        ) from error
     old: Mapping[str, str] = before.models if before is not None else {}
     new = after.models
     return Outcome(
@@ -144,10 +118,10 @@ def _head(repository: Repository, branch: str | None) -> tuple[str, str]:
     """Return the name and the commit of the end of a branch; without one, of the remote's own default."""
     heads = repository.refs("HEAD", "refs/heads/*")
     ref = "HEAD" if branch is None else f"refs/heads/{branch}"
-    if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch that nobody made
+    if branch is None and ref not in heads and len(heads) == 1:  # its HEAD names a branch without a commit
         (ref,) = heads
     if ref not in heads:
-        names = [one.removeprefix("refs/heads/") for one in heads if one != "HEAD"]
+        names = [head.removeprefix("refs/heads/") for head in heads if head != "HEAD"]
         what = "has no commit yet" if branch is None else f"has no branch {branch!r}"
         hint = did_you_mean(branch or "main", names)
         raise StorageError(
@@ -161,15 +135,11 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
     url = repository.url
     found = {path: (mode, name) for mode, name, path in repository.tree(_FETCHED, "models")}
     if not found or "models" in found:
-        raise InvalidInput(
-            f"{url}: there is no folder models in it, so it is no registry.",
-            "A registry has its models in models/NAME.toml. Look at the URL and the branch.",
-            code="registry_layout",
-        )
+        raise no_registry(url, "Look at the URL and the branch.")
     files = {
-        path.removeprefix("models/"): one
-        for path, one in found.items()
-        if path.count("/") == 1 and (path.endswith(".toml") or one[0] == _SUBMODULE)
+        path.removeprefix("models/"): entry
+        for path, entry in found.items()
+        if path.count("/") == 1 and (path.endswith(".toml") or entry[0] == _SUBMODULE)
     }
     if len(files) > MOST:
         raise InvalidInput(f"{url}: more than {MOST} models.", code="registry_layout")
@@ -192,13 +162,9 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
 def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
     if mode == _SUBMODULE:
         return "a registry holds files, and this is a submodule"
-    if mode == _LINK:
-        return "a registry holds files, and this is a symbolic link"
-    if is_twin:
-        return "two files differ in capital letters only"
-    if size is None or size > MAX_BYTES:  # the remote leaves out what is too large
-        return f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger"
-    return file_problem(file)
+    is_larger = size is None or size > MAX_BYTES  # the remote leaves out what is too large
+    why = refusal(file, is_link=mode == _LINK, is_twin=is_twin)
+    return why or (f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else "")
 
 
 def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:
@@ -207,7 +173,7 @@ def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:
     (new / "models").mkdir(parents=True)
     for name, content in models.items():
         (new / "models" / f"{name}.toml").write_bytes(content)
-    if target.exists():  # of a sync that was killed, or somebody changed a file in it
+    if target.exists():  # of a sync that was killed, or a file in it was changed
         target.rename(scratch / "old")
     new.rename(target)
 

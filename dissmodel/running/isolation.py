@@ -61,7 +61,7 @@ def isolated(
                 environment.python,
                 name=model.name,
                 module=model.module,
-                distribution=distribution or wanted.name,
+                distribution=distribution or environment.resolved.name,
                 origin=model.origin,
                 scratch=scratch,
             )

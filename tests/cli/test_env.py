@@ -101,7 +101,7 @@ def test_prune_goes_by_the_last_use(dissmodel, environment):
 def test_trust_lists_and_revokes(data_dir):
     app = typer.Typer()
     app.command()(trust_command)
-    trust.approve(FLOOD, data_dir, registry="coast")
+    trust.remember(FLOOD.identity, data_dir, registry="coast")
 
     listed = CliRunner().invoke(app, [])
     revoked = CliRunner().invoke(app, ["--revoke", "coastal-flood", "--json"])

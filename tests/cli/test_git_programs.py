@@ -243,17 +243,17 @@ def grid(path):
             dataset.set_band_description(number, name)
 
 
-def record_that_names(folder, run):
-    """Leave a record whose spec has the folder as its package."""
+def record_that_names(package, run, **code):
+    """Leave a record whose spec has this package."""
     import json
 
     from dissmodel.record.digest import record_digest
 
     assert 0 == run("run", "coastal_raster", "-i", "grid.tif", "-o", "r.tif", "-p", "end_time=1").code
     document = json.loads(Path("r.record.json").read_text())
-    spec = {"name": "coastal_raster", "package": str(folder), "executor_module": "lazy"}
+    spec = {"name": "coastal_raster", "package": str(package), "executor_module": "lazy"}
     document["resolved_spec"] = {"model": spec}
-    document["code"] |= {"package": "lazy", "module": "lazy"}
+    document["code"] |= {"package": "lazy", "module": "lazy", **code}
     document["record_digest"] = record_digest(document)
     Path("r.record.json").write_text(json.dumps(document))
 
@@ -307,21 +307,80 @@ def test_doctor_starts_nothing_either(armed, dissmodel):
     assert "" == armed.ran()
 
 
-@pytest.mark.parametrize("armed", ["clean"], indirect=True)
-def test_git_is_not_called_at_all_for_a_package_that_nobody_agreed_to(
-    armed, dissmodel, tmp_path, monkeypatch
-):
-    called = tmp_path / "called"
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    """Return a function that gives where git was called and with what, since the last time."""
+    called, real = tmp_path / "called", shutil.which("git")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "git").write_text(f"#!/bin/sh\necho \"$*\" >> '{called}'\nexit 1\n")
+    (tmp_path / "bin" / "git").write_text(
+        f"#!/bin/sh\necho \"$PWD $*\" >> '{called}'\nexec '{real}' \"$@\"\n"
+    )
     (tmp_path / "bin" / "git").chmod(0o755)
-    Path("data.bin").write_bytes(b"some bytes")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
 
-    said = dissmodel("run", "--toml", armed.folder / "mine.toml", "-i", "data.bin", "-o", "d.bin")
+    def since():
+        text = called.read_text() if called.exists() else ""
+        called.unlink(missing_ok=True)
+        return text
 
-    assert 2 == said.code
-    assert not called.exists()
+    return since
+
+
+NAMED = {
+    "a path": ("{path}", "the folder {url}"),
+    "a URL": ("git+{url}", "from {url} at revision {commit}"),
+    "a URL with a name": ("lazy @ git+{url}", "lazy would be built from {url} at revision {commit}"),
+    "a tag": ("git+{url}@v1", "from {url} at revision {commit}"),
+    "a branch": ("git+{url}@main", "from {url} at revision {commit}"),
+    "a commit": ("git+{url}@{commit}", "from {url} at revision {commit}"),
+}
+
+
+@pytest.mark.parametrize("named", NAMED)
+@pytest.mark.parametrize("armed", ["promisor", "hooks"], indirect=True)
+def test_git_is_not_called_in_a_folder_that_nobody_agreed_to(armed, dissmodel, tmp_path, calls, named):
+    theirs = armed.folder
+    quiet = ("-c", "core.hooksPath=/dev/null")
+    git(theirs, *quiet, "branch", "-M", "main")
+    git(theirs, *quiet, "tag", "-a", "v1", "-m", "a tag")
+    facts = {
+        "path": theirs,
+        "url": theirs.as_uri(),
+        "commit": git(theirs, "rev-parse", "HEAD").stdout.strip(),
+    }
+    package, expected = (text.format(**facts) for text in NAMED[named])
+    registry = tmp_path / "registry"
+    (registry / "models").mkdir(parents=True)
+    spec = f'[model]\nname = "mine"\npackage = "{package}"\n'
+    for place in (Path("mine.toml"), registry / "models" / "mine.toml"):
+        place.write_text(spec)
+    Path("data.bin").write_bytes(b"some bytes")
+    dissmodel("registry", "add", "r", registry)
+    grid("grid.tif")
+    record_that_names(package, dissmodel, version=None, commit=facts["commit"])
+    armed.ran()
+    calls()
+
+    started, said = {}, {}
+    for words in (
+        ("run", "--toml", "mine.toml", "-i", "data.bin", "-o", "d.bin"),
+        ("run", "r/mine", "-i", "data.bin", "-o", "d.bin"),
+        ("validate", "--toml", "mine.toml"),
+        ("show", "--toml", "mine.toml"),
+        ("show", "r/mine"),
+        ("registry", "check", registry),
+        ("registry", "check", "--install", registry),
+        ("reproduce", "r.record.json", "--check"),
+        ("reproduce", "r.record.json", "--check", "--env", "recorded"),
+    ):
+        said[words] = dissmodel(*words)
+        started[words] = armed.ran() + "".join(one for one in calls().splitlines() if str(theirs) in one)
+
+    assert {} == {words: text for words, text in started.items() if text}
+    said = {" ".join(map(str, words)): one for words, one in said.items()}
+    asked = {words: one for words, one in said.items() if "check /" not in words and "--env" not in words}
+    assert {} == {words: one.err for words, one in asked.items() if expected not in one.err}
+    assert {2} == {one.code for one in asked.values()}
 
 
 @pytest.mark.parametrize("armed", ["clean"], indirect=True)

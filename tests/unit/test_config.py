@@ -93,7 +93,7 @@ def test_a_project_may_not_say_whom_to_trust_or_where_things_go(load, name):
 
 
 def test_a_project_may_not_name_registries_either(load):
-    with pytest.raises(InvalidInput, match="comes with other people's data"):
+    with pytest.raises(InvalidInput, match="comes with data from others"):
         load(project='registries.coast.url = "https://example.org/x"')
 
 

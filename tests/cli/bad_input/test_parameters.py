@@ -329,9 +329,9 @@ def test_a_python_file_that_is_no_model(refused, grid, text, says):
     [
         ("", "there is no [model] section", "[model]"),
         (b"\xff\xfe\x00", "is not text in UTF-8", "UTF-8"),
-        ("[model\n", "this is no valid TOML: Expected ']'", "Mend it there"),
+        ("[model\n", "this is no valid TOML: Expected ']'", "Fix it there"),
         ("[model]\nname = coastal\n", "this is no valid TOML", "quotes"),
-        ("[model]\nname = 'a'\nname = 'b'\n", "this is no valid TOML", "Mend it there"),
+        ("[model]\nname = 'a'\nname = 'b'\n", "this is no valid TOML", "Fix it there"),
         ("[model]\nx = " + "[" * 50_000, "nested too deeply", "[model]"),
         ("[mdoel]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [mdoel] to [model]."),
         ("[Model]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [Model] to [model]."),

@@ -59,7 +59,7 @@ def test_a_tag_that_is_not_there(spec, tmp_path):
 
 
 def test_a_repository_that_is_not_there(spec, tmp_path):
-    assert is_refused(spec(f"git+file://{tmp_path}/nowhere@v1"), 5, "nowhere", "does not")
+    assert is_refused(spec(f"git+file://{tmp_path}/nowhere@v1"), 5, "nowhere", "no git repository")
 
 
 def test_a_package_that_does_not_build_says_its_own_last_words(spec, tmp_path):

@@ -72,7 +72,7 @@ def test_the_files(dissmodel, home):
     ("words", "said"),
     [
         (["cache_size", "lots"], "no size"),
-        (["storage.secret_key", "hush"], "no place for one"),
+        (["storage.secret_key", "hush"], "keep no secrets"),
         (["registry.default", "https://hush@example.org/x"], "a token in the URL"),
         (["storage.bukcet", "x"], "Did you mean 'storage.bucket'"),
         (["storage.secure", "maybe"], "neither true nor false"),

@@ -70,7 +70,7 @@ def test_yes_at_a_terminal_is_asked_once_per_commit(at_terminal, offered, home):
     assert all(
         one in screen
         for one in (
-            "coastal-flood 0.1.0",
+            "A package would be built from",
             offered.package_commit,
             offered.package.as_uri(),
             "default/flood",

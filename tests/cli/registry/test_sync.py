@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Backend
+from support.git import Backend
 
 TOKEN = "t0ken-that-nobody-may-see"
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dissmodel.doctor.checkup import Check, findings_of
+from dissmodel.doctor.checkup import TimedCheck, findings_of
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def look():
     """Return what one check finds, as (severity, message, hint)."""
 
     def run(function, subject="it", patience=30.0, **given):
-        check = Check(subject, functools.partial(function, **given), patience)
+        check = TimedCheck(subject, functools.partial(function, **given), patience)
         return [(one.severity, one.message, one.hint) for one in findings_of([check])]
 
     return run

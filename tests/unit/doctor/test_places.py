@@ -156,11 +156,11 @@ SYNC = "dissmodel registry sync coast"
         (0, {}, ("ok", "coast: 1 model, synced today from https://example.org/coast.git", "")),
         (1, {}, ("ok", "coast: 1 model, synced 1 day ago from https://example.org/coast.git", "")),
         (40, {}, ("warning", "coast: 1 model, synced 40 days ago from https://example.org/coast.git", SYNC)),
-        (0, {"synced_at": "x"}, ("warning", "coast: 1 model; nobody knows when it was synced", SYNC)),
+        (0, {"synced_at": "x"}, ("warning", "coast: 1 model; when it was synced is unknown", SYNC)),
         (
             0,
             {"synced_at": "2026-01-01"},
-            ("warning", "coast: 1 model; nobody knows when it was synced", SYNC),
+            ("warning", "coast: 1 model; when it was synced is unknown", SYNC),
         ),
         (0, {"version": 9}, ("warning", "coast: what was synced can't be read", f"{SYNC} --repo URL")),
     ],

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from dissmodel.doctor import checkup, interpreter, programs
-from dissmodel.doctor.checkup import Check, findings_of
+from dissmodel.doctor.checkup import TimedCheck, findings_of
 
 
 def distribution(folder, name, version):
@@ -128,7 +128,7 @@ def test_a_check_that_hangs_leaves_what_it_found_and_the_others():
     def away(found):
         raise FileNotFoundError(2, "No such file or directory", "/there")
 
-    found = findings_of([Check("slow", stuck, 0.2), Check("quick", away)])
+    found = findings_of([TimedCheck("slow", stuck, 0.2), TimedCheck("quick", away)])
 
     assert [
         ("ok", "slow", "half"),
@@ -142,7 +142,7 @@ def test_a_bug_in_a_check_is_no_finding():
         raise TypeError("a bug")
 
     with pytest.raises(TypeError, match="a bug"):
-        findings_of([checkup.Check("it", wrong)])
+        findings_of([checkup.TimedCheck("it", wrong)])
 
 
 def test_a_32_bit_python_is_no_good(look, monkeypatch):

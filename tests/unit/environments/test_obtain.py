@@ -7,6 +7,7 @@ from dissmodel import __version__, errors
 from dissmodel.environments import Requirement, obtain, resolve, wheel
 from dissmodel.errors import ConsentRequired, InvalidInput, RunFailed, StorageError, UsageError
 from dissmodel.record.digest import sha256_file
+from support.git import git
 from support.packages import commit, make_project, make_wheel, says
 
 OURS = (
@@ -46,6 +47,43 @@ def test_the_second_time_no_installer_is_needed(index, install, monkeypatch, tmp
 
     assert (first.path, False) == (second.path, second.is_new)
     assert (first.packages, first.lock) == (second.packages, second.lock)
+
+
+@pytest.mark.usefixtures("index")
+def test_a_tag_in_a_pack_is_built_once_and_a_moved_tag_is_asked_again(data_dir, tmp_path):
+    repository = make_project(tmp_path / "repo")
+    state = commit(repository, "v1")
+    tag = git(repository, "rev-parse", "v1")
+    git(repository, "repack", "-a", "-d", "-q")
+    requirement = Requirement.parse(f"coastal-flood @ git+{repository.as_uri()}@v1")
+    asked = []
+
+    def made():
+        resolved = resolve(requirement, data_dir=data_dir)
+        return obtain(resolved, data_dir, consent=lambda resolved: asked.append(resolved.identity))
+
+    first, second = made(), made()
+    git(repository, "tag", "-d", "v1")
+    moved = commit(repository, "v1")
+    third = made()
+
+    assert [state, state, moved] == [one.resolved.commit for one in (first, second, third)]
+    assert [True, False, True] == [one.is_new for one in (first, second, third)]
+    assert ["coastal-flood"] * 3 == [one.resolved.name for one in (first, second, third)]
+    assert [f"git+{repository.as_uri()}@{one}" for one in (tag, tag, moved)] == asked
+
+
+def test_a_local_repository_of_another_package_is_refused_after_consent(data_dir, tmp_path):
+    repository = make_project(tmp_path / "repo")
+    commit(repository, "v1")
+    resolved = resolve(Requirement.parse(f"tides @ git+{repository.as_uri()}@v1"), data_dir=data_dir)
+    asked = []
+
+    with pytest.raises(UsageError, match="calls itself coastal-flood"):
+        obtain(resolved, data_dir, consent=lambda resolved: asked.append(resolved.identity))
+
+    assert [resolved.identity] == asked
+    assert [] == folders(data_dir)
 
 
 def test_the_lock_has_exact_versions_and_hashes(index, install):

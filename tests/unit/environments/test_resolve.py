@@ -1,12 +1,15 @@
+import os
 import socket
+import sys
 import threading
 import warnings
 
 import pytest
 
 from dissmodel.environments import Requirement, resolve
+from dissmodel.environments.remote import looked_into
 from dissmodel.errors import DissmodelWarning, RunFailed, StorageError, UsageError
-from support.git import git
+from support.git import Backend, GitServer, git
 from support.packages import commit, make_project, make_wheel
 
 
@@ -17,6 +20,26 @@ def repository(tmp_path):
 
 def ask(text, data_dir, **options):
     return resolve(Requirement.parse(text), data_dir=data_dir, **options)
+
+
+def look(text, data_dir):
+    """Resolve a package in a local repository and, as after consent, let git look into it."""
+    return looked_into(ask(text, data_dir))
+
+
+@pytest.fixture
+def no_git(tmp_path, monkeypatch):
+    """Return two functions: PATH leads to a git that only notes its calls; these calls."""
+    called, folder = tmp_path / "called", tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(f"#!/bin/sh\necho \"$PWD $*\" >> '{called}'\nexit 1\n")
+    (folder / "git").chmod(0o755)
+
+    def calls():
+        return called.read_text() if called.exists() else ""
+
+    with monkeypatch.context() as patch:
+        yield lambda: patch.setenv("PATH", str(folder), prepend=os.pathsep), calls
 
 
 def test_an_exact_version_is_taken_without_asking(data_dir, monkeypatch):
@@ -63,12 +86,127 @@ def test_a_tag_comes_before_a_branch_of_that_name(repository, data_dir):
     assert first == ask(f"git+{repository.as_uri()}@v1", data_dir).commit
 
 
+def bare(folder):
+    git(folder.parent, "clone", "-q", "--bare", str(folder), "bare.git")
+    return folder.parent / "bare.git"
+
+
+def bare_without_its_suffix(folder):
+    return bare(folder).with_suffix("")
+
+
+def worktree(folder):
+    git(folder, "branch", "side")
+    git(folder, "worktree", "add", "-q", "../side", "side")
+    return folder.parent / "side"
+
+
+def packed(folder):
+    git(folder, "gc", "-q")
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a shell script")
+@pytest.mark.parametrize("form", [lambda one: one, bare, bare_without_its_suffix, worktree, packed])
+def test_refs_of_a_folder_are_read_without_git(repository, data_dir, form, no_git):
+    first = commit(repository, "v1")
+    git(repository, "tag", "light")
+    git(repository, "tag", "-a", "nested", "-m", "a tag of a tag", "v1")
+    folder = form(repository)
+    begin, calls = no_git
+    begin()
+
+    for ref in ("@v1", "@light", "@nested", "@main", ""):
+        assert first == ask(f"git+{folder.as_uri()}{ref}", data_dir).commit
+    assert "" == calls()
+
+
+def test_a_tag_whose_object_is_packed_is_its_own_id_until_git_may_look(repository, data_dir):
+    state = commit(repository, "v1")
+    tag = git(repository, "rev-parse", "v1")
+    git(repository, "repack", "-a", "-d", "-q")
+
+    found = ask(f"git+{repository.as_uri()}@v1", data_dir)
+
+    assert tag == found.commit != state
+    assert state == looked_into(found).commit
+
+
+@pytest.mark.parametrize("name", ["refs/tags/v1", "refs/tags", "HEAD", "packed-refs"])
+def test_a_ref_that_is_a_link_is_not_followed(repository, data_dir, tmp_path, name):
+    state = commit(repository)
+    inside = repository / ".git" / name
+    if inside.is_dir():
+        inside.rmdir()
+    inside.unlink(missing_ok=True)
+    (tmp_path / "secrets").mkdir()
+    for file in ("secrets/v1", "secret"):
+        text = f"{state} refs/tags/v1\n" if name == "packed-refs" else f"{state}\n"
+        (tmp_path / file).write_text(text)
+    inside.symlink_to(tmp_path / ("secrets" if name == "refs/tags" else "secret"))
+
+    with pytest.raises(UsageError) as caught:
+        ask(f"git+{repository.as_uri()}" + ("" if name == "HEAD" else "@v1"), data_dir)
+
+    assert "no_such_ref" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "ref: refs/heads/../../../secret",
+        "ref: /etc/hostname",
+        "ref: refs/heads/main" * 300,
+        "\0" * 40,
+        "z" * 40,
+    ],
+)
+def test_a_ref_that_leads_elsewhere_is_none(repository, data_dir, content):
+    commit(repository)
+    (repository / ".git" / "HEAD").write_text(f"{content}\n")
+
+    with pytest.raises(UsageError):
+        ask(f"git+{repository.as_uri()}", data_dir)
+
+
+def test_refs_that_only_git_reads_ask_for_the_commit(repository, data_dir):
+    state = commit(repository, "v1")
+    (repository / ".git" / "reftable").mkdir()
+
+    with pytest.raises(UsageError, match="reftable") as caught:
+        ask(f"git+{repository.as_uri()}@v1", data_dir)
+
+    assert "Give the commit" in caught.value.hint
+    assert state == ask(f"git+{repository.as_uri()}@{state}", data_dir).commit
+
+
+def test_a_repository_elsewhere_is_asked(repository, data_dir, monkeypatch):
+    state = commit(repository, "v1")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    server = GitServer(Backend, repository.parent, repository.name)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        found = [ask(f"git+{server.url}{ref}", data_dir) for ref in ("@v1", "@main", "")]
+        with pytest.raises(UsageError) as caught:
+            ask(f"git+{server.url}@v9", data_dir)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    assert [("coastal-flood", "0.1.0", state)] * 3 == [(one.name, one.version, one.commit) for one in found]
+    assert "no_such_ref" == caught.value.code
+
+
 def test_what_is_shown_of_a_git_package(repository, data_dir):
     state = commit(repository, "v1")
 
     found = ask(f"git+{repository.as_uri()}@v1", data_dir)
+    seen = looked_into(found)
 
-    assert ("coastal-flood", "0.1.0") == (found.name, found.version)
+    assert ("", None) == (found.name, found.version)
+    assert ("coastal-flood", "0.1.0", found.identity) == (seen.name, seen.version, seen.identity)
     assert f"git+{repository.as_uri()}@{state}" == found.identity
 
 
@@ -92,14 +230,14 @@ def test_an_empty_repository_and_none_at_all(tmp_path, data_dir):
         ask(f"git+{(tmp_path / 'none').as_uri()}", data_dir)
 
     assert "no commit yet" in empty.value.message
-    assert "does not appear to be a git repository" in none.value.message
+    assert "there is no git repository" in none.value.message
 
 
 def test_a_commit_that_is_not_there(repository, data_dir):
     commit(repository)
 
     with pytest.raises(RunFailed) as caught:
-        ask(f"git+{repository.as_uri()}@{'1' * 40}", data_dir)
+        look(f"git+{repository.as_uri()}@{'1' * 40}", data_dir)
 
     assert "fetch_failed" == caught.value.code
 
@@ -121,7 +259,7 @@ def test_a_repository_without_a_usable_pyproject(repository, data_dir, content, 
     commit(repository)
 
     with pytest.raises(UsageError) as caught:
-        ask(f"git+{repository.as_uri()}", data_dir)
+        look(f"git+{repository.as_uri()}", data_dir)
 
     assert code == caught.value.code
 
@@ -132,12 +270,12 @@ def test_a_pyproject_that_is_a_link_is_none(repository, data_dir):
     commit(repository)
 
     with pytest.raises(UsageError) as caught:
-        ask(f"git+{repository.as_uri()}", data_dir)
+        look(f"git+{repository.as_uri()}", data_dir)
 
     assert "no_pyproject" == caught.value.code
 
 
-def test_resolving_runs_nothing_of_the_repository(repository, data_dir, tmp_path):
+def test_looking_runs_nothing_of_the_repository(repository, data_dir, tmp_path):
     make_project(repository, hook=f"open({str(tmp_path / 'ran')!r}, 'w')")
     commit(repository)
     hooks = repository / ".git" / "hooks"
@@ -145,7 +283,7 @@ def test_resolving_runs_nothing_of_the_repository(repository, data_dir, tmp_path
         (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
         (hooks / name).chmod(0o755)
 
-    ask(f"git+{repository.as_uri()}", data_dir)
+    look(f"git+{repository.as_uri()}", data_dir)
 
     assert not (tmp_path / "ran").exists()
 
@@ -162,9 +300,13 @@ def test_a_folder_with_its_checkout(repository, data_dir):
     assert (f"-e {repository.as_uri()}",) == clean.lines
 
 
-@pytest.mark.parametrize("name", ["none", "empty"])
+@pytest.mark.parametrize("name", ["none", "empty", "pipe", "huge"])
 def test_a_folder_that_is_no_project(tmp_path, data_dir, name):
-    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "pipe", "huge"):
+        (tmp_path / folder).mkdir()
+    if hasattr(os, "mkfifo"):  # one that is opened would be waited for
+        os.mkfifo(tmp_path / "pipe" / "pyproject.toml")
+    (tmp_path / "huge" / "pyproject.toml").write_text("[project]\nname = 'huge'\n" + "#" * 2**20)
 
     with pytest.raises(UsageError) as caught:
         ask(str(tmp_path / name), data_dir)

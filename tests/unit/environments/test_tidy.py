@@ -7,6 +7,7 @@ import pytest
 from dissmodel.environments import list_environments, prune, remove, using
 from dissmodel.environments.store import environments
 from dissmodel.errors import StorageError, UsageError
+from dissmodel.locks import held
 from support.packages import make_wheel
 
 
@@ -119,6 +120,20 @@ def test_prune_takes_what_killed_processes_left(made, data_dir):
     assert ((), 16) == (removed.keys, removed.freed)
     assert [".wheels", made.key] == sorted(path.name for path in root.iterdir())
     assert made.python.exists()
+
+
+@pytest.mark.parametrize("name", ["broken-1.0-abc", ".building-broken-1.0-abc.12345678"])
+def test_prune_leaves_what_a_process_is_building(tmp_path, name):
+    folder = tmp_path / "environments" / name
+    folder.mkdir(parents=True)
+
+    with held(folder.with_name(".lock-broken-1.0-abc")):
+        prune(tmp_path, timedelta(0))
+        is_left = folder.exists()
+    prune(tmp_path, timedelta(0))
+
+    assert is_left
+    assert not folder.exists()
 
 
 def test_a_marker_that_is_none_makes_no_environment(made, data_dir):
