@@ -80,12 +80,14 @@ class MissingModule(UsageError, ImportError):
 
 
 class ConsentRequired(DissmodelError):
-    """The action needs the user's word before it goes on.
+    """The action needs the user's consent before it goes on.
+
+    The hint does not say how consent is given: the command line adds its option, the Python API its argument.
 
     Attributes
     ----------
     what : str
-        Exactly what the word would be for, such as a package and its version.
+        Exactly what the consent would be for, such as a package and its version.
     """
 
     code = "consent_required"
@@ -94,7 +96,7 @@ class ConsentRequired(DissmodelError):
 
 
 class InvalidInput(DissmodelError, ValueError):
-    """The data is wrong: mend the file."""
+    """The data is wrong: fix the file."""
 
     code = "invalid_input"
     exit_code = 3

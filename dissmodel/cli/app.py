@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -20,12 +19,18 @@ from dissmodel.cli.lazy import LazyGroup
 from dissmodel.cli.once import App
 from dissmodel.cli.signals import received, stopping
 from dissmodel.cli.streams import let_go_of_log, prepare_streams, print_traceback, told_in_a_line
-from dissmodel.errors import DissmodelError, StorageError, UsageError, interruption_in, likely_numbers
+from dissmodel.errors import (
+    ConsentRequired,
+    DissmodelError,
+    StorageError,
+    UsageError,
+    interruption_in,
+    likely_numbers,
+)
 from dissmodel.inherited import current_folder, drop_backend, refuses_threads, spare_threads
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
-_NO_NUMBER = re.compile(r": '(.*)' is not a valid (float|int)")
 
 
 class ErrorBoundary(TyperGroup):
@@ -96,19 +101,22 @@ def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
         return None
     said = error.format_message().replace("Value error, ", "").strip()
     command = (getattr(error, "ctx", None) or ctx).command_path
-    hint = f"{_number_meant(error, said)} See what it takes: {command} --help".strip()
+    hint = f"{_number_meant(error, ctx.meta.get('given', {}))} See what it takes: {command} --help".strip()
     return UsageError(said if said.endswith((".", "?")) else f"{said}.", hint)
 
 
-def _number_meant(error: Exception, said: str) -> str:
+def _number_meant(error: Exception, given: Mapping[str, Any]) -> str:
     """Return a sentence with the number that was meant for an option; empty for other errors."""
-    wrong = _NO_NUMBER.search(said)
-    names = getattr(getattr(error, "param", None), "opts", None)
-    if wrong is None or not names:
+    option = getattr(error, "param", None)
+    text = given.get(getattr(option, "name", ""))
+    if option is None or not isinstance(text, str) or not option.type.name.startswith(("float", "int")):
         return ""
-    numbers = [one for one in likely_numbers(wrong[1]) if wrong[2] == "float" or one.lstrip("-").isdecimal()]
-    said = " or ".join(f"{max(names, key=len)} {one}" for one in numbers)
-    return f"Did you mean {said}?" if said else ""
+    is_float = option.type.name.startswith("float")
+    numbers = [
+        one for one in likely_numbers(text) if one != text and (is_float or one.lstrip("-").isdecimal())
+    ]
+    meant = " or ".join(f"{max(option.opts, key=len)} {one}" for one in numbers)
+    return f"Did you mean {meant}?" if meant else ""
 
 
 def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
@@ -138,10 +146,12 @@ def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
     import json
 
-    from dissmodel.cli.render import cut, printable
+    from dissmodel.printable import cut, printable
     from dissmodel.record.redact import redact
 
     message, hint = redact(error.message), redact(error.hint)
+    if isinstance(error, ConsentRequired):
+        hint = f"Give consent with --yes. {hint}".rstrip()
     record_path = str(error.record_path) if error.record_path is not None else None
     if as_json:
         told = {"code": error.code, "message": message, "hint": hint}
@@ -153,7 +163,7 @@ def _tell(error: DissmodelError, *, as_json: bool) -> None:
     lines = [f"error: {message}"]
     lines += [f"  {hint}"] if hint else []
     lines += [f"  record: {record_path}"] if record_path is not None else []
-    # Names in a message may come from a file of anyone's.
+    # Names in a message may come from another person's file.
     sys.stderr.write("".join(printable(cut(line)) + "\n" for line in lines))
 
 

@@ -32,9 +32,9 @@ def init(
         raise UsageError("--raster and --vector: one of them.", "Leave one out.")
     made = make(InitRequest(name, "vector" if vector else "raster"))
     if as_json:
-        render.print_json({"folder": str(made.folder), "model": made.model, "files": list(made.files)})
+        render.print_json({"folder": made.folder, "model": made.model, "files": made.files})
     elif not quiet:
-        there = render.short_path(str(made.folder))
+        there = render.short_path(made.folder)
         render.print_line(f"{made.model}: a model package in {there}")
         for file in made.files:
             render.print_line(f"  {file}")

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from dissmodel.cli.chart import can_draw, chart
-from dissmodel.cli.render import print_line, printable
+from dissmodel.cli.render import print_line
 from dissmodel.experiment.steps import STEP, StepTable
+from dissmodel.printable import printable
 
 PIPE_WIDTH = 80
 _DIGITS, _DECIMALS = 10, 6

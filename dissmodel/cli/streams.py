@@ -100,7 +100,7 @@ def _said(error: BaseException | None, kind: type[BaseException]) -> str:
 
 
 def _line(text: str) -> str:
-    from dissmodel.cli.render import cut, printable
+    from dissmodel.printable import cut, printable
     from dissmodel.record.redact import redact
 
     return printable(cut(redact(text))) + "\n"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dissmodel.visualization.screen import has_windows, in_notebook
+from dissmodel.visualization.screen import has_windows
+from dissmodel.watching import in_notebook
 
 __all__ = ["is_interactive_backend", "is_notebook"]
 

@@ -29,7 +29,7 @@ def add(
     if as_json:
         render.print_json({"name": added.name, "url": added.url, "branch": added.branch})
     elif not quiet:
-        render.print_line(render.printable(f"added {added.name}: {added.url}"))
+        render.print_line(f"added {added.name}: {added.url}")
         render.print_line(f"  Next: dissmodel registry sync {added.name}")
 
 
