@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args, overload
 
 from dissmodel import gdal_settings
 from dissmodel.consent import Consent
@@ -47,8 +48,6 @@ StrPath: TypeAlias = str | os.PathLike[str]
 Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
 
-_FORMATS: tuple[Format, ...] = ("auto", "raster", "tiff", "vector")
-_ENVS: tuple[Env, ...] = ("here", "recorded")
 T = TypeVar("T")
 _typed: ContextVar[tuple[str, ...]] = ContextVar("dissmodel_command", default=())
 
@@ -97,7 +96,7 @@ class Experiment(Result):
     document: Mapping[str, object] = field(repr=False)
     _given: str = field(repr=False)  # the URL may hold a password
 
-    @property
+    @cached_property
     def files(self) -> Mapping[str, Path | str]:
         """The files of the result by name, the main one as ``output``.
 
@@ -274,7 +273,7 @@ def run(
         toml=_path(toml, "toml"),
         band_map={name: str(band) for name, band in (band_map or {}).items()},
         column_map=column_map or {},
-        format=_chosen(format, "format", _FORMATS),
+        format=_chosen(format, "format", get_args(Format)),
         layer=layer,
         overwrite=overwrite,
         input=_text(input, "input"),
@@ -364,7 +363,7 @@ def validate(
         toml=_path(toml, "toml"),
         band_map={name: str(band) for name, band in (band_map or {}).items()},
         column_map=column_map or {},
-        format=_chosen(format, "format", _FORMATS),
+        format=_chosen(format, "format", get_args(Format)),
         layer=layer,
         overwrite=overwrite,
         inputs=tuple(_text(one, "input") for one in inputs),
@@ -507,7 +506,7 @@ def reproduce(
         tolerance=_tolerance(rtol, atol),
         threads=_whole(threads, "threads", least=1),
         diff_map=_optional(diff_map, "diff_map"),
-        env=_chosen(env, "env", _ENVS),
+        env=_chosen(env, "env", get_args(Env)),
         overwrite=overwrite,
         command=_typed.get(),
     )

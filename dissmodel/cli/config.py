@@ -36,7 +36,7 @@ def show(
     if not rows:
         from dissmodel.config.keys import KEYS, key_of
 
-        key_of(key or "")  # says what is wrong with the name
+        key_of(key or "")  # raises for a name that is none
         raise UsageError(f"{key} is not set.", did_you_mean(key or "", KEYS))
     if as_json:
         settings = {
@@ -54,7 +54,7 @@ def set_(
     value: Annotated[
         str | None, typer.Argument(metavar="VALUE", help="Its value; a list has commas in it.")
     ] = None,
-    unset: Annotated[bool, typer.Option("--unset", help="Take it out instead.")] = False,
+    unset: Annotated[bool, typer.Option("--unset", help="Remove the setting.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -329,11 +329,12 @@ def _plain(value: Any) -> Any:
 
 
 def print_error(error: DissmodelError, name: str = "") -> None:
-    """Print an error and its hint on standard error."""
+    """Print an error, its hint and the record of the run that it ended, on standard error."""
     told = error_document(error)
-    for line in (f"error: {name}{told['message']}", f"  {told['hint']}"):
-        if line.strip():
-            sys.stderr.write(f"{printable(line)}\n")
+    lines = [f"error: {name}{told['message']}"]
+    lines += [f"  {told['hint']}"] if told["hint"] else []
+    lines += [f"  record: {error.record_path}"] if error.record_path is not None else []
+    sys.stderr.write("".join(f"{printable(cut(line))}\n" for line in lines))
 
 
 def print_warnings(messages: Iterable[str]) -> None:

@@ -73,7 +73,7 @@ def details(found: Comparison, files: str) -> None:
 
 
 def meaning(verdict: Verdict) -> str:
-    """Return what a verdict means, in brackets; nothing where the rest says it."""
+    """Return what a verdict means, in brackets; empty where the lines below show it."""
     return f" ({_MEANING[verdict]})" if verdict in _MEANING else ""
 
 

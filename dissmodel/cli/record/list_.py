@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.session import session
-from dissmodel.cli.values import parse_parameters
+from dissmodel.cli.values import parse_parameters, parse_span
 from dissmodel.errors import UsageError
 
 
@@ -23,12 +22,11 @@ def parse_since(text: str) -> datetime:
     >>> parse_since("2026-01-31T12:00Z").isoformat()
     '2026-01-31T12:00:00+00:00'
     """
-    ago = re.fullmatch(r"([0-9]{1,7})([dh])", text.strip())
     try:
+        ago = parse_span(text)
         if ago is not None:
-            unit = {"d": "days", "h": "hours"}[ago[2]]
-            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
-        # A time without a zone is one of this place.
+            return datetime.now(UTC) - ago
+        # A time without a zone is local.
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(

@@ -10,7 +10,7 @@ from dissmodel.cli import options
 
 
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called here.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the registry on this machine.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="A git repository, or a folder.")],
     branch: Annotated[
         str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
@@ -34,7 +34,7 @@ def add(
 
 
 def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called here.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the registry on this machine.")],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

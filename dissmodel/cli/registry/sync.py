@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.values import parse_span
 from dissmodel.errors import UsageError
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def sync(
@@ -25,7 +23,7 @@ def sync(
         str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
     ] = None,
     watch: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Do it again every 15m (s, m, h, d), until Ctrl-C.")
+        str | None, typer.Option(metavar="TIME", help="Sync again every 15m (s, m, h, d), until Ctrl-C.")
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -47,13 +45,9 @@ def sync(
         if report.failures:
             sys.exit(next(iter(report.failures.values())).exit_code)
         return
-    for report in registry.watch(request, _seconds(watch)):
+    span = parse_span(watch)
+    if span is None:
+        raise UsageError(f"--watch: {watch!r} is no time.", "Write a number and its unit, as in --watch 15m.")
+    for report in registry.watch(request, span.total_seconds()):
         render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
         sys.stdout.flush()
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if match is None:
-        raise UsageError(f"--watch: {text!r} is no time.", "Write a number and its unit, as in --watch 15m.")
-    return int(match[1]) * _UNITS[match[2]]
