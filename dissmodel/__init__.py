@@ -5,33 +5,79 @@ The public names load on first use (PEP 562), so that ``import dissmodel`` costs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.6.90"
 
-_PUBLIC = {
-    "DissmodelError": "dissmodel.errors",
-    "DissmodelWarning": "dissmodel.errors",
-    "Environment": "dissmodel.core",
-    "ExecutorRegistry": "dissmodel.executor",
-    "ExperimentRecord": "dissmodel.executor",
-    "Model": "dissmodel.core",
-    "ModelExecutor": "dissmodel.executor",
-    "RasterBackend": "dissmodel.geo",
-    "RasterModel": "dissmodel.geo",
-    "load_dataset": "dissmodel.io",
-    "save_dataset": "dissmodel.io",
-}
+__all__ = [
+    "Consent",
+    "DissmodelError",
+    "DissmodelWarning",
+    "Environment",
+    "ExecutorRegistry",
+    "ExperimentRecord",
+    "Model",
+    "ModelExecutor",
+    "RasterBackend",
+    "RasterModel",
+    "__version__",
+    "bundle",
+    "compare",
+    "diff",
+    "load_dataset",
+    "open_record",
+    "pull",
+    "push",
+    "records",
+    "reproduce",
+    "run",
+    "save_dataset",
+    "show",
+    "sign",
+    "validate",
+    "verify",
+]
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604  (the names are strings, as they must be)
+if TYPE_CHECKING:
+    from dissmodel.api import (
+        bundle,
+        compare,
+        diff,
+        open_record,
+        pull,
+        push,
+        records,
+        reproduce,
+        run,
+        show,
+        sign,
+        validate,
+        verify,
+    )
+    from dissmodel.consent import Consent
+    from dissmodel.core import Environment, Model
+    from dissmodel.errors import DissmodelError, DissmodelWarning
+    from dissmodel.executor import ExecutorRegistry, ExperimentRecord, ModelExecutor
+    from dissmodel.geo.raster.backend import RasterBackend
+    from dissmodel.geo.raster.raster_model import RasterModel
+    from dissmodel.io import load_dataset, save_dataset
+else:  # hidden from type checkers, to which a misspelt name is an error
+    from importlib import import_module
 
+    _PLACES = {
+        "consent": ("Consent",),
+        "core": ("Environment", "Model"),
+        "errors": ("DissmodelError", "DissmodelWarning"),
+        "executor": ("ExecutorRegistry", "ExperimentRecord", "ModelExecutor"),
+        "geo": ("RasterBackend", "RasterModel"),
+        "io": ("load_dataset", "save_dataset"),
+    }
+    _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'dissmodel' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'api')}"), name)
+        raise AttributeError(f"module 'dissmodel' has no attribute {name!r}")
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -1,28 +1,37 @@
-"""What the user agrees to."""
+"""What the user consents to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dissmodel.errors import ConsentRequired
 
 
 @dataclass(frozen=True)
 class Consent:
-    """What the user agrees to where a package has to be installed, or a server asked that a record names.
+    """What the user consents to where a package has to be installed, or a server asked that a record names.
 
     Attributes
     ----------
     yes : bool
-        To install what was resolved, and to ask that server.
+        Install what was resolved, and ask that server.
     allow_build : bool
-        To build index packages that have no wheel, which runs their code.
+        Build index packages that have no wheel, which runs their code.
     offline : bool
-        To nothing that asks the network.
+        Ask nothing of the network.
+    ask : callable, optional
+        Is shown a `ConsentRequired` and returns whether the user consents to exactly that. Without it the
+        error is raised.
     agreed : frozenset of str
-        To exactly these: the ``what`` of a `ConsentRequired` each. What a tag means may change while a user
-        reads the question.
+        What the user has consented to: the ``what`` of a `ConsentRequired` each. A tag may come to mean
+        another commit while a user reads the question.
     """
 
     yes: bool = False
     allow_build: bool = False
     offline: bool = False
+    ask: Callable[[ConsentRequired], bool] | None = None
     agreed: frozenset[str] = frozenset()

@@ -83,6 +83,8 @@ class MissingModule(UsageError, ImportError):
 class ConsentRequired(DissmodelError):
     """The action needs the user's consent before it goes on.
 
+    The hint does not say how consent is given: the command line adds its option, the Python API its argument.
+
     Attributes
     ----------
     what : str

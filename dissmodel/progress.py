@@ -1,4 +1,4 @@
-"""How long work says where it is, without knowing who listens.
+"""How work reports its progress, without knowing who listens.
 
 Whoever starts the work enters `reporting`; whoever does the work calls `current`. A thread that wants
 to report takes the reporter along, for a context variable does not cross into threads by itself.
@@ -35,26 +35,26 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter that shows nothing."""
 
     def phase(self, name: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def step(self, done: int, total: int, cells: int = 0) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def transferred(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def warn(self, message: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def output(self, line: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class Heard(Silent):
-    """A reporter that keeps the warnings, to be told in their place."""
+    """A reporter that keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -65,12 +65,18 @@ class Heard(Silent):
 
 
 _R = TypeVar("_R", bound=Reporter)
-_current: ContextVar[Reporter] = ContextVar("dissmodel_reporter", default=Silent())  # noqa: B039  (it has no state)
+_NOBODY = Silent()
+_current: ContextVar[Reporter] = ContextVar("dissmodel_reporter", default=_NOBODY)
 
 
 def current() -> Reporter:
     """Return the reporter of the work that is going on, a silent one by default."""
     return _current.get()
+
+
+def is_reported() -> bool:
+    """Tell whether a caller has entered `reporting`."""
+    return current() is not _NOBODY
 
 
 @contextmanager

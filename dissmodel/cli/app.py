@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -19,20 +18,26 @@ from dissmodel.cli import options
 from dissmodel.cli.lazy import LazyGroup
 from dissmodel.cli.once import App
 from dissmodel.cli.signals import received, stopping
-from dissmodel.cli.streams import let_go_of_log, prepare_streams, print_traceback, told_in_a_line
-from dissmodel.errors import DissmodelError, StorageError, UsageError, interruption_in, likely_numbers
+from dissmodel.cli.streams import drop_unwritten, errors_in_a_line, prepare_streams, print_traceback
+from dissmodel.errors import (
+    ConsentRequired,
+    DissmodelError,
+    StorageError,
+    UsageError,
+    interruption_in,
+    likely_numbers,
+)
 from dissmodel.inherited import current_folder, drop_backend, refuses_threads, spare_threads
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
-_NO_NUMBER = re.compile(r": '(.*)' is not a valid (float|int)")
 
 
 class ErrorBoundary(TyperGroup):
-    """A group of commands in which no error leaves a traceback."""
+    """A group of commands in which every error becomes a message and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Note, before anything can fail, how errors are to be told."""
+        """Note, before anything can fail, how errors are to be printed."""
         ctx.meta["as_json"] = "--json" in args
         ctx.meta["debug"] = "--debug" in args
         try:
@@ -46,11 +51,11 @@ class ErrorBoundary(TyperGroup):
             _end(ctx, told)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; turn what it raises into a message and an exit code."""
+        """Run the command and handle what it raises."""
         drop_backend()
         try:
             spare_threads()
-            with told_in_a_line(debug=ctx.meta["debug"]):
+            with errors_in_a_line(debug=ctx.meta["debug"]):
                 return _flushed(super().invoke(ctx))
         except KeyboardInterrupt as stopped:
             _end_interrupted(ctx, stopped)
@@ -85,34 +90,37 @@ def _end_interrupted(ctx: Any, stopped: KeyboardInterrupt, error: BaseException 
 
 
 def _flushed(result: Any) -> Any:
-    """Pass a result on once all is printed: what can't be is told now, not after the end."""
+    """Pass a result on once all is printed: a failure to print is an error now, not after the end."""
     sys.stdout.flush()
     return result
 
 
 def _as_usage(error: Exception, ctx: Any) -> UsageError | None:
-    """Return an error of the parser as one of ours; None if it is another, or the wish to see the help."""
+    """Return an error of the parser as a `UsageError`; None for other errors and for help."""
     if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
         return None
     said = error.format_message().replace("Value error, ", "").strip()
     command = (getattr(error, "ctx", None) or ctx).command_path
-    hint = f"{_number_meant(error, said)} See what it takes: {command} --help".strip()
+    hint = f"{_number_meant(error, ctx.meta.get('given', {}))} See what it takes: {command} --help".strip()
     return UsageError(said if said.endswith((".", "?")) else f"{said}.", hint)
 
 
-def _number_meant(error: Exception, said: str) -> str:
+def _number_meant(error: Exception, given: Mapping[str, Any]) -> str:
     """Return a sentence with the number that was meant for an option; empty for other errors."""
-    wrong = _NO_NUMBER.search(said)
-    names = getattr(getattr(error, "param", None), "opts", None)
-    if wrong is None or not names:
+    option = getattr(error, "param", None)
+    text = given.get(getattr(option, "name", ""))
+    if option is None or not isinstance(text, str) or not option.type.name.startswith(("float", "int")):
         return ""
-    numbers = [one for one in likely_numbers(wrong[1]) if wrong[2] == "float" or one.lstrip("-").isdecimal()]
-    said = " or ".join(f"{max(names, key=len)} {one}" for one in numbers)
-    return f"Did you mean {said}?" if said else ""
+    is_float = option.type.name.startswith("float")
+    numbers = [
+        one for one in likely_numbers(text) if one != text and (is_float or one.lstrip("-").isdecimal())
+    ]
+    meant = " or ".join(f"{max(option.opts, key=len)} {one}" for one in numbers)
+    return f"Did you mean {meant}?" if meant else ""
 
 
 def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
-    """Return an error as one of ours: what the system refused, what can't be printed, or a bug."""
+    """Return an error as a `DissmodelError`: what the system refused, what can't be printed, or a bug."""
     if isinstance(error, DissmodelError):
         return error
     if isinstance(error, BlockingIOError) or refuses_threads(error):
@@ -127,7 +135,7 @@ def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
             "Go to a folder that exists (cd FOLDER), or give whole paths.",
             code="no_current_folder",
         )
-    if isinstance(error, OSError):  # those of files are told by name, deeper down
+    if isinstance(error, OSError):  # errors of files were raised with their name, deeper down
         with contextlib.suppress(OSError):  # nothing of what stands in the stream can go there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         ctx.meta["as_json"] = False
@@ -136,25 +144,15 @@ def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
 
 
 def _tell(error: DissmodelError, *, as_json: bool) -> None:
-    import json
+    from dissmodel.cli.render import error_document, print_error, print_json
 
-    from dissmodel.cli.render import cut, printable
-    from dissmodel.record.redact import redact
-
-    message, hint = redact(error.message), redact(error.hint)
-    record_path = str(error.record_path) if error.record_path is not None else None
+    if isinstance(error, ConsentRequired):
+        error.hint = f"Give consent with --yes. {error.hint}".rstrip()
     if as_json:
-        told = {"code": error.code, "message": message, "hint": hint}
-        if record_path is not None:
-            told["record"] = record_path
-        # In ASCII, for how a terminal spells out other letters is no JSON.
-        sys.stdout.write(json.dumps({"schema_version": 1, "error": told}) + "\n")
-        return
-    lines = [f"error: {message}"]
-    lines += [f"  {hint}"] if hint else []
-    lines += [f"  record: {record_path}"] if record_path is not None else []
-    # Names in a message may come from a file of anyone's.
-    sys.stderr.write("".join(printable(cut(line)) + "\n" for line in lines))
+        record = {} if error.record_path is None else {"record": error.record_path}
+        print_json({"error": {**error_document(error), **record}})
+    else:
+        print_error(error)
 
 
 def _as_bug(error: Exception) -> DissmodelError:
@@ -232,5 +230,5 @@ def main() -> None:
         with stopping():
             app()
     finally:
-        let_go_of_log()
+        drop_unwritten()
         gc.freeze()  # what is left goes with the process; looking through it first takes long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def show(
     if not rows:
         from dissmodel.config.keys import KEYS, key_of
 
-        key_of(key or "")  # says what is wrong with the name
+        key_of(key or "")  # raises for a name that is none
         raise UsageError(f"{key} is not set.", did_you_mean(key or "", KEYS))
     if as_json:
         settings = {
@@ -53,7 +54,7 @@ def set_(
     value: Annotated[
         str | None, typer.Argument(metavar="VALUE", help="Its value; a list has commas in it.")
     ] = None,
-    unset: Annotated[bool, typer.Option("--unset", help="Take it out instead.")] = False,
+    unset: Annotated[bool, typer.Option("--unset", help="Remove the setting.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -80,7 +81,7 @@ def set_(
     if as_json:
         render.print_json(document)
     elif not quiet:
-        render.print_line(render.printable(said))
+        render.print_line(said)
 
 
 @app.command("path")
@@ -94,16 +95,14 @@ def path(as_json: options.Json = False) -> None:
 
     files = config_files()
     if as_json:
-        render.print_json({"user": str(files.user), "project": str(files.project) if files.project else None})
+        render.print_json({"user": files.user, "project": files.project})
     else:
-        render.print_line(str(files.user))
+        sys.stdout.write(f"{files.user}\n")  # as it is, for a script
 
 
 def _value(value: object) -> str:
-    import json
-
-    from dissmodel.cli.render import printable
+    from dissmodel.cli.render import value_text
 
     if value is None:
         return "-"
-    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else value_text(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,7 @@ def doctor(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say what works on this machine and what doesn't, each with the command that mends it.
+    """Check what works on this machine and what doesn't, each with the command that fixes it.
 
     Looks at Python, the libraries, the models, git, ssh-keygen, uv, your settings, registries and
     environments, the package indexes, the object store and the disks; changes nothing. Exits with 1 if there
@@ -38,22 +39,10 @@ def doctor(
 
 
 def _render(diagnosis: Diagnosis, *, as_json: bool, errors_only: bool) -> None:
-    import dataclasses
-    from collections import Counter
+    from dissmodel.cli import render
 
-    from dissmodel.cli.render import print_json, print_line, printable
-
-    if as_json:
-        findings = [dataclasses.asdict(finding) for finding in diagnosis.findings]
-        print_json({"ok": diagnosis.ok, "findings": findings})
-        return
-    for finding in diagnosis.findings:
-        if errors_only and finding.severity != "error":
-            continue
-        print_line(printable(f"{finding.severity:8} {finding.subject}: {finding.message}"))
-        if finding.hint:
-            print_line(printable(f"{'':8} {finding.hint}"))
-    if not errors_only:
+    render.findings(diagnosis, as_json=as_json, errors_only=errors_only)
+    if not (as_json or errors_only):
         counts = Counter(finding.severity for finding in diagnosis.findings)
-        told = [f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in ("error", "warning")]
-        print_line(f"\n{', '.join(told)}")
+        render.print_line("")
+        render.print_line(", ".join(render.count(counts[kind], kind) for kind in ("error", "warning")))

@@ -39,8 +39,8 @@ def list_(as_json: options.Json = False) -> None:
             entry.environment.key,
             render.size(entry.size),
             entry.last_used.astimezone().strftime("%Y-%m-%d %H:%M"),
-            ", ".join(render.printable(name) for name, _ in entry.used) or "-",
-            render.printable(entry.environment.resolved.requirement),
+            ", ".join(name for name, _ in entry.used) or "-",
+            entry.environment.resolved.requirement,
         )
         for entry in entries
     ]
@@ -68,8 +68,8 @@ def remove(
     from dissmodel.registries.environments import remove as remove_environments
 
     if bool(names) == everything:
-        raise UsageError("Say which, or --all.", "List them: dissmodel env list")
-    _say(remove_environments(tuple(names or ()), everything=everything), as_json=as_json, quiet=quiet)
+        raise UsageError("Give names, or --all.", "List them: dissmodel env list")
+    _print(remove_environments(tuple(names or ()), everything=everything), as_json=as_json, quiet=quiet)
 
 
 @app.command("prune")
@@ -86,36 +86,33 @@ def prune(
     """
     from dissmodel.registries.environments import prune as prune_environments
 
-    _say(prune_environments(timedelta(days=unused_for)), as_json=as_json, quiet=quiet)
+    _print(prune_environments(timedelta(days=unused_for)), as_json=as_json, quiet=quiet)
 
 
-def _say(removed: Removed, *, as_json: bool, quiet: bool) -> None:
+def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
     from dissmodel.cli import render
 
     if as_json:
-        render.print_json({"removed": list(removed.keys), "freed_bytes": removed.freed})
+        render.print_json({"removed": removed.keys, "freed_bytes": removed.freed})
     elif not quiet:
         for key in removed.keys:
             render.print_line(f"removed {key}")
-        count = len(removed.keys)
-        freed = render.size(removed.freed)
-        render.print_line(f"{count} environment{'s' * (count != 1)} removed, {freed} freed")
+        count = render.count(len(removed.keys), "environment")
+        render.print_line(f"{count} removed, {render.size(removed.freed)} freed")
 
 
 def _document(entry: Entry) -> dict[str, object]:
-    import dataclasses
-
     environment = entry.environment
     return {
         "key": environment.key,
-        "path": str(environment.path),
-        "python": str(environment.python),
+        "path": environment.path,
+        "python": environment.python,
         "created_at": environment.created_at,
         "last_used_at": entry.last_used.isoformat(timespec="seconds"),
         "used_by": {name: when.isoformat(timespec="seconds") for name, when in entry.used},
         "size_bytes": entry.size,
         "own_size_bytes": entry.own_size,
         "current": entry.is_current,
-        "resolved": dataclasses.asdict(environment.resolved),
-        "packages": dict(environment.packages),
+        "resolved": environment.resolved,
+        "packages": environment.packages,
     }

@@ -12,9 +12,7 @@ from dissmodel.cli import options
 
 def init(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="The new folder, named as the package.")],
-    raster: Annotated[
-        bool, typer.Option("--raster", help="A model on a raster (this if nothing is said).")
-    ] = False,
+    raster: Annotated[bool, typer.Option("--raster", help="A model on a raster (the default).")] = False,
     vector: Annotated[bool, typer.Option("--vector", help="A model on polygons.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -29,12 +27,12 @@ def init(
     from dissmodel.registries.init import init as make
 
     if raster and vector:
-        raise UsageError("--raster and --vector: one of them.", "Leave one out.")
+        raise UsageError("--raster and --vector contradict each other.", "Leave one out.")
     made = make(InitRequest(name, "vector" if vector else "raster"))
     if as_json:
-        render.print_json({"folder": str(made.folder), "model": made.model, "files": list(made.files)})
+        render.print_json({"folder": made.folder, "model": made.model, "files": made.files})
     elif not quiet:
-        there = render.short_path(str(made.folder))
+        there = render.short_path(made.folder)
         render.print_line(f"{made.model}: a model package in {there}")
         for file in made.files:
             render.print_line(f"  {file}")

@@ -208,6 +208,6 @@ def _cut(cell: str, width: int, *, keep_end: bool) -> str:
         return cell
     mark = _as_shown("…")
     room = width - columns(mark)
-    if keep_end:  # of a path it says more than its beginning
+    if keep_end:  # it tells paths apart better than the beginning
         return mark + cell[len(cell) - _fitting(cell[::-1], room) :]
     return cell[: _fitting(cell, room)] + mark

@@ -1,4 +1,4 @@
-"""Commands that are imported when they are asked for: each start of the program pays for one of them."""
+"""Commands that are imported when they are used: each start of the program pays for one."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the parser's own signature)
         """Return the names; no command is imported for it."""
         return list(self.commands)
+
+
+def lazy_group(text: str, places: Mapping[str, str]) -> App:
+    """Return a group of commands below the program, with its help."""
+    group = type("Group", (LazyGroup,), {"places": places})
+    return App(cls=group, no_args_is_help=True, rich_markup_mode=None, help=text)
 
 
 def _command(found: Any, name: str) -> Any:

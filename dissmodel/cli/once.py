@@ -19,7 +19,7 @@ class Once(TyperCommand):
 
     def make_parser(self, ctx: Any) -> Any:
         """Let the parser collect what an option would keep the last of."""
-        return _Collecting(super().make_parser(ctx), may_fail=not ctx.resilient_parsing)
+        return _Collecting(super().make_parser(ctx), ctx)
 
 
 class App(typer.Typer):
@@ -37,13 +37,13 @@ class _Collecting:
     ----------
     parser
         The command's own.
-    may_fail : bool
-        False where a shell only asks what may come next.
+    ctx
+        The command's context, which gets the values as they were typed, by the name of their parameter.
     """
 
-    def __init__(self, parser: Any, *, may_fail: bool) -> None:
+    def __init__(self, parser: Any, ctx: Any) -> None:
         self._parser = parser
-        self._may_fail = may_fail
+        self._ctx = ctx
         known = [*parser._short_opt.values(), *parser._long_opt.values()]  # noqa: SLF001  (it offers no other way)
         self._single = {option.dest: option for option in known if option.action == "store"}
         for option in self._single.values():
@@ -65,9 +65,10 @@ class _Collecting:
             given = values.get(name)
             if not isinstance(given, list):
                 continue
-            if len(given) > 1 and self._may_fail:
+            if len(given) > 1 and not self._ctx.resilient_parsing:  # else a shell asks what may come next
                 raise _given_twice(max(option.obj.opts, key=len), [str(one) for one in given])
             values[name] = given[-1]
+        self._ctx.meta["given"] = dict(values)
         return values, words, order
 
 

@@ -75,7 +75,7 @@ class _Commands:
         toml: options.Toml = None,
         band_map: options.BandMap = None,
         column_map: options.ColumnMap = None,
-        format_: options.InputFormat = options.Format.auto,
+        format_: options.InputFormat = "auto",
         preserve_name: PreserveName = False,
         overwrite: options.Overwrite = False,
         as_json: options.Json = False,
@@ -86,9 +86,10 @@ class _Commands:
         from uuid import uuid4
 
         from dissmodel.cli import render
-        from dissmodel.cli.reporter import terminal_reporter
+        from dissmodel.progress import current
         from dissmodel.running.run import RunRequest
         from dissmodel.running.run import run as run_model
+        from dissmodel.watching import command_reporter
 
         experiment_id = uuid4().hex
         request = RunRequest(
@@ -101,18 +102,16 @@ class _Commands:
             toml=_toml(toml),
             band_map=parse_names(band_map or (), "--band-map"),
             column_map=parse_names(column_map or (), "--column-map"),
-            format=format_.value,
+            format=format_,
             overwrite=overwrite,
             command=(sys.argv[0], *self._words),
             as_public=True,
         )
-        with terminal_reporter(quiet=quiet, verbose=verbose) as reporter:
-            result = run_model(request, reporter)
-        if as_json:
-            render.run_json(result)
-        elif not quiet:
-            render.run_result(result)
-            render.log_lines(result.record)
+        with command_reporter(quiet=quiet, verbose=verbose):
+            result = run_model(request, current())
+        render.run(result, as_json=as_json, quiet=quiet)
+        for line in result.record.logs if not (as_json or quiet) else ():  # as the public package prints it
+            render.print_line(f"  {line}")
         if result.record.differs:
             sys.exit(options.EXIT_DIFFERS)
 
@@ -123,7 +122,7 @@ class _Commands:
         toml: options.Toml = None,
         band_map: options.BandMap = None,
         column_map: options.ColumnMap = None,
-        format_: options.InputFormat = options.Format.auto,
+        format_: options.InputFormat = "auto",
         as_json: options.Json = False,
     ) -> None:
         """Check that the class keeps the executor contract; with --input, also that it runs on it.
@@ -142,11 +141,11 @@ class _Commands:
             toml=_toml(toml),
             band_map=parse_names(band_map or (), "--band-map"),
             column_map=parse_names(column_map or (), "--column-map"),
-            format=format_.value,
+            format=format_,
             trial=True,
         )
         validation = look(request)
-        render.validation(validation, as_json=as_json)
+        render.findings(validation, as_json=as_json)
         if not validation.ok:
             sys.exit(EXIT_BROKEN)
 

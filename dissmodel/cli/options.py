@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 EXIT_DIFFERS = 4
-"""The exit code of a command that found something else than it should be."""
-
-
-class Format(StrEnum):
-    """What the input holds."""
-
-    auto = "auto"
-    raster = "raster"
-    tiff = "tiff"
-    vector = "vector"
+"""The exit code of a command that found a difference."""
 
 
 _INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its URL; a zip may hold it.")
@@ -49,7 +39,9 @@ ColumnMap = Annotated[
         "--column-map", metavar="NAME=COLUMN", help="What the input calls a column; may be repeated."
     ),
 ]
-InputFormat = Annotated[Format, typer.Option("--format", help="What the input holds.")]
+InputFormat = Annotated[
+    Literal["auto", "raster", "tiff", "vector"], typer.Option("--format", help="What the input holds.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -57,20 +49,20 @@ Preview = Annotated[
     bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
 Records = Annotated[
     list[Path] | None,
     typer.Option(
         "--records", metavar="FOLDER", help="Where records of the runs behind the input may lie; repeatable."
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to install the model's package.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Consent to install the model's package.")]
 YesAsk = Annotated[
-    bool, typer.Option("--yes", "-y", help="Agree to ask the servers that a record names for its input.")
+    bool, typer.Option("--yes", "-y", help="Consent to ask the servers that a record names for its input.")
 ]
 YesBoth = Annotated[
     bool,
-    typer.Option("--yes", "-y", help="Agree to install its package, and to ask the server of its input."),
+    typer.Option("--yes", "-y", help="Consent to install its packages, and to ask the server of its input."),
 ]
 AllowBuild = Annotated[
     bool, typer.Option("--allow-build", help="Also build packages that have no wheel; this runs their code.")
@@ -87,4 +79,18 @@ Params = Annotated[
 ]
 Toml = Annotated[
     Path | None, typer.Option("--toml", "-t", metavar="FILE", help="The model's TOML: parameters and names.")
+]
+RelativeTolerance = Annotated[
+    float | None,
+    typer.Option("--rtol", metavar="NUMBER", help="Admit |A - B| up to this share of |B|; not for classes."),
+]
+AbsoluteTolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--atol", metavar="NUMBER", help="Admit |A - B| up to this, in the data's unit; not for classes."
+    ),
+]
+DiffMap = Annotated[
+    str | None,
+    typer.Option("--diff-map", metavar="FILE.tif", help="Write B - A of two rasters as a GeoTIFF."),
 ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.consent import agreed
+from dissmodel.cli.session import consent, session
 
 
 def push(
@@ -32,33 +31,17 @@ def push(
 ) -> None:
     """Put experiments where others can reach them: the result, and last the record.
 
-    Each is verified first, and lies in PLACE/experiments/ID/. What is there already is not sent again; a push
-    that was cut goes on where it was. Nothing is overwritten: another experiment of that id exits with 4. A
-    server that only a record names is asked for an input with your consent alone.
+    Each is verified first, and lies in PLACE/experiments/ID/. Objects that are there are not sent again; a
+    push that was cut goes on. Nothing is overwritten: another experiment of that id exits with 4. A server
+    that only a record names is asked for an input with your consent alone.
 
     Example: dissmodel push result.record.json --to shared
     """
+    from dissmodel import api
     from dissmodel.cli import render_storage
-    from dissmodel.experiment.source import refuse_remote
-    from dissmodel.sharing.push import PushRequest
-    from dissmodel.sharing.push import push as push_records
 
-    for one in records:
-        refuse_remote(one, "its result lies")
-    paths = tuple(map(Path, records))
-    pushed = agreed(
-        lambda consent, reporter: push_records(
-            PushRequest(paths, to, with_input, dry_run, consent=consent), reporter
-        ),
-        yes=yes,
-        allow_build=False,
-        offline=False,
-        quiet=quiet,
-    )
-    if as_json:
-        render_storage.pushed_json(pushed, dry_run=dry_run)
-    elif not quiet:
-        render_storage.pushed(pushed, dry_run=dry_run)
+    with session(quiet=quiet):
+        pushed = api.push(*records, to=to, with_input=with_input, dry_run=dry_run, consent=consent(yes=yes))
+    render_storage.pushed(pushed, dry_run=dry_run, as_json=as_json, quiet=quiet)
     if pushed.failures:
-        render_storage.failures({str(path): why for path, why in pushed.failures.items()}, pushed.untried)
         sys.exit(next(iter(pushed.failures.values())).exit_code)

@@ -1,4 +1,4 @@
-"""From an action's result to what a person, or a program, reads on standard output."""
+"""From a result to what a person, or a program, reads on standard output."""
 
 from __future__ import annotations
 
@@ -6,93 +6,70 @@ import dataclasses
 import json
 import os
 import sys
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli import layout
+from dissmodel.printable import cut, printable
 
 if TYPE_CHECKING:
+    from dissmodel.api import Run
+    from dissmodel.doctor.report import Diagnosis
+    from dissmodel.errors import DissmodelError
     from dissmodel.experiment.verify import Verification
     from dissmodel.preview import Preview
     from dissmodel.record import ExperimentRecord, Note
     from dissmodel.running.run import RunResult
     from dissmodel.running.show import ModelList, ModelView
     from dissmodel.running.validate import Validation
-    from dissmodel.sharing.push import PushedExperiment
-    from dissmodel.sharing.remote_output import Uploaded
 
 SCHEMA_VERSION = 1
 
-# Control and format characters, halves of surrogate pairs, line and paragraph separators.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# How many characters of a text from a file are shown; in a table each line is as long as the longest.
-_LONGEST = 1000
 
+def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
+    """Print what a run left, and where."""
+    picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    if as_json:
+        from dissmodel.record import store
 
-def run_result(
-    result: RunResult | Uploaded, picture: Preview | None = None, pushed: PushedExperiment | None = None
-) -> None:
-    """Say what a run left, and where."""
-    record = result.record
-    seconds = record.metrics.get("time_total_sec", 0.0)
-    print_line(f"{record.model_name} {record.status} in {seconds:.2f} s")
-    for name, path in result.files.items():
-        print_line(f"  {name:8} {short_path(str(path))}  ({size(record.files[name].size)})")
-    print_line(f"  {'record':8} {short_path(str(result.record_path))}")
-    if picture is not None:
-        print_line(f"  {'preview':8} {short_path(str(picture.path))}")
-    if pushed is not None:
-        print_line(printable(f"  {'pushed':8} {pushed.uri}"))
-    for note in record.findings:
-        print_line(printable(f"  {note.severity}: {_found(note)}"))
-
-
-def run_json(
-    result: RunResult | Uploaded, picture: Preview | None = None, pushed: PushedExperiment | None = None
-) -> None:
-    """Print a run's record and where things lie."""
-    from dissmodel.record import store
-
-    there: dict[str, Any] = {}
-    if pushed is not None:
-        there = {
-            "pushed": {"uri": pushed.uri, "objects": [dataclasses.asdict(one) for one in pushed.objects]}
-        }
-    print_json(
-        {
-            "record_path": str(result.record_path),
-            "files": {name: str(path) for name, path in result.files.items()},
-            "record": store.written(result.record),
-            **_preview(picture),
-            **there,
-        }
-    )
-
-
-def log_lines(record: ExperimentRecord) -> None:
-    """Print a record's log, as the public package's command line does."""
-    for line in record.logs:
-        print_line(printable(f"  {line}"))
+        print_json(
+            {
+                "record_path": made.record_path,
+                "files": made.files,
+                "record": store.written(made.record),
+                **({"preview": as_dict(picture)} if picture is not None else {}),
+                **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
+            }
+        )
+    elif not quiet:
+        record = made.record
+        print_line(
+            f"{record.model_name} {record.status} in {record.metrics.get('time_total_sec', 0.0):.2f} s"
+        )
+        for name, path in made.files.items():
+            print_line(f"  {name:8} {short_path(path)}  ({size(record.files[name].size)})")
+        print_places(
+            {
+                "record": made.record_path,
+                "preview": None if picture is None else picture.path,
+                "pushed": None if pushed is None else pushed.uri,
+            }
+        )
+        for note in record.findings:
+            print_line(f"  {note.severity}: {_found(note)}")
 
 
 def preview(picture: Preview) -> None:
-    """Say where a picture lies, and on standard error what to know of it."""
-    print_line(printable(short_path(str(picture.path))))
-    print_warnings(map(printable, picture.warnings))
-
-
-def _preview(picture: Preview | None) -> dict[str, Any]:
-    if picture is None:
-        return {}
-    return {"preview": {**dataclasses.asdict(picture), "path": str(picture.path)}}
+    """Print where a picture lies, and on standard error its warnings."""
+    print_line(short_path(picture.path))
+    print_warnings(picture.warnings)
 
 
 def model_list(listing: ModelList, *, as_json: bool) -> None:
     """Print the models, and on standard error what is wrong with the others."""
     if as_json:
-        print_json(dataclasses.asdict(listing))
+        print_json(as_dict(listing))
         return
     rows = [(row.name, row.substrate or "-", row.source, row.summary) for row in listing.models]
     print_table(("model", "substrate", "source", "what it is"), rows)
@@ -104,13 +81,11 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     if as_json:
         from dissmodel.record.plain import plain
 
-        print_json(plain(dataclasses.asdict(view)))  # an undeclared parameter may be anything, also NaN
+        print_json(plain(as_dict(view)))  # an undeclared parameter may be anything, also NaN
         return
     row = view.row
-    print_text(
-        f"{row.name} ({', '.join(filter(None, [row.substrate, row.source]))}): {row.summary}".rstrip(": "),
-        indent=2,
-    )
+    about = ", ".join(filter(None, [row.substrate, row.source]))
+    print_text(f"{row.name} ({about}): {row.summary}".rstrip(": "), indent=2)
     rows = [
         (
             one.name,
@@ -118,7 +93,7 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
             one.unit or "-",
             one.bounds or "-",
             one.default or "-",
-            _value(one.value),
+            value_text(one.value),
             one.origin,
         )
         for one in view.parameters
@@ -138,36 +113,37 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
 
 def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Preview | None = None) -> None:
     """Print a record as it stands, and which files were made of it."""
-    print_json({"record": document, **({"csv": csv} if csv is not None else {}), **_preview(picture)})
+    made = {"csv": csv, "preview": None if picture is None else as_dict(picture)}
+    print_json({"record": document, **{name: one for name, one in made.items() if one is not None}})
 
 
 def record_view(record: ExperimentRecord, path: Path | str) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
-    name = cut(record.model_name or "a model")
-    print_text(printable(f"{name}: {cut(record.status)}  ({short_path(str(path))})"), indent=2)
+    print_text(f"{cut(record.model_name or 'a model')}: {cut(record.status)}  ({short_path(path)})", indent=2)
     _section("Run", _run_rows(record))
     _section("Input", _input_rows(record))
-    _section("Parameters", [(name, _given(record, name)) for name in record.parameters])
+    origin = {name: f"  ({one})" for name, one in record.parameter_origin.items() if one}
+    given = [(name, value_text(value) + origin.get(name, "")) for name, value in record.parameters.items()]
+    _section("Parameters", given)
     _section("Result", _result_rows(record))
-    times = [(name, value) for name, value in record.metrics.items() if name.startswith("time_")]
-    _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times])
-    others = [(name, _value(value)) for name, value in record.metrics.items() if not name.startswith("time_")]
-    _section("Metrics", others)
+    times = {name: value for name, value in record.metrics.items() if name.startswith("time_")}
+    _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times.items()])
+    _section(
+        "Metrics", [(name, value_text(value)) for name, value in record.metrics.items() if name not in times]
+    )
     _section("Findings", [(note.severity, _found(note)) for note in record.findings])
     if record.error is not None:
         error = record.error
-        rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
         frames = [line.strip() for line in error.traceback.splitlines() if line.startswith("  File ")]
-        rows += [("at", frames[-1])] if frames else []
-        _section(record.status.capitalize(), [row for row in rows if row[1]])
+        rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
+        _section(record.status.capitalize(), [*rows, *(("at", one) for one in frames[-1:])])
     _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
 
 
 def verification(result: Verification, *, as_json: bool, errors_only: bool = False) -> None:
-    """Print a line per thing that was checked, or per thing that differs or is missing."""
+    """Print a line per check, or per check that found a difference or a missing file."""
     if as_json:
-        checks = [{**dataclasses.asdict(check), "record": str(check.record)} for check in result.checks]
-        print_json({"ok": result.ok, "checks": checks})
+        print_json({"ok": result.ok, "checks": result.checks})
         return
     several = len({check.record for check in result.checks}) > 1
     shown = None
@@ -176,31 +152,25 @@ def verification(result: Verification, *, as_json: bool, errors_only: bool = Fal
             continue
         if several and check.record != shown:
             shown = check.record
-            print_line(printable(f"{short_path(str(check.record))}:"))
-        line = f"{check.verdict:11}  {check.name:8}  {short_path(check.path)}"
-        if check.verdict == "not checked":
-            line += f"  ({check.found})"
-        elif check.note:
-            line += f"  ({check.note})"
-        print_line(printable(line).rstrip())
+            print_line(f"{short_path(check.record)}:")
+        why = check.found if check.verdict == "not checked" else check.note
+        line = f"{check.verdict:11}  {check.name:8}  {short_path(check.path)}" + (f"  ({why})" if why else "")
+        print_line(line.rstrip())
         if check.verdict in {"differs", "missing"}:
-            print_line(printable(f"{'':13}expected {cut(check.expected)}"))
-            print_line(printable(f"{'':13}found    {cut(check.found)}"))
+            print_line(f"{'':13}expected {cut(check.expected)}")
+            print_line(f"{'':13}found    {cut(check.found)}")
 
 
-def validation(result: Validation, *, as_json: bool, errors_only: bool = False) -> None:
+def findings(result: Validation | Diagnosis, *, as_json: bool, errors_only: bool = False) -> None:
     """Print a line per finding, and below it what to do about it."""
     if as_json:
-        print_json(
-            {"ok": result.ok, "findings": [dataclasses.asdict(finding) for finding in result.findings]}
-        )
+        print_json({"ok": result.ok, "findings": result.findings})
         return
-    for finding in result.findings:
-        if errors_only and finding.severity != "error":
-            continue
-        print_line(printable(f"{finding.severity:8} {short_path(finding.subject)}: {finding.message}"))
-        if finding.hint:
-            print_line(printable(f"{'':8} {finding.hint}"))
+    for one in result.findings:
+        if not errors_only or one.severity == "error":
+            print_line(f"{one.severity:8} {short_path(one.subject)}: {one.message}")
+            if one.hint:
+                print_line(f"{'':8} {one.hint}")
 
 
 def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -214,10 +184,9 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         is_unknown = code.dirty is None and code.in_checkout
         changes = "with changes" if code.dirty else "changes unknown" if is_unknown else ""
         rows.append(("code", ", ".join(filter(None, [package, commit, changes]))))
-    elif record.model_commit:
+    else:
         rows.append(("code", record.model_commit))
-    if record.code_version:
-        rows.append(("dissmodel", record.code_version))
+    rows.append(("dissmodel", record.code_version))
     if record.runtime is not None:
         runtime = record.runtime
         rows.append(("machine", f"{runtime.implementation} {runtime.python}, {runtime.platform}"))
@@ -226,16 +195,14 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
             for loader, found in runtime.native.items()
             for library, version in found.items()
         ]
-        rows += [("libraries", ", ".join(native))] if native else []
-    if record.runtime is not None and record.runtime.kernel is not None:
-        threads = record.runtime.threads
-        rows.append(("kernel", f"{record.runtime.kernel}, {threads} thread{'s' * (threads != 1)}"))
-    if record.seed is not None:
-        rows.append(("seed", str(record.seed)))
+        rows.append(("libraries", ", ".join(native)))
+        if runtime.kernel is not None:
+            threads = f", {count(runtime.threads, 'thread')}" if runtime.threads is not None else ""
+            rows.append(("kernel", f"{runtime.kernel}{threads}"))
+    rows.append(("seed", str(record.seed) if record.seed is not None else ""))
     if record.peak_memory_bytes is not None:
         rows.append(("memory", f"at most {size(record.peak_memory_bytes)}"))
-    if record.command:
-        rows.append(("command", " ".join(record.command)))
+    rows.append(("command", " ".join(record.command)))
     return rows
 
 
@@ -245,17 +212,12 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows.append(("layer", source.layer or ""))
     rows += [("beside", name) for name in source.sidecars]
     maps = {**record.band_map, **record.column_map}
-    rows += [("names", ", ".join(f"{name} = {given}" for name, given in maps.items()))] if maps else []
+    rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
     if record.grid is not None:
         grid = record.grid
         cells = f", {grid.cells} cells in the space" if grid.cells is not None else ""
         rows.append(("grid", f"{grid.shape[0]} rows × {grid.shape[1]} columns{cells}"))
-    return [row for row in rows if row[1]]
-
-
-def _given(record: ExperimentRecord, name: str) -> str:
-    origin = record.parameter_origin.get(name)
-    return _value(record.parameters[name]) + (f"  ({origin})" if origin else "")
+    return rows
 
 
 def _result_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -266,7 +228,7 @@ def _result_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
             rows.append(("", f"content {artifact.content_digest.digest}"))
     if not record.files:
         rows += [(name, f"sha256 {digest}") for name, digest in record.artifacts.items()]
-        rows += [("file", record.output_path)] if record.output_path else []
+        rows.append(("file", record.output_path or ""))
     return rows
 
 
@@ -276,37 +238,54 @@ def _found(note: Note) -> str:
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    rows = list(rows)
-    if not rows:
-        return
-    print_line(f"\n{title}")
-    cells = [(printable(cut(name)), printable(cut(value))) for name, value in rows]
-    for line in layout.pairs(cells, layout.terminal_width(), indent=2):
-        print_line(line)
+    """Print rows that have a value under a title."""
+    cells = [(printable(cut(name)), printable(cut(value))) for name, value in rows if value]
+    if cells:
+        print_line("")
+        print_line(title)
+        for line in layout.pairs(cells, layout.terminal_width(), indent=2):
+            print_line(line)
 
 
-def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(
+    head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, may_cut: Collection[int] = ()
+) -> None:
     """Print rows under a head, each column as wide as it has to be, no line wider than the terminal."""
-    rows = [tuple(cut(cell) for cell in row) for row in rows]
-    for line in layout.table(head, rows, layout.terminal_width()):
+    rows = [tuple(printable(cut(cell)) for cell in row) for row in rows]
+    for line in layout.table(head, rows, layout.terminal_width(), may_cut=may_cut):
         print_line(line)
+
+
+def print_places(places: Mapping[str, Path | str | None]) -> None:
+    """Print a line per place that has one, after its name."""
+    for name, place in places.items():
+        if place is not None:
+            print_line(f"  {name:8} {short_path(place)}")
 
 
 def print_text(text: str, *, indent: int = 0) -> None:
     """Print a text in lines that are no wider than the terminal, those below the first indented."""
-    for line in layout.text(text, layout.terminal_width(), indent=indent):
+    for line in layout.text(printable(text), layout.terminal_width(), indent=indent):
         print_line(line)
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    return json.dumps(value, ensure_ascii=False, default=str)
+def value_text(value: Any) -> str:
+    """Return a value as JSON has it."""
+    return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def size(count: int) -> str:
+def count(number: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> count(1, "record"), count(2, "record")
+    ('1 record', '2 records')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def size(number: int) -> str:
     """Return a number of bytes as people read it."""
-    amount = float(count)
+    amount = float(number)
     for unit in ("bytes", "kB", "MB", "GB"):
         if amount < 1000:  # noqa: PLR2004  (SI prefixes)
             return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
@@ -314,8 +293,9 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def short_path(path: str) -> str:
+def short_path(path: Path | str) -> str:
     """Return a path as one would type it here; a URL and no path as they are."""
+    path = str(path)
     if not path or "://" in path:
         return path
     try:
@@ -325,39 +305,44 @@ def short_path(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def cut(text: str, longest: int = _LONGEST) -> str:
-    """Return a text, or its beginning and its length where it is longer than anyone reads.
-
-    >>> cut("dune" * 100, 6)
-    'dunedu… (400 characters)'
-    """
-    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+def as_dict(result: Any) -> dict[str, Any]:
+    """Return the fields of a result, also those of results in it."""
+    return dataclasses.asdict(result)
 
 
-def printable(text: str) -> str:
-    """Return what a terminal shows as text and as one line: a record may come from anyone.
+def error_document(error: DissmodelError) -> dict[str, str]:
+    """Return an error as JSON has it, without secrets."""
+    from dissmodel.record.redact import redact
 
-    An escape sequence could clear the screen, and a line break could fake a line that says "ok".
-    """
-    return "".join(
-        one if unicodedata.category(one) not in _HIDDEN else one.encode("unicode_escape").decode()
-        for one in text
-    )
+    return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """Print one JSON object, with the version of its form."""
+    """Print one JSON object, with the version of its form; results in it by their fields."""
     document = {"schema_version": SCHEMA_VERSION, **content}
     # In ASCII, for how a terminal spells out other letters is no JSON.
-    print_line(json.dumps(document, default=str, allow_nan=False))
+    print_line(json.dumps(document, default=_plain, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    return as_dict(value) if dataclasses.is_dataclass(value) else str(value)
+
+
+def print_error(error: DissmodelError, name: str = "") -> None:
+    """Print an error, its hint and the record of the run that it ended, on standard error."""
+    told = error_document(error)
+    lines = [f"error: {name}{told['message']}"]
+    lines += [f"  {told['hint']}"] if told["hint"] else []
+    lines += [f"  record: {error.record_path}"] if error.record_path is not None else []
+    sys.stderr.write("".join(f"{printable(cut(line))}\n" for line in lines))
 
 
 def print_warnings(messages: Iterable[str]) -> None:
     """Print warnings, on standard error."""
     for message in messages:
-        sys.stderr.write(f"warning: {message}\n")
+        sys.stderr.write(f"warning: {printable(message)}\n")
 
 
 def print_line(text: str) -> None:
-    """Print a line of a result."""
-    sys.stdout.write(text + "\n")
+    """Print a line of a result; names in it may come from another person's file."""
+    sys.stdout.write(f"{printable(text)}\n")

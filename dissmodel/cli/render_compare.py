@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, printable, short_path
+from dissmodel.cli.render import (
+    as_dict,
+    print_json,
+    print_line,
+    print_table,
+    print_warnings,
+    short_path,
+)
 
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
@@ -14,24 +20,31 @@ if TYPE_CHECKING:
 
 _MEANING = {
     "identical-file": "the same bytes",
-    "identical-content": "equal values, written otherwise",
+    "identical-content": "equal values in other bytes",
     "within-tolerance": "no value differs by more than was admitted",
 }
 _LONGEST = 40
 
 
-def comparison_json(compared: Compared) -> None:
-    """Print all of a comparison."""
+def comparison(compared: Compared, *, as_json: bool, quiet: bool) -> None:
+    """Print the verdict, what it rests on, and the changes of classes."""
     found = compared.comparison
-    print_json(
-        {
-            "a": str(compared.a),
-            "b": str(compared.b),
-            **as_document(found),
-            "diff_map": str(compared.diff_map) if compared.diff_map else None,
-            "warnings": list(compared.warnings),
-        }
-    )
+    if as_json:
+        print_json(
+            {
+                "a": compared.a,
+                "b": compared.b,
+                **as_document(found),
+                "diff_map": compared.diff_map,
+                "warnings": compared.warnings,
+            }
+        )
+    elif not quiet:
+        print_warnings(compared.warnings)
+        details(found, f"{short_path(compared.a)} and {short_path(compared.b)}")
+        if compared.diff_map is not None:
+            print_line("")
+            print_line(f"difference B - A: {short_path(compared.diff_map)}")
 
 
 def as_document(found: Comparison) -> dict[str, Any]:
@@ -43,34 +56,24 @@ def as_document(found: Comparison) -> dict[str, Any]:
         "verdict": found.verdict,
         "same": found.same,
         "kind": found.kind,
-        "why": list(found.why),
+        "why": found.why,
         "tolerance": tolerance,
         # Values may be NaN or infinite, which JSON lacks.
-        "parts": [plain({**dataclasses.asdict(part), "share": part.share}) for part in found.parts],
+        "parts": [plain({**as_dict(part), "share": part.share}) for part in found.parts],
     }
-
-
-def comparison(compared: Compared) -> None:
-    """Print the verdict, what it rests on, and the changes of classes."""
-    found = compared.comparison
-    print_warnings(printable(message) for message in compared.warnings)
-    details(found, f"{short_path(str(compared.a))} and {short_path(str(compared.b))}")
-    if compared.diff_map is not None:
-        print_line("")
-        print_line(printable(f"difference B - A: {short_path(str(compared.diff_map))}"))
 
 
 def details(found: Comparison, files: str) -> None:
     """Print a verdict on what is called `files`, and below it the bands or columns if any differ."""
-    print_line(printable(f"{found.verdict}: {files}{meaning(found.verdict)}"))
+    print_line(f"{found.verdict}: {files}{meaning(found.verdict)}")
     for why in found.why:
-        print_line(printable(f"  {why}"))
+        print_line(f"  {why}")
     if found.verdict != "identical-content":
         _parts(found.parts, found.kind == "raster")
 
 
 def meaning(verdict: Verdict) -> str:
-    """Return what a verdict means, in brackets; nothing where the rest says it."""
+    """Return what a verdict means, in brackets; empty where the lines below show it."""
     return f" ({_MEANING[verdict]})" if verdict in _MEANING else ""
 
 
@@ -81,9 +84,9 @@ def _parts(parts: tuple[Part, ...], raster: bool) -> None:
     tolerant = any(part.beyond is not None for part in parts)
     head = (what, "type", "changed", "share", *(("beyond",) if tolerant else ()), "max |B-A|", "mean |B-A|")
     print_line("")
-    print_table(head, [tuple(map(printable, _row(part, tolerant))) for part in parts])
+    print_table(head, [_row(part, tolerant) for part in parts])
     for line in _places(parts):
-        print_line(printable(line))
+        print_line(line)
     for part in parts:
         if part.moves:
             _moves(part, unit)
@@ -122,9 +125,9 @@ def _place(place: Place) -> str:
 
 def _moves(part: Part, unit: str) -> None:
     print_line("")
-    print_line(printable(f"{_cut(part.name)}, largest changes"))
-    rows = [(_value(move.before), _value(move.after), str(move.count)) for move in part.moves]
-    print_table(("  from", "to", unit), [(f"  {printable(a)}", printable(b), count) for a, b, count in rows])
+    print_line(f"{_cut(part.name)}, largest changes")
+    rows = [(f"  {_value(move.before)}", _value(move.after), str(move.count)) for move in part.moves]
+    print_table(("  from", "to", unit), rows)
     if part.more_moves:
         print_line(f"  … and {part.more_moves} more kinds of change")
 

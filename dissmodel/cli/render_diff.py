@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dissmodel.cli.render import print_json, print_line, print_table, printable, short_path
+from dissmodel.cli.render import print_json, print_line, print_table, short_path
 
 if TYPE_CHECKING:
     from dissmodel.experiment.diff import RecordDiff
@@ -16,47 +16,44 @@ _BEFORE = 12
 _FEW = 3
 
 
-def diff_json(found: RecordDiff) -> None:
-    """Print all that differs."""
-    print_json(
-        {
-            "a": str(found.a),
-            "b": str(found.b),
-            "same": found.same,
-            "sections": [
-                {
-                    "name": section.name,
-                    "differences": [
-                        {"what": one.what, "a": one.recorded, "b": one.now, "matters": one.matters}
-                        for one in section.differences
-                    ],
-                }
-                for section in found.sections
-            ],
-            "hints": list(found.hints),
-        }
-    )
-
-
-def diff(found: RecordDiff) -> None:
+def diff(found: RecordDiff, *, as_json: bool, quiet: bool) -> None:
     """Print a table per part in which the runs differ."""
-    paths = f"{short_path(str(found.a))} and {short_path(str(found.b))}"
+    if as_json:
+        sections = [
+            {
+                "name": section.name,
+                "differences": [
+                    {"what": one.what, "a": one.recorded, "b": one.now, "matters": one.matters}
+                    for one in section.differences
+                ],
+            }
+            for section in found.sections
+        ]
+        document = {"a": found.a, "b": found.b, "same": found.same}
+        print_json({**document, "sections": sections, "hints": found.hints})
+    elif not quiet:
+        _print(found)
+
+
+def _print(found: RecordDiff) -> None:
+    a, b = short_path(found.a), short_path(found.b)
     if found.same:
-        print_line(printable(f"{paths}: the same run but for identity, times and places"))
+        print_line(f"{a} and {b}: the same run but for identity, times and places")
         return
-    print_line(printable(f"A {short_path(str(found.a))}"))
-    print_line(printable(f"B {short_path(str(found.b))}"))
+    print_line(f"A {a}")
+    print_line(f"B {b}")
     for section in found.sections:
         rows, folded = _folded(section.differences)
         print_line("")
         cells = [(f"  {_cut(one.what, 0)}", *_sides(one), "" if one.matters else "~") for one in rows]
-        print_table((section.name, "A", "B", ""), [tuple(map(printable, row)) for row in cells])
+        print_table((section.name, "A", "B", ""), cells)
         if folded:
             print_line(f"  {folded} more packages that nothing of the model requires ~")
     if any(not one.matters for section in found.sections for one in section.differences):
-        print_line("\n~ could not change a bit of the result")
+        print_line("")
+        print_line("~ could not change a bit of the result")
     for hint in found.hints:
-        print_line(printable(hint))
+        print_line(hint)
 
 
 def _folded(differences: tuple[Difference, ...]) -> tuple[list[Difference], int]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli import layout
-from dissmodel.cli.render import (
-    cut,
-    print_json,
-    print_line,
-    print_warnings,
-    printable,
-    short_path,
-)
+from dissmodel.cli.render import count, print_json, print_line, print_table, print_warnings, short_path
 from dissmodel.experiment import spreadsheet
+from dissmodel.printable import cut, printable
 
 if TYPE_CHECKING:
     from dissmodel.experiment.lineage import Lineage, Step
@@ -31,21 +23,19 @@ _MOST_COLUMNS = 1000
 
 def listing(found: Listing, *, written: Path | None = None, errors_only: bool = False) -> None:
     """Print a line per record, several where the terminal is narrow; on standard error what can't be read."""
-    print_warnings(map(_plain, (*found.unreadable, *found.interrupted)))
+    print_warnings((*found.unreadable, *found.interrupted))
     rows = [row for row in found.rows if not errors_only or row.state in {"differs", "missing"}]
     if written is not None and not errors_only:
-        print_line(_plain(f"{short_path(str(written))}: {len(rows)} record{'s' * (len(rows) != 1)}"))
+        print_line(f"{short_path(written)}: {count(len(rows), 'record')}")
         return
     if not found.rows and not errors_only:
-        print_warnings([_plain(f"none of {found.total} records matches. {found.hint}".rstrip())])
+        print_warnings([f"none of {found.total} records matches. {found.hint}".rstrip()])
     if not rows:
         return
     checked = rows[0].state is not None
     head = ("when (UTC)", "model", "status", *(("files",) if checked else ()), "given", "output", "id")
-    lines = [tuple(cut(cell) for cell in _cells(row)) for row in rows]
     given = head.index("given")
-    for line in layout.table(head, lines, layout.terminal_width(), may_cut=(given, given + 1)):
-        print_line(line)
+    print_table(head, [_cells(row) for row in rows], may_cut=(given, given + 1))
 
 
 def listing_json(found: Listing) -> None:
@@ -61,8 +51,8 @@ def listing_json(found: Listing) -> None:
                 }
                 for row in found.rows
             ],
-            "unreadable": list(found.unreadable),
-            "interrupted": list(found.interrupted),
+            "unreadable": found.unreadable,
+            "interrupted": found.interrupted,
             "hint": found.hint,
         }
     )
@@ -89,54 +79,54 @@ def as_csv(found: Listing) -> str:
     return spreadsheet.as_csv(rows)
 
 
-def lineage_json(found: Lineage) -> None:
-    """Print all of a chain."""
-    last = found.steps[-1].record
-    print_json(
-        {
-            "steps": [
-                {
-                    **_summary_json(step.path, step.record),
-                    "output": step.record.main_path,
-                    "source": step.record.source.model_dump(),
-                    "found_by": step.link.by if step.link is not None else None,
-                    "others": step.link.others if step.link is not None else 0,
-                    "checks": [
-                        {**dataclasses.asdict(check), "record": str(check.record)} for check in step.checks
-                    ],
-                }
-                for step in found.steps
-            ],
-            "end": found.end,
-            "first_input": last.source.model_dump() if found.end == "input" else None,
-            "missing": last.derived_from if found.end == "missing" else None,
-            "unreadable": list(found.unreadable),
-        }
-    )
-
-
-def lineage(found: Lineage) -> None:
+def lineage(found: Lineage, *, as_json: bool, quiet: bool) -> None:
     """Print a chain, the latest run first, and how it ends."""
+    if as_json:
+        last = found.steps[-1].record
+        print_json(
+            {
+                "steps": [
+                    {
+                        **_summary_json(step.path, step.record),
+                        "output": step.record.main_path,
+                        "source": step.record.source.model_dump(),
+                        "found_by": step.link.by if step.link is not None else None,
+                        "others": step.link.others if step.link is not None else 0,
+                        "checks": step.checks,
+                    }
+                    for step in found.steps
+                ],
+                "end": found.end,
+                "first_input": last.source.model_dump() if found.end == "input" else None,
+                "missing": last.derived_from if found.end == "missing" else None,
+                "unreadable": found.unreadable,
+            }
+        )
+    elif not quiet:
+        _print_lineage(found)
+
+
+def _print_lineage(found: Lineage) -> None:
     if found.unreadable:
         others = f" (and {len(found.unreadable) - 1} more)" if len(found.unreadable) > 1 else ""
-        print_warnings([_plain(f"{found.unreadable[0]}{others}")])
+        print_warnings([f"{found.unreadable[0]}{others}"])
     for number, step in enumerate(found.steps):
         if number:
             print_line("")
-            print_line(_plain(_joint(found.steps[number - 1].record, step)))
+            print_line(_joint(found.steps[number - 1].record, step))
         _step(step)
     last = found.steps[-1].record
-    source = f"{short_path(_plain(last.source.uri))}  (sha256 {cut(last.source.checksum, _LONGEST_ID)})"
+    source = f"{_short(last.source.uri)}  (sha256 {cut(last.source.checksum, _LONGEST_ID)})"
     run = (last.derived_from or "")[:_LONGEST_ID]
     print_line("")
     match found.end:
         case "input":
-            print_line(_plain(f"first input: {source if last.source.checksum else 'the record says none'}"))
+            print_line(f"first input: {source if last.source.checksum else 'the record names none'}")
         case "missing":
-            print_line(_plain(f"missing: the record of run {run}, which made {source}"))
+            print_line(f"missing: the record of run {run}, which made {source}")
             print_line("  Name the folder that it lies in: --records FOLDER")
         case "cycle":
-            print_line(_plain(f"This goes in a circle: run {run} is above already."))
+            print_line(f"This goes in a circle: run {run} is above already.")
 
 
 def _joint(later: Summary, step: Step) -> str:
@@ -146,7 +136,7 @@ def _joint(later: Summary, step: Step) -> str:
         return "Its input was made by:"
     if link.by == "id":
         return "Its input is said to be made by this run, of which no file has its bytes:"
-    also = f", as did {link.others} other run{'s' * (link.others != 1)}" if link.others else ""
+    also = f", as did {count(link.others, 'other run')}" if link.others else ""
     noted = (
         f" Run {later.derived_from[:_LONGEST_ID]}, which it notes, was not found."
         if later.derived_from
@@ -158,15 +148,15 @@ def _joint(later: Summary, step: Step) -> str:
 def _step(step: Step) -> None:
     record = step.record
     name = cut(record.model_name or "a model")
-    print_line(_plain(f"{name}: {cut(record.status)}  ({short_path(_plain(str(step.path)))})"))
+    print_line(f"{name}: {cut(record.status)}  ({_short(step.path)})")
     rows = [("id", record.experiment_id), ("began", _when(record)), ("given", _given(record))]
     for check in step.checks:
         why = f"  ({check.found})" if check.verdict in {"missing", "not checked"} else ""
-        rows.append((check.name, f"{check.verdict:11}  {short_path(_plain(check.path))}{why}"))
-    width = max(len(_plain(name)) for name, _ in rows)
+        rows.append((check.name, f"{check.verdict:11}  {_short(check.path)}{why}"))
+    width = max(len(printable(name)) for name, _ in rows)
     for name, value in rows:
         if value:
-            print_line(f"  {_plain(name):{width}}  {_plain(cut(value))}".rstrip())
+            print_line(f"  {printable(name):{width}}  {cut(value)}".rstrip())
 
 
 def _summary_json(path: Path | str, record: Summary) -> Mapping[str, Any]:
@@ -179,9 +169,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     record = row.record
     files = (row.state,) if row.state is not None else ()
     # A run that left no result has only its record to look at.
-    output = short_path(_plain(row.output)) if row.output else f"({short_path(_plain(str(row.path)))})"
+    output = _short(row.output) if row.output else f"({_short(row.path)})"
     texts = (_when(record), record.model_name or "-", record.status, *files, _given(record), output)
-    return (*map(_plain, texts), _plain(record.experiment_id[:_SHORT_ID]))
+    return (*texts, record.experiment_id[:_SHORT_ID])
 
 
 def _when(record: Summary) -> str:
@@ -201,6 +191,6 @@ def _csv_value(value: Any) -> str | int | float:
     return value
 
 
-def _plain(text: str) -> str:
-    # Most texts are; to look at each character takes a hundred times as long.
-    return text if text.isprintable() else printable(text)
+def _short(path: Path | str) -> str:
+    """Return a path as one would type it here; printable first, for a NUL in it would be an error."""
+    return short_path(printable(str(path)))

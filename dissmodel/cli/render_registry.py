@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import print_json, print_line, print_table, printable, short_path
-from dissmodel.record.redact import redact
+from dissmodel.cli.render import (
+    as_dict,
+    count,
+    error_document,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+    print_warnings,
+    short_path,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from dissmodel.registries.check import RegistryCheck, SpecFinding
@@ -20,53 +27,42 @@ _MOST_NAMES = 20
 _SHORT = 12
 
 
-def sync_report(report: SyncReport, *, errors_only: bool) -> None:
-    """Say what came, changed and went; and on standard error what could not be had."""
+def sync_report(report: SyncReport, *, as_json: bool, errors_only: bool) -> None:
+    """Print which models came, changed and went; and on standard error what could not be fetched."""
+    if as_json:
+        print_json(
+            {
+                "ok": not report.failures,
+                "registries": [_outcome_document(outcome) for outcome in report.outcomes],
+                "failures": [
+                    {"registry": name, **error_document(error)} for name, error in report.failures.items()
+                ],
+            }
+        )
+        return
     for outcome in report.outcomes if not errors_only else ():
         _outcome(outcome)
     for name, error in report.failures.items():
-        sys.stderr.write(printable(redact(f"error: {name}: {error.message}")) + "\n")
-        if error.hint:
-            sys.stderr.write(printable(redact(f"  {error.hint}")) + "\n")
-
-
-def sync_json(report: SyncReport) -> None:
-    """Print what came, changed and went, and what could not be had."""
-    print_json(
-        {
-            "ok": not report.failures,
-            "registries": [_outcome_document(outcome) for outcome in report.outcomes],
-            "failures": [
-                {
-                    "registry": name,
-                    "code": error.code,
-                    "message": redact(error.message),
-                    "hint": redact(error.hint),
-                }
-                for name, error in report.failures.items()
-            ],
-        }
-    )
+        print_error(error, f"{name}: ")
 
 
 def models(found: RegistryModels, *, as_json: bool) -> None:
     """Print a line per model, and on standard error the registries that gave none."""
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(as_dict(found))
         return
     rows = [
         (
-            printable(f"{row.registry}/{row.name}"),
+            f"{row.registry}/{row.name}",
             row.substrate or "-",
-            printable(row.package) or "-",
+            row.package or "-",
             ("yes" if row.installed else "no") if row.usable else "broken",
-            printable(" ".join(filter(None, (row.description if row.usable else "", row.problem)))),
+            " ".join(filter(None, (row.description if row.usable else "", row.problem))),
         )
         for row in found.models
     ]
     print_table(("model", "substrate", "package", "installed", "what it is"), rows)
-    for problem in found.problems:
-        sys.stderr.write(printable(f"warning: {problem}") + "\n")
+    print_warnings(found.problems)
 
 
 def model(view: RegistryModelView, *, as_json: bool) -> None:
@@ -74,10 +70,10 @@ def model(view: RegistryModelView, *, as_json: bool) -> None:
     if as_json:
         from dissmodel.record.plain import plain
 
-        print_json(plain({**dataclasses.asdict(view), "row": None, **dataclasses.asdict(view.row)}))
+        print_json(plain({**as_dict(view), "row": None, **as_dict(view.row)}))
         return
     row = view.row
-    print_line(printable(f"{row.registry}/{row.name}: {row.description}".rstrip(": ")))
+    print_line(f"{row.registry}/{row.name}: {row.description}".rstrip(": "))
     facts = [
         ("from", view.url),
         ("commit", view.commit or "none"),
@@ -92,45 +88,45 @@ def model(view: RegistryModelView, *, as_json: bool) -> None:
     ]
     for name, value in facts:
         if value:
-            print_line(printable(f"  {name:10} {value}"))
+            print_line(f"  {name:10} {value}")
     if view.parameters:
-        print_line("\nParameters")
+        print_line("")
+        print_line("Parameters")
     for name, value in view.parameters.items():
-        print_line(printable(f"  {name} = {_value(value)}"))
+        print_line(f"  {name} = {value_text(value)}")
 
 
 def check(checked: RegistryCheck, *, as_json: bool, errors_only: bool) -> None:
     """Print a line per finding, and below it what to do about it."""
     if as_json:
-        findings = [dataclasses.asdict(finding) for finding in checked.findings]
-        print_json({"ok": checked.ok, "files": checked.files, "findings": findings})
+        print_json({"ok": checked.ok, "files": checked.files, "findings": checked.findings})
         return
     shown = [one for one in checked.findings if not errors_only or one.severity == "error"]
     for finding in shown:
-        print_line(printable(f"{_place(finding)}: {finding.severity}: {finding.message}"))
+        print_line(f"{_place(finding)}: {finding.severity}: {finding.message}")
         if finding.hint:
-            print_line(printable(f"  {finding.hint}"))
+            print_line(f"  {finding.hint}")
     if not errors_only:
         errors = sum(finding.severity == "error" for finding in checked.findings)
         counts = {"model": checked.files, "error": errors, "warning": len(checked.findings) - errors}
-        print_line(", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items()))
+        print_line(", ".join(count(number, what) for what, number in counts.items()))
 
 
 def _outcome(outcome: Outcome) -> None:
     before, after = outcome.before, outcome.after
     old = before.commit if before is not None else None
-    count = f"{len(after.models)} model{'s' * (len(after.models) != 1)}"
+    models = count(len(after.models), "model")
     commits = (after.commit or "a folder")[:_SHORT]
     if old != after.commit:
         commits = f"{(old or 'none')[:_SHORT]} → {commits}"
-    print_line(printable(f"{outcome.registry}: {commits}, {count}  ({outcome.url})"))
+    print_line(f"{outcome.registry}: {commits}, {models}  ({outcome.url})")
     said = {"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed}
     for what, names in said.items():
         if names:
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            print_line(printable(f"  {what:8} {', '.join(names[:_MOST_NAMES])}{more}"))
+            print_line(f"  {what:8} {', '.join(names[:_MOST_NAMES])}{more}")
     for file, why in after.refused.items():
-        print_line(printable(f"  {'refused':8} {file}: {why}"))
+        print_line(f"  {'refused':8} {file}: {why}")
     if not any(said.values()):
         print_line("  nothing new")
 
@@ -153,7 +149,3 @@ def _outcome_document(outcome: Outcome) -> dict[str, Any]:
 def _place(finding: SpecFinding) -> str:
     line = f":{finding.line}" if finding.line is not None else ""
     return f"{short_path(finding.path)}{line}"
-
-
-def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)

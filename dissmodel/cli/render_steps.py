@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 from collections.abc import Sequence
 
 from dissmodel.cli.chart import can_draw, chart
-from dissmodel.cli.render import print_line, printable
+from dissmodel.cli.layout import terminal_width
+from dissmodel.cli.render import print_line
 from dissmodel.experiment.steps import STEP, StepTable
+from dissmodel.printable import printable
 
 PIPE_WIDTH = 80
 _DIGITS, _DECIMALS = 10, 6
@@ -30,7 +31,7 @@ def step_rows(table: StepTable) -> None:
 
 def step_charts(table: StepTable) -> None:
     """Print a chart per measure, as wide as the terminal; 80 columns where there is none."""
-    width = _terminal_width() or PIPE_WIDTH
+    width = terminal_width() or PIPE_WIDTH
     plain = not can_draw(sys.stdout.encoding)
     for number, (name, values) in enumerate(table.measures.items()):
         if number:
@@ -39,13 +40,9 @@ def step_charts(table: StepTable) -> None:
             print_line(line)
 
 
-def _terminal_width() -> int | None:
-    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else None
-
-
 def _parts(widths: Sequence[int]) -> list[list[int]]:
     """Return the columns that fit beside each other, the first of all in each part; all in one for a pipe."""
-    room = _terminal_width() or sum(widths) + len(_BETWEEN) * len(widths)
+    room = terminal_width() or sum(widths) + len(_BETWEEN) * len(widths)
     parts, used = [[0]], widths[0]
     for column in range(1, len(widths)):
         wider = used + len(_BETWEEN) + widths[column]

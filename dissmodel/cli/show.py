@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.consent import agreed
+from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_parameters
 
 
@@ -27,18 +26,17 @@ def show(
 
     Example: dissmodel show coastal_raster --param end_time=20
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.running.model import ModelRequest
-    from dissmodel.running.show import list_models, show_model
 
-    if model is None and toml is None:
-        render.model_list(list_models(), as_json=as_json)
-    else:
-        request = ModelRequest(model=model, toml=toml, parameters=parse_parameters(param or ()))
-        view = agreed(
-            lambda consent, _reporter: show_model(replace(request, consent=consent)),
-            yes=yes,
-            allow_build=allow_build,
-            offline=offline,
-        )
-        render.model_view(view, as_json=as_json)
+    parameters = parse_parameters(param or ())
+    agreed = consent(yes=yes, allow_build=allow_build, offline=offline)
+    with session():
+        if model is not None:
+            found = api.show(model, toml=toml, parameters=parameters, consent=agreed)
+        elif toml is not None:
+            found = api.show(toml=toml, parameters=parameters, consent=agreed)
+        else:
+            render.model_list(api.show(), as_json=as_json)
+            return
+    render.model_view(found, as_json=as_json)

@@ -73,7 +73,7 @@ def stopping(*, ends: bool = True) -> Iterator[None]:
     finally:
         _received = None
         for signum, handler in before.items():
-            # What has been told to end is ending: another signal must not kill it on the last metres.
+            # The process is ending: another signal must not kill it before it has.
             signal.signal(signum, signal.SIG_IGN if ends and last >= 0 else handler)
         if ends and _left_over(others):
             timer = threading.Timer(_GRACE, _end, [code])
@@ -83,7 +83,7 @@ def stopping(*, ends: bool = True) -> Iterator[None]:
 
 
 def _left_over(others: set[threading.Thread]) -> bool:
-    """Tell whether Python would wait at its end for what was started and not ended."""
+    """Tell whether Python would wait at its end for threads or processes of the block."""
     processes = sys.modules.get("multiprocessing")
     return any(thread not in others and not thread.daemon for thread in threading.enumerate()) or (
         processes is not None and bool(processes.active_children())

@@ -1,4 +1,4 @@
-"""Standard output and error: what they can't show is spelled out, and what is told there holds no secret."""
+"""Standard output and error: characters that they can't show are spelled out, secrets are left out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ASCII = {
 
 
 def prepare_streams() -> None:
-    """Make standard output and error take every text, also where they were closed."""
+    """Make standard output and error accept every text, also where they were closed."""
     open_streams()
     codecs.register_error("dissmodel", _spell_out)
     for stream in (sys.stdout, sys.stderr):
@@ -41,13 +41,13 @@ def prepare_streams() -> None:
 
 
 @contextlib.contextmanager
-def told_in_a_line(*, debug: bool) -> Iterator[None]:
-    """Within the block, what ends a thread or can't be caught is told in a line, not with a traceback."""
+def errors_in_a_line(*, debug: bool) -> Iterator[None]:
+    """Within the block, an error that ends a thread or can't be caught is a line, not a traceback."""
     last: list[BaseException] = []
 
     def told(error: BaseException | None, kind: type[BaseException], where: str) -> None:
         if error is not None:
-            if last and last[0] is error:  # a library in Cython prints what it then says that it ignores
+            if last and last[0] is error:  # a library in Cython prints an error that it ignores twice
                 return
             last[:] = [error]
         with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
@@ -82,8 +82,8 @@ def print_traceback(error: BaseException) -> None:
         sys.stderr.write(_line(line))
 
 
-def let_go_of_log() -> None:
-    """Drop what a full disk keeps in the stream; Python would end with 120 for it, come what may."""
+def drop_unwritten() -> None:
+    """Drop what could not be written to a full disk; Python would end with 120 for it."""
     if sys.stderr is None or sys.stderr.closed:  # a model may have closed it
         return
     try:
@@ -100,7 +100,7 @@ def _said(error: BaseException | None, kind: type[BaseException]) -> str:
 
 
 def _line(text: str) -> str:
-    from dissmodel.cli.render import cut, printable
+    from dissmodel.printable import cut, printable
     from dissmodel.record.redact import redact
 
     return printable(cut(redact(text))) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import typer
@@ -13,12 +12,14 @@ from dissmodel.cli import options
 def trust(
     revoke: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Take it back: a package, a repository, or a line of this list."),
+        typer.Option(
+            metavar="NAME", help="Take consent back: a package, a repository, or a line of this list."
+        ),
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the packages that you agreed to install and the servers that may be asked, or take that back.
+    """List the packages and servers that you gave consent to, or take consent back.
 
     Packages that the setting trust names are installed without asking: dissmodel config show trust
 
@@ -30,20 +31,17 @@ def trust(
     if revoke:
         gone = environments.revoke(tuple(revoke))
         if as_json:
-            render.print_json({"revoked": [dataclasses.asdict(one) for one in gone]})
+            render.print_json({"revoked": gone})
         elif not quiet:
             for one in gone:
-                render.print_line(render.printable(f"revoked {one.what}"))
+                render.print_line(f"revoked {one.what}")
         return
     patterns, approvals = environments.trusted()
     if as_json:
-        approved = [dataclasses.asdict(one) for one in approvals]
-        render.print_json({"trust": list(patterns), "approved": approved})
+        render.print_json({"trust": patterns, "approved": approvals})
         return
-    rows = [(render.printable(pattern), "always", "settings") for pattern in patterns]
-    rows += [
-        (render.printable(one.what), one.when, render.printable(one.registry) or "-") for one in approvals
-    ]
+    rows = [(pattern, "always", "settings") for pattern in patterns]
+    rows += [(one.what, one.when, one.registry or "-") for one in approvals]
     if rows:
         render.print_table(("package or server", "since", "from"), rows)
     else:

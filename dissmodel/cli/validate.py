@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.consent import agreed
+from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_names, parse_parameters
-
-EXIT_INVALID = 3
+from dissmodel.errors import InvalidInput
 
 
 def validate(
@@ -25,7 +23,7 @@ def validate(
     toml: options.Toml = None,
     band_map: options.BandMap = None,
     column_map: options.ColumnMap = None,
-    format_: options.InputFormat = options.Format.auto,
+    format_: options.InputFormat = "auto",
     layer: options.Layer = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
@@ -34,36 +32,30 @@ def validate(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say everything that is wrong with a model and inputs for it, all at once; write nothing.
+    """Find everything that is wrong with a model and inputs for it, all at once; write nothing.
 
     Checks that the model keeps the executor contract, its parameters, that inputs can be read and hold what
     the model needs, and that the result has a place and room. Exits with 3 if a run could not succeed.
 
     Example: dissmodel validate coastal_raster --input grid.zip --output next.tif
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.running.validate import ValidateRequest
-    from dissmodel.running.validate import validate as look
 
-    request = ValidateRequest(
-        model=model,
-        inputs=tuple(input_ or ()),
-        output=output,
-        parameters=parse_parameters(param or ()),
-        toml=toml,
-        band_map=parse_names(band_map or (), "--band-map"),
-        column_map=parse_names(column_map or (), "--column-map"),
-        format=format_.value,
-        layer=layer,
-        overwrite=overwrite,
-    )
-    validation = agreed(
-        lambda consent, _reporter: look(replace(request, consent=consent)),
-        yes=yes,
-        allow_build=allow_build,
-        offline=offline,
-        quiet=quiet,
-    )
-    render.validation(validation, as_json=as_json, errors_only=quiet)
+    with session(quiet=quiet):
+        validation = api.validate(
+            model,
+            input=input_ or (),
+            output=output,
+            parameters=parse_parameters(param or ()),
+            toml=toml,
+            band_map=parse_names(band_map or (), "--band-map"),
+            column_map=parse_names(column_map or (), "--column-map"),
+            format=format_,
+            layer=layer,
+            overwrite=overwrite,
+            consent=consent(yes=yes, allow_build=allow_build, offline=offline),
+        )
+    render.findings(validation, as_json=as_json, errors_only=quiet)
     if not validation.ok:
-        sys.exit(EXIT_INVALID)
+        sys.exit(InvalidInput.exit_code)

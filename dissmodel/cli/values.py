@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from dissmodel.errors import UsageError
 
 MAX_LENGTH = 10_000
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_parameters(items: Iterable[str]) -> dict[str, Any]:
@@ -50,6 +53,16 @@ def parse_seed(text: str) -> int:
     if type(given) is not int or given < 0:
         raise UsageError(f"--seed {text}: a seed is a whole number of 0 or more.", "--seed 1")
     return given
+
+
+def parse_span(text: str) -> timedelta | None:
+    """Return a span of time: a number and its unit (s, m, h, d); None if the text is none.
+
+    >>> parse_span("90m"), parse_span("1 day")
+    (datetime.timedelta(seconds=5400), None)
+    """
+    span = re.fullmatch(r"([0-9]{1,7})([smhd])", text.strip())
+    return timedelta(seconds=int(span[1]) * _SECONDS[span[2]]) if span is not None else None
 
 
 def parse_value(text: str) -> Any:

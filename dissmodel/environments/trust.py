@@ -65,7 +65,7 @@ def check(
     if ask is None or not ask(what):
         refused = ConsentRequired(
             f"{what} This runs its author's code on this machine.",
-            "Look at it, then say --yes. For good there is the setting trust: dissmodel config show trust",
+            "To trust a package for good, use the setting trust: dissmodel config show trust",
         )
         refused.what = resolved.identity
         raise refused

@@ -102,7 +102,7 @@ def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...
     found.sort(key=lambda one: (not any(row.matters for row in one.differences), len(one.differences)))
     found += [Section(name, tuple(rows)) for name, rows in zip(_MADE, made, strict=True) if rows]
     others = [*_items("", _extra(old), _extra(new))]
-    if not found and not others:
+    if not found and not others and old.command and new.command:  # a Python call has none
         others = list(_value("command", _words(old.command), _words(new.command), matters=False))
     return (*found, Section("other", tuple(others))) if others else tuple(found)
 

@@ -47,7 +47,7 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
         refused = ConsentRequired(
             f"{record} names an input at {server}, which you have not named: {place.shown[:_LONGEST]} would "
             "be asked for.",
-            "If that server may be asked, say --yes; it is remembered. See dissmodel registry trust.",
+            "Consent is remembered; to see it, or take it back: dissmodel registry trust",
         )
         refused.what = server
         raise refused

@@ -116,6 +116,14 @@ class Listing:
     hint: str = ""
     interrupted: tuple[str, ...] = ()
 
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.rows)
+
     @property
     def differs(self) -> bool:
         """Whether a check found something that differs or is missing."""

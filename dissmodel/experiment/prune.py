@@ -119,7 +119,6 @@ def prune(request: PruneRequest) -> Pruned:
         refused = ConsentRequired(
             f"{count} record{'s' * (count != 1)} of runs that did not complete would be removed from"
             f" {request.folder}: {there.size:,} bytes.",
-            "Agree without being asked: --yes",
         )
         refused.what = what
         raise refused

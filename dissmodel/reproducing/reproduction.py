@@ -14,6 +14,7 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference
 from dissmodel.reproducing.artifacts import worst
 from dissmodel.reproducing.run_context import other_code
+from dissmodel.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class ReproduceRequest:
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class Reproduced(Result):
     """A run that repeated a recorded run, and the verdict on its result.
 
     Attributes
@@ -92,6 +93,8 @@ class Reproduced:
         The map that was written.
     warnings : tuple of str
         About the comparison of the files.
+    statement : Path or None
+        The signed statement of the verdict, if one was asked for.
     """
 
     recorded: ExperimentRecord
@@ -104,6 +107,7 @@ class Reproduced:
     changed: tuple[Difference, ...]
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
+    statement: Path | None = None
 
     @property
     def verdict(self) -> Verdict:

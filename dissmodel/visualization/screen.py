@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
@@ -125,13 +124,6 @@ class Window(Screen):
             plt.show()
         elif self._pause is not None:
             plt.pause(self._pause)
-
-
-def in_notebook() -> bool:
-    """Tell whether this process is the kernel of a notebook."""
-    # Only a notebook's shell talks to a kernel; and code that runs in a notebook has loaded IPython.
-    running = sys.modules.get("IPython")
-    return running is not None and getattr(running.get_ipython(), "kernel", None) is not None
 
 
 def has_windows() -> bool:

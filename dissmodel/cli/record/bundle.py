@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.consent import agreed
+from dissmodel.cli.session import consent, session
 
 
 def bundle(
@@ -36,32 +35,22 @@ def bundle(
 
     Example: dissmodel record bundle result.record.json --output result.zip
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.sharing.bundle import BundleRequest
-    from dissmodel.sharing.bundle import bundle as make_bundle
 
-    request = BundleRequest(
-        record=file, output=output, input=input_, with_input=not no_input, overwrite=overwrite
-    )
-    made = agreed(
-        lambda consent, _reporter: make_bundle(replace(request, consent=consent)),
-        yes=yes,
-        allow_build=False,
-        offline=False,
-        quiet=quiet,
-    )
-    render.print_warnings(map(render.printable, made.warnings))
-    if as_json:
-        render.print_json(
-            {
-                "bundle": str(made.path),
-                "size": made.size,
-                "sha256": made.sha256,
-                "files": list(made.files),
-                "warnings": list(made.warnings),
-            }
+    with session(quiet=quiet):
+        made = api.bundle(
+            file,
+            output=output,
+            input=input_,
+            with_input=not no_input,
+            overwrite=overwrite,
+            consent=consent(yes=yes),
         )
+    render.print_warnings(made.warnings)
+    if as_json:
+        document = render.as_dict(made)
+        render.print_json({"bundle": document.pop("path"), **document})
     elif not quiet:
-        path = render.short_path(str(made.path))
         count = f"{len(made.files)} files, {made.size} bytes, sha256 {made.sha256}"
-        render.print_line(render.printable(f"{path}  ({count})"))
+        render.print_line(f"{render.short_path(made.path)}  ({count})")

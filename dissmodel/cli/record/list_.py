@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.values import parse_parameters
+from dissmodel.cli.session import session
+from dissmodel.cli.values import parse_parameters, parse_span
 from dissmodel.errors import UsageError
 
 
 def parse_since(text: str) -> datetime:
-    """Return the time that a date, or a number of days or hours, stands for; it knows its time zone.
+    """Return the time that a date, or a number of days or hours, stands for, with its time zone.
 
-    Raises
-    ------
-    UsageError
-        If it is neither.
-
-    Examples
-    --------
     >>> parse_since("2026-01-31T12:00Z").isoformat()
     '2026-01-31T12:00:00+00:00'
     """
-    ago = re.fullmatch(r"([0-9]{1,7})([dh])", text.strip())
     try:
+        ago = parse_span(text)
         if ago is not None:
-            unit = {"d": "days", "h": "hours"}[ago[2]]
-            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
-        # A time without a zone is one of this place.
+            return datetime.now(UTC) - ago
+        # A time without a zone is local.
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
@@ -73,34 +66,30 @@ def list_records(
 ) -> None:
     """List the records in a folder and below: when, model, status, the parameters that were given, output.
 
-    Of a bucket, or a part of it, they are those that were pushed there. A record that can't be read is told
-    and is no failure. With --verify, exits with 4 if anything differs or is
-    missing.
+    Of a bucket, or a part of it, they are those that were pushed there. A file that can't be read as a record
+    is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """
+    from dissmodel import api
     from dissmodel.cli import render_records
-    from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.experiment import listing as action
-    from dissmodel.progress import reporting
     from dissmodel.record import store
 
     if csv == "-" and as_json:
         raise UsageError("--csv - and --json both write to standard output.", "Give one of the two.")
     file = Path(csv) if csv not in {None, "-"} else None
-    request = action.ListRequest(
-        folder=folder,
-        model=model,
-        status=status,
-        parameters=parse_parameters(param or ()),
-        since=since,
-        sort=sort,
-        verify=verify,
-        csv=file,
-        overwrite=overwrite,
-    )
-    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
-        listing = action.list_records(request, reporter)
+    if file is not None:
+        _refuse_taken(file, overwrite=overwrite)
+    with session(quiet=quiet):
+        listing = api.records(
+            folder,
+            model=model,
+            status=status,
+            parameters=parse_parameters(param or ()),
+            since=since,
+            sort=sort,
+            verify=verify,
+        )
     if file is not None:
         store.write_atomically(file, render_records.as_csv(listing).encode())
     if as_json:
@@ -111,3 +100,14 @@ def list_records(
         render_records.listing(listing, written=file, errors_only=quiet)
     if listing.differs:
         sys.exit(options.EXIT_DIFFERS)
+
+
+def _refuse_taken(path: Path, *, overwrite: bool) -> None:
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError(
+            f"--csv {path}: it exists already.",
+            "Give another name, or --overwrite to replace it.",
+            code="output_exists",
+        )

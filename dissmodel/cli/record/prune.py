@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.session import consent, session
+from dissmodel.errors import StorageError
+from dissmodel.printable import cut, printable
 
 if TYPE_CHECKING:
-    from dissmodel.experiment.prune import Leftover, Leftovers, Pruned
-
-EXIT_STORAGE = 5
+    from dissmodel.experiment.prune import Leftover, Pruned
 
 
 def prune(
@@ -23,7 +24,7 @@ def prune(
     older_than: Annotated[
         int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only those of runs that began so long ago.")
     ] = 0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to remove them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Consent to remove them.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -33,54 +34,42 @@ def prune(
 
     Example: dissmodel record prune . --older-than 30 --yes
     """
-    from dissmodel.cli.consent import agreed
+    from dissmodel.cli import render
     from dissmodel.experiment import prune as action
+    from dissmodel.watching import with_consent
 
     request = action.PruneRequest(folder, timedelta(days=older_than))
-    if not yes:
-        _show(action.leftovers(request))
-    pruned = agreed(
-        lambda consent, _reporter: action.prune(replace(request, consent=consent)),
-        yes=yes,
-        allow_build=False,
-        offline=False,
-        quiet=quiet,
-    )
-    _say(pruned, as_json=as_json, quiet=quiet)
-    if pruned.failures:
-        sys.exit(EXIT_STORAGE)
-
-
-def _show(found: Leftovers) -> None:
-    """List on standard error what the question is about."""
-    from dissmodel.cli import render
-
-    for one in found.found:
-        sys.stderr.write(f"{render.printable(_line(one))}\n")
-
-
-def _say(pruned: Pruned, *, as_json: bool, quiet: bool) -> None:
-    from dissmodel.cli import render
-
+    if not yes:  # what the question is about
+        for one in action.leftovers(request).found:
+            sys.stderr.write(f"{printable(_line(one))}\n")
+    with session(quiet=quiet):
+        pruned = with_consent(lambda given: action.prune(replace(request, consent=given)), consent(yes=yes))
     if as_json:
-        render.print_json(
-            {
-                "removed": [_document(one) for one in pruned.removed],
-                "freed_bytes": pruned.freed,
-                "kept": [{"record": str(path.absolute()), "why": why} for path, why in pruned.kept],
-                "failures": [{"record": str(path.absolute()), "why": why} for path, why in pruned.failures],
-            }
+        kept, failures = (
+            [{"record": path.absolute(), "why": why} for path, why in left]
+            for left in (pruned.kept, pruned.failures)
         )
-        return
-    render.print_warnings(render.printable(f"{path}: {why}") for path, why in pruned.failures)
-    if quiet:
-        return
+        removed = [_document(one) for one in pruned.removed]
+        render.print_json(
+            {"removed": removed, "freed_bytes": pruned.freed, "kept": kept, "failures": failures}
+        )
+    else:
+        render.print_warnings(f"{path}: {why}" for path, why in pruned.failures)
+        if not quiet:
+            _print(pruned)
+    if pruned.failures:
+        sys.exit(StorageError.exit_code)
+
+
+def _print(pruned: Pruned) -> None:
+    from dissmodel.cli import render
+
     for one in pruned.removed:
-        render.print_text(render.printable(f"removed {_line(one)}"), indent=2)
+        render.print_text(f"removed {_line(one)}", indent=2)
     for path, why in pruned.kept:
-        render.print_text(render.printable(f"left    {render.short_path(str(path))}: {why}"), indent=2)
-    count = len(pruned.removed)
-    render.print_line(f"{count} record{'s' * (count != 1)} removed, {render.size(pruned.freed)} freed")
+        render.print_text(f"left    {render.short_path(path)}: {why}", indent=2)
+    count = render.count(len(pruned.removed), "record")
+    render.print_line(f"{count} removed, {render.size(pruned.freed)} freed")
 
 
 def _line(one: Leftover) -> str:
@@ -88,14 +77,14 @@ def _line(one: Leftover) -> str:
 
     record = one.record
     when = f"{record.created_at:%Y-%m-%d %H:%M}" if record.created_at is not None else "-"
-    said = f"{render.cut(record.model_name or 'a model')}, {record.status}, {when}, {render.size(one.size)}"
-    return f"{render.short_path(str(one.path))}  ({said})"
+    said = f"{cut(record.model_name or 'a model')}, {record.status}, {when}, {render.size(one.size)}"
+    return f"{render.short_path(one.path)}  ({said})"
 
 
 def _document(one: Leftover) -> dict[str, object]:
     record = one.record
     return {
-        "record": str(one.path.absolute()),
+        "record": one.path.absolute(),
         "experiment_id": record.experiment_id,
         "model_name": record.model_name,
         "status": record.status,

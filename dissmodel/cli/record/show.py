@@ -11,7 +11,7 @@ import typer
 from dissmodel.cli import options
 
 if TYPE_CHECKING:
-    from dissmodel.record import ExperimentRecord
+    from dissmodel.api import Experiment
 
 
 def show(
@@ -42,100 +42,65 @@ def show(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say what ran, on what, with what, and what came out.
+    """Print what ran, on what, with what, and what came out.
 
     A file of a result, such as result.tif, stands for the record beside it that names the file.
     With --lineage, --metrics, --chart, --csv, --preview or --toml these alone.
 
     Example: dissmodel record show result.record.json
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.cli.reporter import Lines
-    from dissmodel.experiment.records import open_record, record_of
     from dissmodel.progress import Silent, reporting
-    from dissmodel.storage.uri import shown
+    from dissmodel.watching import Lines
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
-    file = record_of(file)
-    _check_place(file, lineage=lineage, preview=preview)
-    _check_together(
-        mixed=csv == "-" and (as_json or metrics or chart), other=lineage and (measures or preview)
+    _refuse_mixed(
+        csv=csv == "-" and (as_json or metrics or chart),
+        lineage=lineage and (measures or preview),
+        toml=toml and (lineage or measures or preview or as_json),
     )
-    _check_alone(toml=toml, other=lineage or measures or preview or as_json)
-    with reporting(Silent() if quiet else Lines(verbose=False)):
-        record, document = open_record(file)
-    if toml:
-        from dissmodel.reproducing.record_toml import repeating_toml
+    with reporting(Silent() if quiet else Lines()):
+        found = api.open_record(file)
+        if toml:
+            sys.stdout.write(found.toml())
+            return
+        if lineage:
+            from dissmodel.cli import render_records
 
-        sys.stdout.write(repeating_toml(record, shown(file)))
-        return
-    if lineage:
-        from dissmodel.cli import render_records
-        from dissmodel.experiment.lineage import lineage as follow
-
-        found = follow(Path(file), tuple(records or ()))
-        if as_json:
-            render_records.lineage_json(found)
-        elif not quiet:
-            render_records.lineage(found)
-        return
-    silent = as_json or quiet
-    if measures:
-        _show_measures(record, file, metrics and not silent, chart and not silent, csv, overwrite)
-    picture = None
-    if preview:
-        from dissmodel.preview import PreviewRequest
-        from dissmodel.preview import preview as draw
-
-        picture = draw(PreviewRequest(record=Path(file), overwrite=overwrite))
+            render_records.lineage(found.lineage(records or ()), as_json=as_json, quiet=quiet)
+            return
+        silent = as_json or quiet
+        if measures:
+            _show_measures(found, metrics and not silent, chart and not silent, csv, overwrite)
+        picture = found.draw(overwrite=overwrite) if preview else None
     if as_json:
-        render.record_json(document, csv, picture)
+        render.record_json(found.document, csv, picture)
     elif picture is not None and not quiet:
         render.preview(picture)
     elif not measures and not quiet:
-        render.record_view(record, shown(file))
+        render.record_view(found.record, found.record_path)
 
 
-def _check_together(*, mixed: bool, other: bool) -> None:
+def _refuse_mixed(*, csv: bool, lineage: bool, toml: bool) -> None:
     from dissmodel.errors import UsageError
 
-    if mixed:
+    if csv:
         raise UsageError(
             "--csv - prints on standard output, and so does another option.", "Give one, or --csv FILE."
         )
-    if other:
+    if lineage:
         raise UsageError("--lineage shows other records than this one.", "Give it alone.")
-
-
-def _check_alone(*, toml: bool, other: bool) -> None:
-    from dissmodel.errors import UsageError
-
-    if toml and other:
+    if toml:
         raise UsageError("--toml prints the spec alone.", "Give it without other options.")
 
 
-def _check_place(file: str, *, lineage: bool, preview: bool) -> None:
-    from dissmodel.errors import UsageError
-    from dissmodel.experiment.source import is_bundle, refuse_remote
-
-    if lineage or preview:
-        refuse_remote(file, "--lineage and --preview look and draw")
-    if lineage and is_bundle(Path(file)):
-        raise UsageError(
-            f"{file}: --lineage looks for other records beside a record; this is a bundle.",
-            "Unpack it and give the record in it.",
-        )
-
-
-def _show_measures(
-    record: ExperimentRecord, file: str, metrics: bool, chart: bool, csv: str | None, overwrite: bool
-) -> None:
+def _show_measures(found: Experiment, metrics: bool, chart: bool, csv: str | None, overwrite: bool) -> None:
     from dissmodel.cli import render_steps
-    from dissmodel.experiment.steps import as_csv, step_table, write_csv
-    from dissmodel.storage.uri import shown
+    from dissmodel.experiment.steps import as_csv, write_csv
 
-    table = step_table(record, shown(file))
+    table = found.steps()
     if csv == "-":
         sys.stdout.write(as_csv(table))
     elif csv is not None:

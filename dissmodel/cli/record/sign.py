@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.session import session
 
 
 def sign(
@@ -24,24 +25,25 @@ def sign(
 ) -> None:
     """Sign a record with an SSH key; the signature lies beside it, as RECORD.sig.
 
-    It holds for the results, too, whose digests the record has, and wherever they are moved to. A key that is
-    locked is asked of ssh-agent, or its passphrase is asked for in a terminal. Who has the public key checks
-    it with `dissmodel record verify --allowed-signers`.
+    It covers the results too, whose digests the record has, wherever they are moved to. A key that is locked
+    is asked of ssh-agent, or its passphrase is asked for in a terminal. Who has the public key checks the
+    signature with `dissmodel record verify --allowed-signers`.
 
     Example: dissmodel record sign result.record.json --key id_ed25519
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.experiment.sign import SignRequest, sign_record
 
-    signed = sign_record(SignRequest(file, key, overwrite, may_ask=sys.stdin.isatty()))
+    with session(quiet=quiet):
+        signed = api.sign(file, key=key, overwrite=overwrite, may_ask=sys.stdin.isatty())
     if as_json:
         render.print_json(
             {
-                "record": str(signed.record),
-                "signature": str(signed.signature),
+                "record": signed.record,
+                "signature": signed.signature,
                 "key": {"fingerprint": signed.key.fingerprint, "comment": signed.key.comment},
             }
         )
     elif not quiet:
-        path = render.short_path(str(signed.signature))
-        render.print_line(render.printable(f"{path}  ({signed.key.fingerprint} {signed.key.comment})"))
+        path = render.short_path(signed.signature)
+        render.print_line(f"{path}  ({signed.key.fingerprint} {signed.key.comment})")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.options import EXIT_DIFFERS
+from dissmodel.cli.session import session
 
 
 def verify(
@@ -30,19 +30,17 @@ def verify(
 ) -> None:
     """Check results, inputs and the records themselves against their digests.
 
-    With --allowed-signers each record must have the signature of one of them, and what they attest beside it
-    is checked and told. What lies at a URL, s3://... or https://..., is fetched, hashed and let go; for
+    With --allowed-signers each record must have the signature of one of them, and their statements beside it
+    are checked and printed. What lies at a URL, s3://... or https://..., is fetched, hashed and removed; for
     files no server is asked. Exits with 4 if anything differs or is missing.
 
     Example: dissmodel record verify result.record.json
     """
+    from dissmodel import api
     from dissmodel.cli import render
-    from dissmodel.cli.reporter import terminal_reporter
-    from dissmodel.experiment.verify import verify_all
-    from dissmodel.progress import reporting
 
-    with terminal_reporter(quiet=quiet, verbose=False) as reporter, reporting(reporter):
-        verification = verify_all(tuple(files), allowed_signers)
+    with session(quiet=quiet):
+        verification = api.verify(*files, allowed_signers=allowed_signers)
     render.verification(verification, as_json=as_json, errors_only=quiet)
     if not verification.ok:
-        sys.exit(EXIT_DIFFERS)
+        sys.exit(options.EXIT_DIFFERS)

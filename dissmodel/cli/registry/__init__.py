@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dissmodel.cli import trust
-from dissmodel.cli.once import App
-from dissmodel.cli.registry import check, models, sources, sync
+from dissmodel.cli.lazy import lazy_group
 
-app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Fetch registries of models and look into them. All but sync works offline.\n\n"
+app = lazy_group(
+    "Fetch registries of models and look into them. All but sync works offline.\n\n"
     "Example: dissmodel registry list",
+    {
+        "sync": "dissmodel.cli.registry.sync:sync",
+        "list": "dissmodel.cli.registry.models:list_models",
+        "show": "dissmodel.cli.registry.models:show",
+        "path": "dissmodel.cli.registry.models:path",
+        "add": "dissmodel.cli.registry.sources:add",
+        "remove": "dissmodel.cli.registry.sources:remove",
+        "trust": "dissmodel.cli.trust:trust",
+        "check": "dissmodel.cli.registry.check:check",
+    },
 )
-app.command("sync")(sync.sync)
-app.command("list")(models.list_models)
-app.command("show")(models.show)
-app.command("path")(models.path)
-app.command("add")(sources.add)
-app.command("remove")(sources.remove)
-app.command("trust")(trust.trust)
-app.command("check")(check.check)

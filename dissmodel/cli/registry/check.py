@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.consent import agreed
+from dissmodel.cli.session import consent, session
 from dissmodel.errors import InvalidInput
 
 
@@ -24,7 +24,7 @@ def check(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Look at a registry before others sync it: a line per finding, with file and line number.
+    """Check a registry before others sync it: a line per finding, with file and line number.
 
     Exits with 3 if there is an error. Nothing is fetched, installed or imported unless --install is given.
 
@@ -35,14 +35,11 @@ def check(
 
     if install:
         from dissmodel.registries.trial import trial
+        from dissmodel.watching import with_consent
 
-        checked = agreed(
-            lambda consent, _reporter: check_registry(path, trial(consent)),
-            yes=yes,
-            allow_build=allow_build,
-            offline=offline,
-            quiet=quiet,
-        )
+        agreed = consent(yes=yes, allow_build=allow_build, offline=offline)
+        with session(quiet=quiet):
+            checked = with_consent(lambda given: check_registry(path, trial(given)), agreed)
     else:
         checked = check_registry(path)
     render_registry.check(checked, as_json=as_json, errors_only=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -49,6 +50,6 @@ def path(
 
     folder = registry_path(name)
     if as_json:
-        render.print_json({"path": str(folder)})
+        render.print_json({"path": folder})
     else:
-        render.print_line(str(folder))
+        sys.stdout.write(f"{folder}\n")  # as it is, for a script

@@ -10,7 +10,7 @@ from dissmodel.cli import options
 
 
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called here.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the registry on this machine.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="A git repository, or a folder.")],
     branch: Annotated[
         str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
@@ -29,12 +29,12 @@ def add(
     if as_json:
         render.print_json({"name": added.name, "url": added.url, "branch": added.branch})
     elif not quiet:
-        render.print_line(render.printable(f"added {added.name}: {added.url}"))
+        render.print_line(f"added {added.name}: {added.url}")
         render.print_line(f"  Next: dissmodel registry sync {added.name}")
 
 
 def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called here.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the registry on this machine.")],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

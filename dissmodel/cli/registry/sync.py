@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.values import parse_span
 from dissmodel.errors import UsageError
-
-if TYPE_CHECKING:
-    from dissmodel.registries.sources import SyncReport
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def sync(
@@ -28,43 +23,31 @@ def sync(
         str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
     ] = None,
     watch: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Do it again every 15m (s, m, h, d), until Ctrl-C.")
+        str | None, typer.Option(metavar="TIME", help="Sync again every 15m (s, m, h, d), until Ctrl-C.")
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bring registries to this machine, or up to date, and say which models came, changed and went.
+    """Bring registries to this machine, or up to date, and print which models came, changed and went.
 
     By default the registry that registry.default or DISSMODEL_REGISTRY names, and those that were added.
     A token in the URL is used for this sync, and kept nowhere.
 
     Example: dissmodel registry sync --repo registry
     """
+    from dissmodel.cli import render_registry
     from dissmodel.registries import sources as registry
 
     request = registry.SyncRequest(name, repo, branch)
     if watch is None:
         report = registry.sync(request)
-        _print(report, as_json=as_json, quiet=quiet)
+        render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
         if report.failures:
             sys.exit(next(iter(report.failures.values())).exit_code)
         return
-    for report in registry.watch(request, _seconds(watch)):
-        _print(report, as_json=as_json, quiet=quiet)
+    span = parse_span(watch)
+    if span is None:
+        raise UsageError(f"--watch: {watch!r} is no time.", "Write a number and its unit, as in --watch 15m.")
+    for report in registry.watch(request, span.total_seconds()):
+        render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
         sys.stdout.flush()
-
-
-def _print(report: SyncReport, *, as_json: bool, quiet: bool) -> None:
-    from dissmodel.cli import render_registry
-
-    if as_json:
-        render_registry.sync_json(report)
-    else:
-        render_registry.sync_report(report, errors_only=quiet)
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if match is None:
-        raise UsageError(f"--watch: {text!r} is no time.", "Write a number and its unit, as in --watch 15m.")
-    return int(match[1]) * _UNITS[match[2]]

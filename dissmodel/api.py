@@ -1,0 +1,933 @@
+"""The commands as Python functions.
+
+Options of a command are keyword arguments here (``--band-map`` is ``band_map``), also where an error names
+the option. Results are frozen, errors are a `dissmodel.errors.DissmodelError` each, and nothing prompts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args, overload
+
+from dissmodel import gdal_settings
+from dissmodel.consent import Consent
+from dissmodel.errors import UsageError, WrongType, WrongValue, did_you_mean
+from dissmodel.result import Result
+from dissmodel.watching import call_reporter, with_consent
+
+if TYPE_CHECKING:
+    from dissmodel.comparing.compare import Compared
+    from dissmodel.comparison import Tolerance
+    from dissmodel.experiment.diff import RecordDiff
+    from dissmodel.experiment.lineage import Lineage
+    from dissmodel.experiment.listing import Listing
+    from dissmodel.experiment.sign import Signed
+    from dissmodel.experiment.steps import StepTable
+    from dissmodel.experiment.verify import Verification
+    from dissmodel.preview import Preview
+    from dissmodel.record import ExperimentRecord
+    from dissmodel.reproducing.reproduction import Reproduced
+    from dissmodel.running.run import RunResult
+    from dissmodel.running.show import ModelList, ModelView
+    from dissmodel.running.validate import Validation
+    from dissmodel.sharing.bundle import Bundle
+    from dissmodel.sharing.pull import Pulled
+    from dissmodel.sharing.push import Pushed, PushedExperiment
+    from dissmodel.sharing.remote_output import Uploaded
+
+StrPath: TypeAlias = str | os.PathLike[str]
+Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
+Env: TypeAlias = Literal["here", "recorded"]
+
+T = TypeVar("T")
+_typed: ContextVar[tuple[str, ...]] = ContextVar("dissmodel_command", default=())
+
+
+@dataclass(frozen=True)
+class Run(Result):
+    """A run that completed.
+
+    Attributes
+    ----------
+    record : ExperimentRecord
+        What ran, on what, with what, and what came out.
+    record_path : Path or str
+        Where the record lies; a text is its URI.
+    files : Mapping of str to Path or str
+        The files of the result by name, the main one as ``output``; a text is a URI.
+    preview : Preview or None
+        The picture, if one was asked for and could be drawn.
+    pushed : PushedExperiment or None
+        What was pushed, if that was asked for.
+    """
+
+    record: ExperimentRecord = field(repr=False)
+    record_path: Path | str
+    files: Mapping[str, Path | str]
+    preview: Preview | None = None
+    pushed: PushedExperiment | None = None
+
+
+@dataclass(frozen=True)
+class Experiment(Result):
+    """A record and its result, on this machine, in a bundle, in a bucket or on a web server.
+
+    Attributes
+    ----------
+    record : ExperimentRecord
+        What ran, on what, with what, and what came out.
+    record_path : Path or str
+        The record or the bundle; a text is its URL, without credentials.
+    document : Mapping
+        The record as its file has it.
+    """
+
+    record: ExperimentRecord = field(repr=False)
+    record_path: Path | str
+    document: Mapping[str, object] = field(repr=False)
+    _given: str = field(repr=False)  # the URL may hold a password
+
+    @cached_property
+    def files(self) -> Mapping[str, Path | str]:
+        """The files of the result by name, the main one as ``output``.
+
+        A text is a URL, or the name of a file in a bundle. Files of which the record does not say where they
+        lie are left out.
+        """
+        from dissmodel.experiment.files import artifacts_of
+        from dissmodel.experiment.source import is_bundle, is_remote_bundle
+
+        place = self.record_path
+        is_bundled = is_remote_bundle(self._given) or (isinstance(place, Path) and is_bundle(place))
+        files: dict[str, Path | str] = {}
+        for name, artifact in artifacts_of(self.record).items():
+            said = artifact.path
+            if isinstance(place, Path) and not is_bundled:
+                files |= {name: place.parent / said} if said else {}
+            elif said and not artifact.external:
+                files[name] = f"{place if is_bundled else str(place).rpartition('/')[0]}/{said}"
+        return files
+
+    def steps(self) -> StepTable:
+        """Return what the model measured at each step.
+
+        Raises
+        ------
+        InvalidInput
+            If it measured nothing.
+        """
+        from dissmodel.experiment.steps import step_table
+
+        return step_table(self.record, self.record_path)
+
+    def lineage(self, records: Sequence[StrPath] = ()) -> Lineage:
+        """Follow the input back from run to run; files are hashed.
+
+        Parameters
+        ----------
+        records : sequence of str or path-like
+            Folders where records of these runs may lie; that of this record is looked into anyway.
+
+        Raises
+        ------
+        UsageError
+            If the record is not a file on this machine.
+        """
+        from dissmodel.experiment.lineage import lineage
+        from dissmodel.experiment.source import is_bundle, refuse_remote
+
+        refuse_remote(self._given, "the records of earlier runs lie")
+        if is_bundle(Path(self.record_path)):
+            raise UsageError(
+                f"{self.record_path}: the records of earlier runs lie beside a record; this is a bundle.",
+                "Unpack it and give the record in it.",
+            )
+        return lineage(Path(self._given), _paths(records, "records"))
+
+    def draw(self, *, overwrite: bool = False) -> Preview:
+        """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Replace a picture of that name that is not one of these.
+
+        Raises
+        ------
+        UsageError
+            If the record is not a file on this machine, or the picture has no place.
+        DissmodelError
+            If the result can't be drawn.
+        """
+        from dissmodel.experiment.source import refuse_remote
+        from dissmodel.preview import PreviewRequest, preview
+
+        refuse_remote(self._given, "the picture is drawn")
+        with call_reporter():
+            return preview(PreviewRequest(record=Path(self._given), overwrite=overwrite))
+
+    def toml(self) -> str:
+        """Return the TOML that repeats the run; `run` takes it as ``toml``."""
+        from dissmodel.reproducing.record_toml import repeating_toml
+
+        return repeating_toml(self.record, str(self.record_path))
+
+    @contextlib.contextmanager
+    def _file(self, name: str) -> Iterator[tuple[Path, str]]:
+        from dissmodel.experiment.source import open_source
+
+        with call_reporter(), open_source(self._given) as source:
+            one = source.files[name]
+            if source.is_remote:
+                with super()._file(name) as found:
+                    yield found
+                return
+            source.bring()
+            yield one.path or source.path.parent / one.artifact.path, one.artifact.sha256
+
+
+def run(
+    model: StrPath | None = None,
+    *,
+    input: StrPath,
+    output: StrPath | None = None,
+    parameters: Mapping[str, object] | None = None,
+    toml: StrPath | None = None,
+    band_map: Mapping[str, str | int] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    format: Format = "auto",
+    layer: str | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    records: Sequence[StrPath] = (),
+    preview: bool = False,
+    push: bool | StrPath = False,
+    overwrite: bool = False,
+    consent: Consent | None = None,
+) -> Run:
+    """Run a model; write the result and, beside it, its record.
+
+    Parameters
+    ----------
+    model : str or path-like, optional
+        A model's name, or a ``.py`` file; by default the one that `toml` names.
+    input : str or path-like
+        The dataset, or its URL.
+    output : str or path-like, optional
+        The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a name
+        made of the model's and the run's in the current folder.
+    parameters : mapping, optional
+        Parameters by name: numbers, texts, booleans, lists and mappings of these; NumPy scalars too.
+    toml : str or path-like, optional
+        The model's TOML: parameters and names. Arguments win over it.
+    band_map, column_map : mapping, optional
+        The model's name of a band or column → its name in the input; of a band also its number.
+    format : {"auto", "raster", "tiff", "vector"}
+        What the input holds.
+    layer : str, optional
+        Which of several datasets in the input.
+    seed : int, optional
+        Seed of the random numbers of Python and NumPy, 0 or more.
+    threads : int, optional
+        How many threads the model may use; by default all.
+    records : sequence of str or path-like
+        Folders where records of the runs that made the input may lie.
+    preview : bool
+        Draw before, after and change beside the result.
+    push : bool, str or path-like
+        Push the result and its record: True to the bucket of the settings, else to that place.
+    overwrite : bool
+        Replace an earlier result.
+    consent : Consent, optional
+        What you consent to, if the model's package has to be installed.
+
+    Raises
+    ------
+    ConsentRequired
+        If a package would have to be installed.
+    DissmodelError
+        If the run can't begin; nothing is written then. If it began and did not complete, the error's
+        ``record_path`` is the record of what happened. Earlier results stay as they were.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> made = dissmodel.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
+    >>> backend, about = made.open()  # doctest: +SKIP
+    """
+    from dissmodel.running.run import RunRequest
+    from dissmodel.running.run import run as run_model
+    from dissmodel.storage.uri import is_remote
+
+    gdal_settings.ignore()  # before the record notes them
+    request = RunRequest(
+        model=_optional(model, "model"),
+        output=_optional(output, "output"),
+        parameters=_parameters(parameters),
+        toml=_path(toml, "toml"),
+        band_map={name: str(band) for name, band in (band_map or {}).items()},
+        column_map=column_map or {},
+        format=_chosen(format, "format", get_args(Format)),
+        layer=layer,
+        overwrite=overwrite,
+        input=_text(input, "input"),
+        seed=_whole(seed, "seed"),
+        threads=_whole(threads, "threads", least=1),
+        records=_paths(records, "records"),
+        command=_typed.get(),
+    )
+    elsewhere = request.output is not None and is_remote(request.output)
+    to = None if isinstance(push, bool) else _text(push, "push")
+    if elsewhere and preview:
+        raise UsageError(
+            "A preview is drawn beside the result, and that goes to a bucket.",
+            "Leave the preview out, or give a local output.",
+        )
+    if elsewhere and push is not False:
+        raise UsageError(
+            "An output at s3://... is uploaded, and a push would do so again.",
+            "Give a local output, or leave the push out.",
+        )
+
+    def act(given: Consent) -> RunResult | Uploaded:
+        if elsewhere:
+            from dissmodel.sharing.remote_output import run_to
+
+            return run_to(replace(request, consent=given), reporter)
+        return run_model(replace(request, consent=given), reporter)
+
+    with call_reporter() as reporter:
+        if push is not False:
+            from dissmodel.sharing.push import check_place, push_of_run
+
+            check_place(to, offline=consent is not None and consent.offline)
+        made = with_consent(act, consent)
+        drawn = pushed = None
+        if preview:
+            from dissmodel.preview import PreviewRequest, preview_of_run
+
+            wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
+            drawn = preview_of_run(wanted, reporter)
+        if push is not False:
+            pushed = push_of_run(Path(made.record_path), to, reporter)
+    return Run(made.record, made.record_path, made.files, drawn, pushed)
+
+
+def validate(
+    model: StrPath | None = None,
+    *,
+    input: StrPath | Sequence[StrPath] = (),
+    output: StrPath | None = None,
+    parameters: Mapping[str, object] | None = None,
+    toml: StrPath | None = None,
+    band_map: Mapping[str, str | int] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    format: Format = "auto",
+    layer: str | None = None,
+    overwrite: bool = False,
+    consent: Consent | None = None,
+) -> Validation:
+    """Find everything that is wrong with a model and inputs for it, all at once; write nothing.
+
+    Parameters
+    ----------
+    model, output, parameters, toml, band_map, column_map, format, layer, overwrite, consent
+        As `run` takes them.
+    input : str or path-like, or sequence of these
+        Each dataset is looked at by itself; without one the model alone is.
+
+    Returns
+    -------
+    Validation
+        The findings; ``ok`` if a run could succeed.
+
+    Raises
+    ------
+    UsageError
+        If no model is named. Everything else that is wrong is a finding.
+    """
+    from dissmodel.running.validate import ValidateRequest
+    from dissmodel.running.validate import validate as look
+
+    inputs = [input] if isinstance(input, str | os.PathLike) else input
+    request = ValidateRequest(
+        model=_optional(model, "model"),
+        output=_optional(output, "output"),
+        parameters=_parameters(parameters),
+        toml=_path(toml, "toml"),
+        band_map={name: str(band) for name, band in (band_map or {}).items()},
+        column_map=column_map or {},
+        format=_chosen(format, "format", get_args(Format)),
+        layer=layer,
+        overwrite=overwrite,
+        inputs=tuple(_text(one, "input") for one in inputs),
+    )
+    with call_reporter():
+        return with_consent(lambda given: look(replace(request, consent=given)), consent)
+
+
+@overload
+def show() -> ModelList: ...
+@overload
+def show(
+    model: StrPath,
+    *,
+    toml: StrPath | None = None,
+    parameters: Mapping[str, object] | None = None,
+    consent: Consent | None = None,
+) -> ModelView: ...
+@overload
+def show(
+    model: None = None,
+    *,
+    toml: StrPath,
+    parameters: Mapping[str, object] | None = None,
+    consent: Consent | None = None,
+) -> ModelView: ...
+def show(
+    model: StrPath | None = None,
+    *,
+    toml: StrPath | None = None,
+    parameters: Mapping[str, object] | None = None,
+    consent: Consent | None = None,
+) -> ModelList | ModelView:
+    """List the models, or return one model's parameters as a run would resolve them.
+
+    Parameters
+    ----------
+    model, toml, parameters, consent
+        As `run` takes them; without a model and a TOML all models are listed.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no such model, or a parameter is unknown or out of bounds.
+    """
+    from dissmodel.running.model import ModelRequest
+    from dissmodel.running.show import list_models, show_model
+
+    with call_reporter():
+        if model is None and toml is None:
+            return list_models()
+        request = ModelRequest(
+            model=_optional(model, "model"),
+            parameters=_parameters(parameters),
+            toml=_path(toml, "toml"),
+        )
+        return with_consent(lambda given: show_model(replace(request, consent=given)), consent)
+
+
+def reproduce(
+    record: StrPath,
+    *,
+    input: StrPath | None = None,
+    output: StrPath | None = None,
+    check: bool = False,
+    model: StrPath | None = None,
+    strict: bool = False,
+    rtol: float | None = None,
+    atol: float | None = None,
+    threads: int | None = None,
+    diff_map: StrPath | None = None,
+    env: Env = "here",
+    overwrite: bool = False,
+    attest: bool = False,
+    key: StrPath | None = None,
+    may_ask: bool = False,
+    consent: Consent | None = None,
+) -> Reproduced:
+    """Repeat a run from its record alone, and compare the new result with the recorded one.
+
+    Parameters
+    ----------
+    record : str or path-like
+        A record, a bundle, or a URL of either.
+    input : str or path-like, optional
+        Where the input is now; it has to be the recorded bytes.
+    output : str or path-like, optional
+        The new result; by default ``NAME.repro-ID`` beside the record.
+    check : bool
+        Keep nothing but the verdict.
+    model : str or path-like, optional
+        The model, if the record alone does not lead to it.
+    strict : bool
+        Refuse code other than the recorded code.
+    rtol, atol : float, optional
+        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+    threads : int, optional
+        How many threads the model may use; by default as in the recorded run.
+    diff_map : str or path-like, optional
+        Write B - A of the main rasters to this GeoTIFF.
+    env : {"here", "recorded"}
+        Run with the installed packages, or install those of the record for it.
+    overwrite : bool
+        Replace an earlier reproduction or map, never the original.
+    attest, key : bool, str or path-like
+        Leave a statement of the verdict beside the record, signed with this SSH key.
+    may_ask : bool
+        Whether ssh-keygen may ask for the key's passphrase in the terminal.
+    consent : Consent, optional
+        What you consent to, if packages have to be installed or a server asked for the input.
+
+    Returns
+    -------
+    Reproduced
+        The verdict and what it rests on; A is the recorded result, B the new one.
+
+    Raises
+    ------
+    ConsentRequired
+        If consent is needed.
+    Differs
+        If the input is not the recorded input; with `strict`, if the code is not.
+    DissmodelError
+        If the record or its input can't be read, or the run does not complete.
+    """
+    from dissmodel.experiment.attest import attest as attest_reproduction
+    from dissmodel.experiment.attest import signing_key
+    from dissmodel.experiment.source import refuse_remote
+    from dissmodel.reproducing.reproduce import ReproduceRequest
+    from dissmodel.reproducing.reproduce import reproduce as repeat
+
+    gdal_settings.ignore()  # before the record notes them
+    request = ReproduceRequest(
+        record=_text(record, "record"),
+        input=_optional(input, "input"),
+        output=_optional(output, "output"),
+        check=check,
+        model=_optional(model, "model"),
+        strict=strict,
+        tolerance=_tolerance(rtol, atol),
+        threads=_whole(threads, "threads", least=1),
+        diff_map=_optional(diff_map, "diff_map"),
+        env=_chosen(env, "env", get_args(Env)),
+        overwrite=overwrite,
+        command=_typed.get(),
+    )
+    if attest or key is not None:
+        refuse_remote(record, "a statement lies")
+    signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
+    with call_reporter() as reporter:
+        found = with_consent(lambda given: repeat(replace(request, consent=given), reporter), consent)
+    if signing is None:
+        return found
+    statement = attest_reproduction(found.record, Path(found.recorded_path), signing, may_ask=may_ask)
+    return replace(found, statement=statement)
+
+
+def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = None) -> Verification:
+    """Check results, inputs and the records themselves against their digests.
+
+    Parameters
+    ----------
+    record, *others : str or path-like
+        Records, bundles, or URLs of either, which are fetched, hashed and removed.
+    allowed_signers : str or path-like, optional
+        A file that names who may have signed them, as git has it; each record needs a signature then.
+
+    Returns
+    -------
+    Verification
+        Every check; ``ok`` if nothing differs and nothing is missing.
+
+    Raises
+    ------
+    DissmodelError
+        If a record at a URL can't be fetched.
+    """
+    from dissmodel.experiment.verify import verify as verify_all
+
+    given = tuple(_text(one, "record") for one in (record, *others))
+    with call_reporter():
+        return verify_all(given, _path(allowed_signers, "allowed_signers"))
+
+
+def compare(
+    a: StrPath,
+    b: StrPath,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    layer: str | Sequence[str] = (),
+    diff_map: StrPath | None = None,
+    overwrite: bool = False,
+) -> Compared:
+    """Compare two datasets: the same result, or where and by how much they differ.
+
+    Parameters
+    ----------
+    a, b : str or path-like
+        Two files, or their URLs; what is no dataset is compared by its bytes.
+    rtol, atol : float, optional
+        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+    layer : str or sequence of str
+        Which of several datasets: in both files, or in A and in B.
+    diff_map : str or path-like, optional
+        Write B - A of two rasters to this GeoTIFF.
+    overwrite : bool
+        Replace an earlier map.
+
+    Raises
+    ------
+    DissmodelError
+        If a file can't be read, or the map has no place.
+    """
+    from dissmodel.comparing.compare import CompareRequest
+    from dissmodel.comparing.compare import compare as compare_files
+
+    request = CompareRequest(
+        _text(a, "a"),
+        _text(b, "b"),
+        _tolerance(rtol, atol),
+        (layer,) if isinstance(layer, str) else tuple(layer),
+        _optional(diff_map, "diff_map"),
+        overwrite,
+    )
+    with call_reporter():
+        return compare_files(request)
+
+
+def diff(a: StrPath, b: StrPath) -> RecordDiff:
+    """Compare two runs: what was given, the code, the machine, the results.
+
+    Parameters
+    ----------
+    a, b : str or path-like
+        Two records, bundles, or URLs of either.
+
+    Raises
+    ------
+    DissmodelError
+        If a record can't be read.
+    """
+    from dissmodel.experiment.diff import diff as diff_records
+
+    with call_reporter():
+        return diff_records(_text(a, "a"), _text(b, "b"))
+
+
+def records(
+    folder: StrPath = ".",
+    *,
+    model: str | None = None,
+    status: str | None = None,
+    parameters: Mapping[str, object] | None = None,
+    since: datetime | None = None,
+    sort: str = "-when",
+    verify: bool = False,
+) -> Listing:
+    """List the records in a folder and below it.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder, or ``s3://BUCKET/PREFIX`` for those that were pushed there.
+    model, status : str, optional
+        Only runs of this model, or that ended so, such as ``completed``.
+    parameters : mapping, optional
+        Only runs that had these values.
+    since : datetime, optional
+        Only runs that began then or later; a time without a zone is local.
+    sort : str
+        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
+    verify : bool
+        Hash results and inputs too.
+
+    Returns
+    -------
+    Listing
+        The records, over which a loop goes, and which files can't be read as records.
+
+    Raises
+    ------
+    DissmodelError
+        If the folder can't be read.
+    """
+    from dissmodel.experiment.listing import ListRequest, list_records
+
+    request = ListRequest(
+        folder=_text(folder, "folder"),
+        model=model,
+        status=status,
+        parameters=_parameters(parameters),
+        since=since if since is None or since.tzinfo is not None else since.astimezone(),
+        sort=sort,
+        verify=verify,
+    )
+    with call_reporter() as reporter:
+        return list_records(request, reporter)
+
+
+def open_record(record: StrPath) -> Experiment:
+    """Read a record; its result can be opened as data, wherever it lies and whoever made it.
+
+    Parameters
+    ----------
+    record : str or path-like
+        A record, a file of a result with its record beside it, a bundle, or the URL of a record or bundle.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such record, or it can't be read.
+    StorageError
+        If it can't be fetched.
+    """
+    from dissmodel.experiment.records import open_record as read_record
+    from dissmodel.experiment.records import record_of
+    from dissmodel.storage.uri import is_remote, parse
+
+    given = record_of(_text(record, "record"))
+    with call_reporter():
+        found, document = read_record(given)
+    uri = parse(given)
+    return Experiment(found, uri.shown if is_remote(given) else uri.local(), document, given)
+
+
+def push(
+    record: StrPath,
+    *others: StrPath,
+    to: StrPath | None = None,
+    with_input: bool = False,
+    dry_run: bool = False,
+    consent: Consent | None = None,
+) -> Pushed:
+    """Put experiments where others can reach them: the result, and last the record.
+
+    Parameters
+    ----------
+    record, *others : str or path-like
+        Records whose results lie beside them.
+    to : str or path-like, optional
+        ``s3://BUCKET/PREFIX`` or a folder; by default the bucket of the settings.
+    with_input : bool
+        Push the input too.
+    dry_run : bool
+        Look at everything and send nothing.
+    consent : Consent, optional
+        Whether a server may be asked for an input that only a record names.
+
+    Returns
+    -------
+    Pushed
+        What became of each record; of several, those that failed are in ``failures``.
+
+    Raises
+    ------
+    ConsentRequired
+        If a server would have to be asked.
+    DissmodelError
+        If the place can't be reached, or the only record can't be pushed.
+    """
+    from dissmodel.experiment.source import refuse_remote
+    from dissmodel.sharing.push import PushRequest
+    from dissmodel.sharing.push import push as push_records
+
+    for one in (record, *others):
+        refuse_remote(one, "its result lies")
+    request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
+    with call_reporter() as reporter:
+        return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
+
+
+def pull(
+    experiment: StrPath,
+    *,
+    to: StrPath = ".",
+    with_input: bool = False,
+    consent: Consent | None = None,
+) -> Pulled:
+    """Bring experiments to this machine from where they were pushed, every byte checked.
+
+    Parameters
+    ----------
+    experiment : str or path-like
+        An id in the bucket of the settings, ``s3://.../record.json``, or a place with experiments below it.
+    to : str or path-like
+        The folder in which each experiment gets a folder, named by its id.
+    with_input : bool
+        Bring the input too.
+    consent : Consent, optional
+        Whether a server may be asked for an input that only a record names.
+
+    Returns
+    -------
+    Pulled
+        What became of each experiment; of several, those that failed are in ``failures``.
+
+    Raises
+    ------
+    ConsentRequired
+        If a server would have to be asked.
+    DissmodelError
+        If there is no such experiment, or the only one can't be pulled.
+    """
+    from dissmodel.sharing.pull import PullRequest
+    from dissmodel.sharing.pull import pull as pull_experiments
+
+    request = PullRequest(_text(experiment, "experiment"), Path(_text(to, "to")), with_input)
+    with call_reporter() as reporter:
+        return with_consent(
+            lambda given: pull_experiments(replace(request, consent=given), reporter), consent
+        )
+
+
+def bundle(
+    record: StrPath,
+    *,
+    output: StrPath,
+    input: StrPath | None = None,
+    with_input: bool = True,
+    overwrite: bool = False,
+    consent: Consent | None = None,
+) -> Bundle:
+    """Put a record, its result and its input into one zip; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record, or its URL.
+    output : str or path-like
+        The zip.
+    input : str or path-like, optional
+        Where the input is now, if it was moved.
+    with_input : bool
+        Put the input in.
+    overwrite : bool
+        Replace an earlier bundle.
+    consent : Consent, optional
+        Whether a server may be asked for an input that only the record names.
+
+    Raises
+    ------
+    ConsentRequired
+        If a server would have to be asked.
+    Differs
+        If the record, a file of the result or the input is not what the record vouches for.
+    DissmodelError
+        If something can't be read or written.
+    """
+    from dissmodel.sharing.bundle import BundleRequest
+    from dissmodel.sharing.bundle import bundle as make_bundle
+
+    request = BundleRequest(
+        record=_text(record, "record"),
+        output=_text(output, "output"),
+        input=_optional(input, "input"),
+        with_input=with_input,
+        overwrite=overwrite,
+    )
+    with call_reporter():
+        return with_consent(lambda given: make_bundle(replace(request, consent=given)), consent)
+
+
+def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:
+    """Sign a record with an SSH key; the signature lies beside it, as ``RECORD.sig``.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record.
+    key : str or path-like
+        The key, such as ``~/.ssh/id_ed25519``.
+    overwrite : bool
+        Replace the signature of another key.
+    may_ask : bool
+        Whether ssh-keygen may ask for the key's passphrase in the terminal.
+
+    Raises
+    ------
+    Differs
+        If the record, or a file that it vouches for, is not what it was.
+    UsageError
+        If another key's signature is there, or the key can't sign.
+    """
+    from dissmodel.experiment.sign import SignRequest, sign_record
+
+    (path,) = _paths((record,), "record")
+    with call_reporter():
+        return sign_record(SignRequest(path, Path(_text(key, "key")), overwrite, may_ask))
+
+
+@contextlib.contextmanager
+def typed(words: Sequence[str]) -> Iterator[None]:
+    """Note in the records of the block's runs that these words were typed; a Python call types none."""
+    token = _typed.set(tuple(words))
+    try:
+        yield
+    finally:
+        _typed.reset(token)
+
+
+def _text(given: StrPath, name: str) -> str:
+    if not isinstance(given, str | os.PathLike):
+        raise WrongType(f"{name}={given!r}: this is no path.", "Give a str or a pathlib.Path; a URL as str.")
+    return os.fspath(given)
+
+
+def _optional(given: StrPath | None, name: str) -> str | None:
+    return None if given is None else _text(given, name)
+
+
+def _path(given: StrPath | None, name: str) -> Path | None:
+    return None if given is None else Path(_text(given, name))
+
+
+def _paths(given: Sequence[StrPath], name: str) -> tuple[Path, ...]:
+    if isinstance(given, str):
+        raise WrongType(f"{name}={given!r}: this is one path.", f"Give a list: {name}=[{given!r}]")
+    return tuple(Path(_text(one, name)) for one in given)
+
+
+def _chosen(given: T, name: str, known: Sequence[T]) -> T:
+    if given not in known:
+        raise WrongValue(
+            f"{name}={given!r}: there is no such choice.", did_you_mean(str(given), map(str, known))
+        )
+    return given
+
+
+def _whole(given: int | None, name: str, least: int = 0) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        raise WrongType(f"{name}={given!r}: this is no whole number.", f"{name}=1")
+    if given < least:
+        raise WrongValue(f"{name}={given!r}: it is a whole number of {least} or more.", f"{name}=1")
+    return operator.index(given)  # NumPy has whole numbers of its own
+
+
+def _tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:
+    from dissmodel.comparison import Tolerance
+
+    return None if rtol is None and atol is None else Tolerance(rtol=rtol or 0.0, atol=atol or 0.0)
+
+
+def _parameters(given: Mapping[str, object] | None) -> dict[str, object]:
+    return {name: _value(value, f"parameters[{name!r}]") for name, value in (given or {}).items()}
+
+
+def _value(given: object, where: str) -> object:
+    """Return a value as a record can hold it."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(given, numpy.generic):
+        given = given.item()
+    if given is None or isinstance(given, bool | int | float | str | date | time):
+        return given
+    if isinstance(given, list | tuple):
+        return [_value(one, f"{where}[{number}]") for number, one in enumerate(given)]
+    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
+        return {key: _value(one, f"{where}[{key!r}]") for key, one in given.items()}
+    raise WrongType(
+        f"{where}: a parameter can't be of the type {type(given).__name__}.",
+        "Give a number, a text, a list (of an array: array.tolist()) or a mapping whose keys are texts.",
+    )

@@ -1,0 +1,84 @@
+"""What a call is given wrongly, and what it says then."""
+
+import traceback
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dissmodel
+
+
+def call(**given):
+    return dissmodel.run(**{"model": "coastal_raster", "input": "grid.zip", **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        ({"input": 3}, TypeError, "input=3: this is no path"),
+        ({"input": None}, TypeError, "input=None"),
+        ({"output": b"r.tif"}, TypeError, "output=b'r.tif'"),
+        ({"records": "folder"}, TypeError, "records='folder': this is one path"),
+        ({"seed": 1.5}, TypeError, "seed=1.5: this is no whole number"),
+        ({"seed": True}, TypeError, "seed=True"),
+        ({"seed": -1}, ValueError, "seed=-1"),
+        ({"threads": 0}, ValueError, "threads=0: it is a whole number of 1 or more"),
+        ({"format": "geotiff"}, ValueError, "format='geotiff'"),
+        ({"parameters": {"at": np.arange(3)}}, TypeError, r"parameters\['at'\]: .* ndarray"),
+        ({"parameters": {"at": [1, {2}]}}, TypeError, r"parameters\['at'\]\[1\]: .* set"),
+        ({"parameters": {"at": {1: 2}}}, TypeError, r"parameters\['at'\]: .* dict"),
+        ({"parameters": {"at": Path("x")}}, TypeError, "Path"),
+        ({"parameters": {"at": Decimal(1)}}, TypeError, "Decimal"),
+        ({"parameters": {"at": 1j}}, TypeError, "complex"),
+        ({"output": "s3://b/r.tif", "preview": True}, ValueError, "A preview is drawn beside the result"),
+        ({"output": "s3://b/r.tif", "push": True}, ValueError, "a push would do so again"),
+    ],
+)
+def test_it_is_an_error_of_ours_and_of_python_s(given, kind, said):
+    with pytest.raises(dissmodel.DissmodelError, match=said) as error:
+        call(**given)
+
+    if "s3" not in str(given):
+        assert isinstance(error.value, kind)
+    assert error.value.hint
+
+
+def test_values_of_numpy_are_what_they_stand_for():
+    given = {
+        "a": np.float32(0.1),
+        "b": [np.array([True])[0], (np.int8(3), np.str_("uso"))],
+        "c": {"d": np.float64("nan"), "e": None},
+    }
+    from dissmodel.api import _parameters
+
+    found = _parameters(given)
+
+    assert (0.10000000149011612, [True, [3, "uso"]], None) == (found["a"], found["b"], found["c"]["e"])
+    assert [float, bool, int, str] == [
+        type(one) for one in (found["a"], found["b"][0], found["b"][1][0], found["b"][1][1])
+    ]
+
+
+def test_a_band_may_be_a_number(coast):
+    looked = dissmodel.validate("coastal_raster", input=coast, band_map={"uso": 1})
+
+    assert looked.ok, looked.findings
+
+
+def test_a_traceback_has_the_hint(coast):
+    with pytest.raises(dissmodel.DissmodelError) as error:
+        dissmodel.run("coastal_raste", input=coast)
+
+    shown = "".join(traceback.format_exception(error.value))
+    assert "Did you mean" in error.value.hint
+    assert error.value.hint in shown
+
+
+def test_a_secret_is_in_no_error():
+    with pytest.raises(dissmodel.DissmodelError) as error:
+        dissmodel.open_record("https://ana:t0psecret@127.0.0.1:1/r.record.json")
+
+    assert "t0psecret" not in "".join(traceback.format_exception_only(error.value))
+    assert "t0psecret" not in error.value.hint
