@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dissmodel.errors import InvalidInput
-from dissmodel.record import MAIN, Artifact, ExperimentRecord, store
+from dissmodel.record import MAIN, Artifact, ContentDigest, ExperimentRecord, store
 from dissmodel.record.digest import sha256_file
 
 _DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
@@ -18,6 +18,7 @@ class Unplaced(Artifact):
     """A file of which the record notes the sha256 alone; its path is empty where nothing tells it."""
 
     size: int = 0
+    content_digest: ContentDigest | None = None  # again: pydantic looks its type up in this module
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,28 @@ def test_the_input_is_found_where_the_record_says(record, tmp_path, kind):
     assert "ok" == found.verdict
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_the_path_in_a_public_record_the_name_counts(record, tmp_path, kind):
+    document = store.read_document(record)
+    document["artifacts"] = {"output": document["files"]["output"]["sha256"], "profiling": "ab" * 32}
+    for name in ("files", "schema_version", "record_digest"):
+        del document[name]
+    document["output_path"] = "C:\\runs\\result.bin"
+    if kind is in_place:  # which files go there has to be said
+        del document["artifacts"]["profiling"]
+    record.write_bytes(store.dumps(document))
+
+    with kind(record, tmp_path) as source:
+        source.bring()
+        output = source.files["output"]
+
+        assert not source.is_changed
+        assert (b"result", None) == (output.intact().read_bytes(), output.size)
+        assert [None] * (kind is not in_place) == [
+            one.path for name, one in source.files.items() if name != "output"
+        ]
+
+
 def changed(record, how):
     document = store.read_document(record)
     how(document)
