@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
 
 from dissmodel.record import store
 from dissmodel.running import input_watch
@@ -278,7 +277,7 @@ def test_a_file_that_belongs_to_the_input_for_a_time_only(place, how):
 
 def write_grid(path):
     form = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "uint8"}
-    with rasterio.open(path, "w", **form, transform=from_origin(0, 2, 1, 1)) as grid:
+    with rasterio.open(path, "w", **form, transform=rasterio.Affine(1, 0, 0, 0, -1, 2)) as grid:
         grid.write(np.ones((1, 2, 2), "uint8"))
 
 
