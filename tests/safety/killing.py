@@ -4,10 +4,10 @@ Prints what they left, as JSON.
 
 Usage: killing.py FOLDER steps|times COUNT
 
-Each trial forks this process, so that the libraries are loaded once. ``steps`` kills a run before its first,
-second, third ... operation on a file in its folder or in that of the user's key (as Python's audit hooks see
-it), until one gets through; ``times`` kills COUNT runs at instants spread evenly over the time that a run
-takes.
+Each trial forks this process, so that the libraries are loaded once. ``steps`` kills a run before its first
+and then before each COUNT-th operation on a file in its folder or in that of the user's key (as Python's
+audit hooks see it), until one gets through; ``times`` kills COUNT runs at instants spread evenly over the
+time that a run takes.
 """
 
 import contextlib
@@ -158,7 +158,7 @@ def trials(root, kind, count):
             at, killed = 1, True
             while killed:
                 found.append({"over": over, **trial(root, template, at=at)})
-                at, killed = at + 1, found[-1]["killed"]
+                at, killed = at + count, found[-1]["killed"]
         else:
             whole_time = min(trial(root, template)["took"] for _ in range(3))
             instants = [whole_time * (number + 0.5) / count for number in range(count)]

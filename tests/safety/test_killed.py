@@ -57,8 +57,16 @@ def check(result):
         assert ["r.qml", "r.record.json", "r.tif"] == after["names"], where
 
 
+def test_killed_before_some_steps_on_a_file(tmp_path):
+    result = killings(tmp_path, "steps", 8)
+
+    check(result)
+    assert sum(trial["killed"] for trial in result["trials"]) > 7
+
+
+@pytest.mark.slow
 def test_killed_before_each_step_on_a_file(tmp_path):
-    result = killings(tmp_path, "steps", 0)
+    result = killings(tmp_path, "steps", 1)
 
     check(result)
     killed = [trial for trial in result["trials"] if trial["killed"]]
