@@ -22,7 +22,7 @@ from dissmodel import gdal_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import UsageError, WrongType, WrongValue, did_you_mean
 from dissmodel.result import Result
-from dissmodel.watching import call_reporter, with_consent
+from dissmodel.watching import call_reporter, paused, with_consent
 
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
@@ -515,12 +515,14 @@ def reproduce(
     )
     if attest or key is not None:
         refuse_remote(record, "a statement lies")
-    signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
+    with paused():
+        signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
     with call_reporter() as reporter:
         found = with_consent(lambda given: repeat(replace(request, consent=given), reporter), consent)
     if signing is None:
         return found
-    statement = attest_reproduction(found.record, Path(found.recorded_path), signing, may_ask=may_ask)
+    with paused():
+        statement = attest_reproduction(found.record, Path(found.recorded_path), signing, may_ask=may_ask)
     return replace(found, statement=statement)
 
 
@@ -854,7 +856,7 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     from dissmodel.experiment.sign import SignRequest, sign_record
 
     (path,) = _paths((record,), "record")
-    with call_reporter():
+    with call_reporter(), paused():
         return sign_record(SignRequest(path, Path(_text(key, "key")), overwrite, may_ask))
 
 

@@ -16,7 +16,7 @@ from dissmodel.errors import DissmodelWarning
 
 
 class Reporter(Protocol):
-    """What listens to a run."""
+    """Who hears of the progress of work."""
 
     def phase(self, name: str) -> None:
         """A phase begins: ``validate``, ``load``, ``run`` or ``save``."""
@@ -28,7 +28,7 @@ class Reporter(Protocol):
         """`done` of `total` bytes of this phase are read or written."""
 
     def warn(self, message: str) -> None:
-        """Something that the user should know and that does not stop the work."""
+        """A warning to the user; the work goes on."""
 
     def output(self, line: str) -> None:
         """A line that the model printed."""

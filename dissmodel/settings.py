@@ -1,4 +1,4 @@
-"""Look at the settings and change the user's own."""
+"""Show the settings and change those of the user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One setting as it holds: its value without secrets, who set it and where."""
+    """One setting: its value without secrets, who set it and where."""
 
     name: str
     value: Value | None
@@ -35,7 +35,7 @@ class SettingRow:
 
 @dataclass(frozen=True)
 class ConfigFiles:
-    """The user's file of settings, which need not exist, and the project's, where there is one."""
+    """The user's file of settings, which need not exist, and the project's, if there is one."""
 
     user: Path
     project: Path | None
@@ -47,7 +47,7 @@ def show_settings() -> tuple[SettingRow, ...]:
     Raises
     ------
     DissmodelError
-        If a file or a variable holds what no setting may.
+        If a file or a variable holds a wrong value.
     """
     return tuple(_row(setting) for setting in load_settings().settings.values())
 
@@ -61,12 +61,12 @@ def _row(setting: Setting) -> SettingRow:
 
 
 def config_files() -> ConfigFiles:
-    """Return where the settings of a command started here are."""
+    """Return the files of settings of a command that is started here."""
     return ConfigFiles(user_file(os.environ), project_file(current_folder()))
 
 
 def set_setting(name: str, text: str) -> SettingRow:
-    """Write a setting into the user's file; all else in it stays as it is.
+    """Write a setting into the user's file; the rest of the file stays as it is.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def set_setting(name: str, text: str) -> SettingRow:
         If the file can't be read or written.
     """
     key = key_of(name)
-    if key.kind == "registry":  # a folder is meant from here, and the file will be read from elsewhere
+    if key.kind == "registry":  # the folder is relative to this one, and the file will be read from elsewhere
         remote = parse_remote(text)
         text = str(remote.folder) if remote.folder is not None else text
     elif key.kind == "folder":
@@ -87,7 +87,7 @@ def set_setting(name: str, text: str) -> SettingRow:
 
 
 def unset_setting(name: str) -> Path:
-    """Take a setting out of the user's file, and return the file.
+    """Remove a setting from the user's file, and return the file.
 
     Raises
     ------
@@ -99,14 +99,14 @@ def unset_setting(name: str) -> Path:
     if name not in read_settings(path, project=False):
         raise UsageError(
             f"{path} doesn't set {name}.",
-            "See who does: dissmodel config show",
+            "See what does: dissmodel config show",
             code="setting_not_set",
         )
     return change_settings({name: None})
 
 
 def change_settings(changes: Mapping[str, Value | None]) -> Path:
-    """Write settings into the user's file, or take out what is None, and return the file.
+    """Write settings into the user's file, remove those that are None, and return the file.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
     path = user_file(os.environ)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        target = path.resolve()  # a link to a file kept elsewhere stays one
+        target = path.resolve()  # a link stays a link
         lock = target.with_name(f".{target.name}.lock")
         with held(lock, patience=_PATIENCE_S) as is_held:
             if not is_held:
@@ -130,7 +130,7 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
     except OSError as error:
         raise StorageError(
             f"{path}: can't be written: {error.strerror or error}.",
-            "Look at its rights, or set DISSMODEL_CONFIG.",
+            "Check its rights, or set DISSMODEL_CONFIG.",
         ) from error
     return path
 

@@ -236,6 +236,14 @@ def _bar(*, verbose: bool = False, kept: list[str] | None = None) -> Iterator[Ba
         yield Bar(progress, verbose=verbose, kept=kept)
 
 
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Show no progress within the block, in which a person may be asked."""
+    reporter = current()
+    with reporter.paused() if isinstance(reporter, Lines) else contextlib.nullcontext():
+        yield
+
+
 def with_consent(act: Callable[[Consent], T], consent: Consent | None) -> T:
     """Do work that may need consent; where it does, ask and do it again.
 
@@ -250,8 +258,7 @@ def with_consent(act: Callable[[Consent], T], consent: Consent | None) -> T:
                 how = "Give consent with consent=dissmodel.Consent(yes=True)."
                 error.hint = f"{how} {error.hint}".strip()
                 raise
-            reporter = current()
-            with reporter.paused() if isinstance(reporter, Lines) else contextlib.nullcontext():
+            with paused():
                 if error.what in given.agreed or not given.ask(error):
                     raise
             given = replace(given, agreed=given.agreed | {error.what})

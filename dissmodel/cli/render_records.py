@@ -39,7 +39,7 @@ def listing(found: Listing, *, written: Path | None = None, errors_only: bool = 
 
 
 def listing_json(found: Listing) -> None:
-    """Print all of a list."""
+    """Print a whole list."""
     print_json(
         {
             "total": found.total,

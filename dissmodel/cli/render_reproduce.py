@@ -90,7 +90,7 @@ def _changes(found: Reproduced) -> None:
     others = len(found.changed) - len(rows)
     if rows:
         print_line("")
-        print_line("What differs around it and could matter")
+        print_line("What differs in the run context and could matter")
         print_table(("  what", "recorded", "now"), rows)
     if others:
         print_line("")

@@ -15,7 +15,7 @@ from dissmodel.storage.uri import parse, shown
 from dissmodel.warn import keeping_warnings
 
 _SUFFIXES = (".tif", ".tiff")
-_RECORDS = "These are records, compared by their bytes. What differs between the runs:"
+_RECORDS = "These are records, compared by their bytes. To compare the runs:"
 _NO_MAP = "Leave --diff-map out; the table names what changed."
 
 
@@ -30,11 +30,11 @@ class CompareRequest:
     tolerance : dissmodel.comparison.Tolerance or None
         What still counts as the same; None: nothing but equal values.
     layers : tuple of str
-        None, one for both, or one for each; an empty name chooses nothing.
+        None, one for both files, or one for each; an empty name is none.
     diff_map : str or None
         Where to write B - A.
     overwrite : bool
-        Whether a file may be there.
+        Whether an earlier map may be replaced.
     """
 
     a: str
@@ -58,7 +58,7 @@ class Compared:
     diff_map : pathlib.Path or None
         The map that was written.
     warnings : tuple of str
-        What a reader should know of the files.
+        What to know about the files.
     """
 
     a: Path | str
@@ -141,7 +141,7 @@ def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
 
 
 def refuse_other_than_raster(path: Path, layer: str | None) -> None:
-    """Refuse what has no map of its difference.
+    """Refuse a file of which there is no map of differences.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def refuse_other_than_raster(path: Path, layer: str | None) -> None:
     if kind != "raster":
         what = "vector data" if kind else "no dataset"
         raise UsageError(
-            f"--diff-map: {path} is {what}; the difference of rasters only is a map.",
+            f"--diff-map: {path} is {what}; only rasters have a map of their difference.",
             _NO_MAP,
             code="diff_map_no_raster",
         )

@@ -183,7 +183,7 @@ def test_a_map_of_features_is_refused(features):
     said = features("compare", "a.gpkg", "b.gpkg", "--diff-map", "d.tif")
 
     assert (2, "") == (said.code, said.out)
-    assert "is vector data; the difference of rasters only is a map" in said.err
+    assert "is vector data; only rasters have a map of their difference" in said.err
 
 
 def test_features_are_told_by_number_and_their_texts_do_nothing(features):

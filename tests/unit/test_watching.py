@@ -7,7 +7,7 @@ import pytest
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelWarning, UsageError
 from dissmodel.progress import Heard, current, reporting
-from dissmodel.watching import Lines, call_reporter, with_consent
+from dissmodel.watching import Lines, call_reporter, paused, with_consent
 
 
 def needs(*whats):
@@ -79,8 +79,10 @@ def test_the_progress_is_paused_while_a_person_is_asked():
     act, _ = needs("coast 1")
     with reporting(Watched()):
         with_consent(act, Consent(ask=lambda _: seen.append("asked") or True))
+        with paused():  # as for the passphrase of a key
+            seen.append("passphrase")
 
-    assert ["paused", "asked"] == seen
+    assert ["paused", "asked", "paused", "passphrase"] == seen
 
 
 def called(message, error=None):
