@@ -22,7 +22,11 @@ def test_the_wheel_holds_the_running_files_and_what_they_need(tmp_path):
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         info = f"dissmodel-{wheel.running().version}.dist-info"
-        for name in ("dissmodel/__init__.py", "dissmodel/py.typed", "dissmodel/models/coastal/kernel.py"):
+        for name in (
+            "dissmodel/__init__.py",
+            "dissmodel/py.typed",
+            "dissmodel/models/coastal/kernels/step.py",
+        ):
             assert (ROOT.parent / name).read_bytes() == archive.read(name)
         text = archive.read(f"{info}/METADATA").decode()
         assert f"\nVersion: {wheel.running().version}\n" in text
