@@ -62,7 +62,7 @@ def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path
     """
     place = parse(uri)
     client = _client.get() if client is None else client
-    if place.path is not None or place.shown.lower().endswith(".zarr"):
+    if place.path is not None or _is_folder(place):
         yield place.local()
     elif client is None or place.scheme != "s3":
         settings = load_settings()
@@ -89,7 +89,7 @@ def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) 
     Raises as `Storage.put`.
     """
     place = parse(uri)
-    if place.scheme != "s3":
+    if place.scheme != "s3" or _is_folder(place):
         yield place.local()
         return
     bucket, key = _bucket_and_key(place)
@@ -118,6 +118,11 @@ def _explained(uri: Uri, client: Any) -> Any:
     from dissmodel.storage.s3 import speaking  # noqa: PLC0415  (as above)
 
     return speaking(uri.shown, StorageSettings().patience)
+
+
+def _is_folder(uri: Uri) -> bool:
+    """Return whether a name is that of a Zarr, which is a folder: it is neither fetched nor uploaded."""
+    return uri.shown.rstrip("/").lower().endswith(".zarr")
 
 
 def _bucket_and_key(uri: Uri) -> tuple[str, str]:

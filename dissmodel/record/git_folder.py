@@ -194,7 +194,9 @@ def _at(worktree: Path, own: Path) -> GitFolder | None:
 
 
 def _line(path: Path) -> str:
-    return os.fsdecode(contents(path, _MAX_LINE)).partition("\n")[0].rstrip("\r ")
+    """Return the first line of a file; nothing of a file with a NUL in it, which no path can have."""
+    text = os.fsdecode(contents(path, _MAX_LINE)).partition("\n")[0].rstrip("\r ")
+    return "" if "\0" in text else text
 
 
 def _without_waiting(path: str, flags: int) -> int:

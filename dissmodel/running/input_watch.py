@@ -62,12 +62,12 @@ class InputWatch:
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
+        self._names = _sidecar_names(files[0]) if files else frozenset()
+        self._folder = files[0].parent if self._names else Path()
         self._events = _Events(files, _OF_FILES)
         # What is written to a page of a memory map that is not on the disk yet changes no time.
         self._held = {path for path in files if _is_held(path, sync=True)}
         self._before = {path: _state(path) for path in files}
-        self._names = _sidecar_names(files[0]) if files else frozenset()
-        self._folder = files[0].parent if self._names else Path()
         # What SQLite makes for itself is empty where it only reads.
         kinds = _OF_NAMES | (_MODIFY if any(map(_is_sqlite, self._names)) else 0)
         self._folder_events = _Events([self._folder] if self._names else [], kinds)

@@ -464,3 +464,12 @@ def test_a_model_that_fails_on_what_it_changed_has_failed(place):
 
     assert 1 == said.code
     assert "failed" == place.unfinished().status
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system lists no open files")
+def test_a_watch_that_can_not_begin_leaves_no_file_open(tmp_path):
+    before = [path.name for path in Path("/proc/self/fd").iterdir()]
+    with pytest.raises(FileNotFoundError):
+        InputWatch([tmp_path / "missing.tif"])
+
+    assert before == [path.name for path in Path("/proc/self/fd").iterdir()]

@@ -1,11 +1,13 @@
 """NetCDF, through xarray."""
 
 import numpy as np
+import pytest
 from affine import Affine
 from pyproj import CRS
 
+from dissmodel.errors import DissmodelError
 from dissmodel.geo import RasterBackend
-from dissmodel.io import load_dataset, save_dataset
+from dissmodel.io import load_dataset, load_xarray, save_dataset, save_xarray
 from dissmodel.record.digest import sha256_file
 
 
@@ -24,3 +26,13 @@ def test_a_backend_survives_netcdf_with_its_bits_its_grid_and_its_crs(tmp_path):
         assert (band.dtype, band.tobytes()) == (loaded.get(name).dtype, loaded.get(name).tobytes())
     assert backend.transform == loaded.transform
     assert CRS("EPSG:31983") == CRS(loaded.crs)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/a.zarr", "s3://bucket/a.ZARR/"])
+def test_a_zarr_is_a_folder_and_so_local_only(uri):
+    backend = RasterBackend((1, 1))
+    backend.set("uso", np.zeros((1, 1)))
+
+    for call in (lambda: save_xarray(backend, uri), lambda: load_xarray(uri)):
+        with pytest.raises(DissmodelError, match="remote data isn't supported"):
+            call()

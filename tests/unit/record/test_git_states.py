@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel.environments.remote import commit_of
+from dissmodel.errors import StorageError
 from dissmodel.record.git import checkout_of, head_of
 from support.git import git
 
@@ -356,3 +358,19 @@ def test_no_git_is_started_for_the_head_alone(make, monkeypatch):
 
     assert head == head_of(folder / "pkg")
     assert head_of(Path(folder.anchor)) is None
+
+
+@pytest.mark.parametrize("name", ["gitdir", "commondir"])
+def test_a_path_with_a_nul_in_it_leads_to_no_repository(make, name):
+    folder = make({"a.py": LINES})
+    if name == "gitdir":
+        (folder / ".git").rename(folder / "elsewhere")
+        (folder / ".git").write_bytes(b"gitdir: else\0where\n")
+    else:
+        (folder / ".git" / "commondir").write_bytes(b"..\0/\n")
+        (folder / ".git" / "objects").rename(folder / "objects")
+
+    assert head_of(folder) is None
+    with pytest.raises(StorageError) as raised:
+        commit_of(folder.as_uri(), "v1")
+    assert raised.value.code == "repository_missing"
