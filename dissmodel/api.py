@@ -546,11 +546,11 @@ def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = 
     DissmodelError
         If a record at a URL can't be fetched.
     """
-    from dissmodel.experiment.verify import verify as verify_all
+    from dissmodel.experiment.verify import verify as verify_records
 
     given = tuple(_text(one, "record") for one in (record, *others))
     with call_reporter():
-        return verify_all(given, _path(allowed_signers, "allowed_signers"))
+        return verify_records(given, _path(allowed_signers, "allowed_signers"))
 
 
 def compare(
@@ -688,10 +688,11 @@ def open_record(record: StrPath) -> Experiment:
     from dissmodel.experiment.records import record_of
     from dissmodel.storage.uri import is_remote, parse
 
-    given = record_of(_text(record, "record"))
+    text = _text(record, "record")
     with call_reporter():
-        found, document = read_record(given)
-    uri = parse(given)
+        given, read = record_of(text)
+        found, document = read_record(given, read)
+        uri = parse(given)
     return Experiment(found, uri.shown if is_remote(given) else uri.local(), document, given)
 
 
