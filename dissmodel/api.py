@@ -105,6 +105,7 @@ class Experiment(Result):
         """
         from dissmodel.experiment.files import artifacts_of
         from dissmodel.experiment.source import is_bundle, is_remote_bundle
+        from dissmodel.storage.uri import beside, shown
 
         place = self.record_path
         is_bundled = is_remote_bundle(self._given) or (isinstance(place, Path) and is_bundle(place))
@@ -114,7 +115,7 @@ class Experiment(Result):
             if isinstance(place, Path) and not is_bundled:
                 files |= {name: place.parent / said} if said else {}
             elif said and not artifact.external:
-                files[name] = f"{place if is_bundled else str(place).rpartition('/')[0]}/{said}"
+                files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
         return files
 
     def steps(self) -> StepTable:
@@ -183,16 +184,21 @@ class Experiment(Result):
 
     @contextlib.contextmanager
     def _file(self, name: str) -> Iterator[tuple[Path, str]]:
+        from dissmodel.experiment.at_hand import at_hand
+        from dissmodel.experiment.files import artifacts_of
         from dissmodel.experiment.source import open_source
+        from dissmodel.storage.uri import beside
 
+        artifact = artifacts_of(self.record)[name]
         with call_reporter(), open_source(self._given) as source:
-            one = source.files[name]
+            path = source.located(artifact)  # what a record may not name is refused first
+            assert path is not None  # `files` has only those that the record places
             if source.is_remote:
-                with super()._file(name) as found:
-                    yield found
+                with at_hand(beside(self._given, artifact.path)) as here:
+                    yield here.path, artifact.sha256
                 return
             source.bring()
-            yield one.path or source.path.parent / one.artifact.path, one.artifact.sha256
+            yield path, artifact.sha256
 
 
 def run(
