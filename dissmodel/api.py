@@ -102,19 +102,28 @@ class Experiment(Result):
 
         A text is a URL, or the name of a file in a bundle. Files of which the record does not say where they
         lie are left out.
+
+        Raises
+        ------
+        InvalidInput
+            If the record names a file outside its folder that the model did not put there.
         """
-        from dissmodel.experiment.files import artifacts_of
+        from dissmodel.experiment.files import artifacts_of, located, name_of
         from dissmodel.experiment.source import is_bundle, is_remote_bundle
         from dissmodel.storage.uri import beside, shown
 
         place = self.record_path
         is_bundled = is_remote_bundle(self._given) or (isinstance(place, Path) and is_bundle(place))
+        here = place if isinstance(place, Path) and not is_bundled else None
         files: dict[str, Path | str] = {}
         for name, artifact in artifacts_of(self.record).items():
             said = artifact.path
-            if isinstance(place, Path) and not is_bundled:
-                files |= {name: place.parent / said} if said else {}
-            elif said and not artifact.external:
+            path = located(here or Path(name_of(str(place))), artifact, all_beside=here is None)
+            if path is None:
+                continue
+            if here is not None:
+                files[name] = path
+            else:
                 files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
         return files
 
@@ -152,7 +161,7 @@ class Experiment(Result):
                 f"{self.record_path}: the records of earlier runs lie beside a record; this is a bundle.",
                 "Unpack it and give the record in it.",
             )
-        return lineage(Path(self._given), _paths(records, "records"))
+        return lineage(Path(self.record_path), _paths(records, "records"))
 
     def draw(self, *, overwrite: bool = False) -> Preview:
         """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
@@ -174,7 +183,7 @@ class Experiment(Result):
 
         refuse_remote(self._given, "the picture is drawn")
         with call_reporter():
-            return preview(PreviewRequest(record=Path(self._given), overwrite=overwrite))
+            return preview(PreviewRequest(record=Path(self.record_path), overwrite=overwrite))
 
     def toml(self) -> str:
         """Return the TOML that repeats the run; `run` takes it as ``toml``."""
@@ -742,7 +751,7 @@ def push(
     from dissmodel.sharing.push import push as push_records
 
     for one in (record, *others):
-        refuse_remote(one, "its result lies")
+        refuse_remote(_text(one, "record"), "its result lies")
     request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
     with call_reporter() as reporter:
         return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
