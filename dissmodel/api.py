@@ -102,19 +102,29 @@ class Experiment(Result):
 
         A text is a URL, or the name of a file in a bundle. Files of which the record does not say where they
         lie are left out.
+
+        Raises
+        ------
+        InvalidInput
+            If the record names a file outside its folder that the model did not put there.
         """
-        from dissmodel.experiment.files import artifacts_of
+        from dissmodel.experiment.files import artifacts_of, located, name_of
         from dissmodel.experiment.source import is_bundle, is_remote_bundle
+        from dissmodel.storage.uri import beside, shown
 
         place = self.record_path
         is_bundled = is_remote_bundle(self._given) or (isinstance(place, Path) and is_bundle(place))
+        here = place if isinstance(place, Path) and not is_bundled else None
         files: dict[str, Path | str] = {}
         for name, artifact in artifacts_of(self.record).items():
             said = artifact.path
-            if isinstance(place, Path) and not is_bundled:
-                files |= {name: place.parent / said} if said else {}
-            elif said and not artifact.external:
-                files[name] = f"{place if is_bundled else str(place).rpartition('/')[0]}/{said}"
+            path = located(here or Path(name_of(str(place))), artifact, all_beside=here is None)
+            if path is None:
+                continue
+            if here is not None:
+                files[name] = path
+            else:
+                files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
         return files
 
     def steps(self) -> StepTable:
@@ -151,7 +161,7 @@ class Experiment(Result):
                 f"{self.record_path}: the records of earlier runs lie beside a record; this is a bundle.",
                 "Unpack it and give the record in it.",
             )
-        return lineage(Path(self._given), _paths(records, "records"))
+        return lineage(Path(self.record_path), _paths(records, "records"))
 
     def draw(self, *, overwrite: bool = False) -> Preview:
         """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
@@ -173,7 +183,7 @@ class Experiment(Result):
 
         refuse_remote(self._given, "the picture is drawn")
         with call_reporter():
-            return preview(PreviewRequest(record=Path(self._given), overwrite=overwrite))
+            return preview(PreviewRequest(record=Path(self.record_path), overwrite=overwrite))
 
     def toml(self) -> str:
         """Return the TOML that repeats the run; `run` takes it as ``toml``."""
@@ -183,16 +193,21 @@ class Experiment(Result):
 
     @contextlib.contextmanager
     def _file(self, name: str) -> Iterator[tuple[Path, str]]:
+        from dissmodel.experiment.at_hand import at_hand
+        from dissmodel.experiment.files import artifacts_of
         from dissmodel.experiment.source import open_source
+        from dissmodel.storage.uri import beside
 
+        artifact = artifacts_of(self.record)[name]
         with call_reporter(), open_source(self._given) as source:
-            one = source.files[name]
+            path = source.located(artifact)  # what a record may not name is refused first
+            assert path is not None  # `files` has only those that the record places
             if source.is_remote:
-                with super()._file(name) as found:
-                    yield found
+                with at_hand(beside(self._given, artifact.path)) as here:
+                    yield here.path, artifact.sha256
                 return
             source.bring()
-            yield one.path or source.path.parent / one.artifact.path, one.artifact.sha256
+            yield path, artifact.sha256
 
 
 def run(
@@ -546,11 +561,11 @@ def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = 
     DissmodelError
         If a record at a URL can't be fetched.
     """
-    from dissmodel.experiment.verify import verify as verify_all
+    from dissmodel.experiment.verify import verify as verify_records
 
     given = tuple(_text(one, "record") for one in (record, *others))
     with call_reporter():
-        return verify_all(given, _path(allowed_signers, "allowed_signers"))
+        return verify_records(given, _path(allowed_signers, "allowed_signers"))
 
 
 def compare(
@@ -688,10 +703,11 @@ def open_record(record: StrPath) -> Experiment:
     from dissmodel.experiment.records import record_of
     from dissmodel.storage.uri import is_remote, parse
 
-    given = record_of(_text(record, "record"))
+    text = _text(record, "record")
     with call_reporter():
-        found, document = read_record(given)
-    uri = parse(given)
+        given, read = record_of(text)
+        found, document = read_record(given, read)
+        uri = parse(given)
     return Experiment(found, uri.shown if is_remote(given) else uri.local(), document, given)
 
 
@@ -735,7 +751,7 @@ def push(
     from dissmodel.sharing.push import push as push_records
 
     for one in (record, *others):
-        refuse_remote(one, "its result lies")
+        refuse_remote(_text(one, "record"), "its result lies")
     request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
     with call_reporter() as reporter:
         return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)

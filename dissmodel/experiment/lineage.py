@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from dissmodel.experiment.recorded_input import local_input
-from dissmodel.experiment.verify import Check, verify
+from dissmodel.experiment.source import InFolder
+from dissmodel.experiment.verify import Check, verified
+from dissmodel.record import store
 from dissmodel.record.lineage import Index, Link
-from dissmodel.record.scan import Summary, summarise
+from dissmodel.record.scan import Summary, summary_of
 
 End = Literal["input", "missing", "cycle"]
 
@@ -90,8 +92,5 @@ def lineage(path: Path, folders: tuple[Path, ...] = ()) -> Lineage:
 
 
 def _step(path: Path, link: Link | None = None) -> Step:
-    found = summarise(path)
-    if found.record is None:
-        assert found.error is not None  # it is one or the other
-        raise found.error
-    return Step(path, found.record, verify((path,)).checks, link)
+    document = store.read_document(path)
+    return Step(path, summary_of(document, str(path)), tuple(verified(InFolder(path, document))), link)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
-from dissmodel.experiment.source import interruption
-from dissmodel.experiment.spreadsheet import refuse_taken
-from dissmodel.experiment.verify import Check, verify
+from dissmodel.experiment.source import InFolder, interruption
+from dissmodel.experiment.verify import Check, verified, verify
 from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
 from dissmodel.record.plain import plain
-from dissmodel.record.scan import Summary, scan
+from dissmodel.record.scan import Summary, names, summary_of
 from dissmodel.storage.uri import is_remote, parse
 
 State = Literal["ok", "differs", "missing", "not checked"]
@@ -42,10 +41,6 @@ class ListRequest:
         ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it the other way round.
     verify : bool
         Whether to check files and inputs too.
-    csv : Path or None
-        Where a table is going to be written.
-    overwrite : bool
-        Whether a file may be there.
     """
 
     folder: str
@@ -55,8 +50,6 @@ class ListRequest:
     since: datetime | None = None
     sort: str = "-when"
     verify: bool = False
-    csv: Path | None = None
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,26 +133,22 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     StorageError
         If the place can't be reached.
     UsageError
-        If there is no such order, or the file of the table exists.
+        If there is no such order.
     """
     key = _order(request.sort)
-    if request.csv is not None:
-        refuse_taken(request.csv, overwrite=request.overwrite)
     kept: list[Row] = []
     unreadable: list[str] = []
     records: list[Summary] = []
-    for path, record in _records(request.folder, reporter or Silent()):
+    for path, record, document in _records(request.folder, reporter or Silent()):
         if isinstance(record, DissmodelError):
             unreadable.append(record.message)
             continue
         records.append(record)
         if _matches(record, request):
-            kept.append(Row(path, record, _output(path, record)))
+            kept.append(Row(path, record, _output(path, record), _checks(path, document, request)))
     # A stable sort: what is equal stays with the newest first.
     kept.sort(key=_when, reverse=True)
     kept.sort(key=key, reverse=request.sort.startswith("-"))
-    if request.verify:
-        kept = [replace(row, checks=verify((row.path,)).checks) for row in kept]
     hint = _hint(request, records) if records and not kept else ""
     cut = [row.path for row in kept if row.record.status == "replacing"]
     interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
@@ -173,19 +162,39 @@ def _interruption(path: Path) -> str:
         return error.message
 
 
-def _records(folder: str, reporter: Reporter) -> Iterator[tuple[Path | str, Summary | DissmodelError]]:
-    """Yield where each record lies, and what it says or why it can't be read."""
+def _checks(
+    path: Path | str, document: dict[str, Any] | None, request: ListRequest
+) -> tuple[Check, ...] | None:
+    if not request.verify:
+        return None
+    if isinstance(path, str):
+        return verify((path,)).checks
+    return tuple(verified(InFolder(path, document)))
+
+
+def _records(
+    folder: str, reporter: Reporter
+) -> Iterator[tuple[Path | str, Summary | DissmodelError, dict[str, Any] | None]]:
+    """Yield where each record lies, its summary or why it has none, and the document of a local record."""
     if is_remote(folder):
         from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
         from dissmodel.experiment.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
         from dissmodel.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
 
-        yield from placed_records(folder, StorageSettings.of(load_settings()), reporter)
+        for uri, outcome in placed_records(folder, StorageSettings.of(load_settings()), reporter):
+            yield uri, outcome, None
         return
-    for one in scan(parse(folder).local()):
-        outcome = one.record or one.error
-        assert outcome is not None  # it is one or the other
-        yield one.path, outcome
+    for one in names(parse(folder).local()):
+        if one.error is not None:
+            yield one.path, one.error, None
+            continue
+        try:
+            document = store.read_document(one.path)
+            summary = summary_of(document, str(one.path))
+        except DissmodelError as error:
+            yield one.path, error, None
+        else:
+            yield one.path, summary, document
 
 
 def _when(row: Row) -> datetime:

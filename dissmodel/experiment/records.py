@@ -11,7 +11,7 @@ from typing import Any
 
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.files import artifacts_of, located, main_name
-from dissmodel.experiment.source import is_bundle, open_source
+from dissmodel.experiment.source import InFolder, is_bundle, open_source
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.scan import names
 from dissmodel.storage.uri import is_remote, parse
@@ -21,11 +21,14 @@ _MOST_ABOVE = 8
 _HEAD_BYTES = 64
 
 
-def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
+def open_record(
+    path: Path | str, document: dict[str, Any] | None = None
+) -> tuple[ExperimentRecord, dict[str, Any]]:
     """Read a record, and its document as it stands; nothing on the disk is changed.
 
     Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
-    pair that a run began to replace, with what settles it.
+    pair that a run began to replace, with what settles it. `document` is that of the record, where
+    `record_of` read it.
 
     Raises
     ------
@@ -34,14 +37,18 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     StorageError
         If it lies elsewhere and can't be fetched.
     """
+    if document is not None:
+        here = InFolder(Path(path), document)
+        return here.record, here.document
     with open_source(path) as source:
         return source.record, source.document
 
 
-def record_of(given: str) -> str:
+def record_of(given: str) -> tuple[str, dict[str, Any] | None]:
     """Return the record that a user means: what was given, or where that is a file of a result, its record.
 
-    It is looked for beside the file, and beside the folders above it that may be the result.
+    The record of a file is looked for beside the file, and beside the folders above it that may be the
+    result; its document, which was read for that, comes with it.
 
     Raises
     ------
@@ -51,20 +58,21 @@ def record_of(given: str) -> str:
         If it is a file that no record names, and none itself.
     """
     if is_remote(given):
-        return given
+        return given, None
     path = parse(given).local()
     if f".{path.name}".endswith(store.SUFFIX):
-        return given
+        return given, None
     for candidate in _beside(path):
-        if _names(candidate, path):
-            return str(candidate)
+        document = _naming(candidate, path)
+        if document is not None:
+            return str(candidate), document
     if path.is_file() and not is_bundle(path) and not _may_be_json(path):
         raise InvalidInput(
             f"{given}: no record beside it names this file.",
             "A record lies beside its result, as NAME.record.json; give it, wherever it lies.",
             code="record_missing",
         )
-    return given
+    return given, None
 
 
 def _beside(path: Path) -> Iterator[Path]:
@@ -77,19 +85,20 @@ def _beside(path: Path) -> Iterator[Path]:
         yield from (one.path for one in itertools.islice(names(path.parent, below=False), _MOST_RECORDS))
 
 
-def _names(record_path: Path, path: Path) -> bool:
-    """Tell whether a record vouches for a file, or for one in a folder."""
+def _naming(record_path: Path, path: Path) -> dict[str, Any] | None:
+    """Return the document of a record if it vouches for a file, or for a file in a folder."""
     try:
-        record = store.read(record_path)
+        record, document = store.read_both(record_path)
         files = [located(record_path, one) for one in artifacts_of(record).values()]
     except DissmodelError:
-        return False
+        return None
     found = [one for one in files if one is not None]
     if not found and main_name(record):  # of the public DisSModel, which may note no digest
         found = [record_path.parent / main_name(record)]
     wanted = _straight(path)
     straight = [_straight(one) for one in found if "\0" not in str(one)]
-    return any(one == wanted or one.startswith(wanted + os.sep) for one in straight)
+    is_named = any(one == wanted or one.startswith(wanted + os.sep) for one in straight)
+    return document if is_named else None
 
 
 def _straight(path: Path) -> str:

@@ -182,16 +182,21 @@ class Source:
 
 
 class InFolder(Source):
-    """A record in a folder of this machine, its result beside it or where the model put it."""
+    """A record in a folder of this machine, its result beside it or where the model put it.
+
+    `document` is that of the record, where it was read already.
+    """
 
     _all_beside = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, document: dict[str, Any] | None = None) -> None:
         self.given = path
         self.names = {}
+        self._known = document
 
     def _read(self) -> tuple[ExperimentRecord, dict[str, Any]]:
-        record, document = super()._read()
+        document = store.read_document(self.path) if self._known is None else self._known
+        record = store.of_document(document, self.path)
         if is_interrupted(self.path, record):
             current().warn(interruption(self.path, record))
         return record, document

@@ -19,7 +19,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def refuse_taken(path: Path, *, overwrite: bool) -> None:
-    """Refuse to write a table where a folder is, or a file that may not be replaced.
+    """Refuse to write a table where a folder, a pipe or a link to nothing is, or a file that has to stay.
 
     Raises
     ------
@@ -27,9 +27,10 @@ def refuse_taken(path: Path, *, overwrite: bool) -> None:
         If it is.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-    if os.path.lexists(path) and (is_folder or not overwrite):
+    is_file = os.path.isfile(path)  # noqa: PTH113  (as above)
+    if os.path.lexists(path) and not (overwrite and is_file):
         what = "this is a folder" if is_folder else "it exists already"
-        hint = "Give another name." if is_folder else "Give another name, or --overwrite to replace it."
+        hint = "Give another name, or --overwrite to replace it." if is_file else "Give another name."
         raise UsageError(f"--csv {path}: {what}.", hint, code="output_exists")
 
 

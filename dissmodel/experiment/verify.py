@@ -85,31 +85,30 @@ def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None)
         not known does not differ.
     """
     signers = allowed_signers.expanduser() if allowed_signers is not None else None
-    return Verification(tuple(check for given in records for check in _verified(given, signers)))
+    found: list[Check] = []
+    for given in records:
+        with open_source(given) as source:
+            found += verified(source, signers)
+    return Verification(tuple(found))
 
 
-verify_all = verify
-
-
-def _verified(given: Path | str, signers: Path | None) -> Iterator[Check]:
-    with open_source(given) as source:
-        try:
-            _ = source.record
-            source.bring_signed()
-        except (InvalidInput, StorageError) as error:
-            if source.is_remote:
-                raise
-            what, expected = (
-                ("bundle", "a record and its files")
-                if isinstance(source, InBundle)
-                else ("record", "a record")
-            )
-            verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
-            found = source.shown(f"{error.message} {error.hint}".strip())
-            yield Check(source.given, what, str(source.given), verdict, expected, found)
-            return
-        for one in checks(source, signers):
-            yield replace(one, path=source.shown(one.path), found=source.shown(one.found))
+def verified(source: Source, signers: Path | None = None) -> Iterator[Check]:
+    """Yield the checks that `verify` makes of an experiment that was opened; paths are those of the user."""
+    try:
+        _ = source.record
+        source.bring_signed()
+    except (InvalidInput, StorageError) as error:
+        if source.is_remote:
+            raise
+        what, expected = (
+            ("bundle", "a record and its files") if isinstance(source, InBundle) else ("record", "a record")
+        )
+        verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
+        found = source.shown(f"{error.message} {error.hint}".strip())
+        yield Check(source.given, what, str(source.given), verdict, expected, found)
+        return
+    for one in checks(source, signers):
+        yield replace(one, path=source.shown(one.path), found=source.shown(one.found))
 
 
 def checks(source: Source, signers: Path | None = None, *, with_input: bool = True) -> Iterator[Check]:

@@ -266,8 +266,19 @@ def read_both(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
         As `read_document`, and if a field has a value that the schema doesn't allow.
     """
     document = read_document(path)
+    return of_document(document, path), document
+
+
+def of_document(document: Mapping[str, Any], path: Path) -> ExperimentRecord:
+    """Return the record that a document holds; `path` is what an error calls the record.
+
+    Raises
+    ------
+    InvalidInput
+        If a field has a value that the schema doesn't allow.
+    """
     try:
-        return ExperimentRecord.model_validate({"schema_version": 0, **document}), document
+        return ExperimentRecord.model_validate({"schema_version": 0, **document})
     except ValidationError as error:
         raise misfit(path, error) from error
 

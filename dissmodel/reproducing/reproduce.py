@@ -17,6 +17,7 @@ from dissmodel.errors import Differs, DissmodelError, InvalidInput, RunFailed, U
 from dissmodel.experiment.at_hand import AtHand, refuse_offline
 from dissmodel.experiment.files import Recorded
 from dissmodel.experiment.hosts import asking
+from dissmodel.experiment.layout import FOLDER
 from dissmodel.experiment.naming import naming
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.source import Source, open_source
@@ -172,14 +173,12 @@ def _refuse_unfit(source: Source) -> None:
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
-    said = record.main_path or ""
-    # One that was pushed says where to; which file is meant, its path beside the record says.
-    if (
-        record.schema_version
-        and said
-        and not old[MAIN].artifact.external
-        and not said.lower().startswith("s3://")
-    ):
+    main, said = old[MAIN].artifact, record.main_path or ""
+    # A pushed record notes the place that it was pushed to; the path in `files` tells which file is meant.
+    is_pushed = said.lower().startswith("s3://") or said.replace("\\", "/").endswith(
+        f"/{FOLDER}/{record.experiment_id}/{main.path}"
+    )
+    if record.schema_version and said and not main.external and not is_pushed:
         store.artifact_path(path, said)
     refuse_package(path, record)
     if record.seed is not None and record.seed < 0:

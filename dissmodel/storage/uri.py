@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from dissmodel.errors import StorageError, UsageError
@@ -98,6 +98,21 @@ def shown(text: str) -> str:
     ('results/a.tif', 'https://example.org/a.tif')
     """
     return parse(text).shown if is_remote(text) else text
+
+
+def beside(url: str, name: str) -> str:
+    """Return the URL of an object in the folder of another: the same user, password and query.
+
+    >>> beside("https://me:pw@example.org/runs/a.record.json?token=1", "a #1.tif")
+    'https://me:pw@example.org/runs/a%20%231.tif?token=1'
+    >>> beside("s3://bucket/runs/a.record.json", "a #1.tif")
+    's3://bucket/runs/a #1.tif'
+    """
+    if parse(url).scheme == "s3":
+        return f"{url.rpartition('/')[0]}/{name}"
+    parts = urlsplit(url)
+    path = f"{parts.path.rpartition('/')[0]}/{quote(name)}"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 def parse(text: str | os.PathLike[str]) -> Uri:

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import dissmodel
+from dissmodel.errors import InvalidInput
+from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io import save_dataset
+from dissmodel.record import store
 
 
 def call(**given):
@@ -82,3 +86,46 @@ def test_a_secret_is_in_no_error():
 
     assert "t0psecret" not in "".join(traceback.format_exception_only(error.value))
     assert "t0psecret" not in error.value.hint
+
+
+@pytest.mark.parametrize("given", [3, None, b"r.record.json"])
+def test_what_is_no_path_is_pushed_nowhere(given):
+    with pytest.raises(dissmodel.DissmodelError, match="this is no path"):
+        dissmodel.push(given)
+
+
+@pytest.mark.parametrize("path", ["../secret.tif", "/etc/hostname", "a/../../secret.tif"])
+def test_a_record_that_names_a_file_outside_its_folder_has_no_files(tmp_path, path):
+    files = {"output": {"path": path, "size": 1, "sha256": "ab" * 32}}
+    store.write(
+        {"experiment_id": "c" * 32, "status": "completed", "files": files}, tmp_path / "r.record.json"
+    )
+    found = dissmodel.open_record(tmp_path / "r.record.json")
+
+    with pytest.raises(InvalidInput, match="outside its folder"):
+        _ = found.files
+    with pytest.raises(InvalidInput, match="outside its folder"):
+        found.open()
+
+
+@pytest.mark.filterwarnings("ignore:.*georeference")
+def test_a_file_outside_the_folder_that_was_bundled_is_opened_in_the_bundle(tmp_path):
+    backend = RasterBackend((3, 4))
+    backend.set("alt", np.arange(12, dtype="int16").reshape(3, 4))
+    there = tmp_path / "elsewhere.tif"
+    sha256 = save_dataset(backend, there)
+    file = {"path": str(there), "size": there.stat().st_size, "sha256": sha256, "external": True}
+    record = {
+        "experiment_id": "c" * 32,
+        "status": "completed",
+        "schema_version": 1,
+        "files": {"output": file},
+    }
+    (tmp_path / "runs").mkdir()
+    store.write(record, tmp_path / "runs" / "r.record.json")
+    dissmodel.bundle(tmp_path / "runs" / "r.record.json", output=tmp_path / "b.zip", with_input=False)
+    there.unlink()
+    found = dissmodel.open_record(tmp_path / "b.zip")
+
+    assert {"output": f"{tmp_path / 'b.zip'}/external/elsewhere.tif"} == found.files
+    assert np.array_equal(backend.get("alt"), found.open()[0].get("alt"))

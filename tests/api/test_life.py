@@ -122,6 +122,14 @@ def test_what_a_record_tells(made):
     assert made.record.artifacts["output"] == again.record.artifacts["output"]
 
 
+def test_a_record_may_be_a_file_url(made):
+    found = dissmodel.open_record(Path(made.record_path).absolute().as_uri())
+
+    assert 1 == len(found.lineage().steps)
+    assert found.draw().path.is_file()
+    assert np.array_equal(made.open()[0].arrays["uso"], found.open()[0].arrays["uso"])
+
+
 def test_what_lies_beside_a_record_is_not_looked_for_in_a_bundle(made):
     dissmodel.bundle(made.record_path, output="result.zip")
 

@@ -258,3 +258,16 @@ def test_what_would_mix_on_standard_output_is_refused(with_measures, others):
     said = with_measures()(*SHOW, *others)
 
     assert (2, "") == (said.code, said.out)
+
+
+@pytest.mark.parametrize("words", [SHOW, ("record", "list")], ids=" ".join)
+def test_a_csv_replaces_nothing_but_a_file(with_measures, words):
+    dissmodel = with_measures()
+    Path("link.csv").symlink_to("nowhere")
+    os.mkfifo("pipe.csv")
+
+    for name in ("link.csv", "pipe.csv"):
+        refused = dissmodel(*words, "--csv", name, "--overwrite")
+        assert (2, True) == (refused.code, "exists already" in refused.err)
+    assert Path("link.csv").is_symlink()
+    assert Path("pipe.csv").is_fifo()

@@ -34,6 +34,8 @@ def opened(monkeypatch):
         ("record", "show", RECORD),
         ("record", "show", RECORD, "--json"),
         ("record", "diff", RECORD, "other.record.json"),
+        ("record", "show", "result.bin"),
+        ("record", "list", "--verify"),
         ("push", RECORD, "--to", "shared"),
         ("record", "bundle", RECORD, "-o", "b.zip"),
     ],

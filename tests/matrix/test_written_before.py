@@ -43,7 +43,7 @@ def place(tmp_path):
 def bucket(place):
     """The same objects in an S3 server; the environment that leads to it."""
     spec = importlib.util.spec_from_file_location(
-        "servers_of_before", Path(__file__).resolve().parents[1] / "contracts" / "servers.py"
+        "servers_of_before", Path(__file__).resolve().parents[1] / "support" / "servers.py"
     )
     servers = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = servers
@@ -63,7 +63,8 @@ def test_a_bundle(tmp_path):
 
 
 def test_a_folder_of_pushed_experiments(place, tmp_path):
-    verified = said("record", "verify", place / "experiments" / ID / "record.json")
+    pushed = place / "experiments" / ID / "record.json"
+    verified = said("record", "verify", pushed)
     pulled = said("pull", place, "--to", tmp_path / "copies", "--with-input")
 
     assert 0 == verified.returncode, verified.stdout
@@ -71,6 +72,7 @@ def test_a_folder_of_pushed_experiments(place, tmp_path):
     record = tmp_path / "copies" / ID / "output.record.json"
     assert 0 == said("record", "verify", record).returncode
     assert same(record)
+    assert same(pushed, "--input", record.parent / "inputs" / "grid.tif")
 
 
 def test_a_bucket(bucket, tmp_path):

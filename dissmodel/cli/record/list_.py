@@ -105,9 +105,10 @@ def list_records(
 def _refuse_taken(path: Path, *, overwrite: bool) -> None:
     if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
         raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
-    if os.path.lexists(path) and not overwrite:
+    is_file = os.path.isfile(path)  # noqa: PTH113  (as above)
+    if os.path.lexists(path) and not (overwrite and is_file):
         raise UsageError(
             f"--csv {path}: it exists already.",
-            "Give another name, or --overwrite to replace it.",
+            "Give another name, or --overwrite to replace it." if is_file else "Give another name.",
             code="output_exists",
         )

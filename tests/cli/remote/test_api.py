@@ -9,6 +9,8 @@ import rasterio
 
 import dissmodel as api
 from dissmodel.errors import ConsentRequired
+from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io import save_dataset
 
 DATA = b"grid" * 1000
 
@@ -127,3 +129,21 @@ def test_push_and_bundle_take_consent_too(planted, web, s3):
             call(None)
     assert [] == web.asked
     assert api.bundle(planted["record"], output="r.zip", consent=api.Consent(yes=True)).path.is_file()
+
+
+@pytest.mark.filterwarnings("ignore:.*georeference")
+def test_a_result_of_the_public_dissmodel_is_opened_from_a_server_that_wants_a_password(web):
+    backend = RasterBackend((3, 4))
+    backend.set("alt", np.arange(12, dtype="int16").reshape(3, 4))
+    sha256 = save_dataset(backend, web.root / "r #1.tif")
+    public = {"experiment_id": "c" * 32, "status": "completed", "output_path": "/home/ana/r #1.tif"}
+    (web.root / "r.record.json").write_text(json.dumps(public | {"artifacts": {"output": sha256}}))
+    opened = api.open_record(f"{web.url.replace('//', '//ana:secret@')}/r.record.json?token=1")
+
+    data, _ = opened.open()
+
+    assert {"output": f"{web.url}/r%20%231.tif"} == opened.files
+    assert np.array_equal(backend.get("alt"), data.get("alt"))
+    asked = "/r%20%231.tif?token=1"
+    assert ["GET /r.record.json?token=1", f"HEAD {asked}", f"GET {asked}"] == web.asked
+    assert all("authorization" in sent for sent in web.headers)
