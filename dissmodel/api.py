@@ -148,8 +148,8 @@ class Experiment(Result):
         refuse_remote(self._given, "the records of earlier runs lie")
         if is_bundle(Path(self.record_path)):
             raise UsageError(
-                f"{self.record_path}: the records of earlier runs lie beside a record; this is a bundle.",
-                "Unpack it and give the record in it.",
+                f"{self.record_path}: the records of earlier runs are beside a record; this is a bundle.",
+                "Unpack the bundle and give the record in it.",
             )
         return lineage(Path(self._given), _paths(records, "records"))
 
@@ -232,7 +232,7 @@ def run(
     band_map, column_map : mapping, optional
         The model's name of a band or column → its name in the input; of a band also its number.
     format : {"auto", "raster", "tiff", "vector"}
-        What the input holds.
+        The kind of data in the input.
     layer : str, optional
         Which of several datasets in the input.
     seed : int, optional
@@ -289,12 +289,12 @@ def run(
     to = None if isinstance(push, bool) else _text(push, "push")
     if elsewhere and preview:
         raise UsageError(
-            "A preview is drawn beside the result, and that goes to a bucket.",
+            "A preview is drawn beside the result, and the result goes to a bucket.",
             "Leave the preview out, or give a local output.",
         )
     if elsewhere and push is not False:
         raise UsageError(
-            "An output at s3://... is uploaded, and a push would do so again.",
+            "An output at s3://... is uploaded, and a push would upload it again.",
             "Give a local output, or leave the push out.",
         )
 
@@ -456,9 +456,9 @@ def reproduce(
     output : str or path-like, optional
         The new result; by default ``NAME.repro-ID`` beside the record.
     check : bool
-        Keep nothing but the verdict.
+        Keep only the verdict, no result.
     model : str or path-like, optional
-        The model, if the record alone does not lead to it.
+        The model, if the record alone does not identify it.
     strict : bool
         Refuse code other than the recorded code.
     rtol, atol : float, optional
@@ -568,7 +568,7 @@ def compare(
     Parameters
     ----------
     a, b : str or path-like
-        Two files, or their URLs; what is no dataset is compared by its bytes.
+        Two files, or their URLs; what is not a dataset is compared by its bytes.
     rtol, atol : float, optional
         Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
     layer : str or sequence of str
@@ -872,7 +872,9 @@ def typed(words: Sequence[str]) -> Iterator[None]:
 
 def _text(given: StrPath, name: str) -> str:
     if not isinstance(given, str | os.PathLike):
-        raise WrongType(f"{name}={given!r}: this is no path.", "Give a str or a pathlib.Path; a URL as str.")
+        raise WrongType(
+            f"{name}={given!r}: this is not a path.", "Give a str or a pathlib.Path; a URL as str."
+        )
     return os.fspath(given)
 
 
@@ -893,7 +895,7 @@ def _paths(given: Sequence[StrPath], name: str) -> tuple[Path, ...]:
 def _chosen(given: T, name: str, known: Sequence[T]) -> T:
     if given not in known:
         raise WrongValue(
-            f"{name}={given!r}: there is no such choice.", did_you_mean(str(given), map(str, known))
+            f"{name}={given!r}: this is not a valid choice.", did_you_mean(str(given), map(str, known))
         )
     return given
 
@@ -902,7 +904,7 @@ def _whole(given: int | None, name: str, least: int = 0) -> int | None:
     if given is None:
         return None
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise WrongType(f"{name}={given!r}: this is no whole number.", f"{name}=1")
+        raise WrongType(f"{name}={given!r}: this is not a whole number.", f"{name}=1")
     if given < least:
         raise WrongValue(f"{name}={given!r}: it is a whole number of {least} or more.", f"{name}=1")
     return operator.index(given)  # NumPy has whole numbers of its own

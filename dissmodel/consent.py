@@ -21,7 +21,7 @@ class Consent:
     allow_build : bool
         Build index packages that have no wheel, which runs their code.
     offline : bool
-        Ask nothing of the network.
+        Send no request to the network.
     ask : callable, optional
         Is shown a `ConsentRequired` and returns whether the user consents to exactly that. Without it the
         error is raised.

@@ -27,7 +27,7 @@ class Placeholder(NamedTuple):
 
 
 def pointer_in(head: bytes) -> Placeholder | None:
-    r"""Return which pointer a file is by its first bytes, None if it is no pointer.
+    r"""Return which pointer a file is by its first bytes, None if it is not a pointer.
 
     >>> pointer_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n").fetch
     'git lfs pull'

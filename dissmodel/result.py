@@ -58,7 +58,7 @@ class Result:
         Differs
             If the file changed since the run.
         InvalidInput
-            If the file is no dataset.
+            If the file is not a dataset.
         """
         from dissmodel.geo.raster.backend import RasterBackend  # noqa: PLC0415  (it loads NumPy, and records do without)
         from dissmodel.io import load_dataset  # noqa: PLC0415  (as above)

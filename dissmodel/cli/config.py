@@ -20,7 +20,7 @@ app = App(
 
 @app.command("show")
 def show(
-    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; none: all.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; without, all.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show each setting, who set it, and where.
@@ -52,7 +52,7 @@ def show(
 def set_(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as storage.bucket.")],
     value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="Its value; a list has commas in it.")
+        str | None, typer.Argument(metavar="VALUE", help="Its value; commas separate the items of a list.")
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Remove the setting.")] = False,
     as_json: options.Json = False,

@@ -17,7 +17,7 @@ EXIT_BROKEN = 1
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Send no request to the network.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -54,7 +54,7 @@ def list_(as_json: options.Json = False) -> None:
 def remove(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME...", help="An environment, or a package: all of its environments."),
+        typer.Argument(metavar="NAME...", help="An environment, or a package for all of its environments."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove all of them.")] = False,
     as_json: options.Json = False,
@@ -75,7 +75,7 @@ def remove(
 @app.command("prune")
 def prune(
     unused_for: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, max=36500, help="How long nothing may have used them.")
+        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only environments unused for this long.")
     ] = 30,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

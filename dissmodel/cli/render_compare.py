@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MEANING = {
     "identical-file": "the same bytes",
     "identical-content": "equal values in other bytes",
-    "within-tolerance": "no value differs by more than was admitted",
+    "within-tolerance": "no value differs by more than the tolerance",
 }
 _LONGEST = 40
 

@@ -19,7 +19,7 @@ def reproduce(
     ],
     input_: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, a file or a URL."),
+        typer.Option("--input", "-i", metavar="FILE", help="The new path or URL of an input that was moved."),
     ] = None,
     output: Annotated[
         str | None,
@@ -30,10 +30,10 @@ def reproduce(
             help="The new result; by default NAME.repro-ID beside the record.",
         ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Keep nothing but the verdict.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Keep only the verdict, no result.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE.py", help="The model, if the record alone does not lead to it."),
+        typer.Option(metavar="NAME|FILE.py", help="The model, if the record alone does not identify it."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse code other than the recorded code.")

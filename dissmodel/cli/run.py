@@ -69,7 +69,7 @@ def run(
         named = shell_word(model) if model is not None else f"--toml {shell_word(str(toml))}"
         raise UsageError("Which input?", f"dissmodel run {named} --input FILE")
     if to is not None and not push:
-        raise UsageError("--to is the place of --push, which is missing.", "Give both, or neither.")
+        raise UsageError("--to is the destination of --push, which is missing.", "Give both, or neither.")
     with session(quiet=quiet, verbose=verbose):
         made = api.run(
             model,

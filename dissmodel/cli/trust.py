@@ -13,7 +13,7 @@ def trust(
     revoke: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Take consent back: a package, a repository, or a line of this list."
+            metavar="NAME", help="Withdraw consent to a package, a repository, or a line of this list."
         ),
     ] = None,
     as_json: options.Json = False,

@@ -74,7 +74,7 @@ def compare(request: CompareRequest) -> Compared:
     Raises
     ------
     UsageError
-        If the map has no place, or the files are no rasters; nothing is compared then.
+        If the map has no place, or the files are not rasters; nothing is compared then.
     DissmodelError
         As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for what lies elsewhere.
     """
@@ -103,7 +103,7 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
     with keeping_warnings(told):
         comparison = comparing.compare(a, b, request.tolerance, layers=layers)
         if path is not None and comparison.verdict == "not-comparable":
-            told.append(f"{path} was not written: there is no difference of what can't be compared.")
+            told.append(f"{path} was not written: files that can't be compared have no difference.")
             path = None
         if path is not None:
             from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
@@ -146,7 +146,7 @@ def refuse_other_than_raster(path: Path, layer: str | None) -> None:
     Raises
     ------
     UsageError
-        If `path` is no raster.
+        If `path` is not a raster.
     """
     try:
         kind = kind_of(path, layer=layer)
@@ -155,7 +155,7 @@ def refuse_other_than_raster(path: Path, layer: str | None) -> None:
             raise
         kind = None
     if kind != "raster":
-        what = "vector data" if kind else "no dataset"
+        what = "vector data" if kind else "not a dataset"
         raise UsageError(
             f"--diff-map: {path} is {what}; only rasters have a map of their difference.",
             _NO_MAP,
@@ -173,7 +173,7 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
     """
     path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():
-        what = "a folder" if path.is_dir() else "no GeoTIFF's name"
+        what = "a folder" if path.is_dir() else "not the name of a GeoTIFF"
         raise UsageError(f"--diff-map {given}: this is {what}.", "--diff-map difference.tif")
     taken = [one for source in sources for one in (source, *companions(source))]
     if path.exists() and any(path.samefile(one) for one in taken):
@@ -182,7 +182,7 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
         )
     if store.record_path(path).exists():
         raise UsageError(
-            f"--diff-map {given}: {store.record_path(path).name} vouches for what has this name.",
+            f"--diff-map {given}: {store.record_path(path).name} vouches for the file of this name.",
             "Give the map another name.",
         )
     if os.path.lexists(path) and not overwrite:

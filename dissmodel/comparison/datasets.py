@@ -58,11 +58,11 @@ def compare(
             stack.enter_context(_located(path, layer)) for path, layer in zip((a, b), layers, strict=True)
         )
         if one is None and other is None:
-            why = ("Other bytes; neither is a dataset, so there is no more to compare.",)
+            why = ("The bytes differ; neither file is a dataset, so nothing more can be compared.",)
             return Comparison("different", why=why, tolerance=tolerance)
         if one is None or other is None:
             which = a if one is None else b
-            return Comparison("not-comparable", why=(f"{which} is no dataset.",), tolerance=tolerance)
+            return Comparison("not-comparable", why=(f"{which} is not a dataset.",), tolerance=tolerance)
         if one.kind != other.kind:
             why = (f"A holds {one.kind} data, B {other.kind} data.",)
             return Comparison("not-comparable", why=why, tolerance=tolerance)

@@ -110,11 +110,11 @@ def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
     why = []
     if shapes[0] != shapes[1]:
         sizes = [f"{rows} rows × {cols} columns" for rows, cols in shapes]
-        why.append(f"The grids have another shape: {sizes[0]} in A, {sizes[1]} in B.")
+        why.append(f"The grids have different shapes: {sizes[0]} in A, {sizes[1]} in B.")
     if transforms[0] != transforms[1]:
-        why.append(f"The grids lie elsewhere: transform {transforms[0]} in A, {transforms[1]} in B.")
+        why.append(f"The grids have different transforms: {transforms[0]} in A, {transforms[1]} in B.")
     if a.crs != b.crs:
-        why.append(f"The CRS is another one: {a.crs or 'none'} in A, {b.crs or 'none'} in B.")
+        why.append(f"The CRS differs: {a.crs or 'none'} in A, {b.crs or 'none'} in B.")
     return tuple(why)
 
 

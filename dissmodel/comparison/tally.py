@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dissmodel.comparison.verdict import Move, Part, PartVerdict, Place, Tolerance, Value
 
 MAX_CLASSES = 256
-"""A band with more values, in A and B together, is no class band."""
+"""A band with more values, in A and B together, is not a class band."""
 
 MOST_MOVES = 20
 _LONGEST_TEXT = 200
@@ -56,7 +56,7 @@ class ChangeTally:
 
     def __init__(self, tolerance: Tolerance | None, name: str = "") -> None:
         self._tolerance = tolerance
-        # Until a value is met that is no whole number.
+        # Until a value is met that is not a whole number.
         self._is_whole = True
         self._is_class = tolerance is not None and name in tolerance.classes
         self._cells = self._changed = self._beyond = self._numbers = 0
@@ -93,7 +93,7 @@ class ChangeTally:
                     setattr(self, name, spot)
 
     def add_encoded(self, a: Sequence[bytes | None], b: Sequence[bytes | None], *, text: bool) -> None:
-        """Count what is no number, all of it at once; None is null.
+        """Count what is not a number, all of it at once; None is null.
 
         With `text` they are texts in UTF-8, which can be shown and are classes.
         """
@@ -164,7 +164,7 @@ class ChangeTally:
 
 
 def _whole(side: Values) -> NDArray[Any] | None:
-    """Return the values if all are whole numbers; a NaN is no value."""
+    """Return the values if all are whole numbers; a NaN is not a value."""
     present = side.numbers[~side.missing]
     if present.dtype.kind == "c":
         return None

@@ -80,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Move:
-    """How many cells or features went from one class to another; None is no value (masked, null, NaN)."""
+    """How many cells or features went from one class to another; None is not a value (masked, null, NaN)."""
 
     before: Value
     after: Value
@@ -108,7 +108,7 @@ class Part:
         How many differ by more than the tolerance; None without one. What is not a finite number on both
         sides has to be equal.
     exact : bool
-        Whether a tolerance was asked for and not applied, because these are no measured numbers.
+        Whether a tolerance was asked for and not applied, because these are not measured numbers.
     first, first_beyond : Place or None
         The first of them, row by row.
     max_abs, mean_abs : float or None

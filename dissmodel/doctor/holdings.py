@@ -36,7 +36,7 @@ def look_at_settings(found: Collector) -> Settings | None:
         except DissmodelError as error:
             found.tell(error)
             continue
-        found.add("ok", f"{path}: {known} set" if path.exists() else f"{path} is not there, defaults hold")
+        found.add("ok", f"{path}: {known} set" if path.exists() else f"{path} does not exist: all defaults")
     if current_folder() is None:
         found.add("error", "The current folder was removed.", "Go to another: cd")
     try:

@@ -20,7 +20,7 @@ from dissmodel.executor.findings import Collector
 
 SECONDS = 3.0
 
-_OFFLINE = "What was installed before still works. Look at the network, the proxy and pip's index settings."
+_OFFLINE = "What was installed before still works. Check the network, the proxy and pip's index settings."
 _NO_SUCH_PLACE = "Look at pip's settings: python -m pip config list"
 _SERVER_ERROR = 500
 _DENIED = (401, 403)
@@ -79,7 +79,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
         with reaching(where, patience):
             response = make_pool(where, patience).request("HEAD", f"{where}/")
         if response.status >= _SERVER_ERROR:
-            found.add("warning", f"{where} answers with HTTP {response.status}", "Look at the server.")
+            found.add("warning", f"{where} answers with HTTP {response.status}", "Check the server.")
             return
         found.add("ok", f"{where} answers")
         place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)

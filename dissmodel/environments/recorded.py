@@ -101,7 +101,7 @@ def _pin(
         try:
             version = str(Version(package.version))
         except InvalidVersion:
-            raise UsageError(f"{package.version!r} is no version.") from None
+            raise UsageError(f"{package.version!r} is not a version.") from None
         requirement = Requirement.parse(f"{name}=={version}")
         known = hashes.get((requirement.name or "", version), ())
         return " ".join([f"{requirement.name}=={version}", *(f"--hash={digest}" for digest in known)])
@@ -109,7 +109,7 @@ def _pin(
         raise UsageError(f"it was installed from {url}")
     requirement = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
     if requirement.ref != commit:
-        raise UsageError(f"{commit!r} is no commit.")
+        raise UsageError(f"{commit!r} is not a commit.")
     return f"{requirement.name} @ git+{requirement.url}@{requirement.ref}"
 
 

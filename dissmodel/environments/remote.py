@@ -71,12 +71,12 @@ def _remote_refs(url: str, names: list[str]) -> dict[str, str]:
 
 
 def _local_refs(url: str, names: list[str]) -> dict[str, str]:
-    with disk_errors(f"{url}: can't be read", "Look at its rights.", code="repository_unreadable"):
+    with disk_errors(f"{url}: can't be read", "Check its rights.", code="repository_unreadable"):
         folder = git_folder.served(folder_of(url))
         found = {name: folder.commit(name) or "" for name in names} if folder is not None else {}
     if folder is None:
         raise StorageError(
-            f"{url}: there is no git repository.", "Look at the path.", code="repository_missing"
+            f"{url}: there is no git repository.", "Check the path.", code="repository_missing"
         )
     if folder.has_reftable:
         raise UsageError(
@@ -155,12 +155,12 @@ def project_in(data: bytes, place: str) -> Project:
     Raises
     ------
     UsageError
-        If it is no TOML.
+        If it is not TOML.
     """
     try:
         document = toml.parse(data)
     except toml.NotToml as error:
-        raise UsageError(f"{place} is no valid TOML: {error}.", "Fix it.", code="bad_pyproject") from error
+        raise UsageError(f"{place} is not valid TOML: {error}.", "Fix it.", code="bad_pyproject") from error
     tool = document.get("tool")
     poetry = tool.get("poetry") if isinstance(tool, dict) else None
     tables: list[Any] = [document.get("project"), poetry]
@@ -196,7 +196,7 @@ def _checked_commit(repository: Repository, commit: str) -> str:
 def _pyproject(repository: Repository, commit: str, subdirectory: str | None) -> bytes:
     name = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
     found = [(mode, blob) for mode, blob, path in repository.tree(commit, name) if path == name]
-    if not found or not found[0][0].startswith("100"):  # a link or a submodule is no file
+    if not found or not found[0][0].startswith("100"):  # a link or a submodule is not a file
         raise UsageError(
             f"{repository.url} has no {name} at commit {commit[:12]}.",
             "A model's package has one; where it lies deeper, add #subdirectory=FOLDER.",

@@ -122,7 +122,7 @@ def obtain(
         with required(
             root / f"{LOCK_PREFIX}{key}",
             f"{key}: another process has been building it for an hour.",
-            "Look what it does, end it, and try again.",
+            "See what that process does, end it, and try again.",
             code="environment_busy",
             patience=_PATIENCE_S,
         ):

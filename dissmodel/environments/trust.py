@@ -110,7 +110,7 @@ def matches(pattern: str, resolved: Resolved) -> bool:
     Raises
     ------
     UsageError
-        If it is no pattern.
+        If it is not a pattern.
     """
     text = pattern.strip()
     if text.startswith("git+"):

@@ -102,7 +102,7 @@ class Collector(Problems):
             warnings.simplefilter("always")
             try:
                 yield
-            except ConsentRequired:  # a question to the user, which is no finding
+            except ConsentRequired:  # a question to the user, which is not a finding
                 raise
             except DissmodelError as error:
                 self.tell(error)

@@ -277,7 +277,7 @@ def _is_right(declared: type[BaseModel], values: Mapping[str, Any], name: str, n
 
 
 def _takes(annotation: Any, kinds: tuple[type, ...]) -> bool:
-    """Return whether a value of one of these kinds may be right; a truth value is no number."""
+    """Return whether a value of one of these kinds may be right; a truth value is not a number."""
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):

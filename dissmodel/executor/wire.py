@@ -40,7 +40,7 @@ def from_wire(kind: type[_T], given: Any) -> _T:
 
 
 def checked_from_wire(given: Mapping[str, Any]) -> Checked:
-    """Return what was checked: its errors are no data."""
+    """Return what was checked: its errors are not data."""
     return Checked(
         from_wire(ResolvedParameters, given["resolved"]) if given["resolved"] else None,
         *(tuple(map(error_from_wire, given[name])) for name in ("names", "values")),  # type: ignore[arg-type]  # they are UsageErrors

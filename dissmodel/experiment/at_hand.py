@@ -30,7 +30,7 @@ class AtHand:
     fetched : Fetched or None
         Where it came from, if it was not here.
     is_word : bool
-        Whether it is no file but a word that means something to the model, such as ``synthetic``.
+        Whether it is not a file but a word that means something to the model, such as ``synthetic``.
     """
 
     path: Path

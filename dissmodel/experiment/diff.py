@@ -63,7 +63,7 @@ def diff(a: Path | str, b: Path | str) -> RecordDiff:
     Raises
     ------
     InvalidInput, StorageError
-        If one of them is no record or can't be read.
+        If one of them is not a record or can't be read.
     """
     with open_source(a) as old, open_source(b) as new:
         found = sections(old.record, new.record)

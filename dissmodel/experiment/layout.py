@@ -80,7 +80,7 @@ def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Pl
     Raises
     ------
     UsageError
-        If it is no place.
+        If it is not a place.
     StorageError
         If it can't have that name, or there are no credentials for it.
     """
@@ -121,7 +121,7 @@ def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
 
 
 def record_in(text: str) -> str | None:
-    """Return the name of the record that a user named, None where it is no record that is named.
+    """Return the name of the record that a user named, None where it is not a record that is named.
 
     >>> record_in("s3://bucket/runs/flood.record.json"), record_in("s3://bucket/experiments")
     ('flood.record.json', None)
@@ -167,7 +167,7 @@ def experiment_name(experiment_id: str, where: str) -> str:
     """
     if not _ID.fullmatch(experiment_id):
         raise InvalidInput(
-            f"{where}: {experiment_id[:80]!r} is no id of an experiment.",
+            f"{where}: {experiment_id[:80]!r} is not the id of an experiment.",
             "Ask whoever gave you this record.",
             code="experiment_id",
         )

@@ -64,7 +64,7 @@ def placed_records(
             return _read(place, one)
 
     outcomes = pool.each(read, there)
-    for outcome in outcomes:  # what can't be reached now is no record that can't be read
+    for outcome in outcomes:  # what can't be reached now is not a record that can't be read
         if isinstance(outcome, DissmodelError) and outcome.code not in _UNREADABLE:
             raise outcome
     found = zip(there, outcomes, strict=True)

@@ -46,7 +46,7 @@ def record_of(given: str) -> str:
     Raises
     ------
     UsageError
-        If it is no path.
+        If it is not a path.
     InvalidInput
         If it is a file that no record names, and none itself.
     """

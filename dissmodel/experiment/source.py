@@ -174,7 +174,7 @@ class Source:
             return None, why_missing(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             return None, f"can't be read: {getattr(error, 'strerror', None) or error}"
-        return None, "no regular file"
+        return None, "not a regular file"
 
     def shown(self, text: str) -> str:
         """Return a text with the names that a user knows."""
@@ -224,7 +224,7 @@ class InBundle(Source):
         name = self._record_name(names)
         if next(entry.file_size for entry in entries if entry.filename == name) > store.MAX_BYTES:
             raise InvalidInput(
-                f"{file}: its {name} has more than {store.MAX_BYTES} bytes: this is no record.",
+                f"{file}: its {name} has more than {store.MAX_BYTES} bytes: this is not a record.",
                 "Ask whoever gave you this bundle.",
                 code="not_a_record",
             )
@@ -249,7 +249,9 @@ class InBundle(Source):
         below = (
             f"Unpack it and give {min(records)}." if records else "Make one: dissmodel record bundle RECORD"
         )
-        raise InvalidInput(f"{self._file}: it holds no record, so it is no bundle.", below, code="no_record")
+        raise InvalidInput(
+            f"{self._file}: it holds no record, so it is not a bundle.", below, code="no_record"
+        )
 
     def bring(self) -> None:
         """See `Source.bring`; all that belongs to the record comes, so that the archive is unpacked once."""
@@ -333,7 +335,7 @@ class InPlace(Source):
                 raise InvalidInput(
                     f"{self.given}: there is no such record, or its experiment is not whole yet: the record"
                     " comes last.",
-                    "Look at the name, or try again later.",
+                    "Check the name, or try again later.",
                     code="record_missing",
                 ) from error
             raise StorageError(error.message, _ASK, code=error.code) from error
@@ -457,7 +459,7 @@ def open_source(given: Path | str) -> Iterator[Source]:
     Raises
     ------
     UsageError
-        If it is no path and no URL of a file.
+        If it is neither a path nor the URL of a file.
     DissmodelError
         If a bundle that lies elsewhere can't be fetched.
     """

@@ -53,7 +53,7 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
         said = ", ".join(f"{name[:40]!r} {length}" for name, length in [*lengths.items()][:8])
         raise InvalidInput(
             f"{path}: its measures have not as many steps each: {said}.",
-            "Look at step_metrics in the file.",
+            "Check step_metrics in the file.",
             code="no_steps",
         )
     number = next(iter(lengths.values()))
@@ -77,7 +77,7 @@ def write_csv(table: StepTable, path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     UsageError
-        If the file exists and may not be replaced, or is no file.
+        If the file exists and may not be replaced, or is not a file.
     StorageError
         If it can't be written.
     """

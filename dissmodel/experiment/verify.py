@@ -24,7 +24,7 @@ from dissmodel.storage.uri import parse
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
-_NO_EVIDENCE = "it says how the result is drawn, not what it is"
+_NO_EVIDENCE = "it sets how the result is drawn, not its content"
 _NO_DIGEST = "the record has no digest of it"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})

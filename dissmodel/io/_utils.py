@@ -112,7 +112,7 @@ def read_text(uri: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         return read_bytes(uri).decode(encoding)
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"{parse(uri).shown} is no {encoding} text: {error}.",
+            f"{parse(uri).shown} is not {encoding} text: {error}.",
             f"Save it as {encoding}, or pass encoding=.",
         ) from error
 

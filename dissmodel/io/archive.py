@@ -173,7 +173,7 @@ def _datasets(archive: zipfile.ZipFile) -> tuple[Dataset, ...]:
 
 
 def _is_geojson(archive: zipfile.ZipFile, name: str) -> bool:
-    # Archives often carry a .json that describes them and is no data.
+    # Archives often carry a .json that describes them and is not data.
     try:
         with archive.open(name) as member:
             head = member.read(2**20)

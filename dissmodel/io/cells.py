@@ -120,7 +120,7 @@ def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon, or the grid would be huge.
     UsageError
-        If `resolution` is no positive number.
+        If `resolution` is not a positive number.
     """
     width, height = pixel_size(resolution)
     polygons = _polygons(gdf)
@@ -144,7 +144,7 @@ def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
         raise InvalidInput("There are no cells.", "Give a layer that has features.")
     for wrong, what, why in (
         (shapely.is_missing(polygons), "have no geometry", None),
-        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are no polygons", _article_and_type),
+        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are not polygons", _article_and_type),
         (shapely.is_empty(polygons), "have an empty geometry", None),
         (~shapely.is_valid(polygons), "have an invalid geometry", shapely.is_valid_reason),
     ):
@@ -190,7 +190,7 @@ def _integers(gdf: gpd.GeoDataFrame, name: str) -> NDArray[np.int64]:
         text = isinstance(value, str)
         shown = repr(value[:_SHOWN]) if text else "nan" if pd.isna(value) else str(value)[:_SHOWN]
         raise InvalidInput(
-            f"{name} is no {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
+            f"{name} is not a {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
             f"{name} must hold the cell's number, in every feature.",
             code="bad_row_col",
         )
@@ -285,8 +285,8 @@ def _implied(
         what = f"{_some(off)}" if off.any() else f"{_some(lost)}"
         why = "do not fill one cell of the grid" if off.any() else "lie in a pixel that another cell has"
         raise InvalidInput(
-            f"The polygons are no grid of {size[0]:g} × {size[1]:g}: {what} {why}; as pixels, "
-            f"{np.count_nonzero(lost)} of {len(polygons)} cells would be lost.",
+            f"The polygons are not the cells of a grid of {size[0]:g} × {size[1]:g}: {what} {why}; "
+            f"as pixels, {np.count_nonzero(lost)} of {len(polygons)} cells would be lost.",
             _RESAMPLE,
             code="cells_lost",
         )

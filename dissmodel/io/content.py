@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def content_digest(path: Path) -> ContentDigest | None:
-    """Digest what a dataset says: its grid, and each band or column; None for what is no single dataset.
+    """Digest what a dataset says: its grid, and each band or column; None for what is not a single dataset.
 
     It doesn't see how the file is written (compression, tiles, interleave, byte order, BigTIFF, container,
     page layout, the layer's name) nor tags. Rasters are read window by window, with bounded memory.

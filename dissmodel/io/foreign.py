@@ -1,4 +1,4 @@
-"""Files that are no dataset which can be read here: what each is, and what to do about it."""
+"""Files that are not datasets: what each is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _UNFINISHED = {".crdownload", ".part", ".partial", ".download"}
 
 
 def foreign(path: Path, head: bytes) -> Foreign | None:
-    r"""Return what a file is that is no dataset, by its first bytes, else by its name; None if nothing tells.
+    r"""Return what a file is that is not a dataset, by its first bytes, else by its name; None if unknown.
 
     >>> foreign(Path("grid.tif"), b"<!DOCTYPE html>\n<html>").what
     'a web page (HTML)'
@@ -125,7 +125,7 @@ def damaged(shown: str, why: str, code: str) -> InvalidInput:
 
 
 def _text(head: bytes) -> str:
-    """Return the text that a file begins with, empty if that is no text."""
+    """Return the text that a file begins with, empty if that is not text."""
     for mark in TEXT_MARKS:
         head = head.removeprefix(mark)
     try:

@@ -48,7 +48,7 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
                 if not is_tiff(companion):
                     raise InvalidInput(
-                        f"{companion} belongs to {shown} and is no TIFF.", f"Remove {companion}."
+                        f"{companion} belongs to {shown} and is not a TIFF.", f"Remove {companion}."
                     )
                 _check_end(companion, str(companion))
             _check_end(path, shown)

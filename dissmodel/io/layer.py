@@ -69,7 +69,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     found = format_of(head)
     if found is None or found.kind != "vector":
         raise InvalidInput(
-            f"{shown} is no vector file that can be read.", "Known: " + ", ".join(DRIVERS) + "."
+            f"{shown} is not a vector file that can be read.", "Known: " + ", ".join(DRIVERS) + "."
         )
     driver = found.driver
     if driver == "Parquet":
@@ -93,7 +93,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         taken_for = pyogrio.read_info(source, layer=name).get("driver", driver)
     if taken_for != driver:
         raise InvalidInput(
-            f"{shown} is no {driver} file: GDAL takes it for {taken_for}.", "Check what it is."
+            f"{shown} is not a {driver} file: GDAL takes it for {taken_for}.", "Check what it is."
         )
     return Layer(source, name, driver, encoding)
 

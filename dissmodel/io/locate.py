@@ -127,7 +127,7 @@ def _wanted(fmt: str) -> Kind | None:
     try:
         return _FORMATS[fmt]
     except KeyError:
-        raise UsageError(f"{fmt!r} is no input format.", did_you_mean(fmt, _FORMATS)) from None
+        raise UsageError(f"{fmt!r} is not an input format.", did_you_mean(fmt, _FORMATS)) from None
 
 
 def _identify(
@@ -186,7 +186,7 @@ def _check_content(path: Path, shown: str) -> str:
     if content is None:
         known = foreign(path, head)
         raise InvalidInput(
-            f"{shown} is no dataset that can be read" + (f": it is {known.what}." if known else "."),
+            f"{shown} is not a dataset that can be read" + (f": it is {known.what}." if known else "."),
             (known.hint if known else "") or f"Give a file with one of these suffixes: {_SUFFIXES}.",
             code="format_unknown",
         )
@@ -213,7 +213,7 @@ def _head(path: Path) -> bytes:
             "Check the rights of the file and of its folders.",
             code="input_unreadable",
         ) from error
-    what, hint = "a folder" if S_ISDIR(mode) else "no regular file", _inside(path)
+    what, hint = "a folder" if S_ISDIR(mode) else "not a regular file", _inside(path)
     if S_ISDIR(mode) and (known := foreign(path, b"")) is not None:
         what, hint = known
     raise InvalidInput(f"{path} is {what}.", hint, code="input_not_a_file")
@@ -235,7 +235,7 @@ def _missing(path: Path) -> InvalidInput:
         near = did_you_mean(path.name, names)
         hint = near if near.startswith("Did") else "Check the path."
     except NotADirectoryError:
-        hint = f"{path.parent} is no folder: check the path."
+        hint = f"{path.parent} is not a folder: check the path."
     except PermissionError:
         hint = "Check the path."
     except OSError:
@@ -253,7 +253,7 @@ def _inside(path: Path) -> str:
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the names in a folder that are no folders, some of them where there are very many."""
+    """Return the names in a folder that are not folders, some of them where there are very many."""
     with os.scandir(folder) as entries:
         return [
             entry.name for entry in islice(entries, _MOST_NAMES) if not entry.is_dir(follow_symlinks=False)

@@ -148,7 +148,7 @@ def _dishonest(entry: zipfile.ZipInfo) -> str:
     if ".." in name.split("/"):
         return "climbs out of the archive's folder"
     if "\0" in name or not name:
-        return "is no file name"
+        return "is not a file name"
     if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
         return "is a link or a special file"
     return ""

@@ -97,7 +97,7 @@ def settle(record_path: Path) -> None:
     """
     try:
         under_way = record_path.exists() and store.read(record_path).status == "replacing"
-    except InvalidInput:  # what is no record journals nothing
+    except InvalidInput:  # what is not a record journals nothing
         return
     if under_way:
         try:
@@ -236,7 +236,7 @@ def _scratches(folder: Path) -> list[Path]:
 
 
 def _unwritable(folder: Path, error: OSError) -> StorageError:
-    why = "this is no folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
+    why = "this is not a folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
     return StorageError(
         f"{folder}: can't be written: {why}.",
         "Give an output in a folder that you may write to: --output FOLDER/NAME",

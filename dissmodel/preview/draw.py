@@ -1,4 +1,4 @@
-"""Draw a result: before, after and what changed, beside its record. The picture is no part of the result."""
+"""Draw a result: before, after and what changed, beside its record. The picture is not part of the result."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def preview(request: PreviewRequest) -> Preview:
     Raises
     ------
     InvalidInput
-        If the record is of no completed run, or its result is no map.
+        If the record is of no completed run, or its result is not a map.
     Differs
         If the result is not the file that the record vouches for.
     UsageError
@@ -136,7 +136,7 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
 
 
 def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord) -> None:
-    """Refuse to replace what is no picture of ours, and in any case a file of the result."""
+    """Refuse to replace what is not a picture of ours, and in any case a file of the result."""
     names = {artifact.path for artifact in record.files.values()}
     if place.name in names:
         raise UsageError(
@@ -147,7 +147,7 @@ def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord)
     if place.is_file() and (request.overwrite or is_ours(place)):
         return
     raise UsageError(
-        f"{place} exists and is no picture that was drawn here.",
+        f"{place} exists and is not a picture that was drawn here.",
         "Move it away" + (" or replace it: --overwrite" if place.is_file() else "."),
         code="output_exists",
     )

@@ -54,7 +54,7 @@ def drawn(
             after = stack.enter_context(open_map(result))
         except DissmodelError as error:
             if error.code in {"format_unknown", "no_dataset"}:
-                raise InvalidInput(f"{result}: this result is no map.", code="no_map") from error
+                raise InvalidInput(f"{result}: this result is not a map.", code="no_map") from error
             raise
         before = _opened_input(stack, record, source)
         band, classes = _band(after, before, record, legends)

@@ -95,7 +95,7 @@ class GitFolder:
 
     @property
     def has_reftable(self) -> bool:
-        """Whether its refs are in a form that is no text."""
+        """Whether its refs are in a form that is not text."""
         return (self.common / "reftable").is_dir()
 
     @property
@@ -219,7 +219,7 @@ def _is_mine(path: Path) -> bool:
 
 def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
     found = False
-    for one in map(os.path.expanduser, trusted):  # an empty text is no path, and means something
+    for one in map(os.path.expanduser, trusted):  # an empty text is not a path, and means something
         if not one:  # an empty value takes back those before it
             found = False
         elif one.endswith("/*"):

@@ -221,7 +221,7 @@ def _copy(source: Path, target: Path) -> None:
     try:
         looked = source.stat()
         if not stat.S_ISREG(looked.st_mode) or looked.st_size > _MAX_INDEX:
-            raise Unreadable(f"{source} is no file of git's")
+            raise Unreadable(f"{source} is not a file of git")
         # With its time: git looks again at files that changed in the second in which the index was written.
         shutil.copy2(source, target)
     except OSError as error:

@@ -42,7 +42,7 @@ def find_origin(
     Raises
     ------
     InvalidInput
-        If one of `folders` is no folder.
+        If one of `folders` is not a folder.
     """
     elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
     own = store.record_path(beside)

@@ -124,7 +124,7 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
 
 
 def fingerprint_of(signature: bytes) -> str | None:
-    """Return the fingerprint of the key that a signature names; None if it is no SSH signature.
+    """Return the fingerprint of the key that a signature names; None if it is not an SSH signature.
 
     It proves nothing: a signature can name any key.
 
@@ -153,7 +153,7 @@ def key_of(key: Path) -> PublicKey:
     told = _run("-l", "-f", str(key), message=b"")
     words = told.stdout.decode(errors="replace").split()
     if told.returncode != 0 or len(words) < 3:  # noqa: PLR2004  (bits, fingerprint, comment …, type)
-        raise UsageError(f"{key}: this is no SSH key.", "Give a key of yours: --key ~/.ssh/id_ed25519")
+        raise UsageError(f"{key}: this is not an SSH key.", "Give a key of yours: --key ~/.ssh/id_ed25519")
     return PublicKey(words[1], " ".join(words[2:-1]))
 
 
@@ -167,7 +167,7 @@ def read(path: Path) -> bytes | None:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
-            raise InvalidInput(f"{path}: this is no regular file.")
+            raise InvalidInput(f"{path}: this is not a regular file.")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -215,8 +215,8 @@ def read_document(path: Path) -> dict[str, Any]:
     ------
     InvalidInput
         If there is no such file (code ``record_missing``), if it is larger than 16 MiB, nested deeper than
-        100, has a key twice, is no JSON in UTF-8 or no record (``not_a_record``), or if a newer version wrote
-        it (``record_newer``).
+        100, has a key twice, is not JSON in UTF-8 or not a record (``not_a_record``), or if a newer version
+        wrote it (``record_newer``).
     StorageError
         If it can't be read.
     """
@@ -289,7 +289,7 @@ def _read(path: Path) -> bytes:
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
-            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is no regular file")
+            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is not a regular file")
         with path.open("rb") as stream:
             # Not more than there is: room for 16 MiB takes longer to get than a record to read.
             data = stream.read(min(state.st_size, MAX_BYTES) + 1)
@@ -314,7 +314,7 @@ def _read(path: Path) -> bytes:
 
 def _not_a_record(path: Path | str, why: str) -> InvalidInput:
     return InvalidInput(
-        f"{path}: this is no record: {why}.",
+        f"{path}: this is not a record: {why}.",
         "Give the .record.json file that a run left beside its result.",
         code="not_a_record",
     )

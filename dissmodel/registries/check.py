@@ -64,7 +64,7 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     UsageError
         If there is no such file or folder.
     InvalidInput
-        If the folder is no registry.
+        If the folder is not a registry.
     """
     if path.is_dir():
         is_models = path.name == "models" and not (path / "models").exists()
@@ -131,7 +131,7 @@ def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
         yield _Problem("warning", "description", "there is no description.", 'Add description = "..."')
     module = model.get("executor_module")
     if module is not None and not _MODULE.fullmatch(module):
-        message = f"{module[:_SHOWN]!r} is no module's name."
+        message = f"{module[:_SHOWN]!r} is not a module's name."
         yield _Problem("error", "executor_module", message, 'Such as "coast.executors".')
     package = model.get("package")
     if package is None:
@@ -156,7 +156,7 @@ def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[_Problem]:
     if name is None:
         yield _Problem("error", "", "the name is missing.", f'Add name = "{path.stem}".')
     elif file_problem(f"{name}.toml"):
-        message = f"{name[:_SHOWN]!r} is no model's name."
+        message = f"{name[:_SHOWN]!r} is not a model's name."
         yield _Problem("error", "name", message, f'Write name = "{path.stem}".')
     elif name != path.stem:
         message = f"the name is {name!r}, and the file's is {path.stem!r}."

@@ -111,7 +111,7 @@ def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
     Raises
     ------
     UsageError
-        If the name is not fit or taken, or the URL is no place of a registry, or holds a secret.
+        If the name is not fit or taken, or the URL is not the place of a registry, or holds a secret.
     """
     check_registry_name(name)
     if name in load_settings().registries:
@@ -124,9 +124,7 @@ def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
     key = key_of(f"registries.{name}.url")
     place = str(from_toml(key, url if "://" in url else remote.url))
     if remote.folder is not None and not remote.folder.is_dir():
-        raise UsageError(
-            f"{remote.folder}: there is no such folder.", "Look at the path.", code="registry_url"
-        )
+        raise UsageError(f"{remote.folder}: there is no such folder.", "Check the path.", code="registry_url")
     _check_branch(remote, branch)
     changes = {key.name: place}
     if branch is not None:

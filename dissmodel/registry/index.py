@@ -185,7 +185,7 @@ def refusal(file: str, *, is_link: bool, is_twin: bool) -> str:
 def no_registry(place: str, hint: str = "") -> InvalidInput:
     """Return the error about a place without a folder ``models``."""
     return InvalidInput(
-        f"{place}: there is no folder models in it, so it is no registry.",
+        f"{place}: there is no folder models in it, so it is not a registry.",
         f"A registry has its models in models/NAME.toml. {hint}".rstrip(),
         code="registry_layout",
     )
@@ -261,7 +261,7 @@ def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Regis
         called = spec.model.get("name", name)
         if not _MODEL.fullmatch(called):
             raise InvalidInput(
-                f"{path}: it calls itself {called[:_SHOWN]!r}, which is no model's name.",
+                f"{path}: it calls itself {called[:_SHOWN]!r}, which is not a model's name.",
                 f'Write name = "{name}"; a model\'s name has letters, digits, - and _ only.',
             )
     except DissmodelError as error:

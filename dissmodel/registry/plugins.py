@@ -45,7 +45,7 @@ class Offer:
         Raises
         ------
         UsageError
-            If it can't be imported or is no executor of that name.
+            If it can't be imported or is not an executor of that name.
         """
         try:
             found: Any = self.entry_point.load()
@@ -55,7 +55,7 @@ class Offer:
             registered = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
             found = registered or load_executor(found.__name__, self.name)
         if not _is_executor(found):
-            raise _broken(self, f"{self.entry_point.value} is no executor")
+            raise _broken(self, f"{self.entry_point.value} is not an executor")
         if found.name != self.name:
             raise _broken(self, f"its executor calls itself {found.name!r}")
         return Model(found, self.origin, self.distribution)
@@ -220,7 +220,7 @@ def _import_file(path: Path) -> ModuleType:
             line, said = f", line {error.lineno}", error.msg
         raise UsageError(
             f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
-            extra_hint(error) or f"Look at it: python {path}",
+            extra_hint(error) or f"See the error: python {path}",
             code="model_unloadable",
         ) from error
     return module

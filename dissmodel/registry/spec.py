@@ -177,7 +177,7 @@ def _parse(path: Path) -> dict[str, Any]:
     hint = "Give the path of a model's TOML."
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not str(path).startswith(_STREAMS):
-            what = "a folder" if path.is_dir() else "no regular file"
+            what = "a folder" if path.is_dir() else "not a regular file"
             raise SpecError(path, f"this is {what}.", hint, code="spec_unreadable")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -197,7 +197,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except toml.NotToml as error:
         raise SpecError(
             path,
-            f"this is no valid TOML: {error}.",
+            f"this is not valid TOML: {error}.",
             f"Fix it there, in UTF-8; text stands in quotes. {_EXAMPLE}",
             code="spec_syntax",
             line=error.line,
@@ -247,7 +247,7 @@ def _check_version(path: Path, wanted: str | None) -> None:
     try:
         is_admitted = is_met(SpecifierSet(wanted, prereleases=True))
     except InvalidSpecifier:
-        detail = f"dissmodel = {wanted!r} is no version range."
+        detail = f"dissmodel = {wanted!r} is not a version range."
         hint = f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.'
     else:
         if is_admitted:

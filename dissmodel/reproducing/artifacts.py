@@ -75,7 +75,7 @@ def _compared(before: Recorded, after: Artifact, after_path: Path, tolerance: To
     try:
         return compare(path, after_path, tolerance)
     except DissmodelError as error:  # several layers, or a model's own idea of a format
-        return Comparison("different", why=(f"Other bytes. {error.message}",), tolerance=tolerance)
+        return Comparison("different", why=(f"The bytes differ. {error.message}",), tolerance=tolerance)
 
 
 def _matched(

@@ -152,7 +152,7 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     if code is not None and code.package is not None:
         if not _NAME.fullmatch(code.package):
             raise InvalidInput(
-                f"{record_path}: {code.package[:_LONGEST]!r} is no package's name.",
+                f"{record_path}: {code.package[:_LONGEST]!r} is not a package's name.",
                 "Ask whoever gave you this record, or name the model: --model NAME",
                 code="not_a_record",
             )
@@ -205,7 +205,7 @@ def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
         return
     try:
         if not isinstance(package, str):
-            raise UsageError("This is no text.")
+            raise UsageError("This is not text.")
         Requirement.parse(package, record_path.parent)
     except UsageError as error:
         raise InvalidInput(

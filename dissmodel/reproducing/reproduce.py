@@ -190,7 +190,7 @@ def _refuse_unfit(source: Source) -> None:
         )
     if record.input_format not in _FORMATS:
         raise InvalidInput(
-            f"{path}: {record.input_format[:40]!r} is no input format.",
+            f"{path}: {record.input_format[:40]!r} is not an input format.",
             f"There are {', '.join(sorted(_FORMATS))}.",
             code="not_a_record",
         )
@@ -219,7 +219,7 @@ def _write_map(
     if path is None or before is None:
         return None
     if judge.artifacts[MAIN].verdict == "not-comparable":
-        judge.warnings.append(f"{path} was not written: there is no difference of what can't be compared.")
+        judge.warnings.append(f"{path} was not written: files that can't be compared have no difference.")
         return None
     from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
 

@@ -59,9 +59,10 @@ def choose(output: str | None, model: ModelInfo, experiment_id: str) -> Destinat
     ends_as_folder = output.endswith(("/", os.sep)) or path.is_dir()
     if suffixes and (ends_as_folder or path.suffix.lower() not in suffixes):
         example = path / f"result{suffixes[0]}" if ends_as_folder else path.with_suffix(suffixes[0])
-        what = "a folder" if ends_as_folder else f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        suffix = f"has the suffix {path.suffix!r}" if path.suffix else "has no suffix"
+        what = "is a folder" if ends_as_folder else suffix
         raise UsageError(
-            f"{output}: {model.name} writes {' or '.join(suffixes)}; this is {what}.",
+            f"{output}: {model.name} writes {' or '.join(suffixes)}; this {what}.",
             f"--output {example}",
             code="output_suffix",
         )
@@ -220,7 +221,7 @@ def _check_record(destination: Destination) -> None:
         if error.code == "record_newer":
             raise
         raise UsageError(
-            f"{path}: the name of the record is taken by a file that is no record.",
+            f"{path}: the name of the record is taken by a file that is not a record.",
             _another_name(destination),
             code="record_taken",
         ) from error

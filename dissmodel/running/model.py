@@ -168,7 +168,7 @@ def load(find: Callable[[], plugins.Model]) -> plugins.Model:
         model = find()
     if not issubclass(model.executor, ModelExecutor):
         raise UsageError(
-            f"{model.origin}/{model.executor.name}: {model.executor.__name__} is no executor.",
+            f"{model.origin}/{model.executor.name}: {model.executor.__name__} is not an executor.",
             "Let the class inherit from dissmodel.executor.ModelExecutor.",
             code="model_unloadable",
         )

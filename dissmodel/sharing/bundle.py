@@ -218,7 +218,7 @@ def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
         raise UsageError(f"--output {given}: a bundle is written to a local file.", "--output result.zip")
     path = Path(os.path.abspath(place))  # noqa: PTH100  (as above)
     if path.suffix.lower() != ".zip" or path.is_dir():
-        what = "a folder" if path.is_dir() else "no name of a zip"
+        what = "a folder" if path.is_dir() else "not the name of a zip"
         raise UsageError(f"--output {given}: this is {what}.", "--output result.zip")
     if not os.path.lexists(path):
         return path

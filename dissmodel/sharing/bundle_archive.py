@@ -26,7 +26,7 @@ EXTERNAL = "external"
 
 _OURS = frozenset({README, RECORD, f"{RECORD}{sign.SUFFIX}", SPEC, LOCK, INPUT, EXTERNAL})
 _CHUNK = 1 << 20
-# The earliest time that a zip can hold: when a bundle was made is no part of what it says.
+# The earliest time that a zip can hold: when a bundle was made is not a part of what it says.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = stat.S_IFREG | 0o644

@@ -121,7 +121,7 @@ def _find(named: str, settings: StorageSettings) -> list[_Found]:
     path = parse(named).path
     if path is not None and not os.path.lexists(path):
         raise InvalidInput(
-            f"{named}: there is no such folder, and it is no id of an experiment.",
+            f"{named}: there is no such folder, and it is not the id of an experiment.",
             "Give 4 or more characters of an id, a folder, or s3://BUCKET/PREFIX/experiments/ID/record.json",
             code="record_missing",
         )

@@ -159,7 +159,7 @@ def check_place(to: str | None, *, offline: bool) -> None:
     Raises
     ------
     UsageError
-        If it is no place to push to, or a server would have to be asked.
+        If it is not a place to push to, or a server would have to be asked.
     StorageError
         If it can't be reached.
     """

@@ -70,7 +70,7 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
     UsageError
         If the run did not complete.
     InvalidInput
-        If it is no record, or its input is wanted and can't be found.
+        If it is not a record, or its input is wanted and can't be found.
     StorageError
         If something can't be read.
     """
@@ -141,7 +141,7 @@ def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], 
 def _there(path: Path, name: str) -> File:
     found = _hashed(path, name)
     if found is None:
-        raise InvalidInput(f"{path}: it vanished, or is no regular file.", "Let no program write there.")
+        raise InvalidInput(f"{path}: it vanished, or is not a regular file.", "Let no program write there.")
     return found
 
 

@@ -26,7 +26,7 @@ from dissmodel.storage.settings import Patience
 UNREACHABLE = "storage_unreachable"
 DENIED = "storage_denied"
 MISSING = "storage_missing"
-_AGAIN = "Try again; if it stays, look at the network and at the server."
+_AGAIN = "Try again; if it stays, check the network and the server."
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _explained(what: str, error: BaseException, patience: Patience) -> StorageEr
     match error:
         case ProxyError():
             why = "the proxy can't be reached, or refuses"
-            hint = "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+            hint = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
         case ConnectTimeoutError():
             why, hint = _unconnected(error, patience), "Check the endpoint, and that the server runs."
         case SSLError():

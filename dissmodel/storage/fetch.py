@@ -113,7 +113,7 @@ def fetched(
                 if entry is None:
                     entry = cache.take(_download(source, stats, cache, data, largest), stack)
         if entry is None:
-            raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Look at the disk.")
+            raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Check the disk.")
         cache.make_room(0)
         kind: Literal["s3", "http"] = "s3" if source.uri.scheme == "s3" else "http"
         found = Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)

@@ -132,7 +132,7 @@ class HttpStorage:
                 _port(url) == _port(target) or (_port(url), _port(target)) == (80, 443)
             )
         except ValueError:
-            raise StorageError(f"{what}: redirected to what is no URL.", "Give another URL.") from None
+            raise StorageError(f"{what}: redirected to what is not a URL.", "Give another URL.") from None
         is_downgrade = here.scheme == "https" and there.scheme == "http"
         if not location or there.scheme not in _DEFAULT_PORTS or not is_same or is_downgrade:
             place = f"{there.scheme}://{there.netloc.rpartition('@')[2]}{there.path}"
@@ -151,7 +151,7 @@ class HttpStorage:
                 "It wants a user, a token or other rights.",
                 code=faults.DENIED,
             )
-        raise StorageError(f"{what}: the server answers {status}.", "Try again later, or look at the URL.")
+        raise StorageError(f"{what}: the server answers {status}.", "Try again later, or check the URL.")
 
     def _only_read(self, key: str, what: str) -> NoReturn:
         raise StorageError(

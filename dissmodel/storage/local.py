@@ -132,7 +132,7 @@ class LocalStorage:
     def _exists(self) -> None:
         if not self.folder.is_dir():
             raise StorageError(
-                f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing"
+                f"{self.shown} is not a folder.", "Make it, or check its name.", code="storage_missing"
             )
 
     def _taken(self, key: str) -> StorageError:
@@ -146,7 +146,7 @@ class LocalStorage:
                     yield piece
         except OSError as error:
             why = error.strerror or error
-            raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
+            raise StorageError(f"{path} could not be read: {why}.", "Check its rights.") from error
 
     def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[Stat]:
         with os.scandir(folder) as entries:
@@ -169,12 +169,12 @@ class LocalStorage:
         except PermissionError as error:
             raise StorageError(
                 f"{self._shown(key)}: there is no right to do this.",
-                "Look at its rights.",
+                "Check its rights.",
                 code="storage_denied",
             ) from error
         except OSError as error:
             raise StorageError(
-                f"{self._shown(key)}: {error.strerror or error}.", "Look at the disk and the rights."
+                f"{self._shown(key)}: {error.strerror or error}.", "Check the disk and the rights."
             ) from error
 
 

@@ -65,7 +65,7 @@ def checksum_of(content: bytes) -> tuple[str, str]:
 def says(headers: Mapping[str, str], expected: str) -> bool | None:
     """Tell whether an answer's ETag is the `expected` one; None where it can't be compared."""
     if _is_keyed(headers):
-        return None  # then it is no MD5, though it looks like one
+        return None  # then it is not an MD5, though it looks like one
     etag = headers.get("ETag", "").strip('"').lower()
     md5, dash, count = etag.partition("-")
     # After parts, some servers give the MD5 of the whole.

@@ -49,7 +49,7 @@ def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> Di
             code=DENIED,
         )
     if code in _WHO:
-        place = f"They are from {origin}." if origin else "Look at the credentials."
+        place = f"They are from {origin}." if origin else "Check the credentials."
         return StorageError(f"{what}: {_WHO[code]}.", place, code=DENIED)
     if code == "NoSuchBucket":
         return StorageError(f"{what}: there is no such bucket.", "Make it, or check its name.", code=MISSING)
@@ -67,14 +67,14 @@ def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> Di
         return StorageError(f"{what}: there is no right to do this.", hint, code=DENIED)
     said = ", ".join(str(one) for one in (code, status) if one)
     if status >= _FROM_HERE_SERVER:
-        return StorageError(f"{what}: the server fails ({said}).", "Try again later, or look at the server.")
-    return StorageError(f"{what}: the server refuses it ({said}).", "Look at the server, and at the name.")
+        return StorageError(f"{what}: the server fails ({said}).", "Try again later, or check the server.")
+    return StorageError(f"{what}: the server refuses it ({said}).", "Check the server and the name.")
 
 
 def differs(what: str) -> Differs:
     """Return the error for a server that has something else than was sent."""
     return Differs(
         f"{what}: what the server has is not what was sent.",
-        "Try again; if it stays, look at the network and at the server's disks.",
+        "Try again; if it stays, check the network and the disks of the server.",
         code="storage_differs",
     )

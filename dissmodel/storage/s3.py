@@ -88,7 +88,7 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
         raise refusal(what, None, error.status_code, origin=origin) from error
     except (MinioException, ParseError, ValueError) as error:
         status = _STATUS.search(str(error))
-        if status is not None:  # an answer that is no XML, as a proxy gives one
+        if status is not None:  # an answer that is not XML, as a proxy gives one
             raise refusal(what, None, int(status[1]), origin=origin) from error
         raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
 
@@ -295,7 +295,7 @@ class S3Storage:
             return response
         try:
             error: MinioException = S3Error.fromxml(response)
-        except (ParseError, ValueError):  # an answer that is no XML, as a proxy gives one
+        except (ParseError, ValueError):  # an answer that is not XML, as a proxy gives one
             error = ServerError("", response.status)
         raise error
 

@@ -113,7 +113,7 @@ def parse_endpoint(text: str, *, secure: bool | None = None, region: str | None 
     scheme = scheme.lower()
     where = shown(rest.rpartition("@")[2].partition("?")[0])
     if mark and scheme not in {"http", "https"}:
-        raise _refused(f"{shown(scheme)}:// is no scheme of an object store.")
+        raise _refused(f"{shown(scheme)}:// is not a scheme of an object store.")
     if "@" in rest or "?" in rest or "#" in rest:
         raise _refused(f"The endpoint {where} comes with a user, a query or a fragment.")
     host, slash, path = rest.partition("/")
@@ -129,7 +129,7 @@ def parse_endpoint(text: str, *, secure: bool | None = None, region: str | None 
         raise _refused(f"The endpoint {where!r} names no host.")
     if region is not None and not _REGION.fullmatch(region):
         raise StorageError(
-            f"The endpoint {where}: {shown(region)!r} is no region.",
+            f"The endpoint {where}: {shown(region)!r} is not a region.",
             "Write it as us-east-1.",
             code="storage_endpoint",
         )

@@ -23,7 +23,7 @@ _REMOTE: dict[str, Scheme] = {"s3": "s3", "http": "http", "https": "https"}
 
 @dataclass(frozen=True)
 class Uri:
-    """A place that a user named; `path` is None for everything that is no local file.
+    """A place that a user named; `path` is None for everything that is not a local file.
 
     `text` is what the user typed. It may hold a password or a token: show `shown` instead.
     """
@@ -120,7 +120,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     """
     given = os.fspath(text)
     if not given.strip() or "\0" in given:
-        raise UsageError(f"{given!r} is no path.", "Give the path of a file.")
+        raise UsageError(f"{given!r} is not a path.", "Give the path of a file.")
     try:
         given.encode()
     except UnicodeEncodeError:  # neither a record nor GDAL could hold it
@@ -134,7 +134,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     if name in _REMOTE:
         return Uri(_REMOTE[name], None, given)
     raise UsageError(
-        f"{name}:// is no scheme that data can be read from or written to.",
+        f"{name}:// is not a scheme that data can be read from or written to.",
         "Give a local path, or a file://, s3://, http:// or https:// URL.",
     )
 

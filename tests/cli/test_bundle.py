@@ -321,7 +321,7 @@ def test_a_bundle_has_no_place_where_something_is_lost(here, given):
         (lambda: Path("grid.zip").write_bytes(b"other"), 4, "is not the recorded input"),
         (lambda: edit("result.record.json", lambda it: it.update(seed=1)), 4, "its record is not as"),
         (lambda: edit("result.record.json", lambda it: it.update(status="failed")), 3, "the run is failed"),
-        (lambda: Path("result.record.json").write_bytes(b"{}"), 3, "this is no record"),
+        (lambda: Path("result.record.json").write_bytes(b"{}"), 3, "this is not a record"),
         (lambda: Path("result.record.json").unlink(), 3, "there is no such record"),
     ],
     ids=["output", "style", "no output", "input", "record", "failed", "none", "missing"],

@@ -80,8 +80,8 @@ def test_the_list_says_name_substrate_source_and_one_line(dissmodel, installed):
         ("raise RuntimeError('boom')", "RuntimeError: boom"),
         ("import sys; sys.exit(0)", "SystemExit"),
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
-        ("Plugged = 3", "is no executor"),
-        (NOT_OURS, "is no executor"),
+        ("Plugged = 3", "is not an executor"),
+        (NOT_OURS, "is not an executor"),
         (EXECUTOR.replace("{name}", "another"), "calls itself 'another'"),
     ],
 )

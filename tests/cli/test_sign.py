@@ -288,7 +288,7 @@ def test_a_signed_text_that_is_no_statement_differs(dissmodel):
 @pytest.mark.usefixtures("here")
 def test_what_is_no_repetition_of_the_record_is_not_attested():
     original = Path("result.record.json")
-    with pytest.raises(UsageError, match="is no reproduction"):
+    with pytest.raises(UsageError, match="is not a reproduction"):
         attest(repetition(reproduction=None), original, Path("ana"))
     with pytest.raises(Differs, match="not the record that was repeated"):
         attest(repetition(reproduces="5" * 32), original, Path("ana"))

@@ -18,7 +18,7 @@ def bundle(
     input_: Annotated[
         str | None,
         typer.Option(
-            "--input", "-i", metavar="FILE", help="Where the input is now, if it was moved; or its URL."
+            "--input", "-i", metavar="FILE", help="The new path of an input that was moved; or its URL."
         ),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Leave the input out.")] = False,

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def prune(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the records lie, also below.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the records; subfolders too.")],
     older_than: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only those of runs that began so long ago.")
+        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only runs that began this long ago.")
     ] = 0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Consent to remove them.")] = False,
     as_json: options.Json = False,

@@ -21,9 +21,7 @@ def verify(
     ],
     allowed_signers: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Who may have signed them: lines NAME KEY-TYPE KEY, as git has them."
-        ),
+        typer.Option(metavar="FILE", help="Who may sign: a file of lines NAME KEY-TYPE KEY, as for git."),
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

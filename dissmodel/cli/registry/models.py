@@ -37,7 +37,7 @@ def show(
 
 def path(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A registry; none: the only one there is.")
+        str | None, typer.Argument(metavar="NAME", help="A registry; without a name, the only known.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:

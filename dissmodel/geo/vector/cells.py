@@ -38,7 +38,7 @@ def grid(rows: NDArray[Any], cols: NDArray[Any], *, rule: Rule = "queen") -> Nei
     InvalidInput
         If two cells have the same place.
     UsageError
-        If the arrays are no integers of one length, or there is no such rule.
+        If the arrays are not integers of one length, or there is no such rule.
 
     Examples
     --------

@@ -174,7 +174,7 @@ def labelled(
     ------
     ValueError
         If there is neither a strategy nor neighbours. As InvalidInput: labels repeat, the file is missing or
-        no JSON object, or a neighbour is no feature.
+        no JSON object, or a neighbour is not a feature.
     StorageError
         If the file can't be read.
     """

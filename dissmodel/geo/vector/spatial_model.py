@@ -79,7 +79,7 @@ class SpatialModel(Model):
         UsageError
             If there is no such strategy, or an option is not its own.
         InvalidInput
-            If labels or geometries repeat, a geometry is no valid polygon, or a neighbour is no feature.
+            If labels or geometries repeat, a geometry is not a valid polygon or a neighbour is not a feature.
         """
         self._links = labelled(self.gdf, strategy, neighbors_dict, **kwargs)
         keep(self.gdf, self._links)

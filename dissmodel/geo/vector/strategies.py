@@ -52,7 +52,7 @@ def neighborhood_of(
     Warns
     -----
     DissmodelWarning
-        If distances are asked for in a geographic CRS, where a degree is no length.
+        If distances are asked for in a geographic CRS, where a degree is not a length.
 
     Examples
     --------

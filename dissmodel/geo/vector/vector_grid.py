@@ -119,14 +119,14 @@ def _edges(start: float, end: float, resolution: float | None, count: int | None
     import numpy as np  # noqa: PLC0415  (parse_idx needs none of it)
 
     if not math.isfinite(end - start) or end <= start:
-        raise ValueError(f"{start} to {end} is no extent of a grid.")
+        raise ValueError(f"{start} to {end} is not an extent of a grid.")
     if resolution is None:
         if count is None:
             raise ValueError("A grid needs resolution or dimension.")
         if count < 1:
-            raise ValueError(f"dimension: {count} is no number of cells.")
+            raise ValueError(f"dimension: {count} is not a count of cells.")
         return np.linspace(start, end, count + 1).astype(np.float64)
     if not (math.isfinite(resolution) and resolution > 0):
-        raise ValueError(f"resolution={resolution} is no size of a cell.")
+        raise ValueError(f"resolution={resolution} is not a cell size.")
     count = max(1, math.ceil((end - start) / resolution - _SLACK))
     return start + np.arange(count + 1, dtype=np.float64) * resolution

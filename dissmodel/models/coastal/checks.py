@@ -126,9 +126,9 @@ class VisitingOrder:
         Raises
         ------
         InvalidInput
-            If a value in the space is no integer or stands in two cells.
+            If a value in the space is not an integer or stands in two cells.
         """
-        _refuse("order holds values that are no integers", self._wrong, "Give every cell its own number.")
+        _refuse("order holds values that are not integers", self._wrong, "Give every cell its own number.")
         given = np.concatenate([self._numbers[first] for first in sorted(self._numbers)])
         self._numbers.clear()
         if np.all(given[1:] > given[:-1]):
@@ -170,7 +170,7 @@ def last_step(values: NDArray[Any], where: str) -> int:
     Raises
     ------
     InvalidInput
-        If there are several, or it is no integer of 0 or more.
+        If there are several, or it is not an integer of 0 or more.
     """
     found = np.unique(values)
     if found.size > 1:
@@ -180,7 +180,7 @@ def last_step(values: NDArray[Any], where: str) -> int:
         )
     step = float(found[0])
     if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
-        raise InvalidInput(f"{where} is {step:g}, which is no step.", "A step is an integer of 0 or more.")
+        raise InvalidInput(f"{where} is {step:g}, which is not a step.", "A step is an integer of 0 or more.")
     return int(step)
 
 

@@ -115,7 +115,7 @@ class RiseParameters(BaseModel):
                 with rasterio.Env():  # without it, PROJ writes to standard error itself
                     rasterio.CRS.from_user_input(given)
             except rasterio.errors.CRSError as error:
-                raise ValueError("this is no coordinate reference system that PROJ reads") from error
+                raise ValueError("this is not a coordinate reference system that PROJ reads") from error
         return given
 
 

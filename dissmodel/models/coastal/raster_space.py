@@ -185,7 +185,7 @@ def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
             values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
         except ValueError:
             warnings.warn(
-                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, which is no number; it is ignored.",
+                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, not a number; it is ignored.",
                 DissmodelWarning,
                 stacklevel=2,
             )
@@ -200,7 +200,7 @@ def _step(tag: str | None) -> int:
         step = float(tag)
     except ValueError:
         raise InvalidInput(
-            f"The tag passo is {str(tag)[:40]!r}, which is no step.", "A step is an integer of 0 or more."
+            f"The tag passo is {str(tag)[:40]!r}, which is not a step.", "A step is an integer of 0 or more."
         ) from None
     return checks.last_step(np.array([step]), "The tag passo")
 

@@ -179,7 +179,7 @@ def test_a_flipped_byte(command, parts):
 def test_a_record_that_is_none(command, parts, data):
     pack({**parts, "record.json": data})
 
-    refused(command, code=3, says=f"{Path('b.zip/record.json')}: this is no record")
+    refused(command, code=3, says=f"{Path('b.zip/record.json')}: this is not a record")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "file:///etc/passwd", "", "a\x1bb"])

@@ -1,4 +1,4 @@
-"""Inputs that are no dataset: missing, empty, cut off, or not what their name says."""
+"""Inputs that are not datasets: missing, empty, cut off, or not what their name says."""
 
 import os
 import shutil
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_dataset(refused_input, name, content, hint):
 
     said = refused_input(name)
 
-    assert f"{name} is no dataset that can be read" in said.message
+    assert f"{name} is not a dataset that can be read" in said.message
     assert hint in said.hint
 
 
@@ -242,7 +242,7 @@ def test_an_input_that_is_no_regular_file(refused_input, name):
 
     said = refused_input(name, phase=None)
 
-    assert "is no regular file" in said.message or "is a folder" in said.message
+    assert "is not a regular file" in said.message or "is a folder" in said.message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -370,7 +370,7 @@ def test_an_input_below_a_file(refused_input, grid):
     said = refused_input("grid.tif/under.tif", phase=None)
 
     assert "under.tif does not exist" in said.message
-    assert "grid.tif is no folder" in said.hint
+    assert "grid.tif is not a folder" in said.hint
 
 
 def test_an_input_in_a_folder_whose_name_is_too_long(refused_input):

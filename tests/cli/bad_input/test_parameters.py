@@ -62,7 +62,7 @@ def toml_refused(refused, grid, spec):
         ("accretion_enabled=maybe", "accretion_enabled = 'maybe' (command line)"),
         ("resolution=0", "resolution = 0 (command line): input should be greater than 0"),
         ("resolution=nan", "resolution = nan (command line)"),
-        ("crs=EPSG:99999", "crs = 'EPSG:99999' (command line): this is no coordinate reference system"),
+        ("crs=EPSG:99999", "crs = 'EPSG:99999' (command line): this is not a coordinate reference system"),
         ("crs=31983", "crs = 31983 (command line): input should be a valid string"),
         ("crs=", "crs = '' (command line)"),
     ],
@@ -329,9 +329,9 @@ def test_a_python_file_that_is_no_model(refused, grid, text, says):
     [
         ("", "there is no [model] section", "[model]"),
         (b"\xff\xfe\x00", "is not text in UTF-8", "UTF-8"),
-        ("[model\n", "this is no valid TOML: Expected ']'", "Fix it there"),
-        ("[model]\nname = coastal\n", "this is no valid TOML", "quotes"),
-        ("[model]\nname = 'a'\nname = 'b'\n", "this is no valid TOML", "Fix it there"),
+        ("[model\n", "this is not valid TOML: Expected ']'", "Fix it there"),
+        ("[model]\nname = coastal\n", "this is not valid TOML", "quotes"),
+        ("[model]\nname = 'a'\nname = 'b'\n", "this is not valid TOML", "Fix it there"),
         ("[model]\nx = " + "[" * 50_000, "nested too deeply", "[model]"),
         ("[mdoel]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [mdoel] to [model]."),
         ("[Model]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [Model] to [model]."),
@@ -353,7 +353,7 @@ def test_a_python_file_that_is_no_model(refused, grid, text, says):
         ),
         ("[model]\nname = 3\n", "name in [model] has to be text, not 3", 'name = "..."'),
         ("[model]\ndissmodel = '>=9'\n", "needs dissmodel >=9", "Install"),
-        ("[model]\ndissmodel = 'new'\n", "dissmodel = 'new' is no version range", "leave it out"),
+        ("[model]\ndissmodel = 'new'\n", "dissmodel = 'new' is not a version range", "leave it out"),
     ],
 )
 def test_a_wrong_toml(toml_refused, text, says, hint):

@@ -345,7 +345,7 @@ def test_polygons_on_no_grid_unless_asked_for_resampling(vector_refused, complet
     too_coarse = vector_refused(bare, "-p", "resolution=1e6")
     too_fine = vector_refused(bare, "-p", "resolution=0.0001")
 
-    assert "The polygons are no grid of" in said.message
+    assert "The polygons are not the cells of a grid of" in said.message
     assert f"of {len(frame)} cells would be lost" in said.message
     assert "No cell is in the space" in too_coarse.message
     assert "too many" in too_fine.message

@@ -59,7 +59,7 @@ def test_what_can_not_be_pushed_is_kept(ready, proxy):
     ("more", "code", "said"),
     [
         (("--to", "s3://no-such-bucket"), 5, "there is no such bucket"),
-        (("--to", "s3://A_B"), 5, "no name for a bucket"),
+        (("--to", "s3://A_B"), 5, "not a valid name of a bucket"),
         (("--to", "https://example.invalid/"), 2, "a web server is only read"),
         (("--to", "s3://data/a.record.json"), 2, "the name of a record"),
         (("--to", "s3://data/a", "--offline"), 2, "no server is asked"),
@@ -81,7 +81,7 @@ def test_a_result_that_is_uploaded_is_not_pushed_too(ready):
     told = dissmodel(*("s3://data/a.bin" if word == "r.bin" else word for word in words))
 
     assert (2, "") == (told.code, told.out)
-    assert "would do so again" in told.err
+    assert "would upload it again" in told.err
 
 
 def test_to_means_nothing_without_push(dissmodel, model):

@@ -207,9 +207,9 @@ OTHER_GRIDS = {
     "shape": ({"bands": values()[:, :, :-1]}, "600 rows × 700 columns in A, 600 rows × 699 columns in B"),
     "transform": (
         {"transform": rasterio.Affine(30, 0, 500030, 0, -30, 9000000)},
-        "The grids lie elsewhere: transform (30.0",
+        "The grids have different transforms: (30.0",
     ),
-    "CRS": ({"crs": "EPSG:31983"}, "The CRS is another one: EPSG:31984 in A, EPSG:31983 in B."),
+    "CRS": ({"crs": "EPSG:31983"}, "The CRS differs: EPSG:31984 in A, EPSG:31983 in B."),
     "no CRS": ({"crs": None}, "EPSG:31984 in A, none in B."),
 }
 

@@ -64,12 +64,12 @@ def test_every_other_one_is_a_change(a, b, missing):
         (3.0, 2.0, 0.25, 0.5, 0),  # 1 <= 0.5 + 0.25 * 2
         (1.0, 2.0, 0.0, 0.0, 1),
         (np.inf, 1.0, 0.5, 1.0, 1),
-        (1.0, np.inf, 0.5, 1.0, 1),  # infinity is no tolerance
+        (1.0, np.inf, 0.5, 1.0, 1),  # infinity is not a tolerance
         (np.nan, 1.0, 0.5, 1e300, 1),
     ],
 )
 def test_a_tolerance_ends_where_its_definition_says(a, b, rtol, atol, beyond):
-    found = part([a, 0.5], [b, 0.5], rtol=rtol, atol=atol)  # 0.5 is no class
+    found = part([a, 0.5], [b, 0.5], rtol=rtol, atol=atol)  # 0.5 is not a class
 
     assert (1, beyond, False) == (found.changed, found.beyond, found.exact)
     assert ("different" if beyond else "within-tolerance") == found.verdict

@@ -129,7 +129,7 @@ def test_a_swapped_pair_is_named(saved, original):
         geometry.changed,
         geometry.first.feature,
     )
-    assert ("The geometries are the same ones, in another order.",) == found.why
+    assert ("The geometries are the same, in another order.",) == found.why
 
 
 def test_values_differences_and_classes_of_columns(saved, original):
@@ -172,10 +172,10 @@ def test_integers_beyond_2_to_the_53_are_told_apart(saved):
 @pytest.mark.parametrize(
     ("gdf", "why"),
     [
-        (frame().iloc[:-1], "The number of features is another one: 50 in A, 49 in B."),
+        (frame().iloc[:-1], "The number of features differs: 50 in A, 49 in B."),
         (
             frame().set_crs(31983, allow_override=True),
-            "The CRS is another one: EPSG:31984 in A, EPSG:31983 in B.",
+            "The CRS differs: EPSG:31984 in A, EPSG:31983 in B.",
         ),
     ],
 )

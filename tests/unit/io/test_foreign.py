@@ -191,7 +191,7 @@ def test_what_a_zip_without_a_dataset_holds(tmp_path, names, what, hint):
     [
         ('{"error": "x"}', "it has no type"),
         ('{"type": "Topology", "objects": {}}', "its type is 'Topology'"),
-        ('{"type": "FeatureCollection", "features": [{"type": "Fea', "no JSON, or its end is missing"),
+        ('{"type": "FeatureCollection", "features": [{"type": "Fea', "not JSON, or its end is missing"),
         ('{"type": "Feature"\xff', "not text in UTF-8"),
     ],
 )

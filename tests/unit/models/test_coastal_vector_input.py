@@ -39,7 +39,7 @@ BAD = {
         {},
         ["feature 0", "half a cell", "6"],
     ),
-    "row is no number": (
+    "row is not a number": (
         changed(row=[0.5, 1, 0, 1, 0, 1]),
         {},
         ["row", "1 cells", "feature 0", "0.5"],

@@ -354,5 +354,5 @@ def test_an_edited_record_is_told_by_its_digest(tmp_path, change):
 def test_a_pipe_is_no_record_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "r.record.json")
 
-    with pytest.raises(InvalidInput, match="no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         store.read(tmp_path / "r.record.json")
