@@ -40,7 +40,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     if runtime is None or not runtime.packages:
         raise InvalidInput(
             "The record names no packages.",
-            "Reproduce it with the packages that are here: leave --env recorded out.",
+            "Reproduce the run with the installed packages: leave --env recorded out.",
             code="no_packages",
         )
     if len(runtime.packages) > _MAX:
@@ -65,7 +65,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
         raise can_not_be_had(lost)
     if left_out:
         warnings.warn(
-            f"Left out, for the record has only a folder of another machine: {'; '.join(left_out)}",
+            f"Left out, the record has only a folder of another machine for them: {'; '.join(left_out)}",
             DissmodelWarning,
             stacklevel=2,
         )
@@ -120,7 +120,7 @@ def _is_own(name: str, code: Code) -> bool:
 def can_not_be_had(lost: Sequence[str]) -> InvalidInput:
     """Return the error that lists what of a record can't be installed again."""
     return InvalidInput(
-        f"These packages of the record can't be had: {'; '.join(lost)}",
-        "Reproduce it with the packages that are here: leave --env recorded out.",
+        f"These packages of the record can't be installed: {'; '.join(lost)}",
+        "Reproduce the run with the installed packages: leave --env recorded out.",
         code="packages_lost",
     )

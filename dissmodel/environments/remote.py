@@ -59,7 +59,7 @@ def commit_of(url: str, ref: str | None) -> str:
     near = "A short commit is not enough: give all 40 digits." if re.fullmatch(r"[0-9a-f]{7,39}", ref) else ""
     raise UsageError(
         f"{url} has no tag and no branch {ref!r}.",
-        near or f"See what it has: git ls-remote {url}",
+        near or f"List its tags and branches: git ls-remote {url}",
         code="no_such_ref",
     )
 
@@ -80,8 +80,8 @@ def _local_refs(url: str, names: list[str]) -> dict[str, str]:
         )
     if folder.has_reftable:
         raise UsageError(
-            f"{url} keeps its refs as a reftable, which only git reads, and git is started in no folder "
-            "before you agree.",
+            f"{url} keeps its refs as a reftable, which only git reads, and git is not started in a folder "
+            "before you consent.",
             "Give the commit, all of its digits, instead of a tag or a branch.",
             code="no_such_ref",
         )
@@ -188,7 +188,7 @@ def _checked_commit(repository: Repository, commit: str) -> str:
     except StorageError as error:
         raise RunFailed(
             f"{repository.url} has no commit {commit}.",
-            f"See what it has: git ls-remote {repository.url}",
+            f"List its tags and branches: git ls-remote {repository.url}",
             code="fetch_failed",
         ) from error
 
@@ -199,7 +199,7 @@ def _pyproject(repository: Repository, commit: str, subdirectory: str | None) ->
     if not found or not found[0][0].startswith("100"):  # a link or a submodule is not a file
         raise UsageError(
             f"{repository.url} has no {name} at commit {commit[:12]}.",
-            "A model's package has one; where it lies deeper, add #subdirectory=FOLDER.",
+            "A model's package has one; if it is in a subfolder, add #subdirectory=FOLDER.",
             code="no_pyproject",
         )
     blob = found[0][1]

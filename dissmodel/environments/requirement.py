@@ -143,9 +143,7 @@ def refuse_ours(name: str, given: str) -> None:
         If `name`, normalised, is ours.
     """
     if name == OURS:
-        _refuse(
-            given, "dissmodel itself is always the one that runs; the index has another package of that name"
-        )
+        _refuse(given, "the running dissmodel is always used; the index has a different package of that name")
 
 
 def _path(text: str, relative_to: Path | None) -> Requirement:
@@ -174,7 +172,7 @@ def _git(text: str, given: str, name: str | None, extras: tuple[str, ...]) -> Re
     path, at, ref = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     _check_segments(path.removeprefix("/").removesuffix("/"), given)
     if at and (not _REF.fullmatch(ref) or ".." in ref or ref.endswith(("/", ".", ".lock"))):
-        _refuse(given, "what follows @ is not a tag, branch or commit")
+        _refuse(given, "the part after @ is not a tag, branch or commit")
     url = f"{parts.scheme}://{_netloc(parts, port, given)}/{path.strip('/')}"
     subdirectory = _subdirectory(parts.fragment, given)
     return Requirement("git", given, name, extras, url=url, ref=ref or None, subdirectory=subdirectory)

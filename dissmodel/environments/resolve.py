@@ -55,7 +55,7 @@ def resolve(
             raise
         if not offline:
             warnings.warn(
-                f"{error.message} {earlier[-1].identity} is taken, as before.", DissmodelWarning, stacklevel=2
+                f"{error.message} {earlier[-1].identity} is used, as before.", DissmodelWarning, stacklevel=2
             )
         return earlier[-1]
 
@@ -81,7 +81,7 @@ def _repository(requirement: Requirement, known: tuple[Resolved, ...], *, offlin
     url, ref, subdirectory = requirement.url or "", requirement.ref, requirement.subdirectory
     if offline and not (ref and remote.COMMIT.fullmatch(ref)):
         raise StorageError(
-            f"{requirement.text}: which commit this is can't be asked offline.",
+            f"{requirement.text}: the commit can't be looked up offline.",
             "Give the commit instead of the tag, or connect.",
             code="repository_unreachable",
         )

@@ -134,7 +134,7 @@ def obtain(
     except OSError as error:
         raise StorageError(
             f"{error.filename or root}: {error.strerror or error}.",
-            "Free some room, or choose another data folder: DISSMODEL_DATA",
+            "Free some space, or choose another data folder: DISSMODEL_DATA",
             code="environment_unwritable",
         ) from error
 

@@ -110,7 +110,9 @@ def _remove(environment: PackageEnvironment) -> None:
         with required(guard, busy, code="environment_busy"):
             if any(_is_held(path) for path in store.use_locks(environment)):
                 raise UsageError(
-                    f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
+                    f"{environment.key}: a model is running in it.",
+                    "Wait until it has ended.",
+                    code="environment_used",
                 )
             aside = root / f"{store.REMOVING_PREFIX}{environment.key}.{uuid4().hex[:8]}"
             environment.path.rename(aside)

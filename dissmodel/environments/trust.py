@@ -65,7 +65,7 @@ def check(
     if ask is None or not ask(what):
         refused = ConsentRequired(
             f"{what} This runs its author's code on this machine.",
-            "To trust a package for good, use the setting trust: dissmodel config show trust",
+            "To trust a package permanently, use the setting trust: dissmodel config show trust",
         )
         refused.what = resolved.identity
         raise refused
@@ -158,7 +158,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{path}: it can't be read: {error}.", f"Remove it; what is needed is asked again: {path}"
+            f"{path}: it can't be read: {error}.", f"Remove the file; you are asked for consent again: {path}"
         ) from error
 
 
@@ -190,8 +190,8 @@ def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
         gone = tuple(approval for approval in known if _means(what.strip(), approval.what))
         if not gone:
             raise UsageError(
-                f"{what}: nothing of that name was agreed to.",
-                "List what was: dissmodel registry trust",
+                f"{what}: you have not consented to anything of that name.",
+                "List your consents: dissmodel registry trust",
                 code="no_approval",
             )
         _write(data_dir, [approval for approval in known if approval not in gone])
@@ -223,7 +223,7 @@ def _path(data_dir: Path) -> Path:
 @contextmanager
 def _changing(data_dir: Path) -> Iterator[None]:
     path = data_dir / ".trust.lock"
-    busy = f"{path}: another process holds it."
+    busy = f"{path}: another process has locked it."
     with disk_errors(str(path), "Choose another data folder: DISSMODEL_DATA"):
         data_dir.mkdir(parents=True, exist_ok=True)
         with required(path, busy, code="trust_busy", patience=_PATIENCE_S):

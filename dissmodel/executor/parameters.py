@@ -209,7 +209,7 @@ def _canonical(
             problems.append(
                 UsageError(
                     f"{layer.place}: {said} = {_brief(other)} and {given} = {_brief(value)}"
-                    " are one parameter.",
+                    " are the same parameter.",
                     f"Give only {name}.",
                     code="parameter",
                 )

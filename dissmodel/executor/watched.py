@@ -171,7 +171,7 @@ class Given:
         """
         if isinstance(error, KeyError):
             for name in self._meant(error):
-                error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given and not read")
+                error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given but not read")
             return
         said = text_of(error)
         texts = {

@@ -103,5 +103,5 @@ def refuse_offline(uri: str, *, offline: bool) -> None:
     """
     if offline and is_remote(uri):
         raise UsageError(
-            f"{parse(uri).shown}: with --offline no server is asked.", "Leave it out, or give a local file."
+            f"{parse(uri).shown}: with --offline nothing is fetched.", "Leave it out, or give a local file."
         )

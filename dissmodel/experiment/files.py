@@ -106,7 +106,7 @@ def paths_of(files: Mapping[str, Recorded], where: str) -> dict[str, str]:
     for name, one in files.items():
         if one.path is None:
             raise InvalidInput(
-                f"{where}: it does not say where its {name[:80]!r} lies.",
+                f"{where}: it does not contain the path of its {name[:80]!r}.",
                 "Run the model again with this version, then push that.",
                 code="artifact_path",
             )

@@ -46,8 +46,8 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
     if not consent.yes and server not in consent.agreed:
         refused = ConsentRequired(
             f"{record} names an input at {server}, which you have not named: {place.shown[:_LONGEST]} would "
-            "be asked for.",
-            "Consent is remembered; to see it, or take it back: dissmodel registry trust",
+            "be requested.",
+            "Consent is remembered; to see or withdraw it: dissmodel registry trust",
         )
         refused.what = server
         raise refused
@@ -63,7 +63,7 @@ def asking(
     def agree(place: str) -> None:
         server = agree_to_ask(place, consent, typed=(typed,), record=record)
         if server:
-            tell(f"The input of {record} is asked for at {server}.")
+            tell(f"The input of {record} is requested from {server}.")
 
     return agree
 

@@ -144,8 +144,8 @@ def outputs_place(to: str | None, settings: StorageSettings) -> Place:
         return open_place(f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings)
     is_record = record_in(to) is not None
     if is_record or parse(to).scheme in {"http", "https"}:
-        name = "experiments go into a folder, and this is the name of a record"
-        why = name if is_record else "a web server is only read"
+        name = "experiments are put into a folder, and this is the name of a record"
+        why = name if is_record else "dissmodel only reads from a web server"
         raise UsageError(f"--to {parse(to).shown}: {why}.", "--to s3://BUCKET/PREFIX or --to FOLDER")
     return open_place(to, settings, new=True)
 
@@ -168,7 +168,7 @@ def experiment_name(experiment_id: str, where: str) -> str:
     if not _ID.fullmatch(experiment_id):
         raise InvalidInput(
             f"{where}: {experiment_id[:80]!r} is not the id of an experiment.",
-            "Ask whoever gave you this record.",
+            "Ask the sender of this record.",
             code="experiment_id",
         )
     return experiment_id

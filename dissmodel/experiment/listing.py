@@ -205,7 +205,7 @@ def _order(sort: str) -> Callable[[Row], Any]:
     if name not in _ORDERS:
         raise UsageError(
             f"--sort {sort}: there is no such column to sort by.",
-            f"{did_you_mean(name, _ORDERS)} With a - before it, the other way round.",
+            f"{did_you_mean(name, _ORDERS)} A - before the name reverses the order.",
         )
     return _ORDERS[name]
 

@@ -87,7 +87,7 @@ def _objects(place: Place) -> Iterator[_Object]:
 
 
 def _too_much(place: Place, what: str) -> StorageError:
-    return StorageError(f"{place.uri}: more than {what} lie there.", "Name a folder further down.")
+    return StorageError(f"{place.uri}: there are more than {what}.", "Name a subfolder.")
 
 
 def _read(place: Place, one: _Object) -> Summary:
@@ -109,6 +109,6 @@ def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None
         raise Differs(
             f"{uri}: this is the record of {experiment_id[:80]}, not of the experiment whose folder it is"
             " in.",
-            "Ask whoever put it there.",
+            "Ask the person who stored it.",
             code="experiment_id",
         )

@@ -141,11 +141,11 @@ def prune(request: PruneRequest) -> Pruned:
 def _reasons(path: Path, record: Summary) -> Iterator[str]:
     """Yield why a record stays."""
     if not _is_regular(path):
-        yield "it is a link, no file"
+        yield "it is a link, not a file"
     if record.digests or record.output_path:
         yield "it names a result"
     if os.path.lexists(sign.signature_path(path)) or attestations(path):
-        yield "someone signed it, or stated something about it"
+        yield "it has a signature or a statement"
 
 
 def _is_regular(path: Path) -> bool:

@@ -165,7 +165,7 @@ def find_input(source: Source, given: str | None) -> Path:
     record, data = source.record, source.record.source
     if not data.checksum:
         raise InvalidInput(
-            f"{source.path}: it does not say which input was read: there is no sha256 of it.",
+            f"{source.path}: the record does not identify its input: it has no sha256 of it.",
             f"Run the model again: {run_again(record)}",
             code="input_unknown",
         )
@@ -209,11 +209,11 @@ def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
     files = sidecars_of(path, source)
     for _, file, digest in files:
         if not file.is_file():
-            return f"{file.name[:_LONGEST]} is missing, which was read with it"
+            return f"{file.name[:_LONGEST]} is missing; it was read with the input"
         if sha256_file(file) != digest and before_statistics(path, file, digest) is None:
             return f"{file.name[:_LONGEST]} beside it has changed"
     more = unrecorded(path, [file.name for _, file, _ in files])
-    return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""
+    return f"{more[0].name[:_LONGEST]} is beside it now and would be read with it" if more else ""
 
 
 def sidecars_of(path: Path, source: DataSource) -> list[tuple[str, Path, str]]:

@@ -61,7 +61,7 @@ def record_of(given: str) -> str:
     if path.is_file() and not is_bundle(path) and not _may_be_json(path):
         raise InvalidInput(
             f"{given}: no record beside it names this file.",
-            "A record lies beside its result, as NAME.record.json; give it, wherever it lies.",
+            "A record is beside its result, as NAME.record.json; give its path.",
             code="record_missing",
         )
     return given

@@ -60,7 +60,8 @@ def sign_record(request: SignRequest) -> Signed:
     with open_source(request.record) as source:
         if isinstance(source, InBundle):
             raise UsageError(
-                f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
+                f"{request.record}: a bundle can't be signed, only its record.",
+                "Sign, then bundle the record.",
             )
         document = source.document
         for one in checks(source):

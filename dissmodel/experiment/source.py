@@ -36,7 +36,7 @@ INPUT = "input"
 
 _MOST_FILES = 10_000
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_ASK = "Ask whoever put it there."
+_ASK = "Ask the person who stored it."
 _MISSING, _TOO_LARGE = "object_missing", "object_too_large"
 
 
@@ -131,7 +131,7 @@ class Source:
             status = self.record.status[:40]
             raise InvalidInput(
                 f"{self.given}: there is nothing {what}: the run is {status}, not completed.",
-                f'See what settles it: dissmodel record show "{self.given}"'
+                f'See what to do: dissmodel record show "{self.given}"'
                 if is_interrupted(self.path, self.record)
                 else "Give the record of a run that completed.",
                 code=code,
@@ -139,9 +139,9 @@ class Source:
 
     def not_as_recorded(self, name: str, done: str, *, is_missing: bool = False) -> Differs:
         """Return the error for a file or a record that isn't as recorded, and so isn't `done`."""
-        what = "is missing" if is_missing else "is not as it should be"
+        what = "is missing" if is_missing else "does not match its digest"
         return Differs(
-            f"{self.given}: its {name[:80]} {what}; what isn't true isn't {done}.",
+            f"{self.given}: its {name[:80]} {what}; such a record is not {done}.",
             f"See what differs: dissmodel record verify {shell_word(str(self.given))}",
             code="record_changed",
         )
@@ -225,7 +225,7 @@ class InBundle(Source):
         if next(entry.file_size for entry in entries if entry.filename == name) > store.MAX_BYTES:
             raise InvalidInput(
                 f"{file}: its {name} has more than {store.MAX_BYTES} bytes: this is not a record.",
-                "Ask whoever gave you this bundle.",
+                "Ask the sender of this bundle.",
                 code="not_a_record",
             )
         path = store.artifact_path(self._folder / RECORD, name)
@@ -293,8 +293,8 @@ class InBundle(Source):
 
     def _clash(self) -> InvalidInput:
         return InvalidInput(
-            f"{self._file} is refused: two of its entries have one name.",
-            "Ask whoever gave you this bundle.",
+            f"{self._file} is refused: two of its entries have the same name.",
+            "Ask the sender of this bundle.",
             code="archive_refused",
         )
 
@@ -333,8 +333,8 @@ class InPlace(Source):
         except InvalidInput as error:
             if error.code == _MISSING:
                 raise InvalidInput(
-                    f"{self.given}: there is no such record, or its experiment is not whole yet: the record"
-                    " comes last.",
+                    f"{self.given}: there is no such record, or its experiment is not complete yet: the"
+                    " record is stored last.",
                     "Check the name, or try again later.",
                     code="record_missing",
                 ) from error
@@ -350,8 +350,8 @@ class InPlace(Source):
         """
         if self.is_changed:
             raise Differs(
-                f"{self.given}: this record was changed: its digest is {self.digest}, and it says "
-                f"{self.record.record_digest}.",
+                f"{self.given}: this record was changed: its digest is {self.digest}; the digest "
+                f"written in it is {self.record.record_digest}.",
                 _ASK,
                 code="record_changed",
             )
@@ -369,7 +369,7 @@ class InPlace(Source):
         found = super().files
         named = [one.path for one in found.values() if one.path is not None]
         if clash(path.relative_to(self._folder).as_posix() for path in (self.path, *named)) is not None:
-            raise StorageError(f"{self.given}: two of its files have one name.", _ASK, code="artifact_path")
+            raise StorageError(f"{self.given}: two files have the same name.", _ASK, code="artifact_path")
         if len(found) > _MOST_FILES:
             raise StorageError(f"{self.given}: it names more than {_MOST_FILES:,} files.", _ASK)
         return found
@@ -385,7 +385,7 @@ class InPlace(Source):
         total, free = sum(sizes.values()), shutil.disk_usage(self._folder).free
         if total > free:
             raise StorageError(
-                f"{self.given}: {total:,} bytes are to come, and the temporary folder has room for {free:,}.",
+                f"{self.given}: {total:,} bytes are needed; the temporary folder has room for {free:,}.",
                 "Set another temporary folder: TMPDIR=FOLDER",
                 code="disk_full",
             )
@@ -528,9 +528,9 @@ def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
         is_record = f".{shown.rpartition('/')[2]}".endswith(store.SUFFIX)
         raise UsageError(
             f"{shown}: {what} beside the record, and that is not on this machine.",
-            f"Bring it here first: dissmodel pull {shown}"
+            f"Fetch it first: dissmodel pull {shown}"
             if is_record
-            else "Copy it and its files here first.",
+            else "Copy the record and its files to this machine first.",
             code="remote_record",
         )
 

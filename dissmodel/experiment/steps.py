@@ -52,7 +52,7 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name[:40]!r} {length}" for name, length in [*lengths.items()][:8])
         raise InvalidInput(
-            f"{path}: its measures have not as many steps each: {said}.",
+            f"{path}: its measures have different numbers of steps: {said}.",
             "Check step_metrics in the file.",
             code="no_steps",
         )

@@ -191,9 +191,7 @@ def _stated(path: Path, source: Source, signers: Path) -> tuple[Verdict, str]:
 def _whose(signer: sign.Signer, of: str) -> str:
     if not signer.fingerprint:
         return "no SSH signature"
-    what = (
-        "signed by a key that is none of theirs" if signer.verdict == "unknown" else f"no signature of {of}"
-    )
+    what = "signed by a key that is not theirs" if signer.verdict == "unknown" else f"no signature of {of}"
     return f"{what}: {signer.fingerprint}"
 
 
@@ -206,7 +204,7 @@ def _check_files(source: Source) -> Iterator[Check]:
             yield Check(source.given, name, "", "differs", "a file beside the record", error.message)
             continue
         if one.path is None:
-            said = "the record does not say where it lies"
+            said = "the record does not contain its path"
             yield Check(source.given, name, "", "not checked", artifact.sha256, said)
             continue
         check = _check_file(source, name, one.path, artifact.sha256, one.size)
@@ -244,7 +242,7 @@ def _check_input(source: Source) -> Iterator[Check]:
     for _, file, expected in files:
         beside = _check_file(source, "input", file, expected)
         if beside.verdict == "differs" and before_statistics(place, file, expected) is not None:
-            note = "a viewer added statistics to it, which change nothing"
+            note = "a viewer added statistics to it; they change no value"
             beside = replace(beside, verdict="ok", note=note)
         yield beside
     if source.record.schema_version and dataset.verdict == "ok":  # the public DisSModel notes no sidecars
@@ -273,7 +271,7 @@ def _check_remote_input(source: Source) -> Iterator[Check]:
             failed.append(error)
     # That a server was not asked says more than that the bucket has no copy.
     failed.sort(key=lambda one: isinstance(one, ConsentRequired))
-    why = failed[-1].message if failed else "not where others can reach it"
+    why = failed[-1].message if failed else "not where other people can reach it"
     why = why if data.checksum else _NO_DIGEST
     yield Check(given, "input", data.uri, "not checked", data.checksum, why)
 

@@ -117,7 +117,7 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
         )
     raise InvalidInput(
         f"{path} holds {len(chosen)} datasets. {_listing('Inside', [d.member for d in chosen])}",
-        f"Say which: --layer {PurePosixPath(chosen[0].member).name}",
+        f"Choose one: --layer {PurePosixPath(chosen[0].member).name}",
         code="layer_needed",
     )
 

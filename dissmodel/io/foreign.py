@@ -50,7 +50,7 @@ _MAGIC: tuple[tuple[bytes, Foreign], ...] = (
     (rb"%PDF-", Foreign("a PDF document", "Give the data, not a document about it.")),
     (
         rb"\0\x05\x16\x07",
-        Foreign("what macOS keeps beside a file", "Give the file whose name has no '._' in front."),
+        Foreign("a file of macOS beside another file", "Give the file whose name has no '._' in front."),
     ),
     (
         rb"\xff\xfe|\xfe\xff",
@@ -91,7 +91,7 @@ def foreign(path: Path, head: bytes) -> Foreign | None:
         return Foreign("an unfinished download", "Wait until it is complete, or download it again.")
     found = next((one for magic, one in _MAGIC if re.match(magic, head)), None)
     if found is None and head and not head.strip(b"\0"):
-        found = Foreign("nothing but zeros where it begins, as a copy that was not finished", again(path))
+        found = Foreign("a file that begins with zeros only, as an unfinished copy does", again(path))
     text = _text(head)
     if found is None and text.startswith("<"):
         plain = re.sub(rb"^(\xef\xbb\xbf)?\s*(<\?xml.*?\?>|<!--.*?-->|\s+)*", b"", head, flags=re.DOTALL)

@@ -61,7 +61,7 @@ def wrong_record(path: Path) -> str:
 def why_unreadable(path: Path) -> tuple[str, str]:
     """Return why a file is not a GeoJSON document that can be read, and what to do."""
     if path.stat().st_size > _LARGEST:
-        return "not all of it is there, or it is damaged", again(path)
+        return "the file is incomplete or damaged", again(path)
     try:
         document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -74,7 +74,7 @@ def why_unreadable(path: Path) -> tuple[str, str]:
     if kind in _TYPES:
         return (
             "it is JSON, but GDAL finds no features in it",
-            "Write it anew: ogr2ogr NEW.geojson OLD.geojson",
+            "Write it again: ogr2ogr NEW.geojson OLD.geojson",
         )
     said = f"its type is {str(kind)[:_SHOWN]!r}" if kind is not None else "it has no type"
     return (

@@ -73,10 +73,10 @@ def naming_damage(shown: str) -> Iterator[None]:
         if "codec" in f"{error} {error.__cause__}":
             raise InvalidInput(
                 f"{shown} is compressed in a way that can't be unpacked here.",
-                "Write it in another: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
+                "Use another compression: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
                 code="raster_compression",
             ) from error
-        raise damaged(shown, f"{_UNREAD} a part of it is missing or damaged", "raster_damaged") from error
+        raise damaged(shown, f"{_UNREAD} part of the file is missing or damaged", "raster_damaged") from error
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def reading(shown: str, text: Path | None = None) -> Iterator[None]:
         with passing_warnings_on(shown):
             yield
     except (DataSourceError, DataLayerError) as error:
-        why, hint = ("not all of it is there, or it is damaged", again(shown))
+        why, hint = ("the file is incomplete or damaged", again(shown))
         if text is not None:
             why, hint = geojson.why_unreadable(text)
         raise InvalidInput(f"{shown} could not be read: {why}.", hint, code="vector_damaged") from error
@@ -152,18 +152,18 @@ def _check_shapefile(path: Path, shown: str) -> str | None:
         with parts[suffix].open("rb") as stream:
             refuse_pointer(stream.read(HEAD_BYTES), parts[suffix], f"The {suffix} of {shown}")
         if parts[suffix].stat().st_size < _said_length(parts[suffix]):
-            why = f" is incomplete: its {suffix} is shorter than it says of itself"
+            why = f" is incomplete: its {suffix} is shorter than its header says"
             raise damaged(shown, why, "vector_damaged")
     found = dbf.encoding_of(parts[".dbf"]) if ".cpg" not in parts else None
     if found is not None and (found.overrides or found.name != "UTF-8"):
         why = (
-            "is UTF-8, though its .dbf says another encoding"
+            "is UTF-8, though its .dbf declares another encoding"
             if found.overrides
             else "has an unknown encoding"
         )
         warnings.warn(
             f"{shown}: its text {why}; it is read as {found.name}. A file beside it that ends in .cpg can "
-            "say which it is.",
+            "declare it.",
             DissmodelWarning,
             stacklevel=3,
         )
@@ -200,7 +200,7 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
         if len(spatial) > 1:
             raise InvalidInput(
                 f"{shown} has {len(spatial)} layers: {listing}.",
-                f"Say which: --layer {spatial[0]}",
+                f"Choose one: --layer {spatial[0]}",
                 code="layer_needed",
             )
         return spatial[0]

@@ -194,7 +194,7 @@ def _check_content(path: Path, shown: str) -> str:
 
 
 _SUFFIXES = ", ".join(BY_SUFFIX)
-_HINT_DAMAGED = "Make or download it again; it may be damaged, or something else under this name."
+_HINT_DAMAGED = "Make or download it again; it may be damaged, or another file under this name."
 
 
 def _head(path: Path) -> bytes:

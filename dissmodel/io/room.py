@@ -42,7 +42,7 @@ def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20)
         return full
     if any(words in said for words in _TAKEN_BACK):
         return (
-            f"the disk is full, or failed; what was written was taken back, and {free:,} bytes are free again"
+            f"the disk is full, or failed; the unfinished file was removed, and {free:,} bytes are free again"
         )
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:

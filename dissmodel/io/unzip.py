@@ -44,7 +44,7 @@ _METHODS = {
     16: "IBM CMPSC",
     18: "IBM TERSE",
     19: "IBM LZ77",
-    20: "Zstandard (an old number of it)",
+    20: "Zstandard (under its old number)",
     93: "Zstandard",
     94: "MP3",
     95: "XZ",
@@ -146,7 +146,7 @@ def _dishonest(entry: zipfile.ZipInfo) -> str:
     if re.match(r"[A-Za-z]:", name):
         return "begins with a drive letter"
     if ".." in name.split("/"):
-        return "climbs out of the archive's folder"
+        return "leads out of the archive's folder"
     if "\0" in name or not name:
         return "is not a file name"
     if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
@@ -158,7 +158,7 @@ def extract(path: Path, targets: Mapping[str, Path]) -> None:
     """Unpack members of an archive, each to its target, which must not exist.
 
     Raises InvalidInput if a member is damaged, encrypted or compressed in a way that is not known here, or
-    inflates beyond every measure, together with the others; StorageError if a target can't be written.
+    unpacks to more than is allowed, alone or with the others; StorageError if a target can't be written.
     """
     with opened(path) as archive:
         budget = _Budget(path, archive, targets)
@@ -192,7 +192,7 @@ class _Budget:
         """Refuse a member that says it is larger than what may come out."""
         if size > self.left:
             raise InvalidInput(
-                f"{self.path}: {member} inflates beyond what an honest archive does"
+                f"{self.path}: {member} unpacks to more than is allowed"
                 f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
                 "If you trust it, unzip it yourself and give the file inside.",
                 code="archive_bomb",

@@ -298,7 +298,7 @@ def _read(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise InvalidInput(
             f"{path}: there is no such record.",
-            "A record lies beside its result, as NAME.record.json.",
+            "A record is beside its result, as NAME.record.json.",
             code="record_missing",
         ) from error
     except OSError as error:

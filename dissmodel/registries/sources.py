@@ -191,7 +191,7 @@ def _targets(request: SyncRequest, settings: Settings) -> list[RegistrySetting]:
     if request.branch is not None and len(names) > 1:
         raise UsageError(
             f"--branch is for one registry, and there are {len(names)}: {', '.join(names)}.",
-            f"Say which: dissmodel registry sync {names[0]} --branch {request.branch}",
+            f"Choose one: dissmodel registry sync {names[0]} --branch {request.branch}",
         )
     return [_target(known[name], settings.registries.get(name), request.branch) for name in names]
 
@@ -201,7 +201,7 @@ def _target(known: index.Registry, setting: RegistrySetting | None, branch: str 
     if not url:
         raise UsageError(
             f"What was synced of {known.name} can't be read, so its URL is unknown.",
-            f"Say it: dissmodel registry sync {known.name} --repo URL",
+            f"Give the URL: dissmodel registry sync {known.name} --repo URL",
             code="unknown_registry",
         )
     branch = branch or (setting.branch if setting is not None else None)

@@ -132,7 +132,7 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
     offered = [offer for offer in offers if text in {offer.name, offer.qualified}]
     if len(found) + len(offered) > 1:
         names = sorted([entry.qualified for entry in found] + [offer.qualified for offer in offered])
-        hint = f"Say which: dissmodel run {names[0]} ..."
+        hint = f"Choose one: dissmodel run {names[0]} ..."
         if len(set(names)) == 1:
             hint = "Give the registry another name: dissmodel registry add NAME URL"
         raise UsageError(

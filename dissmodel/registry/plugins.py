@@ -99,7 +99,7 @@ def find(text: str, module: str | None = None) -> Model:
         names = ", ".join(offer.qualified for offer in matching)
         raise UsageError(
             f"{text}: more than one package offers this model: {names}.",
-            f"Say which: dissmodel run {matching[0].qualified} ...",
+            f"Choose one: dissmodel run {matching[0].qualified} ...",
             code="ambiguous_model",
         )
     if matching:
@@ -186,7 +186,7 @@ def _from_file(path: Path, name: str) -> Model:
     names = ", ".join(cls.name for cls in found)
     raise UsageError(
         f"{path} has {'no executor ' + repr(name) if name else 'several executors'}: {names}.",
-        f"Say which: {path}:{found[0].name}",
+        f"Choose one: {path}:{found[0].name}",
         code="ambiguous_model",
     )
 

@@ -30,7 +30,7 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     table = table if isinstance(table, dict) else {}
     name = table.get("class") or table.get("name") or record.model_name
     if not name:
-        raise InvalidInput(f"{shown}: it names no model.", "Ask whoever gave you this record.")
+        raise InvalidInput(f"{shown}: it names no model.", "Ask the sender of this record.")
     parameters = {key: as_number(value) for key, value in record.parameters.items()}
     spec = plain_spec(str(name), parameters, record.band_map, record.column_map, table)
     try:

@@ -153,7 +153,7 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
         if not _NAME.fullmatch(code.package):
             raise InvalidInput(
                 f"{record_path}: {code.package[:_LONGEST]!r} is not a package's name.",
-                "Ask whoever gave you this record, or name the model: --model NAME",
+                "Ask the sender of this record, or name the model: --model NAME",
                 code="not_a_record",
             )
         package = canonicalize_name(code.package)
@@ -171,7 +171,7 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     if len(offers) > 1:
         raise UsageError(
             f"{record_path}: its model may be {' or '.join(offer.qualified for offer in offers)}.",
-            f"Say which: --model {offers[0].qualified}",
+            f"Choose one: --model {offers[0].qualified}",
             code="ambiguous_model",
         )
     return load(offers[0].load)
@@ -210,7 +210,7 @@ def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
     except UsageError as error:
         raise InvalidInput(
             f"{record_path}: the spec in it names no package: {str(package)[:_LONGEST]!r}.",
-            "A package is a name, name==version or git+https://…; ask whoever gave you this record.",
+            "A package is a name, name==version or git+https://…; ask the sender of this record.",
             code="spec_package",
         ) from error
 

@@ -185,7 +185,7 @@ def _refuse_unfit(source: Source) -> None:
     if record.seed is not None and record.seed < 0:
         raise InvalidInput(
             f"{path}: its seed is {str(record.seed)[:40]}; a seed is a whole number of 0 or more.",
-            "Ask whoever gave you this record.",
+            "Ask the sender of this record.",
             code="not_a_record",
         )
     if record.input_format not in _FORMATS:

@@ -51,7 +51,7 @@ def target_of(output: str) -> Target:
     shown = uri.shown
     if uri.scheme != "s3":
         raise UsageError(
-            f"{shown}: a web server is only read.",
+            f"{shown}: dissmodel only reads from a web server.",
             f"--output s3://BUCKET/{file_name(shown)}",
         )
     storage, key = open_storage(output, StorageSettings.of(load_settings()))

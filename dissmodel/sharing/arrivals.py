@@ -19,7 +19,7 @@ from dissmodel.storage.base import Progress
 from dissmodel.storage.transfer import Pool
 
 _PATIENCE_S = 0.3
-_ASK = "Pull it again; if it stays, ask whoever put it there."
+_ASK = "Pull it again; if it stays, ask the person who stored it."
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _refuse_full(to: Path, missing: list[Wanted]) -> None:
         return
     if needed > free:
         raise StorageError(
-            f"{to}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+            f"{to}: {needed:,} bytes have to be fetched, and the disk has room for {free:,}.",
             "Make room, or give a folder on another disk: --to FOLDER",
             code="disk_full",
         )

@@ -143,7 +143,7 @@ def _results(source: Source, told: list[str]) -> Iterator[Member]:
     for name, one in source.files.items():
         path = one.artifact.path
         if one.path is None:
-            told.append(f"{name} is not in the bundle: the record does not say where it lies.")
+            told.append(f"{name} is not in the bundle: the record does not contain its path.")
         elif one.artifact.external:
             yield Member(_external(path), one.path, one.artifact.sha256)
         elif is_drawn(name, path) and not os.path.lexists(one.path):

@@ -133,7 +133,7 @@ def _find(named: str, settings: StorageSettings) -> list[_Found]:
     folders = [_Found(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
     if not folders:
         raise InvalidInput(
-            f"{place.uri}: no experiment lies there.",
+            f"{place.uri}: there is no experiment.",
             f"Name the record of one: dissmodel pull {place.uri}{FOLDER}/ID/{RECORD}",
             code="record_missing",
         )
@@ -167,6 +167,6 @@ def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Po
         try:
             name = experiment_name(source.record.experiment_id, one.uri)
         except InvalidInput as error:
-            raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
+            raise StorageError(error.message, "Ask the person who stored it.", code=error.code) from error
         refuse_other_id(one.uri, name, one.experiment_id)
         return pullable(source, settings, agree if request.with_input else None)

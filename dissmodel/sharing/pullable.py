@@ -130,7 +130,7 @@ def _inputs(source: InPlace, settings: StorageSettings, agree: Callable[[str], N
     data, uri = source.record.source, source.given
     if not _SHA256.fullmatch(data.checksum):
         raise InvalidInput(
-            f"{uri}: it does not say which input was read.",
+            f"{uri}: the record does not identify its input.",
             "Leave --with-input out.",
             code="input_unknown",
         )
@@ -176,7 +176,7 @@ def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None, *,
         if stat is None:
             raise Differs(
                 f"{place.uri}{key}: the record names it, and it is not there.",
-                "Ask whoever put it there.",
+                "Ask the person who stored it.",
                 code="object_missing",
             )
         size = stat.size
@@ -195,4 +195,4 @@ def _refuse_elsewhere(path: str, uri: str, *, reserved: bool = True) -> None:
 
 
 def _lying(uri: str, what: str) -> StorageError:
-    return StorageError(f"{uri}: {what}.", "Ask whoever put it there.", code="artifact_path")
+    return StorageError(f"{uri}: {what}.", "Ask the person who stored it.", code="artifact_path")

@@ -114,6 +114,6 @@ def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item
     for number, one in enumerate(found):
         if number == most:
             raise StorageError(
-                f"{what}: more than {most:,} objects lie there.", "Name a folder further down.", code=TOO_MANY
+                f"{what}: there are more than {most:,} objects.", "Name a subfolder.", code=TOO_MANY
             )
         yield one

@@ -141,7 +141,7 @@ class Cache:
             free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise StorageError(
-                f"{self.folder}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+                f"{self.folder}: {needed:,} bytes have to be fetched, and the disk has room for {free:,}.",
                 "Make room, or set another folder: DISSMODEL_CACHE=FOLDER",
                 code="disk_full",
             )
@@ -174,7 +174,7 @@ class Cache:
         with self._writing(), contextlib.ExitStack() as stack:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not stack.enter_context(locks.held(self.folder / _LOCK, patience=_PATIENCE_S)):
-                message = locks.busy(f"{self.folder}: another process holds it.", self.folder / _LOCK)
+                message = locks.busy(f"{self.folder}: another process has locked it.", self.folder / _LOCK)
                 raise StorageError(message, "Try again.")
             yield
 

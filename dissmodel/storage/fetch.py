@@ -176,7 +176,7 @@ def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, data:
     said = sum(max(stat.size, 0) for stat in stats if stat is not None)
     names = [file_name(key) for key in source.keys]
     if len({name.casefold() for name in names}) < len(names):
-        raise InvalidInput(f"{source.uri.shown}: two of its files would have one name.", "Zip them.")
+        raise InvalidInput(f"{source.uri.shown}: two of its files would have the same name.", "Zip them.")
     if said <= limit:
         cache.make_room(said)
     counted = _Count(said)
@@ -207,7 +207,7 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
     if stat.sha256 not in {None, found}:
         raise Differs(
             f"{source.shown(key)}: its sha256 is {found}; whoever put it there noted {stat.sha256}.",
-            "Ask whoever put it there.",
+            "Ask the person who stored it.",
             code="storage_differs",
         )
     return stat.etag or "", found

@@ -81,7 +81,7 @@ class HttpStorage:
         return Stat(key, size, etag=found.etag)
 
     def put(self, path: Path, key: str, **_options: Any) -> NoReturn:  # noqa: ARG002  (the protocol's)
-        """Raise StorageError: a web server is only read."""
+        """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "written to")
 
     def list(self, prefix: str, **_options: Any) -> NoReturn:
@@ -89,7 +89,7 @@ class HttpStorage:
         self._only_read(prefix, "listed")
 
     def delete(self, key: str) -> NoReturn:
-        """Raise StorageError: a web server is only read."""
+        """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "removed")
 
     def _stat(self, key: str, response: BaseHTTPResponse | None) -> Stat | None:

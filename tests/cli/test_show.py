@@ -156,7 +156,7 @@ def test_every_value_knows_where_it_is_from(dissmodel):
         (["--param", "sea_level_rise_rate=nan"], 2, "finite"),
         (["--param", "end_time"], 2, "--param end_time=VALUE"),
         (["--param", "end_time=1", "--param", "end_time=2"], 2, "given twice"),
-        (["--param", "taxa_elevacao=1", "--param", "sea_level_rise_rate=2"], 2, "are one parameter"),
+        (["--param", "taxa_elevacao=1", "--param", "sea_level_rise_rate=2"], 2, "are the same parameter"),
         (["--toml", "misspelt.toml"], 2, "Did you mean 'end_time'"),
         (["--toml", "none.toml"], 3, "there is no such file"),
     ],

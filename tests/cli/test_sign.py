@@ -173,7 +173,7 @@ def test_what_is_not_true_is_not_signed(dissmodel, changed):
     said = dissmodel("record", "sign", "result.record.json", "--key", "ana")
 
     assert (4, False) == (said.code, Path("result.record.json.sig").exists())
-    assert f"its {changed} is not as it should be" in said.err
+    assert f"its {changed} does not match its digest" in said.err
 
 
 @pytest.mark.parametrize("golden", sorted(RECORDS.glob("*/*.json")), ids=lambda path: path.stem)

@@ -383,7 +383,7 @@ def test_a_model_that_refuses_or_breaks(dissmodel, executor_file, steps, says):
         ({"head": "print('hello'); 1 +"}, "line 3 can't be loaded: SyntaxError"),
         ({"cls": "Parameters = 3"}, "Parameters is 3; it has to be a subclass of pydantic.BaseModel"),
         ({"cls": "def run(self): pass\n    def no"}, "SyntaxError"),
-        ({"run": "pass\n    def run(self, data): return data"}, "run takes 2 arguments: not so"),
+        ({"run": "pass\n    def run(self, data): return data"}, "run takes 2 arguments: no"),
     ],
 )
 def test_a_file_that_is_no_model(dissmodel, executor_file, steps, says):

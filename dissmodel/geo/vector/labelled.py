@@ -181,7 +181,7 @@ def labelled(
     if not gdf.index.is_unique:
         repeated = gdf.index[gdf.index.duplicated()][0]
         raise InvalidInput(
-            f"The label {repeated!r} is that of more than one feature.", "gdf = gdf.reset_index(drop=True)"
+            f"More than one feature has the label {repeated!r}.", "gdf = gdf.reset_index(drop=True)"
         )
     if neighbors_dict is not None:
         cells = from_given(gdf.index, neighbors_dict)

@@ -87,7 +87,7 @@ def _number(strategy: str, k: int | None, radius: float | None) -> float:
         if strategy == needs and value is None:
             raise UsageError(f"The neighbourhood {strategy!r} needs {name}.", f"Pass {name}=….")
         if strategy != needs and value is not None:
-            raise UsageError(f"The neighbourhood {strategy!r} has no {name}.", f"It is for {needs!r} only.")
+            raise UsageError(f"The neighbourhood {strategy!r} has no {name}.", f"Only {needs!r} has it.")
     if k is not None:
         return checked_k(k)
     return 0.0 if radius is None else checked_radius(radius)

@@ -87,7 +87,7 @@ def _numbers(index: pd.Index, ids: pd.Series) -> NDArray[np.int64]:
         raise InvalidInput(
             f"{np.count_nonzero(unknown)} of {len(ids)} pairs of neighbours name no feature; the first is "
             f"pair {at} (counted from 0), with id {ids.iloc[at]!r}.",
-            "Look whether the ids are of one type (text or numbers) in both, and from the same layer.",
+            "Check that the ids have the same type (text or numbers) in both, and come from the same layer.",
         )
     return numbers.astype(np.int64, copy=False)
 

@@ -107,4 +107,4 @@ def _hint(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> str:
     typed = " ".join(f"--{kind}-map {name}={other or 'NAME'}" for name, other in near.items())
     if all(near.values()):
         return f"Did you mean {' and '.join(map(repr, near.values()))}? {typed}"
-    return f"Say which: {typed}"
+    return f"Choose one: {typed}"

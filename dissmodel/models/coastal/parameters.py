@@ -100,7 +100,8 @@ class RiseParameters(BaseModel):
             for other in others:
                 if kept[other] != kept[first]:
                     raise ValueError(
-                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are one parameter; give one"
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
+                        "give one"
                     )
                 del kept[other]
         return kept

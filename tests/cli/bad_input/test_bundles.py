@@ -116,7 +116,7 @@ def test_names_that_are_one_once_read(command, parts):
 def test_a_bomb(command, parts):
     pack(parts, ("input/zeros", bytes(80 << 20)))
 
-    refused(command, code=3, says="inflates beyond", commands=COMMANDS[:2])
+    refused(command, code=3, says="unpacks to more than", commands=COMMANDS[:2])
 
 
 def test_a_record_that_is_a_bomb(command, parts):
@@ -246,7 +246,7 @@ def test_a_sidecar_that_the_run_did_not_read(command, parts):
     said = command("reproduce", "b.zip")
 
     assert 4 == said.code
-    assert "grid.prj lies beside it and would be read with it" in said.err
+    assert "grid.prj is beside it now and would be read with it" in said.err
 
 
 def test_a_record_that_is_being_replaced_brings_nothing_back(command, parts):

@@ -171,7 +171,7 @@ def test_a_zip_with_two_datasets_wants_a_layer(refused_input, completed, two):
     wrong = refused_input(two, "--layer", "c.tif")
 
     assert "t.zip holds 2 datasets. Inside: low/a.tif, high/b.tif." in said.message
-    assert "Say which: --layer a.tif" == said.hint
+    assert "Choose one: --layer a.tif" == said.hint
     assert "holds no dataset called 'c.tif'" in wrong.message
     for name, alone in (("a.tif", "grid.tif"), ("b", "t.tif"), ("high/b.tif", "t.tif")):
         assert completed(alone)[1] == completed(two, "--layer", name)[1]
@@ -191,7 +191,7 @@ def test_a_zip_with_a_raster_and_polygons_takes_a_format(refused_input, complete
     [
         ("a.tif", b"", "a.tif of "),
         ("a.tif", b"text", "not what its name says"),
-        ("../a.tif", b"II*\0", "climbs out"),
+        ("../a.tif", b"II*\0", "leads out"),
         ("/a.tif", b"II*\0", "absolute path"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_geopackage_with_two_layers_wants_one(refused_input, completed, frame,
 
         assert "t.gpkg" in said.message
         assert "2 layers: 'before', 'after'" in said.message
-        assert "Say which: --layer before" == said.hint
+        assert "Choose one: --layer before" == said.hint
         assert "has no layer 'befor'" in wrong.message
         assert "Did you mean 'before'?" == wrong.hint
         assert completed(name, "--layer", "before")[1] != completed(name, "--layer", "after")[1]

@@ -41,7 +41,7 @@ def output_refused(refused, grid):
         ("there.tif", "this is a folder", "result.tif"),
         ("", "'' is not a path", "path"),
         ("a\0b.tif", "is not a path", "path"),
-        ("https://example.org/r.tif", "a web server is only read", "--output s3://BUCKET/r.tif"),
+        ("https://example.org/r.tif", "dissmodel only reads from a web server", "--output s3://BUCKET/r.tif"),
         ("ftp://example.org/r.tif", "ftp:// is not a scheme", "local path"),
     ],
 )

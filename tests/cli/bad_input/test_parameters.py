@@ -239,7 +239,7 @@ def test_an_unknown_parameter(parameter_refused, toml_refused, value, hint):
         (["end_time=2", "end_time=3"], "--param end_time is given twice, with 2 and 3.", "Give one."),
         (
             ["taxa_elevacao=0.1", "sea_level_rise_rate=0.2"],
-            "--param: taxa_elevacao = 0.1 and sea_level_rise_rate = 0.2 are one parameter.",
+            "--param: taxa_elevacao = 0.1 and sea_level_rise_rate = 0.2 are the same parameter.",
             "Give only sea_level_rise_rate.",
         ),
     ],
@@ -370,7 +370,7 @@ def test_a_wrong_toml(toml_refused, text, says, hint):
         ("end_time = 2.5", "end_time = 2.5 (spec)"),
         ("sea_level_rise_rate = nan", "sea_level_rise_rate = nan (spec)"),
         ("tide_height = 2020-01-01", "tide_height = datetime.date(2020, 1, 1) (spec)"),
-        ("sea_level_rise_rate = 1\ntaxa_elevacao = 2", "are one parameter"),
+        ("sea_level_rise_rate = 1\ntaxa_elevacao = 2", "are the same parameter"),
     ],
 )
 def test_a_wrong_parameter_in_a_toml(toml_refused, text, says):

@@ -103,7 +103,7 @@ def test_a_ring_that_does_not_close(told, bare):
         crs="EPSG:31983",
     )
 
-    assert f"1 of {len(bare)} features have a geometry that is none; the first is feature 3" in (
+    assert f"1 of {len(bare)} features have an invalid geometry; the first is feature 3" in (
         told("open.gpkg").message
     )
 

@@ -114,8 +114,8 @@ def test_one_that_asks_for_the_published_dissmodel_gets_the_one_that_runs(spec, 
 
 
 def test_a_package_that_calls_itself_dissmodel(spec, tmp_path):
-    assert is_refused(spec(git_package(tmp_path, name="dissmodel")), 2, "dissmodel itself")
-    assert is_refused(spec("dissmodel==0.6.6"), 2, "dissmodel itself")
+    assert is_refused(spec(git_package(tmp_path, name="dissmodel")), 2, "the running dissmodel")
+    assert is_refused(spec("dissmodel==0.6.6"), 2, "the running dissmodel")
 
 
 def test_a_package_does_not_say_where_packages_come_from(spec, tmp_path, index):

@@ -60,9 +60,9 @@ def test_what_can_not_be_pushed_is_kept(ready, proxy):
     [
         (("--to", "s3://no-such-bucket"), 5, "there is no such bucket"),
         (("--to", "s3://A_B"), 5, "not a valid name of a bucket"),
-        (("--to", "https://example.invalid/"), 2, "a web server is only read"),
+        (("--to", "https://example.invalid/"), 2, "dissmodel only reads from a web server"),
         (("--to", "s3://data/a.record.json"), 2, "the name of a record"),
-        (("--to", "s3://data/a", "--offline"), 2, "no server is asked"),
+        (("--to", "s3://data/a", "--offline"), 2, "nothing is fetched"),
     ],
 )
 def test_what_can_not_work_is_told_before_the_run(ready, more, code, said):

@@ -149,7 +149,7 @@ def test_what_is_no_neighbourhood(grid):
         attach_neighbors(grid, neighbors_dict=[1])
     with pytest.raises(UsageError, match="There is no neighbourhood 'quen'"):
         attach_neighbors(grid, "quen")
-    with pytest.raises(InvalidInput, match="The label 'a' is that of more than one feature"):
+    with pytest.raises(InvalidInput, match="More than one feature has the label 'a'"):
         attach_neighbors(grid.set_axis(["a"] * 20), "queen")
 
 

@@ -52,7 +52,7 @@ def age(path):
         ("a.tif", b"\x89HDF\r\n\x1a\n", "an HDF5 or NetCDF file", "gdal_translate a.tif"),
         ("a.gpkg", b"<?xml version='1.0'?><kml xmlns='x'>", "a KML file", "ogr2ogr NEW.gpkg a.gpkg"),
         ("a.geojson", '{"type"'.encode("utf-16"), "text in UTF-16", "UTF-8"),
-        ("a.gpkg", bytes(600), "nothing but zeros", "download it again"),
+        ("a.gpkg", bytes(600), "begins with zeros only", "download it again"),
         ("a.tif.crdownload", b"II*", "an unfinished download", "Wait"),
         ("cells.csv", b"a,b\n1,2\n", "a table", "GeoPackage"),
         ("a.asc", b"ncols 4\nnrows 4\n", "an ASCII grid", "gdal_translate a.asc"),
