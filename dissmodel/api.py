@@ -61,7 +61,7 @@ class Run(Result):
     record : ExperimentRecord
         What ran, on what, with what, and what came out.
     record_path : Path or str
-        Where the record lies; a text is its URI.
+        Where the record is; a text is its URI.
     files : Mapping of str to Path or str
         The files of the result by name, the main one as ``output``; a text is a URI.
     preview : Preview or None
@@ -100,8 +100,8 @@ class Experiment(Result):
     def files(self) -> Mapping[str, Path | str]:
         """The files of the result by name, the main one as ``output``.
 
-        A text is a URL, or the name of a file in a bundle. Files of which the record does not say where they
-        lie are left out.
+        A text is a URL, or the name of a file in a bundle. Files whose path the record does not contain
+        are left out.
         """
         from dissmodel.experiment.files import artifacts_of
         from dissmodel.experiment.source import is_bundle, is_remote_bundle
@@ -135,7 +135,7 @@ class Experiment(Result):
         Parameters
         ----------
         records : sequence of str or path-like
-            Folders where records of these runs may lie; that of this record is looked into anyway.
+            Folders where records of these runs may be; that of this record is looked into anyway.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Experiment(Result):
         from dissmodel.experiment.lineage import lineage
         from dissmodel.experiment.source import is_bundle, refuse_remote
 
-        refuse_remote(self._given, "the records of earlier runs lie")
+        refuse_remote(self._given, "the records of earlier runs are")
         if is_bundle(Path(self.record_path)):
             raise UsageError(
                 f"{self.record_path}: the records of earlier runs are beside a record; this is a bundle.",
@@ -240,7 +240,7 @@ def run(
     threads : int, optional
         How many threads the model may use; by default all.
     records : sequence of str or path-like
-        Folders where records of the runs that made the input may lie.
+        Folders where records of the runs that made the input may be.
     preview : bool
         Draw before, after and change beside the result.
     push : bool, str or path-like
@@ -514,7 +514,7 @@ def reproduce(
         command=_typed.get(),
     )
     if attest or key is not None:
-        refuse_remote(record, "a statement lies")
+        refuse_remote(record, "a statement is")
     with paused():
         signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
     with call_reporter() as reporter:
@@ -670,7 +670,7 @@ def records(
 
 
 def open_record(record: StrPath) -> Experiment:
-    """Read a record; its result can be opened as data, wherever it lies and whoever made it.
+    """Read a record; its result can be opened as data, wherever it is and whoever made it.
 
     Parameters
     ----------
@@ -708,7 +708,7 @@ def push(
     Parameters
     ----------
     record, *others : str or path-like
-        Records whose results lie beside them.
+        Records whose results are beside them.
     to : str or path-like, optional
         ``s3://BUCKET/PREFIX`` or a folder; by default the bucket of the settings.
     with_input : bool
@@ -735,7 +735,7 @@ def push(
     from dissmodel.sharing.push import push as push_records
 
     for one in (record, *others):
-        refuse_remote(one, "its result lies")
+        refuse_remote(one, "its result is")
     request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
     with call_reporter() as reporter:
         return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
@@ -833,7 +833,7 @@ def bundle(
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:
-    """Sign a record with an SSH key; the signature lies beside it, as ``RECORD.sig``.
+    """Sign a record with an SSH key; the signature is beside it, as ``RECORD.sig``.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class DissmodelError(Exception):
     Attributes
     ----------
     record_path : pathlib.Path or None
-        Where the record of the run lies that the error ended, if one had begun.
+        The record of the run that the error ended, if one had begun.
     """
 
     code = "error"

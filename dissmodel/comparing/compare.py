@@ -52,7 +52,7 @@ class Compared:
     Attributes
     ----------
     a, b : pathlib.Path or str
-        The files, absolute; a text is the URL of one that lies elsewhere, without credentials.
+        The files, absolute; a text is the URL of a remote file, without credentials.
     comparison : dissmodel.comparison.Comparison
         The verdict and its parts.
     diff_map : pathlib.Path or None
@@ -76,7 +76,7 @@ def compare(request: CompareRequest) -> Compared:
     UsageError
         If the map has no place, or the files are not rasters; nothing is compared then.
     DissmodelError
-        As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for what lies elsewhere.
+        As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for remote files.
     """
     layers = _layers(request.layers)
     with at_hand(request.a) as a, at_hand(request.b) as b:

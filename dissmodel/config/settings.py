@@ -52,12 +52,12 @@ class Settings:
 
     @property
     def data_dir(self) -> Path:
-        """Where registries and environments lie; it need not be there yet."""
+        """The folder of registries and environments; it need not exist yet."""
         return self._folder("data_dir")
 
     @property
     def cache_dir(self) -> Path:
-        """Where what can be fetched again lies; it need not be there yet."""
+        """The folder of files that can be fetched again; it need not exist yet."""
         return self._folder("cache_dir")
 
     @property

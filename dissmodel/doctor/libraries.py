@@ -22,7 +22,7 @@ SECONDS = 10.0
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 _SLOWER = "The models compute the same without it, slower."
-# The dissmodel that asks, wherever else another may lie; all else as Python finds it.
+# The dissmodel that asks, wherever else there may be another; all else as Python finds it.
 _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import dissmodel; del sys.path[0]; "
     "from dissmodel.doctor.probe import main; main()"

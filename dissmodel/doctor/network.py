@@ -84,7 +84,7 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
         found.add("ok", f"{where} answers")
         place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)
         try:
-            next(place.list("experiments/", most=1), None)  # whether it answers, not what lies there
+            next(place.list("experiments/", most=1), None)  # whether it answers, not which objects it has
         except StorageError as error:
             if error.code != TOO_MANY:
                 raise

@@ -70,7 +70,7 @@ def doctor(request: DoctorRequest) -> Diagnosis:
 
 
 def _places(settings: Settings | None) -> list[TimedCheck]:
-    """Return the checks of what lies on the disks."""
+    """Return the checks of the files on the disks."""
     checks = []
     if settings is not None:
         data = "Choose another: dissmodel config set data_dir FOLDER, or DISSMODEL_DATA"

@@ -142,7 +142,7 @@ def obtain(
 def key_of(resolved: Resolved) -> str:
     """Return the name of an environment, which ends with a digest of all that makes environments differ."""
     source: dict[str, str] = {}
-    if resolved.kind == "path":  # what it needs may have changed; its code is used where it lies
+    if resolved.kind == "path":  # what it needs may have changed; its code is used where it is
         folder = remote.folder_of(resolved.source)
         source = {name: sha256_file(folder / name) for name in _SOURCES if (folder / name).is_file()}
     identity = resolved.identity

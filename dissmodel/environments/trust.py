@@ -100,7 +100,7 @@ def matches(pattern: str, resolved: Resolved) -> bool:
     """Tell whether a pattern of the trust list means a package.
 
     ``coastal-flood`` means that name in the index, any version; ``coastal-flood==0.1.0`` one version;
-    ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that lies below.
+    ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that is below.
     Scheme, host and port have to be the same, a folder's name all of it.
 
     >>> model = Resolved("git", "coast", None, "1f", "https://github.com/org/coast", "")

@@ -66,7 +66,7 @@ def at_hand(
     sidecars: Sequence[str] = (),
     limit: int | None = None,
 ) -> Iterator[AtHand]:
-    """Give an input as a file, for the block; one that lies elsewhere is brought into the cache.
+    """Give an input as a file, for the block; a remote input is fetched into the cache.
 
     An error that leaves the block calls it what the user does.
 
@@ -76,7 +76,7 @@ def at_hand(
     Raises
     ------
     UsageError
-        If it lies elsewhere, and no server may be asked.
+        If it is remote, and no server may be asked.
     DissmodelError
         If there is none that can be read.
     """

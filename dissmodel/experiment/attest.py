@@ -24,7 +24,7 @@ _CONTEXT = ("python", "implementation", "platform", "machine", "cpu", "threads")
 def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: bool = False) -> Path:
     """Write a signed statement of the verdict of a reproduction, and return its path.
 
-    It lies beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
+    It is beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
     as ``….json.sig``. `may_ask`: a person is there who can type a passphrase.
 
     Raises

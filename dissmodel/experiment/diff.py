@@ -37,7 +37,7 @@ class RecordDiff:
     Attributes
     ----------
     a, b : pathlib.Path or str
-        The records; a text is the URL of one that lies elsewhere, without credentials.
+        The records; a text is the URL of a remote file, without credentials.
     sections : tuple of Section
         Those in which something differs. What was given (parameters, names, settings, input, code, runtime)
         comes before what was made (grid, metrics, result); of the former the one that could change a bit of

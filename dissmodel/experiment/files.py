@@ -23,7 +23,7 @@ class Unplaced(Artifact):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A file of a run as its record has it, and where it lies; None: the record doesn't say it."""
+    """A file of a run as its record has it, and where it is; None: the record doesn't say it."""
 
     artifact: Artifact
     path: Path | None
@@ -34,7 +34,7 @@ class Recorded:
         return None if isinstance(self.artifact, Unplaced) else self.artifact.size
 
     def intact(self) -> Path | None:
-        """Return the file if it lies beside the record and its bytes are the recorded ones."""
+        """Return the file if it is beside the record and its bytes are the recorded ones."""
         if self.path is None or self.artifact.external:
             return None
         try:
@@ -70,9 +70,9 @@ def name_of(path: str) -> str:
 
 
 def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) -> Path | None:
-    """Return where a file lies, None if its record doesn't say it.
+    """Return where a file is, None if its record doesn't say it.
 
-    `all_beside`: an external file lies in the record's folder too, as in a bundle.
+    `all_beside`: an external file is in the record's folder too, as in a bundle.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def paths_of(files: Mapping[str, Recorded], where: str) -> dict[str, str]:
     Raises
     ------
     InvalidInput
-        If the record doesn't say where a file lies; `where` is what the error calls the record.
+        If the record doesn't say where a file is; `where` is what the error calls the record.
     """
     for name, one in files.items():
         if one.path is None:

@@ -177,7 +177,7 @@ def experiment_name(experiment_id: str, where: str) -> str:
 def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     """Return what each file of a result is called beside ``record.json``, whatever the result was called.
 
-    Paths are relative to the record; an absolute path lies elsewhere.
+    Paths are relative to the record; an absolute path is elsewhere.
 
     Examples
     --------

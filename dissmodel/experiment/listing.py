@@ -31,7 +31,7 @@ class ListRequest:
     Attributes
     ----------
     folder : str
-        They lie in it or below: a folder, or ``s3://BUCKET/PREFIX``.
+        They are in it or below: a folder, or ``s3://BUCKET/PREFIX``.
     model, status : str or None
         Only those of this model, that ended so.
     parameters : Mapping
@@ -66,11 +66,11 @@ class Row:
     Attributes
     ----------
     path : Path or str
-        Where it lies; a text is its URI.
+        Where it is; a text is its URI.
     record : Summary
         What it says.
     output : str or None
-        Where its main file lies, so far as the record says.
+        Where its main file is, so far as the record says.
     checks : tuple of Check or None
         What was found of its files; None if nobody asked.
     """
@@ -107,7 +107,7 @@ class Listing:
     hint : str
         What may have been meant, where nothing matches.
     interrupted : tuple of str
-        Of each record in the rows whose result a run began to replace: what lies where, what settles it.
+        Of each record in the rows whose result a run began to replace: which file is where, what to do.
     """
 
     rows: tuple[Row, ...]
@@ -174,7 +174,7 @@ def _interruption(path: Path) -> str:
 
 
 def _records(folder: str, reporter: Reporter) -> Iterator[tuple[Path | str, Summary | DissmodelError]]:
-    """Yield where each record lies, and what it says or why it can't be read."""
+    """Yield where each record is, and what it says or why it can't be read."""
     if is_remote(folder):
         from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
         from dissmodel.experiment.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
@@ -228,7 +228,7 @@ def _equal(recorded: Any, given: Any) -> bool:
 
 
 def _output(path: Path | str, record: Summary) -> str | None:
-    """Return where the main file lies; what a record of another machine says, as it says it."""
+    """Return where the main file is; what a record of another machine says, as it says it."""
     said = record.main_path
     if said is None or isinstance(path, str):
         return said

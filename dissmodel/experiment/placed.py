@@ -98,7 +98,7 @@ def _read(place: Place, one: _Object) -> Summary:
 
 
 def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None:
-    """Refuse a record that lies in the folder of another experiment.
+    """Refuse a record that is in the folder of another experiment.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class PruneRequest:
     Attributes
     ----------
     folder : Path
-        The records lie in it or below; folders that are links are not followed.
+        The records are in it or below; folders that are links are not followed.
     older_than : timedelta
         Only those of runs that began so long ago; 0: all.
     consent : Consent

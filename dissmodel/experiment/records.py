@@ -24,7 +24,7 @@ _HEAD_BYTES = 64
 def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     """Read a record, and its document as it stands; nothing on the disk is changed.
 
-    Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
+    Of a bundle it is the record in it; a remote record is fetched. The reporter is warned of a
     pair that a run began to replace, with what settles it.
 
     Raises
@@ -32,7 +32,7 @@ def open_record(path: Path | str) -> tuple[ExperimentRecord, dict[str, Any]]:
     InvalidInput
         If there is none or it can't be read.
     StorageError
-        If it lies elsewhere and can't be fetched.
+        If it is remote and can't be fetched.
     """
     with open_source(path) as source:
         return source.record, source.document

@@ -1,4 +1,4 @@
-"""An experiment wherever it lies: in a folder, in a bundle, or in a place such as a bucket.
+"""An experiment, wherever it is stored: in a folder, in a bundle, or in a place such as a bucket.
 
 A bundle and a place are not trusted. Their record names its files relative to itself; a record that names
 another host, a file of this machine or a folder above itself is refused before a file is asked for.
@@ -60,7 +60,7 @@ class Source:
 
     @property
     def beside(self) -> Path:
-        """What new results lie beside: the record, the bundle, or where a fetched one would lie here."""
+        """What new results are beside: the record, the bundle, or where a fetched one would be here."""
         return self.given if isinstance(self.given, Path) else Path.cwd() / file_name(self.given)
 
     @property
@@ -101,7 +101,7 @@ class Source:
 
     @property
     def in_bucket(self) -> bool:
-        """Whether it lies in a bucket, and so its input may lie in that of inputs."""
+        """Whether it is in a bucket, and so its input may be in that of inputs."""
         return str(self.given).lower().startswith("s3://")
 
     def located(self, artifact: Artifact) -> Path | None:
@@ -110,7 +110,7 @@ class Source:
         Raises
         ------
         InvalidInput, StorageError
-            If the record names what it may not name; the latter if it lies elsewhere.
+            If the record names what it may not name; the latter for a remote record.
         """
         return located(self.path, artifact, all_beside=self._all_beside)
 
@@ -152,7 +152,7 @@ class Source:
         Raises
         ------
         Differs
-            If a record that lies elsewhere was changed.
+            If a remote record was changed.
         InvalidInput, StorageError
             If a bundle is damaged or dishonest, or the record names what it may not name.
         """
@@ -163,8 +163,8 @@ class Source:
     def digest_of(self, file: Path, size: int | None = None) -> tuple[str | None, str]:
         """Return the sha256 of a file; or None, and why it has none.
 
-        A record is only text: what it names may be a pipe that never ends, or no name at all. Of a file that
-        lies elsewhere no more than its recorded size is taken.
+        A record is only text: what it names may be a pipe that never ends, or no name at all. No more than
+        the recorded size of a remote file is fetched.
         """
         del size
         try:
@@ -281,7 +281,7 @@ class InBundle(Source):
         self._is_unpacked = True
 
     def bring_signed(self) -> None:
-        """See `Source.bring_signed`; statements that lie beside the bundle count as those in it do."""
+        """See `Source.bring_signed`; statements that are beside the bundle count as those in it do."""
         self.bring()
         for number, statement in enumerate(statements.attestations(self._file)):
             here = self.path.with_name(f"{statements.start(self.path.name)}beside-{number}.json")
@@ -453,15 +453,15 @@ def open_source(given: Path | str) -> Iterator[Source]:
     Parameters
     ----------
     given : Path or str
-        A record or a bundle; a text may be an ``s3://`` or ``https://`` URL of either. A bundle that lies
-        elsewhere is fetched at once; nothing else is read before it is asked for.
+        A record or a bundle; a text may be an ``s3://`` or ``https://`` URL of either. A remote bundle
+        is fetched at once; any other file only when it is needed.
 
     Raises
     ------
     UsageError
         If it is neither a path nor the URL of a file.
     DissmodelError
-        If a bundle that lies elsewhere can't be fetched.
+        If a remote bundle can't be fetched.
     """
     with contextlib.ExitStack() as stack:
         if is_remote(given):
@@ -516,12 +516,12 @@ def is_remote_bundle(text: str) -> bool:
 
 
 def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
-    """Refuse a record that lies elsewhere where something has to lie beside it.
+    """Refuse a remote record where something has to be beside it.
 
     Raises
     ------
     UsageError
-        If it lies elsewhere.
+        If it is remote.
     """
     if is_remote(text):
         shown = parse(text).shown
@@ -536,11 +536,11 @@ def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
 
 
 def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
-    """Return whether a run began to replace the pair of a record that lies where the run put it."""
+    """Return whether a run began to replace the pair of a record that is where the run put it."""
     return record.status == "replacing" and path.name.endswith(store.SUFFIX)
 
 
 def interruption(path: Path, record: ExperimentRecord) -> str:
-    """Return what to tell of a pair that a run began to replace: what lies where, and what settles it."""
+    """Return what to report of a pair that a run began to replace: which file is where, and what to do."""
     found = materialize.interruption(Path(os.path.abspath(path)), record)  # noqa: PTH100  (links stay)
     return f"{found.message} {found.hint}"

@@ -36,7 +36,7 @@ _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 class Check:
     """A check of a file, of the record or of a signature: what it should be, and what it is.
 
-    `record` is what it is called, a URL where it lies elsewhere. `expected` and `found` are digests, or words
+    `record` is what it is called, a URL where it is remote. `expected` and `found` are digests, or words
     where there is none; `note` says more: who signed, or why a file differs.
     """
 
@@ -70,7 +70,7 @@ def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None)
     Parameters
     ----------
     records : tuple of Path or str
-        Records and bundles; a text may be the URL of either. What lies elsewhere is fetched, hashed and let
+        Records and bundles; a text may be the URL of either. Remote files are fetched, hashed and let
         go.
     allowed_signers : pathlib.Path, optional
         Who may have signed them; with it a record without a signature lacks one. Statements that others
@@ -81,8 +81,8 @@ def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None)
     UsageError
         If there is no such list, or if OpenSSH isn't installed.
     DissmodelError
-        If a record that lies elsewhere can't be fetched, or names what lies elsewhere than beside it: what is
-        not known does not differ.
+        If a remote record can't be fetched, or names files that are not beside it: an
+        unknown file does not differ.
     """
     signers = allowed_signers.expanduser() if allowed_signers is not None else None
     return Verification(tuple(check for given in records for check in _verified(given, signers)))

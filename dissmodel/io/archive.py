@@ -66,7 +66,7 @@ def sidecars(name: str) -> dict[str, str]:
 def datasets(path: Path) -> tuple[Dataset, ...]:
     """List the datasets in a zip file, in the order of the archive.
 
-    What lies in ``__MACOSX`` and names that begin with a dot are not looked at.
+    What is in ``__MACOSX`` and names that begin with a dot are not looked at.
 
     Raises
     ------

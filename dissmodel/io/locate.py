@@ -51,7 +51,7 @@ class Located:
 def locate(
     uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
 ) -> Iterator[Located]:
-    """Find the dataset that a user named, for the time of the block; one that lies elsewhere is fetched.
+    """Find the dataset that a user named, for the time of the block; a remote one is fetched.
 
     `layer` is a dataset of an archive, or a layer of a file.
 

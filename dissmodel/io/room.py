@@ -24,7 +24,7 @@ HINT = "Make room, or give an output on another disk: --output FOLDER/NAME"
 def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20) -> str:
     """Return why a file in `folder` could not grow, as the end of a sentence; empty for other reasons.
 
-    `written` is the size of what still lies there of it, `said` what the library that wrote it said. With
+    `written` is the size of the part that is still there, `said` what the library that wrote it said. With
     less room than `little` bytes there was none: a library writes large pieces; where it isn't known that
     writing failed, the least piece tells.
     """

@@ -109,7 +109,7 @@ def _choice(record_path: Path, scratch: Path, kept: list[tuple[Path, Path]], new
         drop += f" && {remove_all} {here(scratch)}"
     keep_old = " && ".join(f"{move} {here(aside)} {here(path)}" for aside, path in back)
     choice = f"to have the earlier result back: {keep_old}. " if back else ""
-    what = "To keep what lies at its place, without a record" if new else "To drop the record"
+    what = "To keep the files at its place, without a record" if new else "To drop the record"
     after = "Then type the command again, or give another name: --output NAME"
     return f"In {record_path.parent}: {choice}{what}: {drop}. {after}"
 

@@ -17,7 +17,7 @@ Place: TypeAlias = tuple[Bounds, CRS | None]
 """West, south, east and north of a dataset, and the CRS that they are in, where it is known."""
 
 _PIXELS = 1000
-# Off the middle, so that no point lies on the border of two cells where a pixel takes a whole number of them.
+# Off the middle, so that no point is on the border of two cells where a pixel takes a whole number of them.
 _OFF = (0.4871, 0.5113)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Where things lie is not a part of what a run was: a pair that moves keeps its digest and its signatures.
+# The paths of files are not part of what a run was: a pair that moves keeps its digest and its signatures.
 _OUTSIDE = frozenset({"record_digest", "output_path"})
 
 

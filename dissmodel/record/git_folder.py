@@ -114,7 +114,7 @@ class GitFolder:
 
 
 def find(folder: Path) -> GitFolder | None:
-    """Return the checkout that a folder lies in, as git would find it; None if it lies in none."""
+    """Return the checkout that a folder is in, as git would find it; None if it is in none."""
     start = Path(os.path.realpath(folder))
     device = start.stat().st_dev
     said = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)

@@ -17,7 +17,7 @@ _MARKED = re.compile(rb"\A\x89PNG\r\n\x1a\n.*?tEXt" + MARK.encode() + rb"\x00", 
 
 
 def picture_path(record_path: Path, stem: str = "") -> Path:
-    """Return where the picture of a result lies: beside its record.
+    """Return where the picture of a result is: beside its record.
 
     `stem` counts where the record's own name is not ``<stem>.record.json``.
 

@@ -54,7 +54,7 @@ class Signer:
 
 
 def signature_path(path: Path) -> Path:
-    """Return where the signature of a file lies: beside it.
+    """Return where the signature of a file is: beside it.
 
     >>> signature_path(Path("out/flood.record.json")).as_posix()
     'out/flood.record.json.sig'
@@ -109,7 +109,7 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
     if fingerprint is None:
         return Signer("bad")
     with temporary.new_folder() as folder:
-        # A copy: what lies beside a record may change, or be a pipe.
+        # A copy: what is beside a record may change, or be a pipe.
         copy = folder / "signature"
         copy.write_bytes(signature)
         where = ("-f", str(allowed_signers), "-s", str(copy))

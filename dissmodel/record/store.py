@@ -27,7 +27,7 @@ SUFFIX = ".record.json"
 
 
 def record_path(output: Path) -> Path:
-    """Return where the record of an output lies: beside it, with the last suffix replaced.
+    """Return where the record of an output is: beside it, with the last suffix replaced.
 
     >>> record_path(Path("out/flood.v2.tif")).as_posix(), record_path(Path("out/val/")).as_posix()
     ('out/flood.v2.record.json', 'out/val.record.json')
@@ -41,7 +41,7 @@ def record_path(output: Path) -> Path:
 
 
 def failed_record_path(output: Path, experiment_id: str) -> Path:
-    """Return where the record of a run that doesn't complete lies: under a name that no result needs.
+    """Return where the record of a run that doesn't complete is: under a name that no result needs.
 
     >>> failed_record_path(Path("out/flood.tif"), "1a2b3c4d5e6f").name
     'flood.1a2b3c4d.record.json'

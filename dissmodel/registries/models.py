@@ -51,7 +51,7 @@ class RegistryModelView:
 
 
 def list_registry_models() -> RegistryModels:
-    """Return the models of all registries, as they lie on this machine."""
+    """Return the models of all registries, as they are on this machine."""
     is_installed = _installed()
     models, problems = [], []
     registries = index.registries()

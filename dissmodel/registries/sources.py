@@ -82,7 +82,7 @@ def watch(
 
 
 def registry_path(name: str | None) -> Path:
-    """Return the folder in which a registry's ``models/`` lies; without a name, that of the only one.
+    """Return the folder in which a registry's ``models/`` is; without a name, that of the only one.
 
     Raises
     ------

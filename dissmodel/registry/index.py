@@ -1,4 +1,4 @@
-"""The models of all registries, as they lie on this machine; nothing here asks the network."""
+"""The models of all registries, as they are on this machine; nothing here asks the network."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _matched(
 def _key(name: str, file: Artifact, main: Artifact | None, experiment_id: str) -> str:
     """Return what a file is called whatever its run's output is called.
 
-    Where it lies says it, for a record that was pushed keeps the names of a run and has other places.
+    Where it is says it, for a record that was pushed keeps the names of a run and has other places.
     """
     if main is None or main.external or not main.path:
         return name

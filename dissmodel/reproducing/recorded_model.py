@@ -130,7 +130,7 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     Parameters
     ----------
     record_path : Path
-        Where the record lies.
+        Where the record is.
     record : ExperimentRecord
         The record.
 

@@ -40,8 +40,8 @@ _FORMATS = frozenset({"auto", "raster", "tiff", "vector"})
 def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     """Run again from the record alone, compare, and leave a record of that beside the new result.
 
-    A bundle is a record too: the new result lies beside the zip then. Of a record that is not on this machine
-    it lies in the current folder.
+    A bundle is a record too: the new result is beside the zip then. Of a record that is not on this machine
+    it is in the current folder.
 
     Nothing is run, and no model imported, before the input is known to be the recorded bytes.
 

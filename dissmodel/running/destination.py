@@ -27,7 +27,7 @@ _LONGEST = 200  # the names of the record, of its failed runs and of the scratch
 class Destination:
     """The place of a result and its record.
 
-    The result lies in `folder` under `name` (None: the model decides its suffix); its name and its record's
+    The result is in `folder` under `name` (None: the model decides its suffix); its name and its record's
     begin with `stem`. `named`: the user gave the name.
     """
 
@@ -39,7 +39,7 @@ class Destination:
 
     @property
     def record_path(self) -> Path:
-        """Where the record of a completed run lies."""
+        """Where the record of a completed run is."""
         return self.folder / f"{self.stem}.record.json"
 
 
@@ -226,7 +226,7 @@ def _check_record(destination: Destination) -> None:
             code="record_taken",
         ) from error
     said = Path(record.main_path or "")
-    # The main file of a folder lies in it.
+    # The main file of a folder is in it.
     owner = said.parts[0] if destination.whole_folder and said.parts else said.name
     if owner != destination.name:
         raise UsageError(

@@ -164,7 +164,7 @@ def _is_held(path: Path, *, sync: bool = False) -> bool:
 
 
 def _file_system(path: Path) -> int | None:
-    """Return the number of the kind of file system that a file lies on; None if that is not known."""
+    """Return the number of the kind of file system that a file is on; None if that is not known."""
     if sys.platform != "linux":
         return None
     room = ctypes.create_string_buffer(_ROOM)

@@ -34,7 +34,7 @@ class RunRequest(DataRequest):
 
     `input` is a dataset; a URL is fetched. `seed` is for the random numbers of Python and NumPy. `threads`:
     as many may the model use; None: all there are. `command` is what was typed, for the record. `records` are
-    folders where the record of the run that made the input may lie; the input's own folder is looked into
+    folders where the record of the run that made the input may be; the input's own folder is looked into
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
     input, where the caller has fetched it and keeps it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a

@@ -32,7 +32,7 @@ __all__ = ["RunRequest", "RunResult", "run"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run that completed: its record, where that lies, and the files of the result by name."""
+    """A run that completed: its record, where that is, and the files of the result by name."""
 
     record: ExperimentRecord
     record_path: Path
@@ -40,7 +40,7 @@ class RunResult:
 
 
 Conclusion = Callable[[ExperimentRecord, Mapping[str, Path]], ExperimentRecord]
-"""From the record of a run that completed and its files by name, where they lie now, to what it is to say."""
+"""From the record of a run that completed and its files by name, where they are now, to what it is to say."""
 
 
 def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = None) -> RunResult:
@@ -52,7 +52,7 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
     ------
     DissmodelError
         If it can't begin: nothing is written then. If it began and did not complete, the error's
-        ``record_path`` says where the record of what happened lies. Nothing that was there before is touched.
+        ``record_path`` says where the record of what happened is. Nothing that was there before is touched.
     """
     with reporting(reporter), contextlib.ExitStack() as stack:
         repeats = request.repeats
@@ -230,7 +230,7 @@ def _refuse_changed(path: Path | None, record: ExperimentRecord) -> None:
 def _note_latest(
     record: ExperimentRecord, path: Path, scratch: Path, prepared: Prepared, listener: Listener
 ) -> None:
-    """Copy the record to the place of the latest one, unless something else lies there."""
+    """Copy the record to the place of the latest one, unless something else is there."""
     try:
         if path in prepared.inputs:
             raise InvalidInput("it is the input")

@@ -1,4 +1,4 @@
-"""Where a result goes that is to lie in a bucket."""
+"""Where a result goes that is to be in a bucket."""
 
 from __future__ import annotations
 

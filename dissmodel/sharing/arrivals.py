@@ -206,7 +206,7 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
 
 def _in_the_way(path: Path) -> Differs:
     return Differs(
-        f"{path}: something else lies there; it is not overwritten.",
+        f"{path}: another file has this name; it is not overwritten.",
         "Move it away, or give another folder: --to FOLDER",
         code="in_the_way",
     )

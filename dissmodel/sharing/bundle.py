@@ -33,7 +33,7 @@ class BundleRequest:
     Attributes
     ----------
     record : Path or str
-        The record; its result lies beside it. A text may be an ``s3://`` or ``https://`` URL too.
+        The record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
     output : str
         The zip.
     input : str or None
@@ -56,7 +56,7 @@ class BundleRequest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was made: where it lies, its bytes, and the names in it.
+    """A bundle that was made: where it is, its bytes, and the names in it.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[
 
 
 def _moved(record: ExperimentRecord, document: Mapping[str, Any], input_name: str | None) -> dict[str, Any]:
-    """Return the record as it stands in the bundle: where things lie is said as seen from it."""
+    """Return the record as it is in the bundle: paths are relative to it."""
     names = {
         name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
         for name, one in record.files.items()

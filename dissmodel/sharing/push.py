@@ -255,7 +255,7 @@ def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> Pushed
 
 
 def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
-    """Return the record as it is to lie in the place, and whether it lies there.
+    """Return the record to be stored in the place, and whether it is stored there already.
 
     Raises
     ------

@@ -104,7 +104,7 @@ def _files(source: Source, names: dict[str, str]) -> Iterator[File]:
     for name in contradicted(source.record):
         raise source.not_as_recorded(name, "pushed")
     for name, one in source.files.items():
-        # Only what has the recorded digest leaves this machine, wherever the record says that it lies.
+        # Only what has the recorded digest leaves this machine, wherever the record says that it is.
         assert one.path is not None  # it has a name in the place
         found = _hashed(one.path, names[name], one.artifact.media_type)
         if found is None or found.sha256 != one.artifact.sha256:

@@ -35,7 +35,7 @@ def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
     Raises
     ------
     DissmodelError
-        As `run`. If the upload fails, the error says where the result lies on this machine; in the bucket
+        As `run`. If the upload fails, the error says where the result is on this machine; in the bucket
         there is no record then.
     """
     if request.overwrite:

@@ -1,4 +1,4 @@
-"""A dataset that lies elsewhere, brought into the cache."""
+"""A remote dataset, brought into the cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset of elsewhere that is here, under the name that it has there; its sidecars lie beside it.
+    """A dataset of elsewhere that is here, under the name that it has there; its sidecars are beside it.
 
     `uri` is without credentials; `version` is its ETag, empty if the server has none.
     """

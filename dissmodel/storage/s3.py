@@ -330,7 +330,7 @@ class S3Storage:
         return found
 
     def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
-        """Return what lies there now; None where the server confirmed all of it and takes its time to look.
+        """Return the stored object; None where the server confirmed all of it and takes its time to look.
 
         Some read a large object again to know its ETag; only that another one came after us is left to see.
         """

@@ -23,7 +23,7 @@ def sign(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Sign a record with an SSH key; the signature lies beside it, as RECORD.sig.
+    """Sign a record with an SSH key; the signature is beside it, as RECORD.sig.
 
     It covers the results too, whose digests the record has, wherever they are moved to. A key that is locked
     is asked of ssh-agent, or its passphrase is asked for in a terminal. Who has the public key checks the

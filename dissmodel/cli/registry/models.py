@@ -41,7 +41,7 @@ def path(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print the folder in which a registry's models/ lies.
+    """Print the folder in which a registry's models/ is.
 
     Example: dissmodel registry path mine
     """

@@ -97,7 +97,7 @@ def _digest(polygons: Polygons) -> bytes:
     """Return a digest that valid polygons share only if they cover the same areas.
 
     Coordinates and their number in each feature show where rings end (where they close), and which are holes
-    (those that lie in another), so nothing else need be read. This takes a quarter of what finding the
+    (those that are in another), so nothing else need be read. This takes a quarter of what finding the
     neighbours does; well-known binary would take four times as long. The identity of an array would take
     nothing, but arrays are copied with their frame and can be written to.
     """
