@@ -814,7 +814,7 @@ def bundle(
     ConsentRequired
         If a server would have to be asked.
     Differs
-        If the record, a file of the result or the input is not what the record vouches for.
+        If the record, a file of the result or the input is not as recorded.
     DissmodelError
         If something can't be read or written.
     """
@@ -849,7 +849,7 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was.
+        If the record, or a file that it describes, has changed.
     UsageError
         If another key's signature is there, or the key can't sign.
     """

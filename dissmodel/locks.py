@@ -216,7 +216,7 @@ def _own(path: Path) -> Callable[[], None] | None:
 
 
 def _disown(path: Path, data: bytes) -> None:
-    if _read(path) != data:  # a person removed it, and another process may have made it anew
+    if _read(path) != data:  # a person removed it, and another process may have made it again
         return
     with contextlib.suppress(OSError):  # its folder may be gone
         for left in path.parent.iterdir():  # of processes that were killed while they took it over

@@ -69,9 +69,9 @@ def not_fetched(pointer: Placeholder, path: Path, shown: str = "") -> InvalidInp
     """Return the error that says what stands for the data, and what fetches them."""
     message = f"{shown or path}: this is {pointer.what}"
     if not pointer.fetch:
-        return InvalidInput(f"{message}.", "Check where the link leads.", code="input_missing")
+        return InvalidInput(f"{message}.", "Check the target of the link.", code="input_missing")
     return InvalidInput(
-        f"{message}; the data itself is not here.",
+        f"{message}; the data itself is not on this machine.",
         f"Fetch it, in the folder of its repository: {pointer.fetch} {_argument(pointer, path)}",
         code="input_not_fetched",
     )

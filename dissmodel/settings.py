@@ -99,7 +99,7 @@ def unset_setting(name: str) -> Path:
     if name not in read_settings(path, project=False):
         raise UsageError(
             f"{path} doesn't set {name}.",
-            "See what does: dissmodel config show",
+            "See the origin of each setting: dissmodel config show",
             code="setting_not_set",
         )
     return change_settings({name: None})

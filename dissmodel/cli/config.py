@@ -86,7 +86,7 @@ def set_(
 
 @app.command("path")
 def path(as_json: options.Json = False) -> None:
-    """Print where your own settings are; the file need not be there yet.
+    """Print where your own settings are; the file need not exist yet.
 
     Example: dissmodel config path
     """

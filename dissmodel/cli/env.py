@@ -60,7 +60,7 @@ def remove(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove environments; the next run of the model makes its own anew.
+    """Remove environments; the next run of the model makes its own again.
 
     Example: dissmodel env remove --all
     """

@@ -182,7 +182,7 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
         )
     if store.record_path(path).exists():
         raise UsageError(
-            f"--diff-map {given}: {store.record_path(path).name} vouches for the file of this name.",
+            f"--diff-map {given}: {store.record_path(path).name} describes the file of this name.",
             "Give the map another name.",
         )
     if os.path.lexists(path) and not overwrite:

@@ -87,7 +87,8 @@ def read_text(path: Path) -> str:
             raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise InvalidInput(
-                f"{path}: settings may have {MAX_BYTES >> 10} KiB; this file is larger.", code="config_file"
+                f"{path}: settings may have at most {MAX_BYTES >> 10} KiB; this file is larger.",
+                code="config_file",
             )
         return raw.decode("utf-8-sig")
     except FileNotFoundError:

@@ -146,7 +146,7 @@ def from_text(key: Key, text: str) -> Value:
     Raises
     ------
     UsageError
-        If it isn't one.
+        If it is not a valid value.
     """
     if key.kind == "flag":
         flag = _FLAGS.get(text.strip().lower())

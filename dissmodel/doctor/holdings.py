@@ -83,7 +83,7 @@ def look_at_environments(found: Collector, settings: Settings) -> None:
 def look_at_room(found: Collector, folder: Path, severity: Severity, hint: str) -> None:
     """Find out whether a folder can be written and how much room it has.
 
-    The folder need not be there yet. `severity` and `hint` are for a folder that can't be written.
+    The folder need not exist yet. `severity` and `hint` are for a folder that can't be written.
     """
     there = nearest_folder(folder)
     try:

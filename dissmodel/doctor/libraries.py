@@ -21,7 +21,7 @@ from dissmodel.registry.plugins import BUILTIN
 SECONDS = 10.0
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
-_SLOWER = "The models compute the same without it, slower."
+_SLOWER = "The models compute the same results without it, more slowly."
 # The dissmodel that asks, wherever else there may be another; all else as Python finds it.
 _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import dissmodel; del sys.path[0]; "
@@ -94,7 +94,7 @@ def look_at_numba_cache(found: Collector) -> None:
     except OSError as error:
         found.add(
             "warning",
-            f"{folder} can't be written ({error.strerror or error}): each long run compiles anew",
+            f"{folder} can't be written ({error.strerror or error}): each long run compiles again",
             "Set NUMBA_CACHE_DIR to a folder of yours.",
         )
         return

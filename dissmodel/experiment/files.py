@@ -45,7 +45,7 @@ class Recorded:
 
 
 def artifacts_of(record: ExperimentRecord) -> dict[str, Artifact]:
-    """Return every file that a record vouches for, by name."""
+    """Return every file that a record describes, by name."""
     return record.files | {
         name: Unplaced(path=main_name(record) if name == MAIN else "", sha256=sha256)
         for name, sha256 in record.unplaced.items()

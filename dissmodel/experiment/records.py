@@ -78,7 +78,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _names(record_path: Path, path: Path) -> bool:
-    """Tell whether a record vouches for a file, or for one in a folder."""
+    """Tell whether a record describes a file, or for one in a folder."""
     try:
         record = store.read(record_path)
         files = [located(record_path, one) for one in artifacts_of(record).values()]

@@ -51,7 +51,7 @@ def sign_record(request: SignRequest) -> Signed:
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was.
+        If the record, or a file that it describes, has changed.
     UsageError
         If another key's signature is there, or the key can't sign.
     InvalidInput, StorageError

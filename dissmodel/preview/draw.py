@@ -59,7 +59,7 @@ def preview(request: PreviewRequest) -> Preview:
     InvalidInput
         If the record is of no completed run, or its result is not a map.
     Differs
-        If the result is not the file that the record vouches for.
+        If the result is not the recorded file.
     UsageError
         If something else has the picture's name.
     DissmodelError
@@ -106,7 +106,7 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
 
 
 def _result(path: Path, record: ExperimentRecord) -> Path:
-    """Return the file of the result, if it is the one that the record vouches for."""
+    """Return the file of the result, if it is the recorded file."""
     if record.status != "completed" and (record.schema_version or not record.artifacts):
         raise InvalidInput(
             f"{path}: this run is {record.status}: there is no result to draw.",
@@ -123,13 +123,13 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
         expected = record.output_sha256
     if not expected or not file.is_file():
         raise InvalidInput(
-            f"{file}: the result that {path.name} vouches for is not there.",
+            f"{file}: the result that {path.name} describes does not exist.",
             "Put the result beside its record.",
             code="no_result",
         )
     if sha256_file(file) != expected:
         raise Differs(
-            f"{file} is not the result that {path.name} vouches for; it would be drawn under a false name.",
+            f"{file} is not the result that {path.name} describes, so it is not drawn.",
             f"See what differs: dissmodel record verify {shell_word(str(path))}",
         )
     return file
@@ -169,7 +169,7 @@ def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
     try:
         legends: Any = (known or find_model(path, record).executor).legends
     except DissmodelError as error:
-        _warn(f"The model's own classes are not known here: {error.message}")
+        _warn(f"The classes of the model are unknown here: {error.message}")
         return {}
     return legends if isinstance(legends, Mapping) else {}
 

@@ -95,7 +95,7 @@ def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:
     if len(seen) > MAX_NAMES or len(fitting) < len(records):
         tell(
             f"{len(fitting)} of the records in the input's folder were searched for the run that made it, "
-            "not all. To search all of them: --records FOLDER"
+            "but not all. To search all of them: --records FOLDER"
         )
     return fitting
 

@@ -86,7 +86,7 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
             code="key_locked",
         )
     raise UsageError(
-        f"{key}: ssh-keygen can't sign with it: {said.splitlines()[-1] if said else 'it does not say why'}.",
+        f"{key}: ssh-keygen can't sign with it: {said.splitlines()[-1] if said else 'without a reason'}.",
         "Give an SSH key of your own: --key ~/.ssh/id_ed25519",
         code="key_unusable",
     )
@@ -153,7 +153,7 @@ def key_of(key: Path) -> PublicKey:
     told = _run("-l", "-f", str(key), message=b"")
     words = told.stdout.decode(errors="replace").split()
     if told.returncode != 0 or len(words) < 3:  # noqa: PLR2004  (bits, fingerprint, comment …, type)
-        raise UsageError(f"{key}: this is not an SSH key.", "Give a key of yours: --key ~/.ssh/id_ed25519")
+        raise UsageError(f"{key}: this is not an SSH key.", "Give your own key: --key ~/.ssh/id_ed25519")
     return PublicKey(words[1], " ".join(words[2:-1]))
 
 
@@ -183,7 +183,7 @@ def _refuse_missing(path: Path, what: str = "key", option: str = "--key") -> Non
     if not path.is_file():
         raise UsageError(
             f"{option} {path}: there is no such {what}.",
-            "ssh-keygen -t ed25519 makes a key." if what == "key" else "A line of it: NAME KEY-TYPE KEY",
+            "ssh-keygen -t ed25519 makes a key." if what == "key" else "Each line is: NAME KEY-TYPE KEY",
             code="key_missing" if what == "key" else "allowed_signers_missing",
         )
 
@@ -212,6 +212,6 @@ def _run(*words: str, message: bytes, may_ask: bool = False) -> subprocess.Compl
     except subprocess.TimeoutExpired as error:
         raise UsageError(
             f"ssh-keygen did not answer within {patience:.0f} s.",
-            "A key of an ssh-agent, or one to be touched, may wait for you.",
+            "A key in ssh-agent, or a key that must be touched, may be waiting for you.",
             code="ssh_keygen_waits",
         ) from error

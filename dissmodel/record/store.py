@@ -153,8 +153,8 @@ def document_and_bytes(
         sizes = {name: len(json.dumps(value)) for name, value in document.items()}
         raise StorageError(
             f"{path}: the record would have {len(data)} bytes, more than {MAX_BYTES}; "
-            f"most of it is in {max(sizes, key=sizes.__getitem__)!r}.",
-            "Let the model keep large results in files of their own.",
+            f"most of them are in {max(sizes, key=sizes.__getitem__)!r}.",
+            "Let the model write large results into files.",
             code="record_too_large",
         )
     return document, data
@@ -200,7 +200,7 @@ def sync_folder(folder: Path) -> None:
         temporary.sync(handle)
     except OSError as error:
         raise StorageError(
-            f"{folder}: the disk could not keep its new names: {error.strerror or error}.",
+            f"{folder}: the disk could not store its new file names: {error.strerror or error}.",
             "Check the disk, and then the files in this folder.",
             code="not_synced",
         ) from error
@@ -325,7 +325,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:200]!r} stands twice in one object")
+        raise ValueError(f"the key {twice[:200]!r} is given twice in one object")
     return found
 
 

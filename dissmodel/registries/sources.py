@@ -117,7 +117,7 @@ def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
     if name in load_settings().registries:
         raise UsageError(
             f"There is a registry {name} already.",
-            f"Take another name, or first: dissmodel registry remove {name}",
+            f"Give another name, or first remove it: dissmodel registry remove {name}",
             code="registry_exists",
         )
     remote = parse_remote(url)
@@ -155,7 +155,7 @@ def remove_registry(name: str) -> Path:
         if found is not None and found.value is not None and found.origin != "user file":
             raise UsageError(
                 f"The registry {name} is set by the {found.origin} ({found.where}).",
-                "Take it out there.",
+                "Remove it there.",
                 code="registry_set_elsewhere",
             )
     mine = read_settings(user_file(os.environ), project=False)

@@ -57,7 +57,7 @@ class Offer:
         if not _is_executor(found):
             raise _broken(self, f"{self.entry_point.value} is not an executor")
         if found.name != self.name:
-            raise _broken(self, f"its executor calls itself {found.name!r}")
+            raise _broken(self, f"the name of its executor is {found.name!r}")
         return Model(found, self.origin, self.distribution)
 
 
@@ -137,7 +137,7 @@ def find_in(name: str, module: str | None, distribution: str | None) -> Model:
         module = (distribution or name).replace("-", "_")
     before = dict(ExecutorRegistry._executors)  # noqa: SLF001  (the published place)
     package = distribution or name
-    publish = "Tell whoever publishes the model; its executor_module has to be importable."
+    publish = "Ask the publisher of the model: its executor_module must be importable."
     found = _load_from(module, name, f"{package}: {module} can't be imported", lambda _: publish)
     if found is not None:
         return Model(found, distribution or module, distribution)
@@ -146,7 +146,7 @@ def find_in(name: str, module: str | None, distribution: str | None) -> Model:
     others = f"only {', '.join(new)}" if new else "nothing"
     raise UsageError(
         f"{package}: {module} registers {others}, no model {name!r}.",
-        "Tell whoever publishes the model: class and the executor's name have to be the same.",
+        "Ask the publisher of the model: class and the executor's name must be the same.",
         code="model_unloadable",
     )
 

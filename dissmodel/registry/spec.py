@@ -142,7 +142,7 @@ def load_spec(path: Path) -> Spec:
     document = _parse(path)
     model = document.get("model")
     if "model" in document and not isinstance(model, dict):
-        raise SpecError(path, "model has to be one section, [model].", _EXAMPLE, code="spec_section")
+        raise SpecError(path, "model must be one section, [model].", _EXAMPLE, code="spec_section")
     if not isinstance(model, dict):
         near = get_close_matches("model", document, n=1, cutoff=0.6)
         hint = f"Rename [{near[0]}] to [model]." if near else _EXAMPLE
@@ -189,7 +189,7 @@ def _parse(path: Path) -> dict[str, Any]:
         why = getattr(error, "strerror", None) or error
         raise SpecError(path, f"{why}.", hint, code="spec_unreadable") from error
     if len(raw) > MAX_BYTES:
-        limit = f"a spec may have {MAX_BYTES >> 20} MiB; this file is larger."
+        limit = f"a spec may have at most {MAX_BYTES >> 20} MiB; this file is larger."
         raise SpecError(path, limit, hint, code="spec_too_large")
     refuse_pointer(raw, path)
     try:

@@ -164,7 +164,9 @@ def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
         return "a registry holds files, and this is a submodule"
     is_larger = size is None or size > MAX_BYTES  # the remote leaves out what is too large
     why = refusal(file, is_link=mode == _LINK, is_twin=is_twin)
-    return why or (f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else "")
+    return why or (
+        f"a spec may have at most {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else ""
+    )
 
 
 def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:

@@ -36,7 +36,7 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     try:
         text = tomlkit.dumps(spec)
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{shown}: what it says is not TOML: {error}.", "") from error
+        raise InvalidInput(f"{shown}: its model section is not valid TOML: {error}.", "") from error
     return f"# {_command(record)}\n{text}"
 
 

@@ -54,7 +54,7 @@ def open_recorded(
     package, module = _text(spec.get("package")), _text(spec.get("executor_module"))
     if as_recorded:
         if given is not None:
-            raise UsageError("--env recorded and --model: one of them.", "Leave one out.")
+            raise UsageError("--env recorded and --model contradict each other.", "Leave one out.")
         if code.package is None:
             # It raises that a file is not run because a record names it.
             find_model(record_path, record)
@@ -144,8 +144,8 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     if code is not None and code.package is None:
         source = f" (its sha256 was {code.source_digest})" if code.source_digest else ""
         raise UsageError(
-            f"{record_path}: its model {name!r} was in a file of its own, {_file_of(code.module)}{source}.",
-            "A file is not run because a record names it. If you trust it, give it: --model FILE.py",
+            f"{record_path}: its model {name!r} was in the file {_file_of(code.module)}{source}.",
+            "The file is not run only because a record names it. If you trust it, type: --model FILE.py",
             code="model_needed",
         )
     offers = [offer for offer in plugins.offers() if offer.name in _names(record)]
@@ -160,8 +160,8 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
         mine = [offer for offer in offers if canonicalize_name(offer.distribution) == package]
         if not mine and offers:
             raise UsageError(
-                f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which offers"
-                " none of that name here.",
+                f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which has"
+                " no model of that name here.",
                 f"Install the package, or take the model of another package: --model {offers[0].qualified}",
                 code="unknown_model",
             )
@@ -186,7 +186,7 @@ def _unknown(record_path: Path, name: str, package: str | None) -> UsageError:
         install = "Install the package, or: "
     return UsageError(
         f"{record_path}: there is no model {name!r} here{missing}.",
-        f"{install}Name a model that is here: --model {near}. List the models: dissmodel show",
+        f"{install}Give an installed model: --model {near}. List the models: dissmodel show",
         code="unknown_model",
     )
 

@@ -92,7 +92,7 @@ def _reproduce(
     source, reporter = judge.recorded, current()
     path, record, old = source.beside, source.record, source.files
     if repeat.dropped():
-        reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
+        reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: it is left out.")
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
     # The folder of a result without --output; with --check it is removed afterwards.
@@ -131,7 +131,7 @@ def _tell_of_this(
         error.hint = f"{error.hint} To keep the record of the run, leave --check out.".strip()
     if error.code in {"parameter", "unknown_parameter"}:
         name = request.model or repeat.model.host.info.name
-        error.hint = f"See what the model takes now: dissmodel show {name}. Name another: --model NAME"
+        error.hint = f"See its parameters now: dissmodel show {name}. Name another: --model NAME"
 
 
 @dataclass
@@ -148,7 +148,9 @@ class _Judge:
     def __call__(self, record: ExperimentRecord, files: Mapping[str, Path]) -> ExperimentRecord:
         recorded, old, tolerance = self.recorded.record, self.recorded.files, self.tolerance
         if record.source.checksum != recorded.source.checksum.lower():
-            raise Differs("The input was changed as the run began.", "Run it again.", code="input_changed")
+            raise Differs(
+                "The input was changed at the start of the run.", "Run it again.", code="input_changed"
+            )
         with keeping_warnings(self.warnings):
             self.artifacts = compare_artifacts(old, recorded, record, files, tolerance)
         self.changed = differences(recorded, record)
@@ -168,7 +170,7 @@ def _refuse_unfit(source: Source) -> None:
     source.refuse_unfinished("to compare with", "nothing_to_reproduce")
     if MAIN not in old:
         raise InvalidInput(
-            f"{path}: there is nothing to compare with: the record names no output.",
+            f"{path}: there is no result to compare with: the record names no output.",
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
@@ -203,7 +205,7 @@ def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded
     before = old[MAIN].intact()
     if before is None:
         raise UsageError(
-            f"--diff-map: the recorded result is not beside {path} as it was.", "Leave --diff-map out."
+            f"--diff-map: the recorded result is not beside {path}, or was changed.", "Leave --diff-map out."
         )
     refuse_other_than_raster(before, None)
     chosen = map_place(request.diff_map, (before,), overwrite=request.overwrite)
@@ -232,7 +234,7 @@ def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Re
     if request.output is None:
         return
     if request.check:
-        raise UsageError("--check leaves no result, so --output contradicts it.", "Give one of the two.")
+        raise UsageError("--check keeps no result, so it contradicts --output.", "Give one of the two.")
     output = Path(request.output).resolve()
     beside = [one.path for one in old.values() if one.path is not None and not one.artifact.external]
     if any(one.resolve().is_relative_to(output) for one in (path, *beside)):

@@ -221,7 +221,7 @@ def _check_record(destination: Destination) -> None:
         if error.code == "record_newer":
             raise
         raise UsageError(
-            f"{path}: the name of the record is taken by a file that is not a record.",
+            f"{path}: another file, not a record, already has the name of the record.",
             _another_name(destination),
             code="record_taken",
         ) from error

@@ -106,7 +106,7 @@ class InputWatch:
             return ""  # only the time at which it was read was set
         if events & _ATTRIB and not was_open:
             return ""
-        return "it has other times, so it may have been written to"
+        return "its times differ, so it may have been written to"
 
     def transient_sidecar(self, recorded: Iterable[Path]) -> str:
         """Return the name of a file that was read with the dataset for a time only; empty if there was none.

@@ -132,8 +132,8 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     requirement = Requirement.parse(package, spec.path.parent)
     if requirement.kind == "path" and entry is not None and not entry.in_place:
         raise UsageError(
-            f"{entry.qualified}: its package is a folder, {package}, which no other machine has.",
-            "Tell the maintainer of the registry: a package is given as name==version or git+https://host/org/repo@tag.",
+            f"{entry.qualified}: its package is a folder, {package}, which other machines don't have.",
+            "Ask the maintainer of the registry to give the package as name==version or git+https://host/org/repo@tag.",
             code="bad_package",
         )
     origin = entry.qualified if entry is not None else str(spec.path)
@@ -157,7 +157,7 @@ def _one_name(name: str | None, spec: Spec) -> str:
         return spec.executor
     if spec.executor is not None and ".py" not in name and name.rpartition("/")[2] != spec.executor:
         raise UsageError(
-            f"{spec.path} is for the model {spec.executor!r}, not {name!r}.", "Give one of the two only."
+            f"{spec.path} is for the model {spec.executor!r}, not {name!r}.", "Give only one of the two."
         )
     return name
 

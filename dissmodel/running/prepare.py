@@ -96,7 +96,7 @@ class Prepared:
         if sidecar:
             return (
                 f"{self.source.path} changed while the model ran: {sidecar}, which is read with it, "
-                "was there for a time only."
+                "existed only for a time."
             )
         return None
 
@@ -111,8 +111,8 @@ class Prepared:
                 yield f"{path.name} beside the input changed {ending}"
         if self.watch.events_lost:
             yield (
-                f"More happened in {self.source.path.parent} than the system keeps: whether a file that is "
-                "read with the input came and went while the model ran is not known."
+                f"More events in {self.source.path.parent} than the system keeps: a file that is read "
+                "with the input may have appeared and disappeared while the model ran."
             )
 
 
@@ -159,7 +159,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     if origin is not None:
         record.derived_from = origin.experiment_id
     elif inputs and request.records:
-        reporter.warn("--records: none of the records there is of the run that made the input.")
+        reporter.warn("--records: no record there is of the run that made the input.")
     return Prepared(model, inputs, watch, destination, record, request, here)
 
 

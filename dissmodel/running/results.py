@@ -115,8 +115,8 @@ def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
         copy.replace(path)
         if who:
             warnings.warn(
-                f"{path.name} was still open for writing when {model} had returned it, by {who}: what it "
-                "held then is the result, and what is written to it later is lost.",
+                f"{path.name} was still open for writing when {model} had returned it, by {who}: its "
+                "content at that time is the result, and anything written to it later is lost.",
                 DissmodelWarning,
                 stacklevel=2,
             )

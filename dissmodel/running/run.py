@@ -124,7 +124,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         what = "without an output" if main is None else f"its input as its output: {main}"
         raise RunFailed(
             f"{opening.model_name} returned {what}.",
-            "Its save has to write to record.output_path.",
+            "The method save must write to record.output_path.",
             code="no_output",
         )
     changed = prepared.changed_input()
@@ -209,8 +209,8 @@ def _deliver(
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
             raise RunFailed(
-                f"The result's files vanished: {', '.join(promotion.missing)}.",
-                "Let nothing else write in that folder, then run it again.",
+                f"These files of the result disappeared: {', '.join(promotion.missing)}.",
+                "Let no other program write in that folder, then run it again.",
                 code="no_output",
             )
         _refuse_changed(results.changed_since(), record)
@@ -238,7 +238,7 @@ def _note_latest(
             store.read(path)  # only a record gives way
         store.write(record, path, staging=scratch)
     except DissmodelError as error:
-        listener.warn(f"{path.name} was left as it is: {error.message}")
+        listener.warn(f"{path.name} was not replaced: {error.message}")
 
 
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:

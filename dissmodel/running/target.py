@@ -66,7 +66,7 @@ def target_of(output: str) -> Target:
     for taken in (store.record_path(Path(name)).name, name) if not end else (f"{name}{store.SUFFIX}",):
         if storage.stat(target.place.key(taken)) is not None:
             raise UsageError(
-                f"{target.place.uri}{taken} exists; what is in a bucket is not replaced.",
+                f"{target.place.uri}{taken} exists; objects in a bucket are never replaced.",
                 f"Give another name, such as: --output {target.place.uri}{_like(name)}{end}",
                 code="output_exists",
             )

@@ -90,7 +90,7 @@ def bundle(request: BundleRequest) -> Bundle:
     InvalidInput
         If the record is none of a completed run, its input is nowhere, or it is all too much for a bundle.
     Differs
-        If the record, a file of the result or the input is not what the record vouches for.
+        If the record, a file of the result or the input is not as recorded.
     UsageError
         If the bundle has no place.
     StorageError

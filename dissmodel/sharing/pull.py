@@ -148,12 +148,12 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
     if not ids:
         raise InvalidInput(
             f"{experiments.uri}: no experiment there has an id that begins with {text}.",
-            f"List those there: dissmodel record list {experiments.uri}",
+            f"List the experiments: dissmodel record list {experiments.uri}",
             code="record_missing",
         )
     if len(ids) > 1:
         raise UsageError(
-            f"{text}: {len(ids)} experiments have an id that begins so.",
+            f"{text}: {len(ids)} experiments have an id that begins with these characters.",
             f"Give more of it: {', '.join(sorted(ids)[:3])}",
             code="ambiguous_id",
         )

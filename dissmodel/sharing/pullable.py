@@ -93,7 +93,7 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     if record.status != "completed":
         raise InvalidInput(
             f"{uri}: this run did not complete: it is {record.status[:40]!r}.",
-            "Only what completed has a result.",
+            "Only completed runs have a result.",
             code="not_completed",
         )
     paths = paths_of(source.files, uri)
@@ -157,7 +157,7 @@ def _input_place(source: InPlace, settings: StorageSettings) -> tuple[Place, str
     url = recorded_url(data.uri)
     if url is None:
         raise InvalidInput(
-            f"{source.given}: its input was not pushed; it is {redact(data.uri)[:200]!r}, which is not known"
+            f"{source.given}: its input was not pushed; it is {redact(data.uri)[:200]!r}, which is unknown"
             " here.",
             "Leave --with-input out; or ask for it: dissmodel push RECORD --with-input",
             code="input_missing",
@@ -175,7 +175,7 @@ def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None, *,
         stat = place.storage.stat(place.key(key))
         if stat is None:
             raise Differs(
-                f"{place.uri}{key}: the record names it, and it is not there.",
+                f"{place.uri}{key}: the record names it, but it does not exist.",
                 "Ask the person who stored it.",
                 code="object_missing",
             )

@@ -281,7 +281,7 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
             raise Differs(
                 f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
                 "It is not overwritten.",
-                f'See what is there: dissmodel pull "{place.uri}"',
+                f'Fetch that experiment: dissmodel pull "{place.uri}"',
                 code="experiment_exists",
             )
         if source is None and "uri" in (there.document.get("source") or {}):

@@ -1,4 +1,4 @@
-"""What there is to push of a record: its files, each with the digest that the record vouches for."""
+"""What there is to push of a record: its files, each with its recorded digest."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was, or is missing.
+        If the record, or a file that it describes, has changed, or is missing.
     UsageError
         If the run did not complete.
     InvalidInput
@@ -141,7 +141,9 @@ def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], 
 def _there(path: Path, name: str) -> File:
     found = _hashed(path, name)
     if found is None:
-        raise InvalidInput(f"{path}: it vanished, or is not a regular file.", "Let no program write there.")
+        raise InvalidInput(
+            f"{path}: it vanished, or is not a regular file.", "Let no other program write there."
+        )
     return found
 
 

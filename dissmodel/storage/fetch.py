@@ -113,7 +113,9 @@ def fetched(
                 if entry is None:
                     entry = cache.take(_download(source, stats, cache, data, largest), stack)
         if entry is None:
-            raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Check the disk.")
+            raise StorageError(
+                f"{cache.folder}: it does not keep the files that are written there.", "Check the disk."
+            )
         cache.make_room(0)
         kind: Literal["s3", "http"] = "s3" if source.uri.scheme == "s3" else "http"
         found = Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)
@@ -144,8 +146,8 @@ def _source(text: str, settings: StorageSettings, sidecars: Sequence[str]) -> _S
         raise UsageError(f"{uri.shown} names no object.", "Write s3://BUCKET/KEY or https://HOST/PATH.")
     if PurePosixPath(key).suffix.lower() in _PARTS_OF_SHAPEFILES:
         raise InvalidInput(
-            f"{uri.shown}: a shapefile is several files, and only this one would come.",
-            "Zip them, and give the URL of the zip.",
+            f"{uri.shown}: a shapefile is several files, and only this one would be fetched.",
+            "Zip the files, and give the URL of the zip.",
             code="shapefile_part",
         )
     folder = key[: len(key) - len(key.rpartition("/")[2])]
@@ -199,14 +201,14 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
         if error.code != "object_too_large":
             raise
         raise StorageError(
-            f"{source.shown(key)} has more than the {limit:,} bytes that it may have.",
+            f"{source.shown(key)} has more than {limit:,} bytes, the limit.",
             "If that is the cache's own limit, raise it: dissmodel config set cache_size 100GB",
             code=error.code,
         ) from error
     found = sha256_file(path)
     if stat.sha256 not in {None, found}:
         raise Differs(
-            f"{source.shown(key)}: its sha256 is {found}; whoever put it there noted {stat.sha256}.",
+            f"{source.shown(key)}: its sha256 is {found}; the sha256 stored with it is {stat.sha256}.",
             "Ask the person who stored it.",
             code="storage_differs",
         )

@@ -115,7 +115,7 @@ class LocalStorage:
         if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_name(parts[-1]):
             raise StorageError(
                 f"{self._shown(key)}: no file here may have this name.",
-                "Leave out \\ and :, and put something between two slashes.",
+                "Leave out \\ and :, and put a name between two slashes.",
                 code="storage_key",
             )
         path = self.folder
@@ -132,11 +132,11 @@ class LocalStorage:
     def _exists(self) -> None:
         if not self.folder.is_dir():
             raise StorageError(
-                f"{self.shown} is not a folder.", "Make it, or check its name.", code="storage_missing"
+                f"{self.shown} is not a folder.", "Create it, or check its name.", code="storage_missing"
             )
 
     def _taken(self, key: str) -> StorageError:
-        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+        return StorageError(f"{self._shown(key)} exists already.", "Give another name.", code="object_exists")
 
     @staticmethod
     def _pieces(path: Path) -> Iterator[bytes]:
@@ -168,7 +168,7 @@ class LocalStorage:
             yield
         except PermissionError as error:
             raise StorageError(
-                f"{self._shown(key)}: there is no right to do this.",
+                f"{self._shown(key)}: you have no right to do this.",
                 "Check its rights.",
                 code="storage_denied",
             ) from error

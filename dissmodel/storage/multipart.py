@@ -204,7 +204,9 @@ def _parsed(content: bytes, what: str) -> ET.Element:
     try:
         return ET.fromstring(content)  # noqa: S314  (expat expands no bombs, and ET loads nothing from elsewhere)
     except ET.ParseError as error:
-        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+        raise StorageError(
+            f"{what}: the answer of the server could not be understood.", "Is it an S3 server?"
+        ) from error
 
 
 def _text(element: ET.Element, name: str) -> str:

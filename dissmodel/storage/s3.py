@@ -90,7 +90,9 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
         status = _STATUS.search(str(error))
         if status is not None:  # an answer that is not XML, as a proxy gives one
             raise refusal(what, None, int(status[1]), origin=origin) from error
-        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+        raise StorageError(
+            f"{what}: the answer of the server could not be understood.", "Is it an S3 server?"
+        ) from error
 
 
 class S3Storage:
@@ -368,7 +370,7 @@ class S3Storage:
         return differs(self._shown(key))
 
     def _taken(self, key: str) -> StorageError:
-        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+        return StorageError(f"{self._shown(key)} exists already.", "Give another name.", code="object_exists")
 
     def _speaking(self, key: str) -> AbstractContextManager[None]:
         return speaking(self._shown(key), self._patience, origin=self._origin)

@@ -147,7 +147,7 @@ def _not_utf8(given: str) -> UsageError:
         hint = "Rename the file or its folder, or give another name."
         return UsageError(f"{given!r}: this name is not UTF-8.", hint)
     return UsageError(
-        f"{name!r}: the locale of this process takes file names for {encoding}, and this name is UTF-8.",
+        f"{name!r}: the locale of this process reads file names as {encoding}, and this name is UTF-8.",
         "Choose a locale with UTF-8, then run again: export LC_ALL=C.UTF-8",
         code="locale",
     )

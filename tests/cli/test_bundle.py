@@ -363,7 +363,7 @@ def test_a_name_that_a_bundle_needs_is_refused(here, executor_file, output):
     said = here("record", "bundle", f"{stem}.record.json", "-o", "b.zip")
 
     assert 3 == said.code
-    assert "a name that a bundle has for something else" in said.err
+    assert "a name that a bundle needs for another file" in said.err
     assert not Path("b.zip").exists()
 
 

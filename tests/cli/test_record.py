@@ -361,7 +361,7 @@ BROKEN = {
         b'{"experiment_id": "x", "a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
         "nested deeper than 100",
     ),
-    "a key twice": (b'{"experiment_id": "x", "status": "failed", "status": "completed"}', "stands twice"),
+    "a key twice": (b'{"experiment_id": "x", "status": "failed", "status": "completed"}', "is given twice"),
     "newer": (b'{"experiment_id": "x", "schema_version": 99}', "a newer dissmodel"),
     "misfit": (b'{"experiment_id": "x", "source": 3}', "source"),
     "huge": (b"0" * 100_000_000, "more than 16777216 bytes"),

@@ -355,7 +355,7 @@ def test_too_little_room(look, tif, bands, monkeypatch):
     ("steps", "says"),
     [
         ({"validate": "raise ValueError('no such\\ndepth')"}, "no such depth"),
-        ({"validate": "raise KeyError('depth')"}, "mine can't look at it: KeyError: 'depth'"),
+        ({"validate": "raise KeyError('depth')"}, "mine can't check it: KeyError: 'depth'"),
         ({"validate": "raise SystemExit(0)"}, "SystemExit"),
         ({"validate": "raise GeneratorExit"}, "GeneratorExit"),
         ({"validate": "print('hello'); raise ValueError('token=planted-secret')"}, "token=***"),
@@ -429,7 +429,7 @@ def test_a_missing_parameter_is_told_and_inputs_wait(dissmodel, executor_file):
 
     assert 3 == said.code
     assert "error    parameters: depth is missing" in said.out
-    assert "warning  parameters: The inputs are looked into once these parameters are right." in said.out
+    assert "warning  parameters: The inputs are checked once these parameters are right." in said.out
     assert "error    none.bin" in said.out
 
 

@@ -81,7 +81,7 @@ class Field:
             what = f"no elevation between {LOWEST:g} and {HIGHEST:g} m"
             # Only bands can declare a nodata value; their errors name no feature.
             hint = "Fix these cells" + (
-                "." if where else ", or declare the value as nodata if it stands for none."
+                "." if where else ", or declare the value as nodata if it means no value."
             )
         else:
             what = "none of its codes"
@@ -176,7 +176,7 @@ def last_step(values: NDArray[Any], where: str) -> int:
     if found.size > 1:
         raise InvalidInput(
             f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells have to belong to one step.",
+            "All cells must belong to the same step.",
         )
     step = float(found[0])
     if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
@@ -190,7 +190,7 @@ def check_end(end_time: int, step: int) -> None:
         raise InvalidInput(
             f"end_time = {end_time} comes before the first step, {step + 1}: "
             f"the input belongs to step {step}.",
-            f"--param end_time=N, {step + 1} or more: steps are counted on from the first run.",
+            f"--param end_time=N, {step + 1} or more: steps are counted from the first run.",
             code="end_time",
         )
 
@@ -211,13 +211,13 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
         if given is not None and given != settled:
             raise InvalidInput(
                 f"crs = {wanted!r} is not the input's own coordinate reference system, {_crs_name(settled)}.",
-                "Leave the parameter out; it is for inputs that have none, and reprojects nothing.",
+                "Leave the parameter out; it is for inputs without a CRS, and reprojects nothing.",
             )
         return settled
     if given is None:
         warnings.warn(
             "The input has no coordinate reference system; the output will have none. "
-            "Set it with --param crs=EPSG:…",
+            "Set one with --param crs=EPSG:…",
             DissmodelWarning,
             stacklevel=2,
         )

@@ -170,7 +170,7 @@ def _fill(
     if not cells:
         raise InvalidInput(
             "No cell is in the space: every pixel is nodata, masked or lacks one of its three values.",
-            "Look at the band's values; is it the right one? --band-map uso=NAME",
+            "Check the values of the band, or choose another: --band-map uso=NAME",
             code="empty_space",
         )
 

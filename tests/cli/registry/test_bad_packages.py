@@ -213,7 +213,7 @@ def test_a_folder_means_nothing_in_a_registry_that_was_fetched(dissmodel, offere
     dissmodel("registry", "sync")
     said = dissmodel("run", "flood", "-i", "data.bin", "-o", "r.bin", "--yes")
 
-    assert (2, True) == (said.code, "which no other machine has" in said.err)
+    assert (2, True) == (said.code, "which other machines don't have" in said.err)
 
 
 def test_a_name_that_two_registries_offer_is_said_in_full(dissmodel, offered):

@@ -66,11 +66,11 @@ def test_nothing_is_found_where_nothing_is_wrong(checked, dissmodel, tmp_path):
         ("coastal-flood==0.1.0", "https://example.org/a.whl", "error", 5, "git repository"),
         ("coastal-flood==0.1.0", "git+https://me:pw@example.org/a@v1", "error", 5, ""),
         ("coastal-flood==0.1.0", "dissmodel==0.6", "error", 5, "dissmodel"),
-        ("package", 'executor_module = "a b"\npackage', "error", 5, "not a module's name"),
+        ("package", 'executor_module = "a b"\npackage', "error", 5, "not a valid module name"),
         ("package", 'dissmodel = ">=99"\npackage', "error", 5, "needs dissmodel >=99"),
         ("package", "start = 2020-01-01\npackage", "error", 5, "start is a date"),
         ("package", "rates = [1.0, nan]\npackage", "error", 5, "rates is not finite"),
-        ("[model]", "[other]\nx = 1\n[model]", "warning", 1, "[other] means nothing"),
+        ("[model]", "[other]\nx = 1\n[model]", "warning", 1, "[other] has no effect"),
         ("[model]", "[modle]", "error", None, "no [model] section"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_pointer_is_no_data(tmp_path, name, content, what, hint):
     assert "input_not_fetched" == error.code
     assert what in error.message
     assert hint + name in error.hint
-    with pytest.raises(InvalidInput, match="the data itself is not here"):
+    with pytest.raises(InvalidInput, match="the data itself is not on this machine"):
         existing(tmp_path / name)
 
 
