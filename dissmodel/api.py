@@ -130,12 +130,12 @@ class Experiment(Result):
         return step_table(self.record, self.record_path)
 
     def lineage(self, records: Sequence[StrPath] = ()) -> Lineage:
-        """Follow the input back from run to run; files are hashed.
+        """Return the runs that made the input, the latest first; files are hashed.
 
         Parameters
         ----------
         records : sequence of str or path-like
-            Folders where records of these runs may be; that of this record is looked into anyway.
+            Folders where records of these runs may be; the folder of this record is always searched.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Experiment(Result):
         Parameters
         ----------
         overwrite : bool
-            Replace a picture of that name that is not one of these.
+            Replace another picture of that name.
 
         Raises
         ------
@@ -223,14 +223,14 @@ def run(
     input : str or path-like
         The dataset, or its URL.
     output : str or path-like, optional
-        The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a name
-        made of the model's and the run's in the current folder.
+        The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a file
+        in the current folder, named by the model and the id of the run.
     parameters : mapping, optional
         Parameters by name: numbers, texts, booleans, lists and mappings of these; NumPy scalars too.
     toml : str or path-like, optional
         The model's TOML: parameters and names. Arguments win over it.
     band_map, column_map : mapping, optional
-        The model's name of a band or column → its name in the input; of a band also its number.
+        The model's name of a band or column → its name in the input; for a band also its number.
     format : {"auto", "raster", "tiff", "vector"}
         The kind of data in the input.
     layer : str, optional
@@ -343,7 +343,7 @@ def validate(
     model, output, parameters, toml, band_map, column_map, format, layer, overwrite, consent
         As `run` takes them.
     input : str or path-like, or sequence of these
-        Each dataset is looked at by itself; without one the model alone is.
+        Each dataset is checked separately; without one only the model is.
 
     Returns
     -------
@@ -452,7 +452,7 @@ def reproduce(
     record : str or path-like
         A record, a bundle, or a URL of either.
     input : str or path-like, optional
-        Where the input is now; it has to be the recorded bytes.
+        The new path of the input; it must have the recorded bytes.
     output : str or path-like, optional
         The new result; by default ``NAME.repro-ID`` beside the record.
     check : bool
@@ -462,7 +462,7 @@ def reproduce(
     strict : bool
         Refuse code other than the recorded code.
     rtol, atol : float, optional
-        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+        Allow ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
     threads : int, optional
         How many threads the model may use; by default as in the recorded run.
     diff_map : str or path-like, optional
@@ -534,7 +534,7 @@ def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = 
     record, *others : str or path-like
         Records, bundles, or URLs of either, which are fetched, hashed and removed.
     allowed_signers : str or path-like, optional
-        A file that names who may have signed them, as git has it; each record needs a signature then.
+        A file of the allowed signers, in git's format; each record needs a signature then.
 
     Returns
     -------
@@ -568,9 +568,9 @@ def compare(
     Parameters
     ----------
     a, b : str or path-like
-        Two files, or their URLs; what is not a dataset is compared by its bytes.
+        Two files, or their URLs; files that are not datasets are compared by their bytes.
     rtol, atol : float, optional
-        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+        Allow ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
     layer : str or sequence of str
         Which of several datasets: in both files, or in A and in B.
     diff_map : str or path-like, optional
@@ -632,9 +632,9 @@ def records(
     Parameters
     ----------
     folder : str or path-like
-        The folder, or ``s3://BUCKET/PREFIX`` for those that were pushed there.
+        The folder, or ``s3://BUCKET/PREFIX`` for the pushed records.
     model, status : str, optional
-        Only runs of this model, or that ended so, such as ``completed``.
+        Only runs of this model, or with this status, such as ``completed``.
     parameters : mapping, optional
         Only runs that had these values.
     since : datetime, optional
@@ -647,7 +647,7 @@ def records(
     Returns
     -------
     Listing
-        The records, over which a loop goes, and which files can't be read as records.
+        The records, to iterate over, and the files that can't be read as records.
 
     Raises
     ------
@@ -670,7 +670,7 @@ def records(
 
 
 def open_record(record: StrPath) -> Experiment:
-    """Read a record; its result can be opened as data, wherever it is and whoever made it.
+    """Read a record; its result can be opened as data, wherever it is stored and whoever made it.
 
     Parameters
     ----------
@@ -703,7 +703,7 @@ def push(
     dry_run: bool = False,
     consent: Consent | None = None,
 ) -> Pushed:
-    """Put experiments where others can reach them: the result, and last the record.
+    """Put experiments where other people can reach them: first the result, last the record.
 
     Parameters
     ----------
@@ -714,7 +714,7 @@ def push(
     with_input : bool
         Push the input too.
     dry_run : bool
-        Look at everything and send nothing.
+        Check everything and send nothing.
     consent : Consent, optional
         Whether a server may be asked for an input that only a record names.
 
@@ -801,7 +801,7 @@ def bundle(
     output : str or path-like
         The zip.
     input : str or path-like, optional
-        Where the input is now, if it was moved.
+        The new path of the input, if it was moved.
     with_input : bool
         Put the input in.
     overwrite : bool
@@ -862,7 +862,7 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
 
 @contextlib.contextmanager
 def typed(words: Sequence[str]) -> Iterator[None]:
-    """Note in the records of the block's runs that these words were typed; a Python call types none."""
+    """Note these words as the typed command in the records of the block's runs; a Python call has none."""
     token = _typed.set(tuple(words))
     try:
         yield

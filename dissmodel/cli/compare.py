@@ -29,7 +29,7 @@ def compare(
 
     The verdict is identical-file (the same bytes), identical-content (equal values in other bytes),
     within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two exit with 4.
-    What is not a dataset is compared by its bytes.
+    Files that are not datasets are compared by their bytes.
 
     Example: dissmodel compare result.tif again.tif
     """

@@ -23,9 +23,9 @@ def show(
     key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; without, all.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show each setting, who set it, and where.
+    """Show each setting and its origin.
 
-    Your file wins over the default, a project's dissmodel.toml over yours, the environment over both.
+    Your file overrides the default, a project's dissmodel.toml your file, the environment both.
 
     Example: dissmodel config show
     """
@@ -58,7 +58,7 @@ def set_(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a setting into your own file; comments in it stay.
+    """Write a setting into your own settings file; its comments stay.
 
     Example: dissmodel config set storage.bucket results
     """
@@ -86,7 +86,7 @@ def set_(
 
 @app.command("path")
 def path(as_json: options.Json = False) -> None:
-    """Print where your own settings are; the file need not exist yet.
+    """Print the path of your own settings file; it need not exist yet.
 
     Example: dissmodel config path
     """

@@ -61,7 +61,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
 
 
 def preview(picture: Preview) -> None:
-    """Print where a picture is, and on standard error its warnings."""
+    """Print the path of a picture, and its warnings on standard error."""
     print_line(short_path(picture.path))
     print_warnings(picture.warnings)
 

@@ -66,11 +66,11 @@ def reproduce(
 ) -> None:
     """Repeat a run from its record, and compare the new result with the recorded one.
 
-    The input has to be the recorded bytes; nothing runs before they are checked. Differences in code,
+    The input must have the recorded bytes; nothing runs before they are checked. Differences in code,
     packages and machine are printed first. The verdict is identical-file (the same bytes), identical-content
     (equal values in other bytes), within-tolerance (only with --rtol or --atol), different, or
     not-comparable. The last two exit with 4. The new result and its record are beside the recorded ones,
-    which are never touched; of a bundle, beside the zip; of a fetched record, in the current folder.
+    which are never changed; for a bundle, beside the zip; for a fetched record, in the current folder.
 
     Example: dissmodel reproduce result.record.json
     """

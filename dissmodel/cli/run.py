@@ -54,7 +54,7 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
-    Exits with 4 if the model itself found that its result is not what it should be.
+    Exits with 4 if the model itself found its result to be wrong.
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """

@@ -19,7 +19,7 @@ def trust(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the packages and servers that you gave consent to, or take consent back.
+    """List the packages and servers that you consented to, or withdraw consent.
 
     Packages that the setting trust names are installed without asking: dissmodel config show trust
 

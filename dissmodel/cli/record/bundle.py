@@ -29,9 +29,9 @@ def bundle(
 ) -> None:
     """Put a record, its result and its input into one zip, to publish or to send.
 
-    All of it is verified first; signatures and statements about the record go along. The same content gives
-    the same bytes. `dissmodel reproduce`, `record show` and `record verify` take the zip as it is. A server
-    that only the record names is asked for the input with your consent alone.
+    All files are verified first; signatures and statements about the record are included. The same content
+    gives the same bytes. `dissmodel reproduce`, `record show` and `record verify` take the zip as it is. A
+    server that only the record names is asked for the input only with your consent.
 
     Example: dissmodel record bundle result.record.json --output result.zip
     """

@@ -67,8 +67,8 @@ def list_records(
 ) -> None:
     """List the records in a folder and below: when, model, status, the parameters that were given, output.
 
-    Of a bucket, or a part of it, they are those that were pushed there. A file that can't be read as a record
-    is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
+    For a bucket, or a part of it, these are the records that were pushed there. A file that can't be read
+    as a record is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """

@@ -30,7 +30,7 @@ def prune(
 ) -> None:
     """Remove the records of runs that failed or were interrupted, with the logs in them; asks first.
 
-    Everything else stays: results, records of other runs, those that someone signed, what a link leads to.
+    Everything else stays: results, records of other runs, signed records, the targets of links.
 
     Example: dissmodel record prune . --older-than 30 --yes
     """

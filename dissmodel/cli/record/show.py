@@ -45,7 +45,7 @@ def show(
     """Print what ran, on what, with what, and what came out.
 
     A file of a result, such as result.tif, stands for the record beside it that names the file.
-    With --lineage, --metrics, --chart, --csv, --preview or --toml these alone.
+    With --lineage, --metrics, --chart, --csv, --preview or --toml only these are printed or written.
 
     Example: dissmodel record show result.record.json
     """

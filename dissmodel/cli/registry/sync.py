@@ -28,10 +28,10 @@ def sync(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bring registries to this machine, or up to date, and print which models came, changed and went.
+    """Fetch or update registries, and print which models are new, changed or removed.
 
-    By default the registry that registry.default or DISSMODEL_REGISTRY names, and those that were added.
-    A token in the URL is used for this sync, and kept nowhere.
+    By default the registry that registry.default or DISSMODEL_REGISTRY names, and all added registries.
+    A token in the URL is used for this sync only and not stored.
 
     Example: dissmodel registry sync --repo registry
     """
