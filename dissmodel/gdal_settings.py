@@ -1,4 +1,4 @@
-"""Settings of GDAL and PROJ that change what is read or written, and are not obeyed.
+"""Settings of GDAL and PROJ that change what is read or written, and are ignored.
 
 GDAL and PROJ read some hundred settings from the environment and from a file, ``gdalrc``. Most change how
 fast they work, or how they reach a server, and stay. Those in `REASONS` change values, masks, names, the CRS

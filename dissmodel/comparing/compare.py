@@ -28,9 +28,9 @@ class CompareRequest:
     a, b : str
         Two files, or their URLs.
     tolerance : dissmodel.comparison.Tolerance or None
-        What still counts as the same; None: nothing but equal values.
+        What still counts as the same; None: only equal values.
     layers : tuple of str
-        None, one for both files, or one for each; an empty name is none.
+        No layer, one for both files, or one for each; an empty name means no layer.
     diff_map : str or None
         Where to write B - A.
     overwrite : bool
@@ -141,7 +141,7 @@ def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
 
 
 def refuse_other_than_raster(path: Path, layer: str | None) -> None:
-    """Refuse a file of which there is no map of differences.
+    """Refuse a file that can have no map of differences.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
     Raises
     ------
     UsageError
-        If something is there, or the name is none of a GeoTIFF.
+        If the file exists, or the name is not that of a GeoTIFF.
     """
     path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():

@@ -1,4 +1,4 @@
-"""Compare two results by their content digests, where one of them is no longer at hand."""
+"""Compare two results by their content digests, where one of them no longer exists."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class ChangeTally:
                     setattr(self, name, spot)
 
     def add_encoded(self, a: Sequence[bytes | None], b: Sequence[bytes | None], *, text: bool) -> None:
-        """Count what is not a number, all of it at once; None is null.
+        """Count values that are not numbers, all at once; None is null.
 
         With `text` they are texts in UTF-8, which can be shown and are classes.
         """

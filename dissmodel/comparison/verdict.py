@@ -25,8 +25,8 @@ SAME = frozenset({"identical-file", "identical-content", "within-tolerance"})
 class Tolerance:
     """How far `b` may be from `a`: ``|a - b| ≤ atol + rtol · |b|``, as `numpy.isclose` has it.
 
-    It is for measured numbers. Classes are equal or they are not: whatever is stored as an integer, a text or
-    a geometry, and floats that hold whole numbers only in A and in B.
+    It is for measured numbers. Classes are equal or different, without a tolerance: integers, texts,
+    geometries, and floats with only whole numbers in A and in B.
 
     Attributes
     ----------
@@ -105,8 +105,8 @@ class Part:
         How many differ at all. NaN equals NaN, no data equals no data, -0.0 equals 0.0; geometries differ as
         their canonical WKB does.
     beyond : int or None
-        How many differ by more than the tolerance; None without one. What is not a finite number on both
-        sides has to be equal.
+        How many differ by more than the tolerance; None without one. Values that are not finite numbers on
+        both sides must be equal.
     exact : bool
         Whether a tolerance was asked for and not applied, because these are not measured numbers.
     first, first_beyond : Place or None
@@ -161,7 +161,7 @@ class Comparison:
     kind : {"raster", "vector"} or None
         What both hold; None where they were compared by their bytes only.
     why : tuple of str
-        What is not a matter of values: why they can't be compared, what else differs, where a tolerance was
+        Everything except values: why the files can't be compared, what else differs, where a tolerance was
         not applied.
     parts : tuple of Part
         Each band or column that both have, in A's order; none where the files are the same.

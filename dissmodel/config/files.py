@@ -1,4 +1,4 @@
-"""The two files that settings come from: where they are, what they say, how a line in one is changed."""
+"""The two files that settings come from: where they are, what they say, how a line in them is changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
     Raises
     ------
     InvalidInput
-        If it is too large or no TOML, or a setting in it is unknown, of another type, or not its to set.
+        If it is too large or no TOML, or a setting in it is unknown, of another type, or not allowed in it.
     StorageError
         If it can't be read.
     """

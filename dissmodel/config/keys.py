@@ -159,7 +159,7 @@ def from_text(key: Key, text: str) -> Value:
 
 
 def from_toml(key: Key, value: object) -> Value:
-    """Return what a file holds for `key`; it may hold no secret and no path that depends on where one is.
+    """Return what a file holds for `key`: no secret, and no path relative to the current folder.
 
     Raises
     ------

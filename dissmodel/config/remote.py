@@ -21,9 +21,9 @@ _FORMS = "Give a folder, or an https://, ssh:// or file:// URL, or host:path."
 class Remote:
     """A place that a registry comes from.
 
-    The URL has no user name and password where they are secrets; of a folder it is the absolute path. A
+    The URL has no user name and password where they are secrets; for a folder it is the absolute path. A
     ``file://`` URL is a repository, so `folder` is None. `secret`, ``user:password`` or a token of the URL,
-    is used for one sync and kept nowhere.
+    is used for one sync and not stored.
     """
 
     url: str

@@ -97,7 +97,7 @@ def load_settings(
     Raises
     ------
     InvalidInput
-        If a file is not TOML, or what it sets is unknown or not its to set.
+        If a file is not TOML, or what it sets is unknown or not allowed in it.
     UsageError
         If a variable's value is wrong.
     """

@@ -60,7 +60,7 @@ def look_at_registries(found: Collector, settings: Settings) -> None:
 
 
 def look_at_environments(found: Collector, settings: Settings) -> None:
-    """Find out which environments there are, what they take, and what is left of others."""
+    """Find out which environments there are, their sizes, and the remains of others."""
     entries = list_environments(settings.data_dir)
     root = settings.data_dir / "environments"
     whole = {entry.environment.key for entry in entries}

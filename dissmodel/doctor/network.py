@@ -1,4 +1,4 @@
-"""Whether package indexes and the object store answer; what is asked needs no credentials."""
+"""Whether package indexes and the object store answer; the requests need no credentials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _VARIABLES = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer, and is followed nowhere."""
+    """A redirect is an answer, and is not followed."""
 
     def redirect_request(self, *_arguments: Any) -> None:
         return None
@@ -56,7 +56,7 @@ def look_at_index(found: Collector, place: str) -> None:
 
 
 def look_at_storage(found: Collector, settings: Settings) -> None:
-    """Find out whether the object store is set up, whose credentials it gets, and whether it answers."""
+    """Find out whether the object store is set up, which credentials it gets, and whether it answers."""
     from dissmodel.experiment.layout import OUTPUTS_BUCKET  # noqa: PLC0415  (loads what only storage needs)
     from dissmodel.storage import credentials  # noqa: PLC0415  (as above)
     from dissmodel.storage.base import TOO_MANY  # noqa: PLC0415  (as above)

@@ -28,13 +28,13 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     the running dissmodel is taken. A package that was used from a folder is left out with a warning, unless
     it is the model's own and its checkout had no changes: then its commit is installed.
 
-    The record is not trusted. Of a package in `record_lock`, only files with the hashes there will do.
+    The record is not trusted. For a package in `record_lock`, only files with its hashes are accepted.
 
     Raises
     ------
     InvalidInput
-        If the record names no packages, or if the model's own package can't be had again; all of these are
-        listed in one error.
+        If the record names no packages, or if a package can't be installed again; all of these are listed
+        in one error.
     """
     runtime = record.runtime
     if runtime is None or not runtime.packages:
@@ -76,7 +76,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
 
 
 def missing(resolved: Resolved, installer: lock.Installer) -> DissmodelError | None:
-    """Return an error that lists every package of a record that can't be had; None if each can.
+    """Return an error that lists every package of a record that can't be installed; None if each can.
 
     Each package is resolved alone: this is for when the installation of all of them has failed.
     """

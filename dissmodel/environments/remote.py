@@ -1,4 +1,4 @@
-"""What a git repository elsewhere has, looked at without running anything of it."""
+"""The content of a remote git repository, read without running any of its code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_PYPROJECT = 1 << 20
 
 @dataclass(frozen=True)
 class Project:
-    """What a ``pyproject.toml`` says of itself; the version is None where it is only known once built."""
+    """The fields of a ``pyproject.toml``; the version is None where it is only known once built."""
 
     name: str | None
     version: str | None
@@ -37,8 +37,8 @@ def commit_of(url: str, ref: str | None) -> str:
     """Return the commit that a repository has under a tag or a branch now.
 
     A full commit is returned as it is, without asking. Git is not started for a repository on this machine:
-    it would run in a folder before consent. Of an annotated tag that only a pack holds, such a
-    folder tells no more than the tag's own id.
+    it would run in a folder before consent. For an annotated tag that only a pack holds, such a folder
+    gives only the tag's own id.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def looked_into(resolved: Resolved) -> Resolved:
     RunFailed
         If it doesn't have the commit.
     UsageError
-        If the commit has no such file, or it can't be used, or is that of another package.
+        If the commit has no such file, or the file can't be used, or belongs to another package.
     """
     requirement = Requirement.parse(resolved.requirement)
     commit = resolved.commit or ""
@@ -127,7 +127,7 @@ def package_name(requirement: Requirement, found: str | None) -> str:
     Raises
     ------
     UsageError
-        If it has none or another, or calls itself dissmodel.
+        If it has no name or another name, or the name dissmodel.
     """
     if found is not None and requirement.name not in {None, found}:
         raise UsageError(

@@ -76,7 +76,7 @@ class Requirement:
         Raises
         ------
         UsageError
-            If the text has none of these forms, or also an option, a marker or a credential.
+            If the text has none of these forms, or contains an option, a marker or a credential.
 
         Examples
         --------

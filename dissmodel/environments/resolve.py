@@ -27,8 +27,8 @@ def resolve(
     """Return what would be installed for a requirement now.
 
     An exact version and a full commit are taken as they are, without a request; for a range the index is
-    asked, for a tag or a branch the repository. If that can't be reached, the answer stands
-    that was installed last, with a warning. A git repository on this machine is read without git, so its
+    asked, for a tag or a branch the repository. If that can't be reached, the answer of the last
+    installation is used, with a warning. A git repository on this machine is read without git, so its
     package has no name yet: `dissmodel.environments.obtain` reads it after consent.
 
     With `offline` there are no requests; with `allow_build` an index package may be one that has to be built.

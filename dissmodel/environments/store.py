@@ -94,7 +94,7 @@ def obtain(
 ) -> PackageEnvironment:
     """Return the environment of a package; build it if it is missing.
 
-    Of an environment that exists only a small file is read. `consent` raises `ConsentRequired` unless the
+    For an existing environment, only a small file is read. `consent` raises `ConsentRequired` unless the
     user agrees, see `dissmodel.environments.trust.check`. It is called each time, for consent may have been
     revoked since the environment was built.
 

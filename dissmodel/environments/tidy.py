@@ -82,7 +82,7 @@ def remove(what: str, data_dir: Path) -> Removed:
 
 
 def prune(data_dir: Path, unused_for: timedelta) -> Removed:
-    """Remove the environments that no model has used for so long, and what killed processes left.
+    """Remove the environments that no model has used for this long, and the remains of killed processes.
 
     An environment that a run is using stays.
     """
@@ -125,7 +125,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
-    """Yield what no process is making: half-built and broken environments, old wheels."""
+    """Yield the remains that no process is making: half-built and broken environments, old wheels."""
     whole = {environment.key for environment in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith(store.REMOVING_PREFIX):

@@ -44,7 +44,7 @@ def check(
     patterns: Iterable[str] = (),
     ask: Callable[[str], bool] | None = None,
 ) -> None:
-    """Return if the user agrees to an installation; what was agreed to once is remembered.
+    """Return if the user consents to an installation; consent is remembered.
 
     `registry` is who offers the package, and `patterns` what the settings trust (see `matches`). `ask` shows
     a text and returns whether the user agrees; it is None where the user can't be asked.
@@ -52,7 +52,7 @@ def check(
     Raises
     ------
     ConsentRequired
-        If the user says no, or can't be asked.
+        If the user refuses, or can't be asked.
     UsageError
         If a pattern can't be read.
     """
@@ -101,7 +101,7 @@ def matches(pattern: str, resolved: Resolved) -> bool:
 
     ``coastal-flood`` means that name in the index, any version; ``coastal-flood==0.1.0`` one version;
     ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that is below.
-    Scheme, host and port have to be the same, a folder's name all of it.
+    Scheme, host and port must be the same, and a folder's whole name.
 
     >>> model = Resolved("git", "coast", None, "1f", "https://github.com/org/coast", "")
     >>> matches("git+https://github.com/org/*", model), matches("git+https://github.com/org/c", model)
@@ -168,7 +168,7 @@ def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
     Raises
     ------
     StorageError
-        If the file of what was agreed to can't be read or written.
+        If the file of approvals can't be read or written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     added = Approval(what, now, registry)

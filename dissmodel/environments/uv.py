@@ -82,7 +82,7 @@ def run(
 ) -> None:
     """Run ``python -m uv`` and wait for it.
 
-    What it takes to run is ended after `patience` seconds, with all that it started. Nothing in `folder` is
+    uv and all processes that it started are ended after `patience` seconds. Nothing in `folder` is
     read as its configuration.
 
     Raises

@@ -63,7 +63,7 @@ class ResolvedParameters:
 class Checked:
     """What is right, and all that is wrong.
 
-    `resolved` is without the values that are wrong; None if nothing can be made of the rest. `names` are
+    `resolved` is without the values that are wrong; None if the rest is unusable. `names` are
     problems with what parameters are called, `values` those with what they are.
     """
 
@@ -116,7 +116,7 @@ def settled(checked: Checked, see: str = "") -> ResolvedParameters:
 def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) -> Checked:
     """Merge the layers and check them against what the model declares; all that is wrong is in the result.
 
-    Without a declaration, names and values pass through, with a warning that nobody checked them.
+    Without a declaration, names and values pass through, with a warning that they are unchecked.
     """
     values: dict[str, Any] = {}
     origin: dict[str, Origin] = {}

@@ -1,4 +1,4 @@
-"""An input that a user named, here as a file, wherever it is."""
+"""An input that a user named, as a local file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from dissmodel.storage.uri import is_remote, parse
 
 @dataclass(frozen=True)
 class AtHand:
-    """An input that is here.
+    """An input on this machine.
 
     Attributes
     ----------
     path : Path
         The file, absolute.
     fetched : Fetched or None
-        Where it came from, if it was not here.
+        Where it was fetched from, if it was remote.
     is_word : bool
         Whether it is not a file but a word that means something to the model, such as ``synthetic``.
     """
@@ -78,7 +78,7 @@ def at_hand(
     UsageError
         If it is remote, and no server may be asked.
     DissmodelError
-        If there is none that can be read.
+        If no readable input was found.
     """
     if not is_remote(uri):
         word = words and re.fullmatch(r"[^./\\]+", uri) is not None and not os.path.lexists(uri)
@@ -94,12 +94,12 @@ def at_hand(
 
 
 def refuse_offline(uri: str, *, offline: bool) -> None:
-    """Refuse what is not here where no server may be asked.
+    """Refuse a remote input if no server may be asked.
 
     Raises
     ------
     UsageError
-        If it is not here.
+        If it is remote.
     """
     if offline and is_remote(uri):
         raise UsageError(

@@ -25,7 +25,7 @@ def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: 
     """Write a signed statement of the verdict of a reproduction, and return its path.
 
     It is beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
-    as ``….json.sig``. `may_ask`: a person is there who can type a passphrase.
+    as ``….json.sig``. `may_ask`: a person can type a passphrase.
 
     Raises
     ------

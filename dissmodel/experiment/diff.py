@@ -53,7 +53,7 @@ class RecordDiff:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs but identity, time, memory and places."""
+        """Whether nothing differs except identity, time, memory and paths."""
         return not self.sections
 
 
@@ -73,8 +73,8 @@ def diff(a: Path | str, b: Path | str) -> RecordDiff:
 def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...]:
     """Return the parts in which two records differ; left out are identity, times, memory, places and logs.
 
-    Nothing is said twice: not the sha256 of a file whose bands are told, not the default in a spec behind a
-    parameter that is told, and the words of the command only where nothing else tells two runs apart.
+    Nothing is listed twice: not the sha256 of a file whose bands are listed, not the default in a spec
+    behind a listed parameter, and the words of the command only where nothing else differs.
 
     Examples
     --------

@@ -15,7 +15,7 @@ _DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
 
 
 class Unplaced(Artifact):
-    """A file of which the record notes the sha256 alone; its path is empty where nothing tells it."""
+    """A file of which the record notes the sha256 alone; its path is empty if unknown."""
 
     size: int = 0
     content_digest: ContentDigest | None = None  # again: pydantic looks its type up in this module

@@ -121,7 +121,7 @@ def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
 
 
 def record_in(text: str) -> str | None:
-    """Return the name of the record that a user named, None where it is not a record that is named.
+    """Return the name of the record that a user named, None if the text does not name a record.
 
     >>> record_in("s3://bucket/runs/flood.record.json"), record_in("s3://bucket/experiments")
     ('flood.record.json', None)

@@ -33,13 +33,13 @@ class ListRequest:
     folder : str
         They are in it or below: a folder, or ``s3://BUCKET/PREFIX``.
     model, status : str or None
-        Only those of this model, that ended so.
+        Only records of this model, or with this status.
     parameters : Mapping
-        Only those whose runs had these values.
+        Only records of runs with these values.
     since : datetime or None
         Only those of runs that began then or later; it knows its time zone.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it the other way round.
+        ``when``, ``model``, ``status`` or ``output``; a ``-`` before the name reverses the order.
     verify : bool
         Whether to check files and inputs too.
     csv : Path or None

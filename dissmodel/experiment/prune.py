@@ -1,4 +1,4 @@
-"""Remove the records of runs that did not complete: they vouch for no result."""
+"""Remove the records of runs that did not complete: they describe no result."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def leftovers(request: PruneRequest) -> Leftovers:
 def prune(request: PruneRequest) -> Pruned:
     """Remove the records of runs that did not complete, if the user agrees; no other file.
 
-    A record that is another by the time that it would go stays.
+    A record that changes before its removal stays.
 
     Raises
     ------

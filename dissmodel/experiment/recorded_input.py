@@ -1,4 +1,4 @@
-"""The input that a record names: found by its sha256, and by nothing else."""
+"""The input that a record names: found by its sha256 only."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _as_changed(place: str, data: DataSource, error: DissmodelError) -> Dissmode
 
 
 def look_for(data: DataSource) -> str:
-    """Return what to do about an input that is not the recorded one, or is nowhere (see `NOT_FOUND`)."""
+    """Return what to do about an input that is not the recorded one, or was not found (see `NOT_FOUND`)."""
     return f"Look for the file with the sha256 {data.checksum[:_LONGEST]}"
 
 
@@ -158,7 +158,7 @@ def find_input(source: Source, given: str | None) -> Path:
     Raises
     ------
     InvalidInput
-        If it is nowhere, or the record does not say what it was.
+        If the input was not found, or the record does not identify it.
     Differs
         If a file of that name has other bytes.
     """

@@ -1,4 +1,4 @@
-"""Records that are met on the way."""
+"""The record that a user means."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def record_of(given: str) -> str:
     UsageError
         If it is not a path.
     InvalidInput
-        If it is a file that no record names, and none itself.
+        If it is neither a record nor a file that a record names.
     """
     if is_remote(given):
         return given

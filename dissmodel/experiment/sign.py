@@ -1,4 +1,4 @@
-"""Sign a record: from then on who has your public key sees whether it is what you signed."""
+"""Sign a record: with your public key, others can then check it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SignRequest:
     overwrite : bool
         Whether the signature of another key may be replaced.
     may_ask : bool
-        Whether a person is there who can type a passphrase.
+        Whether a person can type a passphrase.
     """
 
     record: Path

@@ -50,7 +50,8 @@ class Source:
     names : dict of str to str
         Paths of this machine, with the names that the user knows instead.
     is_remote : bool
-        Whether its files are not on this machine: none of this machine's own is taken for one of them.
+        Whether its files are not on this machine: no file of this machine is taken for a file of a remote
+        result.
     """
 
     given: Path | str
@@ -92,9 +93,9 @@ class Source:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the record isn't what its own digest says.
+        """Whether the record does not match its own digest.
 
-        Only the public DisSModel wrote records without a digest; from another it was taken away.
+        Only the public DisSModel wrote records without a digest; from any other record it was removed.
         """
         noted = self.record.record_digest
         return noted != self.digest and (noted is not None or self.record.schema_version > 0)
@@ -147,7 +148,7 @@ class Source:
         )
 
     def bring(self) -> None:
-        """Bring the files of the result here, as far as they are there.
+        """Bring the files of the result here, as far as they exist.
 
         Raises
         ------
@@ -341,7 +342,7 @@ class InPlace(Source):
             raise StorageError(error.message, _ASK, code=error.code) from error
 
     def refuse_changed(self) -> None:
-        """Refuse a record that is not what its own digest says.
+        """Refuse a record that does not match its own digest.
 
         Raises
         ------

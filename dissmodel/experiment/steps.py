@@ -38,7 +38,7 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     Raises
     ------
     InvalidInput
-        If there are none (code ``no_steps``), or they are not as many for each measure.
+        If there are none (code ``no_steps``), or the measures have different numbers of steps.
     """
     columns = {name: tuple(values) for name, values in record.step_metrics.items() if values}
     measures = {name: values for name, values in columns.items() if name != STEP}

@@ -57,7 +57,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing differs and nothing is missing; what could not be checked is no failure."""
+        """Whether nothing differs and nothing is missing; a part that could not be checked is no failure."""
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
 
 
@@ -74,7 +74,7 @@ def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None)
         go.
     allowed_signers : pathlib.Path, optional
         Who may have signed them; with it a record without a signature lacks one. Statements that others
-        signed about a record are checked too, and those of signers who are not in the list left aside.
+        signed about a record are checked too, and statements of signers who are not in the list are ignored.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def _check_attestations(source: Source, signers: Path | None) -> Iterator[Check]
 
 
 def _stated(path: Path, source: Source, signers: Path) -> tuple[Verdict, str]:
-    """Check a statement; its content is not looked at before its signature was checked."""
+    """Check a statement; its content is not read before its signature was checked."""
     try:
         data, signature = sign.read(path) or b"", sign.read(sign.signature_path(path))
         if signature is None:

@@ -66,7 +66,7 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
     """Return a signature of `message`, in the armoured form of ``ssh-keygen -Y sign``.
 
     `key` is a private key, or a public key whose private half an ssh-agent holds; `namespace` is what the
-    signature is for; `may_ask`: a person is there who can type a passphrase.
+    signature is for; `may_ask`: a person can type a passphrase.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
 
 
 def prune(unused_for: timedelta) -> Removed:
-    """Remove the environments that no model has used for so long, and what killed processes left."""
+    """Remove the environments that no model has used for this long, and the remains of killed processes."""
     return environments.prune(load_settings().data_dir, unused_for)
 
 
