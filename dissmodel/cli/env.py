@@ -11,7 +11,7 @@ from dissmodel.cli import options
 from dissmodel.cli.once import App
 
 if TYPE_CHECKING:
-    from dissmodel.registries.environments import Entry, Removed
+    from dissmodel.registries.environments import EnvironmentUse, Removed
 
 app = App(
     no_args_is_help=True,
@@ -101,7 +101,7 @@ def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
         render.print_line(f"{count} removed, {render.size(removed.freed)} freed")
 
 
-def _document(entry: Entry) -> dict[str, object]:
+def _document(entry: EnvironmentUse) -> dict[str, object]:
     environment = entry.environment
     return {
         "key": environment.key,

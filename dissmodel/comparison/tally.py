@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.comparison.verdict import Move, Part, PartVerdict, Place, Tolerance, Value
+from dissmodel.comparison.verdict import ChangedValue, Move, Part, PartVerdict, Tolerance, Value
 
 MAX_CLASSES = 256
 """A band with more values, in A and B together, is not a class band."""
@@ -49,9 +49,11 @@ class ChangeTally:
     >>> tally = ChangeTally(None)
     >>> none = np.zeros(3, dtype=bool)
     >>> tally.add(Values(np.array([1, 1, 2]), none), Values(np.array([1, 3, 2]), none), int)
-    >>> part = tally.part("uso", ("uint8", "uint8"), lambda index: Place(None, None, feature=index))
-    >>> part.changed, part.first, part.moves
-    (1, Place(a=1, b=3, row=None, col=None, x=None, y=None, feature=1), (Move(before=1, after=3, count=1),))
+    >>> part = tally.part("uso", ("uint8", "uint8"), lambda index: ChangedValue(None, None, feature=index))
+    >>> part.first
+    ChangedValue(a=1, b=3, row=None, col=None, x=None, y=None, feature=1)
+    >>> part.changed, part.moves
+    (1, (Move(before=1, after=3, count=1),))
     """
 
     def __init__(self, tolerance: Tolerance | None, name: str = "") -> None:
@@ -108,7 +110,7 @@ class ChangeTally:
         if text:
             self._moves.update((shown(a[at]), shown(b[at])) for at in changed)
 
-    def part(self, name: str, types: tuple[str, str], place_of: Callable[[int], Place]) -> Part:
+    def part(self, name: str, types: tuple[str, str], place_of: Callable[[int], ChangedValue]) -> Part:
         """Return what was counted; `place_of` makes a place, without values, of a position in the whole."""
         exact = self._tolerance is not None and (self._is_whole or self._is_class)
         beyond, first_beyond = (self._changed, self._first) if exact else (self._beyond, self._first_beyond)
@@ -252,5 +254,5 @@ def _text(value: bytes | None) -> Value:
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
-def _placed(spot: _Spot | None, place_of: Callable[[int], Place]) -> Place | None:
+def _placed(spot: _Spot | None, place_of: Callable[[int], ChangedValue]) -> ChangedValue | None:
     return None if spot is None else replace(place_of(spot.position), a=spot.a, b=spot.b)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
-from dissmodel.comparison.verdict import Findings, Part, Place, Tolerance, match_names
+from dissmodel.comparison.verdict import ChangedValue, Findings, Part, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
 from dissmodel.io.layer import check_count, open_layer, reading
@@ -72,7 +72,7 @@ def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Pa
         tally.add(_numbers(a), _numbers(b), int)
     else:
         tally.add_encoded(_bytes(a), _bytes(b), text=a.kind != "geometry")
-    return tally.part(name, (a.kind, b.kind), lambda index: Place(None, None, feature=index))
+    return tally.part(name, (a.kind, b.kind), lambda index: ChangedValue(None, None, feature=index))
 
 
 def _numbers(column: Column) -> Values:

@@ -54,7 +54,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Place:
+class ChangedValue:
     """Where a value changed.
 
     Attributes
@@ -109,7 +109,7 @@ class Part:
         both sides must be equal.
     exact : bool
         Whether a tolerance was asked for and not applied, because these are not measured numbers.
-    first, first_beyond : Place or None
+    first, first_beyond : ChangedValue or None
         The first of them, row by row.
     max_abs, mean_abs : float or None
         Of the absolute differences where both are finite numbers, changed or not; None where none are.
@@ -126,8 +126,8 @@ class Part:
     changed: int
     beyond: int | None = None
     exact: bool = False
-    first: Place | None = None
-    first_beyond: Place | None = None
+    first: ChangedValue | None = None
+    first_beyond: ChangedValue | None = None
     max_abs: float | None = None
     mean_abs: float | None = None
     moves: tuple[Move, ...] = ()

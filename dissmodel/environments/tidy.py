@@ -21,7 +21,7 @@ _STALE_S = 86400.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class EnvironmentUse:
     """An environment with its size and its use.
 
     `size` is in bytes, with files that the installer's cache has too; `own_size` is what a removal frees.
@@ -49,7 +49,7 @@ class Removed:
     freed: int
 
 
-def list_environments(data_dir: Path) -> tuple[Entry, ...]:
+def list_environments(data_dir: Path) -> tuple[EnvironmentUse, ...]:
     """Return the environments, the last used first."""
     found = [_entry(environment) for environment in store.environments(data_dir)]
     return tuple(sorted(found, key=lambda entry: entry.last_used, reverse=True))
@@ -150,11 +150,11 @@ def _delete(path: Path) -> None:
             path.unlink()
 
 
-def _entry(environment: PackageEnvironment) -> Entry:
+def _entry(environment: PackageEnvironment) -> EnvironmentUse:
     size, own = _size(environment.path)
     used = sorted(store.uses(environment).items(), key=lambda one: one[1], reverse=True)
     is_current = environment.packages.get("dissmodel") == wheel.running().version
-    return Entry(environment, size, own, tuple(used), is_current)
+    return EnvironmentUse(environment, size, own, tuple(used), is_current)
 
 
 def _size(path: Path) -> tuple[int, int]:

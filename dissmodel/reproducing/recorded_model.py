@@ -124,7 +124,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
+def find_model(record_path: Path, record: ExperimentRecord) -> plugins.LoadedModel:
     """Return the installed model of the recorded name and package.
 
     Parameters

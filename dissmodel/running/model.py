@@ -162,7 +162,7 @@ def _one_name(name: str | None, spec: Spec) -> str:
     return name
 
 
-def load(find: Callable[[], plugins.Model]) -> plugins.Model:
+def load(find: Callable[[], plugins.LoadedModel]) -> plugins.LoadedModel:
     """Import a model; what its module prints is kept off standard output, which is for results."""
     with contextlib.redirect_stdout(sys.stderr):
         model = find()

@@ -40,7 +40,7 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
         yield slice(first, first + height)
 
 
-class Field:
+class ValueCheck:
     """Land-use codes, soil codes or elevations of a cell space, checked block by block.
 
     Codes are bytes, `NO_USE` or `NO_SOIL` outside the space; elevations are float64 in metres, NaN outside.
@@ -92,7 +92,7 @@ class Field:
 
 def whole(name: FieldName, values: NDArray[Any]) -> NDArray[Any]:
     """Return a field of the values of features, which are all in the space."""
-    field = Field(name, values.shape)
+    field = ValueCheck(name, values.shape)
     first: int | None = None
     for block in blocks(values):
         wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))

@@ -28,11 +28,11 @@ _IS_REAL: Mapping[str, Callable[[float], bool]] = {
     "alt": lambda value: checks.LOWEST <= value <= checks.HIGHEST,
     "solo": lambda value: value in _SOIL_CODES,
 }
-_Field = checks.Field | checks.VisitingOrder
+_Field = checks.ValueCheck | checks.VisitingOrder
 _FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
-    "uso": partial(checks.Field, "uso"),
-    "solo": partial(checks.Field, "solo"),
-    "alt": partial(checks.Field, "alt"),
+    "uso": partial(checks.ValueCheck, "uso"),
+    "solo": partial(checks.ValueCheck, "solo"),
+    "alt": partial(checks.ValueCheck, "alt"),
     "order": checks.VisitingOrder,
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.comparison import Move, Place, Tolerance, compare
+from dissmodel.comparison import ChangedValue, Move, Tolerance, compare
 from dissmodel.comparison.difference import write_difference
 from dissmodel.errors import InvalidInput
 from dissmodel.io import content_raster
@@ -200,7 +200,7 @@ def test_a_grid_without_place_has_no_coordinates(tmp_path):
         with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
             write(path, np.full((1, 2, 2), value, "uint8"), names=(), nodata=None, crs=None, transform=None)
 
-    assert Place(1, 2, row=0, col=0) == compare(*paths).parts[0].first
+    assert ChangedValue(1, 2, row=0, col=0) == compare(*paths).parts[0].first
 
 
 OTHER_GRIDS = {
