@@ -98,19 +98,19 @@ def test_a_name_twice(command, parts):
 def test_names_that_differ_in_case_only(command, parts):
     pack(parts, ("input/GRID.zip", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name", commands=COMMANDS[:2])
+    refused(command, code=3, says="two of its entries have the same name", commands=COMMANDS[:2])
 
 
 def test_a_file_that_is_a_folder_too(command, parts):
     pack(parts, ("input/grid.zip/a", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name", commands=COMMANDS[:2])
+    refused(command, code=3, says="two of its entries have the same name", commands=COMMANDS[:2])
 
 
 def test_names_that_are_one_once_read(command, parts):
     pack(parts, ("input/./grid.zip", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name")
+    refused(command, code=3, says="two of its entries have the same name")
 
 
 def test_a_bomb(command, parts):

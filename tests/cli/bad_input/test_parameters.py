@@ -335,8 +335,8 @@ def test_a_python_file_that_is_no_model(refused, grid, text, says):
         ("[model]\nx = " + "[" * 50_000, "nested too deeply", "[model]"),
         ("[mdoel]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [mdoel] to [model]."),
         ("[Model]\nname = 'coastal_raster'\n", "there is no [model] section", "Rename [Model] to [model]."),
-        ("[[model]]\nname = 'coastal_raster'\n", "model has to be one section", "[model]"),
-        ("model = 3\n", "model has to be one section", "[model]"),
+        ("[[model]]\nname = 'coastal_raster'\n", "model must be one section", "[model]"),
+        ("model = 3\n", "model must be one section", "[model]"),
         ("[model]\n[model.paramters]\n", "no section [model.paramters]", "Did you mean [model.parameters]?"),
         ("[model]\n[model.band]\n", "no section [model.band]", "Did you mean [model.bands]?"),
         (

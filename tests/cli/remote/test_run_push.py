@@ -90,7 +90,7 @@ def test_to_means_nothing_without_push(dissmodel, model):
     said = dissmodel("run", model, "-i", "grid.bin", "--to", "folder")
 
     assert 2 == said.code
-    assert "--to is the place of --push" in said.err
+    assert "--to is the destination of --push" in said.err
 
 
 def test_into_a_folder_no_server_is_asked(ready):

@@ -56,7 +56,7 @@ BAD = {
         {},
         ["1 of 6", "invalid", "feature 5", "Self-intersection"],
     ),
-    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "no polygons", "feature 1", "Point"]),
+    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "not polygons", "feature 1", "Point"]),
     "nothing in a field": (
         changed(alt=[0, 0, NAN, 0, NAN, 0]),
         {},
