@@ -19,7 +19,7 @@ _ANNEX_LINK = re.compile(r"\.git[/\\]annex[/\\]objects[/\\]")
 
 
 class Placeholder(NamedTuple):
-    """What a file is that stands for another, what fetches that, and its sha256 where the pointer has it."""
+    """A pointer to another file: its kind, the command that fetches the file, and its sha256 if known."""
 
     what: str
     fetch: str
@@ -66,7 +66,7 @@ def refuse_pointer(head: bytes, path: Path, shown: str = "") -> None:
 
 
 def not_fetched(pointer: Placeholder, path: Path, shown: str = "") -> InvalidInput:
-    """Return the error that says what stands for the data, and what fetches them."""
+    """Return the error about a pointer in place of the data, with the command that fetches the data."""
     message = f"{shown or path}: this is {pointer.what}"
     if not pointer.fetch:
         return InvalidInput(f"{message}.", "Check the target of the link.", code="input_missing")

@@ -112,7 +112,7 @@ def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) 
 
 
 def _explained(uri: Uri, client: Any) -> Any:
-    """Explain what minio's client raises in the block; what another client raises is its own affair."""
+    """Explain what minio's client raises in the block; errors of another client are not changed."""
     if not type(client).__module__.startswith("minio"):
         return nullcontext()
     from dissmodel.storage.s3 import speaking  # noqa: PLC0415  (as above)

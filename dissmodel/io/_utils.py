@@ -52,12 +52,12 @@ def suffix_of(uri: str | os.PathLike[str]) -> str:
 def detect_format(uri: str | os.PathLike[str]) -> str:
     """Return which format a name says: ``"vector"``, ``"raster"`` or ``"xarray"``.
 
-    A zip that is here is looked into; any other is taken for vector data.
+    A local zip is opened; any other zip is taken for vector data.
 
     Raises
     ------
     InvalidInput
-        If the suffix says nothing (it is a ValueError too), or the zip holds no dataset.
+        If the suffix is unknown (it is a ValueError too), or the zip holds no dataset.
 
     Examples
     --------

@@ -64,14 +64,15 @@ def cells_to_grid(
     row, col : str
         The fields' names.
     resolution : float, optional
-        The cells' width and height in units of the CRS; by default the polygons say it (it may then be
-        two numbers, for cells that are not square).
+        The cells' width and height in units of the CRS; by default that of the polygons (then maybe two
+        numbers, for cells that are not square).
 
     Raises
     ------
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon; if two cells share a pixel; if the fields are
-        no integers or contradict the geometry; if the cells are on no regular grid; if the grid were huge.
+        no integers or contradict the geometry; if the cells are on no regular grid; if the grid would be
+        huge.
 
     Examples
     --------
@@ -104,7 +105,7 @@ def cells_to_grid(
 
 
 def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np.int64], Affine]:
-    """Say for each pixel of a new grid which polygon covers its centre; where several do, the first counts.
+    """Return for each pixel of a new grid which polygon covers its centre; of several, the first.
 
     The grid begins at the bounds' upper left corner; `resolution` is in units of the CRS.
 

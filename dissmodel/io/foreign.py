@@ -24,7 +24,7 @@ _SHOWN = 60
 
 
 class Foreign(NamedTuple):
-    """What a file is, as the end of "it is …", and what to do; empty where that is not known."""
+    """What a file is, as the end of "it is …", and what to do; empty if unknown."""
 
     what: str
     hint: str

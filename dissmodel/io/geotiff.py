@@ -1,4 +1,4 @@
-"""GeoTIFFs as files that somebody made: opened safely."""
+"""GeoTIFFs that are not trusted, opened safely."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The layer to read in a vector file.
 
-What GDAL would guess is decided here: the driver by the file's first bytes (a JSON file that asks GDAL to
-open other files is refused, not obeyed), the layer by its name.
+The choices that GDAL would guess are made here: the driver by the file's first bytes (a JSON file that asks
+GDAL to open other files is refused, not obeyed), the layer by its name.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def kind_of(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = 
 def existing(uri: str | os.PathLike[str]) -> Path:
     """Return the local file that a user named, absolute, if it can be read; raises as `locate`.
 
-    What it holds, if anything, is not looked at: a model may read formats that nothing here knows.
+    Its content is not read: a model may read formats that dissmodel does not know.
     """
     path = parse(uri).local().absolute()
     refuse_pointer(_head(path), path)
@@ -104,7 +104,7 @@ def companions(path: Path) -> tuple[Path, ...]:
     """Return the other files that belong to a dataset, existing ones only, sorted.
 
     A shapefile's siblings, a GeoTIFF's metadata, mask, overview and files with its place, what a GeoPackage
-    has not merged yet. Upper and lower case of the ends don't matter. They are told by their names;
+    has not merged yet. Upper and lower case of the ends don't matter. They are recognised by their names;
     `dissmodel.io.sidecars.sidecars` returns what is really read.
     """
     names = archive.sidecars(path.name)

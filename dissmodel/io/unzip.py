@@ -79,7 +79,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     InvalidInput
-        If it is damaged or split, or holds an entry that no honest one has: an absolute name, one that leads
+        If it is damaged or split, or has a forbidden entry: an absolute name, one that leads
         out of the folder, a link, a name that comes twice, too many.
     StorageError
         If it can't be read.
@@ -106,7 +106,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _name_by_slashes(archive: zipfile.ZipFile) -> None:
-    """Read backslashes in names as what they are: separators, of a program that didn't keep to the format."""
+    """Read backslashes in names as separators: some programs write them against the format."""
     for entry in archive.infolist():
         entry.filename = _name(entry).partition("\0")[0]
     archive.NameToInfo = {entry.filename: entry for entry in archive.infolist()}
@@ -189,7 +189,7 @@ class _Budget:
             self.check(member, archive.getinfo(member).file_size)
 
     def check(self, member: str, size: int) -> None:
-        """Refuse a member that says it is larger than what may come out."""
+        """Refuse a member with a declared size above the limit."""
         if size > self.left:
             raise InvalidInput(
                 f"{self.path}: {member} unpacks to more than is allowed"

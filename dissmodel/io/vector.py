@@ -133,7 +133,7 @@ def save_gdf(
     WrongType
         If the data is something else.
     UsageError
-        If the suffix belongs to no format, or what is to be written needs pyarrow and it isn't there.
+        If the suffix belongs to no format, or the data needs pyarrow, which is not installed.
     StorageError
         If the folder or the file can't be written.
     InvalidInput

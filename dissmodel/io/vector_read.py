@@ -81,7 +81,7 @@ def read_frame(
 
 
 def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
-    """Raise `InvalidInput` if two columns of a file have one name: nobody can say which is meant."""
+    """Raise `InvalidInput` if two columns of a file have one name: it is unclear which is meant."""
     for name, count in Counter(names).items():
         if count > 1:
             raise InvalidInput(

@@ -29,7 +29,7 @@ def is_on_wgs84(frame: gpd.GeoDataFrame) -> bool:
 def on_wgs84(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     """Return features with their coordinates on WGS 84, and how many were cut at longitude 180.
 
-    An edge is a straight line in the frame's own CRS; its middle tells which way round the earth it goes.
+    An edge is a straight line in the frame's own CRS; its middle shows its direction around the earth.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
 
 
 def abandon(record_path: Path, source: Path, finals: Mapping[str, Path]) -> None:
-    """Undo `begin` and `promote`, unless the new record stands already."""
+    """Undo `begin` and `promote`, unless the new record is in place already."""
     scratch = source.parent
     plan = journal.read(scratch, record_path)
     if plan is None or not journal.is_under_way(plan, record_path):

@@ -91,7 +91,7 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
 
 
 def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
-    """Draw the result of a run that has just ended; the result stands, so what goes wrong is a warning."""
+    """Draw the result of a run that has just ended; the result is kept, so an error becomes a warning."""
     try:
         drawn = _preview(request, lambda _place: None)  # its input was named for the run
     except Exception as error:  # noqa: BLE001  (the run is over and good: no picture is worth its failure)

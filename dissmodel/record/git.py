@@ -103,7 +103,8 @@ def checkout_of(path: Path) -> Checkout | None:
 def head_of(folder: Path) -> str | None:
     """Return the HEAD of the checkout around a folder; None if there is none.
 
-    Git is not started, whoever the folder belongs to: this is for code that nobody has agreed to run.
+    Git is not started, whoever the folder belongs to: this is for code that the user has not consented to
+    run.
     """
     try:
         found = git_folder.find(folder)

@@ -47,7 +47,7 @@ class GitFolder:
     def commit(self, name: str) -> str | None:
         """Return the commit that a ref such as ``refs/tags/v1`` names; None if it can't be read.
 
-        No symbolic link is followed. Of an annotated tag that only a pack holds, it is the tag's own id.
+        No symbolic link is followed. For an annotated tag that only a pack holds, it is the tag's own id.
         """
         found = self._named(name, follow=False)
         for _ in range(_MOST_LINKS):

@@ -86,7 +86,7 @@ class Reading:
             (self._scratch / "info" / name).write_bytes(data)
 
     def run(self, *words: str, given: Iterable[str] = (), folder: Path | None = None) -> bytes:
-        """Return what git says, in the worktree or a folder of it; `given` are names for it to read."""
+        """Return the output of git in the worktree or a folder of it; `given` are names for git's input."""
         with self.answer(*words, given=given, folder=folder) as stream:
             data = stream.read(LARGEST + 1)
         if len(data) > LARGEST:

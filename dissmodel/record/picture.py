@@ -1,4 +1,4 @@
-"""The picture of a result: its name, and the mark that tells a picture of ours from someone's own."""
+"""The picture of a result: its name, and the mark that shows that dissmodel drew it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of registries: a list, and what is said about one."""
+"""The models of registries: a list, and the entry of a model."""
 
 from __future__ import annotations
 

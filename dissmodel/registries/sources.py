@@ -44,7 +44,7 @@ class SyncRequest:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What was brought, and what could not be: name → error."""
+    """What was fetched, and what could not be: name → error."""
 
     outcomes: tuple[Outcome, ...]
     failures: Mapping[str, DissmodelError]

@@ -67,7 +67,7 @@ class Spec:
 
     @property
     def description(self) -> str:
-        """What the spec says that the model is."""
+        """The model's description in the spec."""
         return str(self.model.get("description", ""))
 
     @property
@@ -87,7 +87,7 @@ class Spec:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """What a record keeps of it."""
+        """The part of the spec that a record keeps."""
         return {"model": dict(self.model)}
 
 

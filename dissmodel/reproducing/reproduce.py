@@ -281,7 +281,7 @@ def _name(repeat: Repeat, experiment_id: str, main: Recorded) -> str:
 
 
 def _end(main: Recorded) -> str:
-    """Return what tells a folder from a file."""
+    """Return the end of a name: a slash for a folder, a suffix for a file."""
     return os.sep if not main.artifact.external and len(PurePosixPath(main.artifact.path).parts) > 1 else ""
 
 

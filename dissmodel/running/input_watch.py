@@ -48,7 +48,7 @@ class _State(NamedTuple):
 
 
 class InputWatch:
-    """Watches files, so that a file that is changed and changed back does not pass for one that stayed.
+    """Watches files, so that a file that is changed and changed back does not count as unchanged.
 
     The name of a file has to mean the same file at the end, with the same size and times. On Linux the system
     also tells whether the file was written to or moved. What is written through a memory map makes no event.
@@ -193,7 +193,7 @@ def _is_sqlite(name: str) -> bool:
 
 
 class _Events:
-    """What Linux tells of files or folders, by inotify; no events where inotify is missing."""
+    """Events of files or folders from Linux's inotify; none where inotify is missing."""
 
     def __init__(self, paths: Iterable[Path], kinds: int) -> None:
         self._queue: int | None = None

@@ -1,4 +1,4 @@
-"""What is known about a run, or refused, before it begins."""
+"""What is checked before a run begins."""
 
 from __future__ import annotations
 

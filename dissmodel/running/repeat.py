@@ -1,4 +1,4 @@
-"""What a run takes over from the record of the one that it repeats."""
+"""What a run takes from the record of the run that it repeats."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def labelled(
         What `neighborhood_of` takes, or a class of libpysal's weights such as ``Queen``, which is asked
         through its ``from_dataframe``.
     neighbors_dict : mapping of label to labels, or path, optional
-        The neighbours themselves, or a JSON file that holds them; it goes before `strategy`. Features that
+        The neighbours themselves, or a JSON file that holds them; it overrides `strategy`. Features that
         it doesn't name have none.
     **kwargs
         For the strategy: ``k``, ``radius``; all that libpysal's class takes.

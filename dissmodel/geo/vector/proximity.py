@@ -23,7 +23,7 @@ _FIRST_BATCH = 16
 def k_nearest(geometries: Geometries, k: int) -> Neighborhood:
     """Return the `k` cells whose centroids are nearest to each cell's own.
 
-    Of cells at the same distance those with lower numbers are nearer, so the result is always the same one.
+    At equal distances, cells with lower numbers are nearer, so the result is always the same.
     It is not symmetric in general.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Who is whose neighbour, as one compressed sparse structure."""
+"""The neighbours of all cells, as one compressed sparse structure."""
 
 from __future__ import annotations
 

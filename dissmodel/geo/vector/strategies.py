@@ -34,7 +34,7 @@ def neighborhood_of(
     Parameters
     ----------
     cells : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
-        Valid polygons and multipolygons; only their geometry is looked at.
+        Valid polygons and multipolygons; only their geometry is used.
     strategy : {"queen", "rook", "k_nearest", "distance_band"}
         As the functions of these names.
     k : int
@@ -109,7 +109,7 @@ def _digest(polygons: Polygons) -> bytes:
 
 
 def _kept(key: Any, find: Callable[[], Neighborhood]) -> tuple[Neighborhood, tuple[str, ...]]:
-    """Return what `find` finds, with its warnings; what was found of late is not searched again."""
+    """Return what `find` finds, with its warnings; recent results are not searched again."""
     with _LOCK:
         kept = _RECENT.pop(key, None)
     if kept is None:

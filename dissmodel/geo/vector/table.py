@@ -1,4 +1,4 @@
-"""Neighbours that somebody wrote down."""
+"""Neighbours from a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A grid of square polygons from nothing."""
+"""A new grid of square polygons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse_idx(idx: str) -> GridPos:
     Raises
     ------
     ValueError
-        If it is none of `vector_grid`'s labels.
+        If it is not a label of `vector_grid`.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     gdf : geopandas.GeoDataFrame, optional
         The grid covers its bounds, in its CRS.
     bounds : tuple of (west, south, east, north), optional
-        What it covers; it goes before `gdf`. Without both, it begins at (0, 0) and needs `dimension` and
+        What it covers; it overrides `gdf`. Without both, it begins at (0, 0) and needs `dimension` and
         `resolution`.
     resolution : float, optional
         The side of a cell, in units of the CRS; the grid may reach beyond the bounds in the east and north.
@@ -78,7 +78,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     Raises
     ------
     ValueError
-        If what is given makes no grid.
+        If the arguments make no grid.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the pixels below a polygon amount to."""
+"""Statistics of the pixels below a polygon."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     Raises
     ------
     InvalidInput
-        If the dataset has one and the parameter is another one.
+        If the dataset has a CRS and the parameter is a different one.
     """
     from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
 

@@ -27,7 +27,7 @@ AfterStep: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is known of a simulation that is over."""
+    """The results of a finished simulation."""
 
     metrics: tuple[StepMetrics, ...]  # of each step
     kernel: str
