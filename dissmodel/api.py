@@ -670,7 +670,7 @@ def records(
 
 
 def open_record(record: StrPath) -> Experiment:
-    """Read a record; its result can be opened as data, wherever it is stored and whoever made it.
+    """Read a record; its result can be opened as data, wherever it is stored.
 
     Parameters
     ----------

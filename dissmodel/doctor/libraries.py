@@ -86,7 +86,7 @@ def look_at_numba_cache(found: Collector) -> None:
     """Find out whether compiled kernels can be kept, and whether some are."""
     from platformdirs import user_cache_dir  # noqa: PLC0415  (help doesn't need it)
 
-    # The built-in models' own folder: they are plugins, and nothing of theirs is imported here.
+    # The built-in models' own folder: they are plugins, and none of their modules is imported here.
     given = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(given or Path(user_cache_dir("dissmodel", appauthor=False)) / "numba").absolute()
     try:

@@ -91,7 +91,7 @@ def failed(
 
 
 def let_go(error: BaseException) -> None:
-    """Free what an error keeps alive; a run that ended for want of memory needs some to write its record."""
+    """Free what an error keeps alive; a run that ran out of memory needs some to write its record."""
     one: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if one is None:

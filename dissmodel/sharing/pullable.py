@@ -1,4 +1,4 @@
-"""What there is to pull of an experiment: the files that its record names, if it may name them."""
+"""The files to pull of an experiment: those that its record names, if it may name them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Pullable:
 
 
 def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], None] | None) -> Pullable:
-    """Return what there is to pull; nothing but the record is fetched yet.
+    """Return the files to pull; only the record is fetched yet.
 
     `agree` is called with the URL of an input that only the record names, before it is asked for; None: the
     input is not wanted.

@@ -1,4 +1,4 @@
-"""What there is to push of a record: its files, each with its recorded digest."""
+"""The files to push of a record, each with its recorded digest."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pushable:
 
 
 def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
-    """Return what there is to push of a record; every file is hashed.
+    """Return the files to push of a record; every file is hashed.
 
     `stack` keeps what had to be fetched or unpacked. `agree` is as `recorded_input` takes it; None: the input
     is not pushed.
