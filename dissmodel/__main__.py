@@ -8,7 +8,7 @@ from dissmodel.errors import interruption_in
 
 
 def main() -> None:
-    """Run the command line; an interruption while it is imported is told in a line too."""
+    """Run the command line; an interruption during the import also becomes one line."""
     try:
         from dissmodel.cli.app import main as run  # noqa: PLC0415  (what takes long to import)
 

@@ -61,7 +61,7 @@ class Run(Result):
     record : ExperimentRecord
         What ran, on what, with what, and what came out.
     record_path : Path or str
-        Where the record lies; a text is its URI.
+        Where the record is; a text is its URI.
     files : Mapping of str to Path or str
         The files of the result by name, the main one as ``output``; a text is a URI.
     preview : Preview or None
@@ -100,8 +100,8 @@ class Experiment(Result):
     def files(self) -> Mapping[str, Path | str]:
         """The files of the result by name, the main one as ``output``.
 
-        A text is a URL, or the name of a file in a bundle. Files of which the record does not say where they
-        lie are left out.
+        A text is a URL, or the name of a file in a bundle. Files whose path the record does not contain
+        are left out.
 
         Raises
         ------
@@ -140,12 +140,12 @@ class Experiment(Result):
         return step_table(self.record, self.record_path)
 
     def lineage(self, records: Sequence[StrPath] = ()) -> Lineage:
-        """Follow the input back from run to run; files are hashed.
+        """Return the runs that made the input, the latest first; files are hashed.
 
         Parameters
         ----------
         records : sequence of str or path-like
-            Folders where records of these runs may lie; that of this record is looked into anyway.
+            Folders where records of these runs may be; the folder of this record is always searched.
 
         Raises
         ------
@@ -155,11 +155,11 @@ class Experiment(Result):
         from dissmodel.experiment.lineage import lineage
         from dissmodel.experiment.source import is_bundle, refuse_remote
 
-        refuse_remote(self._given, "the records of earlier runs lie")
+        refuse_remote(self._given, "the records of earlier runs are")
         if is_bundle(Path(self.record_path)):
             raise UsageError(
-                f"{self.record_path}: the records of earlier runs lie beside a record; this is a bundle.",
-                "Unpack it and give the record in it.",
+                f"{self.record_path}: the records of earlier runs are beside a record; this is a bundle.",
+                "Unpack the bundle and give the record in it.",
             )
         return lineage(Path(self.record_path), _paths(records, "records"))
 
@@ -169,7 +169,7 @@ class Experiment(Result):
         Parameters
         ----------
         overwrite : bool
-            Replace a picture of that name that is not one of these.
+            Replace another picture of that name.
 
         Raises
         ------
@@ -238,16 +238,16 @@ def run(
     input : str or path-like
         The dataset, or its URL.
     output : str or path-like, optional
-        The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a name
-        made of the model's and the run's in the current folder.
+        The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a file
+        in the current folder, named by the model and the id of the run.
     parameters : mapping, optional
         Parameters by name: numbers, texts, booleans, lists and mappings of these; NumPy scalars too.
     toml : str or path-like, optional
         The model's TOML: parameters and names. Arguments win over it.
     band_map, column_map : mapping, optional
-        The model's name of a band or column → its name in the input; of a band also its number.
+        The model's name of a band or column → its name in the input; for a band also its number.
     format : {"auto", "raster", "tiff", "vector"}
-        What the input holds.
+        The kind of data in the input.
     layer : str, optional
         Which of several datasets in the input.
     seed : int, optional
@@ -255,7 +255,7 @@ def run(
     threads : int, optional
         How many threads the model may use; by default all.
     records : sequence of str or path-like
-        Folders where records of the runs that made the input may lie.
+        Folders where records of the runs that made the input may be.
     preview : bool
         Draw before, after and change beside the result.
     push : bool, str or path-like
@@ -304,12 +304,12 @@ def run(
     to = None if isinstance(push, bool) else _text(push, "push")
     if elsewhere and preview:
         raise UsageError(
-            "A preview is drawn beside the result, and that goes to a bucket.",
+            "A preview is drawn beside the result, and the result goes to a bucket.",
             "Leave the preview out, or give a local output.",
         )
     if elsewhere and push is not False:
         raise UsageError(
-            "An output at s3://... is uploaded, and a push would do so again.",
+            "An output at s3://... is uploaded, and a push would upload it again.",
             "Give a local output, or leave the push out.",
         )
 
@@ -358,7 +358,7 @@ def validate(
     model, output, parameters, toml, band_map, column_map, format, layer, overwrite, consent
         As `run` takes them.
     input : str or path-like, or sequence of these
-        Each dataset is looked at by itself; without one the model alone is.
+        Each dataset is checked separately; without one only the model is.
 
     Returns
     -------
@@ -467,17 +467,17 @@ def reproduce(
     record : str or path-like
         A record, a bundle, or a URL of either.
     input : str or path-like, optional
-        Where the input is now; it has to be the recorded bytes.
+        The new path of the input; it must have the recorded bytes.
     output : str or path-like, optional
         The new result; by default ``NAME.repro-ID`` beside the record.
     check : bool
-        Keep nothing but the verdict.
+        Keep only the verdict, no result.
     model : str or path-like, optional
-        The model, if the record alone does not lead to it.
+        The model, if the record alone does not identify it.
     strict : bool
         Refuse code other than the recorded code.
     rtol, atol : float, optional
-        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+        Allow ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
     threads : int, optional
         How many threads the model may use; by default as in the recorded run.
     diff_map : str or path-like, optional
@@ -529,7 +529,7 @@ def reproduce(
         command=_typed.get(),
     )
     if attest or key is not None:
-        refuse_remote(record, "a statement lies")
+        refuse_remote(record, "a statement is")
     with paused():
         signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
     with call_reporter() as reporter:
@@ -549,7 +549,7 @@ def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = 
     record, *others : str or path-like
         Records, bundles, or URLs of either, which are fetched, hashed and removed.
     allowed_signers : str or path-like, optional
-        A file that names who may have signed them, as git has it; each record needs a signature then.
+        A file of the allowed signers, in git's format; each record needs a signature then.
 
     Returns
     -------
@@ -583,9 +583,9 @@ def compare(
     Parameters
     ----------
     a, b : str or path-like
-        Two files, or their URLs; what is no dataset is compared by its bytes.
+        Two files, or their URLs; files that are not datasets are compared by their bytes.
     rtol, atol : float, optional
-        Admit ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
+        Allow ``|A - B|`` up to this share of ``|B|``, or up to this, in the data's unit; not for classes.
     layer : str or sequence of str
         Which of several datasets: in both files, or in A and in B.
     diff_map : str or path-like, optional
@@ -647,9 +647,9 @@ def records(
     Parameters
     ----------
     folder : str or path-like
-        The folder, or ``s3://BUCKET/PREFIX`` for those that were pushed there.
+        The folder, or ``s3://BUCKET/PREFIX`` for the pushed records.
     model, status : str, optional
-        Only runs of this model, or that ended so, such as ``completed``.
+        Only runs of this model, or with this status, such as ``completed``.
     parameters : mapping, optional
         Only runs that had these values.
     since : datetime, optional
@@ -662,7 +662,7 @@ def records(
     Returns
     -------
     Listing
-        The records, over which a loop goes, and which files can't be read as records.
+        The records, to iterate over, and the files that can't be read as records.
 
     Raises
     ------
@@ -685,7 +685,7 @@ def records(
 
 
 def open_record(record: StrPath) -> Experiment:
-    """Read a record; its result can be opened as data, wherever it lies and whoever made it.
+    """Read a record; its result can be opened as data, wherever it is stored.
 
     Parameters
     ----------
@@ -719,18 +719,18 @@ def push(
     dry_run: bool = False,
     consent: Consent | None = None,
 ) -> Pushed:
-    """Put experiments where others can reach them: the result, and last the record.
+    """Put experiments where other people can reach them: first the result, last the record.
 
     Parameters
     ----------
     record, *others : str or path-like
-        Records whose results lie beside them.
+        Records whose results are beside them.
     to : str or path-like, optional
         ``s3://BUCKET/PREFIX`` or a folder; by default the bucket of the settings.
     with_input : bool
         Push the input too.
     dry_run : bool
-        Look at everything and send nothing.
+        Check everything and send nothing.
     consent : Consent, optional
         Whether a server may be asked for an input that only a record names.
 
@@ -751,7 +751,7 @@ def push(
     from dissmodel.sharing.push import push as push_records
 
     for one in (record, *others):
-        refuse_remote(_text(one, "record"), "its result lies")
+        refuse_remote(_text(one, "record"), "its result is")
     request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
     with call_reporter() as reporter:
         return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
@@ -817,7 +817,7 @@ def bundle(
     output : str or path-like
         The zip.
     input : str or path-like, optional
-        Where the input is now, if it was moved.
+        The new path of the input, if it was moved.
     with_input : bool
         Put the input in.
     overwrite : bool
@@ -830,7 +830,7 @@ def bundle(
     ConsentRequired
         If a server would have to be asked.
     Differs
-        If the record, a file of the result or the input is not what the record vouches for.
+        If the record, a file of the result or the input is not as recorded.
     DissmodelError
         If something can't be read or written.
     """
@@ -849,7 +849,7 @@ def bundle(
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:
-    """Sign a record with an SSH key; the signature lies beside it, as ``RECORD.sig``.
+    """Sign a record with an SSH key; the signature is beside it, as ``RECORD.sig``.
 
     Parameters
     ----------
@@ -865,7 +865,7 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was.
+        If the record, or a file that it describes, has changed.
     UsageError
         If another key's signature is there, or the key can't sign.
     """
@@ -878,7 +878,7 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
 
 @contextlib.contextmanager
 def typed(words: Sequence[str]) -> Iterator[None]:
-    """Note in the records of the block's runs that these words were typed; a Python call types none."""
+    """Note these words as the typed command in the records of the block's runs; a Python call has none."""
     token = _typed.set(tuple(words))
     try:
         yield
@@ -888,7 +888,9 @@ def typed(words: Sequence[str]) -> Iterator[None]:
 
 def _text(given: StrPath, name: str) -> str:
     if not isinstance(given, str | os.PathLike):
-        raise WrongType(f"{name}={given!r}: this is no path.", "Give a str or a pathlib.Path; a URL as str.")
+        raise WrongType(
+            f"{name}={given!r}: this is not a path.", "Give a str or a pathlib.Path; a URL as str."
+        )
     return os.fspath(given)
 
 
@@ -909,7 +911,7 @@ def _paths(given: Sequence[StrPath], name: str) -> tuple[Path, ...]:
 def _chosen(given: T, name: str, known: Sequence[T]) -> T:
     if given not in known:
         raise WrongValue(
-            f"{name}={given!r}: there is no such choice.", did_you_mean(str(given), map(str, known))
+            f"{name}={given!r}: this is not a valid choice.", did_you_mean(str(given), map(str, known))
         )
     return given
 
@@ -918,7 +920,7 @@ def _whole(given: int | None, name: str, least: int = 0) -> int | None:
     if given is None:
         return None
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise WrongType(f"{name}={given!r}: this is no whole number.", f"{name}=1")
+        raise WrongType(f"{name}={given!r}: this is not a whole number.", f"{name}=1")
     if given < least:
         raise WrongValue(f"{name}={given!r}: it is a whole number of {least} or more.", f"{name}=1")
     return operator.index(given)  # NumPy has whole numbers of its own

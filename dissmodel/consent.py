@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Consent:
-    """What the user consents to where a package has to be installed, or a server asked that a record names.
+    """What the user consents to: packages to install, and servers, named in a record, to ask.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class Consent:
     allow_build : bool
         Build index packages that have no wheel, which runs their code.
     offline : bool
-        Ask nothing of the network.
+        Send no request to the network.
     ask : callable, optional
-        Is shown a `ConsentRequired` and returns whether the user consents to exactly that. Without it the
+        Called with a `ConsentRequired`; returns whether the user consents to exactly that. Without it the
         error is raised.
     agreed : frozenset of str
         What the user has consented to: the ``what`` of a `ConsentRequired` each. A tag may come to mean

@@ -1,4 +1,4 @@
-"""The errors a user can cause, sorted by what they would do next.
+"""The errors a user can cause, grouped by what to do next.
 
 Each carries a stable ``code`` (only ever added to), a ``hint`` that says what to type next, and the
 exit code of the command line. A model's own exceptions are not wrapped here; a run turns them into
@@ -46,7 +46,7 @@ class DissmodelError(Exception):
     Attributes
     ----------
     record_path : pathlib.Path or None
-        Where the record of the run lies that the error ended, if one had begun.
+        The record of the run that the error ended, if one had begun.
     """
 
     code = "error"
@@ -110,7 +110,7 @@ class MissingFile(InvalidInput, FileNotFoundError):
 
 
 class Differs(DissmodelError):
-    """Something is not what a record says it is."""
+    """A file, a package or a record is not as recorded."""
 
     code = "differs"
     exit_code = 4
@@ -140,7 +140,7 @@ class RunFailed(DissmodelError):
 
 
 def extra_hint(missing: BaseException | str) -> str:
-    """Return which extra brings a module, or that which an ImportError misses; empty where no extra does.
+    """Return which extra brings a module, or the module that an ImportError misses; may be empty.
 
     >>> extra_hint("libpysal.weights")
     "The extra 'pysal' brings it: python -m pip install libpysal"

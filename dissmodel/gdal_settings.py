@@ -1,4 +1,4 @@
-"""Settings of GDAL and PROJ that change what is read or written, and are not obeyed.
+"""Settings of GDAL and PROJ that change what is read or written, and are ignored.
 
 GDAL and PROJ read some hundred settings from the environment and from a file, ``gdalrc``. Most change how
 fast they work, or how they reach a server, and stay. Those in `REASONS` change values, masks, names, the CRS
@@ -128,7 +128,7 @@ REASONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What a setting changes → the settings that do."""
 
 OF_INSTALLATION = ("GDAL_DATA", "PROJ_DATA", "PROJ_LIB")
-"""Where a library's own files lie. Those of another installation turn EPSG codes into CRS without a code, or
+"""Where a library's own files are. Those of another installation turn EPSG codes into CRS without a code, or
 into none; so they count only where rasterio brings no such files (packages of conda or of a Linux)."""
 
 _CONFIG_FILE = "GDAL_CONFIG_FILE"

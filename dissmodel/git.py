@@ -41,13 +41,13 @@ _MEANINGS = (
         "auth",
         "it asks for a user and a password, or a key",
         r"authentication failed|could not read (?:user|pass)|permission denied \(|error: 40[13]|host key ",
-        "Let git know them: an ssh key, or git config --global credential.helper store.",
+        "Give them to git: an ssh key, or git config --global credential.helper store.",
     ),
     (
         "unreachable",
         "it can't be reached",
         r"could(?: not|n't) (?:resolve|connect)|failed to connect|connection |unreachable|no route|ssl c",
-        "Look at the network and the URL; what was fetched before still works.",
+        "Check the network and the URL; what was fetched before still works.",
     ),
     (
         "timeout",
@@ -59,7 +59,7 @@ _MEANINGS = (
         "missing",
         "there is no git repository",
         r"not found|does not appear to be a git repository|does not exist|no such file",
-        "Look at the URL: git ls-remote {url}",
+        "Check the URL: git ls-remote {url}",
     ),
 )
 
@@ -191,7 +191,7 @@ class Repository:
                 )
         return StorageError(
             f"{self.url}: git failed: {last}.",
-            f"Look at it: git ls-remote {self.url}",
+            f"See the error: git ls-remote {self.url}",
             code=f"{self._kind}_git",
         )
 

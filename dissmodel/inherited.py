@@ -1,4 +1,4 @@
-"""What a process has from whoever started it, where that is broken: streams, folder, threads, variables."""
+"""Broken inheritance of a process: streams, folder, threads, variables."""
 
 from __future__ import annotations
 

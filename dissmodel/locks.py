@@ -82,7 +82,7 @@ def required(
 def owner_path(path: Path) -> Path:
     """Return the file that stands for the lock at `path` where the file system knows no locks.
 
-    Who looks for the locks in a folder may find that file itself; it stands for itself.
+    A search for locks in a folder may find that file; it is then its own lock.
     """
     return path if is_owner_file(path.name) else path.with_name(path.name + _OWNER)
 
@@ -188,9 +188,9 @@ def _try_lock(descriptor: int) -> bool | None:
 def _own(path: Path) -> Callable[[], None] | None:
     """Make the file that stands for a lock, or take it over from a process that is over; None if neither.
 
-    Of several that take it over one wins: whoever first makes the file that is named after the old lock's
-    token. As long as that file is there, no other process changes the old lock, so that it can be replaced in
-    one step. That file is such a lock itself, for its maker may be killed too.
+    Of several that take it over one wins: the first to make the file that is named after the old lock's
+    token. As long as that file is there, no other process changes the old lock, so that it can be replaced
+    in one step. That file is such a lock itself, for its maker may be killed too.
     """
     since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
     mine = {**asdict(machine.this_process()), "since": since, "token": uuid4().hex[:8]}
@@ -216,7 +216,7 @@ def _own(path: Path) -> Callable[[], None] | None:
 
 
 def _disown(path: Path, data: bytes) -> None:
-    if _read(path) != data:  # a person removed it, and another process may have made it anew
+    if _read(path) != data:  # a person removed it, and another process may have made it again
         return
     with contextlib.suppress(OSError):  # its folder may be gone
         for left in path.parent.iterdir():  # of processes that were killed while they took it over

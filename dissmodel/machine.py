@@ -21,7 +21,7 @@ class Process:
 
     `machine` identifies the installed system, `boot` the time since the system started, `space` the process
     namespace in which `pid` is unique, and `started` tells processes with the same number apart. Each is
-    empty where the system does not tell it.
+    empty if unknown.
     """
 
     host: str
@@ -45,15 +45,15 @@ def host() -> str:
 
 @functools.cache
 def machine_id() -> str:
-    """Return what identifies the installed system; empty where there is no such thing."""
+    """Return the id of the installed system; empty if it has none."""
     return _line(Path("/etc/machine-id")) if sys.platform == "linux" else ""
 
 
 def is_over(process: Process) -> bool:
     """Return whether a process is known to have ended.
 
-    Only Linux tells enough for that: elsewhere, and of a process on another machine or in another container,
-    nothing is known and the answer is False.
+    Only Linux gives enough information: on other systems, and for a process on another machine or in
+    another container, the answer is False.
     """
     here = this_process()
     if not process.boot or not here.boot:

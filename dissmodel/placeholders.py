@@ -19,7 +19,7 @@ _ANNEX_LINK = re.compile(r"\.git[/\\]annex[/\\]objects[/\\]")
 
 
 class Placeholder(NamedTuple):
-    """What a file is that stands for another, what fetches that, and its sha256 where the pointer has it."""
+    """A pointer to another file: its kind, the command that fetches the file, and its sha256 if known."""
 
     what: str
     fetch: str
@@ -27,7 +27,7 @@ class Placeholder(NamedTuple):
 
 
 def pointer_in(head: bytes) -> Placeholder | None:
-    r"""Return which pointer a file is by its first bytes, None if it is no pointer.
+    r"""Return which pointer a file is by its first bytes, None if it is not a pointer.
 
     >>> pointer_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n").fetch
     'git lfs pull'
@@ -66,12 +66,12 @@ def refuse_pointer(head: bytes, path: Path, shown: str = "") -> None:
 
 
 def not_fetched(pointer: Placeholder, path: Path, shown: str = "") -> InvalidInput:
-    """Return the error that says what stands for the data, and what fetches them."""
+    """Return the error about a pointer in place of the data, with the command that fetches the data."""
     message = f"{shown or path}: this is {pointer.what}"
     if not pointer.fetch:
-        return InvalidInput(f"{message}.", "Check where the link leads.", code="input_missing")
+        return InvalidInput(f"{message}.", "Check the target of the link.", code="input_missing")
     return InvalidInput(
-        f"{message}; the data itself is not here.",
+        f"{message}; the data itself is not on this machine.",
         f"Fetch it, in the folder of its repository: {pointer.fetch} {_argument(pointer, path)}",
         code="input_not_fetched",
     )

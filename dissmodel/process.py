@@ -167,7 +167,7 @@ def _tail(stream: IO[bytes]) -> str:
 def installed_program(name: str) -> str | None:
     """Return the path of a program that PATH leads to; None if it leads to none.
 
-    Windows looks into the current folder first, which may belong to anyone: no program there is taken.
+    Windows looks into the current folder first, which may belong to another user: no program in it is used.
     """
     if sys.platform == "win32":
         folders = [

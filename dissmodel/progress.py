@@ -1,7 +1,7 @@
-"""How work reports its progress, without knowing who listens.
+"""How work reports its progress, without knowing the listener.
 
-Whoever starts the work enters `reporting`; whoever does the work calls `current`. A thread that wants
-to report takes the reporter along, for a context variable does not cross into threads by itself.
+The caller enters `reporting`; the work calls `current`. A thread that reports needs the reporter, because a
+context variable does not reach other threads.
 """
 
 from __future__ import annotations

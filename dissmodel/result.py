@@ -39,7 +39,7 @@ class Result:
         def files(self) -> Mapping[str, Path | str]: ...  # noqa: D102  (as above)
 
     def open(self, name: str = "output") -> Data:
-        """Read a file of the result, if its bytes are those that the record vouches for.
+        """Read a file of the result, if its bytes are the recorded bytes.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Result:
         Differs
             If the file changed since the run.
         InvalidInput
-            If the file is no dataset.
+            If the file is not a dataset.
         """
         from dissmodel.geo.raster.backend import RasterBackend  # noqa: PLC0415  (it loads NumPy, and records do without)
         from dissmodel.io import load_dataset  # noqa: PLC0415  (as above)
@@ -71,7 +71,7 @@ class Result:
             data, found = load_dataset(path)
             if found != expected:
                 raise Differs(
-                    f"{self.files[name]}: this is not the file that the record vouches for: its sha256 is "
+                    f"{self.files[name]}: this is not the recorded file: its sha256 is "
                     f"{found}, not {expected}.",
                     "See what differs: dissmodel record verify RECORD",
                 )

@@ -71,7 +71,7 @@ def set_setting(name: str, text: str) -> SettingRow:
     Raises
     ------
     UsageError
-        If there is no such setting, or `text` is no value for it.
+        If there is no such setting, or `text` is not a value for it.
     DissmodelError
         If the file can't be read or written.
     """
@@ -99,7 +99,7 @@ def unset_setting(name: str) -> Path:
     if name not in read_settings(path, project=False):
         raise UsageError(
             f"{path} doesn't set {name}.",
-            "See what does: dissmodel config show",
+            "See the origin of each setting: dissmodel config show",
             code="setting_not_set",
         )
     return change_settings({name: None})
@@ -111,7 +111,7 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
     Raises
     ------
     DissmodelError
-        If the file can't be read or written, or is no TOML.
+        If the file can't be read or written, or is not TOML.
     """
     path = user_file(os.environ)
     try:
@@ -130,7 +130,7 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
     except OSError as error:
         raise StorageError(
             f"{path}: can't be written: {error.strerror or error}.",
-            "Check its rights, or set DISSMODEL_CONFIG.",
+            "Check the rights of the file, or set DISSMODEL_CONFIG.",
         ) from error
     return path
 

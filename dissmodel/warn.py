@@ -1,4 +1,4 @@
-"""Warnings for a user, kept to be told in their place."""
+"""Warnings for a user, kept until they are reported."""
 
 from __future__ import annotations
 

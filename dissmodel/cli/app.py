@@ -125,7 +125,7 @@ def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
         return error
     if isinstance(error, BlockingIOError) or refuses_threads(error):
         return StorageError(
-            "The system refuses another process or thread.",
+            "The system refuses to start another process or thread.",
             "End other programs, or allow more (ulimit -u), then try again.",
             code="no_processes",
         )
@@ -139,7 +139,7 @@ def _as_ours(error: Exception, ctx: Any) -> DissmodelError:
         with contextlib.suppress(OSError):  # nothing of what stands in the stream can go there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         ctx.meta["as_json"] = False
-        return StorageError(f"What was to be printed can't be written: {error.strerror or error}.")
+        return StorageError(f"The output can't be printed: {error.strerror or error}.")
     return _as_bug(error)
 
 
@@ -160,7 +160,7 @@ def _as_bug(error: Exception) -> DissmodelError:
 
     from dissmodel.record.redact import redact
 
-    hint = "Please report it with what the command says with --debug."
+    hint = "Please report it with the output of the same command with --debug."
     with (
         contextlib.suppress(OSError),  # there may be no folder to write to
         tempfile.NamedTemporaryFile(

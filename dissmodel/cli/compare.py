@@ -13,13 +13,13 @@ from dissmodel.cli.session import session
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A dataset, or any other file, or its URL.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="What is compared with it.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The file to compare with it.")],
     rtol: options.RelativeTolerance = None,
     atol: options.AbsoluteTolerance = None,
     diff_map: options.DiffMap = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Which of several datasets; twice: in A, then in B."),
+        typer.Option(metavar="NAME", help="Which of several datasets; give it twice for A, then B."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier map.")] = False,
     as_json: options.Json = False,
@@ -29,7 +29,7 @@ def compare(
 
     The verdict is identical-file (the same bytes), identical-content (equal values in other bytes),
     within-tolerance (only with --rtol or --atol), different, or not-comparable. The last two exit with 4.
-    What is no dataset is compared by its bytes.
+    Files that are not datasets are compared by their bytes.
 
     Example: dissmodel compare result.tif again.tif
     """

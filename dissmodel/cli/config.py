@@ -20,12 +20,12 @@ app = App(
 
 @app.command("show")
 def show(
-    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; none: all.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; without, all.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show each setting, who set it, and where.
+    """Show each setting and its origin.
 
-    Your file wins over the default, a project's dissmodel.toml over yours, the environment over both.
+    Your file overrides the default, a project's dissmodel.toml your file, the environment both.
 
     Example: dissmodel config show
     """
@@ -52,13 +52,13 @@ def show(
 def set_(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as storage.bucket.")],
     value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="Its value; a list has commas in it.")
+        str | None, typer.Argument(metavar="VALUE", help="Its value; commas separate the items of a list.")
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Remove the setting.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a setting into your own file; comments in it stay.
+    """Write a setting into your own settings file; its comments stay.
 
     Example: dissmodel config set storage.bucket results
     """
@@ -86,7 +86,7 @@ def set_(
 
 @app.command("path")
 def path(as_json: options.Json = False) -> None:
-    """Print where your own settings are; the file need not be there yet.
+    """Print the path of your own settings file; it need not exist yet.
 
     Example: dissmodel config path
     """

@@ -17,13 +17,13 @@ EXIT_BROKEN = 1
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Send no request to the network.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check what works on this machine and what doesn't, each with the command that fixes it.
+    """Check what works on this machine and what doesn't, with the command that fixes each problem.
 
-    Looks at Python, the libraries, the models, git, ssh-keygen, uv, your settings, registries and
+    Checks Python, the libraries, the models, git, ssh-keygen, uv, your settings, registries and
     environments, the package indexes, the object store and the disks; changes nothing. Exits with 1 if there
     is an error.
 

@@ -11,7 +11,7 @@ from dissmodel.cli import options
 from dissmodel.cli.once import App
 
 if TYPE_CHECKING:
-    from dissmodel.registries.environments import Entry, Removed
+    from dissmodel.registries.environments import EnvironmentUse, Removed
 
 app = App(
     no_args_is_help=True,
@@ -54,13 +54,13 @@ def list_(as_json: options.Json = False) -> None:
 def remove(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME...", help="An environment, or a package: all of its environments."),
+        typer.Argument(metavar="NAME...", help="An environment, or a package for all of its environments."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove all of them.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove environments; the next run of the model makes its own anew.
+    """Remove environments; the next run of the model makes its own again.
 
     Example: dissmodel env remove --all
     """
@@ -75,7 +75,7 @@ def remove(
 @app.command("prune")
 def prune(
     unused_for: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, max=36500, help="How long nothing may have used them.")
+        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only environments unused for this long.")
     ] = 30,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -101,7 +101,7 @@ def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
         render.print_line(f"{count} removed, {render.size(removed.freed)} freed")
 
 
-def _document(entry: Entry) -> dict[str, object]:
+def _document(entry: EnvironmentUse) -> dict[str, object]:
     environment = entry.environment
     return {
         "key": environment.key,

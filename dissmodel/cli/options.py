@@ -40,7 +40,7 @@ ColumnMap = Annotated[
     ),
 ]
 InputFormat = Annotated[
-    Literal["auto", "raster", "tiff", "vector"], typer.Option("--format", help="What the input holds.")
+    Literal["auto", "raster", "tiff", "vector"], typer.Option("--format", help="The kind of data in it.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -53,7 +53,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long e
 Records = Annotated[
     list[Path] | None,
     typer.Option(
-        "--records", metavar="FOLDER", help="Where records of the runs behind the input may lie; repeatable."
+        "--records", metavar="FOLDER", help="A folder with records of the runs behind the input; repeatable."
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Consent to install the model's package.")]
@@ -82,12 +82,12 @@ Toml = Annotated[
 ]
 RelativeTolerance = Annotated[
     float | None,
-    typer.Option("--rtol", metavar="NUMBER", help="Admit |A - B| up to this share of |B|; not for classes."),
+    typer.Option("--rtol", metavar="NUMBER", help="Allow |A - B| up to this share of |B|; not for classes."),
 ]
 AbsoluteTolerance = Annotated[
     float | None,
     typer.Option(
-        "--atol", metavar="NUMBER", help="Admit |A - B| up to this, in the data's unit; not for classes."
+        "--atol", metavar="NUMBER", help="Allow |A - B| up to this, in the data's unit; not for classes."
     ),
 ]
 DiffMap = Annotated[

@@ -20,7 +20,7 @@ def pull(
         ),
     ],
     to: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where each gets a folder, named by its id.")
+        Path, typer.Option(metavar="DIR", help="The folder in which each gets a folder named by its id.")
     ] = Path(),
     with_input: Annotated[
         bool, typer.Option("--with-input", help="Bring the input too, into inputs/.")

@@ -29,9 +29,9 @@ def push(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Put experiments where others can reach them: the result, and last the record.
+    """Put experiments where other people can reach them: first the result, last the record.
 
-    Each is verified first, and lies in PLACE/experiments/ID/. Objects that are there are not sent again; a
+    Each is verified first, and is in PLACE/experiments/ID/. Objects that are there are not sent again; a
     push that was cut goes on. Nothing is overwritten: another experiment of that id exits with 4. A server
     that only a record names is asked for an input with your consent alone.
 

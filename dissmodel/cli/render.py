@@ -61,7 +61,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
 
 
 def preview(picture: Preview) -> None:
-    """Print where a picture lies, and on standard error its warnings."""
+    """Print the path of a picture, and its warnings on standard error."""
     print_line(short_path(picture.path))
     print_warnings(picture.warnings)
 
@@ -107,7 +107,7 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
         if one.description or also:
             print_text(f"  {one.name}: {one.description}{also}", indent=4)
     if not view.declared:
-        print_text("The model declares no parameters; whatever is given is passed on.")
+        print_text("The model declares no parameters; every given parameter is passed to it.")
     print_warnings(view.warnings)
 
 
@@ -320,7 +320,7 @@ def error_document(error: DissmodelError) -> dict[str, str]:
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object, with the version of its form; results in it by their fields."""
     document = {"schema_version": SCHEMA_VERSION, **content}
-    # In ASCII, for how a terminal spells out other letters is no JSON.
+    # In ASCII, for how a terminal spells out other letters is not JSON.
     print_line(json.dumps(document, default=_plain, allow_nan=False))
 
 

@@ -16,12 +16,12 @@ from dissmodel.cli.render import (
 
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
-    from dissmodel.comparison import Comparison, Part, Place, Verdict
+    from dissmodel.comparison import ChangedValue, Comparison, Part, Verdict
 
 _MEANING = {
     "identical-file": "the same bytes",
     "identical-content": "equal values in other bytes",
-    "within-tolerance": "no value differs by more than was admitted",
+    "within-tolerance": "no value differs by more than the tolerance",
 }
 _LONGEST = 40
 
@@ -112,7 +112,7 @@ def _places(parts: Iterable[Part]) -> Iterator[str]:
         yield from (f"  {label}: {_place(place)}" for label, place in firsts)
 
 
-def _place(place: Place) -> str:
+def _place(place: ChangedValue) -> str:
     if place.feature is not None:
         where = f"feature {place.feature}"
     else:

@@ -38,7 +38,7 @@ def diff(found: RecordDiff, *, as_json: bool, quiet: bool) -> None:
 def _print(found: RecordDiff) -> None:
     a, b = short_path(found.a), short_path(found.b)
     if found.same:
-        print_line(f"{a} and {b}: the same run but for identity, times and places")
+        print_line(f"{a} and {b}: the same run except for identity, times and paths")
         return
     print_line(f"A {a}")
     print_line(f"B {b}")

@@ -124,9 +124,9 @@ def _print_lineage(found: Lineage) -> None:
             print_line(f"first input: {source if last.source.checksum else 'the record names none'}")
         case "missing":
             print_line(f"missing: the record of run {run}, which made {source}")
-            print_line("  Name the folder that it lies in: --records FOLDER")
+            print_line("  Name the folder of that record: --records FOLDER")
         case "cycle":
-            print_line(f"This goes in a circle: run {run} is above already.")
+            print_line(f"The chain is a circle: run {run} is listed above already.")
 
 
 def _joint(later: Summary, step: Step) -> str:
@@ -135,10 +135,10 @@ def _joint(later: Summary, step: Step) -> str:
     if link.by == "id and content":
         return "Its input was made by:"
     if link.by == "id":
-        return "Its input is said to be made by this run, of which no file has its bytes:"
+        return "This run is said to have made its input, but no file of the run has those bytes:"
     also = f", as did {count(link.others, 'other run')}" if link.others else ""
     noted = (
-        f" Run {later.derived_from[:_LONGEST_ID]}, which it notes, was not found."
+        f" The record notes run {later.derived_from[:_LONGEST_ID]}, which was not found."
         if later.derived_from
         else ""
     )

@@ -75,7 +75,7 @@ def _files(found: Reproduced) -> None:
         if one.verdict == "identical-file":
             print_line(f"  {name}: identical-file")
         elif name in found.drawn:
-            print_line(f"  {name}: {one.verdict}, but it only says how the result is drawn")
+            print_line(f"  {name}: {one.verdict}, but it only sets how the result is drawn")
         else:
             print_line("")
             details(one, name)

@@ -45,7 +45,7 @@ def pushed(result: Pushed, *, dry_run: bool, as_json: bool, quiet: bool) -> None
 
 
 def pulled(result: Pulled, *, as_json: bool, quiet: bool) -> None:
-    """Print where each experiment lies now, and how many bytes of it came."""
+    """Print where each experiment is now, and how many bytes of it came."""
     if as_json:
         experiments = [
             {

@@ -19,7 +19,7 @@ def reproduce(
     ],
     input_: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Where the input is now, a file or a URL."),
+        typer.Option("--input", "-i", metavar="FILE", help="The new path or URL of an input that was moved."),
     ] = None,
     output: Annotated[
         str | None,
@@ -30,10 +30,10 @@ def reproduce(
             help="The new result; by default NAME.repro-ID beside the record.",
         ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Keep nothing but the verdict.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Keep only the verdict, no result.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE.py", help="The model, if the record alone does not lead to it."),
+        typer.Option(metavar="NAME|FILE.py", help="The model, if the record alone does not identify it."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse code other than the recorded code.")
@@ -66,11 +66,11 @@ def reproduce(
 ) -> None:
     """Repeat a run from its record, and compare the new result with the recorded one.
 
-    The input has to be the recorded bytes; nothing runs before they are checked. Differences in code,
+    The input must have the recorded bytes; nothing runs before they are checked. Differences in code,
     packages and machine are printed first. The verdict is identical-file (the same bytes), identical-content
     (equal values in other bytes), within-tolerance (only with --rtol or --atol), different, or
-    not-comparable. The last two exit with 4. The new result and its record lie beside the recorded ones,
-    which are never touched; of a bundle, beside the zip; of a fetched record, in the current folder.
+    not-comparable. The last two exit with 4. The new result and its record are beside the recorded ones,
+    which are never changed; for a bundle, beside the zip; for a fetched record, in the current folder.
 
     Example: dissmodel reproduce result.record.json
     """

@@ -54,7 +54,7 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
-    Exits with 4 if the model itself found that its result is not what it should be.
+    Exits with 4 if the model itself found its result to be wrong.
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
@@ -69,7 +69,7 @@ def run(
         named = shell_word(model) if model is not None else f"--toml {shell_word(str(toml))}"
         raise UsageError("Which input?", f"dissmodel run {named} --input FILE")
     if to is not None and not push:
-        raise UsageError("--to is the place of --push, which is missing.", "Give both, or neither.")
+        raise UsageError("--to is the destination of --push, which is missing.", "Give both, or neither.")
     with session(quiet=quiet, verbose=verbose):
         made = api.run(
             model,

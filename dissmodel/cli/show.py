@@ -13,7 +13,7 @@ from dissmodel.cli.values import parse_parameters
 
 def show(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file; none: list all.")
+        str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file; without, list all.")
     ] = None,
     toml: options.Toml = None,
     param: options.Params = None,

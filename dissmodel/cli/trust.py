@@ -13,13 +13,13 @@ def trust(
     revoke: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Take consent back: a package, a repository, or a line of this list."
+            metavar="NAME", help="Withdraw consent to a package, a repository, or a line of this list."
         ),
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the packages and servers that you gave consent to, or take consent back.
+    """List the packages and servers that you consented to, or withdraw consent.
 
     Packages that the setting trust names are installed without asking: dissmodel config show trust
 

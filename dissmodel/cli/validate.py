@@ -34,8 +34,9 @@ def validate(
 ) -> None:
     """Find everything that is wrong with a model and inputs for it, all at once; write nothing.
 
-    Checks that the model keeps the executor contract, its parameters, that inputs can be read and hold what
-    the model needs, and that the result has a place and room. Exits with 3 if a run could not succeed.
+    Checks that the model keeps the executor contract, its parameters, that inputs can be read and have all
+    that the model needs, and that the result can be written and has space. Exits with 3 if a run could not
+    succeed.
 
     Example: dissmodel validate coastal_raster --input grid.zip --output next.tif
     """

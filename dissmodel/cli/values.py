@@ -47,7 +47,7 @@ def parse_seed(text: str) -> int:
     Raises
     ------
     UsageError
-        If it is no whole number of 0 or more.
+        If it is not a whole number of 0 or more.
     """
     given = parse_value(text)
     if type(given) is not int or given < 0:
@@ -112,7 +112,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"The key {twice[:40]!r} stands twice in one table.", "Give each key once.")
+        raise UsageError(f"The key {twice[:40]!r} is given twice in one table.", "Give each key once.")
     return found
 
 
@@ -123,7 +123,7 @@ def _collect(items: Iterable[str], option: str, parse: Any, value: str = "VALUE"
         name = name.strip()
         if len(item) > MAX_LENGTH:
             raise UsageError(
-                f"{option} {name[:40]}…: this has {len(item)} characters; {MAX_LENGTH} may be.",
+                f"{option} {name[:40]}…: this has {len(item)} characters; at most {MAX_LENGTH} are allowed.",
                 "Put long values into a TOML file: --toml FILE",
             )
         if not sign or not name:

@@ -28,9 +28,9 @@ class CompareRequest:
     a, b : str
         Two files, or their URLs.
     tolerance : dissmodel.comparison.Tolerance or None
-        What still counts as the same; None: nothing but equal values.
+        What still counts as the same; None: only equal values.
     layers : tuple of str
-        None, one for both files, or one for each; an empty name is none.
+        No layer, one for both files, or one for each; an empty name means no layer.
     diff_map : str or None
         Where to write B - A.
     overwrite : bool
@@ -52,7 +52,7 @@ class Compared:
     Attributes
     ----------
     a, b : pathlib.Path or str
-        The files, absolute; a text is the URL of one that lies elsewhere, without credentials.
+        The files, absolute; a text is the URL of a remote file, without credentials.
     comparison : dissmodel.comparison.Comparison
         The verdict and its parts.
     diff_map : pathlib.Path or None
@@ -74,9 +74,9 @@ def compare(request: CompareRequest) -> Compared:
     Raises
     ------
     UsageError
-        If the map has no place, or the files are no rasters; nothing is compared then.
+        If the map has no place, or the files are not rasters; nothing is compared then.
     DissmodelError
-        As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for what lies elsewhere.
+        As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for remote files.
     """
     layers = _layers(request.layers)
     with at_hand(request.a) as a, at_hand(request.b) as b:
@@ -103,7 +103,7 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
     with keeping_warnings(told):
         comparison = comparing.compare(a, b, request.tolerance, layers=layers)
         if path is not None and comparison.verdict == "not-comparable":
-            told.append(f"{path} was not written: there is no difference of what can't be compared.")
+            told.append(f"{path} was not written: files that can't be compared have no difference.")
             path = None
         if path is not None:
             from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
@@ -141,12 +141,12 @@ def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
 
 
 def refuse_other_than_raster(path: Path, layer: str | None) -> None:
-    """Refuse a file of which there is no map of differences.
+    """Refuse a file that can have no map of differences.
 
     Raises
     ------
     UsageError
-        If `path` is no raster.
+        If `path` is not a raster.
     """
     try:
         kind = kind_of(path, layer=layer)
@@ -155,7 +155,7 @@ def refuse_other_than_raster(path: Path, layer: str | None) -> None:
             raise
         kind = None
     if kind != "raster":
-        what = "vector data" if kind else "no dataset"
+        what = "vector data" if kind else "not a dataset"
         raise UsageError(
             f"--diff-map: {path} is {what}; only rasters have a map of their difference.",
             _NO_MAP,
@@ -169,11 +169,11 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
     Raises
     ------
     UsageError
-        If something is there, or the name is none of a GeoTIFF.
+        If the file exists, or the name is not that of a GeoTIFF.
     """
     path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():
-        what = "a folder" if path.is_dir() else "no GeoTIFF's name"
+        what = "a folder" if path.is_dir() else "not the name of a GeoTIFF"
         raise UsageError(f"--diff-map {given}: this is {what}.", "--diff-map difference.tif")
     taken = [one for source in sources for one in (source, *companions(source))]
     if path.exists() and any(path.samefile(one) for one in taken):
@@ -182,7 +182,7 @@ def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path
         )
     if store.record_path(path).exists():
         raise UsageError(
-            f"--diff-map {given}: {store.record_path(path).name} vouches for what has this name.",
+            f"--diff-map {given}: {store.record_path(path).name} describes the file of this name.",
             "Give the map another name.",
         )
     if os.path.lexists(path) and not overwrite:

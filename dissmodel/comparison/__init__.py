@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dissmodel.comparison.datasets import compare
-from dissmodel.comparison.verdict import Comparison, Move, Part, Place, Tolerance, Verdict
+from dissmodel.comparison.verdict import ChangedValue, Comparison, Move, Part, Tolerance, Verdict
 
-__all__ = ["Comparison", "Move", "Part", "Place", "Tolerance", "Verdict", "compare"]
+__all__ = ["ChangedValue", "Comparison", "Move", "Part", "Tolerance", "Verdict", "compare"]

@@ -32,7 +32,7 @@ def compare(
         Local files: rasters or vector layers, zips of one, or any other files, which are compared by their
         bytes.
     tolerance : Tolerance, optional
-        Ask for ``within-tolerance``; measured numbers only, see there. It also admits another type of the
+        Ask for ``within-tolerance``; measured numbers only, see there. It also allows another type of the
         same numbers.
     layers : tuple of (str or None, str or None)
         Which layer or archive member to read, where there are several.
@@ -58,11 +58,11 @@ def compare(
             stack.enter_context(_located(path, layer)) for path, layer in zip((a, b), layers, strict=True)
         )
         if one is None and other is None:
-            why = ("Other bytes; neither is a dataset, so there is no more to compare.",)
+            why = ("The bytes differ; neither file is a dataset, so nothing more can be compared.",)
             return Comparison("different", why=why, tolerance=tolerance)
         if one is None or other is None:
             which = a if one is None else b
-            return Comparison("not-comparable", why=(f"{which} is no dataset.",), tolerance=tolerance)
+            return Comparison("not-comparable", why=(f"{which} is not a dataset.",), tolerance=tolerance)
         if one.kind != other.kind:
             why = (f"A holds {one.kind} data, B {other.kind} data.",)
             return Comparison("not-comparable", why=why, tolerance=tolerance)
@@ -90,7 +90,7 @@ def _located(path: Path, layer: str | None) -> Iterator[Located | None]:
 
 
 def _same_bytes(a: Path, b: Path) -> bool:
-    """Whether the files are the same, and so is all that belongs to them, such as a mask."""
+    """Whether the files are the same, and the files that belong to them too, such as a mask."""
     ones, others = _files(a), _files(b)
     try:
         return ones.keys() == others.keys() and all(

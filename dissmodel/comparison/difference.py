@@ -50,7 +50,7 @@ def write_difference(a: Path, b: Path, path: Path, *, layers: Layers = (None, No
         for name in names:
             if "complex" in one.dtype(name) + other.dtype(name):
                 raise UsageError(
-                    f"{name!r} has complex numbers, whose difference is no map.", "Leave --diff-map out."
+                    f"{name!r} has complex numbers, whose difference is not a map.", "Leave --diff-map out."
                 )
         bands: dict[str, Callable[[slice], NDArray[Any]]] = {
             name: partial(_difference, one, other, name) for name in names

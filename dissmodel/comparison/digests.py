@@ -1,12 +1,12 @@
-"""Compare two results by their content digests, where one of them is no longer at hand."""
+"""Compare two results by their content digests, where one of them no longer exists."""
 
 from __future__ import annotations
 
 from dissmodel.comparison.verdict import Comparison, Tolerance, match_names
 from dissmodel.record.schema import ContentDigest
 
-_NO_DIGEST = "Other bytes; there are no content digests of both, so there is no more to compare."
-_NO_COUNT = "A is not there any more: digests tell what differs, not where nor by how much."
+_NO_DIGEST = "The bytes differ; without content digests of both, nothing more can be compared."
+_NO_COUNT = "A no longer exists: digests show what differs, not where or by how much."
 
 
 def compare_digests(
@@ -19,7 +19,7 @@ def compare_digests(
     Parameters
     ----------
     a, b : ContentDigest or None
-        None: the file is no dataset, or nobody digested it.
+        None: the file is not a dataset, or nobody digested it.
     tolerance : Tolerance, optional
         What was asked for.
 
@@ -39,7 +39,7 @@ def compare_digests(
         return Comparison("not-comparable", why=why, tolerance=tolerance)
     if a.grid != b.grid:
         what = "grid" if a.kind == "raster" else "number of features or the CRS"
-        return Comparison("not-comparable", a.kind, (f"The {what} is another one.", _NO_COUNT), (), tolerance)
+        return Comparison("not-comparable", a.kind, (f"The {what} differs.", _NO_COUNT), (), tolerance)
     if a.digest == b.digest:
         return Comparison("identical-content", a.kind, tolerance=tolerance)
     what = "band" if a.kind == "raster" else "column"

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
-from dissmodel.comparison.verdict import Findings, Place, Tolerance, match_names
+from dissmodel.comparison.verdict import ChangedValue, Findings, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_raster import BLOCK, read_bands, windows
 from dissmodel.io.geotiff import naming_damage, opened
@@ -110,11 +110,11 @@ def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
     why = []
     if shapes[0] != shapes[1]:
         sizes = [f"{rows} rows × {cols} columns" for rows, cols in shapes]
-        why.append(f"The grids have another shape: {sizes[0]} in A, {sizes[1]} in B.")
+        why.append(f"The grids have different shapes: {sizes[0]} in A, {sizes[1]} in B.")
     if transforms[0] != transforms[1]:
-        why.append(f"The grids lie elsewhere: transform {transforms[0]} in A, {transforms[1]} in B.")
+        why.append(f"The grids have different transforms: {transforms[0]} in A, {transforms[1]} in B.")
     if a.crs != b.crs:
-        why.append(f"The CRS is another one: {a.crs or 'none'} in A, {b.crs or 'none'} in B.")
+        why.append(f"The CRS differs: {a.crs or 'none'} in A, {b.crs or 'none'} in B.")
     return tuple(why)
 
 
@@ -149,11 +149,11 @@ def _index(top: int, left: int, width: int, cols: int, at: int) -> int:
     return (top + row) * cols + left + col
 
 
-def _placing(raster: Raster) -> Callable[[int], Place]:
-    def place_of(index: int) -> Place:
+def _placing(raster: Raster) -> Callable[[int], ChangedValue]:
+    def place_of(index: int) -> ChangedValue:
         row, col = divmod(index, raster.dataset.width)
         if not raster.has_place:
-            return Place(None, None, row, col)
-        return Place(None, None, row, col, *(raster.dataset.transform @ (col + 0.5, row + 0.5)))
+            return ChangedValue(None, None, row, col)
+        return ChangedValue(None, None, row, col, *(raster.dataset.transform @ (col + 0.5, row + 0.5)))
 
     return place_of

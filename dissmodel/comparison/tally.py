@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.comparison.verdict import Move, Part, PartVerdict, Place, Tolerance, Value
+from dissmodel.comparison.verdict import ChangedValue, Move, Part, PartVerdict, Tolerance, Value
 
 MAX_CLASSES = 256
-"""A band with more values, in A and B together, is no class band."""
+"""A band with more values, in A and B together, is not a class band."""
 
 MOST_MOVES = 20
 _LONGEST_TEXT = 200
@@ -49,14 +49,16 @@ class ChangeTally:
     >>> tally = ChangeTally(None)
     >>> none = np.zeros(3, dtype=bool)
     >>> tally.add(Values(np.array([1, 1, 2]), none), Values(np.array([1, 3, 2]), none), int)
-    >>> part = tally.part("uso", ("uint8", "uint8"), lambda index: Place(None, None, feature=index))
-    >>> part.changed, part.first, part.moves
-    (1, Place(a=1, b=3, row=None, col=None, x=None, y=None, feature=1), (Move(before=1, after=3, count=1),))
+    >>> part = tally.part("uso", ("uint8", "uint8"), lambda index: ChangedValue(None, None, feature=index))
+    >>> part.first
+    ChangedValue(a=1, b=3, row=None, col=None, x=None, y=None, feature=1)
+    >>> part.changed, part.moves
+    (1, (Move(before=1, after=3, count=1),))
     """
 
     def __init__(self, tolerance: Tolerance | None, name: str = "") -> None:
         self._tolerance = tolerance
-        # Until a value is met that is no whole number.
+        # Until a value is met that is not a whole number.
         self._is_whole = True
         self._is_class = tolerance is not None and name in tolerance.classes
         self._cells = self._changed = self._beyond = self._numbers = 0
@@ -93,7 +95,7 @@ class ChangeTally:
                     setattr(self, name, spot)
 
     def add_encoded(self, a: Sequence[bytes | None], b: Sequence[bytes | None], *, text: bool) -> None:
-        """Count what is no number, all of it at once; None is null.
+        """Count values that are not numbers, all at once; None is null.
 
         With `text` they are texts in UTF-8, which can be shown and are classes.
         """
@@ -108,7 +110,7 @@ class ChangeTally:
         if text:
             self._moves.update((shown(a[at]), shown(b[at])) for at in changed)
 
-    def part(self, name: str, types: tuple[str, str], place_of: Callable[[int], Place]) -> Part:
+    def part(self, name: str, types: tuple[str, str], place_of: Callable[[int], ChangedValue]) -> Part:
         """Return what was counted; `place_of` makes a place, without values, of a position in the whole."""
         exact = self._tolerance is not None and (self._is_whole or self._is_class)
         beyond, first_beyond = (self._changed, self._first) if exact else (self._beyond, self._first_beyond)
@@ -164,7 +166,7 @@ class ChangeTally:
 
 
 def _whole(side: Values) -> NDArray[Any] | None:
-    """Return the values if all are whole numbers; a NaN is no value."""
+    """Return the values if all are whole numbers; a NaN is not a value."""
     present = side.numbers[~side.missing]
     if present.dtype.kind == "c":
         return None
@@ -252,5 +254,5 @@ def _text(value: bytes | None) -> Value:
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
-def _placed(spot: _Spot | None, place_of: Callable[[int], Place]) -> Place | None:
+def _placed(spot: _Spot | None, place_of: Callable[[int], ChangedValue]) -> ChangedValue | None:
     return None if spot is None else replace(place_of(spot.position), a=spot.a, b=spot.b)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
-from dissmodel.comparison.verdict import Findings, Part, Place, Tolerance, match_names
+from dissmodel.comparison.verdict import ChangedValue, Findings, Part, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
 from dissmodel.io.layer import check_count, open_layer, reading
@@ -31,9 +31,9 @@ def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Find
     apart = []
     counts = [len(columns["geometry"].null) for columns in (one, other)]
     if counts[0] != counts[1]:
-        apart.append(f"The number of features is another one: {counts[0]} in A, {counts[1]} in B.")
+        apart.append(f"The number of features differs: {counts[0]} in A, {counts[1]} in B.")
     if one_crs != other_crs:
-        apart.append(f"The CRS is another one: {one_crs or 'none'} in A, {other_crs or 'none'} in B.")
+        apart.append(f"The CRS differs: {one_crs or 'none'} in A, {other_crs or 'none'} in B.")
     if apart:
         return Findings(tuple(apart))
     names, lacking, ordered = match_names(list(one), list(other), "column")
@@ -50,7 +50,7 @@ def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Find
         part = _compare(name, x, y, tolerance)
         parts.append(part)
         if x.kind == "geometry" and part.changed and Counter(_bytes(x)) == Counter(_bytes(y)):
-            notes.append("The geometries are the same ones, in another order.")
+            notes.append("The geometries are the same, in another order.")
     notes += [] if ordered else ["The columns are in another order."]
     return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
@@ -72,7 +72,7 @@ def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Pa
         tally.add(_numbers(a), _numbers(b), int)
     else:
         tally.add_encoded(_bytes(a), _bytes(b), text=a.kind != "geometry")
-    return tally.part(name, (a.kind, b.kind), lambda index: Place(None, None, feature=index))
+    return tally.part(name, (a.kind, b.kind), lambda index: ChangedValue(None, None, feature=index))
 
 
 def _numbers(column: Column) -> Values:

@@ -25,8 +25,8 @@ SAME = frozenset({"identical-file", "identical-content", "within-tolerance"})
 class Tolerance:
     """How far `b` may be from `a`: ``|a - b| ≤ atol + rtol · |b|``, as `numpy.isclose` has it.
 
-    It is for measured numbers. Classes are equal or they are not: whatever is stored as an integer, a text or
-    a geometry, and floats that hold whole numbers only in A and in B.
+    It is for measured numbers. Classes are equal or different, without a tolerance: integers, texts,
+    geometries, and floats with only whole numbers in A and in B.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Place:
+class ChangedValue:
     """Where a value changed.
 
     Attributes
@@ -80,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Move:
-    """How many cells or features went from one class to another; None is no value (masked, null, NaN)."""
+    """How many cells or features went from one class to another; None is not a value (masked, null, NaN)."""
 
     before: Value
     after: Value
@@ -105,11 +105,11 @@ class Part:
         How many differ at all. NaN equals NaN, no data equals no data, -0.0 equals 0.0; geometries differ as
         their canonical WKB does.
     beyond : int or None
-        How many differ by more than the tolerance; None without one. What is not a finite number on both
-        sides has to be equal.
+        How many differ by more than the tolerance; None without one. Values that are not finite numbers on
+        both sides must be equal.
     exact : bool
-        Whether a tolerance was asked for and not applied, because these are no measured numbers.
-    first, first_beyond : Place or None
+        Whether a tolerance was asked for and not applied, because these are not measured numbers.
+    first, first_beyond : ChangedValue or None
         The first of them, row by row.
     max_abs, mean_abs : float or None
         Of the absolute differences where both are finite numbers, changed or not; None where none are.
@@ -126,8 +126,8 @@ class Part:
     changed: int
     beyond: int | None = None
     exact: bool = False
-    first: Place | None = None
-    first_beyond: Place | None = None
+    first: ChangedValue | None = None
+    first_beyond: ChangedValue | None = None
     max_abs: float | None = None
     mean_abs: float | None = None
     moves: tuple[Move, ...] = ()
@@ -161,7 +161,7 @@ class Comparison:
     kind : {"raster", "vector"} or None
         What both hold; None where they were compared by their bytes only.
     why : tuple of str
-        What is not a matter of values: why they can't be compared, what else differs, where a tolerance was
+        Everything except values: why the files can't be compared, what else differs, where a tolerance was
         not applied.
     parts : tuple of Part
         Each band or column that both have, in A's order; none where the files are the same.

@@ -1,4 +1,4 @@
-"""The two files that settings come from: where they are, what they say, how a line in one is changed."""
+"""The two files that settings come from: where they are, what they say, how a line in them is changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
     Raises
     ------
     InvalidInput
-        If it is too large or no TOML, or a setting in it is unknown, of another type, or not its to set.
+        If it is too large or no TOML, or a setting in it is unknown, of another type, or not allowed in it.
     StorageError
         If it can't be read.
     """
@@ -57,7 +57,7 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
             key = key_of(name)
             if project and not key.project:
                 raise UsageError(
-                    f"{name} can't be set for a project: such a file comes with data from others.",
+                    f"{name} can't be set for a project: its settings may come from other people.",
                     "Take the line out. If you want it, set it for yourself: dissmodel config set "
                     f"{name} VALUE",
                     code="project_setting",
@@ -74,18 +74,21 @@ def read_text(path: Path) -> str:
     Raises
     ------
     InvalidInput
-        If it is no regular file, too large or not UTF-8.
+        If it is not a regular file, too large or not UTF-8.
     StorageError
         If it can't be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidInput(f"{path}: this is no regular file.", "Name a TOML file.", code="config_file")
+            raise InvalidInput(
+                f"{path}: this is not a regular file.", "Name a TOML file.", code="config_file"
+            )
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise InvalidInput(
-                f"{path}: settings may have {MAX_BYTES >> 10} KiB; this file is larger.", code="config_file"
+                f"{path}: settings may have at most {MAX_BYTES >> 10} KiB; this file is larger.",
+                code="config_file",
             )
         return raw.decode("utf-8-sig")
     except FileNotFoundError:
@@ -99,7 +102,8 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
         why = getattr(error, "strerror", None) or error
         raise StorageError(
-            f"{path}: the settings can't be read: {why}.", "Look at its rights, or set DISSMODEL_CONFIG."
+            f"{path}: the settings can't be read: {why}.",
+            "Check the rights of the file, or set DISSMODEL_CONFIG.",
         ) from error
 
 
@@ -112,7 +116,7 @@ def edited(path: Path, text: str, name: str, value: Value | None) -> str:
     Raises
     ------
     InvalidInput
-        If the text is no TOML.
+        If the text is not TOML.
     """
     _parse(path, text)
     import tomlkit  # noqa: PLC0415  (only what writes needs it)
@@ -145,7 +149,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         return toml.parse(text.encode())
     except toml.NotToml as error:
         raise InvalidInput(
-            f"{path}: this is no valid TOML: {error}.",
+            f"{path}: this is not valid TOML: {error}.",
             'Fix it there; text stands in quotes, as in bucket = "results".',
             code="config_file",
         ) from None

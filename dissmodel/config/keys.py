@@ -46,7 +46,7 @@ class Key:
     short_variable : str
         The environment variable that sets it, where its name is not made from the setting's.
     project : bool
-        Whether a project's file may set it: such a file comes with data from others.
+        Whether a project's file may set it: its settings may come from other people.
     """
 
     name: str
@@ -68,12 +68,12 @@ _ALL = (
     Key("storage.region", "text", "its region", project=True),
     Key("storage.bucket", "text", "where push puts results", project=True),
     Key("storage.inputs_bucket", "text", "where push puts inputs", project=True),
-    Key("storage.secure", "flag", "whether it is reached by https"),
+    Key("storage.secure", "flag", "whether the object store is reached by https"),
     Key("storage.profile", "text", "a profile of ~/.aws/credentials"),
     Key("storage.mc_alias", "text", "an alias of ~/.mc/config.json"),
-    Key("data_dir", "folder", "where registries and environments lie", "DISSMODEL_DATA"),
-    Key("cache_size", "size", "how much inputs from elsewhere may take", "DISSMODEL_CACHE_SIZE"),
-    Key("cache_dir", "folder", "where what can be fetched again lies", "DISSMODEL_CACHE"),
+    Key("data_dir", "folder", "the folder of registries and environments", "DISSMODEL_DATA"),
+    Key("cache_size", "size", "the size that fetched inputs may take", "DISSMODEL_CACHE_SIZE"),
+    Key("cache_dir", "folder", "the folder of files that can be fetched again", "DISSMODEL_CACHE"),
 )
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})
 """Every setting whose name is fixed; ``registries.NAME.url`` and ``.branch`` are the others."""
@@ -108,7 +108,7 @@ def key_of(name: str) -> Key:
     if _SECRET.search(name):
         raise UsageError(
             f"{name[:80]} would be a secret, and the settings keep no secrets.",
-            "Keep it where its owner does: the environment, ~/.aws/credentials, an mc alias, git's helper.",
+            "Keep it in the environment, ~/.aws/credentials, an mc alias or git's credential helper.",
             code="secret_setting",
         )
     raise UsageError(
@@ -128,8 +128,8 @@ def check_registry_name(name: str) -> str:
     """
     if not _REGISTRY.fullmatch(name):
         raise UsageError(
-            f"{name[:80]!r} is no name for a registry.",
-            "Take small letters, digits, - and _, as in coast-models.",
+            f"{name[:80]!r} is not a valid name of a registry.",
+            "Use small letters, digits, - and _, as in coast-models.",
             code="registry_name",
         )
     if name in _RESERVED:
@@ -146,7 +146,7 @@ def from_text(key: Key, text: str) -> Value:
     Raises
     ------
     UsageError
-        If it isn't one.
+        If it is not a valid value.
     """
     if key.kind == "flag":
         flag = _FLAGS.get(text.strip().lower())
@@ -159,7 +159,7 @@ def from_text(key: Key, text: str) -> Value:
 
 
 def from_toml(key: Key, value: object) -> Value:
-    """Return what a file holds for `key`; it may hold no secret and no path that depends on where one is.
+    """Return what a file holds for `key`: no secret, and no path relative to the current folder.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _lasting(key: Key, text: str) -> str:
         if remote.secret is not None:
             raise UsageError(
                 f"{remote.url}: a user name or a token in the URL is a secret, and the settings keep none.",
-                "Give the URL without it, and let git know it: git config --global credential.helper store",
+                "Give the URL without it, and store it in git: git config --global credential.helper store",
                 code="secret_setting",
             )
         is_relative = remote.folder is not None and not Path(text).expanduser().is_absolute()
@@ -202,7 +202,7 @@ def _lasting(key: Key, text: str) -> str:
 
 def _checked_text(key: Key, text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
-        raise _wrong(key, "it is empty, too long, or has characters that can't be seen.", "Look at it again.")
+        raise _wrong(key, "it is empty, too long, or has invisible characters.", "Correct the value.")
     if key.kind == "registry":
         parse_remote(text)
     if key.kind == "endpoint" and re.search(r"[@?#\s]", text):
@@ -230,11 +230,13 @@ def parse_size(text: str) -> int:
     Raises
     ------
     UsageError
-        If the text is no size.
+        If the text is not a size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise UsageError(f"cache_size: {text[:80]!r} is no size.", "Write it as 20 GB.", code="setting_value")
+        raise UsageError(
+            f"cache_size: {text[:80]!r} is not a size.", "Write it as 20 GB.", code="setting_value"
+        )
     return int(float(found[1]) * _POWERS[found[2].lower()])
 
 

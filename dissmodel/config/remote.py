@@ -21,9 +21,9 @@ _FORMS = "Give a folder, or an https://, ssh:// or file:// URL, or host:path."
 class Remote:
     """A place that a registry comes from.
 
-    The URL has no user name and password where they are secrets; of a folder it is the absolute path. A
+    The URL has no user name and password where they are secrets; for a folder it is the absolute path. A
     ``file://`` URL is a repository, so `folder` is None. `secret`, ``user:password`` or a token of the URL,
-    is used for one sync and kept nowhere.
+    is used for one sync and not stored.
     """
 
     url: str
@@ -51,10 +51,10 @@ def parse_remote(text: str) -> Remote:
     'git@example.org:coast.git'
     """
     if not text or text.startswith("-") or _HIDDEN.search(text):
-        raise _refused(f"{text!r} is no place of a registry.")
+        raise _refused(f"{text!r} is not the place of a registry.")
     helper = _HELPER.match(text)
     if helper is not None:
-        raise _refused(f"{helper[0]} would start a program; registries aren't fetched that way.")
+        raise _refused(f"{helper[0]} would start a program; a registry is not fetched that way.")
     scheme = _SCHEME.match(text)
     if scheme is not None:
         return _from_url(text, scheme[1].lower())
@@ -71,7 +71,7 @@ def parse_remote(text: str) -> Remote:
 
 def _from_url(text: str, scheme: str) -> Remote:
     if scheme not in {"file", "http", "https", "ssh"}:
-        raise _refused(f"{scheme}:// is nothing that a registry is fetched through.")
+        raise _refused(f"{scheme}:// is not a protocol by which a registry can be fetched.")
     if scheme == "file":
         host, slash, path = text.partition("://")[2].partition("/")
         if host not in {"", "localhost"} or not path:
@@ -81,7 +81,7 @@ def _from_url(text: str, scheme: str) -> Remote:
         raise _refused(f"This {scheme}:// URL has a blank in it.")
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises for what is no number
+        _ = parts.port  # raises for what is not a number
     except ValueError as error:
         raise _refused(f"This {scheme}:// URL is malformed: {error}.") from None
     return _from_host(parts, scheme)

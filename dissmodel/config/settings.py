@@ -52,12 +52,12 @@ class Settings:
 
     @property
     def data_dir(self) -> Path:
-        """Where registries and environments lie; it need not be there yet."""
+        """The folder of registries and environments; it need not exist yet."""
         return self._folder("data_dir")
 
     @property
     def cache_dir(self) -> Path:
-        """Where what can be fetched again lies; it need not be there yet."""
+        """The folder of files that can be fetched again; it need not exist yet."""
         return self._folder("cache_dir")
 
     @property
@@ -97,7 +97,7 @@ def load_settings(
     Raises
     ------
     InvalidInput
-        If a file is no TOML, or what it sets is unknown or not its to set.
+        If a file is not TOML, or what it sets is unknown or not allowed in it.
     UsageError
         If a variable's value is wrong.
     """

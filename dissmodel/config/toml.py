@@ -10,7 +10,7 @@ _AT = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 class NotToml(ValueError):
-    """A text is no TOML; its text says why, and ``line`` where, counted from 1, if that is known."""
+    """A text is not TOML; its text says why, and ``line`` where, counted from 1, if that is known."""
 
     line: int | None = None
 
@@ -24,7 +24,7 @@ def parse(data: bytes) -> dict[str, Any]:
     Raises
     ------
     NotToml
-        If they are no TOML, or not UTF-8.
+        If they are not TOML, or not UTF-8.
     """
     try:
         text = data.decode("utf-8-sig")

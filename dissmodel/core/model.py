@@ -66,7 +66,7 @@ class Model:
         if env is None:
             raise RuntimeError("No active Environment: make one before you make a Model.")
         if not step > 0:
-            raise ValueError(f"step={step!r} is no positive number.")
+            raise ValueError(f"step={step!r} is not a positive number.")
         self.env = env
         self.name = name or ""
         self._start_time = start_time

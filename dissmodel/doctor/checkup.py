@@ -13,7 +13,7 @@ from dissmodel.executor.findings import Collector, Finding
 
 @dataclass(frozen=True)
 class TimedCheck:
-    """Something to look at: `look` adds what it finds to the collector; it may take `patience` seconds."""
+    """A check: `look` adds its findings to the collector; it may take `patience` seconds."""
 
     subject: str
     look: Callable[[Collector], None]

@@ -36,7 +36,7 @@ def look_at_settings(found: Collector) -> Settings | None:
         except DissmodelError as error:
             found.tell(error)
             continue
-        found.add("ok", f"{path}: {known} set" if path.exists() else f"{path} is not there, defaults hold")
+        found.add("ok", f"{path}: {known} set" if path.exists() else f"{path} does not exist: all defaults")
     if current_folder() is None:
         found.add("error", "The current folder was removed.", "Go to another: cd")
     try:
@@ -60,7 +60,7 @@ def look_at_registries(found: Collector, settings: Settings) -> None:
 
 
 def look_at_environments(found: Collector, settings: Settings) -> None:
-    """Find out which environments there are, what they take, and what is left of others."""
+    """Find out which environments there are, their sizes, and the remains of others."""
     entries = list_environments(settings.data_dir)
     root = settings.data_dir / "environments"
     whole = {entry.environment.key for entry in entries}
@@ -83,7 +83,7 @@ def look_at_environments(found: Collector, settings: Settings) -> None:
 def look_at_room(found: Collector, folder: Path, severity: Severity, hint: str) -> None:
     """Find out whether a folder can be written and how much room it has.
 
-    The folder need not be there yet. `severity` and `hint` are for a folder that can't be written.
+    The folder need not exist yet. `severity` and `hint` are for a folder that can't be written.
     """
     there = nearest_folder(folder)
     try:

@@ -21,8 +21,8 @@ from dissmodel.registry.plugins import BUILTIN
 SECONDS = 10.0
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
-_SLOWER = "The models compute the same without it, slower."
-# The dissmodel that asks, wherever else another may lie; all else as Python finds it.
+_SLOWER = "The models compute the same results without it, more slowly."
+# The dissmodel that asks, wherever else there may be another; all else as Python finds it.
 _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import dissmodel; del sys.path[0]; "
     "from dissmodel.doctor.probe import main; main()"
@@ -86,7 +86,7 @@ def look_at_numba_cache(found: Collector) -> None:
     """Find out whether compiled kernels can be kept, and whether some are."""
     from platformdirs import user_cache_dir  # noqa: PLC0415  (help doesn't need it)
 
-    # The built-in models' own folder: they are plugins, and nothing of theirs is imported here.
+    # The built-in models' own folder: they are plugins, and none of their modules is imported here.
     given = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(given or Path(user_cache_dir("dissmodel", appauthor=False)) / "numba").absolute()
     try:
@@ -94,7 +94,7 @@ def look_at_numba_cache(found: Collector) -> None:
     except OSError as error:
         found.add(
             "warning",
-            f"{folder} can't be written ({error.strerror or error}): each long run compiles anew",
+            f"{folder} can't be written ({error.strerror or error}): each long run compiles again",
             "Set NUMBA_CACHE_DIR to a folder of yours.",
         )
         return

@@ -1,4 +1,4 @@
-"""Whether package indexes and the object store answer; what is asked needs no credentials."""
+"""Whether package indexes and the object store answer; the requests need no credentials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dissmodel.executor.findings import Collector
 
 SECONDS = 3.0
 
-_OFFLINE = "What was installed before still works. Look at the network, the proxy and pip's index settings."
+_OFFLINE = "What was installed before still works. Check the network, the proxy and pip's index settings."
 _NO_SUCH_PLACE = "Look at pip's settings: python -m pip config list"
 _SERVER_ERROR = 500
 _DENIED = (401, 403)
@@ -28,7 +28,7 @@ _VARIABLES = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer, and is followed nowhere."""
+    """A redirect is an answer, and is not followed."""
 
     def redirect_request(self, *_arguments: Any) -> None:
         return None
@@ -56,7 +56,7 @@ def look_at_index(found: Collector, place: str) -> None:
 
 
 def look_at_storage(found: Collector, settings: Settings) -> None:
-    """Find out whether the object store is set up, whose credentials it gets, and whether it answers."""
+    """Find out whether the object store is set up, which credentials it gets, and whether it answers."""
     from dissmodel.experiment.layout import OUTPUTS_BUCKET  # noqa: PLC0415  (loads what only storage needs)
     from dissmodel.storage import credentials  # noqa: PLC0415  (as above)
     from dissmodel.storage.base import TOO_MANY  # noqa: PLC0415  (as above)
@@ -79,12 +79,12 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
         with reaching(where, patience):
             response = make_pool(where, patience).request("HEAD", f"{where}/")
         if response.status >= _SERVER_ERROR:
-            found.add("warning", f"{where} answers with HTTP {response.status}", "Look at the server.")
+            found.add("warning", f"{where} answers with HTTP {response.status}", "Check the server.")
             return
         found.add("ok", f"{where} answers")
         place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)
         try:
-            next(place.list("experiments/", most=1), None)  # whether it answers, not what lies there
+            next(place.list("experiments/", most=1), None)  # whether it answers, not which objects it has
         except StorageError as error:
             if error.code != TOO_MANY:
                 raise

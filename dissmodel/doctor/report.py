@@ -43,7 +43,7 @@ class Diagnosis:
 def doctor(request: DoctorRequest) -> Diagnosis:
     """Look at all that dissmodel needs on this machine, at once; change nothing.
 
-    What is broken is a finding, and so is what gives no answer in its time.
+    What is broken is a finding, and so is a check without an answer in time.
     """
     at_settings = Collector("settings")
     settings = holdings.look_at_settings(at_settings)
@@ -70,7 +70,7 @@ def doctor(request: DoctorRequest) -> Diagnosis:
 
 
 def _places(settings: Settings | None) -> list[TimedCheck]:
-    """Return the checks of what lies on the disks."""
+    """Return the checks of the files on the disks."""
     checks = []
     if settings is not None:
         data = "Choose another: dissmodel config set data_dir FOLDER, or DISSMODEL_DATA"

@@ -1,4 +1,4 @@
-"""A model's packages in a Python environment of their own: what to install, whether to, and where it lies.
+"""A model's packages in a Python environment of their own: what to install, whether to, and where it is.
 
 >>> requirement = Requirement.parse("coastal-flood==0.1.0")
 >>> requirement.kind, requirement.name, requirement.exact

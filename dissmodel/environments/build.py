@@ -36,7 +36,7 @@ def build(
     RunFailed, StorageError
         If the installer fails.
     InvalidInput
-        If a package in it needs a dissmodel that neither our version nor the API level is.
+        If a package in it needs another version or API level of dissmodel.
     """
     is_record = resolved.kind == "record"
     doing = f"Installing {resolved.requirement}"

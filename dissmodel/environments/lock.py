@@ -64,8 +64,8 @@ class Installer:
     ) -> str:
         """Return the exact versions of `lines` and of all that they need, with the hashes of the index.
 
-        `extras` are dissmodel's own; `overrides` stand whatever a package asks for; with `alone`, what the
-        packages need is passed over, dissmodel too.
+        `extras` are dissmodel's own; `overrides` win over the requirements of packages; with `alone`, their
+        requirements are ignored, dissmodel too.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Installer:
     def _build_options(self, folder: Path) -> list[str]:
         """Return what says which packages may be built, and that a build gets our dissmodel too, if it asks.
 
-        A package's ``[tool.uv]`` doesn't lead its dependencies elsewhere.
+        A package's ``[tool.uv]`` can't change where its dependencies come from.
         """
         constraint = _file(folder / "build.txt", [f"dissmodel @ {_our_wheel(self.data_dir).as_uri()}"])
         options = ["--no-sources", "--build-constraint", str(constraint)]
@@ -109,7 +109,7 @@ class Installer:
 
 
 def with_hashes(lock: str, pins: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Return a lock in which only files with the hashes of `pins` will do, and what the index has no such of.
+    """Return a lock that admits only files with the hashes of `pins`, and the pins without such a file.
 
     `pins` are lines ``name==version --hash=sha256:...``; one without a hash changes nothing.
     """

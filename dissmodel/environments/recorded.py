@@ -28,19 +28,19 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
     the running dissmodel is taken. A package that was used from a folder is left out with a warning, unless
     it is the model's own and its checkout had no changes: then its commit is installed.
 
-    The record is not trusted. Of a package in `record_lock`, only files with the hashes there will do.
+    The record is not trusted. For a package in `record_lock`, only files with its hashes are accepted.
 
     Raises
     ------
     InvalidInput
-        If the record names no packages, or if the model's own package can't be had again; all of these are
-        listed in one error.
+        If the record names no packages, or if a package can't be installed again; all of these are listed
+        in one error.
     """
     runtime = record.runtime
     if runtime is None or not runtime.packages:
         raise InvalidInput(
             "The record names no packages.",
-            "Reproduce it with the packages that are here: leave --env recorded out.",
+            "Reproduce the run with the installed packages: leave --env recorded out.",
             code="no_packages",
         )
     if len(runtime.packages) > _MAX:
@@ -65,7 +65,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
         raise can_not_be_had(lost)
     if left_out:
         warnings.warn(
-            f"Left out, for the record has only a folder of another machine: {'; '.join(left_out)}",
+            f"Left out, the record has only a folder of another machine for them: {'; '.join(left_out)}",
             DissmodelWarning,
             stacklevel=2,
         )
@@ -76,7 +76,7 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
 
 
 def missing(resolved: Resolved, installer: lock.Installer) -> DissmodelError | None:
-    """Return an error that lists every package of a record that can't be had; None if each can.
+    """Return an error that lists every package of a record that can't be installed; None if each can.
 
     Each package is resolved alone: this is for when the installation of all of them has failed.
     """
@@ -101,7 +101,7 @@ def _pin(
         try:
             version = str(Version(package.version))
         except InvalidVersion:
-            raise UsageError(f"{package.version!r} is no version.") from None
+            raise UsageError(f"{package.version!r} is not a version.") from None
         requirement = Requirement.parse(f"{name}=={version}")
         known = hashes.get((requirement.name or "", version), ())
         return " ".join([f"{requirement.name}=={version}", *(f"--hash={digest}" for digest in known)])
@@ -109,7 +109,7 @@ def _pin(
         raise UsageError(f"it was installed from {url}")
     requirement = Requirement.parse(f"{name} @ git+{url.removeprefix('git+')}@{commit}")
     if requirement.ref != commit:
-        raise UsageError(f"{commit!r} is no commit.")
+        raise UsageError(f"{commit!r} is not a commit.")
     return f"{requirement.name} @ git+{requirement.url}@{requirement.ref}"
 
 
@@ -120,7 +120,7 @@ def _is_own(name: str, code: Code) -> bool:
 def can_not_be_had(lost: Sequence[str]) -> InvalidInput:
     """Return the error that lists what of a record can't be installed again."""
     return InvalidInput(
-        f"These packages of the record can't be had: {'; '.join(lost)}",
-        "Reproduce it with the packages that are here: leave --env recorded out.",
+        f"These packages of the record can't be installed: {'; '.join(lost)}",
+        "Reproduce the run with the installed packages: leave --env recorded out.",
         code="packages_lost",
     )

@@ -1,4 +1,4 @@
-"""What a git repository elsewhere has, looked at without running anything of it."""
+"""The content of a remote git repository, read without running any of its code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_PYPROJECT = 1 << 20
 
 @dataclass(frozen=True)
 class Project:
-    """What a ``pyproject.toml`` says of itself; the version is None where it is only known once built."""
+    """The fields of a ``pyproject.toml``; the version is None where it is only known once built."""
 
     name: str | None
     version: str | None
@@ -37,8 +37,8 @@ def commit_of(url: str, ref: str | None) -> str:
     """Return the commit that a repository has under a tag or a branch now.
 
     A full commit is returned as it is, without asking. Git is not started for a repository on this machine:
-    it would run in a folder before consent. Of an annotated tag that only a pack holds, such a
-    folder tells no more than the tag's own id.
+    it would run in a folder before consent. For an annotated tag that only a pack holds, such a folder
+    gives only the tag's own id.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def commit_of(url: str, ref: str | None) -> str:
     near = "A short commit is not enough: give all 40 digits." if re.fullmatch(r"[0-9a-f]{7,39}", ref) else ""
     raise UsageError(
         f"{url} has no tag and no branch {ref!r}.",
-        near or f"See what it has: git ls-remote {url}",
+        near or f"List its tags and branches: git ls-remote {url}",
         code="no_such_ref",
     )
 
@@ -71,17 +71,17 @@ def _remote_refs(url: str, names: list[str]) -> dict[str, str]:
 
 
 def _local_refs(url: str, names: list[str]) -> dict[str, str]:
-    with disk_errors(f"{url}: can't be read", "Look at its rights.", code="repository_unreadable"):
+    with disk_errors(f"{url}: can't be read", "Check its rights.", code="repository_unreadable"):
         folder = git_folder.served(folder_of(url))
         found = {name: folder.commit(name) or "" for name in names} if folder is not None else {}
     if folder is None:
         raise StorageError(
-            f"{url}: there is no git repository.", "Look at the path.", code="repository_missing"
+            f"{url}: there is no git repository.", "Check the path.", code="repository_missing"
         )
     if folder.has_reftable:
         raise UsageError(
-            f"{url} keeps its refs as a reftable, which only git reads, and git is started in no folder "
-            "before you agree.",
+            f"{url} keeps its refs as a reftable, which only git reads, and git is not started in a folder "
+            "before you consent.",
             "Give the commit, all of its digits, instead of a tag or a branch.",
             code="no_such_ref",
         )
@@ -101,7 +101,7 @@ def looked_into(resolved: Resolved) -> Resolved:
     RunFailed
         If it doesn't have the commit.
     UsageError
-        If the commit has no such file, or it can't be used, or is that of another package.
+        If the commit has no such file, or the file can't be used, or belongs to another package.
     """
     requirement = Requirement.parse(resolved.requirement)
     commit = resolved.commit or ""
@@ -127,7 +127,7 @@ def package_name(requirement: Requirement, found: str | None) -> str:
     Raises
     ------
     UsageError
-        If it has none or another, or calls itself dissmodel.
+        If it has no name or another name, or the name dissmodel.
     """
     if found is not None and requirement.name not in {None, found}:
         raise UsageError(
@@ -155,12 +155,12 @@ def project_in(data: bytes, place: str) -> Project:
     Raises
     ------
     UsageError
-        If it is no TOML.
+        If it is not TOML.
     """
     try:
         document = toml.parse(data)
     except toml.NotToml as error:
-        raise UsageError(f"{place} is no valid TOML: {error}.", "Fix it.", code="bad_pyproject") from error
+        raise UsageError(f"{place} is not valid TOML: {error}.", "Fix it.", code="bad_pyproject") from error
     tool = document.get("tool")
     poetry = tool.get("poetry") if isinstance(tool, dict) else None
     tables: list[Any] = [document.get("project"), poetry]
@@ -188,7 +188,7 @@ def _checked_commit(repository: Repository, commit: str) -> str:
     except StorageError as error:
         raise RunFailed(
             f"{repository.url} has no commit {commit}.",
-            f"See what it has: git ls-remote {repository.url}",
+            f"List its tags and branches: git ls-remote {repository.url}",
             code="fetch_failed",
         ) from error
 
@@ -196,10 +196,10 @@ def _checked_commit(repository: Repository, commit: str) -> str:
 def _pyproject(repository: Repository, commit: str, subdirectory: str | None) -> bytes:
     name = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
     found = [(mode, blob) for mode, blob, path in repository.tree(commit, name) if path == name]
-    if not found or not found[0][0].startswith("100"):  # a link or a submodule is no file
+    if not found or not found[0][0].startswith("100"):  # a link or a submodule is not a file
         raise UsageError(
             f"{repository.url} has no {name} at commit {commit[:12]}.",
-            "A model's package has one; where it lies deeper, add #subdirectory=FOLDER.",
+            "A model's package has one; if it is in a subfolder, add #subdirectory=FOLDER.",
             code="no_pyproject",
         )
     blob = found[0][1]

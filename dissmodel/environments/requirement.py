@@ -76,7 +76,7 @@ class Requirement:
         Raises
         ------
         UsageError
-            If the text has none of these forms, or also an option, a marker or a credential.
+            If the text has none of these forms, or contains an option, a marker or a credential.
 
         Examples
         --------
@@ -123,7 +123,7 @@ def _pep508(text: str, given: str) -> Requirement:
     try:
         parsed = Pep508(text)
     except InvalidRequirement:
-        _refuse(given, "it is no name with a version")
+        _refuse(given, "it is not a name with a version")
     if parsed.marker is not None:
         _refuse(given, "a marker would hide it on some machines")
     if any(clause.operator == "===" for clause in parsed.specifier):
@@ -143,9 +143,7 @@ def refuse_ours(name: str, given: str) -> None:
         If `name`, normalised, is ours.
     """
     if name == OURS:
-        _refuse(
-            given, "dissmodel itself is always the one that runs; the index has another package of that name"
-        )
+        _refuse(given, "the running dissmodel is always used; the index has a different package of that name")
 
 
 def _path(text: str, relative_to: Path | None) -> Requirement:
@@ -153,7 +151,7 @@ def _path(text: str, relative_to: Path | None) -> Requirement:
         path = Path(text).expanduser()
         path = (path if path.is_absolute() else (relative_to or Path.cwd()) / path).resolve()
     except (OSError, RuntimeError) as error:
-        _refuse(text, f"it is no path: {error}")
+        _refuse(text, f"it is not a path: {error}")
     return Requirement("path", text, path=path)
 
 
@@ -162,7 +160,7 @@ def _git(text: str, given: str, name: str | None, extras: tuple[str, ...]) -> Re
         parts = urlsplit(text.removeprefix("git+"))
         port = parts.port
     except ValueError:
-        _refuse(given, "it is no URL")
+        _refuse(given, "it is not a URL")
     if parts.scheme not in _SCHEMES:
         _refuse(
             given,
@@ -174,7 +172,7 @@ def _git(text: str, given: str, name: str | None, extras: tuple[str, ...]) -> Re
     path, at, ref = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     _check_segments(path.removeprefix("/").removesuffix("/"), given)
     if at and (not _REF.fullmatch(ref) or ".." in ref or ref.endswith(("/", ".", ".lock"))):
-        _refuse(given, "what follows @ is no tag, branch or commit")
+        _refuse(given, "the part after @ is not a tag, branch or commit")
     url = f"{parts.scheme}://{_netloc(parts, port, given)}/{path.strip('/')}"
     subdirectory = _subdirectory(parts.fragment, given)
     return Requirement("git", given, name, extras, url=url, ref=ref or None, subdirectory=subdirectory)

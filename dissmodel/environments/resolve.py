@@ -27,8 +27,8 @@ def resolve(
     """Return what would be installed for a requirement now.
 
     An exact version and a full commit are taken as they are, without a request; for a range the index is
-    asked, for a tag or a branch the repository. If that can't be reached, the answer stands
-    that was installed last, with a warning. A git repository on this machine is read without git, so its
+    asked, for a tag or a branch the repository. If that can't be reached, the answer of the last
+    installation is used, with a warning. A git repository on this machine is read without git, so its
     package has no name yet: `dissmodel.environments.obtain` reads it after consent.
 
     With `offline` there are no requests; with `allow_build` an index package may be one that has to be built.
@@ -55,7 +55,7 @@ def resolve(
             raise
         if not offline:
             warnings.warn(
-                f"{error.message} {earlier[-1].identity} is taken, as before.", DissmodelWarning, stacklevel=2
+                f"{error.message} {earlier[-1].identity} is used, as before.", DissmodelWarning, stacklevel=2
             )
         return earlier[-1]
 
@@ -81,7 +81,7 @@ def _repository(requirement: Requirement, known: tuple[Resolved, ...], *, offlin
     url, ref, subdirectory = requirement.url or "", requirement.ref, requirement.subdirectory
     if offline and not (ref and remote.COMMIT.fullmatch(ref)):
         raise StorageError(
-            f"{requirement.text}: which commit this is can't be asked offline.",
+            f"{requirement.text}: the commit can't be looked up offline.",
             "Give the commit instead of the tag, or connect.",
             code="repository_unreachable",
         )

@@ -20,10 +20,10 @@ class Resolved:
     name : str
         The package's normalised name; empty where only git can read the name, and there is no consent yet.
     version : str or None
-        Of an index package, always; of any other, if ``pyproject.toml`` has the version.
+        For an index package, always; for any other, if ``pyproject.toml`` has the version.
     commit : str or None
-        Of a git package, always (before consent maybe the id of a tag); of a folder, the HEAD of the checkout
-        around it.
+        For a git package, always (before consent maybe the id of a tag); for a folder, the HEAD of its
+        checkout.
     source : str
         The repository's URL, the folder's, or the indexes; without credentials.
     requirement : str
@@ -93,6 +93,6 @@ class Resolved:
 
     @staticmethod
     def from_document(document: dict[str, Any]) -> Resolved:
-        """Return what `dataclasses.asdict` made a document of, and JSON a file."""
+        """Return the object from its document (`dataclasses.asdict`, as JSON)."""
         lists = {name: tuple(document.get(name, ())) for name in ("extras", "pins")}
         return Resolved(**{**document, **lists})

@@ -94,7 +94,7 @@ def obtain(
 ) -> PackageEnvironment:
     """Return the environment of a package; build it if it is missing.
 
-    Of an environment that exists only a small file is read. `consent` raises `ConsentRequired` unless the
+    For an existing environment, only a small file is read. `consent` raises `ConsentRequired` unless the
     user agrees, see `dissmodel.environments.trust.check`. It is called each time, for consent may have been
     revoked since the environment was built.
 
@@ -122,7 +122,7 @@ def obtain(
         with required(
             root / f"{LOCK_PREFIX}{key}",
             f"{key}: another process has been building it for an hour.",
-            "Look what it does, end it, and try again.",
+            "See what that process does, end it, and try again.",
             code="environment_busy",
             patience=_PATIENCE_S,
         ):
@@ -134,7 +134,7 @@ def obtain(
     except OSError as error:
         raise StorageError(
             f"{error.filename or root}: {error.strerror or error}.",
-            "Free some room, or choose another data folder: DISSMODEL_DATA",
+            "Free some space, or choose another data folder: DISSMODEL_DATA",
             code="environment_unwritable",
         ) from error
 
@@ -142,7 +142,7 @@ def obtain(
 def key_of(resolved: Resolved) -> str:
     """Return the name of an environment, which ends with a digest of all that makes environments differ."""
     source: dict[str, str] = {}
-    if resolved.kind == "path":  # what it needs may have changed; its code is used where it lies
+    if resolved.kind == "path":  # what it needs may have changed; its code is used where it is
         folder = remote.folder_of(resolved.source)
         source = {name: sha256_file(folder / name) for name in _SOURCES if (folder / name).is_file()}
     identity = resolved.identity

@@ -21,7 +21,7 @@ _STALE_S = 86400.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class EnvironmentUse:
     """An environment with its size and its use.
 
     `size` is in bytes, with files that the installer's cache has too; `own_size` is what a removal frees.
@@ -49,7 +49,7 @@ class Removed:
     freed: int
 
 
-def list_environments(data_dir: Path) -> tuple[Entry, ...]:
+def list_environments(data_dir: Path) -> tuple[EnvironmentUse, ...]:
     """Return the environments, the last used first."""
     found = [_entry(environment) for environment in store.environments(data_dir)]
     return tuple(sorted(found, key=lambda entry: entry.last_used, reverse=True))
@@ -82,7 +82,7 @@ def remove(what: str, data_dir: Path) -> Removed:
 
 
 def prune(data_dir: Path, unused_for: timedelta) -> Removed:
-    """Remove the environments that no model has used for so long, and what killed processes left.
+    """Remove the environments that no model has used for this long, and the remains of killed processes.
 
     An environment that a run is using stays.
     """
@@ -110,7 +110,9 @@ def _remove(environment: PackageEnvironment) -> None:
         with required(guard, busy, code="environment_busy"):
             if any(_is_held(path) for path in store.use_locks(environment)):
                 raise UsageError(
-                    f"{environment.key}: a model is running in it.", "Wait for it.", code="environment_used"
+                    f"{environment.key}: a model is running in it.",
+                    "Wait until it has ended.",
+                    code="environment_used",
                 )
             aside = root / f"{store.REMOVING_PREFIX}{environment.key}.{uuid4().hex[:8]}"
             environment.path.rename(aside)
@@ -123,7 +125,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _leftovers(root: Path, data_dir: Path) -> Iterator[Path]:
-    """Yield what no process is making: half-built and broken environments, old wheels."""
+    """Yield the remains that no process is making: half-built and broken environments, old wheels."""
     whole = {environment.key for environment in store.environments(data_dir)}
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith(store.REMOVING_PREFIX):
@@ -148,11 +150,11 @@ def _delete(path: Path) -> None:
             path.unlink()
 
 
-def _entry(environment: PackageEnvironment) -> Entry:
+def _entry(environment: PackageEnvironment) -> EnvironmentUse:
     size, own = _size(environment.path)
     used = sorted(store.uses(environment).items(), key=lambda one: one[1], reverse=True)
     is_current = environment.packages.get("dissmodel") == wheel.running().version
-    return Entry(environment, size, own, tuple(used), is_current)
+    return EnvironmentUse(environment, size, own, tuple(used), is_current)
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def check(
     patterns: Iterable[str] = (),
     ask: Callable[[str], bool] | None = None,
 ) -> None:
-    """Return if the user agrees to an installation; what was agreed to once is remembered.
+    """Return if the user consents to an installation; consent is remembered.
 
     `registry` is who offers the package, and `patterns` what the settings trust (see `matches`). `ask` shows
     a text and returns whether the user agrees; it is None where the user can't be asked.
@@ -52,7 +52,7 @@ def check(
     Raises
     ------
     ConsentRequired
-        If the user says no, or can't be asked.
+        If the user refuses, or can't be asked.
     UsageError
         If a pattern can't be read.
     """
@@ -65,7 +65,7 @@ def check(
     if ask is None or not ask(what):
         refused = ConsentRequired(
             f"{what} This runs its author's code on this machine.",
-            "To trust a package for good, use the setting trust: dissmodel config show trust",
+            "To trust a package permanently, use the setting trust: dissmodel config show trust",
         )
         refused.what = resolved.identity
         raise refused
@@ -100,8 +100,8 @@ def matches(pattern: str, resolved: Resolved) -> bool:
     """Tell whether a pattern of the trust list means a package.
 
     ``coastal-flood`` means that name in the index, any version; ``coastal-flood==0.1.0`` one version;
-    ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that lies below.
-    Scheme, host and port have to be the same, a folder's name all of it.
+    ``git+https://host/org/repo`` that repository; ``git+https://host/org/*`` all that is below.
+    Scheme, host and port must be the same, and a folder's whole name.
 
     >>> model = Resolved("git", "coast", None, "1f", "https://github.com/org/coast", "")
     >>> matches("git+https://github.com/org/*", model), matches("git+https://github.com/org/c", model)
@@ -110,7 +110,7 @@ def matches(pattern: str, resolved: Resolved) -> bool:
     Raises
     ------
     UsageError
-        If it is no pattern.
+        If it is not a pattern.
     """
     text = pattern.strip()
     if text.startswith("git+"):
@@ -158,7 +158,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{path}: it can't be read: {error}.", f"Remove it; what is needed is asked again: {path}"
+            f"{path}: it can't be read: {error}.", f"Remove the file; you are asked for consent again: {path}"
         ) from error
 
 
@@ -168,7 +168,7 @@ def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
     Raises
     ------
     StorageError
-        If the file of what was agreed to can't be read or written.
+        If the file of approvals can't be read or written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     added = Approval(what, now, registry)
@@ -190,8 +190,8 @@ def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
         gone = tuple(approval for approval in known if _means(what.strip(), approval.what))
         if not gone:
             raise UsageError(
-                f"{what}: nothing of that name was agreed to.",
-                "List what was: dissmodel registry trust",
+                f"{what}: you have not consented to anything of that name.",
+                "List your consents: dissmodel registry trust",
                 code="no_approval",
             )
         _write(data_dir, [approval for approval in known if approval not in gone])
@@ -223,7 +223,7 @@ def _path(data_dir: Path) -> Path:
 @contextmanager
 def _changing(data_dir: Path) -> Iterator[None]:
     path = data_dir / ".trust.lock"
-    busy = f"{path}: another process holds it."
+    busy = f"{path}: another process has locked it."
     with disk_errors(str(path), "Choose another data folder: DISSMODEL_DATA"):
         data_dir.mkdir(parents=True, exist_ok=True)
         with required(path, busy, code="trust_busy", patience=_PATIENCE_S):

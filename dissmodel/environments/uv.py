@@ -70,7 +70,7 @@ _MEANINGS = (
     _Meaning(
         "no_such_package",
         r"^(?=.*\bdissmodel==\S+ depends on).*only .+ (?:is|are) available",
-        "It needs what does not go together with what dissmodel needs: ask its author.",
+        "It needs packages that conflict with those of dissmodel: ask its author.",
     ),
     _Meaning("no_such_package", "only .+ (?:is|are) available", "Check its name and its version."),
     _Meaning("install_failed", "", "Fix the package, or ask its author."),
@@ -82,7 +82,7 @@ def run(
 ) -> None:
     """Run ``python -m uv`` and wait for it.
 
-    What it takes to run is ended after `patience` seconds, with all that it started. Nothing in `folder` is
+    uv and all processes that it started are ended after `patience` seconds. Nothing in `folder` is
     read as its configuration.
 
     Raises

@@ -1,4 +1,4 @@
-"""The dissmodel that runs, as a wheel: what every environment gets under that name."""
+"""The running dissmodel as a wheel, which every environment gets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def running() -> Build:
     Raises
     ------
     StorageError
-        If dissmodel runs from a bare folder that was never installed: nothing tells what it depends on then.
+        If dissmodel runs from a bare folder that was never installed: its dependencies are unknown then.
 
     Examples
     --------

@@ -61,7 +61,7 @@ settings = Settings()
 
 @contextmanager
 def within(context: RunContext) -> Iterator[None]:
-    """Make `context` that of the block."""
+    """Use `context` in the block."""
     token = _current.set(context)
     try:
         yield

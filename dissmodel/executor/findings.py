@@ -44,7 +44,7 @@ class Finding:
 
 
 class Problems:
-    """What becomes of a problem: here it is raised, for a caller that needs the data.
+    """What to do with a problem: this class raises it, for a caller that needs the data.
 
     A function that takes a `Problems`, does each of its checks within `at` and reports what it sees itself to
     `tell` serves both who wants the data and, with a `Collector`, who wants to know everything that is wrong.
@@ -102,7 +102,7 @@ class Collector(Problems):
             warnings.simplefilter("always")
             try:
                 yield
-            except ConsentRequired:  # a question to the user, which is no finding
+            except ConsentRequired:  # a question to the user, which is not a finding
                 raise
             except DissmodelError as error:
                 self.tell(error)
@@ -179,7 +179,7 @@ def look_at_room(needed: int, output_path: str | None, collector: Collector) -> 
 
 
 def nearest_folder(folder: Path) -> Path:
-    """Return `folder`, or the nearest of those above it that is there."""
+    """Return `folder`, or the nearest existing folder above it."""
     for place in (folder, *folder.parents):
         with contextlib.suppress(OSError):
             if place.exists():

@@ -226,7 +226,7 @@ class Isolated:
         said = "; the last lines that it printed: " + " | ".join(list(self._tail)[-3:]) if self._tail else ""
         return RunFailed(
             f"The process of {self._model} {how}{said}.",
-            "Its record has all that it printed.",
+            "The record of the run has all its output.",
             code="model_crashed",
         )
 

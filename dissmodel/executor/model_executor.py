@@ -35,15 +35,15 @@ class ModelExecutor(ABC):
         With it, an unknown parameter is an error; without it, parameters pass through as they are, and a run
         warns of those that the model never read.
     substrate : str
-        ``"raster"`` or ``"vector"``; empty where it can't be said.
+        ``"raster"`` or ``"vector"``; empty if unknown.
     output_suffix : str
         The suffix of the result where a user names none, such as ``".tif"``; ``"/"`` where the result is a
         folder; empty where the model decides.
     output_suffixes : tuple[str, ...]
-        Every suffix that the model can write; empty: not known, nothing is refused.
+        Every suffix that the model can write; empty: unknown, no suffix is refused.
     legends : Mapping[str, Legend]
-        Band or column of the result → its classes. Maps are drawn with them, the first one first. Where
-        results are compared, classes are equal or they are not, whatever tolerance numbers have.
+        Band or column of the result → its classes. Maps are drawn with them, the first first. When results
+        are compared, classes must be equal; a tolerance applies to numbers only.
 
     Examples
     --------
@@ -73,9 +73,9 @@ class ModelExecutor(ABC):
         """Check the record before anything is loaded; raise ValueError if the run can't succeed."""
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
-        """Say everything that can be known about the record's input without running; write nothing.
+        """Report everything that can be known about the record's input without running; write nothing.
 
-        By default what `validate` refuses, and what the header of a dataset says. A model that knows its data
+        By default the errors of `validate`, and the header of a dataset. A model that knows its data
         overrides it and finds all that is wrong at once: see `dissmodel.executor.findings.Collector`.
         """
         collector = Collector(record.source.uri)
@@ -103,7 +103,7 @@ class ModelExecutor(ABC):
         return inspect.cleandoc(own).partition("\n")[0] if own else ""
 
     def _resolve_uri(self, uri: str) -> str:
-        """Return a local path for `uri`; a fetched file is kept for as long as the executor is."""
+        """Return a local path for `uri`; a fetched file is kept as long as the executor exists."""
         if "://" not in uri or uri.startswith("file://"):
             return uri.removeprefix("file://")
         from dissmodel.io._storage import local_copy  # noqa: PLC0415  (few models fetch anything)

@@ -63,7 +63,7 @@ class ResolvedParameters:
 class Checked:
     """What is right, and all that is wrong.
 
-    `resolved` is without the values that are wrong; None if nothing can be made of the rest. `names` are
+    `resolved` is without the values that are wrong; None if the rest is unusable. `names` are
     problems with what parameters are called, `values` those with what they are.
     """
 
@@ -116,7 +116,7 @@ def settled(checked: Checked, see: str = "") -> ResolvedParameters:
 def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) -> Checked:
     """Merge the layers and check them against what the model declares; all that is wrong is in the result.
 
-    Without a declaration, names and values pass through, with a warning that nobody checked them.
+    Without a declaration, names and values pass through, with a warning that they are unchecked.
     """
     values: dict[str, Any] = {}
     origin: dict[str, Origin] = {}
@@ -209,7 +209,7 @@ def _canonical(
             problems.append(
                 UsageError(
                     f"{layer.place}: {said} = {_brief(other)} and {given} = {_brief(value)}"
-                    " are one parameter.",
+                    " are the same parameter.",
                     f"Give only {name}.",
                     code="parameter",
                 )
@@ -277,7 +277,7 @@ def _is_right(declared: type[BaseModel], values: Mapping[str, Any], name: str, n
 
 
 def _takes(annotation: Any, kinds: tuple[type, ...]) -> bool:
-    """Return whether a value of one of these kinds may be right; a truth value is no number."""
+    """Return whether a value of one of these kinds may be right; a truth value is not a number."""
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):

@@ -30,7 +30,7 @@ def execute_lifecycle(
         Whatever the executor raised, unchanged. The timings of the phases that began are then in
         the metrics of the record that was given.
     TypeError
-        If ``save`` returns something that is no record.
+        If ``save`` returns something that is not a record.
     """
     timings: dict[str, float] = {}
     data: Any = None

@@ -95,7 +95,7 @@ class ExecutorTestHarness:
         yield self._finding("defines load, run and save", not abstract, f"{', '.join(abstract)} missing")
         registered = ExecutorRegistry._executors.get(str(name), cls)  # noqa: SLF001  (the published place)
         yield self._finding(
-            "has its name for itself", registered is cls, f"another class is registered as {name!r}"
+            "has a unique name", registered is cls, f"another class is registered as {name!r}"
         )
         for method, count in _ARGUMENTS.items():
             yield self._finding(
@@ -114,7 +114,7 @@ class ExecutorTestHarness:
         subject = str(getattr(self.executor_cls, "name", self.executor_cls))
         if ok:
             return Finding("ok", subject, check)
-        return Finding("error", subject, f"{check}: not so, {why}", _CONTRACT)
+        return Finding("error", subject, f"{check}: no, {why}", _CONTRACT)
 
 
 def _takes(method: object, count: int) -> bool:

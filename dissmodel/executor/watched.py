@@ -1,4 +1,4 @@
-"""What a model read of what it was given: parameters, and names of bands and columns."""
+"""Which of the given values a model read: parameters, and names of bands and columns."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class _LikeDict(type):
 class Watched(dict[str, Any], metaclass=_LikeDict):
     """A dictionary that notes which of its keys somebody read; copies of it are plain ones.
 
-    Whoever goes through all of it has read it all.
+    Iterating over the dictionary reads every key.
 
     Attributes
     ----------
     unread : dict
-        The keys that it began with and nobody read, in order; their values mean nothing.
+        The first keys that were never read, in order; their values have no meaning.
     absent : dict
-        Keys that somebody asked for and that were not there.
+        Keys that were read but do not exist.
 
     Examples
     --------
@@ -171,7 +171,7 @@ class Given:
         """
         if isinstance(error, KeyError):
             for name in self._meant(error):
-                error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given and not read")
+                error.add_note(f"{_EXPLAINS}the parameter {_name(name)} was given but not read")
             return
         said = text_of(error)
         texts = {

@@ -40,7 +40,7 @@ def from_wire(kind: type[_T], given: Any) -> _T:
 
 
 def checked_from_wire(given: Mapping[str, Any]) -> Checked:
-    """Return what was checked: its errors are no data."""
+    """Return what was checked: its errors are not data."""
     return Checked(
         from_wire(ResolvedParameters, given["resolved"]) if given["resolved"] else None,
         *(tuple(map(error_from_wire, given[name])) for name in ("names", "values")),  # type: ignore[arg-type]  # they are UsageErrors
@@ -48,7 +48,7 @@ def checked_from_wire(given: Mapping[str, Any]) -> Checked:
 
 
 def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
-    """Return what is known of an error, with its traceback as `text`."""
+    """Return the facts of an error, with its traceback as `text`."""
     told: dict[str, Any] = {"type": type(error).__name__, "traceback": text}
     if isinstance(error, DissmodelError):
         ours = next(cls.__name__ for cls in type(error).__mro__ if cls.__name__ in _OURS)
@@ -61,7 +61,7 @@ def error_to_wire(error: BaseException, text: str = "") -> dict[str, Any]:
 
 
 def error_from_wire(told: Mapping[str, Any]) -> Exception:
-    """Return an error that reads as the error in the other process; its traceback is a note."""
+    """Return an error with the text of the error in the other process; its traceback is a note."""
     error: Exception
     if told.get("ours") in _OURS:
         error = _OURS[told["ours"]](told["message"], told["hint"], code=told["code"])

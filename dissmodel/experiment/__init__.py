@@ -1,1 +1,1 @@
-"""A record and its files, wherever they lie."""
+"""A record and its files, wherever they are."""

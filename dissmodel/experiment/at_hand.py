@@ -1,4 +1,4 @@
-"""An input that a user named, here as a file, wherever it is."""
+"""An input that a user named, as a local file."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from dissmodel.storage.uri import is_remote, parse
 
 @dataclass(frozen=True)
 class AtHand:
-    """An input that is here.
+    """An input on this machine.
 
     Attributes
     ----------
     path : Path
         The file, absolute.
     fetched : Fetched or None
-        Where it came from, if it was not here.
+        Where it was fetched from, if it was remote.
     is_word : bool
-        Whether it is no file but a word that means something to the model, such as ``synthetic``.
+        Whether it is not a file but a word that means something to the model, such as ``synthetic``.
     """
 
     path: Path
@@ -66,7 +66,7 @@ def at_hand(
     sidecars: Sequence[str] = (),
     limit: int | None = None,
 ) -> Iterator[AtHand]:
-    """Give an input as a file, for the block; one that lies elsewhere is brought into the cache.
+    """Give an input as a file, for the block; a remote input is fetched into the cache.
 
     An error that leaves the block calls it what the user does.
 
@@ -76,9 +76,9 @@ def at_hand(
     Raises
     ------
     UsageError
-        If it lies elsewhere, and no server may be asked.
+        If it is remote, and no server may be asked.
     DissmodelError
-        If there is none that can be read.
+        If no readable input was found.
     """
     if not is_remote(uri):
         word = words and re.fullmatch(r"[^./\\]+", uri) is not None and not os.path.lexists(uri)
@@ -94,14 +94,14 @@ def at_hand(
 
 
 def refuse_offline(uri: str, *, offline: bool) -> None:
-    """Refuse what is not here where no server may be asked.
+    """Refuse a remote input if no server may be asked.
 
     Raises
     ------
     UsageError
-        If it is not here.
+        If it is remote.
     """
     if offline and is_remote(uri):
         raise UsageError(
-            f"{parse(uri).shown}: with --offline no server is asked.", "Leave it out, or give a local file."
+            f"{parse(uri).shown}: with --offline nothing is fetched.", "Leave it out, or give a local file."
         )

@@ -24,20 +24,20 @@ _CONTEXT = ("python", "implementation", "platform", "machine", "cpu", "threads")
 def attest(reproduced: ExperimentRecord, original: Path, key: Path, *, may_ask: bool = False) -> Path:
     """Write a signed statement of the verdict of a reproduction, and return its path.
 
-    It lies beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
-    as ``….json.sig``. `may_ask`: a person is there who can type a passphrase.
+    It is beside `original` as ``<stem>.attest-<id8>.json`` with the id of the reproduction, its signature
+    as ``….json.sig``. `may_ask`: a person can type a passphrase.
 
     Raises
     ------
     UsageError
-        If `reproduced` is no reproduction, or the key can't sign.
+        If `reproduced` is not a reproduction, or the key can't sign.
     Differs
         If `original` is not the record that was repeated.
     StorageError
         If they can't be written.
     """
     if reproduced.reproduction is None:
-        raise UsageError("This run is no reproduction, so there is no verdict to attest.")
+        raise UsageError("This run is not a reproduction, so there is no verdict to attest.")
     with open_source(original) as source:
         record, found = source.record, source.digest
     repeated = reproduced.reproduction.record_digest or found
@@ -88,7 +88,7 @@ def stated(statement: bytes, record_digest: str, signer: str) -> str:
     Raises
     ------
     InvalidInput
-        If it is no statement, or about another record.
+        If it is not a statement, or about another record.
     """
     try:
         found = json.loads(statement)
@@ -101,7 +101,7 @@ def stated(statement: bytes, record_digest: str, signer: str) -> str:
             f" with {runtime['dissmodel']}, Python {runtime['python']}, {runtime['platform']}"
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidInput("this is no statement about a record") from error
+        raise InvalidInput("this is not a statement about a record") from error
     if not is_ours or subjects.get("record") != _record_subject(record_digest)["digest"]:
         raise InvalidInput("it is about another record")
     return said

@@ -37,7 +37,7 @@ class RecordDiff:
     Attributes
     ----------
     a, b : pathlib.Path or str
-        The records; a text is the URL of one that lies elsewhere, without credentials.
+        The records; a text is the URL of a remote file, without credentials.
     sections : tuple of Section
         Those in which something differs. What was given (parameters, names, settings, input, code, runtime)
         comes before what was made (grid, metrics, result); of the former the one that could change a bit of
@@ -53,7 +53,7 @@ class RecordDiff:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs but identity, time, memory and places."""
+        """Whether nothing differs except identity, time, memory and paths."""
         return not self.sections
 
 
@@ -63,7 +63,7 @@ def diff(a: Path | str, b: Path | str) -> RecordDiff:
     Raises
     ------
     InvalidInput, StorageError
-        If one of them is no record or can't be read.
+        If one of them is not a record or can't be read.
     """
     with open_source(a) as old, open_source(b) as new:
         found = sections(old.record, new.record)
@@ -73,8 +73,8 @@ def diff(a: Path | str, b: Path | str) -> RecordDiff:
 def sections(old: ExperimentRecord, new: ExperimentRecord) -> tuple[Section, ...]:
     """Return the parts in which two records differ; left out are identity, times, memory, places and logs.
 
-    Nothing is said twice: not the sha256 of a file whose bands are told, not the default in a spec behind a
-    parameter that is told, and the words of the command only where nothing else tells two runs apart.
+    Nothing is listed twice: not the sha256 of a file whose bands are listed, not the default in a spec
+    behind a listed parameter, and the words of the command only where nothing else differs.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Why a file is not the recorded one, where its bytes tell."""
+"""Why a file is not the recorded file, if its bytes show it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOG = "-wal"
 
 
 def why_differs(file: Path, expected: str) -> str:
-    """Return why a file has another sha256 than `expected`; empty if nothing tells."""
+    """Return why a file has another sha256 than `expected`; empty if unknown."""
     try:
         if not file.is_file():
             return ""

@@ -15,7 +15,7 @@ _DRAWN = frozenset({".qml", ".sld", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
 
 
 class Unplaced(Artifact):
-    """A file of which the record notes the sha256 alone; its path is empty where nothing tells it."""
+    """A file of which the record notes the sha256 alone; its path is empty if unknown."""
 
     size: int = 0
     content_digest: ContentDigest | None = None  # again: pydantic looks its type up in this module
@@ -23,7 +23,7 @@ class Unplaced(Artifact):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A file of a run as its record has it, and where it lies; None: the record doesn't say it."""
+    """A file of a run as its record has it, and where it is; None: the record doesn't say it."""
 
     artifact: Artifact
     path: Path | None
@@ -34,7 +34,7 @@ class Recorded:
         return None if isinstance(self.artifact, Unplaced) else self.artifact.size
 
     def intact(self) -> Path | None:
-        """Return the file if it lies beside the record and its bytes are the recorded ones."""
+        """Return the file if it is beside the record and its bytes are the recorded ones."""
         if self.path is None or self.artifact.external:
             return None
         try:
@@ -45,7 +45,7 @@ class Recorded:
 
 
 def artifacts_of(record: ExperimentRecord) -> dict[str, Artifact]:
-    """Return every file that a record vouches for, by name."""
+    """Return every file that a record describes, by name."""
     return record.files | {
         name: Unplaced(path=main_name(record) if name == MAIN else "", sha256=sha256)
         for name, sha256 in record.unplaced.items()
@@ -70,9 +70,9 @@ def name_of(path: str) -> str:
 
 
 def located(record_path: Path, artifact: Artifact, *, all_beside: bool = False) -> Path | None:
-    """Return where a file lies, None if its record doesn't say it.
+    """Return where a file is, None if its record doesn't say it.
 
-    `all_beside`: an external file lies in the record's folder too, as in a bundle.
+    `all_beside`: an external file is in the record's folder too, as in a bundle.
 
     Raises
     ------
@@ -101,12 +101,12 @@ def paths_of(files: Mapping[str, Recorded], where: str) -> dict[str, str]:
     Raises
     ------
     InvalidInput
-        If the record doesn't say where a file lies; `where` is what the error calls the record.
+        If the record doesn't say where a file is; `where` is what the error calls the record.
     """
     for name, one in files.items():
         if one.path is None:
             raise InvalidInput(
-                f"{where}: it does not say where its {name[:80]!r} lies.",
+                f"{where}: it does not contain the path of its {name[:80]!r}.",
                 "Run the model again with this version, then push that.",
                 code="artifact_path",
             )

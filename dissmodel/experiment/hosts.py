@@ -1,4 +1,4 @@
-"""Servers that a record names: none is asked before the user has named it, or agrees to it."""
+"""Servers that a record names: no server is asked before the user has named it or consents."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LONGEST = 200
 def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], record: str) -> str:
     """Return the server that an input is asked for at, if the user has named it or agrees to it now.
 
-    It is empty where none can be asked, for want of an object store in the settings.
+    It is empty if the settings have no object store.
 
-    Named is what stands in the command line, in the settings, or was agreed to before; and the object store,
-    which only the user's own settings lead to.
+    Named servers are those in the command line and the settings, those with earlier consent, and the object
+    store of the user's own settings.
 
     `typed` are the places that the command line names, `record` is what the user calls the record.
 
@@ -46,8 +46,8 @@ def agree_to_ask(uri: str, consent: Consent, *, typed: Iterable[str | None], rec
     if not consent.yes and server not in consent.agreed:
         refused = ConsentRequired(
             f"{record} names an input at {server}, which you have not named: {place.shown[:_LONGEST]} would "
-            "be asked for.",
-            "Consent is remembered; to see it, or take it back: dissmodel registry trust",
+            "be requested.",
+            "Consent is remembered; to see or withdraw it: dissmodel registry trust",
         )
         refused.what = server
         raise refused
@@ -63,7 +63,7 @@ def asking(
     def agree(place: str) -> None:
         server = agree_to_ask(place, consent, typed=(typed,), record=record)
         if server:
-            tell(f"The input of {record} is asked for at {server}.")
+            tell(f"The input of {record} is requested from {server}.")
 
     return agree
 
@@ -71,7 +71,7 @@ def asking(
 def remember_named(uri: str) -> None:
     """Note a server that the user has named, so that the record of this run may name it too.
 
-    Where the data folder can't be written it is asked about later.
+    If the data folder can't be written, consent is asked for later.
     """
     server = _server(uri)
     if not server:

@@ -80,7 +80,7 @@ def open_place(text: str, settings: StorageSettings, *, new: bool = False) -> Pl
     Raises
     ------
     UsageError
-        If it is no place.
+        If it is not a place.
     StorageError
         If it can't have that name, or there are no credentials for it.
     """
@@ -121,7 +121,7 @@ def _folder(path: Path, settings: StorageSettings, *, new: bool) -> Place:
 
 
 def record_in(text: str) -> str | None:
-    """Return the name of the record that a user named, None where it is no record that is named.
+    """Return the name of the record that a user named, None if the text does not name a record.
 
     >>> record_in("s3://bucket/runs/flood.record.json"), record_in("s3://bucket/experiments")
     ('flood.record.json', None)
@@ -144,8 +144,8 @@ def outputs_place(to: str | None, settings: StorageSettings) -> Place:
         return open_place(f"s3://{settings.bucket or OUTPUTS_BUCKET}", settings)
     is_record = record_in(to) is not None
     if is_record or parse(to).scheme in {"http", "https"}:
-        name = "experiments go into a folder, and this is the name of a record"
-        why = name if is_record else "a web server is only read"
+        name = "experiments are put into a folder, and this is the name of a record"
+        why = name if is_record else "dissmodel only reads from a web server"
         raise UsageError(f"--to {parse(to).shown}: {why}.", "--to s3://BUCKET/PREFIX or --to FOLDER")
     return open_place(to, settings, new=True)
 
@@ -167,8 +167,8 @@ def experiment_name(experiment_id: str, where: str) -> str:
     """
     if not _ID.fullmatch(experiment_id):
         raise InvalidInput(
-            f"{where}: {experiment_id[:80]!r} is no id of an experiment.",
-            "Ask whoever gave you this record.",
+            f"{where}: {experiment_id[:80]!r} is not the id of an experiment.",
+            "Ask the sender of this record.",
             code="experiment_id",
         )
     return experiment_id
@@ -177,7 +177,7 @@ def experiment_name(experiment_id: str, where: str) -> str:
 def object_names(paths: Mapping[str, str]) -> dict[str, str]:
     """Return what each file of a result is called beside ``record.json``, whatever the result was called.
 
-    Paths are relative to the record; an absolute path lies elsewhere.
+    Paths are relative to the record; an absolute path is elsewhere.
 
     Examples
     --------

@@ -23,7 +23,7 @@ class Step:
     Attributes
     ----------
     path : Path
-        Where its record lies.
+        Where its record is.
     record : Summary
         What that says.
     checks : tuple of Check

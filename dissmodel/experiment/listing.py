@@ -30,15 +30,15 @@ class ListRequest:
     Attributes
     ----------
     folder : str
-        They lie in it or below: a folder, or ``s3://BUCKET/PREFIX``.
+        They are in it or below: a folder, or ``s3://BUCKET/PREFIX``.
     model, status : str or None
-        Only those of this model, that ended so.
+        Only records of this model, or with this status.
     parameters : Mapping
-        Only those whose runs had these values.
+        Only records of runs with these values.
     since : datetime or None
         Only those of runs that began then or later; it knows its time zone.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it the other way round.
+        ``when``, ``model``, ``status`` or ``output``; a ``-`` before the name reverses the order.
     verify : bool
         Whether to check files and inputs too.
     """
@@ -59,11 +59,11 @@ class Row:
     Attributes
     ----------
     path : Path or str
-        Where it lies; a text is its URI.
+        Where it is; a text is its URI.
     record : Summary
         What it says.
     output : str or None
-        Where its main file lies, so far as the record says.
+        Where its main file is, so far as the record says.
     checks : tuple of Check or None
         What was found of its files; None if nobody asked.
     """
@@ -100,7 +100,7 @@ class Listing:
     hint : str
         What may have been meant, where nothing matches.
     interrupted : tuple of str
-        Of each record in the rows whose result a run began to replace: what lies where, what settles it.
+        Of each record in the rows whose result a run began to replace: which file is where, what to do.
     """
 
     rows: tuple[Row, ...]
@@ -214,7 +214,7 @@ def _order(sort: str) -> Callable[[Row], Any]:
     if name not in _ORDERS:
         raise UsageError(
             f"--sort {sort}: there is no such column to sort by.",
-            f"{did_you_mean(name, _ORDERS)} With a - before it, the other way round.",
+            f"{did_you_mean(name, _ORDERS)} A - before the name reverses the order.",
         )
     return _ORDERS[name]
 
@@ -237,7 +237,7 @@ def _equal(recorded: Any, given: Any) -> bool:
 
 
 def _output(path: Path | str, record: Summary) -> str | None:
-    """Return where the main file lies; what a record of another machine says, as it says it."""
+    """Return where the main file is; what a record of another machine says, as it says it."""
     said = record.main_path
     if said is None or isinstance(path, str):
         return said

@@ -64,7 +64,7 @@ def placed_records(
             return _read(place, one)
 
     outcomes = pool.each(read, there)
-    for outcome in outcomes:  # what can't be reached now is no record that can't be read
+    for outcome in outcomes:  # what can't be reached now is not a record that can't be read
         if isinstance(outcome, DissmodelError) and outcome.code not in _UNREADABLE:
             raise outcome
     found = zip(there, outcomes, strict=True)
@@ -87,7 +87,7 @@ def _objects(place: Place) -> Iterator[_Object]:
 
 
 def _too_much(place: Place, what: str) -> StorageError:
-    return StorageError(f"{place.uri}: more than {what} lie there.", "Name a folder further down.")
+    return StorageError(f"{place.uri}: there are more than {what}.", "Name a subfolder.")
 
 
 def _read(place: Place, one: _Object) -> Summary:
@@ -98,7 +98,7 @@ def _read(place: Place, one: _Object) -> Summary:
 
 
 def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None:
-    """Refuse a record that lies in the folder of another experiment.
+    """Refuse a record that is in the folder of another experiment.
 
     Raises
     ------
@@ -109,6 +109,6 @@ def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None
         raise Differs(
             f"{uri}: this is the record of {experiment_id[:80]}, not of the experiment whose folder it is"
             " in.",
-            "Ask whoever put it there.",
+            "Ask the person who stored it.",
             code="experiment_id",
         )

@@ -1,4 +1,4 @@
-"""Remove the records of runs that did not complete: they vouch for no result."""
+"""Remove the records of runs that did not complete: they describe no result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PruneRequest:
     Attributes
     ----------
     folder : Path
-        The records lie in it or below; folders that are links are not followed.
+        The records are in it or below; folders that are links are not followed.
     older_than : timedelta
         Only those of runs that began so long ago; 0: all.
     consent : Consent
@@ -103,7 +103,7 @@ def leftovers(request: PruneRequest) -> Leftovers:
 def prune(request: PruneRequest) -> Pruned:
     """Remove the records of runs that did not complete, if the user agrees; no other file.
 
-    A record that is another by the time that it would go stays.
+    A record that changes before its removal stays.
 
     Raises
     ------
@@ -141,11 +141,11 @@ def prune(request: PruneRequest) -> Pruned:
 def _reasons(path: Path, record: Summary) -> Iterator[str]:
     """Yield why a record stays."""
     if not _is_regular(path):
-        yield "it is a link, no file"
+        yield "it is a link, not a file"
     if record.digests or record.output_path:
         yield "it names a result"
     if os.path.lexists(sign.signature_path(path)) or attestations(path):
-        yield "someone signed it, or stated something about it"
+        yield "it has a signature or a statement"
 
 
 def _is_regular(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The input that a record names: found by its sha256, and by nothing else."""
+"""The input that a record names: found by its sha256 only."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _as_changed(place: str, data: DataSource, error: DissmodelError) -> Dissmode
 
 
 def look_for(data: DataSource) -> str:
-    """Return what to do about an input that is not the recorded one, or is nowhere (see `NOT_FOUND`)."""
+    """Return what to do about an input that is not the recorded one, or was not found (see `NOT_FOUND`)."""
     return f"Look for the file with the sha256 {data.checksum[:_LONGEST]}"
 
 
@@ -158,14 +158,14 @@ def find_input(source: Source, given: str | None) -> Path:
     Raises
     ------
     InvalidInput
-        If it is nowhere, or the record does not say what it was.
+        If the input was not found, or the record does not identify it.
     Differs
         If a file of that name has other bytes.
     """
     record, data = source.record, source.record.source
     if not data.checksum:
         raise InvalidInput(
-            f"{source.path}: it does not say which input was read: there is no sha256 of it.",
+            f"{source.path}: the record does not identify its input: it has no sha256 of it.",
             f"Run the model again: {run_again(record)}",
             code="input_unknown",
         )
@@ -209,11 +209,11 @@ def _difference(path: Path, source: DataSource, *, complete: bool) -> str:
     files = sidecars_of(path, source)
     for _, file, digest in files:
         if not file.is_file():
-            return f"{file.name[:_LONGEST]} is missing, which was read with it"
+            return f"{file.name[:_LONGEST]} is missing; it was read with the input"
         if sha256_file(file) != digest and before_statistics(path, file, digest) is None:
             return f"{file.name[:_LONGEST]} beside it has changed"
     more = unrecorded(path, [file.name for _, file, _ in files])
-    return f"{more[0].name[:_LONGEST]} lies beside it and would be read with it" if more else ""
+    return f"{more[0].name[:_LONGEST]} is beside it now and would be read with it" if more else ""
 
 
 def sidecars_of(path: Path, source: DataSource) -> list[tuple[str, Path, str]]:

@@ -1,4 +1,4 @@
-"""Records that are met on the way."""
+"""The record that a user means."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ def open_record(
 ) -> tuple[ExperimentRecord, dict[str, Any]]:
     """Read a record, and its document as it stands; nothing on the disk is changed.
 
-    Of a bundle it is the record in it; a record that lies elsewhere is fetched. The reporter is warned of a
-    pair that a run began to replace, with what settles it. `document` is that of the record, where
-    `record_of` read it.
+    Of a bundle it is the record in it; a remote record is fetched. The reporter is warned of a pair that a
+    run began to replace, with what settles it. `document` is that of the record, where `record_of` read it.
 
     Raises
     ------
     InvalidInput
         If there is none or it can't be read.
     StorageError
-        If it lies elsewhere and can't be fetched.
+        If it is remote and can't be fetched.
     """
     if document is not None:
         here = InFolder(Path(path), document)
@@ -53,9 +52,9 @@ def record_of(given: str) -> tuple[str, dict[str, Any] | None]:
     Raises
     ------
     UsageError
-        If it is no path.
+        If it is not a path.
     InvalidInput
-        If it is a file that no record names, and none itself.
+        If it is neither a record nor a file that a record names.
     """
     if is_remote(given):
         return given, None
@@ -69,7 +68,7 @@ def record_of(given: str) -> tuple[str, dict[str, Any] | None]:
     if path.is_file() and not is_bundle(path) and not _may_be_json(path):
         raise InvalidInput(
             f"{given}: no record beside it names this file.",
-            "A record lies beside its result, as NAME.record.json; give it, wherever it lies.",
+            "A record is beside its result, as NAME.record.json; give its path.",
             code="record_missing",
         )
     return given, None
@@ -86,7 +85,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _naming(record_path: Path, path: Path) -> dict[str, Any] | None:
-    """Return the document of a record if it vouches for a file, or for a file in a folder."""
+    """Return the document of a record if it describes a file, or a folder with the file."""
     try:
         record, document = store.read_both(record_path)
         files = [located(record_path, one) for one in artifacts_of(record).values()]

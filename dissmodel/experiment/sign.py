@@ -1,4 +1,4 @@
-"""Sign a record: from then on who has your public key sees whether it is what you signed."""
+"""Sign a record: with your public key, others can then check it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SignRequest:
     overwrite : bool
         Whether the signature of another key may be replaced.
     may_ask : bool
-        Whether a person is there who can type a passphrase.
+        Whether a person can type a passphrase.
     """
 
     record: Path
@@ -51,7 +51,7 @@ def sign_record(request: SignRequest) -> Signed:
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was.
+        If the record, or a file that it describes, has changed.
     UsageError
         If another key's signature is there, or the key can't sign.
     InvalidInput, StorageError
@@ -60,7 +60,8 @@ def sign_record(request: SignRequest) -> Signed:
     with open_source(request.record) as source:
         if isinstance(source, InBundle):
             raise UsageError(
-                f"{request.record}: a bundle isn't signed, its record is.", "Sign the record, then bundle it."
+                f"{request.record}: a bundle can't be signed, only its record.",
+                "Sign, then bundle the record.",
             )
         document = source.document
         for one in checks(source):

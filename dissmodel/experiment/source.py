@@ -1,4 +1,4 @@
-"""An experiment wherever it lies: in a folder, in a bundle, or in a place such as a bucket.
+"""An experiment, wherever it is stored: in a folder, in a bundle, or in a place such as a bucket.
 
 A bundle and a place are not trusted. Their record names its files relative to itself; a record that names
 another host, a file of this machine or a folder above itself is refused before a file is asked for.
@@ -36,7 +36,7 @@ INPUT = "input"
 
 _MOST_FILES = 10_000
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_ASK = "Ask whoever put it there."
+_ASK = "Ask the person who stored it."
 _MISSING, _TOO_LARGE = "object_missing", "object_too_large"
 
 
@@ -50,7 +50,8 @@ class Source:
     names : dict of str to str
         Paths of this machine, with the names that the user knows instead.
     is_remote : bool
-        Whether its files are not on this machine: none of this machine's own is taken for one of them.
+        Whether its files are not on this machine: no file of this machine is taken for a file of a remote
+        result.
     """
 
     given: Path | str
@@ -60,7 +61,7 @@ class Source:
 
     @property
     def beside(self) -> Path:
-        """What new results lie beside: the record, the bundle, or where a fetched one would lie here."""
+        """What new results are beside: the record, the bundle, or where a fetched one would be here."""
         return self.given if isinstance(self.given, Path) else Path.cwd() / file_name(self.given)
 
     @property
@@ -92,16 +93,16 @@ class Source:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the record isn't what its own digest says.
+        """Whether the record does not match its own digest.
 
-        Only the public DisSModel wrote records without a digest; from another it was taken away.
+        Only the public DisSModel wrote records without a digest; from any other record it was removed.
         """
         noted = self.record.record_digest
         return noted != self.digest and (noted is not None or self.record.schema_version > 0)
 
     @property
     def in_bucket(self) -> bool:
-        """Whether it lies in a bucket, and so its input may lie in that of inputs."""
+        """Whether it is in a bucket, and so its input may be in that of inputs."""
         return str(self.given).lower().startswith("s3://")
 
     def located(self, artifact: Artifact) -> Path | None:
@@ -110,7 +111,7 @@ class Source:
         Raises
         ------
         InvalidInput, StorageError
-            If the record names what it may not name; the latter if it lies elsewhere.
+            If the record names what it may not name; the latter for a remote record.
         """
         return located(self.path, artifact, all_beside=self._all_beside)
 
@@ -131,7 +132,7 @@ class Source:
             status = self.record.status[:40]
             raise InvalidInput(
                 f"{self.given}: there is nothing {what}: the run is {status}, not completed.",
-                f'See what settles it: dissmodel record show "{self.given}"'
+                f'See what to do: dissmodel record show "{self.given}"'
                 if is_interrupted(self.path, self.record)
                 else "Give the record of a run that completed.",
                 code=code,
@@ -139,20 +140,20 @@ class Source:
 
     def not_as_recorded(self, name: str, done: str, *, is_missing: bool = False) -> Differs:
         """Return the error for a file or a record that isn't as recorded, and so isn't `done`."""
-        what = "is missing" if is_missing else "is not as it should be"
+        what = "is missing" if is_missing else "does not match its digest"
         return Differs(
-            f"{self.given}: its {name[:80]} {what}; what isn't true isn't {done}.",
+            f"{self.given}: its {name[:80]} {what}; such a record is not {done}.",
             f"See what differs: dissmodel record verify {shell_word(str(self.given))}",
             code="record_changed",
         )
 
     def bring(self) -> None:
-        """Bring the files of the result here, as far as they are there.
+        """Bring the files of the result here, as far as they exist.
 
         Raises
         ------
         Differs
-            If a record that lies elsewhere was changed.
+            If a remote record was changed.
         InvalidInput, StorageError
             If a bundle is damaged or dishonest, or the record names what it may not name.
         """
@@ -163,8 +164,8 @@ class Source:
     def digest_of(self, file: Path, size: int | None = None) -> tuple[str | None, str]:
         """Return the sha256 of a file; or None, and why it has none.
 
-        A record is only text: what it names may be a pipe that never ends, or no name at all. Of a file that
-        lies elsewhere no more than its recorded size is taken.
+        A record is only text: what it names may be a pipe that never ends, or no name at all. No more than
+        the recorded size of a remote file is fetched.
         """
         del size
         try:
@@ -174,7 +175,7 @@ class Source:
             return None, why_missing(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             return None, f"can't be read: {getattr(error, 'strerror', None) or error}"
-        return None, "no regular file"
+        return None, "not a regular file"
 
     def shown(self, text: str) -> str:
         """Return a text with the names that a user knows."""
@@ -229,8 +230,8 @@ class InBundle(Source):
         name = self._record_name(names)
         if next(entry.file_size for entry in entries if entry.filename == name) > store.MAX_BYTES:
             raise InvalidInput(
-                f"{file}: its {name} has more than {store.MAX_BYTES} bytes: this is no record.",
-                "Ask whoever gave you this bundle.",
+                f"{file}: its {name} has more than {store.MAX_BYTES} bytes: this is not a record.",
+                "Ask the sender of this bundle.",
                 code="not_a_record",
             )
         path = store.artifact_path(self._folder / RECORD, name)
@@ -254,7 +255,9 @@ class InBundle(Source):
         below = (
             f"Unpack it and give {min(records)}." if records else "Make one: dissmodel record bundle RECORD"
         )
-        raise InvalidInput(f"{self._file}: it holds no record, so it is no bundle.", below, code="no_record")
+        raise InvalidInput(
+            f"{self._file}: it holds no record, so it is not a bundle.", below, code="no_record"
+        )
 
     def bring(self) -> None:
         """See `Source.bring`; all that belongs to the record comes, so that the archive is unpacked once."""
@@ -284,7 +287,7 @@ class InBundle(Source):
         self._is_unpacked = True
 
     def bring_signed(self) -> None:
-        """See `Source.bring_signed`; statements that lie beside the bundle count as those in it do."""
+        """See `Source.bring_signed`; statements that are beside the bundle count as those in it do."""
         self.bring()
         for number, statement in enumerate(statements.attestations(self._file)):
             here = self.path.with_name(f"{statements.start(self.path.name)}beside-{number}.json")
@@ -296,8 +299,8 @@ class InBundle(Source):
 
     def _clash(self) -> InvalidInput:
         return InvalidInput(
-            f"{self._file} is refused: two of its entries have one name.",
-            "Ask whoever gave you this bundle.",
+            f"{self._file} is refused: two of its entries have the same name.",
+            "Ask the sender of this bundle.",
             code="archive_refused",
         )
 
@@ -336,15 +339,15 @@ class InPlace(Source):
         except InvalidInput as error:
             if error.code == _MISSING:
                 raise InvalidInput(
-                    f"{self.given}: there is no such record, or its experiment is not whole yet: the record"
-                    " comes last.",
-                    "Look at the name, or try again later.",
+                    f"{self.given}: there is no such record, or its experiment is not complete yet: the"
+                    " record is stored last.",
+                    "Check the name, or try again later.",
                     code="record_missing",
                 ) from error
             raise StorageError(error.message, _ASK, code=error.code) from error
 
     def refuse_changed(self) -> None:
-        """Refuse a record that is not what its own digest says.
+        """Refuse a record that does not match its own digest.
 
         Raises
         ------
@@ -353,8 +356,8 @@ class InPlace(Source):
         """
         if self.is_changed:
             raise Differs(
-                f"{self.given}: this record was changed: its digest is {self.digest}, and it says "
-                f"{self.record.record_digest}.",
+                f"{self.given}: this record was changed: its digest is {self.digest}; the digest "
+                f"written in it is {self.record.record_digest}.",
                 _ASK,
                 code="record_changed",
             )
@@ -372,7 +375,7 @@ class InPlace(Source):
         found = super().files
         named = [one.path for one in found.values() if one.path is not None]
         if clash(path.relative_to(self._folder).as_posix() for path in (self.path, *named)) is not None:
-            raise StorageError(f"{self.given}: two of its files have one name.", _ASK, code="artifact_path")
+            raise StorageError(f"{self.given}: two files have the same name.", _ASK, code="artifact_path")
         if len(found) > _MOST_FILES:
             raise StorageError(f"{self.given}: it names more than {_MOST_FILES:,} files.", _ASK)
         return found
@@ -388,7 +391,7 @@ class InPlace(Source):
         total, free = sum(sizes.values()), shutil.disk_usage(self._folder).free
         if total > free:
             raise StorageError(
-                f"{self.given}: {total:,} bytes are to come, and the temporary folder has room for {free:,}.",
+                f"{self.given}: {total:,} bytes are needed; the temporary folder has room for {free:,}.",
                 "Set another temporary folder: TMPDIR=FOLDER",
                 code="disk_full",
             )
@@ -456,15 +459,15 @@ def open_source(given: Path | str) -> Iterator[Source]:
     Parameters
     ----------
     given : Path or str
-        A record or a bundle; a text may be an ``s3://`` or ``https://`` URL of either. A bundle that lies
-        elsewhere is fetched at once; nothing else is read before it is asked for.
+        A record or a bundle; a text may be an ``s3://`` or ``https://`` URL of either. A remote bundle
+        is fetched at once; any other file only when it is needed.
 
     Raises
     ------
     UsageError
-        If it is no path and no URL of a file.
+        If it is neither a path nor the URL of a file.
     DissmodelError
-        If a bundle that lies elsewhere can't be fetched.
+        If a remote bundle can't be fetched.
     """
     with contextlib.ExitStack() as stack:
         if is_remote(given):
@@ -519,31 +522,31 @@ def is_remote_bundle(text: str) -> bool:
 
 
 def refuse_remote(text: str | os.PathLike[str], what: str) -> None:
-    """Refuse a record that lies elsewhere where something has to lie beside it.
+    """Refuse a remote record where something has to be beside it.
 
     Raises
     ------
     UsageError
-        If it lies elsewhere.
+        If it is remote.
     """
     if is_remote(text):
         shown = parse(text).shown
         is_record = f".{shown.rpartition('/')[2]}".endswith(store.SUFFIX)
         raise UsageError(
             f"{shown}: {what} beside the record, and that is not on this machine.",
-            f"Bring it here first: dissmodel pull {shown}"
+            f"Fetch it first: dissmodel pull {shown}"
             if is_record
-            else "Copy it and its files here first.",
+            else "Copy the record and its files to this machine first.",
             code="remote_record",
         )
 
 
 def is_interrupted(path: Path, record: ExperimentRecord) -> bool:
-    """Return whether a run began to replace the pair of a record that lies where the run put it."""
+    """Return whether a run began to replace the pair of a record that is where the run put it."""
     return record.status == "replacing" and path.name.endswith(store.SUFFIX)
 
 
 def interruption(path: Path, record: ExperimentRecord) -> str:
-    """Return what to tell of a pair that a run began to replace: what lies where, and what settles it."""
+    """Return what to report of a pair that a run began to replace: which file is where, and what to do."""
     found = materialize.interruption(Path(os.path.abspath(path)), record)  # noqa: PTH100  (links stay)
     return f"{found.message} {found.hint}"

@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet opens: a text in a cell stays a text, for records are not trusted."""
+"""Tables as CSV that a spreadsheet opens: a text in a cell stays a text, because records are not trusted."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     Raises
     ------
     InvalidInput
-        If there are none (code ``no_steps``), or they are not as many for each measure.
+        If there are none (code ``no_steps``), or the measures have different numbers of steps.
     """
     columns = {name: tuple(values) for name, values in record.step_metrics.items() if values}
     measures = {name: values for name, values in columns.items() if name != STEP}
@@ -52,8 +52,8 @@ def step_table(record: ExperimentRecord, path: Path | str) -> StepTable:
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name[:40]!r} {length}" for name, length in [*lengths.items()][:8])
         raise InvalidInput(
-            f"{path}: its measures have not as many steps each: {said}.",
-            "Look at step_metrics in the file.",
+            f"{path}: its measures have different numbers of steps: {said}.",
+            "Check step_metrics in the file.",
             code="no_steps",
         )
     number = next(iter(lengths.values()))
@@ -77,7 +77,7 @@ def write_csv(table: StepTable, path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     UsageError
-        If the file exists and may not be replaced, or is no file.
+        If the file exists and may not be replaced, or is not a file.
     StorageError
         If it can't be written.
     """

@@ -24,7 +24,7 @@ from dissmodel.storage.uri import parse
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
-_NO_EVIDENCE = "it says how the result is drawn, not what it is"
+_NO_EVIDENCE = "it sets how the result is drawn, not its content"
 _NO_DIGEST = "the record has no digest of it"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
@@ -36,7 +36,7 @@ _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 class Check:
     """A check of a file, of the record or of a signature: what it should be, and what it is.
 
-    `record` is what it is called, a URL where it lies elsewhere. `expected` and `found` are digests, or words
+    `record` is what it is called, a URL where it is remote. `expected` and `found` are digests, or words
     where there is none; `note` says more: who signed, or why a file differs.
     """
 
@@ -57,7 +57,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing differs and nothing is missing; what could not be checked is no failure."""
+        """Whether nothing differs and nothing is missing; a part that could not be checked is no failure."""
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
 
 
@@ -70,19 +70,19 @@ def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None)
     Parameters
     ----------
     records : tuple of Path or str
-        Records and bundles; a text may be the URL of either. What lies elsewhere is fetched, hashed and let
+        Records and bundles; a text may be the URL of either. Remote files are fetched, hashed and let
         go.
     allowed_signers : pathlib.Path, optional
         Who may have signed them; with it a record without a signature lacks one. Statements that others
-        signed about a record are checked too, and those of signers who are not in the list left aside.
+        signed about a record are checked too, and statements of signers who are not in the list are ignored.
 
     Raises
     ------
     UsageError
         If there is no such list, or if OpenSSH isn't installed.
     DissmodelError
-        If a record that lies elsewhere can't be fetched, or names what lies elsewhere than beside it: what is
-        not known does not differ.
+        If a remote record can't be fetched, or names files that are not beside it: an
+        unknown file does not differ.
     """
     signers = allowed_signers.expanduser() if allowed_signers is not None else None
     found: list[Check] = []
@@ -174,7 +174,7 @@ def _check_attestations(source: Source, signers: Path | None) -> Iterator[Check]
 
 
 def _stated(path: Path, source: Source, signers: Path) -> tuple[Verdict, str]:
-    """Check a statement; its content is not looked at before its signature was checked."""
+    """Check a statement; its content is not read before its signature was checked."""
     try:
         data, signature = sign.read(path) or b"", sign.read(sign.signature_path(path))
         if signature is None:
@@ -190,9 +190,7 @@ def _stated(path: Path, source: Source, signers: Path) -> tuple[Verdict, str]:
 def _whose(signer: sign.Signer, of: str) -> str:
     if not signer.fingerprint:
         return "no SSH signature"
-    what = (
-        "signed by a key that is none of theirs" if signer.verdict == "unknown" else f"no signature of {of}"
-    )
+    what = "signed by a key that is not theirs" if signer.verdict == "unknown" else f"no signature of {of}"
     return f"{what}: {signer.fingerprint}"
 
 
@@ -205,7 +203,7 @@ def _check_files(source: Source) -> Iterator[Check]:
             yield Check(source.given, name, "", "differs", "a file beside the record", error.message)
             continue
         if one.path is None:
-            said = "the record does not say where it lies"
+            said = "the record does not contain its path"
             yield Check(source.given, name, "", "not checked", artifact.sha256, said)
             continue
         check = _check_file(source, name, one.path, artifact.sha256, one.size)
@@ -243,7 +241,7 @@ def _check_input(source: Source) -> Iterator[Check]:
     for _, file, expected in files:
         beside = _check_file(source, "input", file, expected)
         if beside.verdict == "differs" and before_statistics(place, file, expected) is not None:
-            note = "a viewer added statistics to it, which change nothing"
+            note = "a viewer added statistics to it; they change no value"
             beside = replace(beside, verdict="ok", note=note)
         yield beside
     if source.record.schema_version and dataset.verdict == "ok":  # the public DisSModel notes no sidecars
@@ -272,7 +270,7 @@ def _check_remote_input(source: Source) -> Iterator[Check]:
             failed.append(error)
     # That a server was not asked says more than that the bucket has no copy.
     failed.sort(key=lambda one: isinstance(one, ConsentRequired))
-    why = failed[-1].message if failed else "not where others can reach it"
+    why = failed[-1].message if failed else "not where other people can reach it"
     why = why if data.checksum else _NO_DIGEST
     yield Check(given, "input", data.uri, "not checked", data.checksum, why)
 

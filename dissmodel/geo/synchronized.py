@@ -1,4 +1,4 @@
-"""Models that read the state at a step's start while they change it."""
+"""Models that read the state at the start of a step while they change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data that lies elsewhere, here as a file: by a storage client that was given, else as ``--input`` does it.
+"""Remote data, as a local file: by a storage client that was given, else as ``--input`` does it.
 
 A storage client is an object with ``get_object(bucket, key)``, which returns something to ``read``, and
 ``put_object(bucket_name, object_name, data, length, content_type)``, as MinIO's client has. It serves ``s3://``.
@@ -57,7 +57,7 @@ def get_default_client() -> Any:
 def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path]:
     """Give the local path of a file for the time of the block.
 
-    A file that lies elsewhere is fetched into the cache, with the user's settings, as ``--input`` does; a
+    A remote file is fetched into the cache, with the user's settings, as ``--input`` does; a
     storage client's object is copied into a temporary folder. Raises as `dissmodel.storage.fetch.fetched`.
     """
     place = parse(uri)
@@ -112,7 +112,7 @@ def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) 
 
 
 def _explained(uri: Uri, client: Any) -> Any:
-    """Explain what minio's client raises in the block; what another client raises is its own affair."""
+    """Explain what minio's client raises in the block; errors of another client are not changed."""
     if not type(client).__module__.startswith("minio"):
         return nullcontext()
     from dissmodel.storage.s3 import speaking  # noqa: PLC0415  (as above)

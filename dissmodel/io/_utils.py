@@ -52,12 +52,12 @@ def suffix_of(uri: str | os.PathLike[str]) -> str:
 def detect_format(uri: str | os.PathLike[str]) -> str:
     """Return which format a name says: ``"vector"``, ``"raster"`` or ``"xarray"``.
 
-    A zip that is here is looked into; any other is taken for vector data.
+    A local zip is opened; any other zip is taken for vector data.
 
     Raises
     ------
     InvalidInput
-        If the suffix says nothing (it is a ValueError too), or the zip holds no dataset.
+        If the suffix is unknown (it is a ValueError too), or the zip holds no dataset.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def read_text(uri: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         return read_bytes(uri).decode(encoding)
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"{parse(uri).shown} is no {encoding} text: {error}.",
+            f"{parse(uri).shown} is not {encoding} text: {error}.",
             f"Save it as {encoding}, or pass encoding=.",
         ) from error
 

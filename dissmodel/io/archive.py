@@ -66,12 +66,12 @@ def sidecars(name: str) -> dict[str, str]:
 def datasets(path: Path) -> tuple[Dataset, ...]:
     """List the datasets in a zip file, in the order of the archive.
 
-    What lies in ``__MACOSX`` and names that begin with a dot are not looked at.
+    Files in ``__MACOSX`` and names that begin with a dot are ignored.
 
     Raises
     ------
     InvalidInput
-        If the archive is damaged, or holds an entry that no honest one has.
+        If the archive is damaged, or has a forbidden entry.
     """
     with unzip.opened(path) as archive:
         return _datasets(archive)
@@ -80,8 +80,8 @@ def datasets(path: Path) -> tuple[Dataset, ...]:
 def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tuple[Dataset, str | None]:
     """Choose the dataset to read: the only one, or the one that `layer` names; return what is left of it.
 
-    `layer` is the name or the stem of a member. Where a GeoPackage is all there is to choose from, only its
-    full name means the member: any other name is left, for it may be the name of a layer in it.
+    `layer` is the name or the stem of a member. If there are only GeoPackages, only the full name means the
+    member: any other name is left, because it may be the name of a layer.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
         )
     raise InvalidInput(
         f"{path} holds {len(chosen)} datasets. {_listing('Inside', [d.member for d in chosen])}",
-        f"Say which: --layer {PurePosixPath(chosen[0].member).name}",
+        f"Choose one: --layer {PurePosixPath(chosen[0].member).name}",
         code="layer_needed",
     )
 
@@ -135,7 +135,7 @@ def extracted(path: Path, dataset: Dataset) -> Iterator[Path]:
 
 
 def _instead(names: Sequence[str]) -> tuple[str, str]:
-    """Return what an archive without a dataset is, as far as its names tell, and what to do."""
+    """Return what an archive without a dataset is, by its names, and what to do."""
     folded = [name.casefold() for name in names]
     if "[content_types].xml" in folded:
         office = "is a document of Microsoft Office, such as a spreadsheet (.xlsx), and no zip of data"
@@ -173,7 +173,7 @@ def _datasets(archive: zipfile.ZipFile) -> tuple[Dataset, ...]:
 
 
 def _is_geojson(archive: zipfile.ZipFile, name: str) -> bool:
-    # Archives often carry a .json that describes them and is no data.
+    # Archives often carry a .json that describes them and is not data.
     try:
         with archive.open(name) as member:
             head = member.read(2**20)

@@ -213,7 +213,7 @@ def _names(dataset: Any, shown: str) -> tuple[dict[int, tuple[str, bool]], list[
     ):
         tags = dataset.tags(number)
         name = description or tags.get("band_name") or tags.get("name")
-        # GDAL takes the fourth of four byte bands for alpha; one with a name is no alpha band.
+        # GDAL takes the fourth of four byte bands for alpha; one with a name is not an alpha band.
         if colour == ColorInterp.alpha and not name:
             alpha.append(number)
         else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _AREAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _HALF_CELL = 0.5
-# How far, in cells, an edge may lie from the grid that geometry alone implies: far above the rounding of
+# How far, in cells, an edge may be from the grid that geometry alone implies: far above the rounding of
 # coordinates in text formats, far below what a person would call off the grid.
 _OFF_GRID = 0.01
 _SAME_SIZE = 1e-6
@@ -35,7 +35,7 @@ _RESAMPLE = (
 
 @dataclass(frozen=True)
 class CellGrid:
-    """Where each polygon lies on a grid.
+    """Where each polygon is on a grid.
 
     `rows` and `cols`, int64 of shape (n,), are the pixel of each feature, in feature order; row 0 is the
     northernmost, column 0 the westernmost. `transform` leads from (column, row) to the coordinates of the
@@ -64,14 +64,15 @@ def cells_to_grid(
     row, col : str
         The fields' names.
     resolution : float, optional
-        The cells' width and height in units of the CRS; by default the polygons say it (it may then be
-        two numbers, for cells that are not square).
+        The cells' width and height in units of the CRS; by default that of the polygons (then maybe two
+        numbers, for cells that are not square).
 
     Raises
     ------
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon; if two cells share a pixel; if the fields are
-        no integers or contradict the geometry; if the cells lie on no regular grid; if the grid were huge.
+        no integers or contradict the geometry; if the cells are on no regular grid; if the grid would be
+        huge.
 
     Examples
     --------
@@ -93,7 +94,7 @@ def cells_to_grid(
         off = _offset(bounds, rows, cols, size, corner) > _HALF_CELL
         if off.any():
             raise InvalidInput(
-                f"{_some(off)} of {len(gdf)} lie more than half a cell from where {row} and {col} put them.",
+                f"{_some(off)} of {len(gdf)} are more than half a cell from where {row} and {col} put them.",
                 f"{row} counts from the top, {col} from the left. {_RESAMPLE}",
                 code="cells_off_grid",
             )
@@ -104,7 +105,7 @@ def cells_to_grid(
 
 
 def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np.int64], Affine]:
-    """Say for each pixel of a new grid which polygon covers its centre; where several do, the first counts.
+    """Return for each pixel of a new grid which polygon covers its centre; of several, the first.
 
     The grid begins at the bounds' upper left corner; `resolution` is in units of the CRS.
 
@@ -120,7 +121,7 @@ def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon, or the grid would be huge.
     UsageError
-        If `resolution` is no positive number.
+        If `resolution` is not a positive number.
     """
     width, height = pixel_size(resolution)
     polygons = _polygons(gdf)
@@ -144,7 +145,7 @@ def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
         raise InvalidInput("There are no cells.", "Give a layer that has features.")
     for wrong, what, why in (
         (shapely.is_missing(polygons), "have no geometry", None),
-        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are no polygons", _article_and_type),
+        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are not polygons", _article_and_type),
         (shapely.is_empty(polygons), "have an empty geometry", None),
         (~shapely.is_valid(polygons), "have an invalid geometry", shapely.is_valid_reason),
     ):
@@ -190,7 +191,7 @@ def _integers(gdf: gpd.GeoDataFrame, name: str) -> NDArray[np.int64]:
         text = isinstance(value, str)
         shown = repr(value[:_SHOWN]) if text else "nan" if pd.isna(value) else str(value)[:_SHOWN]
         raise InvalidInput(
-            f"{name} is no {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
+            f"{name} is not a {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
             f"{name} must hold the cell's number, in every feature.",
             code="bad_row_col",
         )
@@ -212,7 +213,7 @@ def _check_distinct(rows: NDArray[np.int64], cols: NDArray[np.int64], what: str)
 
 
 def _sharing(rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which cells lie in a pixel that an earlier one has."""
+    """Return which cells are in a pixel that an earlier one has."""
     key = (rows - rows.min()) * (int(cols.max() - cols.min()) + 1) + (cols - cols.min())
     _, first = np.unique(key, return_index=True)
     sharing = np.ones(len(key), dtype=bool)
@@ -283,10 +284,10 @@ def _implied(
     lost = _sharing(rows, cols)
     if off.any() or lost.any():
         what = f"{_some(off)}" if off.any() else f"{_some(lost)}"
-        why = "do not fill one cell of the grid" if off.any() else "lie in a pixel that another cell has"
+        why = "do not fill one cell of the grid" if off.any() else "are in a pixel that another cell has"
         raise InvalidInput(
-            f"The polygons are no grid of {size[0]:g} × {size[1]:g}: {what} {why}; as pixels, "
-            f"{np.count_nonzero(lost)} of {len(polygons)} cells would be lost.",
+            f"The polygons are not the cells of a grid of {size[0]:g} × {size[1]:g}: {what} {why}; "
+            f"as pixels, {np.count_nonzero(lost)} of {len(polygons)} cells would be lost.",
             _RESAMPLE,
             code="cells_lost",
         )

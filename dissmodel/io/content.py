@@ -1,7 +1,7 @@
-"""Content digests, which tell whether two files say the same thing.
+"""Content digests, which show whether two files have the same content.
 
-``docs/content-digest.md`` defines them byte for byte; what is written there of a version stays for ever.
-Another definition is another version.
+``docs/content-digest.md`` defines them byte for byte; the definition of a version never changes; a new
+definition is a new version.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def content_digest(path: Path) -> ContentDigest | None:
-    """Digest what a dataset says: its grid, and each band or column; None for what is no single dataset.
+    """Digest the content of a dataset: its grid, and each band or column; None for other files.
 
     It doesn't see how the file is written (compression, tiles, interleave, byte order, BigTIFF, container,
     page layout, the layer's name) nor tags. Rasters are read window by window, with bounded memory.

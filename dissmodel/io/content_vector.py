@@ -104,7 +104,7 @@ def encoded_column(value: Any) -> bytes:
 
 
 def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
-    """Read the columns, the geometry last; integers keep every bit and nulls are no NaN."""
+    """Read the columns, the geometry last; integers keep every bit and nulls are not NaN."""
     import pandas as pd  # noqa: PLC0415  (slow to load)
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 

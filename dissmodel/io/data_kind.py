@@ -11,7 +11,7 @@ _SUFFIXES = {"vector": ".gpkg, .geojson, .fgb, .shp", "raster": ".tif", "xarray"
 
 
 def kind_of_data(data: Any) -> str | None:
-    """Return ``"raster"``, ``"vector"`` or ``"xarray"``; None for an object that is no dataset.
+    """Return ``"raster"``, ``"vector"`` or ``"xarray"``; None for an object that is not a dataset.
 
     >>> kind_of_data("grid.tif") is None
     True
@@ -31,7 +31,7 @@ def cannot_hold(data: Any, uri: str | os.PathLike[str], kind: str) -> WrongType:
     given = kind_of_data(data)
     if given is None:
         return WrongType(
-            f"{type(data).__name__} is no data that can be written.",
+            f"{type(data).__name__} is not data that can be written.",
             "Give a GeoDataFrame or a RasterBackend.",
         )
     return WrongType(

@@ -1,4 +1,4 @@
-"""Files that are no dataset which can be read here: what each is, and what to do about it."""
+"""Files that are not datasets: what each is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 60
 
 
 class Foreign(NamedTuple):
-    """What a file is, as the end of "it is …", and what to do; empty where that is not known."""
+    """What a file is, as the end of "it is …", and what to do; empty if unknown."""
 
     what: str
     hint: str
@@ -50,7 +50,7 @@ _MAGIC: tuple[tuple[bytes, Foreign], ...] = (
     (rb"%PDF-", Foreign("a PDF document", "Give the data, not a document about it.")),
     (
         rb"\0\x05\x16\x07",
-        Foreign("what macOS keeps beside a file", "Give the file whose name has no '._' in front."),
+        Foreign("a file of macOS beside another file", "Give the file whose name has no '._' in front."),
     ),
     (
         rb"\xff\xfe|\xfe\xff",
@@ -82,7 +82,7 @@ _UNFINISHED = {".crdownload", ".part", ".partial", ".download"}
 
 
 def foreign(path: Path, head: bytes) -> Foreign | None:
-    r"""Return what a file is that is no dataset, by its first bytes, else by its name; None if nothing tells.
+    r"""Return what a file is that is not a dataset, by its first bytes, else by its name; None if unknown.
 
     >>> foreign(Path("grid.tif"), b"<!DOCTYPE html>\n<html>").what
     'a web page (HTML)'
@@ -91,7 +91,7 @@ def foreign(path: Path, head: bytes) -> Foreign | None:
         return Foreign("an unfinished download", "Wait until it is complete, or download it again.")
     found = next((one for magic, one in _MAGIC if re.match(magic, head)), None)
     if found is None and head and not head.strip(b"\0"):
-        found = Foreign("nothing but zeros where it begins, as a copy that was not finished", again(path))
+        found = Foreign("a file that begins with zeros only, as an unfinished copy does", again(path))
     text = _text(head)
     if found is None and text.startswith("<"):
         plain = re.sub(rb"^(\xef\xbb\xbf)?\s*(<\?xml.*?\?>|<!--.*?-->|\s+)*", b"", head, flags=re.DOTALL)
@@ -125,7 +125,7 @@ def damaged(shown: str, why: str, code: str) -> InvalidInput:
 
 
 def _text(head: bytes) -> str:
-    """Return the text that a file begins with, empty if that is no text."""
+    """Return the text that a file begins with, empty if that is not text."""
     for mark in TEXT_MARKS:
         head = head.removeprefix(mark)
     try:

@@ -44,24 +44,24 @@ def count_records(path: Path) -> int:
 
 
 def wrong_record(path: Path) -> str:
-    """Return which record of a sequence is no feature, and why; empty if all are."""
+    """Return which record of a sequence is not a feature, and why; empty if all are."""
     for number, record in _records(path):
         if record.startswith(codecs.BOM_UTF8):
             return f"record {number} begins with a byte order mark: save it as UTF-8 without BOM"
         try:
             found = json.loads(record.removesuffix(b","))
         except (ValueError, RecursionError) as error:
-            return f"record {number} (counted from 1) is no JSON: {error}"
+            return f"record {number} (counted from 1) is not JSON: {error}"
         kind = found.get("type") if isinstance(found, dict) else None
         if kind not in _TYPES - {"FeatureCollection"}:
-            return f"record {number} (counted from 1) is no feature: its type is {str(kind)[:_SHOWN]!r}"
+            return f"record {number} (counted from 1) is not a feature: its type is {str(kind)[:_SHOWN]!r}"
     return ""
 
 
 def why_unreadable(path: Path) -> tuple[str, str]:
-    """Return why a file is no GeoJSON document that can be read, and what to do."""
+    """Return why a file is not a GeoJSON document that can be read, and what to do."""
     if path.stat().st_size > _LARGEST:
-        return "not all of it is there, or it is damaged", again(path)
+        return "the file is incomplete or damaged", again(path)
     try:
         document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -69,12 +69,12 @@ def why_unreadable(path: Path) -> tuple[str, str]:
     except RecursionError:
         return "it is nested too deeply", again(path)
     except ValueError as error:
-        return f"it is no JSON, or its end is missing: {error}", again(path)
+        return f"it is not JSON, or its end is missing: {error}", again(path)
     kind = document.get("type") if isinstance(document, dict) else None
     if kind in _TYPES:
         return (
             "it is JSON, but GDAL finds no features in it",
-            "Write it anew: ogr2ogr NEW.geojson OLD.geojson",
+            "Write it again: ogr2ogr NEW.geojson OLD.geojson",
         )
     said = f"its type is {str(kind)[:_SHOWN]!r}" if kind is not None else "it has no type"
     return (

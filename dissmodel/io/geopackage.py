@@ -95,13 +95,13 @@ def check_free(path: Path, shown: str) -> None:
             raise InvalidInput(
                 f"{shown} could not be read: another program has locked it, such as QGIS while it saves "
                 "edits, a database browser or a script. (A network drive may refuse the lock too.)",
-                "Save and close it in that program and run this again, or give a copy of the file.",
+                "Save and close it in that program and run the command again, or give a copy of the file.",
                 code="vector_locked",
             ) from error
         if code == sqlite3.SQLITE_READONLY:
             raise InvalidInput(
                 f"{shown} is half written: the program that wrote to it was killed, and the file beside it "
-                "whose name ends in -journal holds what takes the last changes back.",
+                "whose name ends in -journal can undo the last changes.",
                 'Open it once in QGIS, or with: sqlite3 NAME.gpkg "PRAGMA integrity_check". Both restore it.',
                 code="vector_half_written",
             ) from error

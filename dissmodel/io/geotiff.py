@@ -1,4 +1,4 @@
-"""GeoTIFFs as files that somebody made: opened safely."""
+"""GeoTIFFs that are not trusted, opened safely."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def opened(path: Path, shown: str = "") -> Iterator[Any]:
                 # GDAL would open a mask or an overview of any format, and some formats name other files.
                 if not is_tiff(companion):
                     raise InvalidInput(
-                        f"{companion} belongs to {shown} and is no TIFF.", f"Remove {companion}."
+                        f"{companion} belongs to {shown} and is not a TIFF.", f"Remove {companion}."
                     )
                 _check_end(companion, str(companion))
             _check_end(path, shown)
@@ -73,10 +73,10 @@ def naming_damage(shown: str) -> Iterator[None]:
         if "codec" in f"{error} {error.__cause__}":
             raise InvalidInput(
                 f"{shown} is compressed in a way that can't be unpacked here.",
-                "Write it in another: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
+                "Use another compression: gdal_translate -co COMPRESS=DEFLATE OLD.tif NEW.tif",
                 code="raster_compression",
             ) from error
-        raise damaged(shown, f"{_UNREAD} a part of it is missing or damaged", "raster_damaged") from error
+        raise damaged(shown, f"{_UNREAD} part of the file is missing or damaged", "raster_damaged") from error
 
 
 @contextmanager

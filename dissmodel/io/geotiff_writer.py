@@ -177,7 +177,10 @@ def _profile(
             f"{path}: a GeoTIFF can't hold {dtype}.", "Convert it: " + ", ".join(_PREDICTORS) + "."
         )
     if nodata is not None and not fits(nodata, dtype):
-        raise UsageError(f"{path}: the nodata value {nodata} is no {dtype}.", "Choose another nodata value.")
+        raise UsageError(
+            f"{path}: the nodata value {nodata} is not a value of type {dtype}.",
+            "Choose another nodata value.",
+        )
     if nodata is not None and too_long(nodata, dtype):
         raise UsageError(
             f"{path}: the nodata value {nodata} has more digits than can be declared exactly.",
@@ -236,7 +239,7 @@ def _crs(crs: Any) -> CRS | None:
         return CRS.from_user_input(crs)
     except CRSError as error:
         raise UsageError(
-            f"{crs} is no CRS: {error}", "Give an EPSG code such as EPSG:31984, or WKT."
+            f"{crs} is not a CRS: {error}", "Give an EPSG code such as EPSG:31984, or WKT."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """The layer to read in a vector file.
 
-What GDAL would guess is decided here: the driver by the file's first bytes (a JSON file that asks GDAL to
-open other files is refused, not obeyed), the layer by its name.
+The choices that GDAL would guess are made here: the driver by the file's first bytes (a JSON file that asks
+GDAL to open other files is refused, not obeyed), the layer by its name.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     found = format_of(head)
     if found is None or found.kind != "vector":
         raise InvalidInput(
-            f"{shown} is no vector file that can be read.", "Known: " + ", ".join(DRIVERS) + "."
+            f"{shown} is not a vector file that can be read.", "Known: " + ", ".join(DRIVERS) + "."
         )
     driver = found.driver
     if driver == "Parquet":
@@ -93,7 +93,7 @@ def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
         taken_for = pyogrio.read_info(source, layer=name).get("driver", driver)
     if taken_for != driver:
         raise InvalidInput(
-            f"{shown} is no {driver} file: GDAL takes it for {taken_for}.", "Check what it is."
+            f"{shown} is not a {driver} file: GDAL takes it for {taken_for}.", "Check what it is."
         )
     return Layer(source, name, driver, encoding)
 
@@ -131,7 +131,7 @@ def reading(shown: str, text: Path | None = None) -> Iterator[None]:
         with passing_warnings_on(shown):
             yield
     except (DataSourceError, DataLayerError) as error:
-        why, hint = ("not all of it is there, or it is damaged", again(shown))
+        why, hint = ("the file is incomplete or damaged", again(shown))
         if text is not None:
             why, hint = geojson.why_unreadable(text)
         raise InvalidInput(f"{shown} could not be read: {why}.", hint, code="vector_damaged") from error
@@ -152,18 +152,18 @@ def _check_shapefile(path: Path, shown: str) -> str | None:
         with parts[suffix].open("rb") as stream:
             refuse_pointer(stream.read(HEAD_BYTES), parts[suffix], f"The {suffix} of {shown}")
         if parts[suffix].stat().st_size < _said_length(parts[suffix]):
-            why = f" is incomplete: its {suffix} is shorter than it says of itself"
+            why = f" is incomplete: its {suffix} is shorter than its header says"
             raise damaged(shown, why, "vector_damaged")
     found = dbf.encoding_of(parts[".dbf"]) if ".cpg" not in parts else None
     if found is not None and (found.overrides or found.name != "UTF-8"):
         why = (
-            "is UTF-8, though its .dbf says another encoding"
+            "is UTF-8, though its .dbf declares another encoding"
             if found.overrides
             else "has an unknown encoding"
         )
         warnings.warn(
             f"{shown}: its text {why}; it is read as {found.name}. A file beside it that ends in .cpg can "
-            "say which it is.",
+            "declare it.",
             DissmodelWarning,
             stacklevel=3,
         )
@@ -200,7 +200,7 @@ def _choose(shown: str, layers: list[list[str | None]], layer: str | None) -> st
         if len(spatial) > 1:
             raise InvalidInput(
                 f"{shown} has {len(spatial)} layers: {listing}.",
-                f"Say which: --layer {spatial[0]}",
+                f"Choose one: --layer {spatial[0]}",
                 code="layer_needed",
             )
         return spatial[0]

@@ -51,7 +51,7 @@ class Located:
 def locate(
     uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, minio_client: Any = None
 ) -> Iterator[Located]:
-    """Find the dataset that a user named, for the time of the block; one that lies elsewhere is fetched.
+    """Find the dataset that a user named, for the time of the block; a remote one is fetched.
 
     `layer` is a dataset of an archive, or a layer of a file.
 
@@ -93,7 +93,7 @@ def kind_of(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = 
 def existing(uri: str | os.PathLike[str]) -> Path:
     """Return the local file that a user named, absolute, if it can be read; raises as `locate`.
 
-    What it holds, if anything, is not looked at: a model may read formats that nothing here knows.
+    Its content is not read: a model may read formats that dissmodel does not know.
     """
     path = parse(uri).local().absolute()
     refuse_pointer(_head(path), path)
@@ -104,7 +104,7 @@ def companions(path: Path) -> tuple[Path, ...]:
     """Return the other files that belong to a dataset, existing ones only, sorted.
 
     A shapefile's siblings, a GeoTIFF's metadata, mask, overview and files with its place, what a GeoPackage
-    has not merged yet. Upper and lower case of the ends don't matter. They are told by their names;
+    has not merged yet. Upper and lower case of the ends don't matter. They are recognised by their names;
     `dissmodel.io.sidecars.sidecars` returns what is really read.
     """
     names = archive.sidecars(path.name)
@@ -127,7 +127,7 @@ def _wanted(fmt: str) -> Kind | None:
     try:
         return _FORMATS[fmt]
     except KeyError:
-        raise UsageError(f"{fmt!r} is no input format.", did_you_mean(fmt, _FORMATS)) from None
+        raise UsageError(f"{fmt!r} is not an input format.", did_you_mean(fmt, _FORMATS)) from None
 
 
 def _identify(
@@ -186,7 +186,7 @@ def _check_content(path: Path, shown: str) -> str:
     if content is None:
         known = foreign(path, head)
         raise InvalidInput(
-            f"{shown} is no dataset that can be read" + (f": it is {known.what}." if known else "."),
+            f"{shown} is not a dataset that can be read" + (f": it is {known.what}." if known else "."),
             (known.hint if known else "") or f"Give a file with one of these suffixes: {_SUFFIXES}.",
             code="format_unknown",
         )
@@ -194,7 +194,7 @@ def _check_content(path: Path, shown: str) -> str:
 
 
 _SUFFIXES = ", ".join(BY_SUFFIX)
-_HINT_DAMAGED = "Make or download it again; it may be damaged, or something else under this name."
+_HINT_DAMAGED = "Make or download it again; it may be damaged, or another file under this name."
 
 
 def _head(path: Path) -> bytes:
@@ -213,7 +213,7 @@ def _head(path: Path) -> bytes:
             "Check the rights of the file and of its folders.",
             code="input_unreadable",
         ) from error
-    what, hint = "a folder" if S_ISDIR(mode) else "no regular file", _inside(path)
+    what, hint = "a folder" if S_ISDIR(mode) else "not a regular file", _inside(path)
     if S_ISDIR(mode) and (known := foreign(path, b"")) is not None:
         what, hint = known
     raise InvalidInput(f"{path} is {what}.", hint, code="input_not_a_file")
@@ -235,7 +235,7 @@ def _missing(path: Path) -> InvalidInput:
         near = did_you_mean(path.name, names)
         hint = near if near.startswith("Did") else "Check the path."
     except NotADirectoryError:
-        hint = f"{path.parent} is no folder: check the path."
+        hint = f"{path.parent} is not a folder: check the path."
     except PermissionError:
         hint = "Check the path."
     except OSError:
@@ -253,7 +253,7 @@ def _inside(path: Path) -> str:
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the names in a folder that are no folders, some of them where there are very many."""
+    """Return the names in a folder that are not folders, some of them where there are very many."""
     with os.scandir(folder) as entries:
         return [
             entry.name for entry in islice(entries, _MOST_NAMES) if not entry.is_dir(follow_symlinks=False)

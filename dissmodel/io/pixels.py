@@ -15,9 +15,9 @@ _SPARSE_FACTOR, _SPARSE_FREE = 1000, 10**6
 
 
 def pixel_size(resolution: float) -> tuple[float, float]:
-    """Return width and height of square pixels; raise UsageError if `resolution` is no positive number."""
+    """Return width and height of square pixels; raise UsageError if `resolution` is not a positive number."""
     if not np.isfinite(resolution) or resolution <= 0:
-        raise UsageError(f"resolution={resolution} is no size of a pixel.", "Give a number above 0.")
+        raise UsageError(f"resolution={resolution} is not a pixel size.", "Give a number above 0.")
     return float(resolution), float(resolution)
 
 

@@ -1,4 +1,4 @@
-"""Whether a file could not be written for want of room, which the words of libraries rarely tell."""
+"""Whether a write failed because the disk is full, which the messages of libraries rarely say."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ HINT = "Make room, or give an output on another disk: --output FOLDER/NAME"
 def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20) -> str:
     """Return why a file in `folder` could not grow, as the end of a sentence; empty for other reasons.
 
-    `written` is the size of what still lies there of it, `said` what the library that wrote it said. With
-    less room than `little` bytes there was none: a library writes large pieces; where it isn't known that
-    writing failed, the least piece tells.
+    `written` is the size of the part that is still there, `said` what the library that wrote it said. Less
+    space than `little` bytes counts as full: a library writes large pieces; if it is unknown whether
+    writing failed, the smallest piece decides.
     """
     limit = _largest_file()
     if limit is not None and written + little > limit:
@@ -42,7 +42,7 @@ def no_room(folder: Path, written: int = 0, said: str = "", little: int = 2**20)
         return full
     if any(words in said for words in _TAKEN_BACK):
         return (
-            f"the disk is full, or failed; what was written was taken back, and {free:,} bytes are free again"
+            f"the disk is full, or failed; the unfinished file was removed, and {free:,} bytes are free again"
         )
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:

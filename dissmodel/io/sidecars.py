@@ -52,7 +52,7 @@ def sidecars(path: Path) -> tuple[Path, ...]:
 def unrecorded(path: Path, names: Iterable[str]) -> tuple[Path, ...]:
     """Return the files that would be read with a dataset, change what is read, and have none of these names.
 
-    Overviews (``.ovr``), which a viewer adds, are no part of what is read.
+    Overviews (``.ovr``), which a viewer adds, are not part of what is read.
     """
     known = {path.name.casefold(), *(name.casefold() for name in names)}
     stem = path.stem.casefold()

@@ -1,4 +1,4 @@
-"""What the numbers that a raster file stores stand for: scale, offset and the nodata value."""
+"""The meaning of the numbers that a raster file stores: scale, offset and nodata value."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Stored(NamedTuple):
 
     @property
     def absent_value(self) -> float | None:
-        """What stands for no data among the values."""
+        """The value that means no data."""
         return math.nan if self.is_scaled and self.nodata is not None else self.nodata
 
     def absent(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:

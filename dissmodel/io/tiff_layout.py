@@ -28,10 +28,10 @@ def is_tiff(path: Path) -> bool:
 
 
 def ends_early(path: Path) -> bool:
-    """Whether a directory of a TIFF, or the value of a tag in it, lies beyond the file's end.
+    """Whether a directory of a TIFF, or the value of a tag in it, is beyond the file's end.
 
-    Names, nodata, CRS and mask often lie at a file's end. Where that was cut off, GDAL goes on without them
-    and only its log says so, or nothing does.
+    Names, nodata, CRS and mask are often at a file's end. Where that was cut off, GDAL goes on without them
+    and only its log says so, or nothing reports it.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

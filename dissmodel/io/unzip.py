@@ -44,7 +44,7 @@ _METHODS = {
     16: "IBM CMPSC",
     18: "IBM TERSE",
     19: "IBM LZ77",
-    20: "Zstandard (an old number of it)",
+    20: "Zstandard (under its old number)",
     93: "Zstandard",
     94: "MP3",
     95: "XZ",
@@ -79,7 +79,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     InvalidInput
-        If it is damaged or split, or holds an entry that no honest one has: an absolute name, one that leads
+        If it is damaged or split, or has a forbidden entry: an absolute name, one that leads
         out of the folder, a link, a name that comes twice, too many.
     StorageError
         If it can't be read.
@@ -106,7 +106,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _name_by_slashes(archive: zipfile.ZipFile) -> None:
-    """Read backslashes in names as what they are: separators, of a program that didn't keep to the format."""
+    """Read backslashes in names as separators: some programs write them against the format."""
     for entry in archive.infolist():
         entry.filename = _name(entry).partition("\0")[0]
     archive.NameToInfo = {entry.filename: entry for entry in archive.infolist()}
@@ -146,9 +146,9 @@ def _dishonest(entry: zipfile.ZipInfo) -> str:
     if re.match(r"[A-Za-z]:", name):
         return "begins with a drive letter"
     if ".." in name.split("/"):
-        return "climbs out of the archive's folder"
+        return "leads out of the archive's folder"
     if "\0" in name or not name:
-        return "is no file name"
+        return "is not a file name"
     if S_IFMT(mode) and not (S_ISREG(mode) or S_ISDIR(mode)):
         return "is a link or a special file"
     return ""
@@ -158,7 +158,7 @@ def extract(path: Path, targets: Mapping[str, Path]) -> None:
     """Unpack members of an archive, each to its target, which must not exist.
 
     Raises InvalidInput if a member is damaged, encrypted or compressed in a way that is not known here, or
-    inflates beyond every measure, together with the others; StorageError if a target can't be written.
+    unpacks to more than is allowed, alone or with the others; StorageError if a target can't be written.
     """
     with opened(path) as archive:
         budget = _Budget(path, archive, targets)
@@ -189,10 +189,10 @@ class _Budget:
             self.check(member, archive.getinfo(member).file_size)
 
     def check(self, member: str, size: int) -> None:
-        """Refuse a member that says it is larger than what may come out."""
+        """Refuse a member with a declared size above the limit."""
         if size > self.left:
             raise InvalidInput(
-                f"{self.path}: {member} inflates beyond what an honest archive does"
+                f"{self.path}: {member} unpacks to more than is allowed"
                 f" (at most {MAX_RATIO}:1 and {MAX_BYTES // 2**30} GiB).",
                 "If you trust it, unzip it yourself and give the file inside.",
                 code="archive_bomb",

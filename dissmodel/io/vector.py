@@ -91,7 +91,7 @@ def load_gdf(
             check_count(chosen, len(gdf), found.shown)
         progress.current().transferred(size, size)
         if len(gdf) == 0:
-            raise InvalidInput(f"{found.shown} has no features.", "Give a file, or a layer, that has some.")
+            raise InvalidInput(f"{found.shown} has no features.", "Give a file or a layer that has features.")
         return gdf, sha256_file(found.source)
 
 
@@ -133,7 +133,7 @@ def save_gdf(
     WrongType
         If the data is something else.
     UsageError
-        If the suffix belongs to no format, or what is to be written needs pyarrow and it isn't there.
+        If the suffix belongs to no format, or the data needs pyarrow, which is not installed.
     StorageError
         If the folder or the file can't be written.
     InvalidInput
@@ -232,4 +232,4 @@ def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> 
     for name in columns:
         if name not in set(known):
             near = did_you_mean(name, map(str, known))
-            raise InvalidInput(f"{shown} has no column {name!r}.", near or "It has none at all.")
+            raise InvalidInput(f"{shown} has no column {name!r}.", near or "The layer has no columns.")

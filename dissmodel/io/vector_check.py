@@ -20,7 +20,7 @@ _NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}
 
 
 def check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
-    """Read the file back: where the disk is full at the very end, GDAL says nothing; warn of rounded numbers.
+    """Read the file back: GDAL does not report a disk that is full at the very end. Warn of rounded numbers.
 
     `indexed` says whether it has a spatial index. Raises OSError if not all of it is there.
     """

@@ -118,7 +118,7 @@ def refuse_repeated(frame: gpd.GeoDataFrame) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             raise InvalidInput(
-                f"The column {name!r} is there twice, which no vector file holds.", "Rename or drop it."
+                f"The column {name!r} exists twice, which no vector file can hold.", "Rename or drop it."
             )
 
 

@@ -63,7 +63,9 @@ def read_frame(
         found = read(layer, {**wanted, **options})
     except UnicodeDecodeError:
         warnings.warn(
-            "its text is not encoded as it says; it is read as ISO-8859-1.", DissmodelWarning, stacklevel=3
+            "its text is not in the declared encoding; it is read as ISO-8859-1.",
+            DissmodelWarning,
+            stacklevel=3,
         )
         found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
     refuse_repeated_names(found.meta["fields"].tolist(), shown)
@@ -79,7 +81,7 @@ def read_frame(
 
 
 def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
-    """Raise `InvalidInput` if two columns of a file have one name: nobody can say which is meant."""
+    """Raise `InvalidInput` if two columns of a file have one name: it is unclear which is meant."""
     for name, count in Counter(names).items():
         if count > 1:
             raise InvalidInput(
@@ -149,7 +151,7 @@ def _whole(wkb: NDArray[Any]) -> NDArray[np.object_]:
     except shapely.errors.ShapelyError as error:
         wrong = shapely.is_missing(shapely.from_wkb(wkb, on_invalid="ignore")) & (wkb != None)  # noqa: E711  (of each)
         raise InvalidInput(
-            f"{np.count_nonzero(wrong)} of {len(wkb)} features have a geometry that is none; the first is "
+            f"{np.count_nonzero(wrong)} of {len(wkb)} features have an invalid geometry; the first is "
             f"feature {np.argmax(wrong)}, counted from 0: {error}.",
             "Fix or remove them.",
             code="bad_geometry",

@@ -29,12 +29,12 @@ def is_on_wgs84(frame: gpd.GeoDataFrame) -> bool:
 def on_wgs84(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     """Return features with their coordinates on WGS 84, and how many were cut at longitude 180.
 
-    An edge is a straight line in the frame's own CRS; its middle tells which way round the earth it goes.
+    An edge is a straight line in the frame's own CRS; its middle shows its direction around the earth.
 
     Raises
     ------
     InvalidInput
-        If the CRS has no transformation to WGS 84, a coordinate lies beyond where it has one, or a polygon
+        If the CRS has no transformation to WGS 84, a coordinate is beyond where it has one, or a polygon
         has a pole inside.
     """
     from pyproj.exceptions import ProjError  # noqa: PLC0415  (few results are GeoJSON)
@@ -53,7 +53,7 @@ def on_wgs84(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     lost = np.unique(owner[~np.isfinite(coordinates).all(axis=1)])
     if len(lost):
         raise InvalidInput(
-            f"{len(lost)} of {len(frame)} features (the first: feature {lost[0]}, counted from 0) lie where "
+            f"{len(lost)} of {len(frame)} features (the first: feature {lost[0]}, counted from 0) are where "
             f"coordinates in {frame.crs.name!r} have no longitude and latitude.",
             "Check the CRS of the input. " + _OTHER_FORMAT,
             code="crs_transform",
@@ -145,7 +145,7 @@ def _continuous(line: Any, turns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _between_meridians(whole: Any, at: int) -> Iterator[_Piece]:
-    """Yield what of a geometry lies in each turn, between longitude -180 and 180."""
+    """Yield the part of a geometry in each turn, between longitude -180 and 180."""
     west, _, east, _ = shapely.bounds(whole)
     for turn in range(int(np.floor((west + 180) / _TURN)), int(np.ceil((east + 180) / _TURN))):
         left = turn * _TURN - 180

@@ -1,9 +1,9 @@
 """From scratch to results: files get their final names, whole or not at all.
 
 A run works in a hidden scratch folder beside its destination, so that a rename is all it takes to deliver.
-Whoever holds the lock beside that folder may touch the folder, and the pair of output and record that it is
-for; a lock ends with its process, however that ends. Nothing here decides whether a result is good; it moves
-files and says what it moved. A pair takes more than one rename, so it is journalled:
+The holder of the lock beside that folder may change the folder, and its pair of output and record; a lock
+ends with its process, however that ends. This package does not judge a result; it moves files and reports
+what it moved. A pair takes more than one rename, so it is journalled:
 
 1. `begin` writes a journal into the scratch folder, then puts a record with status ``replacing`` at the
    record's place, then moves the old files into the scratch folder;
@@ -13,8 +13,8 @@ files and says what it moved. A pair takes more than one rename, so it is journa
 
 A run that is killed before step 3 leaves what the next run to this output needs to bring back what was there
 before. A record alone lets no file move, and a scratch folder is removed only if it is this user's own:
-both are proved with a key that only this user has (`dissmodel.materialize.key`). What a folder, an archive or
-a git repository brings along has no such proof, nor has a copy, and so it stays where it is.
+both are proved with a key that only this user has (`dissmodel.materialize.key`). Files from a folder, an
+archive or a git repository have no such proof, nor has a copy, so they stay in place.
 """
 
 from dissmodel.materialize.interrupted import interruption

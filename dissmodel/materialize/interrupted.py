@@ -60,12 +60,12 @@ def user_name() -> str:
 def _said(record_path: Path, under_way: Replacement) -> tuple[Path, list[tuple[Path, Path]], list[Path]]:
     """Return a record's replacement, if it is possible: scratch folder, old and new files."""
     if not is_scratch_of(under_way.scratch, record_path):
-        raise InvalidInput(f"{under_way.scratch[:200]!r} is no scratch folder of this result.")
+        raise InvalidInput(f"{under_way.scratch[:200]!r} is not a scratch folder of this result.")
     scratch = record_path.with_name(under_way.scratch)
     old = []
     for number, name in under_way.old.items():
         if not (number.isascii() and number.isdigit()):
-            raise InvalidInput(f"{number[:200]!r} is no number of a file.")
+            raise InvalidInput(f"{number[:200]!r} is not the number of a file.")
         old.append((scratch / OLD / number, pair_path(record_path, name)))
     if scratch.is_symlink() or (scratch / OLD).is_symlink():
         raise InvalidInput(f"{scratch} or a part of it is a link.")
@@ -109,7 +109,7 @@ def _choice(record_path: Path, scratch: Path, kept: list[tuple[Path, Path]], new
         drop += f" && {remove_all} {here(scratch)}"
     keep_old = " && ".join(f"{move} {here(aside)} {here(path)}" for aside, path in back)
     choice = f"to have the earlier result back: {keep_old}. " if back else ""
-    what = "To keep what lies at its place, without a record" if new else "To drop the record"
+    what = "To keep the files at its place, without a record" if new else "To drop the record"
     after = "Then type the command again, or give another name: --output NAME"
     return f"In {record_path.parent}: {choice}{what}: {drop}. {after}"
 

@@ -18,7 +18,7 @@ _known: dict[Path | None, bytes] = {}
 def user_key(*, make: bool) -> bytes:
     """Return the user's key; if there is none and none can be kept, a key that only this process has.
 
-    It lies in the folder where this system keeps a user's state. Its owner has to be the user.
+    It is in the folder where this system keeps a user's state. Its owner has to be the user.
 
     `make`: a key may be made; a command that only looks makes none.
     """

@@ -21,8 +21,8 @@ OLD_RECORD = "old.record.json"
 def pair_path(record_path: Path, name: str) -> Path:
     """Return the path of a file of a pair, by its name relative to the record.
 
-    The files of a result lie beside its record, under names without a dot at the start unless the user gave
-    such a name; or in a folder whose name is the record's stem, with or without a suffix. They never lie
+    The files of a result are beside its record, under names without a dot at the start unless the user gave
+    such a name; or in a folder whose name is the record's stem, with or without a suffix. They are never
     below a folder whose name begins with a dot, and never below a link.
     """
     path = store.artifact_path(record_path, name)
@@ -34,7 +34,7 @@ def pair_path(record_path: Path, name: str) -> Path:
     if hidden or is_elsewhere or last.startswith(PREFIX) or path == record_path:
         raise InvalidInput(
             f"{record_path}: no file of this result can have the name {name[:200]!r}.",
-            "The files of a result lie beside its record, or in the folder of its name.",
+            "The files of a result are beside its record, or in the folder of its name.",
             code="artifact_path",
         )
     folder = record_path.parent

@@ -109,7 +109,7 @@ def promote(source: Path, finals: Mapping[str, Path]) -> Promotion:
 
 
 def abandon(record_path: Path, source: Path, finals: Mapping[str, Path]) -> None:
-    """Undo `begin` and `promote`, unless the new record stands already."""
+    """Undo `begin` and `promote`, unless the new record is in place already."""
     scratch = source.parent
     plan = journal.read(scratch, record_path)
     if plan is None or not journal.is_under_way(plan, record_path):
@@ -144,7 +144,7 @@ def recover(record_path: Path) -> bool:
     ------
     InvalidInput
         If the record says ``replacing`` and no journal of this user on this machine is about that, or a file
-        of another origin lies where an old file belongs.
+        of another origin is where an old file belongs.
     StorageError
         If something can't be moved back.
     """
@@ -229,7 +229,7 @@ def _promoted(record_path: Path, plan: Journal, back: Collection[Path]) -> Itera
 
 
 def _kept(record_path: Path, scratch: Path, plan: Journal) -> Iterator[tuple[Path, Path]]:
-    """Yield each old file that lies in the scratch folder, and where it belongs."""
+    """Yield each old file that is in the scratch folder, and where it belongs."""
     folder = scratch / OLD
     if not os.path.lexists(folder):
         return
@@ -244,7 +244,7 @@ def _kept(record_path: Path, scratch: Path, plan: Journal) -> Iterator[tuple[Pat
 
 def _in_the_way(path: Path, scratch: Path) -> InvalidInput:
     return InvalidInput(
-        f"{path}: another file lies where the earlier result belongs.",
+        f"{path}: another file is in the place of the earlier result.",
         f"Move that file away; then type the command again. The earlier result is in {scratch / OLD}.",
         code="in_the_way",
     )

@@ -1,4 +1,4 @@
-"""The scratch folder of a run: who may have it, what a killed run left in it, how it goes."""
+"""The scratch folder of a run: its owner, the remains of a killed run, its removal."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def claim(record_path: Path) -> Iterator[Path]:
 def make(record_path: Path, kind: journal.Kind) -> Path:
     """Return a scratch folder for a pair: a marked one that is there already, else a new one.
 
-    The caller holds the pair's lock. Something that has the name and is not this user's own is left alone.
+    The caller holds the pair's lock. A folder of that name that is not this user's own stays.
     """
     for scratch in _scratches(record_path.parent):
         if is_scratch_of(scratch.name, record_path) and journal.is_ours(scratch, record_path, kind):
@@ -97,7 +97,7 @@ def settle(record_path: Path) -> None:
     """
     try:
         under_way = record_path.exists() and store.read(record_path).status == "replacing"
-    except InvalidInput:  # what is no record journals nothing
+    except InvalidInput:  # what is not a record journals nothing
         return
     if under_way:
         try:
@@ -205,7 +205,7 @@ def _remove_left(scratch: Path, record_path: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed runs left of other pairs in this folder; what lives or resists is left alone.
+    """Remove what killed runs left of other pairs in this folder; folders in use stay.
 
     A pair that a run was replacing stays as it is: the next run to that output settles it.
     """
@@ -226,7 +226,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _scratches(folder: Path) -> list[Path]:
-    """Return what in a folder has the name of a scratch folder and is a folder."""
+    """Return the subfolders with the name of a scratch folder."""
     with os.scandir(folder) as entries:
         return sorted(
             Path(entry.path)
@@ -236,7 +236,7 @@ def _scratches(folder: Path) -> list[Path]:
 
 
 def _unwritable(folder: Path, error: OSError) -> StorageError:
-    why = "this is no folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
+    why = "this is not a folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
     return StorageError(
         f"{folder}: can't be written: {why}.",
         "Give an output in a folder that you may write to: --output FOLDER/NAME",

@@ -13,11 +13,11 @@ from pyproj import CRS, Transformer
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bounds: TypeAlias = tuple[float, float, float, float]
-Place: TypeAlias = tuple[Bounds, CRS | None]
+PlacedBounds: TypeAlias = tuple[Bounds, CRS | None]
 """West, south, east and north of a dataset, and the CRS that they are in, where it is known."""
 
 _PIXELS = 1000
-# Off the middle, so that no point lies on the border of two cells where a pixel takes a whole number of them.
+# Off the middle, so that no point is on the border of two cells where a pixel takes a whole number of them.
 _OFF = (0.4871, 0.5113)
 
 
@@ -74,7 +74,7 @@ def metres_per_unit(crs: CRS | None) -> float | None:
     return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else None
 
 
-def common_canvas(places: Sequence[Place]) -> Canvas:
+def common_canvas(places: Sequence[PlacedBounds]) -> Canvas:
     """Return the canvas over all these places, in a CRS with lengths if one of them has it."""
     known = [crs for _, crs in places if crs is not None]
     crs = next((one for one in known if one.is_projected), known[0] if known else None)

@@ -1,4 +1,4 @@
-"""Draw a result: before, after and what changed, beside its record. The picture is no part of the result."""
+"""Draw a result: before, after and what changed, beside its record. The picture is not part of the result."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def preview(request: PreviewRequest) -> Preview:
     Raises
     ------
     InvalidInput
-        If the record is of no completed run, or its result is no map.
+        If the record is of no completed run, or its result is not a map.
     Differs
-        If the result is not the file that the record vouches for.
+        If the result is not the recorded file.
     UsageError
         If something else has the picture's name.
     DissmodelError
@@ -91,7 +91,7 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
 
 
 def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
-    """Draw the result of a run that has just ended; the result stands, so what goes wrong is a warning."""
+    """Draw the result of a run that has just ended; the result is kept, so an error becomes a warning."""
     try:
         drawn = _preview(request, lambda _place: None)  # its input was named for the run
     except Exception as error:  # noqa: BLE001  (the run is over and good: no picture is worth its failure)
@@ -106,7 +106,7 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
 
 
 def _result(path: Path, record: ExperimentRecord) -> Path:
-    """Return the file of the result, if it is the one that the record vouches for."""
+    """Return the file of the result, if it is the recorded file."""
     if record.status != "completed" and (record.schema_version or not record.artifacts):
         raise InvalidInput(
             f"{path}: this run is {record.status}: there is no result to draw.",
@@ -123,20 +123,20 @@ def _result(path: Path, record: ExperimentRecord) -> Path:
         expected = record.output_sha256
     if not expected or not file.is_file():
         raise InvalidInput(
-            f"{file}: the result that {path.name} vouches for is not there.",
+            f"{file}: the result that {path.name} describes does not exist.",
             "Put the result beside its record.",
             code="no_result",
         )
     if sha256_file(file) != expected:
         raise Differs(
-            f"{file} is not the result that {path.name} vouches for; it would be drawn under a false name.",
+            f"{file} is not the result that {path.name} describes, so it is not drawn.",
             f"See what differs: dissmodel record verify {shell_word(str(path))}",
         )
     return file
 
 
 def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord) -> None:
-    """Refuse to replace what is no picture of ours, and in any case a file of the result."""
+    """Refuse to replace what is not a picture of ours, and in any case a file of the result."""
     names = {artifact.path for artifact in record.files.values()}
     if place.name in names:
         raise UsageError(
@@ -147,7 +147,7 @@ def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord)
     if place.is_file() and (request.overwrite or is_ours(place)):
         return
     raise UsageError(
-        f"{place} exists and is no picture that was drawn here.",
+        f"{place} exists and is not a picture that was drawn here.",
         "Move it away" + (" or replace it: --overwrite" if place.is_file() else "."),
         code="output_exists",
     )
@@ -169,7 +169,7 @@ def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
     try:
         legends: Any = (known or find_model(path, record).executor).legends
     except DissmodelError as error:
-        _warn(f"The model's own classes are not known here: {error.message}")
+        _warn(f"The classes of the model are unknown here: {error.message}")
         return {}
     return legends if isinstance(legends, Mapping) else {}
 

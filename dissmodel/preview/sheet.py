@@ -54,7 +54,7 @@ def drawn(
             after = stack.enter_context(open_map(result))
         except DissmodelError as error:
             if error.code in {"format_unknown", "no_dataset"}:
-                raise InvalidInput(f"{result}: this result is no map.", code="no_map") from error
+                raise InvalidInput(f"{result}: this result is not a map.", code="no_map") from error
             raise
         before = _opened_input(stack, record, source)
         band, classes = _band(after, before, record, legends)
@@ -98,7 +98,7 @@ def _band(
                 return name, legend
     measures = [name for name in after.names if name.casefold() not in _NO_MEASURES] or [*after.names]
     if not measures:
-        raise InvalidInput("The result has nothing to draw: no numbers.", code="no_map")
+        raise InvalidInput("The result has no numbers to draw.", code="no_map")
     if isinstance(after, DrawableLayer) and isinstance(before, DrawableLayer):
         return next((name for name in measures if _is_new(name, after, before)), measures[0]), None
     return measures[0], None
@@ -200,8 +200,10 @@ def _notes(
     counts = {} if before is None else {"before": before.outside(codes)}
     counts["after"] = after.outside(codes)
     said = ", ".join(f"{count:,} {when}" for when, count in counts.items() if count)
-    notes = [] if legend is None or not said else [f"Not drawn: cells whose value is in no class ({said})."]
+    notes = (
+        [] if legend is None or not said else [f"Not drawn: cells with a value that no class has ({said})."]
+    )
     if before is None:
-        notes.append("Without the state before.")
+        notes.append("The state before the run is not drawn.")
     notes.append(f"record {record.experiment_id[:8]}  ·  {record.created_at.date().isoformat()}")
     return tuple(notes)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Where things lie is no part of what a run was: a pair that moves keeps its digest and its signatures.
+# The paths of files are not part of what a run was: a pair that moves keeps its digest and its signatures.
 _OUTSIDE = frozenset({"record_digest", "output_path"})
 
 
@@ -51,7 +51,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     ValueError
         If it holds a NaN, an infinity or half of a surrogate pair, which JSON in UTF-8 can't.
     TypeError
-        If it holds something that is no JSON type.
+        If it holds something that is not a JSON type.
 
     Examples
     --------

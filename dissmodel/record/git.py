@@ -24,8 +24,8 @@ _MOST_SUBMODULES = 64
 _SHOWN = 3
 _LINK_TO_COMMIT = "160000"
 _FILES = ("100644", "100755")
-_REFTABLE = "{}: its commit is unknown: dissmodel does not read refs that are kept as a reftable."
-_NOT_MINE = "{}: git calls its ownership dubious, for it belongs to another user; its commit is unknown."
+_REFTABLE = "{}: its commit is unknown: dissmodel can't read refs in a reftable."
+_NOT_MINE = "{}: git calls its ownership dubious, because another user owns it; its commit is unknown."
 _TRUST = "If you trust it: git config --global --add safe.directory {}"
 # The values of an attribute that name no program.
 _NO_FILTER = {"unspecified", "unset", "set"}
@@ -103,7 +103,8 @@ def checkout_of(path: Path) -> Checkout | None:
 def head_of(folder: Path) -> str | None:
     """Return the HEAD of the checkout around a folder; None if there is none.
 
-    Git is not started, whoever the folder belongs to: this is for code that nobody has agreed to run.
+    Git is not started, whoever the folder belongs to: this is for code that the user has not consented to
+    run.
     """
     try:
         found = git_folder.find(folder)
@@ -269,5 +270,5 @@ def _not_filtered(top: Path, files: list[str]) -> str:
     more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
     return (
         f"{top}: whether it has changes is unknown: git compares {', '.join(files[:_SHOWN])}{more} with the "
-        "help of a program that the repository names, and none is started."
+        "help of a program that the repository names, and dissmodel does not start it."
     )

@@ -47,7 +47,7 @@ class GitFolder:
     def commit(self, name: str) -> str | None:
         """Return the commit that a ref such as ``refs/tags/v1`` names; None if it can't be read.
 
-        No symbolic link is followed. Of an annotated tag that only a pack holds, it is the tag's own id.
+        No symbolic link is followed. For an annotated tag that only a pack holds, it is the tag's own id.
         """
         found = self._named(name, follow=False)
         for _ in range(_MOST_LINKS):
@@ -95,7 +95,7 @@ class GitFolder:
 
     @property
     def has_reftable(self) -> bool:
-        """Whether its refs are in a form that is no text."""
+        """Whether its refs are in a form that is not text."""
         return (self.common / "reftable").is_dir()
 
     @property
@@ -114,7 +114,7 @@ class GitFolder:
 
 
 def find(folder: Path) -> GitFolder | None:
-    """Return the checkout that a folder lies in, as git would find it; None if it lies in none."""
+    """Return the checkout that a folder is in, as git would find it; None if it is in none."""
     start = Path(os.path.realpath(folder))
     device = start.stat().st_dev
     said = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
@@ -221,7 +221,7 @@ def _is_mine(path: Path) -> bool:
 
 def _is_trusted(worktree: str, trusted: Iterable[str]) -> bool:
     found = False
-    for one in map(os.path.expanduser, trusted):  # an empty text is no path, and means something
+    for one in map(os.path.expanduser, trusted):  # an empty text is not a path, and means something
         if not one:  # an empty value takes back those before it
             found = False
         elif one.endswith("/*"):

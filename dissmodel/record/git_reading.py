@@ -86,7 +86,7 @@ class Reading:
             (self._scratch / "info" / name).write_bytes(data)
 
     def run(self, *words: str, given: Iterable[str] = (), folder: Path | None = None) -> bytes:
-        """Return what git says, in the worktree or a folder of it; `given` are names for it to read."""
+        """Return the output of git in the worktree or a folder of it; `given` are names for git's input."""
         with self.answer(*words, given=given, folder=folder) as stream:
             data = stream.read(LARGEST + 1)
         if len(data) > LARGEST:
@@ -221,7 +221,7 @@ def _copy(source: Path, target: Path) -> None:
     try:
         looked = source.stat()
         if not stat.S_ISREG(looked.st_mode) or looked.st_size > _MAX_INDEX:
-            raise Unreadable(f"{source} is no file of git's")
+            raise Unreadable(f"{source} is not a file of git")
         # With its time: git looks again at files that changed in the second in which the index was written.
         shutil.copy2(source, target)
     except OSError as error:

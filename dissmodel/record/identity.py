@@ -59,7 +59,7 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         code.package, code.version = owner.metadata["Name"], owner.metadata["Version"]
         code.editable = _project(owner) is not None
         code.repository, code.commit = vcs_of(origin)
-    # A virtual environment may lie in a checkout that has nothing to do with the packages in it.
+    # A virtual environment may be in a checkout that has nothing to do with the packages in it.
     if owner is None or code.editable:
         checkout = checkout_of(source.root)
         if checkout is not None:
@@ -163,7 +163,7 @@ def _owns(dist: Distribution, source: _Source) -> bool:
     project = _project(dist)
     top_levels = (dist.read_text("top_level.txt") or "").split()
     if project is not None:
-        # Other scripts lie in the project's folder too: they are not the package.
+        # Other scripts are in the project's folder too: they are not the package.
         is_there = source.root.resolve().parent in {project, project / "src"}
         return is_there and (source.root.is_dir() or source.root.stem in top_levels)
     site = Path(os.path.abspath(str(dist.locate_file(""))))  # noqa: PTH100  (as the module's file was made)
@@ -176,7 +176,7 @@ def _owns(dist: Distribution, source: _Source) -> bool:
 
 
 def _project(dist: Distribution) -> Path | None:
-    """Return the folder of a distribution that is used where its source lies."""
+    """Return the folder of a distribution that is used where its source is."""
     noted = direct_url(dist)
     folder, url = noted.get("dir_info"), noted.get("url")
     if not isinstance(folder, dict) or folder.get("editable") is not True or not isinstance(url, str):

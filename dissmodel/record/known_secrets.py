@@ -26,7 +26,7 @@ _SENSITIVE = re.compile(
 _VARIABLE = re.compile(
     r"(?:^|_)(?:key|token|secret|pass|password|pat|credentials?)(?:_|$)", re.IGNORECASE | re.ASCII
 )
-# Variables that say where a secret lies or who keeps it, not what it is.
+# Variables that say where a secret is or who keeps it, not what it is.
 _POINTER = re.compile(
     r"(?:^|_)(?:files?|paths?|dirs?|directory|folder|home|root|ur[il]s?|sock|socket|host|server|endpoint|location"
     r"|store|command|cmd|program|helper)$|^(?:old)?pwd$|^google_application_credentials$",
@@ -53,7 +53,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret_variable(name: str) -> bool:
-    """Return whether an environment variable of this name likely holds a secret, or says where one lies.
+    """Return whether an environment variable of this name likely holds a secret, or says where one is.
 
     >>> [is_secret_variable(name) for name in ("GITHUB_PAT", "AZURE_STORAGE_KEY", "PATH", "KEYBOARD")]
     [True, True, False, False]

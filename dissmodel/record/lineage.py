@@ -1,4 +1,4 @@
-"""Which run made an input: found by what records hold, wherever they lie and whatever they are called."""
+"""Which run made an input: found by what records hold, wherever they are and whatever they are called."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def find_origin(
     `MAX_BYTES`, the others in its folder; then everything below `folders`. The first of these that has one
     decides, and of several there the original, not its reproductions, and the oldest.
 
-    `beside` is the file, `folders` are where else records lie; `tell` hears what was not searched.
+    `beside` is the file, `folders` are where else records are; `tell` hears what was not searched.
 
     Raises
     ------
     InvalidInput
-        If one of `folders` is no folder.
+        If one of `folders` is not a folder.
     """
     elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
     own = store.record_path(beside)
@@ -95,7 +95,7 @@ def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:
     if len(seen) > MAX_NAMES or len(fitting) < len(records):
         tell(
             f"{len(fitting)} of the records in the input's folder were searched for the run that made it, "
-            "not all. To search all of them: --records FOLDER"
+            "but not all. To search all of them: --records FOLDER"
         )
     return fitting
 
@@ -124,7 +124,7 @@ class Link:
 class Index:
     """The records of some folders, by id and by what their runs made.
 
-    The folders are read at once, with all that lies below; `unreadable` is what could not be read.
+    The folders are read at once, with all that is below; `unreadable` is what could not be read.
     """
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:

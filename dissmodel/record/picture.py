@@ -1,4 +1,4 @@
-"""The picture of a result: its name, and the mark that tells a picture of ours from someone's own."""
+"""The picture of a result: its name, and the mark that shows that dissmodel drew it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKED = re.compile(rb"\A\x89PNG\r\n\x1a\n.*?tEXt" + MARK.encode() + rb"\x00", 
 
 
 def picture_path(record_path: Path, stem: str = "") -> Path:
-    """Return where the picture of a result lies: beside its record.
+    """Return where the picture of a result is: beside its record.
 
     `stem` counts where the record's own name is not ``<stem>.record.json``.
 

@@ -28,7 +28,7 @@ def plain(value: Any, around: tuple[int, ...] = ()) -> Any:
     NumPy scalars and arrays become numbers and lists, dates ISO 8601, sets sorted lists, floats that JSON
     lacks ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, large arrays and anything else a short text.
 
-    `around` has the ids of the containers that it lies in.
+    `around` has the ids of the containers that it is in.
 
     Examples
     --------

@@ -109,8 +109,8 @@ def names(folder: Path, *, below: bool = True) -> Iterator[FoundRecord]:
         If there is no such folder. One further down that can't be looked into is yielded with its ``error``.
     """
     if not os.path.isdir(folder):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        what = "this is no folder" if os.path.lexists(folder) else "there is no such folder"
-        raise InvalidInput(f"{folder}: {what}.", "Give the folder that the records lie in.", code="no_folder")
+        what = "this is not a folder" if os.path.lexists(folder) else "there is no such folder"
+        raise InvalidInput(f"{folder}: {what}.", "Give the folder of the records.", code="no_folder")
     return _names(str(folder), below=below)
 
 

@@ -54,7 +54,7 @@ class DataSource(_Part):
 
 
 class Artifact(_Part):
-    """One file of a result. ``path`` is relative to the record; ``external`` lies where the model put it."""
+    """One file of a result. ``path`` is relative to the record; ``external`` is where the model put it."""
 
     path: str
     size: int
@@ -200,7 +200,7 @@ class Replacement(_Part):
 
 
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
-    """Return where a record says that its main file lies.
+    """Return where a record says that its main file is.
 
     That is ``output_path``, but where a package's own command line ran, which gives the file's name the id:
     there it is the path as a user typed it, relative to another folder, and `main` is the file's own.

@@ -54,7 +54,7 @@ class Signer:
 
 
 def signature_path(path: Path) -> Path:
-    """Return where the signature of a file lies: beside it.
+    """Return where the signature of a file is: beside it.
 
     >>> signature_path(Path("out/flood.record.json")).as_posix()
     'out/flood.record.json.sig'
@@ -66,7 +66,7 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
     """Return a signature of `message`, in the armoured form of ``ssh-keygen -Y sign``.
 
     `key` is a private key, or a public key whose private half an ssh-agent holds; `namespace` is what the
-    signature is for; `may_ask`: a person is there who can type a passphrase.
+    signature is for; `may_ask`: a person can type a passphrase.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
             code="key_locked",
         )
     raise UsageError(
-        f"{key}: ssh-keygen can't sign with it: {said.splitlines()[-1] if said else 'it does not say why'}.",
+        f"{key}: ssh-keygen can't sign with it: {said.splitlines()[-1] if said else 'without a reason'}.",
         "Give an SSH key of your own: --key ~/.ssh/id_ed25519",
         code="key_unusable",
     )
@@ -109,7 +109,7 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
     if fingerprint is None:
         return Signer("bad")
     with temporary.new_folder() as folder:
-        # A copy: what lies beside a record may change, or be a pipe.
+        # A copy: what is beside a record may change, or be a pipe.
         copy = folder / "signature"
         copy.write_bytes(signature)
         where = ("-f", str(allowed_signers), "-s", str(copy))
@@ -124,7 +124,7 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
 
 
 def fingerprint_of(signature: bytes) -> str | None:
-    """Return the fingerprint of the key that a signature names; None if it is no SSH signature.
+    """Return the fingerprint of the key that a signature names; None if it is not an SSH signature.
 
     It proves nothing: a signature can name any key.
 
@@ -153,7 +153,7 @@ def key_of(key: Path) -> PublicKey:
     told = _run("-l", "-f", str(key), message=b"")
     words = told.stdout.decode(errors="replace").split()
     if told.returncode != 0 or len(words) < 3:  # noqa: PLR2004  (bits, fingerprint, comment …, type)
-        raise UsageError(f"{key}: this is no SSH key.", "Give a key of yours: --key ~/.ssh/id_ed25519")
+        raise UsageError(f"{key}: this is not an SSH key.", "Give your own key: --key ~/.ssh/id_ed25519")
     return PublicKey(words[1], " ".join(words[2:-1]))
 
 
@@ -167,7 +167,7 @@ def read(path: Path) -> bytes | None:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
-            raise InvalidInput(f"{path}: this is no regular file.")
+            raise InvalidInput(f"{path}: this is not a regular file.")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -183,7 +183,7 @@ def _refuse_missing(path: Path, what: str = "key", option: str = "--key") -> Non
     if not path.is_file():
         raise UsageError(
             f"{option} {path}: there is no such {what}.",
-            "ssh-keygen -t ed25519 makes a key." if what == "key" else "A line of it: NAME KEY-TYPE KEY",
+            "ssh-keygen -t ed25519 makes a key." if what == "key" else "Each line is: NAME KEY-TYPE KEY",
             code="key_missing" if what == "key" else "allowed_signers_missing",
         )
 
@@ -212,6 +212,6 @@ def _run(*words: str, message: bytes, may_ask: bool = False) -> subprocess.Compl
     except subprocess.TimeoutExpired as error:
         raise UsageError(
             f"ssh-keygen did not answer within {patience:.0f} s.",
-            "A key of an ssh-agent, or one to be touched, may wait for you.",
+            "A key in ssh-agent, or a key that must be touched, may be waiting for you.",
             code="ssh_keygen_waits",
         ) from error

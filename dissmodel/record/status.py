@@ -6,7 +6,7 @@ from dissmodel.record.schema import Status
 
 
 def status_of(error: BaseException | None, code: str | None = None) -> Status:
-    """Return the status of a run that `error` ended; None: nothing did, and its result is whole.
+    """Return the status of a run that `error` ended; None: no error, and its result is complete.
 
     A run that failed on an input that changed is ``failed``. ``tainted`` is a run whose result is whole but
     was made from an input that changed meanwhile: an error of the code ``tainted``. It is not delivered.

@@ -27,7 +27,7 @@ SUFFIX = ".record.json"
 
 
 def record_path(output: Path) -> Path:
-    """Return where the record of an output lies: beside it, with the last suffix replaced.
+    """Return where the record of an output is: beside it, with the last suffix replaced.
 
     >>> record_path(Path("out/flood.v2.tif")).as_posix(), record_path(Path("out/val/")).as_posix()
     ('out/flood.v2.record.json', 'out/val.record.json')
@@ -41,7 +41,7 @@ def record_path(output: Path) -> Path:
 
 
 def failed_record_path(output: Path, experiment_id: str) -> Path:
-    """Return where the record of a run that doesn't complete lies: under a name that no result needs.
+    """Return where the record of a run that doesn't complete is: under a name that no result needs.
 
     >>> failed_record_path(Path("out/flood.tif"), "1a2b3c4d5e6f").name
     'flood.1a2b3c4d.record.json'
@@ -153,8 +153,8 @@ def document_and_bytes(
         sizes = {name: len(json.dumps(value)) for name, value in document.items()}
         raise StorageError(
             f"{path}: the record would have {len(data)} bytes, more than {MAX_BYTES}; "
-            f"most of it is in {max(sizes, key=sizes.__getitem__)!r}.",
-            "Let the model keep large results in files of their own.",
+            f"most of them are in {max(sizes, key=sizes.__getitem__)!r}.",
+            "Let the model write large results into files.",
             code="record_too_large",
         )
     return document, data
@@ -200,7 +200,7 @@ def sync_folder(folder: Path) -> None:
         temporary.sync(handle)
     except OSError as error:
         raise StorageError(
-            f"{folder}: the disk could not keep its new names: {error.strerror or error}.",
+            f"{folder}: the disk could not store its new file names: {error.strerror or error}.",
             "Check the disk, and then the files in this folder.",
             code="not_synced",
         ) from error
@@ -215,8 +215,8 @@ def read_document(path: Path) -> dict[str, Any]:
     ------
     InvalidInput
         If there is no such file (code ``record_missing``), if it is larger than 16 MiB, nested deeper than
-        100, has a key twice, is no JSON in UTF-8 or no record (``not_a_record``), or if a newer version wrote
-        it (``record_newer``).
+        100, has a key twice, is not JSON in UTF-8 or not a record (``not_a_record``), or if a newer version
+        wrote it (``record_newer``).
     StorageError
         If it can't be read.
     """
@@ -300,7 +300,7 @@ def _read(path: Path) -> bytes:
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
-            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is no regular file")
+            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is not a regular file")
         with path.open("rb") as stream:
             # Not more than there is: room for 16 MiB takes longer to get than a record to read.
             data = stream.read(min(state.st_size, MAX_BYTES) + 1)
@@ -309,7 +309,7 @@ def _read(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise InvalidInput(
             f"{path}: there is no such record.",
-            "A record lies beside its result, as NAME.record.json.",
+            "A record is beside its result, as NAME.record.json.",
             code="record_missing",
         ) from error
     except OSError as error:
@@ -325,7 +325,7 @@ def _read(path: Path) -> bytes:
 
 def _not_a_record(path: Path | str, why: str) -> InvalidInput:
     return InvalidInput(
-        f"{path}: this is no record: {why}.",
+        f"{path}: this is not a record: {why}.",
         "Give the .record.json file that a run left beside its result.",
         code="not_a_record",
     )
@@ -336,7 +336,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:200]!r} stands twice in one object")
+        raise ValueError(f"the key {twice[:200]!r} is given twice in one object")
     return found
 
 

@@ -64,7 +64,7 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     UsageError
         If there is no such file or folder.
     InvalidInput
-        If the folder is no registry.
+        If the folder is not a registry.
     """
     if path.is_dir():
         is_models = path.name == "models" and not (path / "models").exists()
@@ -97,7 +97,7 @@ class _Problem:
 def _not_taken(models: Path) -> Iterator[SpecFinding]:
     for path in sorted(models.iterdir()):
         if path.suffix != ".toml" and path.name.lower() not in {"readme.md", ".gitkeep"}:
-            message = "this is passed over; models are in models/NAME.toml."
+            message = "this file is ignored; models are in models/NAME.toml."
             yield SpecFinding("warning", str(path), None, message)
 
 
@@ -131,8 +131,8 @@ def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
         yield _Problem("warning", "description", "there is no description.", 'Add description = "..."')
     module = model.get("executor_module")
     if module is not None and not _MODULE.fullmatch(module):
-        message = f"{module[:_SHOWN]!r} is no module's name."
-        yield _Problem("error", "executor_module", message, 'Such as "coast.executors".')
+        message = f"{module[:_SHOWN]!r} is not a valid module name."
+        yield _Problem("error", "executor_module", message, 'Write it as in "coast.executors".')
     package = model.get("package")
     if package is None:
         hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
@@ -147,7 +147,7 @@ def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
                 message = f"{key} is {why}, which no record can hold."
                 yield _Problem("error", key, message, "Write it as text.", table)
     for table in spec.ignored:
-        message = f"[{table}] means nothing here."
+        message = f"[{table}] has no effect here."
         yield _Problem("warning", table, message, "A model's tables are below [model].", "")
 
 
@@ -156,7 +156,7 @@ def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[_Problem]:
     if name is None:
         yield _Problem("error", "", "the name is missing.", f'Add name = "{path.stem}".')
     elif file_problem(f"{name}.toml"):
-        message = f"{name[:_SHOWN]!r} is no model's name."
+        message = f"{name[:_SHOWN]!r} is not a valid model name."
         yield _Problem("error", "name", message, f'Write name = "{path.stem}".')
     elif name != path.stem:
         message = f"the name is {name!r}, and the file's is {path.stem!r}."
@@ -182,10 +182,10 @@ def _package_problems(package: str, path: Path) -> Iterator[_Problem]:
         hint = "Publish it: an index, or git+https://host/org/repo@tag."
         yield _Problem("warning", "package", "this folder is on one machine only.", hint)
     elif wanted.kind == "index" and wanted.exact is None:
-        message = "no exact version: who runs it later may run another."
+        message = "no exact version: a later run may use another version."
         yield _Problem("warning", "package", message, f'Write it as "{wanted.name}==VERSION".')
     elif wanted.kind == "git" and wanted.ref is None:
-        message = "no tag or commit: who runs it later may run another."
+        message = "no tag or commit: a later run may use another commit."
         yield _Problem("warning", "package", message, f'Write it as "{package}@TAG".')
     elif wanted.kind == "git" and is_reserved(wanted.url or ""):
         message = f"nothing can be published at {wanted.url}: its host is for examples."

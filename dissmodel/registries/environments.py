@@ -7,13 +7,22 @@ from datetime import timedelta
 from dissmodel import environments
 from dissmodel.config import load_settings
 from dissmodel.environments import trust
-from dissmodel.environments.tidy import Entry, Removed
+from dissmodel.environments.tidy import EnvironmentUse, Removed
 from dissmodel.environments.trust import Approval
 
-__all__ = ["Approval", "Entry", "Removed", "list_environments", "prune", "remove", "revoke", "trusted"]
+__all__ = [
+    "Approval",
+    "EnvironmentUse",
+    "Removed",
+    "list_environments",
+    "prune",
+    "remove",
+    "revoke",
+    "trusted",
+]
 
 
-def list_environments() -> tuple[Entry, ...]:
+def list_environments() -> tuple[EnvironmentUse, ...]:
     """Return the environments on this machine, the last used first."""
     return environments.list_environments(load_settings().data_dir)
 
@@ -34,7 +43,7 @@ def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
 
 
 def prune(unused_for: timedelta) -> Removed:
-    """Remove the environments that no model has used for so long, and what killed processes left."""
+    """Remove the environments that no model has used for this long, and the remains of killed processes."""
     return environments.prune(load_settings().data_dir, unused_for)
 
 

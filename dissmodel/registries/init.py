@@ -56,7 +56,7 @@ def init(request: InitRequest) -> Made:
     model = _module(folder.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "the folder is not empty" if folder.is_dir() else "there is a file of that name"
-        raise UsageError(f"{folder}: {what}.", "Give the name of a new one: dissmodel init NAME")
+        raise UsageError(f"{folder}: {what}.", "Give the name of a new folder: dissmodel init NAME")
     names = {
         "name": folder.name,
         "module": model,
@@ -79,12 +79,12 @@ def _module(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", module) or len(module) > _LONGEST:
         why = "a model's name begins with a letter and has letters, digits and - only"
     elif keyword.iskeyword(module) or module in sys.stdlib_module_names or module in {"tests", "registry"}:
-        why = "Python itself, or the package, has something of that name"
+        why = "Python itself, or the package, uses that name"
     elif _is_installed(module) or module in {offer.name for offer in plugins.offers()}:
-        why = "there is a model or package of that name already"
+        why = "a model or package already has that name"
     else:
         return module
-    raise UsageError(f"{name!r}: {why}.", "Give another: dissmodel init coast-growth", code="model_name")
+    raise UsageError(f"{name!r}: {why}.", "Give another name: dissmodel init coast-growth", code="model_name")
 
 
 def _is_installed(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""The models of registries: a list, and what is said about one."""
+"""The models of registries: a list, and the entry of a model."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RegistryModelView:
 
 
 def list_registry_models() -> RegistryModels:
-    """Return the models of all registries, as they lie on this machine."""
+    """Return the models of all registries, as they are on this machine."""
     is_installed = _installed()
     models, problems = [], []
     registries = index.registries()

@@ -1,4 +1,4 @@
-"""What a template leaves to be filled in."""
+"""Placeholders of a template."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class SyncRequest:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What was brought, and what could not be: name → error."""
+    """What was fetched, and what could not be: name → error."""
 
     outcomes: tuple[Outcome, ...]
     failures: Mapping[str, DissmodelError]
@@ -82,7 +82,7 @@ def watch(
 
 
 def registry_path(name: str | None) -> Path:
-    """Return the folder in which a registry's ``models/`` lies; without a name, that of the only one.
+    """Return the folder in which a registry's ``models/`` is; without a name, that of the only one.
 
     Raises
     ------
@@ -111,22 +111,20 @@ def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
     Raises
     ------
     UsageError
-        If the name is not fit or taken, or the URL is no place of a registry, or holds a secret.
+        If the name is not fit or taken, or the URL is not the place of a registry, or holds a secret.
     """
     check_registry_name(name)
     if name in load_settings().registries:
         raise UsageError(
             f"There is a registry {name} already.",
-            f"Take another name, or first: dissmodel registry remove {name}",
+            f"Give another name, or first remove it: dissmodel registry remove {name}",
             code="registry_exists",
         )
     remote = parse_remote(url)
     key = key_of(f"registries.{name}.url")
     place = str(from_toml(key, url if "://" in url else remote.url))
     if remote.folder is not None and not remote.folder.is_dir():
-        raise UsageError(
-            f"{remote.folder}: there is no such folder.", "Look at the path.", code="registry_url"
-        )
+        raise UsageError(f"{remote.folder}: there is no such folder.", "Check the path.", code="registry_url")
     _check_branch(remote, branch)
     changes = {key.name: place}
     if branch is not None:
@@ -157,7 +155,7 @@ def remove_registry(name: str) -> Path:
         if found is not None and found.value is not None and found.origin != "user file":
             raise UsageError(
                 f"The registry {name} is set by the {found.origin} ({found.where}).",
-                "Take it out there.",
+                "Remove it there.",
                 code="registry_set_elsewhere",
             )
     mine = read_settings(user_file(os.environ), project=False)
@@ -193,7 +191,7 @@ def _targets(request: SyncRequest, settings: Settings) -> list[RegistrySetting]:
     if request.branch is not None and len(names) > 1:
         raise UsageError(
             f"--branch is for one registry, and there are {len(names)}: {', '.join(names)}.",
-            f"Say which: dissmodel registry sync {names[0]} --branch {request.branch}",
+            f"Choose one: dissmodel registry sync {names[0]} --branch {request.branch}",
         )
     return [_target(known[name], settings.registries.get(name), request.branch) for name in names]
 
@@ -203,7 +201,7 @@ def _target(known: index.Registry, setting: RegistrySetting | None, branch: str 
     if not url:
         raise UsageError(
             f"What was synced of {known.name} can't be read, so its URL is unknown.",
-            f"Say it: dissmodel registry sync {known.name} --repo URL",
+            f"Give the URL: dissmodel registry sync {known.name} --repo URL",
             code="unknown_registry",
         )
     branch = branch or (setting.branch if setting is not None else None)

@@ -1,4 +1,4 @@
-"""The models of all registries, as they lie on this machine; nothing here asks the network."""
+"""The models of all registries, as they are on this machine; nothing here asks the network."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
     offered = [offer for offer in offers if text in {offer.name, offer.qualified}]
     if len(found) + len(offered) > 1:
         names = sorted([entry.qualified for entry in found] + [offer.qualified for offer in offered])
-        hint = f"Say which: dissmodel run {names[0]} ..."
+        hint = f"Choose one: dissmodel run {names[0]} ..."
         if len(set(names)) == 1:
             hint = "Give the registry another name: dissmodel registry add NAME URL"
         raise UsageError(
@@ -144,7 +144,7 @@ def find(text: str, settings: Settings | None = None, *, packages: bool = True) 
         names = [entry.name for entry in entries_of(known[origin])]
         raise UsageError(
             f"The registry {origin} has no model {name!r}.",
-            f"{near(name, names)} Bring it up to date: dissmodel registry sync {origin}".strip(),
+            f"{near(name, names)} Update the registry: dissmodel registry sync {origin}".strip(),
             code="unknown_model",
         )
     if found and found[0].spec is None:
@@ -179,13 +179,13 @@ def refusal(file: str, *, is_link: bool, is_twin: bool) -> str:
     """
     if is_link:
         return _LINK
-    return "two files differ in capital letters only" if is_twin else file_problem(file)
+    return "the names of two files differ in capital letters only" if is_twin else file_problem(file)
 
 
 def no_registry(place: str, hint: str = "") -> InvalidInput:
     """Return the error about a place without a folder ``models``."""
     return InvalidInput(
-        f"{place}: there is no folder models in it, so it is no registry.",
+        f"{place}: there is no folder models in it, so it is not a registry.",
         f"A registry has its models in models/NAME.toml. {hint}".rstrip(),
         code="registry_layout",
     )
@@ -261,12 +261,12 @@ def _entry(registry: Registry, file: str, commit: str | None, why: str) -> Regis
         called = spec.model.get("name", name)
         if not _MODEL.fullmatch(called):
             raise InvalidInput(
-                f"{path}: it calls itself {called[:_SHOWN]!r}, which is no model's name.",
+                f"{path}: its name is {called[:_SHOWN]!r}, which is not a valid model name.",
                 f'Write name = "{name}"; a model\'s name has letters, digits, - and _ only.',
             )
     except DissmodelError as error:
         return RegistryEntry(registry.name, name, path, commit, None, error.message, error.hint)
-    warning = "" if called == name else f"{path}: it calls itself {called!r}; here it is {name}."
+    warning = "" if called == name else f"{path}: its name in the file is {called!r}; it is used as {name}."
     return RegistryEntry(registry.name, name, path, commit, spec, in_place=registry.in_place, warning=warning)
 
 

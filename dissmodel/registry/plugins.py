@@ -39,13 +39,13 @@ class Offer:
         """The name that nothing else has, such as ``builtin/coastal_raster``."""
         return f"{self.origin}/{self.name}"
 
-    def load(self) -> Model:
+    def load(self) -> LoadedModel:
         """Import it.
 
         Raises
         ------
         UsageError
-            If it can't be imported or is no executor of that name.
+            If it can't be imported or is not an executor of that name.
         """
         try:
             found: Any = self.entry_point.load()
@@ -55,14 +55,14 @@ class Offer:
             registered = ExecutorRegistry._executors.get(self.name)  # noqa: SLF001  (the published place)
             found = registered or load_executor(found.__name__, self.name)
         if not _is_executor(found):
-            raise _broken(self, f"{self.entry_point.value} is no executor")
+            raise _broken(self, f"{self.entry_point.value} is not an executor")
         if found.name != self.name:
-            raise _broken(self, f"its executor calls itself {found.name!r}")
-        return Model(found, self.origin, self.distribution)
+            raise _broken(self, f"the name of its executor is {found.name!r}")
+        return LoadedModel(found, self.origin, self.distribution)
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """An executor class and where it came from: ``builtin``, a distribution or a file."""
 
     executor: type[ModelExecutor]
@@ -80,7 +80,7 @@ def offers() -> tuple[Offer, ...]:
     return tuple(sorted(found.values(), key=lambda offer: (offer.name, offer.origin)))
 
 
-def find(text: str, module: str | None = None) -> Model:
+def find(text: str, module: str | None = None) -> LoadedModel:
     """Return the model that `text` names: ``name``, ``origin/name``, ``file.py`` or ``file.py:name``.
 
     `module` is imported where no package offers the name; importing it registers its executors.
@@ -99,7 +99,7 @@ def find(text: str, module: str | None = None) -> Model:
         names = ", ".join(offer.qualified for offer in matching)
         raise UsageError(
             f"{text}: more than one package offers this model: {names}.",
-            f"Say which: dissmodel run {matching[0].qualified} ...",
+            f"Choose one: dissmodel run {matching[0].qualified} ...",
             code="ambiguous_model",
         )
     if matching:
@@ -109,17 +109,17 @@ def find(text: str, module: str | None = None) -> Model:
         problem = f"The model {text!r} needs the module {module}"
         found = _load_from(module, text, problem, lambda error: extra_hint(error) or install)
         if found is not None:
-            return Model(found, found.__module__)
+            return LoadedModel(found, found.__module__)
     registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
     if registered is not None:
-        return Model(registered, registered.__module__)
+        return LoadedModel(registered, registered.__module__)
     hint = did_you_mean(text, [offer.name for offer in known])
     raise UsageError(
         f"There is no model {text!r}.", f"{hint} List them: dissmodel show".strip(), code="unknown_model"
     )
 
 
-def find_in(name: str, module: str | None, distribution: str | None) -> Model:
+def find_in(name: str, module: str | None, distribution: str | None) -> LoadedModel:
     """Return the model `name` that one package defines, whatever others offer under that name.
 
     By default `module` is what the distribution's entry points say, else its package of that name.
@@ -137,16 +137,16 @@ def find_in(name: str, module: str | None, distribution: str | None) -> Model:
         module = (distribution or name).replace("-", "_")
     before = dict(ExecutorRegistry._executors)  # noqa: SLF001  (the published place)
     package = distribution or name
-    publish = "Tell whoever publishes the model; its executor_module has to be importable."
+    publish = "Ask the publisher of the model: its executor_module must be importable."
     found = _load_from(module, name, f"{package}: {module} can't be imported", lambda _: publish)
     if found is not None:
-        return Model(found, distribution or module, distribution)
+        return LoadedModel(found, distribution or module, distribution)
     now = ExecutorRegistry._executors  # noqa: SLF001  (as above)
     new = sorted(executor for executor in now if now[executor] is not before.get(executor))
     others = f"only {', '.join(new)}" if new else "nothing"
     raise UsageError(
         f"{package}: {module} registers {others}, no model {name!r}.",
-        "Tell whoever publishes the model: class and the executor's name have to be the same.",
+        "Ask the publisher of the model: class and the executor's name must be the same.",
         code="model_unloadable",
     )
 
@@ -161,7 +161,7 @@ def _load_from(
         raise UsageError(f"{problem}: {why}.", hint(error), code="model_unloadable") from error
 
 
-def _from_file(path: Path, name: str) -> Model:
+def _from_file(path: Path, name: str) -> LoadedModel:
     if not path.is_file():
         raise UsageError(
             f"{path}: there is no such file.", "Give the path of a Python file.", code="unknown_model"
@@ -171,7 +171,7 @@ def _from_file(path: Path, name: str) -> Model:
     found = [value for value in own if _is_executor(value)]
     named = [cls for cls in found if cls.name == name] if name else found
     if len(named) == 1:
-        return Model(named[0], str(path))
+        return LoadedModel(named[0], str(path))
     if not found:
         half = [
             f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ())))}"
@@ -186,7 +186,7 @@ def _from_file(path: Path, name: str) -> Model:
     names = ", ".join(cls.name for cls in found)
     raise UsageError(
         f"{path} has {'no executor ' + repr(name) if name else 'several executors'}: {names}.",
-        f"Say which: {path}:{found[0].name}",
+        f"Choose one: {path}:{found[0].name}",
         code="ambiguous_model",
     )
 
@@ -220,7 +220,7 @@ def _import_file(path: Path) -> ModuleType:
             line, said = f", line {error.lineno}", error.msg
         raise UsageError(
             f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
-            extra_hint(error) or f"Look at it: python {path}",
+            extra_hint(error) or f"See the error: python {path}",
             code="model_unloadable",
         ) from error
     return module

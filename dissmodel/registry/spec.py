@@ -67,7 +67,7 @@ class Spec:
 
     @property
     def description(self) -> str:
-        """What the spec says that the model is."""
+        """The model's description in the spec."""
         return str(self.model.get("description", ""))
 
     @property
@@ -87,7 +87,7 @@ class Spec:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """What a record keeps of it."""
+        """The part of the spec that a record keeps."""
         return {"model": dict(self.model)}
 
 
@@ -142,7 +142,7 @@ def load_spec(path: Path) -> Spec:
     document = _parse(path)
     model = document.get("model")
     if "model" in document and not isinstance(model, dict):
-        raise SpecError(path, "model has to be one section, [model].", _EXAMPLE, code="spec_section")
+        raise SpecError(path, "model must be one section, [model].", _EXAMPLE, code="spec_section")
     if not isinstance(model, dict):
         near = get_close_matches("model", document, n=1, cutoff=0.6)
         hint = f"Rename [{near[0]}] to [model]." if near else _EXAMPLE
@@ -177,7 +177,7 @@ def _parse(path: Path) -> dict[str, Any]:
     hint = "Give the path of a model's TOML."
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not str(path).startswith(_STREAMS):
-            what = "a folder" if path.is_dir() else "no regular file"
+            what = "a folder" if path.is_dir() else "not a regular file"
             raise SpecError(path, f"this is {what}.", hint, code="spec_unreadable")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -189,7 +189,7 @@ def _parse(path: Path) -> dict[str, Any]:
         why = getattr(error, "strerror", None) or error
         raise SpecError(path, f"{why}.", hint, code="spec_unreadable") from error
     if len(raw) > MAX_BYTES:
-        limit = f"a spec may have {MAX_BYTES >> 20} MiB; this file is larger."
+        limit = f"a spec may have at most {MAX_BYTES >> 20} MiB; this file is larger."
         raise SpecError(path, limit, hint, code="spec_too_large")
     refuse_pointer(raw, path)
     try:
@@ -197,7 +197,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except toml.NotToml as error:
         raise SpecError(
             path,
-            f"this is no valid TOML: {error}.",
+            f"this is not valid TOML: {error}.",
             f"Fix it there, in UTF-8; text stands in quotes. {_EXAMPLE}",
             code="spec_syntax",
             line=error.line,
@@ -247,7 +247,7 @@ def _check_version(path: Path, wanted: str | None) -> None:
     try:
         is_admitted = is_met(SpecifierSet(wanted, prereleases=True))
     except InvalidSpecifier:
-        detail = f"dissmodel = {wanted!r} is no version range."
+        detail = f"dissmodel = {wanted!r} is not a version range."
         hint = f'Write it as dissmodel = ">={API_LEVEL}" or leave it out.'
     else:
         if is_admitted:

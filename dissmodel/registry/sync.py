@@ -52,12 +52,12 @@ def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> O
     StorageError
         If the remote can't be fetched, or the disk can't be written.
     InvalidInput
-        If the remote is no registry. After any error the copy of before is unchanged.
+        If the remote is not a registry. After any error the copy of before is unchanged.
     """
     folder = folder_of(data_dir, registry)
     guard = folder.with_name(f".{registry}.lock")
     busy = f"The registry {registry} is being synced by another command."
-    hint = "Look at its rights and the room on the disk, or choose another folder with DISSMODEL_DATA."
+    hint = "Check its rights and the space on the disk, or choose another folder with DISSMODEL_DATA."
     with disk_errors(f"{folder}: can't be written", hint):
         folder.mkdir(parents=True, exist_ok=True)
         with required(guard, busy, "Try again in a moment.", patience=_PATIENCE_S):
@@ -135,7 +135,7 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
     url = repository.url
     found = {path: (mode, name) for mode, name, path in repository.tree(_FETCHED, "models")}
     if not found or "models" in found:
-        raise no_registry(url, "Look at the URL and the branch.")
+        raise no_registry(url, "Check the URL and the branch.")
     files = {
         path.removeprefix("models/"): entry
         for path, entry in found.items()
@@ -164,7 +164,9 @@ def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
         return "a registry holds files, and this is a submodule"
     is_larger = size is None or size > MAX_BYTES  # the remote leaves out what is too large
     why = refusal(file, is_link=mode == _LINK, is_twin=is_twin)
-    return why or (f"a spec may have {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else "")
+    return why or (
+        f"a spec may have at most {MAX_BYTES >> 20} MiB, and this file is larger" if is_larger else ""
+    )
 
 
 def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:

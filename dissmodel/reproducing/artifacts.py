@@ -75,7 +75,7 @@ def _compared(before: Recorded, after: Artifact, after_path: Path, tolerance: To
     try:
         return compare(path, after_path, tolerance)
     except DissmodelError as error:  # several layers, or a model's own idea of a format
-        return Comparison("different", why=(f"Other bytes. {error.message}",), tolerance=tolerance)
+        return Comparison("different", why=(f"The bytes differ. {error.message}",), tolerance=tolerance)
 
 
 def _matched(
@@ -100,7 +100,7 @@ def _matched(
 def _key(name: str, file: Artifact, main: Artifact | None, experiment_id: str) -> str:
     """Return what a file is called whatever its run's output is called.
 
-    Where it lies says it, for a record that was pushed keeps the names of a run and has other places.
+    Where it is says it, for a record that was pushed keeps the names of a run and has other places.
     """
     if main is None or main.external or not main.path:
         return name

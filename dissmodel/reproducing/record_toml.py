@@ -30,13 +30,13 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     table = table if isinstance(table, dict) else {}
     name = table.get("class") or table.get("name") or record.model_name
     if not name:
-        raise InvalidInput(f"{shown}: it names no model.", "Ask whoever gave you this record.")
+        raise InvalidInput(f"{shown}: it names no model.", "Ask the sender of this record.")
     parameters = {key: as_number(value) for key, value in record.parameters.items()}
     spec = plain_spec(str(name), parameters, record.band_map, record.column_map, table)
     try:
         text = tomlkit.dumps(spec)
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{shown}: what it says is no TOML: {error}.", "") from error
+        raise InvalidInput(f"{shown}: its model section is not valid TOML: {error}.", "") from error
     return f"# {_command(record)}\n{text}"
 
 

@@ -54,7 +54,7 @@ def open_recorded(
     package, module = _text(spec.get("package")), _text(spec.get("executor_module"))
     if as_recorded:
         if given is not None:
-            raise UsageError("--env recorded and --model: one of them.", "Leave one out.")
+            raise UsageError("--env recorded and --model contradict each other.", "Leave one out.")
         if code.package is None:
             # It raises that a file is not run because a record names it.
             find_model(record_path, record)
@@ -124,13 +124,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
+def find_model(record_path: Path, record: ExperimentRecord) -> plugins.LoadedModel:
     """Return the installed model of the recorded name and package.
 
     Parameters
     ----------
     record_path : Path
-        Where the record lies.
+        Where the record is.
     record : ExperimentRecord
         The record.
 
@@ -144,24 +144,24 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     if code is not None and code.package is None:
         source = f" (its sha256 was {code.source_digest})" if code.source_digest else ""
         raise UsageError(
-            f"{record_path}: its model {name!r} was in a file of its own, {_file_of(code.module)}{source}.",
-            "A file is not run because a record names it. If you trust it, give it: --model FILE.py",
+            f"{record_path}: its model {name!r} was in the file {_file_of(code.module)}{source}.",
+            "The file is not run only because a record names it. If you trust it, type: --model FILE.py",
             code="model_needed",
         )
     offers = [offer for offer in plugins.offers() if offer.name in _names(record)]
     if code is not None and code.package is not None:
         if not _NAME.fullmatch(code.package):
             raise InvalidInput(
-                f"{record_path}: {code.package[:_LONGEST]!r} is no package's name.",
-                "Ask whoever gave you this record, or name the model: --model NAME",
+                f"{record_path}: {code.package[:_LONGEST]!r} is not a package's name.",
+                "Ask the sender of this record, or name the model: --model NAME",
                 code="not_a_record",
             )
         package = canonicalize_name(code.package)
         mine = [offer for offer in offers if canonicalize_name(offer.distribution) == package]
         if not mine and offers:
             raise UsageError(
-                f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which offers"
-                " none of that name here.",
+                f"{record_path}: its model {name!r} is of the package {package[:_LONGEST]}, which has"
+                " no model of that name here.",
                 f"Install the package, or take the model of another package: --model {offers[0].qualified}",
                 code="unknown_model",
             )
@@ -171,7 +171,7 @@ def find_model(record_path: Path, record: ExperimentRecord) -> plugins.Model:
     if len(offers) > 1:
         raise UsageError(
             f"{record_path}: its model may be {' or '.join(offer.qualified for offer in offers)}.",
-            f"Say which: --model {offers[0].qualified}",
+            f"Choose one: --model {offers[0].qualified}",
             code="ambiguous_model",
         )
     return load(offers[0].load)
@@ -186,7 +186,7 @@ def _unknown(record_path: Path, name: str, package: str | None) -> UsageError:
         install = "Install the package, or: "
     return UsageError(
         f"{record_path}: there is no model {name!r} here{missing}.",
-        f"{install}Name a model that is here: --model {near}. List the models: dissmodel show",
+        f"{install}Give an installed model: --model {near}. List the models: dissmodel show",
         code="unknown_model",
     )
 
@@ -205,12 +205,12 @@ def refuse_package(record_path: Path, record: ExperimentRecord) -> None:
         return
     try:
         if not isinstance(package, str):
-            raise UsageError("This is no text.")
+            raise UsageError("This is not text.")
         Requirement.parse(package, record_path.parent)
     except UsageError as error:
         raise InvalidInput(
             f"{record_path}: the spec in it names no package: {str(package)[:_LONGEST]!r}.",
-            "A package is a name, name==version or git+https://…; ask whoever gave you this record.",
+            "A package is a name, name==version or git+https://…; ask the sender of this record.",
             code="spec_package",
         ) from error
 

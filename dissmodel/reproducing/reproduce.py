@@ -41,8 +41,8 @@ _FORMATS = frozenset({"auto", "raster", "tiff", "vector"})
 def reproduce(request: ReproduceRequest, reporter: Reporter) -> Reproduced:
     """Run again from the record alone, compare, and leave a record of that beside the new result.
 
-    A bundle is a record too: the new result lies beside the zip then. Of a record that is not on this machine
-    it lies in the current folder.
+    A bundle is a record too: the new result is beside the zip then. Of a record that is not on this machine
+    it is in the current folder.
 
     Nothing is run, and no model imported, before the input is known to be the recorded bytes.
 
@@ -93,7 +93,7 @@ def _reproduce(
     source, reporter = judge.recorded, current()
     path, record, old = source.beside, source.record, source.files
     if repeat.dropped():
-        reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: left out.")
+        reporter.warn(f"The model has no parameter {', '.join(repeat.dropped())}: it is left out.")
     threads = request.threads if request.threads is not None else thread_limit(record)
     tell(before(repeat, threads), reporter, strict=request.strict)
     # The folder of a result without --output; with --check it is removed afterwards.
@@ -132,7 +132,7 @@ def _tell_of_this(
         error.hint = f"{error.hint} To keep the record of the run, leave --check out.".strip()
     if error.code in {"parameter", "unknown_parameter"}:
         name = request.model or repeat.model.host.info.name
-        error.hint = f"See what the model takes now: dissmodel show {name}. Name another: --model NAME"
+        error.hint = f"See its parameters now: dissmodel show {name}. Name another: --model NAME"
 
 
 @dataclass
@@ -149,7 +149,9 @@ class _Judge:
     def __call__(self, record: ExperimentRecord, files: Mapping[str, Path]) -> ExperimentRecord:
         recorded, old, tolerance = self.recorded.record, self.recorded.files, self.tolerance
         if record.source.checksum != recorded.source.checksum.lower():
-            raise Differs("The input was changed as the run began.", "Run it again.", code="input_changed")
+            raise Differs(
+                "The input was changed at the start of the run.", "Run it again.", code="input_changed"
+            )
         with keeping_warnings(self.warnings):
             self.artifacts = compare_artifacts(old, recorded, record, files, tolerance)
         self.changed = differences(recorded, record)
@@ -169,7 +171,7 @@ def _refuse_unfit(source: Source) -> None:
     source.refuse_unfinished("to compare with", "nothing_to_reproduce")
     if MAIN not in old:
         raise InvalidInput(
-            f"{path}: there is nothing to compare with: the record names no output.",
+            f"{path}: there is no result to compare with: the record names no output.",
             "Give the record of a run that completed.",
             code="nothing_to_reproduce",
         )
@@ -184,12 +186,12 @@ def _refuse_unfit(source: Source) -> None:
     if record.seed is not None and record.seed < 0:
         raise InvalidInput(
             f"{path}: its seed is {str(record.seed)[:40]}; a seed is a whole number of 0 or more.",
-            "Ask whoever gave you this record.",
+            "Ask the sender of this record.",
             code="not_a_record",
         )
     if record.input_format not in _FORMATS:
         raise InvalidInput(
-            f"{path}: {record.input_format[:40]!r} is no input format.",
+            f"{path}: {record.input_format[:40]!r} is not an input format.",
             f"There are {', '.join(sorted(_FORMATS))}.",
             code="not_a_record",
         )
@@ -202,7 +204,7 @@ def _map_place(request: ReproduceRequest, path: Path, old: Mapping[str, Recorded
     before = old[MAIN].intact()
     if before is None:
         raise UsageError(
-            f"--diff-map: the recorded result is not beside {path} as it was.", "Leave --diff-map out."
+            f"--diff-map: the recorded result is not beside {path}, or was changed.", "Leave --diff-map out."
         )
     refuse_other_than_raster(before, None)
     chosen = map_place(request.diff_map, (before,), overwrite=request.overwrite)
@@ -218,7 +220,7 @@ def _write_map(
     if path is None or before is None:
         return None
     if judge.artifacts[MAIN].verdict == "not-comparable":
-        judge.warnings.append(f"{path} was not written: there is no difference of what can't be compared.")
+        judge.warnings.append(f"{path} was not written: files that can't be compared have no difference.")
         return None
     from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
 
@@ -231,7 +233,7 @@ def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Re
     if request.output is None:
         return
     if request.check:
-        raise UsageError("--check leaves no result, so --output contradicts it.", "Give one of the two.")
+        raise UsageError("--check keeps no result, so it contradicts --output.", "Give one of the two.")
     output = Path(request.output).resolve()
     beside = [one.path for one in old.values() if one.path is not None and not one.artifact.external]
     if any(one.resolve().is_relative_to(output) for one in (path, *beside)):
@@ -278,7 +280,7 @@ def _name(repeat: Repeat, experiment_id: str, main: Recorded) -> str:
 
 
 def _end(main: Recorded) -> str:
-    """Return what tells a folder from a file."""
+    """Return the end of a name: a slash for a folder, a suffix for a file."""
     return os.sep if not main.artifact.external and len(PurePosixPath(main.artifact.path).parts) > 1 else ""
 
 

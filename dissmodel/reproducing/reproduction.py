@@ -76,11 +76,11 @@ class Reproduced(Result):
     recorded : ExperimentRecord
         The run that was repeated.
     recorded_path : Path or str
-        Where its record lies; a URL if it is not on this machine.
+        Where its record is; a URL if it is not on this machine.
     record : ExperimentRecord
         The new run.
     record_path : Path or None
-        Where its record lies; None with `check`.
+        Where its record is; None with `check`.
     files : Mapping of str to Path
         The files of its result; empty with `check`.
     artifacts : Mapping of str to Comparison

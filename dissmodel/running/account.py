@@ -24,8 +24,8 @@ _LONGEST_TRACEBACK = 100_000
 _LONGEST_CHAIN = 100
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-READ_ON = "Its record has the traceback."
-"""The hint of an error that has no other, once the record is written."""
+READ_ON = "The record of the run has the traceback."
+"""The hint of an error without a hint, once the record is written."""
 
 # The fields of its record that a model may set. Every other field is what the run observed, whatever a model
 # writes there; `logs`, `artifacts`, `output_path` and `runtime` take from the model what the run can confirm.
@@ -91,7 +91,7 @@ def failed(
 
 
 def let_go(error: BaseException) -> None:
-    """Free what an error keeps alive; a run that ended for want of memory needs some to write its record."""
+    """Free what an error keeps alive; a run that ran out of memory needs some to write its record."""
     one: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if one is None:
@@ -109,7 +109,9 @@ def as_failure(error: BaseException, model: str, phase: str) -> DissmodelError:
     nothing = "there is not enough memory" if isinstance(error, MemoryError) else "without a message"
     said = "; ".join([_text(error) or nothing, *explanations(error)])
     if phase == "validate" and isinstance(error, ValueError):
-        return InvalidInput(said, "Correct the input or the parameters that it names.", code="validation")
+        return InvalidInput(
+            said, "Correct the input or the parameters that the message names.", code="validation"
+        )
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return StorageError(
             f"{model} failed in {phase}: {said}.",

@@ -27,7 +27,7 @@ _LONGEST = 200  # the names of the record, of its failed runs and of the scratch
 class Destination:
     """The place of a result and its record.
 
-    The result lies in `folder` under `name` (None: the model decides its suffix); its name and its record's
+    The result is in `folder` under `name` (None: the model decides its suffix); its name and its record's
     begin with `stem`. `named`: the user gave the name.
     """
 
@@ -39,7 +39,7 @@ class Destination:
 
     @property
     def record_path(self) -> Path:
-        """Where the record of a completed run lies."""
+        """Where the record of a completed run is."""
         return self.folder / f"{self.stem}.record.json"
 
 
@@ -59,9 +59,10 @@ def choose(output: str | None, model: ModelInfo, experiment_id: str) -> Destinat
     ends_as_folder = output.endswith(("/", os.sep)) or path.is_dir()
     if suffixes and (ends_as_folder or path.suffix.lower() not in suffixes):
         example = path / f"result{suffixes[0]}" if ends_as_folder else path.with_suffix(suffixes[0])
-        what = "a folder" if ends_as_folder else f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        suffix = f"has the suffix {path.suffix!r}" if path.suffix else "has no suffix"
+        what = "is a folder" if ends_as_folder else suffix
         raise UsageError(
-            f"{output}: {model.name} writes {' or '.join(suffixes)}; this is {what}.",
+            f"{output}: {model.name} writes {' or '.join(suffixes)}; this {what}.",
             f"--output {example}",
             code="output_suffix",
         )
@@ -220,12 +221,12 @@ def _check_record(destination: Destination) -> None:
         if error.code == "record_newer":
             raise
         raise UsageError(
-            f"{path}: the name of the record is taken by a file that is no record.",
+            f"{path}: another file, not a record, already has the name of the record.",
             _another_name(destination),
             code="record_taken",
         ) from error
     said = Path(record.main_path or "")
-    # The main file of a folder lies in it.
+    # The main file of a folder is in it.
     owner = said.parts[0] if destination.whole_folder and said.parts else said.name
     if owner != destination.name:
         raise UsageError(

@@ -48,7 +48,7 @@ class _State(NamedTuple):
 
 
 class InputWatch:
-    """Watches files, so that a file that is changed and changed back does not pass for one that stayed.
+    """Watches files, so that a file that is changed and changed back does not count as unchanged.
 
     The name of a file has to mean the same file at the end, with the same size and times. On Linux the system
     also tells whether the file was written to or moved. What is written through a memory map makes no event.
@@ -106,7 +106,7 @@ class InputWatch:
             return ""  # only the time at which it was read was set
         if events & _ATTRIB and not was_open:
             return ""
-        return "it has other times, so it may have been written to"
+        return "its times differ, so it may have been written to"
 
     def transient_sidecar(self, recorded: Iterable[Path]) -> str:
         """Return the name of a file that was read with the dataset for a time only; empty if there was none.
@@ -164,7 +164,7 @@ def _is_held(path: Path, *, sync: bool = False) -> bool:
 
 
 def _file_system(path: Path) -> int | None:
-    """Return the number of the kind of file system that a file lies on; None if that is not known."""
+    """Return the number of the kind of file system that a file is on; None if that is not known."""
     if sys.platform != "linux":
         return None
     room = ctypes.create_string_buffer(_ROOM)
@@ -193,7 +193,7 @@ def _is_sqlite(name: str) -> bool:
 
 
 class _Events:
-    """What Linux tells of files or folders, by inotify; no events where inotify is missing."""
+    """Events of files or folders from Linux's inotify; none where inotify is missing."""
 
     def __init__(self, paths: Iterable[Path], kinds: int) -> None:
         self._queue: int | None = None

@@ -132,8 +132,8 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     requirement = Requirement.parse(package, spec.path.parent)
     if requirement.kind == "path" and entry is not None and not entry.in_place:
         raise UsageError(
-            f"{entry.qualified}: its package is a folder, {package}, which no other machine has.",
-            "Tell the maintainer of the registry: a package is given as name==version or git+https://host/org/repo@tag.",
+            f"{entry.qualified}: its package is a folder, {package}, which other machines don't have.",
+            "Ask the maintainer of the registry to give the package as name==version or git+https://host/org/repo@tag.",
             code="bad_package",
         )
     origin = entry.qualified if entry is not None else str(spec.path)
@@ -157,18 +157,18 @@ def _one_name(name: str | None, spec: Spec) -> str:
         return spec.executor
     if spec.executor is not None and ".py" not in name and name.rpartition("/")[2] != spec.executor:
         raise UsageError(
-            f"{spec.path} is for the model {spec.executor!r}, not {name!r}.", "Give one of the two only."
+            f"{spec.path} is for the model {spec.executor!r}, not {name!r}.", "Give only one of the two."
         )
     return name
 
 
-def load(find: Callable[[], plugins.Model]) -> plugins.Model:
+def load(find: Callable[[], plugins.LoadedModel]) -> plugins.LoadedModel:
     """Import a model; what its module prints is kept off standard output, which is for results."""
     with contextlib.redirect_stdout(sys.stderr):
         model = find()
     if not issubclass(model.executor, ModelExecutor):
         raise UsageError(
-            f"{model.origin}/{model.executor.name}: {model.executor.__name__} is no executor.",
+            f"{model.origin}/{model.executor.name}: {model.executor.__name__} is not an executor.",
             "Let the class inherit from dissmodel.executor.ModelExecutor.",
             code="model_unloadable",
         )

@@ -1,4 +1,4 @@
-"""What is known about a run, or refused, before it begins."""
+"""What is checked before a run begins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RunRequest(DataRequest):
 
     `input` is a dataset; a URL is fetched. `seed` is for the random numbers of Python and NumPy. `threads`:
     as many may the model use; None: all there are. `command` is what was typed, for the record. `records` are
-    folders where the record of the run that made the input may lie; the input's own folder is looked into
+    folders where the record of the run that made the input may be; the input's own folder is looked into
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
     input, where the caller has fetched it and keeps it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a
@@ -96,7 +96,7 @@ class Prepared:
         if sidecar:
             return (
                 f"{self.source.path} changed while the model ran: {sidecar}, which is read with it, "
-                "was there for a time only."
+                "existed only for a time."
             )
         return None
 
@@ -111,8 +111,8 @@ class Prepared:
                 yield f"{path.name} beside the input changed {ending}"
         if self.watch.events_lost:
             yield (
-                f"More happened in {self.source.path.parent} than the system keeps: whether a file that is "
-                "read with the input came and went while the model ran is not known."
+                f"More events in {self.source.path.parent} than the system keeps: a file that is read "
+                "with the input may have appeared and disappeared while the model ran."
             )
 
 
@@ -159,7 +159,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     if origin is not None:
         record.derived_from = origin.experiment_id
     elif inputs and request.records:
-        reporter.warn("--records: none of the records there is of the run that made the input.")
+        reporter.warn("--records: no record in these folders is of a run that made the input.")
     return Prepared(model, inputs, watch, destination, record, request, here)
 
 

@@ -1,4 +1,4 @@
-"""What a run takes over from the record of the one that it repeats."""
+"""What a run takes from the record of the run that it repeats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Repeat:
     """A run that is repeated.
 
-    `record` is the repeated run's, which lies at `path`; `model` is today's.
+    `record` is the repeated run's, which is at `path`; `model` is today's.
     """
 
     record: ExperimentRecord

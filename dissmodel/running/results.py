@@ -51,7 +51,7 @@ class Results:
 
     `files` is name → what was measured, paths relative to the record. `finals` and `sources` are without
     external files: name within the working folder → final path, and name → name within the working folder.
-    `main_file` is where the file named `MAIN` lies now (None: the model left nothing). `stamps` is final path
+    `main_file` is where the file named `MAIN` is now (None: the model left nothing). `stamps` is final path
     → stamp when it was measured. `aliases` are other names that the model gave to these files → sha256.
     """
 
@@ -63,7 +63,7 @@ class Results:
     aliases: Mapping[str, str]
 
     def here(self, work: Path) -> dict[str, Path]:
-        """Return where each file lies as long as it is in the working folder, by its name."""
+        """Return where each file is as long as it is in the working folder, by its name."""
         return {name: work / self.sources.get(name, artifact.path) for name, artifact in self.files.items()}
 
     def changed(self, work: Path) -> Path | None:
@@ -115,8 +115,8 @@ def take_over(work: Path, model: str, alone: Callable[[], bool]) -> None:
         copy.replace(path)
         if who:
             warnings.warn(
-                f"{path.name} was still open for writing when {model} had returned it, by {who}: what it "
-                "held then is the result, and what is written to it later is lost.",
+                f"{path.name} was still open for writing when {model} had returned it, by {who}: its "
+                "content at that time is the result, and anything written to it later is lost.",
                 DissmodelWarning,
                 stacklevel=2,
             )

@@ -32,7 +32,7 @@ __all__ = ["RunRequest", "RunResult", "run"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run that completed: its record, where that lies, and the files of the result by name."""
+    """A run that completed: its record, where that is, and the files of the result by name."""
 
     record: ExperimentRecord
     record_path: Path
@@ -40,7 +40,7 @@ class RunResult:
 
 
 Conclusion = Callable[[ExperimentRecord, Mapping[str, Path]], ExperimentRecord]
-"""From the record of a run that completed and its files by name, where they lie now, to what it is to say."""
+"""From the record of a run that completed and its files by name, where they are now, to what it is to say."""
 
 
 def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = None) -> RunResult:
@@ -52,7 +52,7 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
     ------
     DissmodelError
         If it can't begin: nothing is written then. If it began and did not complete, the error's
-        ``record_path`` says where the record of what happened lies. Nothing that was there before is touched.
+        ``record_path`` says where the record of what happened is. Nothing that was there before is touched.
     """
     with reporting(reporter), contextlib.ExitStack() as stack:
         repeats = request.repeats
@@ -124,7 +124,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
         what = "without an output" if main is None else f"its input as its output: {main}"
         raise RunFailed(
             f"{opening.model_name} returned {what}.",
-            "Its save has to write to record.output_path.",
+            "The method save must write to record.output_path.",
             code="no_output",
         )
     changed = prepared.changed_input()
@@ -209,8 +209,8 @@ def _deliver(
         promotion = materialize.promote(materialize.work(scratch), results.finals)
         if promotion.missing:
             raise RunFailed(
-                f"The result's files vanished: {', '.join(promotion.missing)}.",
-                "Let nothing else write in that folder, then run it again.",
+                f"These files of the result disappeared: {', '.join(promotion.missing)}.",
+                "Let no other program write in that folder, then run it again.",
                 code="no_output",
             )
         _refuse_changed(results.changed_since(), record)
@@ -230,7 +230,7 @@ def _refuse_changed(path: Path | None, record: ExperimentRecord) -> None:
 def _note_latest(
     record: ExperimentRecord, path: Path, scratch: Path, prepared: Prepared, listener: Listener
 ) -> None:
-    """Copy the record to the place of the latest one, unless something else lies there."""
+    """Copy the record to the place of the latest one, unless something else is there."""
     try:
         if path in prepared.inputs:
             raise InvalidInput("it is the input")
@@ -238,7 +238,7 @@ def _note_latest(
             store.read(path)  # only a record gives way
         store.write(record, path, staging=scratch)
     except DissmodelError as error:
-        listener.warn(f"{path.name} was left as it is: {error.message}")
+        listener.warn(f"{path.name} was not replaced: {error.message}")
 
 
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:

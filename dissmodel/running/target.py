@@ -1,4 +1,4 @@
-"""Where a result goes that is to lie in a bucket."""
+"""Where a result goes that is to be in a bucket."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def target_of(output: str) -> Target:
     shown = uri.shown
     if uri.scheme != "s3":
         raise UsageError(
-            f"{shown}: a web server is only read.",
+            f"{shown}: dissmodel only reads from a web server.",
             f"--output s3://BUCKET/{file_name(shown)}",
         )
     storage, key = open_storage(output, StorageSettings.of(load_settings()))
@@ -66,7 +66,7 @@ def target_of(output: str) -> Target:
     for taken in (store.record_path(Path(name)).name, name) if not end else (f"{name}{store.SUFFIX}",):
         if storage.stat(target.place.key(taken)) is not None:
             raise UsageError(
-                f"{target.place.uri}{taken} exists; what is in a bucket is not replaced.",
+                f"{target.place.uri}{taken} exists; objects in a bucket are never replaced.",
                 f"Give another name, such as: --output {target.place.uri}{_like(name)}{end}",
                 code="output_exists",
             )

@@ -119,7 +119,7 @@ def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> Ex
         told.tell(problem)
     if checked.resolved is None:
         if request.inputs:
-            told.add("warning", "The inputs are looked into once these parameters are right.")
+            told.add("warning", "The inputs are checked once these parameters are right.")
         return None
     for message in checked.resolved.warnings:
         told.add("warning", message)
@@ -163,7 +163,7 @@ def _look_at_input(model: OpenedModel, record: ExperimentRecord, told: Collector
         raise
     except BaseException as error:  # noqa: BLE001  (a model is foreign code: whatever it raises is a finding)
         said = str(error) or "without a message"
-        told.add("error", f"{model.host.info.name} can't look at it: {type(error).__name__}: {said}")
+        told.add("error", f"{model.host.info.name} can't check it: {type(error).__name__}: {said}")
 
 
 def _try(executor: type[ModelExecutor], record: ExperimentRecord, told: Collector) -> None:
@@ -185,7 +185,7 @@ def _look_at_output(
             folder = Path(tempfile.gettempdir())
             with named_there(target, folder):
                 choose(target.here(folder), model.host.info, uuid4().hex)
-            told.add("ok", "the result would be made here and uploaded there; nothing has its name yet")
+            told.add("ok", "the result would be made here and uploaded there; the name is free")
             return
         destination = choose(request.output, model.host.info, uuid4().hex)
         files = [file for source in sources for file in (source, *companions(source))]

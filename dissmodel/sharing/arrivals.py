@@ -19,7 +19,7 @@ from dissmodel.storage.base import Progress
 from dissmodel.storage.transfer import Pool
 
 _PATIENCE_S = 0.3
-_ASK = "Pull it again; if it stays, ask whoever put it there."
+_ASK = "Pull it again; if the error stays, ask the person who stored it."
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
             raise _unwritable(to, error) from error
         if not is_ours:
             raise UsageError(
-                locks.busy(f"{to / experiment_id}: another process is bringing this experiment here.", lock),
+                locks.busy(f"{to / experiment_id}: another process is fetching this experiment.", lock),
                 "Wait for it, or give another folder: --to FOLDER",
                 code="output_busy",
             )
@@ -160,7 +160,7 @@ def _refuse_full(to: Path, missing: list[Wanted]) -> None:
         return
     if needed > free:
         raise StorageError(
-            f"{to}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+            f"{to}: {needed:,} bytes have to be fetched, and the disk has room for {free:,}.",
             "Make room, or give a folder on another disk: --to FOLDER",
             code="disk_full",
         )
@@ -182,7 +182,7 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
         wanted.place.storage.get(wanted.place.key(wanted.key), part, limit=wanted.size, progress=progress)
     except DissmodelError as error:
         said = {
-            "object_missing": "the record names it, and it is not there",
+            "object_missing": "the record names it, but it does not exist",
             "object_too_large": f"it has more than the {wanted.size:,} bytes that the record says",
         }.get(error.code)
         if said is None:
@@ -206,7 +206,7 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
 
 def _in_the_way(path: Path) -> Differs:
     return Differs(
-        f"{path}: something else lies there; it is not overwritten.",
+        f"{path}: another file has this name; it is not overwritten.",
         "Move it away, or give another folder: --to FOLDER",
         code="in_the_way",
     )

@@ -33,7 +33,7 @@ class BundleRequest:
     Attributes
     ----------
     record : Path or str
-        The record; its result lies beside it. A text may be an ``s3://`` or ``https://`` URL too.
+        The record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
     output : str
         The zip.
     input : str or None
@@ -56,7 +56,7 @@ class BundleRequest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was made: where it lies, its bytes, and the names in it.
+    """A bundle that was made: where it is, its bytes, and the names in it.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def bundle(request: BundleRequest) -> Bundle:
     InvalidInput
         If the record is none of a completed run, its input is nowhere, or it is all too much for a bundle.
     Differs
-        If the record, a file of the result or the input is not what the record vouches for.
+        If the record, a file of the result or the input is not as recorded.
     UsageError
         If the bundle has no place.
     StorageError
@@ -143,7 +143,7 @@ def _results(source: Source, told: list[str]) -> Iterator[Member]:
     for name, one in source.files.items():
         path = one.artifact.path
         if one.path is None:
-            told.append(f"{name} is not in the bundle: the record does not say where it lies.")
+            told.append(f"{name} is not in the bundle: the record does not contain its path.")
         elif one.artifact.external:
             yield Member(_external(path), one.path, one.artifact.sha256)
         elif is_drawn(name, path) and not os.path.lexists(one.path):
@@ -198,7 +198,7 @@ def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[
 
 
 def _moved(record: ExperimentRecord, document: Mapping[str, Any], input_name: str | None) -> dict[str, Any]:
-    """Return the record as it stands in the bundle: where things lie is said as seen from it."""
+    """Return the record as it is in the bundle: paths are relative to it."""
     names = {
         name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
         for name, one in record.files.items()
@@ -218,7 +218,7 @@ def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
         raise UsageError(f"--output {given}: a bundle is written to a local file.", "--output result.zip")
     path = Path(os.path.abspath(place))  # noqa: PTH100  (as above)
     if path.suffix.lower() != ".zip" or path.is_dir():
-        what = "a folder" if path.is_dir() else "no name of a zip"
+        what = "a folder" if path.is_dir() else "not the name of a zip"
         raise UsageError(f"--output {given}: this is {what}.", "--output result.zip")
     if not os.path.lexists(path):
         return path

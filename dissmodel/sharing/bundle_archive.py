@@ -26,7 +26,7 @@ EXTERNAL = "external"
 
 _OURS = frozenset({README, RECORD, f"{RECORD}{sign.SUFFIX}", SPEC, LOCK, INPUT, EXTERNAL})
 _CHUNK = 1 << 20
-# The earliest time that a zip can hold: when a bundle was made is no part of what it says.
+# The earliest time that a zip can hold: when a bundle was made is not a part of what it says.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = stat.S_IFREG | 0o644
@@ -66,14 +66,14 @@ def ordered(members: Iterable[Member]) -> list[Member]:
     taken = next(ours, None) or clash(one.name for one in placed)
     if taken is not None:
         raise InvalidInput(
-            f"The result has a file {taken!r}, a name that a bundle has for something else.",
+            f"The result has a file {taken!r}, a name that a bundle needs for another file.",
             "Run the model again with another --output, then bundle that.",
             code="name_taken",
         )
     size = sum(one.size for one in placed)
     if size > unzip.MAX_BYTES or len(placed) > unzip.MAX_ENTRIES:
         raise InvalidInput(
-            f"A bundle of {len(placed)} files with {size} bytes would not be opened again: at most"
+            f"A bundle of {len(placed)} files with {size} bytes could not be opened again: at most"
             f" {unzip.MAX_ENTRIES} files and {unzip.MAX_BYTES // 2**30} GiB are.",
             "Leave the input out: --no-input",
             code="bundle_too_large",

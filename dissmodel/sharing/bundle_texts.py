@@ -67,7 +67,7 @@ def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     try:
         return tomlkit.dumps(without_null(record.resolved_spec))
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
-        told.append(f"model.toml is not in the bundle: the spec in the record is no TOML: {error}")
+        told.append(f"model.toml is not in the bundle: the spec in the record is not TOML: {error}")
         return ""
 
 

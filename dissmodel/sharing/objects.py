@@ -84,7 +84,7 @@ def send(place: Place, file: File, state: State, progress: Callable[[int], None]
 def other_content(uri: str) -> Differs:
     """Return the error for an object of other content that has the name."""
     return Differs(
-        f"{uri}: something else lies there already; it is not overwritten.",
+        f"{uri}: another object has this name already; it is not overwritten.",
         "Push to another place: --to s3://BUCKET/PREFIX",
         code="object_exists",
     )

@@ -121,7 +121,7 @@ def _find(named: str, settings: StorageSettings) -> list[_Found]:
     path = parse(named).path
     if path is not None and not os.path.lexists(path):
         raise InvalidInput(
-            f"{named}: there is no such folder, and it is no id of an experiment.",
+            f"{named}: there is no such folder, and it is not the id of an experiment.",
             "Give 4 or more characters of an id, a folder, or s3://BUCKET/PREFIX/experiments/ID/record.json",
             code="record_missing",
         )
@@ -133,7 +133,7 @@ def _find(named: str, settings: StorageSettings) -> list[_Found]:
     folders = [_Found(place.below(one[1] + one[2]), one[2]) for one in found if one is not None]
     if not folders:
         raise InvalidInput(
-            f"{place.uri}: no experiment lies there.",
+            f"{place.uri}: there is no experiment.",
             f"Name the record of one: dissmodel pull {place.uri}{FOLDER}/ID/{RECORD}",
             code="record_missing",
         )
@@ -148,12 +148,12 @@ def _by_id(text: str, settings: StorageSettings) -> _Found:
     if not ids:
         raise InvalidInput(
             f"{experiments.uri}: no experiment there has an id that begins with {text}.",
-            f"List those there: dissmodel record list {experiments.uri}",
+            f"List the experiments: dissmodel record list {experiments.uri}",
             code="record_missing",
         )
     if len(ids) > 1:
         raise UsageError(
-            f"{text}: {len(ids)} experiments have an id that begins so.",
+            f"{text}: {len(ids)} experiments have an id that begins with these characters.",
             f"Give more of it: {', '.join(sorted(ids)[:3])}",
             code="ambiguous_id",
         )
@@ -167,6 +167,6 @@ def _look(one: _Found, request: PullRequest, settings: StorageSettings, pool: Po
         try:
             name = experiment_name(source.record.experiment_id, one.uri)
         except InvalidInput as error:
-            raise StorageError(error.message, "Ask whoever put it there.", code=error.code) from error
+            raise StorageError(error.message, "Ask the person who stored it.", code=error.code) from error
         refuse_other_id(one.uri, name, one.experiment_id)
         return pullable(source, settings, agree if request.with_input else None)

@@ -1,4 +1,4 @@
-"""What there is to pull of an experiment: the files that its record names, if it may name them."""
+"""The files to pull of an experiment: those that its record names, if it may name them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Pullable:
 
 
 def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], None] | None) -> Pullable:
-    """Return what there is to pull; nothing but the record is fetched yet.
+    """Return the files to pull; only the record is fetched yet.
 
     `agree` is called with the URL of an input that only the record names, before it is asked for; None: the
     input is not wanted.
@@ -93,7 +93,7 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     if record.status != "completed":
         raise InvalidInput(
             f"{uri}: this run did not complete: it is {record.status[:40]!r}.",
-            "Only what completed has a result.",
+            "Only completed runs have a result.",
             code="not_completed",
         )
     paths = paths_of(source.files, uri)
@@ -130,7 +130,7 @@ def _inputs(source: InPlace, settings: StorageSettings, agree: Callable[[str], N
     data, uri = source.record.source, source.given
     if not _SHA256.fullmatch(data.checksum):
         raise InvalidInput(
-            f"{uri}: it does not say which input was read.",
+            f"{uri}: the record does not identify its input.",
             "Leave --with-input out.",
             code="input_unknown",
         )
@@ -157,7 +157,7 @@ def _input_place(source: InPlace, settings: StorageSettings) -> tuple[Place, str
     url = recorded_url(data.uri)
     if url is None:
         raise InvalidInput(
-            f"{source.given}: its input was not pushed; it is {redact(data.uri)[:200]!r}, which is not known"
+            f"{source.given}: its input was not pushed; it is {redact(data.uri)[:200]!r}, which is unknown"
             " here.",
             "Leave --with-input out; or ask for it: dissmodel push RECORD --with-input",
             code="input_missing",
@@ -175,8 +175,8 @@ def _wanted(place: Place, key: str, path: str, sha256: str, size: int | None, *,
         stat = place.storage.stat(place.key(key))
         if stat is None:
             raise Differs(
-                f"{place.uri}{key}: the record names it, and it is not there.",
-                "Ask whoever put it there.",
+                f"{place.uri}{key}: the record names it, but it does not exist.",
+                "Ask the person who stored it.",
                 code="object_missing",
             )
         size = stat.size
@@ -195,4 +195,4 @@ def _refuse_elsewhere(path: str, uri: str, *, reserved: bool = True) -> None:
 
 
 def _lying(uri: str, what: str) -> StorageError:
-    return StorageError(f"{uri}: {what}.", "Ask whoever put it there.", code="artifact_path")
+    return StorageError(f"{uri}: {what}.", "Ask the person who stored it.", code="artifact_path")

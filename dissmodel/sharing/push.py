@@ -159,7 +159,7 @@ def check_place(to: str | None, *, offline: bool) -> None:
     Raises
     ------
     UsageError
-        If it is no place to push to, or a server would have to be asked.
+        If it is not a place to push to, or a server would have to be asked.
     StorageError
         If it can't be reached.
     """
@@ -255,7 +255,7 @@ def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> Pushed
 
 
 def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
-    """Return the record as it is to lie in the place, and whether it lies there.
+    """Return the record to be stored in the place, and whether it is stored there already.
 
     Raises
     ------
@@ -281,7 +281,7 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
             raise Differs(
                 f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
                 "It is not overwritten.",
-                f'See what is there: dissmodel pull "{place.uri}"',
+                f'Fetch that experiment: dissmodel pull "{place.uri}"',
                 code="experiment_exists",
             )
         if source is None and "uri" in (there.document.get("source") or {}):

@@ -1,4 +1,4 @@
-"""What there is to push of a record: its files, each with the digest that the record vouches for."""
+"""The files to push of a record, each with its recorded digest."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pushable:
 
 
 def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
-    """Return what there is to push of a record; every file is hashed.
+    """Return the files to push of a record; every file is hashed.
 
     `stack` keeps what had to be fetched or unpacked. `agree` is as `recorded_input` takes it; None: the input
     is not pushed.
@@ -66,11 +66,11 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
     Raises
     ------
     Differs
-        If the record, or a file that it vouches for, is not what it was, or is missing.
+        If the record, or a file that it describes, has changed, or is missing.
     UsageError
         If the run did not complete.
     InvalidInput
-        If it is no record, or its input is wanted and can't be found.
+        If it is not a record, or its input is wanted and can't be found.
     StorageError
         If something can't be read.
     """
@@ -104,7 +104,7 @@ def _files(source: Source, names: dict[str, str]) -> Iterator[File]:
     for name in contradicted(source.record):
         raise source.not_as_recorded(name, "pushed")
     for name, one in source.files.items():
-        # Only what has the recorded digest leaves this machine, wherever the record says that it lies.
+        # Only what has the recorded digest leaves this machine, wherever the record says that it is.
         assert one.path is not None  # it has a name in the place
         found = _hashed(one.path, names[name], one.artifact.media_type)
         if found is None or found.sha256 != one.artifact.sha256:
@@ -141,7 +141,9 @@ def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], 
 def _there(path: Path, name: str) -> File:
     found = _hashed(path, name)
     if found is None:
-        raise InvalidInput(f"{path}: it vanished, or is no regular file.", "Let no program write there.")
+        raise InvalidInput(
+            f"{path}: it vanished, or is not a regular file.", "Let no other program write there."
+        )
     return found
 
 

@@ -35,13 +35,13 @@ def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
     Raises
     ------
     DissmodelError
-        As `run`. If the upload fails, the error says where the result lies on this machine; in the bucket
+        As `run`. If the upload fails, the error says where the result is on this machine; in the bucket
         there is no record then.
     """
     if request.overwrite:
         raise UsageError(
-            "--overwrite: what is in a bucket is not replaced, for no two objects change at once.",
-            "Leave --overwrite out. Where the name is taken, give another.",
+            "--overwrite: objects in a bucket are never replaced, because two objects can't change at once.",
+            "Leave --overwrite out. If the name is taken, give another.",
         )
     refuse_offline(request.output or "", offline=request.consent.offline)
     target = target_of(request.output or "")
@@ -55,7 +55,7 @@ def run_to(request: RunRequest, reporter: Reporter) -> Uploaded:
         if made is not None:
             error.record_path = made.record_path  # type: ignore[union-attr]  # an exception takes any attribute
             if isinstance(error, DissmodelError):
-                error.hint = f"{error.hint} The result is whole, beside its record:".strip()
+                error.hint = f"{error.hint} The result is complete, beside its record:".strip()
         elif getattr(error, "record_path", None) is None:
             _remove(folder)
         raise

@@ -58,7 +58,7 @@ def check_limit(size: int, limit: int, what: str) -> None:
     if size > limit:
         raise InvalidInput(
             f"{what} has more than {limit:,} bytes.",
-            "Take a smaller one, or raise the limit.",
+            "Give a smaller file, or raise the limit.",
             code="object_too_large",
         )
 

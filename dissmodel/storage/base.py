@@ -1,4 +1,4 @@
-"""What a place that holds objects can do, whatever it is."""
+"""The operations of a place that holds objects."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Progress = Callable[[int], None]
 class Stat:
     """What a place knows of an object.
 
-    `sha256` is as whoever put it noted it, a claim until the bytes are hashed. `etag` is what changes when
-    the object does; None where the place has no such thing.
+    `sha256` is the value noted when the object was stored, a claim until the bytes are hashed. `etag` is
+    what changes when the object does; None where the place has no such thing.
     """
 
     key: str
@@ -114,6 +114,6 @@ def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item
     for number, one in enumerate(found):
         if number == most:
             raise StorageError(
-                f"{what}: more than {most:,} objects lie there.", "Name a folder further down.", code=TOO_MANY
+                f"{what}: there are more than {most:,} objects.", "Name a subfolder.", code=TOO_MANY
             )
         yield one

@@ -33,7 +33,7 @@ _LONGEST_META = 1_000_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class CachedFile:
     """A main file in the cache, its sha256 as it was just now, and its source's version, empty if unknown."""
 
     path: Path
@@ -55,7 +55,7 @@ class Cache:
         size = settings.text("cache_size")
         return cls(settings.cache_dir / "inputs", parse_size(size) if size else DEFAULT_LIMIT)
 
-    def take(self, key: str, stack: contextlib.ExitStack) -> Entry | None:
+    def take(self, key: str, stack: contextlib.ExitStack) -> CachedFile | None:
         """Return an entry that is whole, kept until `stack` closes; None where there is none.
 
         Raises
@@ -141,7 +141,7 @@ class Cache:
             free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise StorageError(
-                f"{self.folder}: {needed:,} bytes are to come, and the disk has room for {free:,}.",
+                f"{self.folder}: {needed:,} bytes have to be fetched, and the disk has room for {free:,}.",
                 "Make room, or set another folder: DISSMODEL_CACHE=FOLDER",
                 code="disk_full",
             )
@@ -174,7 +174,7 @@ class Cache:
         with self._writing(), contextlib.ExitStack() as stack:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not stack.enter_context(locks.held(self.folder / _LOCK, patience=_PATIENCE_S)):
-                message = locks.busy(f"{self.folder}: another process holds it.", self.folder / _LOCK)
+                message = locks.busy(f"{self.folder}: another process has locked it.", self.folder / _LOCK)
                 raise StorageError(message, "Try again.")
             yield
 
@@ -189,7 +189,7 @@ class Cache:
             ) from error
 
 
-def _whole(folder: Path) -> Entry | None:
+def _whole(folder: Path) -> CachedFile | None:
     """Return what is in a folder if each file is what it was when it came."""
     try:
         with (folder / _META).open("rb") as stream:
@@ -201,7 +201,7 @@ def _whole(folder: Path) -> Entry | None:
         if any(sha256_file(data / name) != digest for name, digest in files.items()):
             return None
         main = str(meta["main"])
-        return Entry(data / main, files[main], (data / main).stat().st_size, str(meta["version"]))
+        return CachedFile(data / main, files[main], (data / main).stat().st_size, str(meta["version"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -138,7 +138,7 @@ def _from_alias(name: str | None, environ: Mapping[str, str]) -> _Found | None:
     try:
         document = json.loads(text) if text else {}
     except (ValueError, RecursionError):
-        raise StorageError(f"{path} is no JSON.", "Make it again: mc alias set NAME URL") from None
+        raise StorageError(f"{path} is not JSON.", "Make it again: mc alias set NAME URL") from None
     alias = _table(_table(document).get("aliases")).get(name)
     if alias is None:
         raise _missing(f"{path} has no alias {shown(name)!r}.")
@@ -190,7 +190,7 @@ def _section(path: Path, name: str) -> dict[str, str]:
     except configparser.Error:
         # What the parser says quotes the line, and the line may be the secret.
         raise StorageError(
-            f"{path} is no file of AWS profiles.", "Look at it: [NAME], then lines with key = value."
+            f"{path} is not a file of AWS profiles.", "A profile has a line [NAME], then lines key = value."
         ) from None
     return dict(parser[name]) if parser.has_section(name) else {}
 
@@ -205,7 +205,7 @@ def _text_of(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError):
         pass
-    raise StorageError(f"{path} can't be read, is too large or no text.", "Look at its rights.")
+    raise StorageError(f"{path} can't be read, is too large or no text.", "Check its rights.")
 
 
 def _table(value: Any) -> dict[str, Any]:

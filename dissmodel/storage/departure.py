@@ -57,8 +57,8 @@ class Departure:
             raise self._unreadable(error) from error
         if hashed.hexdigest() != self.sha256:
             raise Differs(
-                f"{self.path} is not what its sha256 says: it changed, and was not stored as {self._what}.",
-                "Make it again, or verify its record.",
+                f"{self.path} does not have its sha256: it changed, and was not stored as {self._what}.",
+                "Make the file again, or verify its record.",
                 code="storage_differs",
             )
 

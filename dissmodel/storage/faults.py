@@ -26,7 +26,7 @@ from dissmodel.storage.settings import Patience
 UNREACHABLE = "storage_unreachable"
 DENIED = "storage_denied"
 MISSING = "storage_missing"
-_AGAIN = "Try again; if it stays, look at the network and at the server."
+_AGAIN = "Try again; if the error stays, check the network and the server."
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _explained(what: str, error: BaseException, patience: Patience) -> StorageEr
     match error:
         case ProxyError():
             why = "the proxy can't be reached, or refuses"
-            hint = "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+            hint = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
         case ConnectTimeoutError():
             why, hint = _unconnected(error, patience), "Check the endpoint, and that the server runs."
         case SSLError():
@@ -54,9 +54,9 @@ def _explained(what: str, error: BaseException, patience: Patience) -> StorageEr
         case UrllibTimeout() | ProtocolError():
             code, why = _broken_off(error, patience)
         case DecodeError():
-            code, why = StorageError.code, "what came is not compressed as the server said"
+            code, why = StorageError.code, "the answer is not compressed as the server declared"
         case _:
-            code, why = StorageError.code, "the server could not be understood"
+            code, why = StorageError.code, "the answer of the server could not be understood"
     return StorageError(f"{what}: {why}.", hint, code=code)
 
 
@@ -83,7 +83,7 @@ def _untrusted(error: SSLError) -> tuple[str, str]:
     """Return the reason and what to do."""
     inner = next((one for one in error.args if isinstance(one, ssl.SSLError)), None)
     if isinstance(inner, ssl.SSLCertVerificationError):
-        hint = "If it is your own, name its certificate: SSL_CERT_FILE=ca.pem"
+        hint = "If it is your own server, give its certificate: SSL_CERT_FILE=ca.pem"
         return f"its certificate is not trusted ({inner.verify_message})", hint
     reason = (inner.reason if inner is not None else None) or "no TLS"
     hint = "If the server speaks plain http, write http:// in the endpoint, or set MINIO_SECURE=false."

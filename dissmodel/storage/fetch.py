@@ -1,4 +1,4 @@
-"""A dataset that lies elsewhere, brought into the cache."""
+"""A remote dataset, brought into the cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset of elsewhere that is here, under the name that it has there; its sidecars lie beside it.
+    """A dataset of elsewhere that is here, under the name that it has there; its sidecars are beside it.
 
     `uri` is without credentials; `version` is its ETag, empty if the server has none.
     """
@@ -113,7 +113,9 @@ def fetched(
                 if entry is None:
                     entry = cache.take(_download(source, stats, cache, data, largest), stack)
         if entry is None:
-            raise StorageError(f"{cache.folder}: it does not keep what is put there.", "Look at the disk.")
+            raise StorageError(
+                f"{cache.folder}: it does not keep the files that are written there.", "Check the disk."
+            )
         cache.make_room(0)
         kind: Literal["s3", "http"] = "s3" if source.uri.scheme == "s3" else "http"
         found = Fetched(entry.path, kind, source.uri.recorded, entry.version, entry.sha256, entry.size)
@@ -144,8 +146,8 @@ def _source(text: str, settings: StorageSettings, sidecars: Sequence[str]) -> _S
         raise UsageError(f"{uri.shown} names no object.", "Write s3://BUCKET/KEY or https://HOST/PATH.")
     if PurePosixPath(key).suffix.lower() in _PARTS_OF_SHAPEFILES:
         raise InvalidInput(
-            f"{uri.shown}: a shapefile is several files, and only this one would come.",
-            "Zip them, and give the URL of the zip.",
+            f"{uri.shown}: a shapefile is several files, and only this one would be fetched.",
+            "Zip the files, and give the URL of the zip.",
             code="shapefile_part",
         )
     folder = key[: len(key) - len(key.rpartition("/")[2])]
@@ -176,7 +178,7 @@ def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, data:
     said = sum(max(stat.size, 0) for stat in stats if stat is not None)
     names = [file_name(key) for key in source.keys]
     if len({name.casefold() for name in names}) < len(names):
-        raise InvalidInput(f"{source.uri.shown}: two of its files would have one name.", "Zip them.")
+        raise InvalidInput(f"{source.uri.shown}: two of its files would have the same name.", "Zip them.")
     if said <= limit:
         cache.make_room(said)
     counted = _Count(said)
@@ -199,15 +201,15 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
         if error.code != "object_too_large":
             raise
         raise StorageError(
-            f"{source.shown(key)} has more than the {limit:,} bytes that it may have.",
+            f"{source.shown(key)} has more than {limit:,} bytes, the limit.",
             "If that is the cache's own limit, raise it: dissmodel config set cache_size 100GB",
             code=error.code,
         ) from error
     found = sha256_file(path)
     if stat.sha256 not in {None, found}:
         raise Differs(
-            f"{source.shown(key)}: its sha256 is {found}; whoever put it there noted {stat.sha256}.",
-            "Ask whoever put it there.",
+            f"{source.shown(key)}: its sha256 is {found}; the sha256 stored with it is {stat.sha256}.",
+            "Ask the person who stored it.",
             code="storage_differs",
         )
     return stat.etag or "", found

@@ -81,7 +81,7 @@ class HttpStorage:
         return Stat(key, size, etag=found.etag)
 
     def put(self, path: Path, key: str, **_options: Any) -> NoReturn:  # noqa: ARG002  (the protocol's)
-        """Raise StorageError: a web server is only read."""
+        """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "written to")
 
     def list(self, prefix: str, **_options: Any) -> NoReturn:
@@ -89,7 +89,7 @@ class HttpStorage:
         self._only_read(prefix, "listed")
 
     def delete(self, key: str) -> NoReturn:
-        """Raise StorageError: a web server is only read."""
+        """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "removed")
 
     def _stat(self, key: str, response: BaseHTTPResponse | None) -> Stat | None:
@@ -120,9 +120,7 @@ class HttpStorage:
                     url = self._redirected(what, url, response.headers.get("Location", ""))
                 finally:
                     response.close()  # what is left of it may be endless
-        raise StorageError(
-            f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the URL it ends at."
-        )
+        raise StorageError(f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the final URL.")
 
     def _redirected(self, what: str, url: str, location: str) -> str:
         try:
@@ -132,13 +130,15 @@ class HttpStorage:
                 _port(url) == _port(target) or (_port(url), _port(target)) == (80, 443)
             )
         except ValueError:
-            raise StorageError(f"{what}: redirected to what is no URL.", "Give another URL.") from None
+            raise StorageError(
+                f"{what}: redirected to a text that is not a URL.", "Give another URL."
+            ) from None
         is_downgrade = here.scheme == "https" and there.scheme == "http"
         if not location or there.scheme not in _DEFAULT_PORTS or not is_same or is_downgrade:
             place = f"{there.scheme}://{there.netloc.rpartition('@')[2]}{there.path}"
             raise StorageError(
                 f"{what}: redirected to {shown(place)}, which is not followed.",
-                "If you trust that place, give its URL.",
+                "If you trust that server, give its URL.",
                 code="storage_redirected",
             )
         return target
@@ -148,14 +148,14 @@ class HttpStorage:
         if status in _DENIED:
             raise StorageError(
                 f"{what}: the server refuses it ({status}).",
-                "It wants a user, a token or other rights.",
+                "It requires a user, a token or other rights.",
                 code=faults.DENIED,
             )
-        raise StorageError(f"{what}: the server answers {status}.", "Try again later, or look at the URL.")
+        raise StorageError(f"{what}: the server answers {status}.", "Try again later, or check the URL.")
 
     def _only_read(self, key: str, what: str) -> NoReturn:
         raise StorageError(
-            f"{self._shown(key)}: what a web server holds can be read here, and not {what}.",
+            f"{self._shown(key)}: objects of a web server can only be read here, not {what}.",
             "Use s3:// or a folder.",
         )
 

@@ -115,7 +115,7 @@ class LocalStorage:
         if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_name(parts[-1]):
             raise StorageError(
                 f"{self._shown(key)}: no file here may have this name.",
-                "Leave out \\ and :, and put something between two slashes.",
+                "Leave out \\ and :, and put a name between two slashes.",
                 code="storage_key",
             )
         path = self.folder
@@ -132,11 +132,11 @@ class LocalStorage:
     def _exists(self) -> None:
         if not self.folder.is_dir():
             raise StorageError(
-                f"{self.shown} is no folder.", "Make it, or check its name.", code="storage_missing"
+                f"{self.shown} is not a folder.", "Create it, or check its name.", code="storage_missing"
             )
 
     def _taken(self, key: str) -> StorageError:
-        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+        return StorageError(f"{self._shown(key)} exists already.", "Give another name.", code="object_exists")
 
     @staticmethod
     def _pieces(path: Path) -> Iterator[bytes]:
@@ -146,7 +146,7 @@ class LocalStorage:
                     yield piece
         except OSError as error:
             why = error.strerror or error
-            raise StorageError(f"{path} could not be read: {why}.", "Look at its rights.") from error
+            raise StorageError(f"{path} could not be read: {why}.", "Check its rights.") from error
 
     def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[Stat]:
         with os.scandir(folder) as entries:
@@ -168,13 +168,13 @@ class LocalStorage:
             yield
         except PermissionError as error:
             raise StorageError(
-                f"{self._shown(key)}: there is no right to do this.",
-                "Look at its rights.",
+                f"{self._shown(key)}: you have no right to do this.",
+                "Check its rights.",
                 code="storage_denied",
             ) from error
         except OSError as error:
             raise StorageError(
-                f"{self._shown(key)}: {error.strerror or error}.", "Look at the disk and the rights."
+                f"{self._shown(key)}: {error.strerror or error}.", "Check the disk and the rights."
             ) from error
 
 

@@ -65,7 +65,7 @@ def checksum_of(content: bytes) -> tuple[str, str]:
 def says(headers: Mapping[str, str], expected: str) -> bool | None:
     """Tell whether an answer's ETag is the `expected` one; None where it can't be compared."""
     if _is_keyed(headers):
-        return None  # then it is no MD5, though it looks like one
+        return None  # then it is not an MD5, though it looks like one
     etag = headers.get("ETag", "").strip('"').lower()
     md5, dash, count = etag.partition("-")
     # After parts, some servers give the MD5 of the whole.
@@ -204,7 +204,9 @@ def _parsed(content: bytes, what: str) -> ET.Element:
     try:
         return ET.fromstring(content)  # noqa: S314  (expat expands no bombs, and ET loads nothing from elsewhere)
     except ET.ParseError as error:
-        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+        raise StorageError(
+            f"{what}: the answer of the server could not be understood.", "Is it an S3 server?"
+        ) from error
 
 
 def _text(element: ET.Element, name: str) -> str:

@@ -34,7 +34,7 @@ def check_key(key: str, place: str) -> str:
     if why is None:
         return key
     raise StorageError(
-        f"{place}: {shown(key)!r} is no name for an object: {why}.",
+        f"{place}: {shown(key)!r} is not a valid name of an object: {why}.",
         "Name it with letters, digits, - and _, and / between its parts.",
         code="storage_key",
     )
@@ -56,7 +56,7 @@ def check_bucket(name: str, place: str) -> str:
     if not is_wrong:
         return name
     raise StorageError(
-        f"{place}: {shown(name)!r} is no name for a bucket.",
+        f"{place}: {shown(name)!r} is not a valid name of a bucket.",
         "A bucket's name has 3 to 63 small letters, digits and hyphens; no hyphen at the ends.",
         code="storage_bucket",
     )

@@ -77,8 +77,8 @@ def _bucket(place: Uri, settings: StorageSettings, environ: Mapping[str, str]) -
     access = find(settings, environ)
     if "@" in bucket:
         raise StorageError(
-            f"{access.endpoint.shown}: s3://{bucket.rpartition('@')[2]} comes with a user before its bucket.",
-            "Keep keys out of it: set MINIO_ACCESS_KEY and MINIO_SECRET_KEY.",
+            f"{access.endpoint.shown}: s3://{bucket.rpartition('@')[2]} has a user before its bucket.",
+            "Leave keys out of the URL: set MINIO_ACCESS_KEY and MINIO_SECRET_KEY.",
             code="storage_bucket",
         )
     storage = S3Storage(access, bucket, settings.patience)

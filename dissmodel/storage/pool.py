@@ -157,7 +157,7 @@ def _trust() -> ssl.SSLContext:
     if named and not Path(named).is_file():
         # OpenSSL would say nothing and trust nobody.
         raise UsageError(
-            f"SSL_CERT_FILE names {named}, which is no file.", "Name a file of certificates in PEM."
+            f"SSL_CERT_FILE names {named}, which is not a file.", "Name a file of certificates in PEM."
         )
     context = ssl.create_default_context()
     if not named and not os.environ.get("SSL_CERT_DIR"):

@@ -49,32 +49,32 @@ def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> Di
             code=DENIED,
         )
     if code in _WHO:
-        place = f"They are from {origin}." if origin else "Look at the credentials."
+        place = f"They are from {origin}." if origin else "Check the credentials."
         return StorageError(f"{what}: {_WHO[code]}.", place, code=DENIED)
     if code == "NoSuchBucket":
-        return StorageError(f"{what}: there is no such bucket.", "Make it, or check its name.", code=MISSING)
+        return StorageError(
+            f"{what}: there is no such bucket.", "Create it, or check its name.", code=MISSING
+        )
     if code in _LOST_ON_THE_WAY:
         return differs(what)
     if code in _ELSEWHERE or status in _MOVED:
-        hint = "If its region is another one, set it: dissmodel config set storage.region NAME"
-        return StorageError(f"{what}: the server sends elsewhere for it, which is not followed.", hint)
+        hint = "If it is in another region, set that: dissmodel config set storage.region NAME"
+        return StorageError(f"{what}: the server redirects to another address, which is not followed.", hint)
     if status in _NOT_ALLOWED or code in _DENIED:
         hint = (
-            f"The credentials are from {origin}."
-            if origin
-            else "Nobody in particular asked: give credentials."
+            f"The credentials are from {origin}." if origin else "The request had no credentials: give them."
         )
-        return StorageError(f"{what}: there is no right to do this.", hint, code=DENIED)
+        return StorageError(f"{what}: you have no right to do this.", hint, code=DENIED)
     said = ", ".join(str(one) for one in (code, status) if one)
     if status >= _FROM_HERE_SERVER:
-        return StorageError(f"{what}: the server fails ({said}).", "Try again later, or look at the server.")
-    return StorageError(f"{what}: the server refuses it ({said}).", "Look at the server, and at the name.")
+        return StorageError(f"{what}: the server fails ({said}).", "Try again later, or check the server.")
+    return StorageError(f"{what}: the server refuses it ({said}).", "Check the server and the name.")
 
 
 def differs(what: str) -> Differs:
     """Return the error for a server that has something else than was sent."""
     return Differs(
-        f"{what}: what the server has is not what was sent.",
-        "Try again; if it stays, look at the network and at the server's disks.",
+        f"{what}: the server has other bytes than were sent.",
+        "Try again; if the error stays, check the network and the disks of the server.",
         code="storage_differs",
     )

@@ -88,9 +88,11 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
         raise refusal(what, None, error.status_code, origin=origin) from error
     except (MinioException, ParseError, ValueError) as error:
         status = _STATUS.search(str(error))
-        if status is not None:  # an answer that is no XML, as a proxy gives one
+        if status is not None:  # an answer that is not XML, as a proxy gives one
             raise refusal(what, None, int(status[1]), origin=origin) from error
-        raise StorageError(f"{what}: the server could not be understood.", "Is it an S3 server?") from error
+        raise StorageError(
+            f"{what}: the answer of the server could not be understood.", "Is it an S3 server?"
+        ) from error
 
 
 class S3Storage:
@@ -295,7 +297,7 @@ class S3Storage:
             return response
         try:
             error: MinioException = S3Error.fromxml(response)
-        except (ParseError, ValueError):  # an answer that is no XML, as a proxy gives one
+        except (ParseError, ValueError):  # an answer that is not XML, as a proxy gives one
             error = ServerError("", response.status)
         raise error
 
@@ -330,7 +332,7 @@ class S3Storage:
         return found
 
     def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
-        """Return what lies there now; None where the server confirmed all of it and takes its time to look.
+        """Return the stored object; None where the server confirmed all of it and takes its time to look.
 
         Some read a large object again to know its ETag; only that another one came after us is left to see.
         """
@@ -368,7 +370,7 @@ class S3Storage:
         return differs(self._shown(key))
 
     def _taken(self, key: str) -> StorageError:
-        return StorageError(f"{self._shown(key)} exists already.", "Take another name.", code="object_exists")
+        return StorageError(f"{self._shown(key)} exists already.", "Give another name.", code="object_exists")
 
     def _speaking(self, key: str) -> AbstractContextManager[None]:
         return speaking(self._shown(key), self._patience, origin=self._origin)

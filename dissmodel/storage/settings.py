@@ -16,7 +16,7 @@ from dissmodel.storage.names import shown
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
-_PLAIN = "Write it as minio.example.org:9000 or https://minio.example.org:9000, and nothing after it."
+_PLAIN = "Write it as minio.example.org:9000 or https://minio.example.org:9000, without a path."
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,9 @@ def parse_endpoint(text: str, *, secure: bool | None = None, region: str | None 
     scheme = scheme.lower()
     where = shown(rest.rpartition("@")[2].partition("?")[0])
     if mark and scheme not in {"http", "https"}:
-        raise _refused(f"{shown(scheme)}:// is no scheme of an object store.")
+        raise _refused(f"{shown(scheme)}:// is not a scheme of an object store.")
     if "@" in rest or "?" in rest or "#" in rest:
-        raise _refused(f"The endpoint {where} comes with a user, a query or a fragment.")
+        raise _refused(f"The endpoint {where} has a user, a query or a fragment.")
     host, slash, path = rest.partition("/")
     if slash and path.strip("/"):
         raise _refused(f"The endpoint {where} has a path, and an object store has none.")
@@ -129,7 +129,7 @@ def parse_endpoint(text: str, *, secure: bool | None = None, region: str | None 
         raise _refused(f"The endpoint {where!r} names no host.")
     if region is not None and not _REGION.fullmatch(region):
         raise StorageError(
-            f"The endpoint {where}: {shown(region)!r} is no region.",
+            f"The endpoint {where}: {shown(region)!r} is not a region.",
             "Write it as us-east-1.",
             code="storage_endpoint",
         )

@@ -23,7 +23,7 @@ _REMOTE: dict[str, Scheme] = {"s3": "s3", "http": "http", "https": "https"}
 
 @dataclass(frozen=True)
 class Uri:
-    """A place that a user named; `path` is None for everything that is no local file.
+    """A place that a user named; `path` is None for everything that is not a local file.
 
     `text` is what the user typed. It may hold a password or a token: show `shown` instead.
     """
@@ -135,7 +135,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     """
     given = os.fspath(text)
     if not given.strip() or "\0" in given:
-        raise UsageError(f"{given!r} is no path.", "Give the path of a file.")
+        raise UsageError(f"{given!r} is not a path.", "Give the path of a file.")
     try:
         given.encode()
     except UnicodeEncodeError:  # neither a record nor GDAL could hold it
@@ -149,7 +149,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     if name in _REMOTE:
         return Uri(_REMOTE[name], None, given)
     raise UsageError(
-        f"{name}:// is no scheme that data can be read from or written to.",
+        f"{name}:// is not a scheme that data can be read from or written to.",
         "Give a local path, or a file://, s3://, http:// or https:// URL.",
     )
 
@@ -162,7 +162,7 @@ def _not_utf8(given: str) -> UsageError:
         hint = "Rename the file or its folder, or give another name."
         return UsageError(f"{given!r}: this name is not UTF-8.", hint)
     return UsageError(
-        f"{name!r}: the locale of this process takes file names for {encoding}, and this name is UTF-8.",
+        f"{name!r}: the locale of this process reads file names as {encoding}, and this name is UTF-8.",
         "Choose a locale with UTF-8, then run again: export LC_ALL=C.UTF-8",
         code="locale",
     )

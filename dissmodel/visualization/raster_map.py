@@ -161,7 +161,7 @@ class RasterMap(LiveFigure):
             Patch(facecolor=one.colour, edgecolor="#444444", linewidth=0.5, label=one.name)
             for one in self._classes
         ]
-        # All classes, so that the map lies at the same place in each frame.
+        # All classes, so that the map is at the same place in each frame.
         legend = axes.figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(False)

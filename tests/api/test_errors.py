@@ -21,11 +21,11 @@ def call(**given):
 @pytest.mark.parametrize(
     ("given", "kind", "said"),
     [
-        ({"input": 3}, TypeError, "input=3: this is no path"),
+        ({"input": 3}, TypeError, "input=3: this is not a path"),
         ({"input": None}, TypeError, "input=None"),
         ({"output": b"r.tif"}, TypeError, "output=b'r.tif'"),
         ({"records": "folder"}, TypeError, "records='folder': this is one path"),
-        ({"seed": 1.5}, TypeError, "seed=1.5: this is no whole number"),
+        ({"seed": 1.5}, TypeError, "seed=1.5: this is not a whole number"),
         ({"seed": True}, TypeError, "seed=True"),
         ({"seed": -1}, ValueError, "seed=-1"),
         ({"threads": 0}, ValueError, "threads=0: it is a whole number of 1 or more"),
@@ -37,7 +37,7 @@ def call(**given):
         ({"parameters": {"at": Decimal(1)}}, TypeError, "Decimal"),
         ({"parameters": {"at": 1j}}, TypeError, "complex"),
         ({"output": "s3://b/r.tif", "preview": True}, ValueError, "A preview is drawn beside the result"),
-        ({"output": "s3://b/r.tif", "push": True}, ValueError, "a push would do so again"),
+        ({"output": "s3://b/r.tif", "push": True}, ValueError, "a push would upload it again"),
     ],
 )
 def test_it_is_an_error_of_ours_and_of_python_s(given, kind, said):

@@ -82,7 +82,7 @@ def test_polygons_are_a_geodataframe(make_coast):
 def test_a_result_that_was_changed_is_not_opened(made):
     Path("result.tif").write_bytes(Path("result.tif").read_bytes() + b"\0")
 
-    with pytest.raises(dissmodel.DissmodelError, match="not the file that the record vouches for") as error:
+    with pytest.raises(dissmodel.DissmodelError, match="not the recorded file") as error:
         made.open()
 
     assert "differs" == error.value.code

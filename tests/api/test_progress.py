@@ -17,7 +17,7 @@ made = dissmodel.run("coastal_raster", input="grid.zip", output="r.tif", paramet
 print(made.record.status)
 """
 WARNS = CALL.replace("preview=False", 'records=["."]')
-NO_RECORD = "--records: no record there is of a run that made the input."
+NO_RECORD = "--records: no record in these folders is of a run that made the input."
 
 
 @pytest.fixture

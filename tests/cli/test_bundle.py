@@ -315,13 +315,13 @@ def test_a_bundle_has_no_place_where_something_is_lost(here, given):
 @pytest.mark.parametrize(
     ("spoil", "code", "says"),
     [
-        (lambda: Path("result.tif").write_bytes(b"other"), 4, "its output is not as it should be"),
-        (lambda: Path("result.qml").write_bytes(b"other"), 4, "its style is not as it should be"),
+        (lambda: Path("result.tif").write_bytes(b"other"), 4, "its output does not match its digest"),
+        (lambda: Path("result.qml").write_bytes(b"other"), 4, "its style does not match its digest"),
         (lambda: Path("result.tif").unlink(), 4, "its output is missing"),
         (lambda: Path("grid.zip").write_bytes(b"other"), 4, "is not the recorded input"),
-        (lambda: edit("result.record.json", lambda it: it.update(seed=1)), 4, "its record is not as"),
+        (lambda: edit("result.record.json", lambda it: it.update(seed=1)), 4, "its record does not match"),
         (lambda: edit("result.record.json", lambda it: it.update(status="failed")), 3, "the run is failed"),
-        (lambda: Path("result.record.json").write_bytes(b"{}"), 3, "this is no record"),
+        (lambda: Path("result.record.json").write_bytes(b"{}"), 3, "this is not a record"),
         (lambda: Path("result.record.json").unlink(), 3, "there is no such record"),
     ],
     ids=["output", "style", "no output", "input", "record", "failed", "none", "missing"],
@@ -363,7 +363,7 @@ def test_a_name_that_a_bundle_needs_is_refused(here, executor_file, output):
     said = here("record", "bundle", f"{stem}.record.json", "-o", "b.zip")
 
     assert 3 == said.code
-    assert "a name that a bundle has for something else" in said.err
+    assert "a name that a bundle needs for another file" in said.err
     assert not Path("b.zip").exists()
 
 

@@ -39,7 +39,7 @@ def coast(dissmodel, make_coast):
 
 @pytest.fixture
 def honeycomb(dissmodel):
-    """A coast of hexagons, which are no grid: the name of its file."""
+    """A coast of hexagons, which are not a grid: the name of its file."""
     row, col = (part.ravel() for part in np.indices((20, 25)))
     x, y = col * 30 + row % 2 * 15.0, row * 30 * np.sqrt(0.75)
     angles = np.radians(np.arange(30, 390, 60))

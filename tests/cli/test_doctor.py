@@ -61,7 +61,7 @@ def test_broken_settings_are_an_error_and_all_else_is_looked_at(dissmodel, tmp_p
     said = dissmodel("doctor", "--offline")
 
     assert (1, "") == (said.code, said.err)
-    assert f"error    settings: {config}: this is no valid TOML" in said.out
+    assert f"error    settings: {config}: this is not valid TOML" in said.out
     assert "warning  settings: registries, environments and storage were not looked at" in said.out
     assert "ok       models: " in said.out
     assert "\x1b" not in said.out

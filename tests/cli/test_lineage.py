@@ -169,7 +169,7 @@ def test_an_id_whose_record_has_other_bytes_is_said(dissmodel, chain):
 
     said = show(dissmodel, "two.record.json", "--lineage")
 
-    assert "of which no file has its bytes" in said.out
+    assert "but no file of the run has those bytes" in said.out
 
 
 def leave(identity, derived_from, **fields):
@@ -189,7 +189,7 @@ def test_a_circle_ends(dissmodel, to):
     said = show(dissmodel, "a.record.json", "--lineage")
     found = show(dissmodel, "a.record.json", "--lineage", "--json").json
 
-    assert f"This goes in a circle: run {to} is above already." in said.out
+    assert f"The chain is a circle: run {to} is listed above already." in said.out
     assert (0, "cycle", ["a", "b", "c"]) == (
         said.code,
         found["end"],

@@ -116,7 +116,11 @@ def test_a_record_without_a_table_says_so(with_measures, option, measures):
     said = with_measures(measures)(*SHOW, *option)
 
     assert (3, "") == (said.code, said.out)
-    assert "as many steps" in said.err if "a" in measures else "no measures per step; flood noted" in said.err
+    assert (
+        "different numbers of steps" in said.err
+        if "a" in measures
+        else "no measures per step; flood noted" in said.err
+    )
     assert not Path("m.csv").exists()
 
 

@@ -115,7 +115,7 @@ def test_the_latest_record_takes_nobodys_place(dissmodel, executor_file, content
     said = dissmodel("run", executor_file(cls="output_suffix = '.bin'"), "-i", "data.bin")
 
     assert 0 == said.code
-    assert "experiment_record.json was left as it is" in said.err
+    assert "experiment_record.json was not replaced" in said.err
     assert content == Path("experiment_record.json").read_text()
 
 

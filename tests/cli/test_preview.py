@@ -167,7 +167,7 @@ def test_a_result_that_is_another_is_not_drawn_under_this_name(ran):
     gone = ran(*SHOW)
 
     assert (4, 3) == (changed.code, gone.code)
-    assert "is not the result that r.record.json vouches for" in changed.err
+    assert "is not the result that r.record.json describes" in changed.err
     assert "is not there" in gone.err
     assert not Path("r.preview.png").exists()
 
@@ -263,7 +263,7 @@ def test_a_model_that_is_not_known_here_is_drawn_with_numbers(ran):
 
     found = ran(*SHOW, "--json").json["preview"]
 
-    assert "own classes are not known here" in " ".join(found["warnings"])
+    assert "classes of the model are unknown here" in " ".join(found["warnings"])
     assert {row["name"] for row in found["amounts"]} <= set("123456789") | {"10"}
 
 

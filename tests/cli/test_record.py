@@ -115,7 +115,7 @@ def test_a_pair_that_was_moved_without_its_style_is_verified_with_a_note(here, d
     assert (0, 0, 0) == (said.code, as_json.code, listed.code)
     assert {**ALL_OK, "style": "not checked"} == verdicts(as_json)
     (line,) = (line for line in said.out.splitlines() if "style" in line)
-    assert line.endswith("one.qml  (no such file; it says how the result is drawn, not what it is)")
+    assert line.endswith("one.qml  (no such file; it sets how the result is drawn, not its content)")
     assert ["ok", "ok"] == [one["files"] for one in listed.json["records"]]
 
 
@@ -301,7 +301,7 @@ def test_a_pipe_in_place_of_a_file_does_not_wait_for_ever(dissmodel, here):
     said = dissmodel("record", "verify", "one.record.json")
 
     assert 4 == said.code
-    assert "no regular file" in said.out
+    assert "not a regular file" in said.out
 
 
 @pytest.mark.parametrize(
@@ -353,15 +353,15 @@ def test_a_link_that_the_user_made_is_followed_and_what_it_leads_to_is_checked(d
 
 
 BROKEN = {
-    "empty": (b"", "no record"),
-    "truncated": (None, "no record"),
-    "no JSON": (b"II*\0", "no record"),
+    "empty": (b"", "not a record"),
+    "truncated": (None, "not a record"),
+    "no JSON": (b"II*\0", "not a record"),
     "a list": (b"[1]", "it has no experiment_id"),
     "deep": (
         b'{"experiment_id": "x", "a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
         "nested deeper than 100",
     ),
-    "a key twice": (b'{"experiment_id": "x", "status": "failed", "status": "completed"}', "stands twice"),
+    "a key twice": (b'{"experiment_id": "x", "status": "failed", "status": "completed"}', "is given twice"),
     "newer": (b'{"experiment_id": "x", "schema_version": 99}', "a newer dissmodel"),
     "misfit": (b'{"experiment_id": "x", "source": 3}', "source"),
     "huge": (b"0" * 100_000_000, "more than 16777216 bytes"),

@@ -78,7 +78,7 @@ def test_the_same_run_differs_in_nothing_but_time_and_place(dissmodel, base):
 
     assert (0, "") == (said.code, said.err)
     assert (
-        "base.record.json and again.record.json: the same run but for identity, times and places\n"
+        "base.record.json and again.record.json: the same run except for identity, times and paths\n"
         == said.out
     )
     assert (0, True, [], 1) == (

@@ -74,8 +74,8 @@ def test_only_records_of_runs_that_did_not_complete_go(runs):
     kept = {Path(one["record"]).name: one["why"] for one in said.json["kept"]}
     assert {
         "r.record.json": "it names a result",
-        "signed.33333333.record.json": "someone signed it, or stated something about it",
-        "stated.44444444.record.json": "someone signed it, or stated something about it",
+        "signed.33333333.record.json": "it has a signature or a statement",
+        "stated.44444444.record.json": "it has a signature or a statement",
     } == kept
 
 
@@ -139,7 +139,7 @@ def test_no_link_is_followed(dissmodel, tmp_path):
     said = dissmodel("record", "prune", ".", "--yes", "--json")
 
     assert (0, []) == (said.code, said.json["removed"])
-    assert ["it is a link, no file"] == [one["why"] for one in said.json["kept"]]
+    assert ["it is a link, not a file"] == [one["why"] for one in said.json["kept"]]
     assert kept.is_file()
     assert Path("file.11111111.record.json").is_symlink()
 

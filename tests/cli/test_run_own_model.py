@@ -428,7 +428,7 @@ def test_a_misspelt_parameter_that_a_model_needs_is_told(dissmodel, data, execut
     said = dissmodel("run", model, "-i", data, "-o", "r.bin", "-p", "end_tme=3", "-p", "rate=1")
 
     assert 1 == said.code
-    assert "KeyError: 'end_time'; the parameter end_tme was given and not read\n" in said.err
+    assert "KeyError: 'end_time'; the parameter end_tme was given but not read\n" in said.err
     assert "rate" not in said.err
 
 

@@ -152,7 +152,7 @@ def test_a_new_file_that_would_be_read_is_told_by_both(coast):
     (check,) = [one for one in verified.json["checks"] if one["verdict"] != "ok"]
     assert ("input", "differs") == (check["name"], check["verdict"])
     assert check["path"].endswith("grid.tif.msk")
-    assert "grid.tif.msk lies beside it and would be read with it" in again.err
+    assert "grid.tif.msk is beside it now and would be read with it" in again.err
 
 
 def test_a_world_file_that_is_not_read_is_told_by_none(coast):

@@ -173,7 +173,7 @@ def test_what_is_not_true_is_not_signed(dissmodel, changed):
     said = dissmodel("record", "sign", "result.record.json", "--key", "ana")
 
     assert (4, False) == (said.code, Path("result.record.json.sig").exists())
-    assert f"its {changed} is not as it should be" in said.err
+    assert f"its {changed} does not match its digest" in said.err
 
 
 @pytest.mark.parametrize("golden", sorted(RECORDS.glob("*/*.json")), ids=lambda path: path.stem)
@@ -288,7 +288,7 @@ def test_a_signed_text_that_is_no_statement_differs(dissmodel):
 @pytest.mark.usefixtures("here")
 def test_what_is_no_repetition_of_the_record_is_not_attested():
     original = Path("result.record.json")
-    with pytest.raises(UsageError, match="is no reproduction"):
+    with pytest.raises(UsageError, match="is not a reproduction"):
         attest(repetition(reproduction=None), original, Path("ana"))
     with pytest.raises(Differs, match="not the record that was repeated"):
         attest(repetition(reproduces="5" * 32), original, Path("ana"))

@@ -88,7 +88,7 @@ def test_a_run_that_fails_leaves_none(dissmodel, coast):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("-p", "snapshots=[3,3]"), 2, "3 stand there more than once"),
+        (("-p", "snapshots=[3,3]"), 2, "3 are given more than once"),
         (("-p", "snapshots=[3,11]"), 2, "11 come after end_time = 10"),
         (("-p", "snapshots=[0]"), 2, "list of integer"),
         (("-p", "snapshots=3"), 2, "list of integer"),

@@ -355,7 +355,7 @@ def test_too_little_room(look, tif, bands, monkeypatch):
     ("steps", "says"),
     [
         ({"validate": "raise ValueError('no such\\ndepth')"}, "no such depth"),
-        ({"validate": "raise KeyError('depth')"}, "mine can't look at it: KeyError: 'depth'"),
+        ({"validate": "raise KeyError('depth')"}, "mine can't check it: KeyError: 'depth'"),
         ({"validate": "raise SystemExit(0)"}, "SystemExit"),
         ({"validate": "raise GeneratorExit"}, "GeneratorExit"),
         ({"validate": "print('hello'); raise ValueError('token=planted-secret')"}, "token=***"),
@@ -383,7 +383,7 @@ def test_a_model_that_refuses_or_breaks(dissmodel, executor_file, steps, says):
         ({"head": "print('hello'); 1 +"}, "line 3 can't be loaded: SyntaxError"),
         ({"cls": "Parameters = 3"}, "Parameters is 3; it has to be a subclass of pydantic.BaseModel"),
         ({"cls": "def run(self): pass\n    def no"}, "SyntaxError"),
-        ({"run": "pass\n    def run(self, data): return data"}, "run takes 2 arguments: not so"),
+        ({"run": "pass\n    def run(self, data): return data"}, "run takes 2 arguments: no"),
     ],
 )
 def test_a_file_that_is_no_model(dissmodel, executor_file, steps, says):
@@ -429,7 +429,7 @@ def test_a_missing_parameter_is_told_and_inputs_wait(dissmodel, executor_file):
 
     assert 3 == said.code
     assert "error    parameters: depth is missing" in said.out
-    assert "warning  parameters: The inputs are looked into once these parameters are right." in said.out
+    assert "warning  parameters: The inputs are checked once these parameters are right." in said.out
     assert "error    none.bin" in said.out
 
 

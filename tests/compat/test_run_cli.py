@@ -117,7 +117,7 @@ def test_validate_says_what_is_broken(flood, inputs, capsys):
     out = capsys.readouterr().out
 
     assert (1, 1) == (broken.value.code, unfit.value.code)
-    assert "error    old: run takes 2 arguments: not so, its signature is (self, record)\n" in out
+    assert "error    old: run takes 2 arguments: no, its signature is (self, record)\n" in out
     assert f"error    {inputs / 'grid.gpkg'}: flood_raster does not run on it.\n" in out
 
 

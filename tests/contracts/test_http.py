@@ -83,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.say(200, BOMB, Content_Encoding="gzip")
 
     def no_gzip(self):
-        self.say(200, b"this is no gzip", Content_Encoding="gzip")
+        self.say(200, b"this is not a gzip", Content_Encoding="gzip")
 
     def headless(self):
         self.say(200 if self.command == "GET" else 405, CONTENT)
@@ -165,7 +165,7 @@ BAD = {
     "to-file": "redirected to file:///etc/passwd",
     "to-other": "redirected to http://localhost:1/whole",
     "to-other-port": "redirected to http://127.0.0.1:1/whole",
-    "to-nowhere": "no URL",
+    "to-nowhere": "not a URL",
     "loop": "more than 5 times",
     "no-gzip": "not compressed as",
     "silent": "for 0.5 s",

@@ -64,7 +64,7 @@ def test_no_error_and_no_log(rclone, moto, open_bucket, proxy_of, tmp_path, capl
 
 
 PLACES = {
-    ".aws/credentials": f"[default]\naws_access_key_id = {PLANTED}\nthis is no line {PLANTED}\n",
+    ".aws/credentials": f"[default]\naws_access_key_id = {PLANTED}\nthis is not a line {PLANTED}\n",
     ".mc/config.json": '{"aliases": {"m": {"accessKey": "pl4nted", "secretKey": 5}}',
 }
 

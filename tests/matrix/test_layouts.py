@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.comparison import Place, compare
+from dissmodel.comparison import ChangedValue, compare
 from dissmodel.io.content import content_digest
 
 
@@ -93,7 +93,7 @@ def test_one_change_is_found_in_every_layout(layouts, cells, cells_digest, chang
         changed = {part.name: (part.changed, part.first) for part in found.parts if part.changed}
 
         assert "different" == found.verdict
-        assert {name: (1, Place(*values, row=row, col=col, x=x, y=y))} == changed
+        assert {name: (1, ChangedValue(*values, row=row, col=col, x=x, y=y))} == changed
 
 
 def test_the_flag_of_nodata_is_found_in_every_layout(tmp_path, geotiff, layouts, cells, cells_digest):
@@ -106,4 +106,4 @@ def test_the_flag_of_nodata_is_found_in_every_layout(tmp_path, geotiff, layouts,
 
         assert cells_digest != content_digest(path).digest
         assert ("different", 13 * 14, 0) == (found.verdict, alt.changed, uso.changed)
-        assert Place(None, -9999.0, row=0, col=0, x=500015.0, y=8999985.0) == alt.first
+        assert ChangedValue(None, -9999.0, row=0, col=0, x=500015.0, y=8999985.0) == alt.first

@@ -227,7 +227,7 @@ def test_a_process_that_changes_an_input_through_a_map_and_sets_its_times_back(p
     if child is not None:
         child.wait()
     assert 1 == said.code, said.err
-    assert "data.bin changed while the model ran: it has other times" in said.err
+    assert "data.bin changed while the model ran: its times differ" in said.err
     assert b"some bytes" == (place.folder / "data.bin").read_bytes()
     assert "tainted" == place.unfinished().status
 
@@ -271,7 +271,7 @@ def test_a_file_that_belongs_to_the_input_for_a_time_only(place, how):
 
     assert 1 == said.code, said.err
     assert "grid.tif changed while the model ran: " in said.err
-    assert "which is read with it, was there for a time only" in said.err
+    assert "which is read with it, existed only for a time" in said.err
     assert "tainted" == place.unfinished().status
 
 
@@ -297,7 +297,7 @@ def test_metadata_that_gdal_reads_for_a_time_only(place):
     said = place("run", place.model(load=load), "-i", "grid.tif", "-o", "r.bin")
 
     assert 1 == said.code
-    assert "grid.tif.aux.xml, which is read with it, was there for a time only" in said.err
+    assert "grid.tif.aux.xml, which is read with it, existed only for a time" in said.err
 
 
 STATISTICS = (
@@ -332,7 +332,7 @@ def test_statistics_that_gave_way_to_other_metadata_for_a_time(place):
     said = place("run", place.model(load=f"{there}; {back}; return b'1'"), "-i", "grid.tif", "-o", "r.bin")
 
     assert 1 == said.code, said.err
-    assert "grid.tif.aux.xml, which is read with it, was there for a time only" in said.err
+    assert "grid.tif.aux.xml, which is read with it, existed only for a time" in said.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell reading from writing")
@@ -444,7 +444,7 @@ def test_where_the_system_does_not_tell_who_wrote_other_times_count(tmp_path, mo
         os.utime(path, ns=(1, 1))
         after = watch.change(path)
 
-    assert ("", "it has other times, so it may have been written to") == (before, after)
+    assert ("", "its times differ, so it may have been written to") == (before, after)
 
 
 def test_a_file_that_appears_beside_the_input_is_told(place):

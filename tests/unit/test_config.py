@@ -93,7 +93,7 @@ def test_a_project_may_not_say_whom_to_trust_or_where_things_go(load, name):
 
 
 def test_a_project_may_not_name_registries_either(load):
-    with pytest.raises(InvalidInput, match="comes with data from others"):
+    with pytest.raises(InvalidInput, match="may come from other people"):
         load(project='registries.coast.url = "https://example.org/x"')
 
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_none(tmp_path):
 
     with pytest.raises(InvalidInput, match="UTF-8"):
         read_settings(tmp_path / "latin.toml", project=False)
-    with pytest.raises(InvalidInput, match="no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         read_settings(tmp_path, project=False)
     assert {} == read_settings(tmp_path / "none.toml", project=False)
 

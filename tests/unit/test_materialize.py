@@ -275,7 +275,7 @@ def test_a_strangers_file_is_neither_removed_nor_overwritten(place):
     finals["r.qml"].write_bytes(b"a stranger's")
     finals["r.tif"].write_bytes(b"a stranger's, too")
 
-    with pytest.raises(InvalidInput, match=r"r\.tif: another file lies"):
+    with pytest.raises(InvalidInput, match=r"r\.tif: another file is in the place"):
         materialize.recover(folder / "r.record.json")
 
     assert finals["r.qml"].read_bytes() == b"a stranger's"

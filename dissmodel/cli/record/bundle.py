@@ -18,7 +18,7 @@ def bundle(
     input_: Annotated[
         str | None,
         typer.Option(
-            "--input", "-i", metavar="FILE", help="Where the input is now, if it was moved; or its URL."
+            "--input", "-i", metavar="FILE", help="The new path of an input that was moved; or its URL."
         ),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Leave the input out.")] = False,
@@ -29,9 +29,9 @@ def bundle(
 ) -> None:
     """Put a record, its result and its input into one zip, to publish or to send.
 
-    All of it is verified first; signatures and statements about the record go along. The same content gives
-    the same bytes. `dissmodel reproduce`, `record show` and `record verify` take the zip as it is. A server
-    that only the record names is asked for the input with your consent alone.
+    All files are verified first; signatures and statements about the record are included. The same content
+    gives the same bytes. `dissmodel reproduce`, `record show` and `record verify` take the zip as it is. A
+    server that only the record names is asked for the input only with your consent.
 
     Example: dissmodel record bundle result.record.json --output result.zip
     """

@@ -19,8 +19,8 @@ def diff(
 ) -> None:
     """Compare two runs: what was given, the code, the machine, the results.
 
-    What was given comes before what was made of it, the shortest explanation first. Exits with 4 if anything
-    differs but identity, times, memory and places.
+    Inputs come before results, the shortest explanation first. Exits with 4 if anything differs except
+    identity, times, memory and paths.
 
     Example: dissmodel record diff result.record.json result.record.json
     """

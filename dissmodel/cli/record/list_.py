@@ -30,18 +30,19 @@ def parse_since(text: str) -> datetime:
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
-            f"--since {text}: this is no date and no time span.",
+            f"--since {text}: this is neither a date nor a time span.",
             "--since 2026-01-31, --since 7d, --since 12h",
         ) from error
 
 
 def list_records(
     folder: Annotated[
-        str, typer.Argument(metavar="[DIR]", help="Where to look, also below; or s3://BUCKET/PREFIX.")
+        str,
+        typer.Argument(metavar="[DIR]", help="The folder to search, subfolders too; or s3://BUCKET/PREFIX."),
     ] = ".",
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this model.")] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only runs that ended so, such as completed.")
+        str | None, typer.Option(metavar="STATUS", help="Only runs with this status, such as completed.")
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -58,7 +59,7 @@ def list_records(
         bool, typer.Option("--verify", help="Hash results and inputs too, as record verify does.")
     ] = False,
     csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write all of it as CSV; - is standard output.")
+        str | None, typer.Option(metavar="FILE", help="Write the whole list as CSV; - is standard output.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier CSV.")] = False,
     as_json: options.Json = False,
@@ -66,8 +67,8 @@ def list_records(
 ) -> None:
     """List the records in a folder and below: when, model, status, the parameters that were given, output.
 
-    Of a bucket, or a part of it, they are those that were pushed there. A file that can't be read as a record
-    is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
+    For a bucket, or a part of it, these are the records that were pushed there. A file that can't be read
+    as a record is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def prune(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the records lie, also below.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the records; subfolders too.")],
     older_than: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only those of runs that began so long ago.")
+        int, typer.Option(metavar="DAYS", min=0, max=36500, help="Only runs that began this long ago.")
     ] = 0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Consent to remove them.")] = False,
     as_json: options.Json = False,
@@ -30,7 +30,7 @@ def prune(
 ) -> None:
     """Remove the records of runs that failed or were interrupted, with the logs in them; asks first.
 
-    Everything else stays: results, records of other runs, those that someone signed, what a link leads to.
+    Everything else stays: results, records of other runs, signed records, the targets of links.
 
     Example: dissmodel record prune . --older-than 30 --yes
     """

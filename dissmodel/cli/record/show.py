@@ -22,7 +22,7 @@ def show(
         ),
     ],
     lineage: Annotated[
-        bool, typer.Option("--lineage", help="Follow its input back from run to run; files are hashed.")
+        bool, typer.Option("--lineage", help="Show the runs that made its input; files are hashed.")
     ] = False,
     records: options.Records = None,
     metrics: Annotated[
@@ -45,7 +45,7 @@ def show(
     """Print what ran, on what, with what, and what came out.
 
     A file of a result, such as result.tif, stands for the record beside it that names the file.
-    With --lineage, --metrics, --chart, --csv, --preview or --toml these alone.
+    With --lineage, --metrics, --chart, --csv, --preview or --toml only these are printed or written.
 
     Example: dissmodel record show result.record.json
     """
@@ -88,7 +88,7 @@ def _refuse_mixed(*, csv: bool, lineage: bool, toml: bool) -> None:
 
     if csv:
         raise UsageError(
-            "--csv - prints on standard output, and so does another option.", "Give one, or --csv FILE."
+            "--csv - prints on standard output, and another option does too.", "Give one, or --csv FILE."
         )
     if lineage:
         raise UsageError("--lineage shows other records than this one.", "Give it alone.")

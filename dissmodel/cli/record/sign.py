@@ -23,11 +23,11 @@ def sign(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Sign a record with an SSH key; the signature lies beside it, as RECORD.sig.
+    """Sign a record with an SSH key; the signature is beside it, as RECORD.sig.
 
-    It covers the results too, whose digests the record has, wherever they are moved to. A key that is locked
-    is asked of ssh-agent, or its passphrase is asked for in a terminal. Who has the public key checks the
-    signature with `dissmodel record verify --allowed-signers`.
+    It covers the results too, because the record has their digests, even if they are moved. A locked key is
+    taken from ssh-agent, or you type its passphrase in the terminal. To check the signature with the public
+    key: `dissmodel record verify --allowed-signers`.
 
     Example: dissmodel record sign result.record.json --key id_ed25519
     """

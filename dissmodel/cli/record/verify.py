@@ -21,18 +21,16 @@ def verify(
     ],
     allowed_signers: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Who may have signed them: lines NAME KEY-TYPE KEY, as git has them."
-        ),
+        typer.Option(metavar="FILE", help="Who may sign: a file of lines NAME KEY-TYPE KEY, as for git."),
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check results, inputs and the records themselves against their digests.
 
-    With --allowed-signers each record must have the signature of one of them, and their statements beside it
-    are checked and printed. What lies at a URL, s3://... or https://..., is fetched, hashed and removed; for
-    files no server is asked. Exits with 4 if anything differs or is missing.
+    With --allowed-signers each record must have a signature of an allowed signer, and statements of allowed
+    signers beside it are checked and printed. A record at a URL, s3://... or https://..., is fetched,
+    hashed and removed; for local files no server is asked. Exits with 4 if anything differs or is missing.
 
     Example: dissmodel record verify result.record.json
     """

@@ -11,7 +11,7 @@ from dissmodel.cli import options
 
 
 def list_models(as_json: options.Json = False) -> None:
-    """List the models of all registries, as the last sync left them.
+    """List the models of all registries, as of the last sync.
 
     Example: dissmodel registry list
     """
@@ -25,7 +25,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name, or REGISTRY/NAME.")],
     as_json: options.Json = False,
 ) -> None:
-    """Show what a registry says about a model: its package, its parameters, where it is from.
+    """Show the entry of a model in a registry: its package, its parameters, its source.
 
     Example: dissmodel registry show mine/flood
     """
@@ -37,11 +37,11 @@ def show(
 
 def path(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A registry; none: the only one there is.")
+        str | None, typer.Argument(metavar="NAME", help="A registry; without a name, the only known.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print the folder in which a registry's models/ lies.
+    """Print the folder in which a registry's models/ is.
 
     Example: dissmodel registry path mine
     """

@@ -18,7 +18,7 @@ def add(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a registry into your settings; the next sync fetches it. A folder is read where it is.
+    """Write a registry into your settings; the next sync fetches it. A folder is read in place.
 
     Example: dissmodel registry add coast https://example.org/coast-models.git
     """
@@ -38,7 +38,7 @@ def remove(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Take a registry out of your settings, and its copy off this machine; a folder of yours stays.
+    """Remove a registry from your settings, and its copy from this machine; your own folder stays.
 
     Example: dissmodel registry remove mine
     """

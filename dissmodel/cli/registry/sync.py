@@ -14,10 +14,10 @@ from dissmodel.errors import UsageError
 
 def sync(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One registry; none: all that are known.")
+        str | None, typer.Argument(metavar="NAME", help="One registry; without a name, all known registries.")
     ] = None,
     repo: Annotated[
-        str | None, typer.Option(metavar="URL", help="Fetch it from here; a folder is read in place.")
+        str | None, typer.Option(metavar="URL", help="Fetch it from this URL; a folder is read in place.")
     ] = None,
     branch: Annotated[
         str | None, typer.Option(metavar="BRANCH", help="Which branch; by default the remote's own.")
@@ -28,10 +28,10 @@ def sync(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bring registries to this machine, or up to date, and print which models came, changed and went.
+    """Fetch or update registries, and print which models are new, changed or removed.
 
-    By default the registry that registry.default or DISSMODEL_REGISTRY names, and those that were added.
-    A token in the URL is used for this sync, and kept nowhere.
+    By default the registry that registry.default or DISSMODEL_REGISTRY names, and all added registries.
+    A token in the URL is used for this sync only and not stored.
 
     Example: dissmodel registry sync --repo registry
     """
@@ -47,7 +47,9 @@ def sync(
         return
     span = parse_span(watch)
     if span is None:
-        raise UsageError(f"--watch: {watch!r} is no time.", "Write a number and its unit, as in --watch 15m.")
+        raise UsageError(
+            f"--watch: {watch!r} is not a time.", "Write a number and its unit, as in --watch 15m."
+        )
     for report in registry.watch(request, span.total_seconds()):
         render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
         sys.stdout.flush()

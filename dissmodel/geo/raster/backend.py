@@ -44,7 +44,7 @@ class RasterBackend:
     Attributes
     ----------
     arrays : dict of str to numpy.ndarray
-        The arrays themselves, no copies: what is put in is in, what is changed is changed.
+        The arrays themselves, not copies: changes of an array change the backend.
     time_coords : dict of str to numpy.ndarray
         The coordinates, ascending, of each temporal array.
 

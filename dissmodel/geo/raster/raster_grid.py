@@ -1,4 +1,4 @@
-"""A raster from nothing."""
+"""A new raster."""
 
 from __future__ import annotations
 

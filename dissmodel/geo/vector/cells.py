@@ -38,7 +38,7 @@ def grid(rows: NDArray[Any], cols: NDArray[Any], *, rule: Rule = "queen") -> Nei
     InvalidInput
         If two cells have the same place.
     UsageError
-        If the arrays are no integers of one length, or there is no such rule.
+        If the arrays are not integers of one length, or there is no such rule.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def rectangles(polygons: Polygons) -> tuple[Integers, Integers] | None:
     """Return the rows and columns of polygons that are the cells of a rectilinear grid, None if they aren't.
 
     Proven by comparing coordinates exactly: every polygon is a rectangle along the axes, and no edge of any
-    other one lies between its own. Then two of them touch if and only if their rows and their columns
+    other one is between its own. Then two of them touch if and only if their rows and their columns
     differ by at most one, so `grid` finds what their geometry has. Rows count from the top, without those
     that no cell has. Rows and columns need not be of one size.
 
@@ -132,7 +132,7 @@ def _without_gaps(values: NDArray[Any]) -> Integers:
 
 
 def _in_table(places: Integers, sides: list[int]) -> Iterator[NDArray[Any]]:
-    """Yield for each side the cell that lies there, -1 for none, from a table of all places."""
+    """Yield for each side the cell that is there, -1 for none, from a table of all places."""
     cells = len(places)
     table = np.full(int(places.max()) + max(sides) + 1, -1, dtype=number_type(cells))
     own = np.arange(cells, dtype=table.dtype)

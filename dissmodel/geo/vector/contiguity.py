@@ -27,7 +27,7 @@ def queen(geometries: Geometries) -> Neighborhood:
     Parameters
     ----------
     geometries : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
-        Valid polygons and multipolygons; a third coordinate is not looked at.
+        Valid polygons and multipolygons; a third coordinate is ignored.
 
     Raises
     ------

@@ -21,7 +21,7 @@ class Edges(NamedTuple):
 
     ends: NDArray[np.float64]  # x and y of the lower and of the higher end: shape (e, 4)
     owners: Integers  # the polygon of each: shape (e,)
-    side: NDArray[np.int8]  # 1 where it lies on the left of the way from the lower end to the higher, else -1
+    side: NDArray[np.int8]  # 1 where it is on the left of the way from the lower end to the higher, else -1
 
 
 def edges_of(polygons: Polygons) -> Edges:
@@ -68,7 +68,7 @@ def _rings(polygons: Polygons) -> tuple[NDArray[np.float64], Integers, Integers,
 
 
 def _left_of_ring(vertices: NDArray[np.float64], rings: Integers, parts: Integers) -> NDArray[np.int8]:
-    """Return for each ring 1 where what it bounds lies on its left, -1 on its right."""
+    """Return for each ring 1 where what it bounds is on its left, -1 on its right."""
     near = vertices - np.repeat(vertices[rings[:-1]], np.diff(rings), axis=0)
     twice = np.zeros(len(vertices))
     twice[:-1] = near[:-1, 0] * near[1:, 1] - near[:-1, 1] * near[1:, 0]

@@ -146,7 +146,7 @@ def _fill_min_distance(
     if from_gdf.crs is not None and to_gdf.crs is not None and not from_gdf.crs.equals(to_gdf.crs):
         warnings.warn(
             f"{attr_name}: CRS mismatch: distances from {from_gdf.crs.to_string()} to "
-            f"{to_gdf.crs.to_string()} mean nothing. Use to_crs() before.",
+            f"{to_gdf.crs.to_string()} have no meaning. Use to_crs() before.",
             DissmodelWarning,
             stacklevel=3,
         )

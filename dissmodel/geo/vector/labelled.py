@@ -165,7 +165,7 @@ def labelled(
         What `neighborhood_of` takes, or a class of libpysal's weights such as ``Queen``, which is asked
         through its ``from_dataframe``.
     neighbors_dict : mapping of label to labels, or path, optional
-        The neighbours themselves, or a JSON file that holds them; it goes before `strategy`. Features that
+        The neighbours themselves, or a JSON file that holds them; it overrides `strategy`. Features that
         it doesn't name have none.
     **kwargs
         For the strategy: ``k``, ``radius``; all that libpysal's class takes.
@@ -174,14 +174,14 @@ def labelled(
     ------
     ValueError
         If there is neither a strategy nor neighbours. As InvalidInput: labels repeat, the file is missing or
-        no JSON object, or a neighbour is no feature.
+        no JSON object, or a neighbour is not a feature.
     StorageError
         If the file can't be read.
     """
     if not gdf.index.is_unique:
         repeated = gdf.index[gdf.index.duplicated()][0]
         raise InvalidInput(
-            f"The label {repeated!r} is that of more than one feature.", "gdf = gdf.reset_index(drop=True)"
+            f"More than one feature has the label {repeated!r}.", "gdf = gdf.reset_index(drop=True)"
         )
     if neighbors_dict is not None:
         cells = from_given(gdf.index, neighbors_dict)

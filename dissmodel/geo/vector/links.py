@@ -53,9 +53,9 @@ def linked(index: pd.Index, links: Links) -> Neighborhood:
     if (there < 0).any():
         unknown = flat[int(np.argmax(there < 0))]
         raise InvalidInput(
-            f"{np.count_nonzero(there < 0)} of {len(flat)} neighbours are no features; "
+            f"{np.count_nonzero(there < 0)} of {len(flat)} neighbours are not features; "
             f"the first is {unknown!r}.",
-            "Look whether labels are of one type (text or numbers), and from the same layer.",
+            "Check that labels have one type (text or numbers) and come from the same layer.",
         )
     here = np.repeat(np.arange(len(index)), [len(of_one) for of_one in neighbors])
     return from_links(len(index), distinct(here * len(index) + there))
@@ -73,7 +73,7 @@ def _read(path: Path) -> Links:
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidInput):
             raise
-        raise InvalidInput(f"{path} is no JSON: {error}.", "Write it with json.dump.") from error
+        raise InvalidInput(f"{path} is not JSON: {error}.", "Write it with json.dump.") from error
     if not isinstance(found, dict) or not all(isinstance(of_one, list) for of_one in found.values()):
         raise InvalidInput(
             f"{path} holds no neighbours.", 'Write an object of lists: {"0-0": ["0-1"], "0-1": ["0-0"]}.'

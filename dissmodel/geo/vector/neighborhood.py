@@ -1,4 +1,4 @@
-"""All that says who is whose neighbour."""
+"""The ways to find the neighbours of cells."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from dissmodel.geo.vector.sparse import Integers
 
 # Their interiors have something in common, in the DE-9IM.
 _OVERLAP = "T********"
-# The share of the smaller cell from which they overlap: a vertex that should lie on another's edge is off by
+# The share of the smaller cell from which they overlap: a vertex that should be on another's edge is off by
 # rounding.
 _ROUNDING = 1e-9
 # Up to so many pairs, asking for each costs less than looking at all cells together.
@@ -61,7 +61,7 @@ def box_overlaps(polygons: Polygons, first: Integers, second: Integers) -> NDArr
 def nowhere_twice(polygons: Polygons) -> bool:
     """Return whether no point is covered by two polygons; False also where that can't be found quickly.
 
-    How many polygons cover a point changes only where one crosses an edge, and not where two of them lie on
+    How many polygons cover a point changes only where one crosses an edge, and not where two of them are on
     either side of one and the same edge. So what is left of all edges once such ones are taken away bounds
     the areas that are covered equally often, and one point of each area tells how often.
 

@@ -37,7 +37,7 @@ def polygons_of(geometries: Geometries) -> Polygons:
     areal = shapely.is_geometry(polygons)
     areal[areal] = np.isin(shapely.get_type_id(polygons[areal]), _AREAL)
     if not areal.all():
-        _check(~areal, "are no polygons", f"a {type(polygons[np.argmin(areal)]).__name__}")
+        _check(~areal, "are not polygons", f"a {type(polygons[np.argmin(areal)]).__name__}")
     _check(shapely.is_empty(polygons), "have an empty geometry")
     return polygons
 

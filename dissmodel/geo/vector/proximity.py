@@ -23,7 +23,7 @@ _FIRST_BATCH = 16
 def k_nearest(geometries: Geometries, k: int) -> Neighborhood:
     """Return the `k` cells whose centroids are nearest to each cell's own.
 
-    Of cells at the same distance those with lower numbers are nearer, so the result is always the same one.
+    At equal distances, cells with lower numbers are nearer, so the result is always the same.
     It is not symmetric in general.
 
     Parameters
@@ -38,7 +38,7 @@ def k_nearest(geometries: Geometries, k: int) -> Neighborhood:
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon.
     UsageError
-        If there are not more than `k` cells, or `k` is no positive integer.
+        If there are not more than `k` cells, or `k` is not a positive integer.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def distance_band(geometries: Geometries, radius: float) -> Neighborhood:
     InvalidInput
         If a geometry is missing, empty, invalid or no polygon.
     UsageError
-        If `radius` is no positive number, or so large that the neighbours would fill the memory.
+        If `radius` is not a positive number, or so large that the neighbours would fill the memory.
 
     Examples
     --------
@@ -76,14 +76,14 @@ def distance_band(geometries: Geometries, radius: float) -> Neighborhood:
 
 
 def checked_k(k: int) -> int:
-    """Return a number of neighbours; UsageError if it is no positive integer."""
+    """Return a number of neighbours; UsageError if it is not a positive integer."""
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise UsageError(f"k is {k!r}, no positive integer.", "Give the number of neighbours, such as k=8.")
     return int(k)
 
 
 def checked_radius(radius: float) -> float:
-    """Return a radius; UsageError if it is no positive finite number."""
+    """Return a radius; UsageError if it is not a positive finite number."""
     is_number = isinstance(radius, (int, float, np.integer, np.floating)) and not isinstance(radius, bool)
     if not is_number or not math.isfinite(radius) or radius <= 0:
         raise UsageError(f"The radius is {radius!r}, no positive number.", "Give it in units of the CRS.")

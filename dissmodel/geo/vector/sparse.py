@@ -1,4 +1,4 @@
-"""Who is whose neighbour, as one compressed sparse structure."""
+"""The neighbours of all cells, as one compressed sparse structure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Neighborhood:
     Parameters
     ----------
     offsets : ndarray of int64, shape (n + 1,)
-        The neighbours of cell ``i`` lie at ``offsets[i]`` to ``offsets[i + 1] - 1``.
+        The neighbours of cell ``i`` are at ``offsets[i]`` to ``offsets[i + 1] - 1``.
     neighbors : ndarray of int32 (int64 from 2**31 cells on), shape (links,)
         The neighbours' numbers, ascending within a cell.
     weights : ndarray of float64, shape (links,), optional

@@ -70,16 +70,16 @@ class SpatialModel(Model):
             ``"queen"``, ``"rook"``, ``"k_nearest"`` (with ``k=``), ``"distance_band"`` (with ``radius=``), or
             a class of libpysal's weights, which is then asked.
         neighbors_dict : mapping of label to labels, or path, optional
-            The neighbours themselves, or a JSON file that holds them; it goes before `strategy`.
+            The neighbours themselves, or a JSON file that holds them; it overrides `strategy`.
         **kwargs
             For the strategy. ``silence_warnings`` and ``use_index`` are libpysal's.
 
         Raises
         ------
         UsageError
-            If there is no such strategy, or an option is not its own.
+            If there is no such strategy, or it does not have a given option.
         InvalidInput
-            If labels or geometries repeat, a geometry is no valid polygon, or a neighbour is no feature.
+            If labels or geometries repeat, a geometry is not a valid polygon or a neighbour is not a feature.
         """
         self._links = labelled(self.gdf, strategy, neighbors_dict, **kwargs)
         keep(self.gdf, self._links)

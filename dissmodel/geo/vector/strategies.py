@@ -34,7 +34,7 @@ def neighborhood_of(
     Parameters
     ----------
     cells : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
-        Valid polygons and multipolygons; only their geometry is looked at.
+        Valid polygons and multipolygons; only their geometry is used.
     strategy : {"queen", "rook", "k_nearest", "distance_band"}
         As the functions of these names.
     k : int
@@ -52,7 +52,7 @@ def neighborhood_of(
     Warns
     -----
     DissmodelWarning
-        If distances are asked for in a geographic CRS, where a degree is no length.
+        If distances are asked for in a geographic CRS, where a degree is not a length.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def _number(strategy: str, k: int | None, radius: float | None) -> float:
         if strategy == needs and value is None:
             raise UsageError(f"The neighbourhood {strategy!r} needs {name}.", f"Pass {name}=….")
         if strategy != needs and value is not None:
-            raise UsageError(f"The neighbourhood {strategy!r} has no {name}.", f"It is for {needs!r} only.")
+            raise UsageError(f"The neighbourhood {strategy!r} has no {name}.", f"Only {needs!r} has it.")
     if k is not None:
         return checked_k(k)
     return 0.0 if radius is None else checked_radius(radius)
@@ -97,7 +97,7 @@ def _digest(polygons: Polygons) -> bytes:
     """Return a digest that valid polygons share only if they cover the same areas.
 
     Coordinates and their number in each feature show where rings end (where they close), and which are holes
-    (those that lie in another), so nothing else need be read. This takes a quarter of what finding the
+    (those that are in another), so nothing else need be read. This takes a quarter of what finding the
     neighbours does; well-known binary would take four times as long. The identity of an array would take
     nothing, but arrays are copied with their frame and can be written to.
     """
@@ -109,7 +109,7 @@ def _digest(polygons: Polygons) -> bytes:
 
 
 def _kept(key: Any, find: Callable[[], Neighborhood]) -> tuple[Neighborhood, tuple[str, ...]]:
-    """Return what `find` finds, with its warnings; what was found of late is not searched again."""
+    """Return what `find` finds, with its warnings; recent results are not searched again."""
     with _LOCK:
         kept = _RECENT.pop(key, None)
     if kept is None:

@@ -1,4 +1,4 @@
-"""Neighbours that somebody wrote down."""
+"""Neighbours from a table."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _numbers(index: pd.Index, ids: pd.Series) -> NDArray[np.int64]:
         raise InvalidInput(
             f"{np.count_nonzero(unknown)} of {len(ids)} pairs of neighbours name no feature; the first is "
             f"pair {at} (counted from 0), with id {ids.iloc[at]!r}.",
-            "Look whether the ids are of one type (text or numbers) in both, and from the same layer.",
+            "Check that the ids have the same type (text or numbers) in both, and come from the same layer.",
         )
     return numbers.astype(np.int64, copy=False)
 
@@ -96,7 +96,7 @@ def _weights(weights: Sequence[float] | NDArray[Any], pairs: int) -> NDArray[np.
     try:
         values = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InvalidInput("A weight of the table of neighbours is no number.", "Mend the table.") from None
+        raise InvalidInput("A weight of the table of neighbours is not a number.", "Fix the table.") from None
     if values.shape != (pairs,):
         raise InvalidInput(
             f"There are {values.size} weights for {pairs} pairs of neighbours.", "Give one each."
@@ -105,9 +105,9 @@ def _weights(weights: Sequence[float] | NDArray[Any], pairs: int) -> NDArray[np.
     if wrong.any():
         at = int(np.argmax(wrong))
         raise InvalidInput(
-            f"{np.count_nonzero(wrong)} of {pairs} weights are no finite numbers; the first is {values[at]}, "
-            f"of pair {at} (counted from 0).",
-            "Mend the table.",
+            f"{np.count_nonzero(wrong)} of {pairs} weights are not finite numbers; "
+            f"the first is {values[at]}, of pair {at} (counted from 0).",
+            "Fix the table.",
         )
     return values
 

@@ -1,4 +1,4 @@
-"""A grid of square polygons from nothing."""
+"""A new grid of square polygons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse_idx(idx: str) -> GridPos:
     Raises
     ------
     ValueError
-        If it is none of `vector_grid`'s labels.
+        If it is not a label of `vector_grid`.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     gdf : geopandas.GeoDataFrame, optional
         The grid covers its bounds, in its CRS.
     bounds : tuple of (west, south, east, north), optional
-        What it covers; it goes before `gdf`. Without both, it begins at (0, 0) and needs `dimension` and
+        What it covers; it overrides `gdf`. Without both, it begins at (0, 0) and needs `dimension` and
         `resolution`.
     resolution : float, optional
         The side of a cell, in units of the CRS; the grid may reach beyond the bounds in the east and north.
@@ -78,7 +78,7 @@ def vector_grid(  # noqa: PLR0917  (a published order)
     Raises
     ------
     ValueError
-        If what is given makes no grid.
+        If the arguments make no grid.
 
     Examples
     --------
@@ -119,14 +119,14 @@ def _edges(start: float, end: float, resolution: float | None, count: int | None
     import numpy as np  # noqa: PLC0415  (parse_idx needs none of it)
 
     if not math.isfinite(end - start) or end <= start:
-        raise ValueError(f"{start} to {end} is no extent of a grid.")
+        raise ValueError(f"{start} to {end} is not an extent of a grid.")
     if resolution is None:
         if count is None:
             raise ValueError("A grid needs resolution or dimension.")
         if count < 1:
-            raise ValueError(f"dimension: {count} is no number of cells.")
+            raise ValueError(f"dimension: {count} is not a count of cells.")
         return np.linspace(start, end, count + 1).astype(np.float64)
     if not (math.isfinite(resolution) and resolution > 0):
-        raise ValueError(f"resolution={resolution} is no size of a cell.")
+        raise ValueError(f"resolution={resolution} is not a cell size.")
     count = max(1, math.ceil((end - start) / resolution - _SLACK))
     return start + np.arange(count + 1, dtype=np.float64) * resolution

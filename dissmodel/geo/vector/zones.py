@@ -1,4 +1,4 @@
-"""What the pixels below a polygon amount to."""
+"""Statistics of the pixels below a polygon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 def zonal(
     zones: Iterable[Any], values: NDArray[Any], affine: Affine, stats: Sequence[str], nodata: float = -999
 ) -> dict[str, NDArray[Any]]:
-    """Return statistics of the pixels whose centres lie in each zone.
+    """Return statistics of the pixels whose centres are in each zone.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def zonal(
 def _pixels(zone: Any, values: NDArray[Any], affine: Affine, nodata: float) -> Floats:
     if zone is None or zone.is_empty:
         return np.empty(0)
-    # No raster of the whole size for each zone: only where the zone's bounds lie.
+    # No raster of the whole size for each zone: only where the zone's bounds are.
     corners = np.array([~affine @ corner for corner in shapely.get_coordinates(zone.envelope)])
     low = np.clip(np.floor(corners.min(axis=0)), 0, values.shape[::-1]).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0)), 0, values.shape[::-1]).astype(int)

@@ -75,7 +75,7 @@ def in_words(found: Sequence[Agreement]) -> str:
     cells = found[0].cells
     apart = [f"{one.apart:,} differ in {one.name}" for one in found if one.apart]
     if apart:
-        return f"Of {cells:,} cells {', '.join(apart)}."
+        return f"Of {cells:,} cells, {', '.join(apart)}."
     same = [one.name for one in found if not one.max_error]
     names = " and ".join(filter(None, [", ".join(same[:-1]), same[-1]]))
     parts = [f"All {cells:,} cells have the same {names}"]

@@ -40,7 +40,7 @@ def blocks(values: NDArray[Any]) -> Iterator[slice]:
         yield slice(first, first + height)
 
 
-class Field:
+class ValueCheck:
     """Land-use codes, soil codes or elevations of a cell space, checked block by block.
 
     Codes are bytes, `NO_USE` or `NO_SOIL` outside the space; elevations are float64 in metres, NaN outside.
@@ -81,7 +81,7 @@ class Field:
             what = f"no elevation between {LOWEST:g} and {HIGHEST:g} m"
             # Only bands can declare a nodata value; their errors name no feature.
             hint = "Fix these cells" + (
-                "." if where else ", or declare the value as nodata if it stands for none."
+                "." if where else ", or declare the value as nodata if it means no value."
             )
         else:
             what = "none of its codes"
@@ -92,7 +92,7 @@ class Field:
 
 def whole(name: FieldName, values: NDArray[Any]) -> NDArray[Any]:
     """Return a field of the values of features, which are all in the space."""
-    field = Field(name, values.shape)
+    field = ValueCheck(name, values.shape)
     first: int | None = None
     for block in blocks(values):
         wrong = field.put(block, values[block], np.ones(values[block].shape, np.bool_))
@@ -126,9 +126,9 @@ class VisitingOrder:
         Raises
         ------
         InvalidInput
-            If a value in the space is no integer or stands in two cells.
+            If a value in the space is not an integer or stands in two cells.
         """
-        _refuse("order holds values that are no integers", self._wrong, "Give every cell its own number.")
+        _refuse("order holds values that are not integers", self._wrong, "Give every cell its own number.")
         given = np.concatenate([self._numbers[first] for first in sorted(self._numbers)])
         self._numbers.clear()
         if np.all(given[1:] > given[:-1]):
@@ -170,17 +170,17 @@ def last_step(values: NDArray[Any], where: str) -> int:
     Raises
     ------
     InvalidInput
-        If there are several, or it is no integer of 0 or more.
+        If there are several, or it is not an integer of 0 or more.
     """
     found = np.unique(values)
     if found.size > 1:
         raise InvalidInput(
             f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells have to belong to one step.",
+            "All cells must belong to the same step.",
         )
     step = float(found[0])
     if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
-        raise InvalidInput(f"{where} is {step:g}, which is no step.", "A step is an integer of 0 or more.")
+        raise InvalidInput(f"{where} is {step:g}, which is not a step.", "A step is an integer of 0 or more.")
     return int(step)
 
 
@@ -190,7 +190,7 @@ def check_end(end_time: int, step: int) -> None:
         raise InvalidInput(
             f"end_time = {end_time} comes before the first step, {step + 1}: "
             f"the input belongs to step {step}.",
-            f"--param end_time=N, {step + 1} or more: steps are counted on from the first run.",
+            f"--param end_time=N, {step + 1} or more: steps are counted from the first run.",
             code="end_time",
         )
 
@@ -201,7 +201,7 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     Raises
     ------
     InvalidInput
-        If the dataset has one and the parameter is another one.
+        If the dataset has a CRS and the parameter is a different one.
     """
     from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
 
@@ -211,13 +211,13 @@ def settled_crs(own: Any, wanted: str | None) -> CRS | None:
         if given is not None and given != settled:
             raise InvalidInput(
                 f"crs = {wanted!r} is not the input's own coordinate reference system, {_crs_name(settled)}.",
-                "Leave the parameter out; it is for inputs that have none, and reprojects nothing.",
+                "Leave the parameter out; it is for inputs without a CRS, and reprojects nothing.",
             )
         return settled
     if given is None:
         warnings.warn(
             "The input has no coordinate reference system; the output will have none. "
-            "Set it with --param crs=EPSG:…",
+            "Set one with --param crs=EPSG:…",
             DissmodelWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""What the coastal executors have in common, whatever they work on."""
+"""The common part of the coastal executors, for rasters and polygons."""
 
 from __future__ import annotations
 

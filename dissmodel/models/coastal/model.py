@@ -27,7 +27,7 @@ AfterStep: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is known of a simulation that is over."""
+    """The results of a finished simulation."""
 
     metrics: tuple[StepMetrics, ...]  # of each step
     kernel: str
@@ -64,7 +64,7 @@ def advance(
     Raises
     ------
     UsageError
-        If the sea rises so fast that elevations are no numbers any more.
+        If the sea rises so fast that elevations are not numbers any more.
     """
     steps = range(state.step + 1, parameters.end_time + 1)
     kernel = choose_kernel(state, len(steps), settings.threads)

@@ -97,7 +97,7 @@ def _lost(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> Invali
 
 def _hint(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> str:
     if not present:
-        return f"It needs {', '.join(FIELDS)}. Is a file missing that belongs to it, such as a .dbf?"
+        return f"It needs {', '.join(FIELDS)}. Is a file of the dataset missing, such as a .dbf?"
     # People who write names in capitals mean the same.
     folded = {other.casefold(): other for other in reversed(present)}
     near = {}
@@ -107,4 +107,4 @@ def _hint(kind: Kind, lost: Mapping[str, str], present: Sequence[str]) -> str:
     typed = " ".join(f"--{kind}-map {name}={other or 'NAME'}" for name, other in near.items())
     if all(near.values()):
         return f"Did you mean {' and '.join(map(repr, near.values()))}? {typed}"
-    return f"Say which: {typed}"
+    return f"Choose one: {typed}"

@@ -100,7 +100,8 @@ class RiseParameters(BaseModel):
             for other in others:
                 if kept[other] != kept[first]:
                     raise ValueError(
-                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are one parameter; give one"
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
+                        "give one"
                     )
                 del kept[other]
         return kept
@@ -115,7 +116,7 @@ class RiseParameters(BaseModel):
                 with rasterio.Env():  # without it, PROJ writes to standard error itself
                     rasterio.CRS.from_user_input(given)
             except rasterio.errors.CRSError as error:
-                raise ValueError("this is no coordinate reference system that PROJ reads") from error
+                raise ValueError("this is not a coordinate reference system that PROJ reads") from error
         return given
 
 
@@ -156,13 +157,13 @@ class SeaParameters(RiseParameters):
     )
     snapshots: tuple[Step, ...] | None = Field(
         default=None,
-        description="Steps after which the state is kept too, such as [10,20]",
+        description="Steps after which the state is also kept, such as [10,20]",
         json_schema_extra={"unit": "step"},
     )
     every: WholeNumber | None = Field(
         default=None,
         ge=1,
-        description="Keep the state after every multiple of so many steps that comes before the last one",
+        description="Also keep the state after every N steps, before the last step",
         json_schema_extra={"unit": "step"},
     )
 
@@ -171,7 +172,7 @@ class SeaParameters(RiseParameters):
         given = self.snapshots or ()
         twice = [step for step, count in Counter(given).items() if count > 1]
         if twice:
-            raise ValueError(f"snapshots = {_listed(given)}: {_listed(twice)} stand there more than once")
+            raise ValueError(f"snapshots = {_listed(given)}: {_listed(twice)} are given more than once")
         late = [step for step in given if step > self.end_time]
         if late:
             raise ValueError(
@@ -186,7 +187,7 @@ class SeaParameters(RiseParameters):
             raise InvalidInput(
                 f"snapshots = {_listed(self.snapshots or ())}: {_listed(early)} come before the first step, "
                 f"{step + 1}: the input belongs to step {step}.",
-                f"Name steps from {step + 1} to {self.end_time}: they are counted on from the first run.",
+                f"Name steps from {step + 1} to {self.end_time}: steps are counted from the first run.",
                 code="snapshots",
             )
 

@@ -75,7 +75,7 @@ def _numbers(cells: GeoDataFrame, column: str) -> NDArray[np.float64]:
             f"holds {values.dtype} values, not numbers, in {np.count_nonzero(there)} of {len(values)} "
             f"features; the first is feature {number}, counted from 0: {str(values.iloc[number])[:40]!r}"
             if there.any()
-            else f"holds nothing, not numbers, in all of {len(values)} features"
+            else f"has no value in any of {len(values)} features"
         )
         raise InvalidInput(
             f"The column {column!r} {what}.",

@@ -28,11 +28,11 @@ _IS_REAL: Mapping[str, Callable[[float], bool]] = {
     "alt": lambda value: checks.LOWEST <= value <= checks.HIGHEST,
     "solo": lambda value: value in _SOIL_CODES,
 }
-_Field = checks.Field | checks.VisitingOrder
+_Field = checks.ValueCheck | checks.VisitingOrder
 _FIELDS: Mapping[str, Callable[[tuple[int, ...]], _Field]] = {
-    "uso": partial(checks.Field, "uso"),
-    "solo": partial(checks.Field, "solo"),
-    "alt": partial(checks.Field, "alt"),
+    "uso": partial(checks.ValueCheck, "uso"),
+    "solo": partial(checks.ValueCheck, "solo"),
+    "alt": partial(checks.ValueCheck, "alt"),
     "order": checks.VisitingOrder,
 }
 
@@ -170,7 +170,7 @@ def _fill(
     if not cells:
         raise InvalidInput(
             "No cell is in the space: every pixel is nodata, masked or lacks one of its three values.",
-            "Look at the band's values; is it the right one? --band-map uso=NAME",
+            "Check the values of the band, or choose another: --band-map uso=NAME",
             code="empty_space",
         )
 
@@ -185,7 +185,7 @@ def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
             values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
         except ValueError:
             warnings.warn(
-                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, which is no number; it is ignored.",
+                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, not a number; it is ignored.",
                 DissmodelWarning,
                 stacklevel=2,
             )
@@ -200,7 +200,7 @@ def _step(tag: str | None) -> int:
         step = float(tag)
     except ValueError:
         raise InvalidInput(
-            f"The tag passo is {str(tag)[:40]!r}, which is no step.", "A step is an integer of 0 or more."
+            f"The tag passo is {str(tag)[:40]!r}, which is not a step.", "A step is an integer of 0 or more."
         ) from None
     return checks.last_step(np.array([step]), "The tag passo")
 

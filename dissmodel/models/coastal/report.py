@@ -105,6 +105,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """Return a text that stands for itself, with ``?`` for what would end it or can't be shown."""
+    """Return a literal text, with ``?`` for characters that would end it or can't be shown."""
     shown = "".join("?" if one in "`|" or not one.isprintable() else one for one in text)
     return f"`{shown}`"

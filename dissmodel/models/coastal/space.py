@@ -38,12 +38,12 @@ def read_space(
     Raises
     ------
     InvalidInput, UsageError
-        If the dataset is no cell space, or ends before the first step.
+        If the dataset is not a cell space, or ends before the first step.
     """
     if isinstance(data, RasterBackend):
         problems.tell(
             InvalidInput(
-                "A NetCDF file or a Zarr folder is no cell space.",
+                "A NetCDF file or a Zarr folder is not a cell space.",
                 "Give a GeoTIFF, or a dataset of polygons.",
             )
         )

@@ -197,8 +197,8 @@ def _tell(record: ExperimentRecord, subject: Subject, found: list[Agreement]) ->
     pixels, polygons = subject.links
     if pixels != polygons:
         hint = (
-            f"The pixels have {pixels:,} links between neighbours, the polygons {polygons:,}: do these meet "
-            "exactly? With fields row and col these decide which cells are neighbours, not the geometry."
+            f"The pixels have {pixels:,} links between neighbours, the polygons {polygons:,}: do the "
+            "polygons meet exactly? Fields row and col decide which cells are neighbours, not the geometry."
         )
     for one in found:
         if one.apart:

@@ -98,25 +98,25 @@ def test_a_name_twice(command, parts):
 def test_names_that_differ_in_case_only(command, parts):
     pack(parts, ("input/GRID.zip", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name", commands=COMMANDS[:2])
+    refused(command, code=3, says="two of its entries have the same name", commands=COMMANDS[:2])
 
 
 def test_a_file_that_is_a_folder_too(command, parts):
     pack(parts, ("input/grid.zip/a", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name", commands=COMMANDS[:2])
+    refused(command, code=3, says="two of its entries have the same name", commands=COMMANDS[:2])
 
 
 def test_names_that_are_one_once_read(command, parts):
     pack(parts, ("input/./grid.zip", b"evil"))
 
-    refused(command, code=3, says="two of its entries have one name")
+    refused(command, code=3, says="two of its entries have the same name")
 
 
 def test_a_bomb(command, parts):
     pack(parts, ("input/zeros", bytes(80 << 20)))
 
-    refused(command, code=3, says="inflates beyond", commands=COMMANDS[:2])
+    refused(command, code=3, says="unpacks to more than", commands=COMMANDS[:2])
 
 
 def test_a_record_that_is_a_bomb(command, parts):
@@ -179,7 +179,7 @@ def test_a_flipped_byte(command, parts):
 def test_a_record_that_is_none(command, parts, data):
     pack({**parts, "record.json": data})
 
-    refused(command, code=3, says=f"{Path('b.zip/record.json')}: this is no record")
+    refused(command, code=3, says=f"{Path('b.zip/record.json')}: this is not a record")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "file:///etc/passwd", "", "a\x1bb"])
@@ -246,7 +246,7 @@ def test_a_sidecar_that_the_run_did_not_read(command, parts):
     said = command("reproduce", "b.zip")
 
     assert 4 == said.code
-    assert "grid.prj lies beside it and would be read with it" in said.err
+    assert "grid.prj is beside it now and would be read with it" in said.err
 
 
 def test_a_record_that_is_being_replaced_brings_nothing_back(command, parts):

@@ -1,4 +1,4 @@
-"""Inputs that are no dataset: missing, empty, cut off, or not what their name says."""
+"""Inputs that are not datasets: missing, empty, cut off, or not what their name says."""
 
 import os
 import shutil
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_dataset(refused_input, name, content, hint):
 
     said = refused_input(name)
 
-    assert f"{name} is no dataset that can be read" in said.message
+    assert f"{name} is not a dataset that can be read" in said.message
     assert hint in said.hint
 
 
@@ -171,7 +171,7 @@ def test_a_zip_with_two_datasets_wants_a_layer(refused_input, completed, two):
     wrong = refused_input(two, "--layer", "c.tif")
 
     assert "t.zip holds 2 datasets. Inside: low/a.tif, high/b.tif." in said.message
-    assert "Say which: --layer a.tif" == said.hint
+    assert "Choose one: --layer a.tif" == said.hint
     assert "holds no dataset called 'c.tif'" in wrong.message
     for name, alone in (("a.tif", "grid.tif"), ("b", "t.tif"), ("high/b.tif", "t.tif")):
         assert completed(alone)[1] == completed(two, "--layer", name)[1]
@@ -191,7 +191,7 @@ def test_a_zip_with_a_raster_and_polygons_takes_a_format(refused_input, complete
     [
         ("a.tif", b"", "a.tif of "),
         ("a.tif", b"text", "not what its name says"),
-        ("../a.tif", b"II*\0", "climbs out"),
+        ("../a.tif", b"II*\0", "leads out"),
         ("/a.tif", b"II*\0", "absolute path"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_geopackage_with_two_layers_wants_one(refused_input, completed, frame,
 
         assert "t.gpkg" in said.message
         assert "2 layers: 'before', 'after'" in said.message
-        assert "Say which: --layer before" == said.hint
+        assert "Choose one: --layer before" == said.hint
         assert "has no layer 'befor'" in wrong.message
         assert "Did you mean 'before'?" == wrong.hint
         assert completed(name, "--layer", "before")[1] != completed(name, "--layer", "after")[1]
@@ -242,7 +242,7 @@ def test_an_input_that_is_no_regular_file(refused_input, name):
 
     said = refused_input(name, phase=None)
 
-    assert "is no regular file" in said.message or "is a folder" in said.message
+    assert "is not a regular file" in said.message or "is a folder" in said.message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -370,7 +370,7 @@ def test_an_input_below_a_file(refused_input, grid):
     said = refused_input("grid.tif/under.tif", phase=None)
 
     assert "under.tif does not exist" in said.message
-    assert "grid.tif is no folder" in said.hint
+    assert "grid.tif is not a folder" in said.hint
 
 
 def test_an_input_in_a_folder_whose_name_is_too_long(refused_input):

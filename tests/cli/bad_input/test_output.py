@@ -25,24 +25,24 @@ def output_refused(refused, grid):
 @pytest.mark.parametrize(
     ("output", "says", "hint"),
     [
-        ("r.png", "r.png: coastal_raster writes .tif or .tiff; this is the suffix '.png'.", "r.tif"),
-        ("r.gpkg", "this is the suffix '.gpkg'", "r.tif"),
-        ("r.record.json", "this is the suffix '.json'", "--output"),
-        ("r", "this is no suffix", "r.tif"),
-        ("-", "this is no suffix", "--output"),
-        ("r.tif.", "this is no suffix", "--output"),
-        ("r.tif ", "this is the suffix '.tif '", "r.tif"),
-        (".tif", "this is no suffix", "--output"),
+        ("r.png", "r.png: coastal_raster writes .tif or .tiff; this has the suffix '.png'.", "r.tif"),
+        ("r.gpkg", "this has the suffix '.gpkg'", "r.tif"),
+        ("r.record.json", "this has the suffix '.json'", "--output"),
+        ("r", "this has no suffix", "r.tif"),
+        ("-", "this has no suffix", "--output"),
+        ("r.tif.", "this has no suffix", "--output"),
+        ("r.tif ", "this has the suffix '.tif '", "r.tif"),
+        (".tif", "this has no suffix", "--output"),
         ("folder/", "this is a folder", "result.tif"),
         ("r.tif/", "this is a folder", "result.tif"),
         (".", "this is a folder", "result.tif"),
         ("..", "this is a folder", "result.tif"),
         ("there", "this is a folder", "result.tif"),
         ("there.tif", "this is a folder", "result.tif"),
-        ("", "'' is no path", "path"),
-        ("a\0b.tif", "is no path", "path"),
-        ("https://example.org/r.tif", "a web server is only read", "--output s3://BUCKET/r.tif"),
-        ("ftp://example.org/r.tif", "ftp:// is no scheme", "local path"),
+        ("", "'' is not a path", "path"),
+        ("a\0b.tif", "is not a path", "path"),
+        ("https://example.org/r.tif", "dissmodel only reads from a web server", "--output s3://BUCKET/r.tif"),
+        ("ftp://example.org/r.tif", "ftp:// is not a scheme", "local path"),
     ],
 )
 def test_a_name_that_does_not_fit(output_refused, output, says, hint):
@@ -135,7 +135,7 @@ def test_a_folder_that_is_a_file(output_refused, output):
     said = output_refused(output, code=5)
 
     assert "grid.tif" in said.message
-    assert "is no folder" in said.message
+    assert "is not a folder" in said.message
 
 
 @pytest.mark.parametrize("output", ["x" * 300 + ".tif", "x" * 246 + ".tif", "a/" * 2000 + "r.tif"])

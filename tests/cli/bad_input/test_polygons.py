@@ -62,7 +62,7 @@ def test_polygons_that_lie_twice(told, bare):
     [
         ("missing", "have no geometry; the first is feature 5, counted from 0"),
         ("empty", "have an empty geometry; the first is feature 5, counted from 0"),
-        ("point", "are no polygons; the first is feature 5, counted from 0: a Point"),
+        ("point", "are not polygons; the first is feature 5, counted from 0: a Point"),
         ("bowtie", "have an invalid geometry; the first is feature 5, counted from 0: Self-intersection"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_ring_that_does_not_close(told, bare):
         crs="EPSG:31983",
     )
 
-    assert f"1 of {len(bare)} features have a geometry that is none; the first is feature 3" in (
+    assert f"1 of {len(bare)} features have an invalid geometry; the first is feature 3" in (
         told("open.gpkg").message
     )
 
@@ -127,14 +127,18 @@ def test_text_where_numbers_belong(told, frame):
     assert f"'alt' holds str values, not numbers, in {len(frame)} of {len(frame)} features" in (
         told(heights).message
     )
-    assert "row is no number in 2 cells (the first: feature 2, counted from 0): 'top'" in told(rows).message
+    assert (
+        "row is not a number in 2 cells (the first: feature 2, counted from 0): 'top'" in told(rows).message
+    )
 
 
 def test_a_row_that_is_not_there(told, frame):
     frame["row"] = frame["row"].astype("Int64")
     frame.loc[[6, 7, 8], "row"] = pd.NA
 
-    assert "row is no integer in 3 cells (the first: feature 6, counted from 0): nan" in told(frame).message
+    assert (
+        "row is not an integer in 3 cells (the first: feature 6, counted from 0): nan" in told(frame).message
+    )
 
 
 def test_a_column_map_to_nowhere(told, frame):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-NAMED = "Say which: --band-map {0}=NAME"
+NAMED = "Choose one: --band-map {0}=NAME"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_absent_band(raster_refused, bands, names, lost, hint):
         (
             ["uso"],
             "'alt' and no band 'solo'",
-            "Say which: --band-map alt=NAME --band-map solo=NAME",
+            "Choose one: --band-map alt=NAME --band-map solo=NAME",
         ),
         (
             ["USO", "ALT", "solo"],
@@ -66,7 +66,7 @@ def test_an_absent_band(raster_refused, bands, names, lost, hint):
         (
             ["USO", "b", "c", "d", "e"],
             "'uso' and no band 'alt' and no band 'solo'",
-            "Say which: --band-map uso=USO --band-map alt=NAME --band-map solo=NAME",
+            "Choose one: --band-map uso=USO --band-map alt=NAME --band-map solo=NAME",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_all_absent_bands_are_named_at_once(raster_refused, bands, names, lost, 
     [
         ({"uso": "usso"}, "uso", "Did you mean 'usso'? --column-map uso=usso"),
         ({"alt": "ALT"}, "alt", "Did you mean 'ALT'? --column-map alt=ALT"),
-        ({"solo": "ground"}, "solo", "Say which: --column-map solo=NAME"),
+        ({"solo": "ground"}, "solo", "Choose one: --column-map solo=NAME"),
     ],
 )
 def test_an_absent_column(vector_refused, frame, renames, lost, hint):
@@ -345,7 +345,7 @@ def test_polygons_on_no_grid_unless_asked_for_resampling(vector_refused, complet
     too_coarse = vector_refused(bare, "-p", "resolution=1e6")
     too_fine = vector_refused(bare, "-p", "resolution=0.0001")
 
-    assert "The polygons are no grid of" in said.message
+    assert "The polygons are not the cells of a grid of" in said.message
     assert f"of {len(frame)} cells would be lost" in said.message
     assert "No cell is in the space" in too_coarse.message
     assert "too many" in too_fine.message

@@ -114,8 +114,8 @@ def test_one_that_asks_for_the_published_dissmodel_gets_the_one_that_runs(spec, 
 
 
 def test_a_package_that_calls_itself_dissmodel(spec, tmp_path):
-    assert is_refused(spec(git_package(tmp_path, name="dissmodel")), 2, "dissmodel itself")
-    assert is_refused(spec("dissmodel==0.6.6"), 2, "dissmodel itself")
+    assert is_refused(spec(git_package(tmp_path, name="dissmodel")), 2, "the running dissmodel")
+    assert is_refused(spec("dissmodel==0.6.6"), 2, "the running dissmodel")
 
 
 def test_a_package_does_not_say_where_packages_come_from(spec, tmp_path, index):
@@ -213,7 +213,7 @@ def test_a_folder_means_nothing_in_a_registry_that_was_fetched(dissmodel, offere
     dissmodel("registry", "sync")
     said = dissmodel("run", "flood", "-i", "data.bin", "-o", "r.bin", "--yes")
 
-    assert (2, True) == (said.code, "which no other machine has" in said.err)
+    assert (2, True) == (said.code, "which other machines don't have" in said.err)
 
 
 def test_a_name_that_two_registries_offer_is_said_in_full(dissmodel, offered):

@@ -71,7 +71,7 @@ def test_the_files(dissmodel, home):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["cache_size", "lots"], "no size"),
+        (["cache_size", "lots"], "not a size"),
         (["storage.secret_key", "hush"], "keep no secrets"),
         (["registry.default", "https://hush@example.org/x"], "a token in the URL"),
         (["storage.bukcet", "x"], "Did you mean 'storage.bucket'"),

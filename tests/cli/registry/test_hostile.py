@@ -101,7 +101,7 @@ def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
     ("file", "text", "said"),
     [
         ("evil", '[model]\nname = "../../evil"\n', "calls itself '../../evil'"),
-        ("cut", '[model\nname = "cut"\n', "no valid TOML"),
+        ("cut", '[model\nname = "cut"\n', "not valid TOML"),
         ("empty", "", "no [model] section"),
         ("newer", '[model]\nname = "newer"\ndissmodel = ">=99"\n', "needs dissmodel >=99"),
         ("typed", '[model]\nname = "typed"\npackage = 3\n', "package in [model] has to be text"),

@@ -58,7 +58,7 @@ def test_a_result_that_goes_to_a_bucket(coast):
 
 
 def test_offline_asks_no_server(coast):
-    with pytest.raises(api.DissmodelError, match="no server is asked"):
+    with pytest.raises(api.DissmodelError, match="nothing is fetched"):
         api.run(
             "coastal_raster",
             input="grid.zip",

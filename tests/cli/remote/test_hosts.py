@@ -35,7 +35,7 @@ def test_it_is_asked_with_the_user_s_word_only_and_once(dissmodel, web, planted)
     assert all(text in refused.json["error"]["message"] for text in (web.url, "r.record.json", "grid.bin"))
     assert "--yes" in refused.json["error"]["hint"]
     assert (0, 0) == (agreed.code, again.code), agreed.err + again.err
-    assert all(f"asked for at {web.url}." in one.err for one in (agreed, again))
+    assert all(f"requested from {web.url}." in one.err for one in (agreed, again))
     assert [web.url] == [one["what"] for one in listed]
     assert 2 == dissmodel(*planted).code
 
@@ -92,7 +92,7 @@ def test_pull_asks_too(dissmodel, web, planted, s3):
     assert (2, "consent_required", []) == (refused.code, refused.json["error"]["code"], asked)
     assert web.url in refused.json["error"]["message"]
     assert 0 == agreed.code, agreed.out
-    assert f"asked for at {web.url}." in agreed.err
+    assert f"requested from {web.url}." in agreed.err
     assert [DATA] == [one.read_bytes() for one in Path("copies").rglob("inputs/grid.bin")]
 
 
@@ -130,7 +130,7 @@ def test_what_sends_the_input_on_asks_too(dissmodel, web, planted, how):
     assert all(text in refused.json["error"]["message"] for text in (web.url, "r.record.json"))
     assert [] == left
     assert 0 == agreed.code, agreed.out
-    assert f"asked for at {web.url}." in agreed.err
+    assert f"requested from {web.url}." in agreed.err
     assert "GET /grid.bin" in web.asked
     assert [web.url] == [one["what"] for one in again]
 

@@ -130,7 +130,7 @@ def test_more_than_is_read_is_refused(dissmodel, pushed, s3, monkeypatch):
     said = dissmodel("record", "list", s3.uri, "--json")
 
     assert 5 == said.code
-    assert "Name a folder further down." == said.json["error"]["hint"]
+    assert "Name a subfolder." == said.json["error"]["hint"]
 
 
 def test_more_bytes_than_are_read_are_refused(dissmodel, pushed, s3, monkeypatch):

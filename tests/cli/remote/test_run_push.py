@@ -59,10 +59,10 @@ def test_what_can_not_be_pushed_is_kept(ready, proxy):
     ("more", "code", "said"),
     [
         (("--to", "s3://no-such-bucket"), 5, "there is no such bucket"),
-        (("--to", "s3://A_B"), 5, "no name for a bucket"),
-        (("--to", "https://example.invalid/"), 2, "a web server is only read"),
+        (("--to", "s3://A_B"), 5, "not a valid name of a bucket"),
+        (("--to", "https://example.invalid/"), 2, "dissmodel only reads from a web server"),
         (("--to", "s3://data/a.record.json"), 2, "the name of a record"),
-        (("--to", "s3://data/a", "--offline"), 2, "no server is asked"),
+        (("--to", "s3://data/a", "--offline"), 2, "nothing is fetched"),
     ],
 )
 def test_what_can_not_work_is_told_before_the_run(ready, more, code, said):
@@ -81,7 +81,7 @@ def test_a_result_that_is_uploaded_is_not_pushed_too(ready):
     told = dissmodel(*("s3://data/a.bin" if word == "r.bin" else word for word in words))
 
     assert (2, "") == (told.code, told.out)
-    assert "would do so again" in told.err
+    assert "would upload it again" in told.err
 
 
 def test_to_means_nothing_without_push(dissmodel, model):
@@ -90,7 +90,7 @@ def test_to_means_nothing_without_push(dissmodel, model):
     said = dissmodel("run", model, "-i", "grid.bin", "--to", "folder")
 
     assert 2 == said.code
-    assert "--to is the place of --push" in said.err
+    assert "--to is the destination of --push" in said.err
 
 
 def test_into_a_folder_no_server_is_asked(ready):

@@ -271,7 +271,7 @@ def test_a_public_record_is_reproduced_with_a_model_that_is_named(public):
         said.json["verdict"],
         said.json["artifacts"].keys(),
     )
-    assert "The model has no parameter interactive: left out." in said.err
+    assert "The model has no parameter interactive: it is left out." in said.err
     assert (0.5, "record") == (
         new["parameters"]["sea_level_rise_rate"],
         new["parameter_origin"]["sea_level_rise_rate"],

@@ -34,7 +34,7 @@ def layouts():
 
 
 def write(path, bands, **options):
-    """Write bands (name → float64 of rows and columns); -9999 is no data."""
+    """Write bands (name → float64 of rows and columns); -9999 is not data."""
     rows, cols = next(iter(bands.values())).shape
     profile = {"driver": "GTiff", "count": len(bands), "height": rows, "width": cols, "dtype": "float64"}
     profile |= {"crs": "EPSG:31984", "nodata": -9999, "transform": Affine(30, 0, 5e5, 0, -30, 9e6)}

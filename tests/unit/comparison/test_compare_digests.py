@@ -22,10 +22,10 @@ def test_one_content_in_other_bytes():
         (digest(uso="1", alt="3"), "different", "'alt' differs."),
         (digest(uso="1"), "different", "B has no band 'alt'."),
         (digest(alt="2", uso="1"), "different", "The bands are in another order."),
-        (digest(grid="h"), "not-comparable", "The grid is another one."),
+        (digest(grid="h"), "not-comparable", "The grid differs."),
         (digest(kind="vector"), "not-comparable", "A holds raster data, B vector data."),
-        (digest(version=2), "different", "no content digests of both"),
-        (None, "different", "no content digests of both"),
+        (digest(version=2), "different", "without content digests of both"),
+        (None, "different", "without content digests of both"),
     ],
 )
 def test_what_differs_is_said_as_far_as_digests_know(other, verdict, why):

@@ -41,7 +41,8 @@ def test_what_is_no_dataset_is_compared_by_its_bytes(tmp_path, name):
     same.write_bytes(a.read_bytes())
 
     assert ("identical-file", "different") == (compare(a, same).verdict, compare(a, other).verdict)
-    assert ("Other bytes; neither is a dataset, so there is no more to compare.",) == compare(a, other).why
+    said = "The bytes differ; neither file is a dataset, so nothing more can be compared."
+    assert (said,) == compare(a, other).why
 
 
 def test_a_zip_without_a_dataset_is_none(tmp_path):
@@ -55,7 +56,7 @@ def test_a_zip_without_a_dataset_is_none(tmp_path):
 def test_a_dataset_and_a_report_are_not_comparable(tmp_path, raster):
     report = written(tmp_path / "report.md", b"#")
 
-    assert ("not-comparable", (f"{report} is no dataset.",)) == (
+    assert ("not-comparable", (f"{report} is not a dataset.",)) == (
         compare(raster, report).verdict,
         compare(report, raster).why,
     )

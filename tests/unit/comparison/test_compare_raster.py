@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dissmodel.comparison import Move, Place, Tolerance, compare
+from dissmodel.comparison import ChangedValue, Move, Tolerance, compare
 from dissmodel.comparison.difference import write_difference
 from dissmodel.errors import InvalidInput
 from dissmodel.io import content_raster
@@ -200,16 +200,16 @@ def test_a_grid_without_place_has_no_coordinates(tmp_path):
         with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
             write(path, np.full((1, 2, 2), value, "uint8"), names=(), nodata=None, crs=None, transform=None)
 
-    assert Place(1, 2, row=0, col=0) == compare(*paths).parts[0].first
+    assert ChangedValue(1, 2, row=0, col=0) == compare(*paths).parts[0].first
 
 
 OTHER_GRIDS = {
     "shape": ({"bands": values()[:, :, :-1]}, "600 rows × 700 columns in A, 600 rows × 699 columns in B"),
     "transform": (
         {"transform": rasterio.Affine(30, 0, 500030, 0, -30, 9000000)},
-        "The grids lie elsewhere: transform (30.0",
+        "The grids have different transforms: (30.0",
     ),
-    "CRS": ({"crs": "EPSG:31983"}, "The CRS is another one: EPSG:31984 in A, EPSG:31983 in B."),
+    "CRS": ({"crs": "EPSG:31983"}, "The CRS differs: EPSG:31984 in A, EPSG:31983 in B."),
     "no CRS": ({"crs": None}, "EPSG:31984 in A, none in B."),
 }
 

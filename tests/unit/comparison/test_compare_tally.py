@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dissmodel.comparison.tally import MAX_CLASSES, MOST_MOVES, ChangeTally, Values
-from dissmodel.comparison.verdict import Move, Place, Tolerance
+from dissmodel.comparison.verdict import ChangedValue, Move, Tolerance
 from dissmodel.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def part(a, b, *, rtol=None, atol=None, missing=((), ()), classes=()):
 
 
 def at(position):
-    return Place(None, None, feature=position)
+    return ChangedValue(None, None, feature=position)
 
 
 def test_what_canonical_numbers_are_is_no_change():
@@ -64,12 +64,12 @@ def test_every_other_one_is_a_change(a, b, missing):
         (3.0, 2.0, 0.25, 0.5, 0),  # 1 <= 0.5 + 0.25 * 2
         (1.0, 2.0, 0.0, 0.0, 1),
         (np.inf, 1.0, 0.5, 1.0, 1),
-        (1.0, np.inf, 0.5, 1.0, 1),  # infinity is no tolerance
+        (1.0, np.inf, 0.5, 1.0, 1),  # infinity is not a tolerance
         (np.nan, 1.0, 0.5, 1e300, 1),
     ],
 )
 def test_a_tolerance_ends_where_its_definition_says(a, b, rtol, atol, beyond):
-    found = part([a, 0.5], [b, 0.5], rtol=rtol, atol=atol)  # 0.5 is no class
+    found = part([a, 0.5], [b, 0.5], rtol=rtol, atol=atol)  # 0.5 is not a class
 
     assert (1, beyond, False) == (found.changed, found.beyond, found.exact)
     assert ("different" if beyond else "within-tolerance") == found.verdict
@@ -83,7 +83,7 @@ def test_whole_numbers_are_classes_and_no_tolerance_is_for_them(dtype):
     found = part(np.array([5, 3], dtype), np.array([6, 3], dtype), rtol=1.0, atol=1e9)
 
     assert ("different", True, 1) == (found.verdict, found.exact, found.beyond)
-    assert found.first == found.first_beyond == Place(5, 6, feature=0)
+    assert found.first == found.first_beyond == ChangedValue(5, 6, feature=0)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,10 @@ def test_the_first_is_the_first_whatever_is_counted_first():
     tally.add(Values(np.array([0.0, 0.0]), none), Values(np.array([0.5, 0.0]), none), lambda i: 2 + i)
     found = tally.part("x", ("float64", "float64"), at)
 
-    assert (Place(0.0, 0.5, feature=2), Place(0.0, 5.0, feature=11)) == (found.first, found.first_beyond)
+    assert (ChangedValue(0.0, 0.5, feature=2), ChangedValue(0.0, 5.0, feature=11)) == (
+        found.first,
+        found.first_beyond,
+    )
     assert (4, 2, 1) == (found.cells, found.changed, found.beyond)
 
 
@@ -210,7 +213,7 @@ def test_texts_are_classes_and_long_ones_are_cut():
     tally.add_encoded([b"a", b"a", None, "é".encode()], [b"b", b"b", b"", b"x" * 300], text=True)
     found = tally.part("name", ("text", "text"), at)
 
-    assert (4, Place("a", "b", feature=0)) == (found.changed, found.first)
+    assert (4, ChangedValue("a", "b", feature=0)) == (found.changed, found.first)
     assert Move("a", "b", 2) == found.moves[0]
     assert {(None, ""), ("é", "x" * 200 + "…")} == {(move.before, move.after) for move in found.moves[1:]}
 

@@ -6,7 +6,7 @@ import pyogrio
 import pytest
 import shapely
 
-from dissmodel.comparison import Move, Place, Tolerance, compare
+from dissmodel.comparison import ChangedValue, Move, Tolerance, compare
 from dissmodel.errors import InvalidInput
 from dissmodel.io.content import content_digest
 from dissmodel.io.vector import save_gdf
@@ -104,7 +104,11 @@ def test_an_empty_text_is_a_value(saved):
     paths = [saved(with_value("name", 3, value), f"{number}.gpkg") for number, value in enumerate(["", None])]
     part = compare(*paths).parts[2]
 
-    assert (1, Place("", None, feature=3), (Move("", None, 1),)) == (part.changed, part.first, part.moves)
+    assert (1, ChangedValue("", None, feature=3), (Move("", None, 1),)) == (
+        part.changed,
+        part.first,
+        part.moves,
+    )
 
 
 def test_a_negative_zero_is_a_zero(saved):
@@ -129,7 +133,7 @@ def test_a_swapped_pair_is_named(saved, original):
         geometry.changed,
         geometry.first.feature,
     )
-    assert ("The geometries are the same ones, in another order.",) == found.why
+    assert ("The geometries are the same, in another order.",) == found.why
 
 
 def test_values_differences_and_classes_of_columns(saved, original):
@@ -144,7 +148,7 @@ def test_values_differences_and_classes_of_columns(saved, original):
     assert (("integer", "integer"), (Move(3, 4, threes),), 1.0) == (uso.types, uso.moves, uso.max_abs)
     assert (moved, pytest.approx(moved / 50)) == (alt.max_abs, alt.mean_abs)
     assert {Move("é", "c", 2), Move("b", "c", 2)} == set(name.moves)
-    assert (Place("é", "c", feature=0), None) == (name.first, name.max_abs)
+    assert (ChangedValue("é", "c", feature=0), None) == (name.first, name.max_abs)
 
 
 def test_a_tolerance_is_for_numbers_only(saved, original):
@@ -172,10 +176,10 @@ def test_integers_beyond_2_to_the_53_are_told_apart(saved):
 @pytest.mark.parametrize(
     ("gdf", "why"),
     [
-        (frame().iloc[:-1], "The number of features is another one: 50 in A, 49 in B."),
+        (frame().iloc[:-1], "The number of features differs: 50 in A, 49 in B."),
         (
             frame().set_crs(31983, allow_override=True),
-            "The CRS is another one: EPSG:31984 in A, EPSG:31983 in B.",
+            "The CRS differs: EPSG:31984 in A, EPSG:31983 in B.",
         ),
     ],
 )

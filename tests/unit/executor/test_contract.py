@@ -147,7 +147,7 @@ def test_the_harness_names_what_breaks_the_contract(executor, changes, check, ca
 
     found = [one for one in ExecutorTestHarness(broken).findings() if one.severity == "error"]
 
-    assert any(one.message.startswith(f"{check}: not so, ") for one in found)
+    assert any(one.message.startswith(f"{check}: no, ") for one in found)
     assert all("validate(record)" in one.hint for one in found)
     assert not ExecutorTestHarness(broken).run_contract_tests()
     assert check in caplog.text
@@ -158,5 +158,5 @@ def test_the_harness_names_missing_methods():
 
     broken = [one.message for one in ExecutorTestHarness(half).findings() if one.severity == "error"]
 
-    assert ["defines load, run and save: not so, run, save missing"] == broken
+    assert ["defines load, run and save: no, run, save missing"] == broken
     assert not ExecutorTestHarness(dict).run_contract_tests()

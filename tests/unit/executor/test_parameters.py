@@ -46,7 +46,7 @@ def test_each_value_knows_its_origin_and_the_later_layer_wins():
     [
         ([typed(setps=3)], "--param: the model has no parameter 'setps'"),
         ([spec(raet=3)], "model.toml: the model has no parameter 'raet'"),
-        ([typed(rate=1, taxa=2)], "are one parameter"),
+        ([typed(rate=1, taxa=2)], "are the same parameter"),
         ([typed(steps=0)], "steps = 0 (command line)"),
         ([typed(steps="ten")], "valid integer"),
         ([typed(steps=1.5)], "steps = 1.5"),
@@ -103,7 +103,7 @@ def test_everything_that_is_wrong_is_found_at_once():
 
     assert [
         "model.toml: the model has no parameter 'setps'.",
-        "--param: rate = 1 and taxa = 2 are one parameter.",
+        "--param: rate = 1 and taxa = 2 are the same parameter.",
         "--param: the model has no parameter 'nota'.",
     ] == [problem.message for problem in checked.names]
     (wrong,) = checked.values

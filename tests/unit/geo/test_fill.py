@@ -93,7 +93,7 @@ def test_no_distance_where_there_is_nothing(grid):
 def test_distances_between_two_crs_are_told():
     here, there = layer(shapely.Point(0, 0), crs=31983), layer(shapely.Point(3, 4), crs=4326)
 
-    with pytest.warns(DissmodelWarning, match="EPSG:31983 to EPSG:4326 mean nothing"):
+    with pytest.warns(DissmodelWarning, match="EPSG:31983 to EPSG:4326 have no meaning"):
         fill("min_distance", from_gdf=here, to_gdf=there)
 
     assert [5] == here["min_distance"].tolist()

@@ -235,10 +235,10 @@ def endless(east):
         ),
         (
             shapely.Point(0, 0),
-            "1 of 72 features are no polygons; the first is feature 5, counted from 0: a Point.",
+            "1 of 72 features are not polygons; the first is feature 5, counted from 0: a Point.",
         ),
-        (shapely.GeometryCollection(), "features are no polygons; the first is feature 5"),
-        ("text", "features are no polygons; the first is feature 5, counted from 0: a str."),
+        (shapely.GeometryCollection(), "features are not polygons; the first is feature 5"),
+        ("text", "features are not polygons; the first is feature 5, counted from 0: a str."),
         (
             shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]),
             "1 of 72 features have an invalid geometry; the first is feature 5, counted from 0: Self-int",

@@ -137,9 +137,9 @@ def test_a_neighbourhood_comes_back_from_its_own_table():
             ["a", "b"],
             [("a", "b")],
             [np.nan],
-            "1 of 1 weights are no finite numbers; the first is nan, of pair 0",
+            "1 of 1 weights are not finite numbers; the first is nan, of pair 0",
         ),
-        (["a", "b"], [("a", "b")], ["much"], "no number"),
+        (["a", "b"], [("a", "b")], ["much"], "not a number"),
     ],
 )
 def test_a_bad_table_is_named(ids, pairs, weights, says):

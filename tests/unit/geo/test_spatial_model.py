@@ -123,12 +123,12 @@ def test_labels_that_are_numbers_are_text_in_a_file_only(grid, tmp_path):
     ("text", "message"),
     [
         (None, "does not exist"),
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("\xff", "is no JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\xff", "is not JSON"),
         ("[]", "holds no neighbours"),
         ('{"0-0": "1-0"}', "holds no neighbours"),
-        ('{"0-0": ["1-0", "9-9"]}', "1 of 2 neighbours are no features; the first is '9-9'"),
+        ('{"0-0": ["1-0", "9-9"]}', "1 of 2 neighbours are not features; the first is '9-9'"),
     ],
 )
 def test_a_file_that_holds_no_neighbours(grid, tmp_path, text, message):
@@ -149,7 +149,7 @@ def test_what_is_no_neighbourhood(grid):
         attach_neighbors(grid, neighbors_dict=[1])
     with pytest.raises(UsageError, match="There is no neighbourhood 'quen'"):
         attach_neighbors(grid, "quen")
-    with pytest.raises(InvalidInput, match="The label 'a' is that of more than one feature"):
+    with pytest.raises(InvalidInput, match="More than one feature has the label 'a'"):
         attach_neighbors(grid.set_axis(["a"] * 20), "queen")
 
 

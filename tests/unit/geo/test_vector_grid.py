@@ -76,11 +76,11 @@ def test_a_column_holds_a_value():
         ({}, "A grid needs gdf, bounds, or both dimension and resolution."),
         ({"dimension": (2, 2)}, "A grid needs gdf, bounds, or both dimension and resolution."),
         ({"bounds": (0, 0, 1, 1)}, "A grid needs resolution or dimension."),
-        ({"bounds": (0, 0, 1, 1), "dimension": (0, 1)}, "0 is no number of cells"),
-        ({"bounds": (0, 0, 1, 1), "resolution": -1.0}, "resolution=-1.0 is no size"),
-        ({"bounds": (0, 0, 1, 1), "resolution": float("nan")}, "resolution=nan is no size"),
-        ({"bounds": (3, 0, 1, 1), "resolution": 1}, "3 to 1 is no extent"),
-        ({"bounds": (0, 0, float("inf"), 1), "resolution": 1}, "0 to inf is no extent"),
+        ({"bounds": (0, 0, 1, 1), "dimension": (0, 1)}, "0 is not a count of cells"),
+        ({"bounds": (0, 0, 1, 1), "resolution": -1.0}, "resolution=-1.0 is not a cell size"),
+        ({"bounds": (0, 0, 1, 1), "resolution": float("nan")}, "resolution=nan is not a cell size"),
+        ({"bounds": (3, 0, 1, 1), "resolution": 1}, "3 to 1 is not an extent"),
+        ({"bounds": (0, 0, float("inf"), 1), "resolution": 1}, "0 to inf is not an extent"),
     ],
 )
 def test_what_makes_no_grid(given, message):

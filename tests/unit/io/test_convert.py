@@ -99,7 +99,7 @@ def test_geometry_that_contradicts_the_numbers():
 
 
 def test_numbers_that_are_none():
-    for wrong, what in (([0, 0.5], "feature 1"), ([np.nan, 0], "feature 0"), (["a", "b"], "no number")):
+    for wrong, what in (([0, 0.5], "feature 1"), ([np.nan, 0], "feature 0"), (["a", "b"], "not a number")):
         with pytest.raises(InvalidInput, match=what):
             cells_to_grid(boxes([0, 0], [0, 1]).assign(row=wrong))
 

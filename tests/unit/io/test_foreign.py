@@ -52,7 +52,7 @@ def age(path):
         ("a.tif", b"\x89HDF\r\n\x1a\n", "an HDF5 or NetCDF file", "gdal_translate a.tif"),
         ("a.gpkg", b"<?xml version='1.0'?><kml xmlns='x'>", "a KML file", "ogr2ogr NEW.gpkg a.gpkg"),
         ("a.geojson", '{"type"'.encode("utf-16"), "text in UTF-16", "UTF-8"),
-        ("a.gpkg", bytes(600), "nothing but zeros", "download it again"),
+        ("a.gpkg", bytes(600), "begins with zeros only", "download it again"),
         ("a.tif.crdownload", b"II*", "an unfinished download", "Wait"),
         ("cells.csv", b"a,b\n1,2\n", "a table", "GeoPackage"),
         ("a.asc", b"ncols 4\nnrows 4\n", "an ASCII grid", "gdal_translate a.asc"),
@@ -84,7 +84,7 @@ def test_a_pointer_is_no_data(tmp_path, name, content, what, hint):
     assert "input_not_fetched" == error.code
     assert what in error.message
     assert hint + name in error.hint
-    with pytest.raises(InvalidInput, match="the data itself is not here"):
+    with pytest.raises(InvalidInput, match="the data itself is not on this machine"):
         existing(tmp_path / name)
 
 
@@ -191,7 +191,7 @@ def test_what_a_zip_without_a_dataset_holds(tmp_path, names, what, hint):
     [
         ('{"error": "x"}', "it has no type"),
         ('{"type": "Topology", "objects": {}}', "its type is 'Topology'"),
-        ('{"type": "FeatureCollection", "features": [{"type": "Fea', "no JSON, or its end is missing"),
+        ('{"type": "FeatureCollection", "features": [{"type": "Fea', "not JSON, or its end is missing"),
         ('{"type": "Feature"\xff', "not text in UTF-8"),
     ],
 )

@@ -87,8 +87,8 @@ def test_it_is_found_in_a_zip(tmp_path, frame, lines):
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda lines: [*lines[:-1], lines[-1][:-30]], r"record 12 \(counted from 1\) is no JSON"),
-        (lambda lines: [*lines[:3], "hello", *lines[3:]], r"record 4 .* is no JSON"),
+        (lambda lines: [*lines[:-1], lines[-1][:-30]], r"record 12 \(counted from 1\) is not JSON"),
+        (lambda lines: [*lines[:3], "hello", *lines[3:]], r"record 4 .* is not JSON"),
         (lambda lines: ["\ufeff" + lines[0], *lines[1:]], "record 1 begins with a byte order mark"),
         (lambda lines: ['{"type": "FeatureCollection", "features": []}'] * 2, "type is 'FeatureCollection'"),
     ],

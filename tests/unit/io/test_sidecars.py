@@ -164,7 +164,7 @@ def test_a_mask_of_another_format_is_refused_whatever_the_suffix(tmp_path, name)
     path = raster(tmp_path / "a.gtif", placed=True)
     (tmp_path / name).write_text('<VRTDataset rasterXSize="4" rasterYSize="3"/>')
 
-    with pytest.raises(InvalidInput, match="is no TIFF"):
+    with pytest.raises(InvalidInput, match="is not a TIFF"):
         load_dataset(path, fmt="raster")
 
 

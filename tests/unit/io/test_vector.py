@@ -141,7 +141,7 @@ def test_several_layers_must_be_chosen_from(tmp_path):
 
     with pytest.raises(InvalidInput, match="2 layers: 'coast', 'river'") as caught:
         load_gdf(tmp_path / "a.gpkg")
-    assert "Say which: --layer coast" == caught.value.hint
+    assert "Choose one: --layer coast" == caught.value.hint
     with pytest.raises(InvalidInput, match="no layer 'rver'") as caught:
         load_gdf(tmp_path / "a.gpkg", layer="rver")
     assert "Did you mean 'river'?" == caught.value.hint

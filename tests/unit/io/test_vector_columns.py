@@ -134,7 +134,7 @@ def test_geoparquet_holds_values_of_one_type(tmp_path):
     with pytest.raises(InvalidInput, match="column a "):
         save_gdf(frame_of({"a": [1, "x"]}), tmp_path / "a.parquet")
     twice = frame_of({"a": [1, 2], "b": [1, 2]}).rename(columns={"b": "a"})
-    with pytest.raises(InvalidInput, match="'a' is there twice"):
+    with pytest.raises(InvalidInput, match="'a' exists twice"):
         check_savable(twice, tmp_path / "a.parquet")
 
 

@@ -224,7 +224,7 @@ def test_large_work_is_for_numba_with_the_threads_asked_for():
 def test_without_numba_numpy_does_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
 
-    with pytest.warns(DissmodelWarning, match="numba can't be used, so NumPy"):
+    with pytest.warns(DissmodelWarning, match="numba can't be used; NumPy"):
         kernel = choose_kernel(space(10, 10), BREAK_EVEN)
 
     assert "numpy" == kernel.name

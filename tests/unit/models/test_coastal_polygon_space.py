@@ -94,7 +94,7 @@ def test_the_step():
     assert 4 == read(cells(passo=4)).step
     with pytest.raises(InvalidInput, match="'passo' holds different steps, 0 and 4"):
         read(cells(passo=[4, 4, 0, 4, 4, 4]))
-    with pytest.raises(InvalidInput, match="no step"):
+    with pytest.raises(InvalidInput, match="not a step"):
         read(cells(passo=[np.nan] * 6))
 
 

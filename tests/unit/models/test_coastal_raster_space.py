@@ -171,7 +171,7 @@ def test_the_smallest_float32_as_nodata():
 
 
 def test_a_nodata_tag_that_is_no_number():
-    with pytest.warns(DissmodelWarning, match="nodata = 'none', which is no number"):
+    with pytest.warns(DissmodelWarning, match="nodata = 'none', not a number"):
         read(space([1]), band_tags={"uso": {"nodata": "none"}})
 
 
@@ -238,9 +238,9 @@ def test_an_order_that_is_row_major_needs_no_ranks():
     [
         ([1.0, 2.0, 1.0], r"more than one cell has: 1 \(2 cells\)"),
         ([2.0, 0.0, 2.0], r"more than one cell has: 2 \(2 cells\)"),
-        ([1.0, 2.5, 3.0], r"no integers: 2.5 \(1 cell\)"),
-        ([1.0, np.nan, 3.0], r"no integers: none \(NaN\) \(1 cell\)"),
-        ([1.0, np.inf, 3.0], "no integers: inf"),
+        ([1.0, 2.5, 3.0], r"not integers: 2.5 \(1 cell\)"),
+        ([1.0, np.nan, 3.0], r"not integers: none \(NaN\) \(1 cell\)"),
+        ([1.0, np.inf, 3.0], "not integers: inf"),
     ],
 )
 def test_an_order_that_is_none(order, message):
@@ -255,7 +255,7 @@ def test_the_step_of_the_input(passo, step):
 
 @pytest.mark.parametrize("passo", ["-1", "1.5", "nan", "seven", "1e300"])
 def test_a_step_that_is_none(passo):
-    with pytest.raises(InvalidInput, match="no step"):
+    with pytest.raises(InvalidInput, match="not a step"):
         read(space([1]), tags={"passo": passo})
 
 

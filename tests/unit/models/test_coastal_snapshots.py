@@ -148,7 +148,7 @@ def test_a_snapshot_before_the_first_step_is_an_error(run, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"snapshots": [10, 20, 10]}, "10 stand there more than once"),
+        ({"snapshots": [10, 20, 10]}, "10 are given more than once"),
         ({"snapshots": [10, 89, 100]}, "89, 100 come after end_time = 88"),
         ({"snapshots": [0]}, "greater than or equal to 1"),
         ({"snapshots": [1.5]}, "integer"),

@@ -186,7 +186,7 @@ def bricks():
 @pytest.mark.parametrize(
     ("frame", "words", "hint"),
     [
-        (bricks(), "are no grid of 30 × 30", "coastal_vector"),
+        (bricks(), "are not the cells of a grid of 30 × 30", "coastal_vector"),
         (squares().assign(row=0, col=1), "their row and col repeat", "rename them"),
         (squares().drop(columns="alt"), "no column 'alt'", "'uso'"),
         (squares(uso=77), "77 (108 cells)", "codes of uso"),

@@ -39,7 +39,7 @@ BAD = {
         {},
         ["feature 0", "half a cell", "6"],
     ),
-    "row is no number": (
+    "row is not a number": (
         changed(row=[0.5, 1, 0, 1, 0, 1]),
         {},
         ["row", "1 cells", "feature 0", "0.5"],
@@ -56,7 +56,7 @@ BAD = {
         {},
         ["1 of 6", "invalid", "feature 5", "Self-intersection"],
     ),
-    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "no polygons", "feature 1", "Point"]),
+    "a point": (with_geometry(1, shapely.Point(0, 0)), {}, ["1 of 6", "not polygons", "feature 1", "Point"]),
     "nothing in a field": (
         changed(alt=[0, 0, NAN, 0, NAN, 0]),
         {},

@@ -203,7 +203,7 @@ def test_what_is_no_key_and_what_is_not_there(keys, allowed, tmp_path, monkeypat
         sign.sign(MESSAGE, tmp_path / "none", sign.RECORD)
     with pytest.raises(UsageError, match="ssh-keygen can't sign with it"):
         sign.sign(MESSAGE, tmp_path / "text", sign.RECORD)
-    with pytest.raises(UsageError, match="this is no SSH key"):
+    with pytest.raises(UsageError, match="this is not an SSH key"):
         sign.key_of(tmp_path / "text")
     with pytest.raises(UsageError, match="there is no such list of allowed signers"):
         sign.verify(MESSAGE, good, tmp_path / "none", sign.RECORD)
@@ -236,5 +236,5 @@ def test_a_file_is_read_as_far_as_a_signature_may_be(tmp_path):
     assert sign.MAX_BYTES == len(sign.read(tmp_path / "whole"))
     with pytest.raises(InvalidInput, match="more than 1048576 bytes"):
         sign.read(tmp_path / "large")
-    with pytest.raises(InvalidInput, match="no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         sign.read(tmp_path)

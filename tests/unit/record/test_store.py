@@ -247,8 +247,8 @@ def test_what_is_written_is_read_again(tmp_path, record):
         ("no experiment_id", "[]"),
         ("no experiment_id", "3"),
         ("no experiment_id", '{"type": "FeatureCollection"}'),
-        ("stands twice", '{"experiment_id": "a", "status": "x", "status": "y"}'),
-        ("stands twice", '{"experiment_id": "a", "metrics": {"x": 1, "x": 2}}'),
+        ("is given twice", '{"experiment_id": "a", "status": "x", "status": "y"}'),
+        ("is given twice", '{"experiment_id": "a", "metrics": {"x": 1, "x": 2}}'),
         ("nested deeper", '{"experiment_id": "a", "x": ' + "[" * 100 + "1" + "]" * 100 + "}"),
         ("nested deeper", "[" * 100_000),
         ("surrogates not allowed", '{"experiment_id": "a", "x": "\\ud800"}'),
@@ -354,5 +354,5 @@ def test_an_edited_record_is_told_by_its_digest(tmp_path, change):
 def test_a_pipe_is_no_record_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "r.record.json")
 
-    with pytest.raises(InvalidInput, match="no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         store.read(tmp_path / "r.record.json")

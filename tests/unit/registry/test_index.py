@@ -86,7 +86,7 @@ def test_a_broken_one_is_told_when_it_is_meant_and_only_then(settings, tmp_path)
     path = tmp_path / "shore" / "models" / "tide.toml"
     path.write_text("[model")
 
-    with pytest.raises(InvalidInput, match="no valid TOML"):
+    with pytest.raises(InvalidInput, match="not valid TOML"):
         index.find("tide", settings)
     assert "coast/flood" == index.find("coast/flood", settings).qualified
     assert ["tide"] == [one.name for one in index.entries(settings) if one.problem]

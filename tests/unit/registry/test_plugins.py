@@ -85,7 +85,7 @@ def test_a_name_that_two_packages_offer_has_to_be_said_in_full(installed):
     [
         ("raise RuntimeError('boom')", "RuntimeError: boom"),
         ("import sys; sys.exit(3)", "SystemExit"),
-        ("A = 3", "is no executor"),
+        ("A = 3", "is not an executor"),
         (EXECUTOR.format(cls="A", name="other"), "calls itself 'other'"),
     ],
 )

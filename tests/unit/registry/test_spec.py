@@ -64,14 +64,14 @@ def test_a_version_range_is_met_by_ours_or_by_the_api_level(spec, wanted):
         ("[model]\n[model.paramters]\nend_time = 1", "[model.parameters]"),
         ("[model]\n[model.band]\nuso = 'a'", "[model.bands]"),
         ("[model]\n[parameters]\nend_time = 1", "[model.parameters]"),
-        ("[model\nname = 1", "no valid TOML"),
+        ("[model\nname = 1", "not valid TOML"),
         ("[model]\nparameters = 3", "has to be a table"),
         ("[model]\n[model.bands]\nuso = 3", "has to be a name"),
         ("[model]\nclass = 3", "has to be text"),
         ("[model]\ndissmodel = '>=9'", "needs dissmodel >=9"),
         ("[model]\ndissmodel = '>=0.7'", "needs dissmodel >=0.7; this is 0.6."),
-        ("[model]\ndissmodel = 'new'", "no version range"),
-        ("a = " + "[" * 5000, "no valid TOML"),
+        ("[model]\ndissmodel = 'new'", "not a version range"),
+        ("a = " + "[" * 5000, "not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_said(spec, text, said):
@@ -94,7 +94,7 @@ def test_a_missing_a_large_and_a_binary_file_are_refused(tmp_path):
     for path, said in (
         (tmp_path / "none.toml", "no such file"),
         (large, "larger"),
-        (binary, "no valid TOML"),
+        (binary, "not valid TOML"),
     ):
         with pytest.raises(InvalidInput, match=said):
             load_spec(path)

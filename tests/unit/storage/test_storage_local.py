@@ -54,7 +54,7 @@ def test_what_another_system_would_understand_otherwise(place, file, key):
 
 
 def test_nothing_is_left_of_what_failed(place, file):
-    with pytest.raises(Exception, match="not what its sha256 says"):
+    with pytest.raises(Exception, match="does not have its sha256"):
         place.put(file, "folder/a", sha256="0" * 64)
 
     assert [] == list((place.folder / "folder").iterdir())

@@ -81,6 +81,6 @@ for name in sys.argv[1:]:
     locale, name = ended.stdout.decode().splitlines()
 
     assert locale.startswith("locale")
-    assert "the locale of this process takes file names for ascii" in locale
+    assert "the locale of this process reads file names as ascii" in locale
     assert locale.endswith("export LC_ALL=C.UTF-8")
     assert "this name is not UTF-8" in name

@@ -49,6 +49,6 @@ state itself can be written in place, two rows behind the reading:
 Cells with neighbours (`numba_cells`)
 -------------------------------------
 Two passes over ranges of cells, one range a thread. `send` writes the height, the traits and the share of
-each cell; when all threads are done, `receive` lets each cell add what its neighbours send. Cells lie in
+each cell; when all threads are done, `receive` lets each cell add what its neighbours send. Cells are in
 visiting order and the neighbours of each cell ascend, so its own share comes between two of them.
 """

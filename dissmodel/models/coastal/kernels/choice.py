@@ -53,7 +53,7 @@ def choose_kernel(state: CoastalState | CellState, steps: int, threads: int | No
 
 def _instead(slow: Kernel[Any], error: Exception) -> Kernel[Any]:
     warnings.warn(
-        f"numba can't be used, so NumPy computes the same, slower: {type(error).__name__}: {error}",
+        f"numba can't be used; NumPy computes the same results, more slowly: {type(error).__name__}: {error}",
         DissmodelWarning,
         stacklevel=3,
     )

@@ -65,7 +65,7 @@ def cached(*modules: ModuleType) -> Callable[[F], F]:
 def cache_folder(*modules: ModuleType) -> Path | None:
     """Return the folder for code that depends on `modules`, made if need be; None if it can't be written.
 
-    It lies in ``NUMBA_CACHE_DIR`` where the user has set that, else in the user's cache of this package.
+    It is in ``NUMBA_CACHE_DIR`` where the user has set that, else in the user's cache of this package.
     """
     base = os.environ.get("NUMBA_CACHE_DIR") or Path(user_cache_dir("dissmodel", appauthor=False)) / "numba"
     try:

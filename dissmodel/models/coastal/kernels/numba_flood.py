@@ -22,7 +22,7 @@ NOTHING = -0.0
 
 @inlined
 def around(rows: Any, place: Place) -> Any:
-    """Return what lies around each cell of a place in the second of three rows; it is itself the fifth."""
+    """Return what surrounds each cell of a place in the second of three rows; it is itself the fifth."""
     above, row, below = rows
     first, last = place
     return (

@@ -26,7 +26,7 @@ COUNTS = 5
 # Elevations are added as whole numbers of 2^-16 m and of 2^-50 m. Adding one and a half times 2^52 of a unit
 # rounds to that unit and leaves the number of units in the low bits.
 COARSE, FINE = 1.5 * 2.0**36, 1.5 * 2.0**2
-HIGHEST = 2.0**23  # what lies farther off is left out, as the cells outside are
+HIGHEST = 2.0**23  # what is farther off is left out, as the cells outside are
 
 
 @inlined

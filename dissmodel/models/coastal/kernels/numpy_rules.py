@@ -62,7 +62,7 @@ def become(
     new_use = np.where(drowns, FLOODED_AS[uso], uso)
 
     may_migrate = MIGRATION_TARGET[uso] & (alt <= now.reach)
-    takes_mud = may_migrate & mud  # where it lies already, it stays
+    takes_mud = may_migrate & mud  # where it is already, it stays
     new_soil = np.where(takes_mud, np.uint8(MIGRATED_MUD), solo)
     new_use[may_migrate & MANGROVE_SOIL[solo] & mangrove] = MIGRATED_MANGROVE
     return new_use, new_soil
