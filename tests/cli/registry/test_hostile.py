@@ -100,7 +100,7 @@ def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("evil", '[model]\nname = "../../evil"\n', "calls itself '../../evil'"),
+        ("evil", '[model]\nname = "../../evil"\n', "its name is '../../evil'"),
         ("cut", '[model\nname = "cut"\n', "not valid TOML"),
         ("empty", "", "no [model] section"),
         ("newer", '[model]\nname = "newer"\ndissmodel = ">=99"\n', "needs dissmodel >=99"),
