@@ -147,7 +147,7 @@ def test_a_map_replaces_nothing_unasked(pair):
         ("b.tif", "one of the files to compare"),
         ("link.tif", "one of the files to compare"),
         ("d.png", "not the name of a GeoTIFF"),
-        ("r.tif", "r.record.json vouches"),
+        ("r.tif", "r.record.json describes"),
     ],
 )
 def test_a_map_has_no_place_where_something_is_lost(pair, given, said):

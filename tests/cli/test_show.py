@@ -82,7 +82,7 @@ def test_the_list_says_name_substrate_source_and_one_line(dissmodel, installed):
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
         ("Plugged = 3", "is not an executor"),
         (NOT_OURS, "is not an executor"),
-        (EXECUTOR.replace("{name}", "another"), "calls itself 'another'"),
+        (EXECUTOR.replace("{name}", "another"), "name of its executor is 'another'"),
     ],
 )
 def test_a_broken_plugin_is_a_warning_and_the_list_still_works(dissmodel, installed, text, says):

@@ -271,7 +271,7 @@ def test_a_bundle_is_no_place_to_follow(command, parts):
         said = command("record", "show", "b.zip", option)
 
         assert 2 == said.code
-        assert "Unpack it" in said.err
+        assert "Unpack the bundle" in said.err
 
 
 def test_a_bundle_is_not_bundled(command, parts):

@@ -413,7 +413,7 @@ def test_a_toml_that_is_too_large(refused, grid):
 
     said = refused(*RUN[:2], "-i", grid(), "--toml", "big.toml", code=3)
 
-    assert "big.toml: a spec may have 1 MiB; this file is larger." == said.message
+    assert "big.toml: a spec may have at most 1 MiB; this file is larger." == said.message
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,8 @@ def test_a_file_that_is_not_called_as_its_model_works_and_says_so(dissmodel, tmp
     validated = dissmodel("validate", "tide")
 
     assert ("tide", True) == (row["name"], row["usable"])
-    assert "calls itself 'coast'" in row["problem"]
+    assert "its name in the file is 'coast'" in row["problem"]
     assert "broken" not in listed.out
-    assert "calls itself 'coast'" in listed.out
+    assert "its name in the file is 'coast'" in listed.out
     assert 0 == validated.code
     assert "1 model, read in place" in dissmodel("doctor", "--offline").out

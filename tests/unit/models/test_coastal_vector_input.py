@@ -68,7 +68,7 @@ BAD = {
         {},
         ["'solo'", "not numbers", "5 of 6", "feature 1", "'3'"],
     ),
-    "empty text": (changed(solo=[None] * 6), {}, ["'solo'", "nothing", "6"]),
+    "empty text": (changed(solo=[None] * 6), {}, ["'solo'", "no value", "6"]),
     "no column": (lambda frame: frame.drop(columns="solo"), {}, ["'solo'", "'uso'"]),
     "a map to nowhere": (changed(), {"alt": "height"}, ["'height'", "'alt'"]),
     "passo in capitals": (changed(PASSO=2), {}, ["'PASSO'", "--column-map passo=PASSO"]),

@@ -86,7 +86,7 @@ def test_a_name_that_two_packages_offer_has_to_be_said_in_full(installed):
         ("raise RuntimeError('boom')", "RuntimeError: boom"),
         ("import sys; sys.exit(3)", "SystemExit"),
         ("A = 3", "is not an executor"),
-        (EXECUTOR.format(cls="A", name="other"), "calls itself 'other'"),
+        (EXECUTOR.format(cls="A", name="other"), "name of its executor is 'other'"),
     ],
 )
 def test_a_broken_plugin_is_its_own_error_and_nobody_elses(installed, text, said):
