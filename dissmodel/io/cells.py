@@ -191,7 +191,7 @@ def _integers(gdf: gpd.GeoDataFrame, name: str) -> NDArray[np.int64]:
         text = isinstance(value, str)
         shown = repr(value[:_SHOWN]) if text else "nan" if pd.isna(value) else str(value)[:_SHOWN]
         raise InvalidInput(
-            f"{name} is not a {'number' if text else 'integer'} in {_some(wrong)}: {shown}.",
+            f"{name} is not {'a number' if text else 'an integer'} in {_some(wrong)}: {shown}.",
             f"{name} must hold the cell's number, in every feature.",
             code="bad_row_col",
         )

@@ -90,7 +90,7 @@ def test_a_secret_is_in_no_error():
 
 @pytest.mark.parametrize("given", [3, None, b"r.record.json"])
 def test_what_is_no_path_is_pushed_nowhere(given):
-    with pytest.raises(dissmodel.DissmodelError, match="this is no path"):
+    with pytest.raises(dissmodel.DissmodelError, match="this is not a path"):
         dissmodel.push(given)
 
 

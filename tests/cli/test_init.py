@@ -95,4 +95,4 @@ def test_one_substrate_only(tmp_path):
     refused = dissmodel("init", "coast", "--raster", "--vector", cwd=tmp_path)
 
     assert 2 == refused.returncode
-    assert "one of them" in refused.stderr
+    assert "Leave one out" in refused.stderr

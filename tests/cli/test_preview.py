@@ -168,7 +168,7 @@ def test_a_result_that_is_another_is_not_drawn_under_this_name(ran):
 
     assert (4, 3) == (changed.code, gone.code)
     assert "is not the result that r.record.json describes" in changed.err
-    assert "is not there" in gone.err
+    assert "does not exist" in gone.err
     assert not Path("r.preview.png").exists()
 
 
@@ -244,7 +244,7 @@ def test_a_result_that_is_no_map_is_said_so(grid, executor_file):
 
     assert (0, 3) == (said.code, shown.code)
     assert "warning: No picture was drawn: " in said.err
-    assert "no map" in shown.err
+    assert "not a map" in shown.err
 
 
 def test_a_failed_run_has_nothing_to_draw(grid, executor_file):

@@ -184,7 +184,7 @@ def test_what_does_not_hold_is_not_pushed(dissmodel, file, how):
     said = dissmodel("push", "result.record.json", "--to", "shared")
 
     assert 4 == said.code
-    assert "isn't pushed" in said.err
+    assert "is not pushed" in said.err
     assert not Path("shared").exists()
 
 

@@ -127,7 +127,7 @@ def test_a_bundle_has_no_lineage(here):
     said = here("record", "show", "b.zip", "--lineage")
 
     assert 2 == said.code
-    assert "Unpack it" in said.err
+    assert "Unpack the bundle" in said.err
 
 
 def test_records_that_are_compared_lead_to_their_difference(here):

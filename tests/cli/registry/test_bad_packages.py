@@ -96,7 +96,7 @@ def test_a_module_that_the_package_has_not(spec, tmp_path):
 def test_a_package_that_conflicts_with_what_dissmodel_needs(spec, tmp_path):
     said = spec(git_package(tmp_path, requires=["numpy<1"]))
 
-    assert is_refused(said, 1, "numpy", "dissmodel", "go together")
+    assert is_refused(said, 1, "numpy", "dissmodel", "conflict")
 
 
 @pytest.mark.parametrize("needs", ["dissmodel>=99", "dissmodel==0.1.0"])
