@@ -244,7 +244,7 @@ def test_a_nodata_value_beyond_the_dtype_warns_of_nothing(tmp_path, nodata):
     assert 1 == backend.get("band_1").max()
     assert content_digest(path) is not None
     save_dataset(backend, tmp_path / "b.tif", band_spec=[("band_1", "float32", -1e300)])
-    with pytest.raises(UsageError, match="is not a float32"):
+    with pytest.raises(UsageError, match="is not a value of type float32"):
         write_geotiff(tmp_path / "c.tif", {"a": None}, shape=(1, 1), dtype="float32", nodata=-1e300)
 
 
