@@ -135,7 +135,7 @@ def test_bad_geometry_is_named():
     for wrong, what in (
         (None, "no geometry"),
         (shapely.Polygon(), "empty"),
-        (shapely.Point(0, 0), "no polygon"),
+        (shapely.Point(0, 0), "not polygons"),
         (shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "invalid"),
     ):
         cells = gpd.GeoDataFrame({"uso": [1, 2, 3]}, geometry=[regular[0], wrong, regular[2]])

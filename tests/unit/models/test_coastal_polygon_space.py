@@ -63,9 +63,12 @@ def test_nothing_in_a_field(name):
         read(cells(**{name: [1.0, np.nan, 1.0, 1.0, np.nan, 3.0]}))
 
 
-@pytest.mark.parametrize("values", [["1"] * 6, [None] * 6])
-def test_a_field_that_holds_no_numbers(values):
-    with pytest.raises(InvalidInput, match=r"'solo' holds .*, not numbers"):
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [(["1"] * 6, "'solo' holds .*, not numbers"), ([None] * 6, "'solo' has no value in any of 6 features")],
+)
+def test_a_field_that_holds_no_numbers(values, says):
+    with pytest.raises(InvalidInput, match=says):
         read(cells(solo=values))
 
 
