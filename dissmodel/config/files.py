@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,9 +31,10 @@ def project_file(folder: Path | None) -> Path | None:
     if folder is None:  # the current folder was removed
         return None
     folder = folder.absolute()
-    root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
+    # Where a folder may not be looked into, there is none: pathlib would raise (before Python 3.14).
+    root = next((place for place in (folder, *folder.parents) if os.path.exists(place / ".git")), folder)  # noqa: PTH110
     for place in (folder, *folder.parents):
-        if (place / PROJECT_NAME).is_file():
+        if os.path.isfile(place / PROJECT_NAME):  # noqa: PTH113
             return place / PROJECT_NAME
         if place == root:
             break

@@ -98,7 +98,7 @@ def test_a_record_that_can_not_be_relied_on_is_told(dissmodel, pushed, s3):
     assert 2 == len(said.out.splitlines())
     warnings = said.err.splitlines()
     assert 3 == len(warnings)
-    for name, why in ((pushed[0], "was changed"), (pushed[1], "no record"), ("another", "the record of")):
+    for name, why in ((pushed[0], "was changed"), (pushed[1], "not a record"), ("another", "the record of")):
         (line,) = (one for one in warnings if name in one.partition(": this")[0])
         assert line.startswith(f"warning: {s3.uri}/experiments/{name}/record.json: ")
         assert why in line
