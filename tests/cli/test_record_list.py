@@ -265,7 +265,7 @@ def test_a_terminal_is_asked_for_its_width(runs, monkeypatch):
     ("code", "says", "words"),
     [
         (3, "no such folder", ["absent"]),
-        (3, "no folder", ["one.tif"]),
+        (3, "not a folder", ["one.tif"]),
         (2, "--since yesterday", ["--since", "yesterday"]),
         (2, "--since 9999999d", ["--since", "9999999d"]),
         (2, "--sort id", ["--sort", "id"]),

@@ -411,13 +411,14 @@ def test_a_command_ends_though_the_model_left_something_running(place, stays):
 
 
 def test_workers_that_only_wait_do_not_delay_the_end(place):
-    head = """
-        from concurrent.futures import ThreadPoolExecutor
-        POOL = ThreadPoolExecutor(2)
+    head = "from concurrent.futures import ThreadPoolExecutor\nPOOL = ThreadPoolExecutor(2)"
+    run = """
+        POOL.submit(int).result()
         time.sleep = lambda _: Path("waited").touch()
+        return data
     """
 
-    said = place.run(place.model(head=head, run="POOL.submit(int).result(); return data"))
+    said = place.run(place.model(head=head, run=run))
 
     assert 0 == said.code
     assert "waited" not in place.names
