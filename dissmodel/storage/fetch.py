@@ -27,7 +27,7 @@ _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset of elsewhere that is here, under the name that it has there; its sidecars are beside it.
+    """The local copy of a remote dataset, under its own name; its sidecars are beside it.
 
     `uri` is without credentials; `version` is its ETag, empty if the server has none.
     """

@@ -266,7 +266,7 @@ def test_an_agreement_by_hand():
     assert (4, 2, 50.0, 2) == (found.cells, found.apart, found.match, found.first)
     assert (7 / 4, 2.5, 4.0) == (found.mae, found.rmse, found.max_error)
     assert (1, 3) == ((near := agreement("alt", a, b, 3.0)).apart, near.first)
-    assert "Of 4 cells 2 differ in alt." == in_words([found])
+    assert "Of 4 cells, 2 differ in alt." == in_words([found])
 
 
 def test_a_match_is_all_only_if_it_is():
