@@ -13,7 +13,7 @@ from dissmodel.config.remote import parse_remote
 from dissmodel.errors import UsageError, did_you_mean
 
 Value: TypeAlias = str | bool | tuple[str, ...]
-Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint", "size"]
+Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint", "size", "seconds"]
 
 DEFAULT = "default"
 """The name of the registry that ``registry.default`` says the place of."""
@@ -39,8 +39,8 @@ class Key:
         As it is typed, its tables with dots.
     kind : str
         What it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry`` (a
-        place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password) or ``size``
-        (see `parse_size`).
+        place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password), ``size``
+        (see `parse_size`) or ``seconds``.
     summary : str
         What it is for.
     short_variable : str
@@ -74,6 +74,18 @@ _ALL = (
     Key("data_dir", "folder", "the folder of registries and environments", "DISSMODEL_DATA"),
     Key("cache_size", "size", "the size that fetched inputs may take", "DISSMODEL_CACHE_SIZE"),
     Key("cache_dir", "folder", "the folder of files that can be fetched again", "DISSMODEL_CACHE"),
+    Key("service.place", "text", "where the service puts jobs and results: a folder or s3://BUCKET"),
+    Key("service.inputs", "text", "where the service puts uploads: a folder or s3://BUCKET"),
+    Key("service.queue", "text", "the service's queue: sqlite, or redis://HOST:PORT"),
+    Key("service.keys", "folder", "the file with the service's API keys"),
+    Key("service.buckets", "list", "further buckets that jobs may read inputs from"),
+    Key("service.hosts", "list", "web servers that jobs may read inputs from"),
+    Key("service.inputs_folder", "folder", "a folder that jobs may read inputs from"),
+    Key("service.memory", "size", "how much memory a job may use"),
+    Key("service.timeout", "seconds", "how long a job may take"),
+    Key("service.lease", "seconds", "after how long without a sign of life a worker is lost"),
+    Key("service.sync_interval", "seconds", "how often the service fetches the registries"),
+    Key("service.legacy_objects", "flag", "whether older clients find the names of files that they know"),
 )
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _ALL})
 """Every setting whose name is fixed; ``registries.NAME.url`` and ``.branch`` are the others."""
@@ -212,7 +224,9 @@ def _checked_text(key: Key, text: str) -> str:
             code="secret_setting",
         )
     if key.kind == "size":
-        parse_size(text)
+        parse_size(text, key.name)
+    if key.kind == "seconds" and not re.fullmatch(r"\d{1,7}(\.\d{1,3})?", text.strip()):
+        raise _wrong(key, f"{text[:80]!r} is not a number of seconds.", "Write it as 30.")
     if key.kind == "folder":
         try:
             Path(text).expanduser()
@@ -221,8 +235,8 @@ def _checked_text(key: Key, text: str) -> str:
     return text
 
 
-def parse_size(text: str) -> int:
-    """Return a size in bytes.
+def parse_size(text: str, name: str = "size") -> int:
+    """Return a size in bytes; `name` is what an error calls it.
 
     >>> parse_size("20 GB"), parse_size("1.5M"), parse_size("1000")
     (20000000000, 1500000, 1000)
@@ -234,9 +248,7 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise UsageError(
-            f"cache_size: {text[:80]!r} is not a size.", "Write it as 20 GB.", code="setting_value"
-        )
+        raise UsageError(f"{name}: {text[:80]!r} is not a size.", "Write it as 20 GB.", code="setting_value")
     return int(float(found[1]) * _POWERS[found[2].lower()])
 
 

@@ -53,7 +53,7 @@ class Cache:
     def of(cls, settings: Settings) -> Cache:
         """Return the cache for inputs that is set."""
         size = settings.text("cache_size")
-        return cls(settings.cache_dir / "inputs", parse_size(size) if size else DEFAULT_LIMIT)
+        return cls(settings.cache_dir / "inputs", parse_size(size, "cache_size") if size else DEFAULT_LIMIT)
 
     def take(self, key: str, stack: contextlib.ExitStack) -> CachedFile | None:
         """Return an entry that is whole, kept until `stack` closes; None where there is none.

@@ -1,0 +1,172 @@
+"""What a job's documents in the place say: what was asked for, that it was cancelled, how it ended."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dissmodel.errors import InvalidInput
+
+SCHEMA_VERSION = 1
+MAX_BYTES = 4 << 20
+"""How large a document may be: an outcome has the record and the log of a run that failed."""
+LOG_LINES, LINE_LENGTH = 1000, 2000
+
+Priority = Literal["high", "normal", "low"]
+Ended = Literal["completed", "failed", "cancelled"]
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text can be the id of an experiment of the service: 32 hex digits."""
+    return _ID.fullmatch(text) is not None
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+class _Document(BaseModel):
+    # A later version may write more; what is read is not written again.
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    schema_version: int = SCHEMA_VERSION
+
+    def to_bytes(self) -> bytes:
+        """Return the document as it is stored."""
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Self:
+        """Read a document; `where` is what an error calls it.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not such a document (code ``"bad_document"``).
+        """
+        try:
+            return cls.model_validate(json.loads(data))
+        except (ValueError, RecursionError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else "it is not JSON"
+            raise InvalidInput(
+                f"{where}: not a {cls.__name__.lower()} of a job: {why}.",
+                "Only the service writes here.",
+                code="bad_document",
+            ) from error
+
+
+class Request(_Document):
+    """What was asked for; written before the client has its answer, and never changed.
+
+    Attributes
+    ----------
+    experiment_id : str
+        Of the job and of the experiment at every attempt, 32 hex digits.
+    kind : {"run", "reproduce"}
+        What to do.
+    submitted_at, submitted_by : datetime, str
+        When, and the name of the client's key.
+    priority : {"high", "normal", "low"}
+        Before or behind which others it waits.
+    timeout_s : float
+        How long one attempt may take.
+    model_name : str
+        As the client named it, and as the spec does.
+    spec : Mapping
+        The tables of the model's TOML as it was read then: a worker needs no registry, and a model that
+        changes later changes no job. Its ``[model]`` has ``class``, and ``package`` where the model has an
+        environment of its own.
+    registry, commit : str
+        Where the spec is from, and that registry's commit; empty for a built-in model and for a spec that
+        the client sent.
+    input : str
+        The URI of the input, as `dissmodel.service.inputs` admitted it; of a reproduction, empty.
+    input_format, layer, parameters, column_map, band_map, seed
+        As `dissmodel.api.run` takes them.
+    reproduces : str or None
+        The id of the experiment to reproduce.
+    digest : str
+        Of the body that the client sent, to tell the same submission from another one with the same key.
+    """
+
+    experiment_id: str
+    kind: Literal["run", "reproduce"] = "run"
+    submitted_at: datetime = Field(default_factory=now)
+    submitted_by: str = ""
+    priority: Priority = "normal"
+    timeout_s: float = Field(gt=0)
+    model_name: str
+    spec: Mapping[str, Any] = Field(default_factory=dict)
+    registry: str = ""
+    commit: str = ""
+    input: str = ""
+    input_format: Literal["auto", "raster", "tiff", "vector"] = "auto"
+    layer: str | None = None
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    column_map: Mapping[str, str] = Field(default_factory=dict)
+    band_map: Mapping[str, str] = Field(default_factory=dict)
+    seed: int | None = Field(default=None, ge=0)
+    reproduces: str | None = None
+    digest: str = ""
+
+    @field_validator("experiment_id", "reproduces")
+    @classmethod
+    def _check_id(cls, value: str | None) -> str | None:
+        if value is not None and not is_id(value):
+            raise ValueError("it is not 32 hex digits")
+        return value
+
+
+class Cancel(_Document):
+    """Somebody asked to end a job."""
+
+    at: datetime = Field(default_factory=now)
+    by: str = ""
+
+
+class Problem(BaseModel):
+    """Why a job failed, as an error of dissmodel says it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Outcome(_Document):
+    """How a job ended; the first that is written stands.
+
+    Attributes
+    ----------
+    status : {"completed", "failed", "cancelled"}
+        How.
+    finished_at : datetime
+        When that was found.
+    attempts : int
+        How many times it was started, as far as the queue knows.
+    record_digest : str or None
+        The digest of the experiment's record, of a job that completed.
+    error : Problem or None
+        Why, of a job that failed.
+    record : Mapping or None
+        The record of a run that failed, if it had begun.
+    log : tuple of str
+        The last lines of the run.
+    """
+
+    status: Ended
+    finished_at: datetime = Field(default_factory=now)
+    attempts: int = 0
+    record_digest: str | None = None
+    error: Problem | None = None
+    record: Mapping[str, Any] | None = None
+    log: tuple[str, ...] = ()

@@ -1,0 +1,91 @@
+"""A job's documents in the place, which alone are true: queue and index are caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dissmodel import temporary
+from dissmodel.errors import DissmodelError
+from dissmodel.experiment.layout import FOLDER, RECORD, Place
+from dissmodel.record.digest import sha256_file
+from dissmodel.service.documents import MAX_BYTES, Cancel, Outcome, Request, is_id
+
+_Document = TypeVar("_Document", Request, Cancel, Outcome)
+_FILES = {Request: "request.json", Cancel: "cancel.json", Outcome: "outcome.json"}
+JOBS = "jobs"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The jobs of a place; see ``jobs/`` and ``experiments/`` there.
+
+    Every method raises `dissmodel.errors.StorageError` if the place fails.
+    """
+
+    place: Place
+
+    def request(self, job: str) -> Request | None:
+        """Return what was asked for, None if there is no such job."""
+        return self._read(Request, job)
+
+    def cancelled(self, job: str) -> Cancel | None:
+        """Return who asked to end the job, None if nobody did."""
+        return self._read(Cancel, job)
+
+    def outcome(self, job: str) -> Outcome | None:
+        """Return how the job ended, None if it has not."""
+        return self._read(Outcome, job)
+
+    def has_record(self, job: str) -> bool:
+        """Return whether the experiment is whole in the place."""
+        return self.experiment(job).storage.stat(self.experiment(job).key(RECORD)) is not None
+
+    def put(self, job: str, document: Request | Cancel | Outcome) -> bool:
+        """Write a document, unless one is there; return whether this one stands."""
+        folder = self.place.below(JOBS).below(job)
+        with temporary.new_folder() as scratch:
+            file = scratch / "document"
+            file.write_bytes(document.to_bytes())
+            try:
+                folder.storage.put(
+                    file,
+                    folder.key(_FILES[type(document)]),
+                    sha256=sha256_file(file),
+                    media_type="application/json",
+                    only_new=True,
+                )
+            except DissmodelError as error:
+                if error.code != "object_exists":
+                    raise
+                return False
+        return True
+
+    def experiment(self, job: str) -> Place:
+        """Return the folder of the job's experiment."""
+        return self.place.below(FOLDER).below(job)
+
+    def jobs(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield each job with the names of its documents that are there."""
+        folder = self.place.below(JOBS)
+        found: dict[str, set[str]] = {}
+        for stat in folder.storage.list(folder.prefix):
+            job, _, name = stat.key.removeprefix(folder.prefix).partition("/")
+            if is_id(job):
+                found.setdefault(job, set()).add(name)
+        for job, names in found.items():
+            yield job, frozenset(names)
+
+    def _read(self, kind: type[_Document], job: str) -> _Document | None:
+        folder = self.place.below(JOBS).below(job)
+        name = _FILES[kind]
+        with temporary.new_folder() as scratch:
+            file = scratch / "document"
+            try:
+                folder.storage.get(folder.key(name), file, limit=MAX_BYTES)
+            except DissmodelError as error:
+                if error.code != "object_missing":
+                    raise
+                return None
+            return kind.from_bytes(file.read_bytes(), f"{folder.uri}{name}")
