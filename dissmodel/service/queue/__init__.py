@@ -9,9 +9,10 @@ from typing import Literal, Protocol
 from dissmodel.errors import StorageError
 from dissmodel.service.documents import Priority
 
-__all__ = ["PRIORITIES", "Answer", "Entry", "Progress", "Queue", "QueueAway"]
+__all__ = ["KEPT_LINES", "PRIORITIES", "Answer", "Entry", "Progress", "Queue", "QueueAway"]
 
 PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
+KEPT_LINES = 100
 Answer = Literal["ok", "cancel", "lost"]
 
 
@@ -23,11 +24,16 @@ class QueueAway(StorageError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an attempt is: its phase and the step of its steps."""
+    """Where an attempt is: its phase, and the steps of it that are done.
+
+    `lines` are the last lines that the run has printed, at most `KEPT_LINES`, of `logged` in all.
+    """
 
     phase: str = ""
     step: int = 0
     steps: int = 0
+    lines: tuple[str, ...] = ()
+    logged: int = 0
 
 
 @dataclass(frozen=True)
