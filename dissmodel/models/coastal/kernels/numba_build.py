@@ -172,14 +172,16 @@ class CompiledKernel:
             self._ready[kind] = tuple(make_ready(function, arguments, announce) for function in functions)
         return self._ready[kind]
 
-    def _run(self, function: Compiled, parts: list[tuple[Any, ...]]) -> None:
-        """Call a function with the arguments of each part, on the kernel's threads; wait for all of them."""
+    def _run(self, passes: tuple[Compiled, ...], parts: list[tuple[Any, ...]]) -> None:
+        """Call one function after the other with the arguments of every part, on the kernel's threads."""
         if len(parts) == 1:
-            function(*parts[0])
+            for function in passes:
+                function(*parts[0])
             return
         with Workers(min(self.threads, len(parts))) as pool:
-            for done in [pool.submit(function, *arguments) for arguments in parts]:
-                done.result()
+            for function in passes:
+                for done in [pool.submit(function, *arguments) for arguments in parts]:
+                    done.result()
 
 
 def usable_threads() -> int:

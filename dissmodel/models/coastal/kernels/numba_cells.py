@@ -167,8 +167,7 @@ class NumbaCellsKernel(CompiledKernel):
         cells, terms = _cells(state), terms_of(now)
         spans = cut(size, max(1, min(size, self.threads)))
         parts = [(cells, span, terms, self._sent, buffers()) for span in spans]
-        for function in passes:
-            self._run(function, parts)
+        self._run(passes, parts)
         state.step = now.step
         return measures(now, [part[-1].counts.tolist() for part in parts])
 

@@ -227,17 +227,17 @@ class NumbaKernel(CompiledKernel):
     The state is advanced in place. Besides it a thread needs rings of four rows.
     """
 
-    def prepare(self, state: CoastalState) -> Compiled:
+    def prepare(self, state: CoastalState) -> tuple[Compiled, ...]:
         """Compile what `state` needs, or load it from the cache, and return it; a step does so too."""
         kind = None if state.order is None else state.order.dtype
-        return self._prepare(kind, (advance,), _work(state, slice(0, 0), (0.0,) * 5))[0]
+        return self._prepare(kind, (advance,), _work(state, slice(0, 0), (0.0,) * 5))
 
     def step(self, state: CoastalState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""
-        compiled, terms = self.prepare(state), terms_of(now)
+        terms = terms_of(now)
         # Each takes copies of its neighbours' rows before any of them begins.
         bands = [_work(state, rows, terms) for rows in _bands(state.shape[0], self.threads)]
-        self._run(compiled, bands)
+        self._run(self.prepare(state), bands)
         state.step = now.step
         return measures(now, [band[-1].counts.tolist() for band in bands])
 
