@@ -10,10 +10,15 @@ from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
 from dissmodel.comparison.verdict import ChangedValue, Findings, Part, Tolerance, match_names
 from dissmodel.io.canonical import canonical_crs, distinct
-from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
+from dissmodel.io.content_vector import (
+    Column,
+    canonical_wkbs,
+    encoded_column,
+    read_columns,
+    read_parquet_columns,
+)
 from dissmodel.io.layer import check_count, open_layer, reading
 from dissmodel.io.locate import Located
-from dissmodel.io.wkb import canonical_wkbs
 
 _NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
 

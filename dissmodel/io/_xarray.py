@@ -17,8 +17,8 @@ from dissmodel.errors import (
 )
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import local_copy, written
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.foreign import again
+from dissmodel.io.formats import cannot_hold, kind_of_data
 from dissmodel.io.room import no_room, unwritten
 from dissmodel.record.digest import sha256_file
 

@@ -17,7 +17,7 @@ from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import written
 from dissmodel.io.bands import FileBands
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
+from dissmodel.io.formats import cannot_hold, kind_of_data
 from dissmodel.io.geotiff import opened, reading
 from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate

@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING, Any
 from dissmodel import progress, temporary
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
 from dissmodel.io._storage import written
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
-from dissmodel.io.formats import DRIVERS
+from dissmodel.io.formats import DRIVERS, cannot_hold, kind_of_data
 from dissmodel.io.layer import Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
-from dissmodel.io.parquet import read_parquet
 from dissmodel.io.room import largest_in, unwritten
-from dissmodel.io.vector_check import check_written
-from dissmodel.io.vector_read import read_frame
-from dissmodel.io.vector_write import check_frame, write_frame
+from dissmodel.io.vector_read import read_frame, read_parquet
+from dissmodel.io.vector_write import check_frame, check_written, write_frame
 from dissmodel.record.digest import sha256_file
 from dissmodel.storage.uri import parse
 

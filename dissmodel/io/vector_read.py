@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,8 +16,8 @@ import shapely
 from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.io.layer import Layer, has_pyarrow
-from dissmodel.io.nulls import exact_integers
+from dissmodel.io.foreign import again
+from dissmodel.io.layer import Layer, has_pyarrow, require_pyarrow
 from dissmodel.io.proj import check_proj
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ _UNDEFINED = re.compile(r'\s*\w+\s*\[\s*"undefined\b', re.IGNORECASE)
 _OFFSET = r"T.*(Z|[+-]\d\d(?::?\d\d)?)$"
 # Geometries beyond those are curves; pyogrio makes lines of them where Arrow hands them over.
 _LAST_PLAIN = int(shapely.GeometryType.GEOMETRYCOLLECTION)
+_EXACT_IN_FLOAT = 2**53
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 class _Read(NamedTuple):
@@ -257,3 +261,96 @@ def _zone(offset: str) -> timezone:
     """
     zone = datetime.fromisoformat(f"2000-01-01T00:00{offset}").utcoffset() or timedelta()
     return timezone(zone) if zone else UTC
+
+
+def exact_integers(
+    layer: Layer,
+    name: str,
+    values: NDArray[np.float64],
+    null: NDArray[np.bool_],
+    fids: NDArray[np.int64] | None = None,
+) -> NDArray[Any]:
+    """Return integers that pyogrio returned as floats because some are null; nulls are 0.
+
+    Where one is too large for a float, those that aren't null are read again. `fids` are the ids of the
+    features, where these are not all features of the layer in its order.
+    """
+    filled = np.where(null, 0, values)
+    if not (np.abs(filled) >= _EXACT_IN_FLOAT).any():
+        return filled.astype(np.int64)
+    found, numbers = _read(layer, name, f"{_quoted(layer, name)} IS NOT NULL")
+    exact = np.zeros(len(values), dtype=np.int64)
+    if fids is None:
+        exact[~null] = numbers
+    else:
+        order = np.argsort(found)
+        exact[~null] = numbers[order][np.searchsorted(found[order], fids[~null])]
+    return exact
+
+
+def nulls(layer: Layer, name: str, count: int) -> NDArray[np.bool_]:
+    """Return which of `count` floats are null and no NaN, shape (count,)."""
+    every, _ = _read(layer, name)
+    null, _ = _read(layer, name, f"{_quoted(layer, name)} IS NULL")
+    return np.isin(every, null) if len(every) == count else np.zeros(count, dtype=bool)
+
+
+def _read(layer: Layer, name: str, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    _, fids, _, fields = pyogrio.raw.read(
+        layer.source, columns=[name], read_geometry=False, where=where, return_fids=True, **layer.opening
+    )
+    return fids, fields[0]
+
+
+def _quoted(layer: Layer, name: str) -> str:
+    return '"' + name.replace('"', '""' if layer.driver == "GPKG" else '\\"') + '"'
+
+
+def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
+    """Read a GeoParquet file; integers and booleans with nulls have pandas' nullable types and every bit.
+
+    Raises
+    ------
+    InvalidInput
+        If it is damaged, has no geometry, or two columns with one name.
+    UsageError
+        If pyarrow isn't installed.
+    """
+    require_pyarrow(shown)
+    import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+
+    to_pandas = {"types_mapper": _masked_types().get, **options.get("to_pandas_kwargs", {})}
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    try:
+        refuse_repeated_names(parquet.read_schema(path).names, shown)
+        gdf = gpd.read_parquet(path, **{**options, "to_pandas_kwargs": to_pandas})
+    except InvalidInput:
+        raise
+    except (ValueError, OSError, NotImplementedError, LookupError) as error:  # as pyarrow's are
+        raise InvalidInput(
+            f"{shown} could not be read as GeoParquet: it is damaged, or has no geometry column.",
+            f"{again(shown)} geopandas' to_parquet writes such files.",
+            code="vector_damaged",
+        ) from error
+    masked = [name for name in gdf.columns if hasattr(gdf[name].dtype, "numpy_dtype")]
+    whole = {
+        name: gdf[name].to_numpy(dtype=gdf[name].dtype.numpy_dtype)
+        for name in masked
+        if not gdf[name].isna().any()
+    }
+    if gdf.crs is not None and known_crs(gdf.crs.to_wkt()) is None:
+        gdf = gdf.set_crs(None, allow_override=True)
+    return gdf.assign(**whole)
+
+
+def _masked_types() -> dict[Any, Any]:
+    """Return Arrow's types of integers and booleans, and pandas' that hold nulls, too."""
+    import pandas as pd  # noqa: PLC0415  (slow to load)
+
+    arrow: Any = importlib.import_module("pyarrow")
+    types = {getattr(arrow, name)(): name.replace("i", "I", 1).replace("uI", "UI") for name in _INTEGERS}
+    return {
+        kind: pd.api.types.pandas_dtype(name) for kind, name in {**types, arrow.bool_(): "boolean"}.items()
+    }
