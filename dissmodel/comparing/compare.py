@@ -106,7 +106,7 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
             told.append(f"{path} was not written: files that can't be compared have no difference.")
             path = None
         if path is not None:
-            from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparison.raster import write_difference  # noqa: PLC0415  (it loads GDAL)
 
             write_difference(a, b, path, layers=layers)
     return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))

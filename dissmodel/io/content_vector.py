@@ -46,42 +46,54 @@ class Column(NamedTuple):
 
 
 def digest_vector(found: Located) -> ContentDigest:
-    """Digest a layer; raises as `open_layer` and `reading`."""
+    """Digest a layer; raises as `columns_of`."""
+    crs, columns = columns_of(found)
+    parts = {name: _column(column) for name, column in columns.items()}
+    count = u64(len(next(iter(columns.values())).null))
+    return assembled("vector", hashed(MAGIC, text("vector grid"), count, text(crs)), parts)
+
+
+def columns_of(found: Located) -> tuple[str, dict[str, Column]]:
+    """Return the canonical CRS of a layer, and each column under its distinct name, the geometry last.
+
+    Raises as `open_layer` and `reading`.
+    """
     layer = open_layer(found.path, found.layer, found.shown)
     with reading(found.shown):
-        crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
+        crs, columns = _parquet_columns(found) if layer.driver == "Parquet" else _columns(layer)
         check_count(layer, len(columns[-1].null), found.shown)
-        parts = {name: _column(c) for name, c in zip(distinct(c.name for c in columns), columns, strict=True)}
-    count = u64(len(columns[-1].null))
-    grid = hashed(MAGIC, text("vector grid"), count, text(canonical_crs(crs)))
-    return assembled("vector", grid, parts)
+    # An attribute may be called geometry, too; the order tells them apart.
+    return canonical_crs(crs), dict(zip(distinct(column.name for column in columns), columns, strict=True))
 
 
 def _column(column: Column) -> bytes:
-    head = MAGIC + text("column") + text(column.kind) + u64(len(column.null))
-    pieces: list[bytes] = [head, np.packbits(column.null).tobytes()]
+    head = (
+        MAGIC
+        + text("column")
+        + text(column.kind)
+        + u64(len(column.null))
+        + np.packbits(column.null).tobytes()
+    )
     fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
     if fixed is not None:
         numbers = np.where(column.null, 0, column.values).astype(fixed)
-        return hashed(*pieces, canonical_values(numbers).tobytes())
+        return hashed(head, canonical_values(numbers).tobytes())
     digest = new()
-    for piece in pieces:
-        digest.update(piece)
+    digest.update(head)
     for start in range(0, len(column.null), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        values = _encoded(column.kind, column.values[some], column.null[some])
-        digest.update(_with_lengths(canonical_wkbs(values) if column.kind == "geometry" else values))
+        digest.update(_with_lengths(encoded(column, slice(start, start + _AT_ONCE))))
     return digest.digest()
 
 
-def _encoded(kind: str, values: Any, null: NDArray[np.bool_]) -> list[bytes]:
-    """Return the canonical bytes of values, none where they are null."""
-    if kind == "geometry":
-        return np.where(null, b"", values).tolist()  # type: ignore[no-any-return]
-    if kind in {"text", "time"}:
+def encoded(column: Column, some: slice = slice(None)) -> list[bytes]:
+    """Return the canonical bytes of values that are not numbers, none where they are null."""
+    values, null = column.values[some], column.null[some]
+    if column.kind == "geometry":
+        return canonical_wkbs(np.where(null, b"", values).tolist())
+    if column.kind in {"text", "time"}:
         return list(map(_UTF8, np.where(null, "", values).tolist()))
     # Binary values and lists, which few layers have.
-    return [b"" if none else encoded_column(value) for value, none in zip(values, null.tolist(), strict=True)]
+    return [b"" if none else _encoded(value) for value, none in zip(values, null.tolist(), strict=True)]
 
 
 def _with_lengths(values: list[bytes]) -> bytes:
@@ -97,17 +109,14 @@ def _with_lengths(values: list[bytes]) -> bytes:
     return whole.tobytes()
 
 
-def encoded_column(value: Any) -> bytes:
-    """Return the canonical bytes of one value of a column."""
+def _encoded(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
-    text_of_it = (
-        value if isinstance(value, str) else str(value.tolist() if isinstance(value, np.ndarray) else value)
-    )
-    return text_of_it.encode("utf-8", "surrogateescape")
+    plain = value.tolist() if isinstance(value, np.ndarray) else value
+    return str(plain).encode("utf-8", "surrogateescape")
 
 
-def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
+def _columns(layer: Layer) -> tuple[str | None, list[Column]]:
     """Read the columns, the geometry last; integers keep every bit and nulls are not NaN."""
     import pandas as pd  # noqa: PLC0415  (slow to load)
     import pyogrio  # noqa: PLC0415  (it loads pandas)
@@ -135,7 +144,7 @@ def _kind(dtype: str) -> str:
     return "text" if dtype == "object" else dtype
 
 
-def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
+def _parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
     """Return the CRS and the columns of a GeoParquet file, the geometry among them."""
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 

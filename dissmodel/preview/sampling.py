@@ -22,8 +22,8 @@ from dissmodel.errors import DissmodelWarning
 from dissmodel.io.content_raster import BLOCK, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import kind_of, locate
+from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
-from dissmodel.preview.cell_counts import CellCounts
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -16,9 +16,8 @@ import numpy as np
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
-from dissmodel.preview.amounts import Amounts, amounts, class_table, measure_table
+from dissmodel.preview.amounts import Amounts, CellCounts, amounts, class_table, measure_table
 from dissmodel.preview.canvas import Canvas, common_canvas
-from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, Sampled, open_map
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import MOST_CLASSES, qualitative

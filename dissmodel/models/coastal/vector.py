@@ -9,9 +9,9 @@ from typing import Any
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED, Problems
-from dissmodel.models.coastal.cell_space import Cells, read_cells, with_state
 from dissmodel.models.coastal.contract import StateExecutor
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters, SeaParameters
+from dissmodel.models.coastal.polygons import Cells, read_cells, with_state
 from dissmodel.models.coastal.state import CellState
 from dissmodel.models.coastal.style import polygon_qml, write_style
 
