@@ -8,14 +8,13 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.errors import DissmodelWarning, InvalidInput, did_you_mean
 from dissmodel.io.foreign import again
 from dissmodel.io.layer import Layer, has_pyarrow, require_pyarrow
 from dissmodel.io.proj import check_proj
@@ -46,7 +45,9 @@ class _Read(NamedTuple):
 def read_frame(
     layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any], shown: str
 ) -> gpd.GeoDataFrame:
-    """Read a layer with the types that its fields have; `options` are for `pyogrio.raw.read`.
+    """Read a layer with the types that its fields have.
+
+    `options` are for `pyogrio.raw.read`, of a GeoParquet file for `geopandas.read_parquet`.
 
     Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
     objects of `datetime`. Datetimes are numpy's with the offset that all have, or objects where some differ.
@@ -55,10 +56,19 @@ def read_frame(
     Raises
     ------
     InvalidInput
-        If two columns have one name, or a geometry is none.
+        If there is no such column, two have one name, or a geometry is none.
     """
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+    import pyogrio  # noqa: PLC0415  (the same)
 
+    if layer.driver == "Parquet":
+        frame = _read_parquet(layer.source, shown, options)
+        if columns is None:
+            return frame
+        _check_columns(columns, frame.columns.drop(frame.geometry.name), shown)
+        return frame[[*columns, frame.geometry.name]]
+    if columns is not None:
+        _check_columns(columns, pyogrio.read_info(layer.source, **layer.opening)["fields"], shown)
     wanted = {**layer.opening, "columns": columns, "datetime_as_string": True, "return_fids": True}
     if "encoding" in options:
         wanted.pop("ENCODING", None)
@@ -72,7 +82,7 @@ def read_frame(
             stacklevel=3,
         )
         found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
-    refuse_repeated_names(found.meta["fields"].tolist(), shown)
+    _refuse_repeated_names(found.meta["fields"].tolist(), shown)
     fields = dict(zip(found.meta["fields"].tolist(), found.columns, strict=True))
     geometry = free_name("geometry", {name.lower() for name in fields})
     crs = known_crs(found.meta["crs"])
@@ -84,7 +94,7 @@ def read_frame(
     return frame
 
 
-def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
+def _refuse_repeated_names(names: Sequence[str], shown: str) -> None:
     """Raise `InvalidInput` if two columns of a file have one name: it is unclear which is meant."""
     for name, count in Counter(names).items():
         if count > 1:
@@ -93,6 +103,13 @@ def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
                 "Rename all but one of them, for example in QGIS with the tool Refactor fields.",
                 code="column_repeated",
             )
+
+
+def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> None:
+    for name in columns:
+        if name not in set(known):
+            near = did_you_mean(name, map(str, known))
+            raise InvalidInput(f"{shown} has no column {name!r}.", near or "The layer has no columns.")
 
 
 def known_crs(crs: str | None) -> str | None:
@@ -308,23 +325,15 @@ def _quoted(layer: Layer, name: str) -> str:
     return '"' + name.replace('"', '""' if layer.driver == "GPKG" else '\\"') + '"'
 
 
-def read_parquet(path: Path, shown: str, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
-    """Read a GeoParquet file; integers and booleans with nulls have pandas' nullable types and every bit.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged, has no geometry, or two columns with one name.
-    UsageError
-        If pyarrow isn't installed.
-    """
+def _read_parquet(path: str, shown: str, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
+    """Read a GeoParquet file; integers and booleans with nulls have pandas' nullable types and every bit."""
     require_pyarrow(shown)
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
     to_pandas = {"types_mapper": _masked_types().get, **options.get("to_pandas_kwargs", {})}
     parquet: Any = importlib.import_module("pyarrow.parquet")
     try:
-        refuse_repeated_names(parquet.read_schema(path).names, shown)
+        _refuse_repeated_names(parquet.read_schema(path).names, shown)
         gdf = gpd.read_parquet(path, **{**options, "to_pandas_kwargs": to_pandas})
     except InvalidInput:
         raise

@@ -48,8 +48,8 @@ _NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}
 
 def write_frame(
     frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, options: Mapping[str, Any]
-) -> list[Field]:
-    """Write a frame into a new file, and warn of what the format can't hold; return the fields.
+) -> None:
+    """Write a frame into a new file, read it back, and warn of what the format can't hold.
 
     `driver` is GDAL's, or "Parquet"; `options` are for `pyogrio.raw.write` or `GeoDataFrame.to_parquet`.
 
@@ -59,11 +59,13 @@ def write_frame(
         If the format can't hold the data.
     UsageError
         If that takes pyarrow and it isn't installed.
+    OSError
+        If the file is incomplete.
     """
     gdal_settings.ignore()
     if driver == "Parquet":
         _write_parquet(frame, path, options)
-        return []
+        return
     frame, geometries, fields = _planned(frame, driver, losses=True)
     shared = {
         "driver": driver,
@@ -79,7 +81,8 @@ def write_frame(
             _through_arrow(path, geometries, fields, shared)
         else:
             _through_numpy(path, geometries, fields, shared)
-    return fields
+    indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, options)
+    _check_written(path, driver, len(frame), fields, indexed=indexed)
 
 
 def _planned(
@@ -271,7 +274,7 @@ def _time_pinned() -> Iterator[None]:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
-def check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
+def _check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
     """Read the file back: GDAL does not report a disk that is full at the very end. Warn of rounded numbers.
 
     `indexed` says whether it has a spatial index. Raises OSError if not all of it is there.

@@ -23,7 +23,7 @@ _LOWEST, _HIGHEST = -(2**15), 2**16 - 1
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of a class there is, in cells and m²; None where the state before or the area is not known."""
+    """The cells and the area (m²) of a class; None where the state before, or the area, is unknown."""
 
     code: int
     name: str
@@ -34,7 +34,7 @@ class Amounts:
 
 
 def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tuple[Amounts, ...]:
-    """Return the amounts of each class that there is any of, in the legend's order."""
+    """Return the amounts of each class that has cells, in the legend's order."""
 
     def area(counts: CellCounts | None, code: int) -> float | None:
         return None if counts is None or counts.areas is None else counts.areas.get(code, 0.0)
@@ -54,7 +54,7 @@ def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tup
 
 
 def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
-    """Return a row per class, those that there is most of where there are many, and one of them all."""
+    """Return a row for each class, the largest where they are many, and a row for all."""
     colours = {one.code: one.colour for one in legend}
     compared = any(one.cells_before is not None for one in found)
     in_area = all(

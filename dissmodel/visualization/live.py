@@ -24,7 +24,7 @@ class LiveFigure(Model, ABC):
     _screen: Screen
     _drawn: tuple[Figure, Axes] | None = None
     _out = None
-    """The public package's own widget for notebooks, None where it has none: figures here need none."""
+    """The public package's widget for notebooks; always None, because these figures need no widget."""
 
     def _open(  # noqa: PLR0917  (each is one of a published name)
         self,
@@ -77,7 +77,7 @@ class LiveFigure(Model, ABC):
     @property
     @abstractmethod
     def _frame(self) -> str:
-        """What the figure's files are called."""
+        """The first part of the names of the figure's files."""
 
     @abstractmethod
     def _draw(self, axes: Axes) -> None: ...

@@ -6,7 +6,6 @@ import io
 import re
 from abc import ABC, abstractmethod
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import StorageError
@@ -29,8 +28,9 @@ def step_text(step: float) -> str:
 class Screen(ABC):
     """Gives an empty figure for each step, and shows it when it is drawn."""
 
-    def __init__(self, figsize: tuple[float, float] | None) -> None:
+    def __init__(self, figsize: tuple[float, float] | None, place: Any = None) -> None:
         self._figsize = figsize
+        self._place = place
 
     def figure(self) -> Figure:
         """Return an empty figure, which no window and no list of pyplot's holds."""
@@ -44,20 +44,15 @@ class Screen(ABC):
 
 
 class Files(Screen):
-    """One PNG a step, in a folder, for where there is nowhere to show a figure."""
+    """A PNG for each step, in the folder `place`, where no figure can be shown."""
 
-    def __init__(self, figsize: tuple[float, float] | None, folder: Path) -> None:
-        super().__init__(figsize)
-        self._folder = folder
-
-    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:  # noqa: ARG002  (all are alike)
         """Write the figure."""
-        del last
         # A band may be called anything, and this is a part of a path.
         plain = re.sub(r"[^\w-]", "_", name)[:80]
-        path = self._folder / f"{plain}_step_{step_text(step):>03}.png"
+        path = self._place / f"{plain}_step_{step_text(step):>03}.png"
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._place.mkdir(exist_ok=True)
             figure.savefig(path, dpi=_DPI)
         except OSError as error:
             raise StorageError(
@@ -67,13 +62,12 @@ class Files(Screen):
 
 
 class Notebook(Screen):
-    """One picture below the cell, which changes."""
+    """A picture below the cell, which changes."""
 
     _handle: Any = None
 
-    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:  # noqa: ARG002  (all are alike)
         """Show the figure in the place of the last one."""
-        del name, step, last
         shows = import_module("IPython.display")  # there in a notebook only
 
         content = io.BytesIO()
@@ -86,20 +80,15 @@ class Notebook(Screen):
 
 
 class Streamlit(Screen):
-    """A place on a page."""
+    """The `place` on a page that ``st.empty()`` returned."""
 
-    def __init__(self, figsize: tuple[float, float] | None, area: Any) -> None:
-        super().__init__(figsize)
-        self._area = area
-
-    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:  # noqa: ARG002  (all are alike)
         """Show the figure on the page."""
-        del name, step, last
-        self._area.pyplot(figure)
+        self._place.pyplot(figure)
 
 
 class Window(Screen):
-    """A window of its own, one for all steps; it needs pyplot, which knows the windows."""
+    """One window for all steps, each shown for `pause` seconds; it needs pyplot, which knows the windows."""
 
     def __init__(self, figsize: tuple[float, float] | None, pause: float | None) -> None:
         super().__init__(figsize)
@@ -115,11 +104,10 @@ class Window(Screen):
         self._figure.clear()
         return self._figure
 
-    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:
+    def show(self, figure: Figure, name: str, step: float, *, last: bool) -> None:  # noqa: ARG002  (pyplot has it)
         """Show the figure for a moment, after the last step until it is closed."""
         import matplotlib.pyplot as plt  # noqa: PLC0415  (loaded when a window is opened)
 
-        del figure, name, step
         if last:
             plt.show()
         elif self._pause is not None:

@@ -1,4 +1,4 @@
-"""A table under a map: what each colour means, how much of it there is, a bar for what it gained or lost."""
+"""A table below a map: classes with their colours, their amounts, and a bar for gain or loss."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class ValueCheck:
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over some rows of `given` (any real dtype) where they are in the space, which `keep` holds.
+        """Store rows of `given` (any real dtype) where `keep` is True, which means inside the space.
 
         Returns where they are illegal there.
         """

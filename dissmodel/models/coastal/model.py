@@ -38,7 +38,7 @@ class Simulation:
 def simulate(
     state: Space, parameters: RiseParameters, record: ExperimentRecord, after_step: AfterStep | None = None
 ) -> None:
-    """Do as `advance` does; note the measures of each step in `record`, and who computed them.
+    """Run `advance`; note the measures of each step, the kernel and its threads in `record`.
 
     A run that ends early leaves the measures of the steps that it did.
     """

@@ -142,7 +142,7 @@ def read_cells(
 
 
 def _refuse_near_passo(frame: GeoDataFrame, found: Mapping[str, str]) -> None:
-    """Refuse a field that `passo` can't stand beside where only capitals differ, as in a GeoPackage."""
+    """Refuse a column whose name differs from passo in capitals only: a GeoPackage can't hold both."""
     near = [str(name) for name in frame.columns if str(name).casefold() == "passo"]
     if near and "passo" not in found:
         raise InvalidInput(
@@ -173,7 +173,7 @@ def _neighborhood(frame: GeoDataFrame, found: Mapping[str, str]) -> Neighborhood
 
 
 def with_state(cells: Cells) -> GeoDataFrame:
-    """Return the features with the fields that a run changes; all else is as it was.
+    """Return the features with the fields of the state; all other columns are unchanged.
 
     A field keeps its type where that holds every value exactly, else it becomes float64; ``passo`` is added
     where it isn't there.

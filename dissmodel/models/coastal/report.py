@@ -1,6 +1,6 @@
-"""What a comparison of both substrates found, as a page to read and a picture.
+"""The report on a comparison of both substrates: a page and a picture.
 
-Both have the same bytes for the same input and parameters: nothing in them is of the hour or the machine.
+The same input and parameters give the same bytes: neither has a time or a name of the machine.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _fill(
 ) -> None:
     """Give each field its values in the space; warn of pixels that only lack an elevation or a soil.
 
-    Where one of these two bands isn't found, nothing lacks it. Where the file is `flipped`, the fields get
+    A band that was not found is not counted. Where the file is `flipped`, the fields get
     their rows from north to south and their columns from west to east all the same.
     """
     height = bands.shape[0]
