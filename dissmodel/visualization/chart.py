@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dissmodel.visualization._utils import is_notebook
-from dissmodel.visualization.live import LiveFigure
+from dissmodel.visualization.screen import LiveFigure
 from dissmodel.visualization.track import track_plot
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from matplotlib.image import AxesImage
 from dissmodel.geo.legend import Legend
 from dissmodel.record.picture import MARK
 from dissmodel.visualization.colours import paint, paint_change
-from dissmodel.visualization.table import Table, draw_table
-from dissmodel.visualization.text import draw_box, plain, write
+from dissmodel.visualization.table import Table, draw_box, draw_table, plain, write
 
 Floats = npt.NDArray[np.float64]
 

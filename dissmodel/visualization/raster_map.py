@@ -13,8 +13,7 @@ from dissmodel.geo.legend import CellClass
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.visualization._utils import is_notebook
 from dissmodel.visualization.colours import paint
-from dissmodel.visualization.live import LiveFigure
-from dissmodel.visualization.screen import step_text
+from dissmodel.visualization.screen import LiveFigure, step_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
