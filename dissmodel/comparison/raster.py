@@ -75,10 +75,7 @@ class Raster:
 def open_rasters(a: Located, b: Located) -> Iterator[tuple[Raster, Raster]]:
     """Open two rasters for the time of the block.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged; it is named, also where only reading shows it.
+    Raises InvalidInput if one is damaged; it is named, also where only reading shows it.
     """
     with opened(a.path, a.shown) as one, opened(b.path, b.shown) as other:
         yield Raster(one, a.shown), Raster(other, b.shown)
@@ -87,10 +84,7 @@ def open_rasters(a: Located, b: Located) -> Iterator[tuple[Raster, Raster]]:
 def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
     """Compare two GeoTIFFs on one grid; some megabytes of each are in memory at a time.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged.
+    Raises InvalidInput if one is damaged.
     """
     with open_rasters(a, b) as (one, other):
         elsewhere = _other_grid(one, other)

@@ -18,10 +18,7 @@ _NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
 def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
     """Compare two layers, feature by feature in the files' order.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged, or has several layers and none was named.
+    Raises InvalidInput if one is damaged, or has several layers and none was named.
     """
     one_crs, one = columns_of(a)
     other_crs, other = columns_of(b)

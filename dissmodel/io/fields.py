@@ -63,10 +63,8 @@ class Field(NamedTuple):
 def fields_of(frame: gpd.GeoDataFrame, *, without: frozenset[str] = frozenset()) -> Iterator[Field]:
     """Yield the fields of a frame: all its columns but the geometry; the kinds `without` become texts.
 
-    Raises
-    ------
-    InvalidInput
-        If two columns have one name, one is a second geometry, or an integer is beyond 64 bits with a sign.
+    Raises InvalidInput if two columns have one name, one is a second geometry, or an integer is beyond 64
+    bits with a sign.
     """
     names = [str(name) for name in frame.columns]
     for at, name in enumerate(names):

@@ -76,13 +76,8 @@ DAMAGED = (
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip file, for the time of the block.
 
-    Raises
-    ------
-    InvalidInput
-        If it is damaged or split, or has a forbidden entry: an absolute name, one that leads
-        out of the folder, a link, a name that comes twice, too many.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is damaged or split, or has a forbidden entry: an absolute name, one that leads
+    out of the folder, a link, a name that comes twice, too many; StorageError if it can't be read.
     """
     try:
         archive = zipfile.ZipFile(path)

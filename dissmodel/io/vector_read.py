@@ -52,11 +52,7 @@ def read_frame(
     Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
     objects of `datetime`. Datetimes are numpy's with the offset that all have, or objects where some differ.
     JSON is text. The feature ids of a GeoPackage are the first column where they are more than a count.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such column, two have one name, or a geometry is none.
+    Raises InvalidInput if there is no such column, two have one name, or a geometry is none.
     """
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
     import pyogrio  # noqa: PLC0415  (the same)

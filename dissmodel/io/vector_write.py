@@ -52,15 +52,8 @@ def write_frame(
     """Write a frame into a new file, read it back, and warn of what the format can't hold.
 
     `driver` is GDAL's, or "Parquet"; `options` are for `pyogrio.raw.write` or `GeoDataFrame.to_parquet`.
-
-    Raises
-    ------
-    InvalidInput
-        If the format can't hold the data.
-    UsageError
-        If that takes pyarrow and it isn't installed.
-    OSError
-        If the file is incomplete.
+    Raises InvalidInput if the format can't hold the data; UsageError if that takes pyarrow and it isn't
+    installed; OSError if the file is incomplete.
     """
     gdal_settings.ignore()
     if driver == "Parquet":

@@ -170,10 +170,7 @@ Drawable: TypeAlias = DrawableRaster | DrawableLayer
 def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Drawable]:
     """Open a dataset for the time of the block.
 
-    Raises
-    ------
-    DissmodelError
-        As `dissmodel.io.locate.locate` and what reads the format.
+    Raises DissmodelError as `dissmodel.io.locate.locate` and what reads the format.
     """
     if kind_of(uri, fmt, layer) == "raster":
         with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:

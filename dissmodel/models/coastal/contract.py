@@ -82,12 +82,8 @@ class CoastalExecutor(ModelExecutor, Generic[Data, P]):
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps and that there is an input to read.
 
-        Raises
-        ------
-        UsageError
-            If a map names what the model doesn't read, or there is no input.
-        pydantic.ValidationError
-            If a parameter is unknown or out of bounds.
+        Raises UsageError if a map names what the model doesn't read, or there is no input;
+        pydantic.ValidationError if a parameter is unknown or out of bounds.
         """
         self.check(record)
 

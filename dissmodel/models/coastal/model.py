@@ -59,12 +59,8 @@ def advance(
 ) -> Simulation:
     """Advance `state` up to ``end_time``, in place, and call `after_step` after each step.
 
-    The measures of each step are added to `metrics` as soon as they are known.
-
-    Raises
-    ------
-    UsageError
-        If the sea rises so fast that elevations are not numbers any more.
+    The measures of each step are added to `metrics` as soon as they are known. Raises UsageError if the sea
+    rises so fast that elevations are not numbers any more.
     """
     steps = range(state.step + 1, parameters.end_time + 1)
     kernel = choose_kernel(state, len(steps), settings.threads)
