@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning, InvalidInput, MissingModule, extra_hint
-from dissmodel.io.fields import Field, datetime_texts, fields_of
+from dissmodel.io.fields import Field, datetime_texts, fields_of, refuse_repeated
 from dissmodel.io.layer import has_pyarrow, open_layer, require_pyarrow
 from dissmodel.io.vector_limits import (
     FORMATS,
@@ -25,7 +25,6 @@ from dissmodel.io.vector_limits import (
     listed,
     refuse_fields,
     refuse_geometries,
-    refuse_repeated,
     warn,
     warn_of_losses,
 )

@@ -14,7 +14,6 @@ import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -74,7 +73,6 @@ def draw(sheet: Sheet) -> bytes:
         below_table = _LINE * (len(notes) + 0.5)
         height = 2 * _MARGIN + above_map + panel[1] + below_map + sheet.table.height + below_table
         figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
         top = height - _MARGIN
         write(figure, _MARGIN, top, plain(sheet.title, letters * 2 // 3), size=14, weight="bold", va="top")
         for number, line in enumerate(subtitle):

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
@@ -69,7 +68,6 @@ def draw(scatter: Scatter) -> bytes:
     with matplotlib.style.context("default"):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
         figure = Figure(figsize=_SIZE, dpi=DPI, facecolor="white", layout=layout)
-        FigureCanvasAgg(figure)
         figure.suptitle(f"{scatter.title}\n", x=0.012, ha="left", size=14, weight="bold")
         figure.text(0.012, 0.935, scatter.subtitle, size=9, color="#444444", va="top")
         halves = figure.add_gridspec(1, 2, width_ratios=(1.08, 1))
