@@ -106,7 +106,7 @@ def _compare(request: CompareRequest, a: Path, b: Path, layers: tuple[str | None
             told.append(f"{path} was not written: files that can't be compared have no difference.")
             path = None
         if path is not None:
-            from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparison.raster import write_difference  # noqa: PLC0415  (it loads GDAL)
 
             write_difference(a, b, path, layers=layers)
     return Compared(a, b, comparison, path, tuple(dict.fromkeys(told)))
@@ -143,10 +143,7 @@ def _layers(given: tuple[str, ...]) -> tuple[str | None, str | None]:
 def refuse_other_than_raster(path: Path, layer: str | None) -> None:
     """Refuse a file that can have no map of differences.
 
-    Raises
-    ------
-    UsageError
-        If `path` is not a raster.
+    Raises UsageError if `path` is not a raster.
     """
     try:
         kind = kind_of(path, layer=layer)
@@ -166,10 +163,7 @@ def refuse_other_than_raster(path: Path, layer: str | None) -> None:
 def map_place(given: str, sources: tuple[Path, ...], *, overwrite: bool) -> Path:
     """Return where the map goes, if nothing is lost there.
 
-    Raises
-    ------
-    UsageError
-        If the file exists, or the name is not that of a GeoTIFF.
+    Raises UsageError if the file exists, or the name is not that of a GeoTIFF.
     """
     path = Path(os.path.abspath(parse(given).local()))  # noqa: PTH100  (resolve() would follow the user's links)
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():

@@ -7,16 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dissmodel import progress
-from dissmodel.comparison.verdict import Comparison, Tolerance, judge
+from dissmodel.comparison.verdict import Comparison, Layers, Tolerance, judge
 from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.io.content import may_be_dataset
 from dissmodel.io.locate import Located, companions, existing, locate
 from dissmodel.record.digest import sha256_file
 
 _NO_DATASET = frozenset({"no_dataset", "no_geometry"})
-
-Layers = tuple[str | None, str | None]
-"""Which layer or archive member to read, in A and in B."""
 
 
 def compare(

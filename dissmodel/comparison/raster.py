@@ -1,10 +1,11 @@
-"""Two rasters, window by window."""
+"""Two rasters, window by window: what changed, and their difference as a map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,11 +14,13 @@ from rasterio.windows import Window
 
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
-from dissmodel.comparison.verdict import ChangedValue, Findings, Tolerance, match_names
+from dissmodel.comparison.verdict import ChangedValue, Findings, Layers, Tolerance, match_names
+from dissmodel.errors import UsageError
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_raster import BLOCK, read_bands, windows
 from dissmodel.io.geotiff import naming_damage, opened
-from dissmodel.io.locate import Located
+from dissmodel.io.geotiff_writer import write_geotiff
+from dissmodel.io.locate import Located, locate
 from dissmodel.io.stored import stored_bands
 
 Band: TypeAlias = tuple[NDArray[Any], NDArray[np.bool_]]
@@ -72,10 +75,7 @@ class Raster:
 def open_rasters(a: Located, b: Located) -> Iterator[tuple[Raster, Raster]]:
     """Open two rasters for the time of the block.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged; it is named, also where only reading shows it.
+    Raises InvalidInput if one is damaged; it is named, also where only reading shows it.
     """
     with opened(a.path, a.shown) as one, opened(b.path, b.shown) as other:
         yield Raster(one, a.shown), Raster(other, b.shown)
@@ -84,10 +84,7 @@ def open_rasters(a: Located, b: Located) -> Iterator[tuple[Raster, Raster]]:
 def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
     """Compare two GeoTIFFs on one grid; some megabytes of each are in memory at a time.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged.
+    Raises InvalidInput if one is damaged.
     """
     with open_rasters(a, b) as (one, other):
         elsewhere = _other_grid(one, other)
@@ -157,3 +154,62 @@ def _placing(raster: Raster) -> Callable[[int], ChangedValue]:
         return ChangedValue(None, None, row, col, *(raster.dataset.transform @ (col + 0.5, row + 0.5)))
 
     return place_of
+
+
+def write_difference(a: Path, b: Path, path: Path, *, layers: Layers = (None, None)) -> None:
+    """Write B - A as a GeoTIFF: each band that both have, on the grid of A.
+
+    float64; nodata, which is NaN, where A or B has no data or no number. A file at this path is replaced.
+
+    Parameters
+    ----------
+    a, b : pathlib.Path
+        Two rasters on one grid, as `dissmodel.comparison.compare` has found them to be.
+    path : pathlib.Path
+        The map.
+    layers : tuple of (str or None, str or None)
+        Which archive member to read, in A and in B.
+
+    Raises
+    ------
+    UsageError
+        If a band has complex numbers.
+    InvalidInput
+        If a file is damaged.
+    StorageError
+        If the map can't be written.
+    """
+    with (
+        locate(a, "raster", layers[0]) as one_found,
+        locate(b, "raster", layers[1]) as other_found,
+        open_rasters(one_found, other_found) as (one, other),
+    ):
+        names = [name for name in one.numbers if name in other.numbers]
+        for name in names:
+            if "complex" in one.dtype(name) + other.dtype(name):
+                raise UsageError(
+                    f"{name!r} has complex numbers, whose difference is not a map.", "Leave --diff-map out."
+                )
+        bands: dict[str, Callable[[slice], NDArray[Any]]] = {
+            name: partial(_difference, one, other, name) for name in names
+        }
+        write_geotiff(
+            path,
+            bands,
+            shape=one.dataset.shape,
+            dtype="float64",
+            nodata=np.nan,
+            transform=one.dataset.transform if one.has_place else None,
+            crs=one.dataset.crs,
+            tags={"difference": "B - A"},
+        )
+
+
+def _difference(a: Raster, b: Raster, name: str, rows: slice) -> NDArray[np.float64]:
+    window = Window(0, rows.start, a.dataset.width, rows.stop - rows.start)
+    ((one, one_masked),) = a.read([name], window)
+    ((other, other_masked),) = b.read([name], window)
+    with np.errstate(all="ignore"):
+        difference: NDArray[np.float64] = other.astype(np.float64) - one
+    difference[one_masked | other_masked] = np.nan
+    return difference

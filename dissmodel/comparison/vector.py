@@ -9,11 +9,8 @@ import numpy as np
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
 from dissmodel.comparison.verdict import ChangedValue, Findings, Part, Tolerance, match_names
-from dissmodel.io.canonical import canonical_crs, distinct
-from dissmodel.io.content_vector import Column, encoded_column, read_columns, read_parquet_columns
-from dissmodel.io.layer import check_count, open_layer, reading
+from dissmodel.io.content_vector import Column, columns_of, encoded
 from dissmodel.io.locate import Located
-from dissmodel.io.wkb import canonical_wkbs
 
 _NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
 
@@ -21,13 +18,10 @@ _NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
 def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
     """Compare two layers, feature by feature in the files' order.
 
-    Raises
-    ------
-    InvalidInput
-        If one is damaged, or has several layers and none was named.
+    Raises InvalidInput if one is damaged, or has several layers and none was named.
     """
-    one_crs, one = _read(a)
-    other_crs, other = _read(b)
+    one_crs, one = columns_of(a)
+    other_crs, other = columns_of(b)
     apart = []
     counts = [len(columns["geometry"].null) for columns in (one, other)]
     if counts[0] != counts[1]:
@@ -55,17 +49,6 @@ def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Find
     return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
 
-def _read(found: Located) -> tuple[str, dict[str, Column]]:
-    """Return the CRS, and each column under the name that the content digest gives it."""
-    layer = open_layer(found.path, found.layer, found.shown)
-    with reading(found.shown):
-        crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
-        check_count(layer, len(columns[-1].null), found.shown)
-    names = distinct(column.name for column in columns)
-    # An attribute may be called geometry, too; the digest's order tells them apart.
-    return canonical_crs(crs), dict(zip(names, columns, strict=True))
-
-
 def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Part:
     tally = ChangeTally(tolerance, name)
     if a.kind in _NUMBERS:
@@ -81,10 +64,6 @@ def _numbers(column: Column) -> Values:
 
 
 def _bytes(column: Column) -> list[bytes | None]:
-    nulls = column.null.tolist()
-    values = [
-        b"" if null else encoded_column(value) for value, null in zip(column.values, nulls, strict=True)
+    return [
+        None if null else value for value, null in zip(encoded(column), column.null.tolist(), strict=True)
     ]
-    if column.kind == "geometry":
-        values = canonical_wkbs(values)
-    return [None if null else value for value, null in zip(values, nulls, strict=True)]

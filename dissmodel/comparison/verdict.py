@@ -17,6 +17,9 @@ PartVerdict = Literal["identical", "within-tolerance", "different"]
 Value = bool | int | float | str | None
 """A value as it is shown; None: masked, null, or a geometry."""
 
+Layers = tuple[str | None, str | None]
+"""Which layer or archive member to read, in A and in B."""
+
 SAME = frozenset({"identical-file", "identical-content", "within-tolerance"})
 """The verdicts that mean the same result."""
 

@@ -13,12 +13,11 @@ from dissmodel.errors import (
     InvalidInput,
     MissingFile,
     MissingModule,
-    extra_hint,
 )
-from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.geo.raster.backend import RasterBackend, xarray_library
 from dissmodel.io._storage import local_copy, written
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
 from dissmodel.io.foreign import again
+from dissmodel.io.formats import cannot_hold, kind_of_data
 from dissmodel.io.room import no_room, unwritten
 from dissmodel.record.digest import sha256_file
 
@@ -51,7 +50,7 @@ def load_xarray(
     InvalidInput
         If it is missing or can't be read.
     """
-    xr = _xarray()
+    xr = xarray_library()
     with local_copy(uri, minio_client) as path:
         if not path.exists():
             raise MissingFile(f"{path} does not exist.", "Check the path.")
@@ -98,7 +97,7 @@ def save_xarray(
     StorageError
         If it can't be written.
     """
-    _xarray()
+    xarray_library()
     data = backend_or_dataset[0] if isinstance(backend_or_dataset, tuple) else backend_or_dataset
     if kind_of_data(data) not in {"raster", "xarray"}:
         raise cannot_hold(data, uri, "xarray")
@@ -117,16 +116,6 @@ def save_xarray(
                 raise
             raise unwritten(path, str(error), path.parent, size) from error
         return _file_checksum(path)
-
-
-def _xarray() -> Any:
-    try:
-        import xarray as xr  # noqa: PLC0415  (an extra)
-    except ImportError as error:
-        raise MissingModule(
-            "NetCDF and Zarr need xarray, which is not installed.", extra_hint(error)
-        ) from error
-    return xr
 
 
 @contextmanager

@@ -66,12 +66,8 @@ def sidecars(name: str) -> dict[str, str]:
 def datasets(path: Path) -> tuple[Dataset, ...]:
     """List the datasets in a zip file, in the order of the archive.
 
-    Files in ``__MACOSX`` and names that begin with a dot are ignored.
-
-    Raises
-    ------
-    InvalidInput
-        If the archive is damaged, or has a forbidden entry.
+    Files in ``__MACOSX`` and names that begin with a dot are ignored. Raises InvalidInput if the archive is
+    damaged, or has a forbidden entry.
     """
     with unzip.opened(path) as archive:
         return _datasets(archive)
@@ -81,12 +77,8 @@ def choose(path: Path, layer: str | None = None, kind: Kind | None = None) -> tu
     """Choose the dataset to read: the only one, or the one that `layer` names; return what is left of it.
 
     `layer` is the name or the stem of a member. If there are only GeoPackages, only the full name means the
-    member: any other name is left, because it may be the name of a layer.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none of this kind, or more than one to choose from; the message lists what is inside.
+    member: any other name is left, because it may be the name of a layer. Raises InvalidInput if there is
+    none of this kind, or more than one to choose from; the message lists what is inside.
     """
     with unzip.opened(path) as archive:
         found = _datasets(archive)

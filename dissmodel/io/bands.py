@@ -8,7 +8,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -60,28 +60,8 @@ class Block(NamedTuple):
     valid: Bools | None
 
 
-class Bands(Protocol):
-    """A raster of (rows, columns) whose bands can be read one block of rows after the other.
-
-    `dtypes` are by the band's name, in the file's order; `meta` is as `load_geotiff` of `dissmodel.io.raster`
-    returns it.
-    """
-
-    @property
-    def shape(self) -> tuple[int, int]: ...  # noqa: D102  (the class says it)
-
-    @property
-    def dtypes(self) -> Mapping[str, np.dtype[Any]]: ...  # noqa: D102  (the class says it)
-
-    @property
-    def meta(self) -> Mapping[str, Any]: ...  # noqa: D102  (the class says it)
-
-    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        """Yield the bands `names` from top to bottom, in blocks of about a million cells."""
-
-
 class ArrayBands:
-    """`Bands` of arrays in memory; the ``mask`` of `meta` is used.
+    """The bands of arrays in memory; the ``mask`` of `meta` is used.
 
     >>> backend = RasterBackend((2, 3))
     >>> backend.set("alt", np.arange(6.0).reshape(2, 3))
@@ -104,7 +84,7 @@ class ArrayBands:
 
 
 class FileBands:
-    """`Bands` of an open GeoTIFF (see `geotiff.opened`), called as `load_geotiff` says; no alpha bands.
+    """The bands of an open GeoTIFF (see `geotiff.opened`), called as `load_geotiff` says; no alpha bands.
 
     A band with a scale or an offset is read as scale * stored number + offset, float64, with NaN for its
     nodata value, and a warning says so. What is read is reported to the current reporter. `masked` says
@@ -194,6 +174,14 @@ class FileBands:
             masks = [] if self._mask_of is None else [self._dataset.read_masks(self._mask_of, window=window)]
             masks += [self._dataset.read(number, window=window) for number in self._alpha]
         return np.logical_and.reduce([mask != 0 for mask in masks]) if masks else None
+
+
+Bands: TypeAlias = ArrayBands | FileBands
+"""A raster of (rows, columns) whose bands are read block by block.
+
+`dtypes` are by the band's name, in the file's order; `meta` is as `load_geotiff` of `dissmodel.io.raster`
+returns it.
+"""
 
 
 def _row_blocks(shape: tuple[int, int], height: int) -> Iterator[slice]:

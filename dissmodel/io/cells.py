@@ -7,20 +7,19 @@ over the polygons and may lose some.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
 
-from dissmodel.errors import InvalidInput
-from dissmodel.io.pixels import burn, check_shape, count_pixels, pixel_size
+from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.geo.vector.polygons import Polygons, valid_polygons
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_AREAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _HALF_CELL = 0.5
 # How far, in cells, an edge may be from the grid that geometry alone implies: far above the rounding of
 # coordinates in text formats, far below what a person would call off the grid.
@@ -31,6 +30,9 @@ _SHOWN = 40
 _RESAMPLE = (
     "Give --param resolution=… to resample the polygons to square pixels; some cells may then be lost."
 )
+MAX_PIXELS = 2**31
+# A row number with a digit too many would make a raster that is empty but for one pixel.
+_SPARSE_FACTOR, _SPARSE_FREE = 1000, 10**6
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def cells_to_grid(
     """
     polygons = _polygons(gdf)
     bounds = shapely.bounds(polygons)
-    size = _cell_size(bounds) if resolution is None else pixel_size(resolution)
+    size = (
+        (_typical(bounds[:, 2] - bounds[:, 0]), _typical(bounds[:, 3] - bounds[:, 1]))
+        if resolution is None
+        else pixel_size(resolution)
+    )
     if row in gdf.columns and col in gdf.columns:
         rows, cols = _integers(gdf, row), _integers(gdf, col)
         check_shape(*_span(rows, cols), len(gdf))
@@ -138,38 +144,15 @@ def resample_cells(gdf: gpd.GeoDataFrame, resolution: float) -> tuple[NDArray[np
     return np.where(index >= 0, len(polygons) - 1 - index, -1), transform
 
 
-def _polygons(gdf: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """Return the geometries, each a polygon that can be drawn."""
-    polygons: NDArray[np.object_] = gdf.geometry.to_numpy()
-    if len(polygons) == 0:
+def _polygons(gdf: gpd.GeoDataFrame) -> Polygons:
+    if not len(gdf):
         raise InvalidInput("There are no cells.", "Give a layer that has features.")
-    for wrong, what, why in (
-        (shapely.is_missing(polygons), "have no geometry", None),
-        (~np.isin(shapely.get_type_id(polygons), _AREAL), "are not polygons", _article_and_type),
-        (shapely.is_empty(polygons), "have an empty geometry", None),
-        (~shapely.is_valid(polygons), "have an invalid geometry", shapely.is_valid_reason),
-    ):
-        if wrong.any():
-            first = polygons[np.argmax(wrong)]
-            raise InvalidInput(
-                f"{_some(wrong)} of {len(polygons)} {what}{'' if why is None else f': {why(first)}'}.",
-                "Fix or remove them.",
-                code="bad_geometry",
-            )
-    return polygons
-
-
-def _article_and_type(geometry: Any) -> str:
-    return f"a {geometry.geom_type}"
+    return valid_polygons(gdf)
 
 
 def _some(which: NDArray[np.bool_]) -> str:
     """Return how many features are meant, and the first."""
     return f"{np.count_nonzero(which)} cells (the first: feature {np.argmax(which)}, counted from 0)"
-
-
-def _cell_size(bounds: NDArray[np.float64]) -> tuple[float, float]:
-    return _typical(bounds[:, 2] - bounds[:, 0]), _typical(bounds[:, 3] - bounds[:, 1])
 
 
 def _typical(sizes: NDArray[np.float64]) -> float:
@@ -270,7 +253,7 @@ def _offset(
 
 
 def _implied(
-    polygons: NDArray[np.object_], bounds: NDArray[np.float64], size: tuple[float, float]
+    polygons: Polygons, bounds: NDArray[np.float64], size: tuple[float, float]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[float, float], tuple[float, float]]:
     """Find rows and columns from geometry alone."""
     west, _, _, north = bounds.T
@@ -292,3 +275,47 @@ def _implied(
             code="cells_lost",
         )
     return rows, cols, size, corner
+
+
+def pixel_size(resolution: float) -> tuple[float, float]:
+    """Return width and height of square pixels; raise UsageError if `resolution` is not a positive number."""
+    if not np.isfinite(resolution) or resolution <= 0:
+        raise UsageError(f"resolution={resolution} is not a pixel size.", "Give a number above 0.")
+    return float(resolution), float(resolution)
+
+
+def count_pixels(size: float) -> int:
+    """Return how many pixels cover `size` pixels, at least one."""
+    return max(1, int(np.ceil(size))) if np.isfinite(size) else MAX_PIXELS + 1
+
+
+def check_shape(rows: int, cols: int, cells: int | None = None) -> None:
+    """Raise InvalidInput if a grid has too many pixels, or far too many for its `cells`."""
+    bound = MAX_PIXELS if cells is None else min(MAX_PIXELS, _SPARSE_FACTOR * cells + _SPARSE_FREE)
+    if rows * cols > bound:
+        of = "" if cells is None else f" for {cells} cells"
+        raise InvalidInput(
+            f"The grid would have {rows} × {cols} pixels{of}, which is too many.",
+            "Look for a cell with a wrong number or far away, or choose a coarser resolution.",
+            code="grid_too_large",
+        )
+
+
+def burn(
+    geometries: NDArray[np.object_], shape: tuple[int, int], transform: Affine, *, all_touched: bool = False
+) -> NDArray[np.int64]:
+    """Return the position of the last geometry that covers each pixel, -1 where none does."""
+    from rasterio.features import rasterize  # noqa: PLC0415  (a raster run has no use for it)
+
+    drawable = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+    if not drawable.any():
+        return np.full(shape, -1, dtype=np.int64)
+    index: NDArray[np.int32] = rasterize(
+        zip(geometries[drawable], np.flatnonzero(drawable).tolist(), strict=True),
+        out_shape=shape,
+        transform=transform,
+        fill=-1,
+        all_touched=all_touched,
+        dtype="int32",
+    )
+    return index.astype(np.int64)

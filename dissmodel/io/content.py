@@ -28,12 +28,8 @@ def content_digest(path: Path) -> ContentDigest | None:
     """Digest the content of a dataset: its grid, and each band or column; None for other files.
 
     It doesn't see how the file is written (compression, tiles, interleave, byte order, BigTIFF, container,
-    page layout, the layer's name) nor tags. Rasters are read window by window, with bounded memory.
-
-    Raises
-    ------
-    InvalidInput
-        If it is a dataset and damaged.
+    page layout, the layer's name) nor tags. Rasters are read window by window, with bounded memory. Raises
+    InvalidInput if it is a dataset and damaged.
     """
     return _of_dataset(path, _digest)
 
@@ -41,10 +37,7 @@ def content_digest(path: Path) -> ContentDigest | None:
 def grid_of(path: Path) -> Grid | None:
     """Return the grid of a raster: shape, transform (a, b, c, d, e, f) and CRS as WKT; None for other files.
 
-    Raises
-    ------
-    InvalidInput
-        If it is a dataset and damaged.
+    Raises InvalidInput if it is a dataset and damaged.
     """
     return _of_dataset(path, _grid)
 

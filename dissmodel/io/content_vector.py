@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -21,15 +22,18 @@ from dissmodel.io.canonical import (
 )
 from dissmodel.io.layer import Layer, check_count, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
-from dissmodel.io.nulls import exact_integers, nulls
-from dissmodel.io.vector_read import known_crs
-from dissmodel.io.wkb import canonical_wkbs
+from dissmodel.io.vector_read import exact_integers, known_crs, nulls
 from dissmodel.record.digest import new
 from dissmodel.record.schema import ContentDigest
 
 _UTF8 = methodcaller("encode", "utf-8", "surrogateescape")
 # Values that are encoded together; no part of the definition.
 _AT_ONCE = 2**15
+_OLD_Z = 0x80000000
+_Z = 1000
+_DIMENSIONS = {0: 2, 1: 3, 2: 3, 3: 4}
+_POINT, _LINE, _POLYGON, _MULTI_POLYGON = 1, 2, 3, 6
+_POLYGONS = (_POLYGON, 17)
 
 
 class Column(NamedTuple):
@@ -42,42 +46,54 @@ class Column(NamedTuple):
 
 
 def digest_vector(found: Located) -> ContentDigest:
-    """Digest a layer; raises as `open_layer` and `reading`."""
+    """Digest a layer; raises as `columns_of`."""
+    crs, columns = columns_of(found)
+    parts = {name: _column(column) for name, column in columns.items()}
+    count = u64(len(next(iter(columns.values())).null))
+    return assembled("vector", hashed(MAGIC, text("vector grid"), count, text(crs)), parts)
+
+
+def columns_of(found: Located) -> tuple[str, dict[str, Column]]:
+    """Return the canonical CRS of a layer, and each column under its distinct name, the geometry last.
+
+    Raises as `open_layer` and `reading`.
+    """
     layer = open_layer(found.path, found.layer, found.shown)
     with reading(found.shown):
-        crs, columns = read_parquet_columns(found) if layer.driver == "Parquet" else read_columns(layer)
+        crs, columns = _parquet_columns(found) if layer.driver == "Parquet" else _columns(layer)
         check_count(layer, len(columns[-1].null), found.shown)
-        parts = {name: _column(c) for name, c in zip(distinct(c.name for c in columns), columns, strict=True)}
-    count = u64(len(columns[-1].null))
-    grid = hashed(MAGIC, text("vector grid"), count, text(canonical_crs(crs)))
-    return assembled("vector", grid, parts)
+    # An attribute may be called geometry, too; the order tells them apart.
+    return canonical_crs(crs), dict(zip(distinct(column.name for column in columns), columns, strict=True))
 
 
 def _column(column: Column) -> bytes:
-    head = MAGIC + text("column") + text(column.kind) + u64(len(column.null))
-    pieces: list[bytes] = [head, np.packbits(column.null).tobytes()]
+    head = (
+        MAGIC
+        + text("column")
+        + text(column.kind)
+        + u64(len(column.null))
+        + np.packbits(column.null).tobytes()
+    )
     fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
     if fixed is not None:
         numbers = np.where(column.null, 0, column.values).astype(fixed)
-        return hashed(*pieces, canonical_values(numbers).tobytes())
+        return hashed(head, canonical_values(numbers).tobytes())
     digest = new()
-    for piece in pieces:
-        digest.update(piece)
+    digest.update(head)
     for start in range(0, len(column.null), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        values = _encoded(column.kind, column.values[some], column.null[some])
-        digest.update(_with_lengths(canonical_wkbs(values) if column.kind == "geometry" else values))
+        digest.update(_with_lengths(encoded(column, slice(start, start + _AT_ONCE))))
     return digest.digest()
 
 
-def _encoded(kind: str, values: Any, null: NDArray[np.bool_]) -> list[bytes]:
-    """Return the canonical bytes of values, none where they are null."""
-    if kind == "geometry":
-        return np.where(null, b"", values).tolist()  # type: ignore[no-any-return]
-    if kind in {"text", "time"}:
+def encoded(column: Column, some: slice = slice(None)) -> list[bytes]:
+    """Return the canonical bytes of values that are not numbers, none where they are null."""
+    values, null = column.values[some], column.null[some]
+    if column.kind == "geometry":
+        return canonical_wkbs(np.where(null, b"", values).tolist())
+    if column.kind in {"text", "time"}:
         return list(map(_UTF8, np.where(null, "", values).tolist()))
     # Binary values and lists, which few layers have.
-    return [b"" if none else encoded_column(value) for value, none in zip(values, null.tolist(), strict=True)]
+    return [b"" if none else _encoded(value) for value, none in zip(values, null.tolist(), strict=True)]
 
 
 def _with_lengths(values: list[bytes]) -> bytes:
@@ -93,17 +109,14 @@ def _with_lengths(values: list[bytes]) -> bytes:
     return whole.tobytes()
 
 
-def encoded_column(value: Any) -> bytes:
-    """Return the canonical bytes of one value of a column."""
+def _encoded(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
-    text_of_it = (
-        value if isinstance(value, str) else str(value.tolist() if isinstance(value, np.ndarray) else value)
-    )
-    return text_of_it.encode("utf-8", "surrogateescape")
+    plain = value.tolist() if isinstance(value, np.ndarray) else value
+    return str(plain).encode("utf-8", "surrogateescape")
 
 
-def read_columns(layer: Layer) -> tuple[str | None, list[Column]]:
+def _columns(layer: Layer) -> tuple[str | None, list[Column]]:
     """Read the columns, the geometry last; integers keep every bit and nulls are not NaN."""
     import pandas as pd  # noqa: PLC0415  (slow to load)
     import pyogrio  # noqa: PLC0415  (it loads pandas)
@@ -131,7 +144,7 @@ def _kind(dtype: str) -> str:
     return "text" if dtype == "object" else dtype
 
 
-def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
+def _parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
     """Return the CRS and the columns of a GeoParquet file, the geometry among them."""
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
@@ -158,3 +171,93 @@ def read_parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
         *columns,
         Column("geometry", "geometry", null, wkb),
     ]
+
+
+def canonical_wkbs(geometries: Sequence[bytes]) -> list[bytes]:
+    """Return ISO WKB with one quiet NaN and no negative zero in the coordinates.
+
+    Parameters
+    ----------
+    geometries : sequence of bytes
+        Little-endian WKB as GDAL writes it: ISO, or with the old flag for Z; no curves. Empty stays empty.
+
+    Examples
+    --------
+    >>> [one.hex() for one in canonical_wkbs([bytes.fromhex("01010000000000000000000080000000000000f03f")])]
+    ['01010000000000000000000000000000000000f03f']
+    """
+    canonical = list(geometries)
+    for number in _suspects(geometries):
+        copy = bytearray(geometries[number])
+        _tidy(copy, 0)
+        canonical[number] = bytes(copy)
+    return canonical
+
+
+def _suspects(geometries: Sequence[bytes]) -> set[int]:
+    """Return which geometries have the old flag, or bytes that could be a NaN or a negative zero."""
+    joined = np.frombuffer(b"".join(geometries), dtype=np.uint8)
+    low, high = joined[:-1], joined[1:]
+    nans = np.flatnonzero(((high & 0x7F) == 0x7F) & (low >= 0xF0))  # noqa: PLR2004  (an exponent of ones)
+    zeros = np.flatnonzero((high == 0x80) & (low == 0))  # noqa: PLR2004  (the sign)
+    for back in range(1, 7):
+        zeros = zeros[joined[zeros - back] == 0]
+    lengths = np.fromiter(map(len, geometries), dtype=np.int64, count=len(geometries))
+    ends = np.cumsum(lengths)
+    there = np.flatnonzero(lengths)
+    old = there[joined[(ends - lengths)[there] + 4] != 0]
+    last = np.concatenate([nans, zeros]) + 1
+    special = np.searchsorted(ends, last, side="right")
+    special = special[_may_end_a_number(joined, (ends - lengths)[special], last)]
+    return {*old.tolist(), *special.tolist()}
+
+
+def _may_end_a_number(
+    joined: NDArray[np.uint8], starts: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which bytes can be the last of a coordinate, in geometries that begin at `starts`.
+
+    What comes before the coordinates has 5, 9 or 4 bytes a time, so modulo 4 it is known where a simple
+    geometry, or the only one of several, has them.
+    """
+    shape = (joined[starts + 1] + 256 * joined[starts + 2].astype(np.int64)) % _Z
+    is_only = (joined[starts + 5] == 1) & ~joined[starts[:, None] + [6, 7, 8]].any(axis=1)
+    found: NDArray[np.bool_] = np.select(
+        [shape <= _POLYGON, (shape <= _MULTI_POLYGON) & is_only],
+        [(last - starts) % 4 == 0, (last - starts) % 4 == 1],
+        default=True,
+    )
+    return found
+
+
+def _tidy(wkb: bytearray, at: int) -> int:
+    """Make the geometry that begins at `at` canonical in place and return where it ends."""
+    code = _number(wkb, at + 1)
+    if code & _OLD_Z:
+        code = (code ^ _OLD_Z) + _Z
+        wkb[at + 1 : at + 5] = code.to_bytes(4, "little")
+    dimensions, shape = _DIMENSIONS[code // _Z], code % _Z
+    at += 5
+    if shape == _POINT:
+        return _tidy_numbers(wkb, at, dimensions)
+    count = _number(wkb, at)
+    at += 4
+    if shape == _LINE:
+        return _tidy_numbers(wkb, at, count * dimensions)
+    for _ in range(count):
+        at = (
+            _tidy_numbers(wkb, at + 4, _number(wkb, at) * dimensions)
+            if shape in _POLYGONS
+            else _tidy(wkb, at)
+        )
+    return at
+
+
+def _number(wkb: bytearray, at: int) -> int:
+    return int.from_bytes(wkb[at : at + 4], "little")
+
+
+def _tidy_numbers(wkb: bytearray, at: int, count: int) -> int:
+    end = at + 8 * count
+    wkb[at:end] = canonical_values(np.frombuffer(bytes(wkb[at:end]), dtype="<f8")).tobytes()
+    return end

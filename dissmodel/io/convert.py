@@ -13,8 +13,15 @@ from rasterio import Affine
 
 from dissmodel.errors import InvalidInput, WrongValue, did_you_mean
 from dissmodel.geo.raster.backend import RasterBackend
-from dissmodel.io.cells import CellGrid, cells_to_grid, resample_cells
-from dissmodel.io.pixels import burn, check_shape, count_pixels, pixel_size
+from dissmodel.io.cells import (
+    CellGrid,
+    burn,
+    cells_to_grid,
+    check_shape,
+    count_pixels,
+    pixel_size,
+    resample_cells,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -63,22 +64,28 @@ class Field(NamedTuple):
 def fields_of(frame: gpd.GeoDataFrame, *, without: frozenset[str] = frozenset()) -> Iterator[Field]:
     """Yield the fields of a frame: all its columns but the geometry; the kinds `without` become texts.
 
-    Raises
-    ------
-    InvalidInput
-        If two columns have one name, one is a second geometry, or an integer is beyond 64 bits with a sign.
+    Raises InvalidInput if two columns have one name, one is a second geometry, or an integer is beyond 64
+    bits with a sign.
     """
-    names = [str(name) for name in frame.columns]
-    for at, name in enumerate(names):
+    refuse_repeated(frame)
+    for at, name in enumerate(map(str, frame.columns)):
         column = frame.iloc[:, at]
         if frame.columns[at] == frame.geometry.name:
             continue
-        if name in names[:at] or column.dtype.name == "geometry":
-            what = "there twice" if name in names[:at] else "a second geometry"
+        if column.dtype.name == "geometry":
             raise InvalidInput(
-                f"The column {name!r} is {what}, which no vector file holds.", "Rename or drop it."
+                f"The column {name!r} is a second geometry, which no vector file holds.", "Rename or drop it."
             )
         yield _field(name, column, without)
+
+
+def refuse_repeated(frame: gpd.GeoDataFrame) -> None:
+    """Raise `InvalidInput` if two columns of a frame have one name."""
+    for name, count in Counter(map(str, frame.columns)).items():
+        if count > 1:
+            raise InvalidInput(
+                f"The column {name!r} exists twice, which no vector file can hold.", "Rename or drop it."
+            )
 
 
 def _field(name: str, column: pd.Series, without: frozenset[str]) -> Field:

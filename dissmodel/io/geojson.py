@@ -35,7 +35,9 @@ def is_sequence(path: Path) -> bool:
             return True
         stream.seek(len(start) if start == codecs.BOM_UTF8 else 0)
         line = _first_line(stream)
-        return line[-1:] == b"}" and _more_follows(stream) and _parses(line)
+        if not line.endswith(b"}"):
+            return False
+        return any(chunk.strip() for chunk in iter(lambda: stream.read(_CHUNK), b"")) and _parses(line)
 
 
 def count_records(path: Path) -> int:
@@ -92,13 +94,6 @@ def _first_line(stream: IO[bytes]) -> bytes:
             return b""
         line = line.strip()
     return line.removesuffix(b",")
-
-
-def _more_follows(stream: IO[bytes]) -> bool:
-    while chunk := stream.read(_CHUNK):
-        if chunk.strip():
-            return True
-    return False
 
 
 def _parses(line: bytes) -> bool:

@@ -30,14 +30,8 @@ _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, Ar
 def opened(path: Path, shown: str = "") -> Iterator[Any]:
     """Open a local GeoTIFF, and nothing but a GeoTIFF, for the time of the block; errors call it `shown`.
 
-    GDAL's block cache is kept small: read whole bands, or each block once.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged; `naming_damage` is for what only reading it shows.
-    DissmodelError
-        If PROJ does not find its data.
+    GDAL's block cache is kept small: read whole bands, or each block once. Raises InvalidInput if it is
+    damaged; `naming_damage` is for what only reading it shows; DissmodelError if PROJ does not find its data.
     """
     shown = shown or str(path)
     gdal_settings.ignore()

@@ -55,13 +55,8 @@ class Layer(NamedTuple):
 def open_layer(path: Path, layer: str | None = None, shown: str = "") -> Layer:
     """Find the layer to read in a local file, trusting the file's bytes and not its name.
 
-    Without `layer` it is the only layer that has geometry.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is incomplete or no vector file, has no geometry, no layer `layer`, or several layers
-        and `layer` is None.
+    Without `layer` it is the only layer that has geometry. Raises InvalidInput if the file is incomplete or
+    no vector file, has no geometry, no layer `layer`, or several layers and `layer` is None.
     """
     shown = shown or str(path)
     with path.open("rb") as stream:

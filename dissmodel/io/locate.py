@@ -53,16 +53,9 @@ def locate(
 ) -> Iterator[Located]:
     """Find the dataset that a user named, for the time of the block; a remote one is fetched.
 
-    `layer` is a dataset of an archive, or a layer of a file.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such file, or it is not what its name or `fmt` says, or not one dataset.
-    StorageError
-        If it can't be read or fetched.
-    UsageError
-        If `uri` or `fmt` can't be understood.
+    `layer` is a dataset of an archive, or a layer of a file. Raises InvalidInput if there is no such file, or
+    it is not what its name or `fmt` says, or not one dataset; StorageError if it can't be read or fetched;
+    UsageError if `uri` or `fmt` can't be understood.
     """
     wanted = _wanted(fmt)
     with local_copy(uri, minio_client) as given:
@@ -80,10 +73,7 @@ def locate(
 def kind_of(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Kind:
     """Return what `locate` would find, ``"raster"`` or ``"vector"``, and take nothing out of archives.
 
-    Raises
-    ------
-    DissmodelError
-        As `locate`.
+    Raises DissmodelError as `locate`.
     """
     wanted = _wanted(fmt)
     with local_copy(uri) as given:

@@ -17,10 +17,7 @@ _KNOWN = 4326
 def check_proj(library: str) -> None:
     """Check, once per process, that the PROJ of "rasterio" or "pyproj" finds EPSG:4326.
 
-    Raises
-    ------
-    DissmodelError
-        If it does not (code ``"proj_data"``).
+    Raises DissmodelError if it does not (code ``"proj_data"``).
     """
     crs: Any = importlib.import_module(f"{library}.crs")  # whoever asks has loaded it
     try:

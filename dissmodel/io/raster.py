@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,7 @@ from dissmodel.errors import DissmodelWarning, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import written
 from dissmodel.io.bands import FileBands
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
+from dissmodel.io.formats import cannot_hold, kind_of_data
 from dissmodel.io.geotiff import opened, reading
 from dissmodel.io.geotiff_writer import fits, too_long, write_geotiff
 from dissmodel.io.locate import locate
@@ -150,12 +149,15 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
     backend, meta = data if isinstance(data, tuple) else (data, None)
     meta = meta or {}
     plan = _plan(backend, meta.get("bands") or {}, band_spec)
-    dtype = _common_dtype([band.dtype for band in plan.values()])
-    nodatas = {name: band.nodata for name, band in plan.items() if band.nodata is not None}
+    dtype = _common_dtype([own for own, _ in plan.values()])
+    nodatas = {name: nodata for name, (_, nodata) in plan.items() if nodata is not None}
     with written(uri, "image/tiff", minio_client) as path:
         write_geotiff(
             path,
-            {name: band.rows for name, band in plan.items()},
+            {
+                name: partial(_rows, backend.arrays.get(name), backend.shape[1], *own)
+                for name, own in plan.items()
+            },
             shape=backend.shape,
             dtype=dtype,
             nodata=_agreed(list(nodatas.values()), len(plan), dtype),
@@ -169,15 +171,6 @@ def save_geotiff(  # noqa: PLR0917  (a published order)
         return sha256_file(path)
 
 
-@dataclass(frozen=True)
-class _Band:
-    """One band to be written: how it is read from the backend, and what it becomes."""
-
-    dtype: np.dtype[Any]
-    nodata: float | None
-    rows: Callable[[slice], Array]
-
-
 def _selected(arrays: dict[str, Array], bands: Mapping[str, Any], spec: BandSpec) -> dict[str, Array]:
     by_name = any(bands[name]["named"] for name, _, _ in spec if name in bands)
     files = (
@@ -187,24 +180,23 @@ def _selected(arrays: dict[str, Array], bands: Mapping[str, Any], spec: BandSpec
     for name, dtype, nodata in spec:
         if name in files:
             array = _cast(arrays[files[name]], np.dtype(dtype), nodata)
-            if not _is(array, nodata).all():
+            absent = np.isnan(array) if np.isnan(nodata) else array == nodata
+            if not np.all(absent):
                 selected[name] = array
     return selected
 
 
-def _is(array: Array, nodata: float) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.isnan(array) if np.isnan(nodata) else array == nodata)
-
-
-def _plan(backend: RasterBackend, bands: Mapping[str, Any], spec: BandSpec | None) -> dict[str, _Band]:
+def _plan(
+    backend: RasterBackend, bands: Mapping[str, Any], spec: BandSpec | None
+) -> dict[str, tuple[np.dtype[Any], float | None]]:
+    """Return the dtype and the nodata value of each band to be written."""
     if spec is None:
         spec = [
             (name, array.dtype, bands.get(name, {}).get("nodata", backend.nodata_value))
             for name, array in backend.arrays.items()
         ]
     plan = {}
-    for name, dtype_like, nodata in spec:
-        dtype = np.dtype(dtype_like)
+    for name, dtype, nodata in spec:
         array = backend.arrays.get(name)
         if array is not None and array.shape != tuple(backend.shape):
             raise UsageError(
@@ -212,7 +204,7 @@ def _plan(backend: RasterBackend, bands: Mapping[str, Any], spec: BandSpec | Non
                 " a GeoTIFF holds bands of rows and columns only.",
                 "Write a slice of it, or save to .nc, which can hold a time axis.",
             )
-        plan[name] = _Band(dtype, nodata, partial(_rows, array, backend.shape[1], dtype, nodata))
+        plan[name] = np.dtype(dtype), nodata
     return plan
 
 

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_IFMT, S_ISDIR, S_ISREG
-from typing import IO
 
 from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.io.foreign import damaged
@@ -76,13 +75,8 @@ DAMAGED = (
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip file, for the time of the block.
 
-    Raises
-    ------
-    InvalidInput
-        If it is damaged or split, or has a forbidden entry: an absolute name, one that leads
-        out of the folder, a link, a name that comes twice, too many.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is damaged or split, or has a forbidden entry: an absolute name, one that leads
+    out of the folder, a link, a name that comes twice, too many; StorageError if it can't be read.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -165,7 +159,9 @@ def extract(path: Path, targets: Mapping[str, Path]) -> None:
         for member, target in targets.items():
             try:
                 with target.open("xb") as out:
-                    _copy(path, archive, member, out, budget)
+                    for chunk in _chunks(path, archive, member):
+                        budget.spend(member, len(chunk))
+                        out.write(chunk)
             except OSError as error:
                 raise StorageError(
                     f"{member} of {path} could not be written to {target.parent}: {error.strerror or error}.",
@@ -204,12 +200,15 @@ class _Budget:
         self.left -= size
 
 
-def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], budget: _Budget) -> None:
+def _chunks(path: Path, archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
     entry = archive.getinfo(member)
     if entry.flag_bits & _ENCRYPTED:
         raise _unsupported(f"{path}: {member} is encrypted with a password")
     try:
-        source = archive.open(entry)
+        with archive.open(entry) as source:
+            # Reading to the end compares the checksum too.
+            while chunk := source.read(_CHUNK):
+                yield chunk
     except (NotImplementedError, RuntimeError) as error:  # which methods are known depends on Python
         how = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
         raise _unsupported(
@@ -217,14 +216,3 @@ def _copy(path: Path, archive: zipfile.ZipFile, member: str, out: IO[bytes], bud
         ) from error
     except DAMAGED as error:
         raise damaged(str(path), f": {member} is damaged: {error}", "archive_damaged") from error
-    with source:
-        while True:
-            try:
-                # Reading to the end compares the checksum too.
-                chunk = source.read(_CHUNK)
-            except DAMAGED as error:
-                raise damaged(str(path), f": {member} is damaged: {error}", "archive_damaged") from error
-            if not chunk:
-                return
-            budget.spend(member, len(chunk))
-            out.write(chunk)

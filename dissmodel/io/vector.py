@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import progress, temporary
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.io._storage import written
-from dissmodel.io.data_kind import cannot_hold, kind_of_data
-from dissmodel.io.formats import DRIVERS
+from dissmodel.io.formats import DRIVERS, cannot_hold, kind_of_data
 from dissmodel.io.layer import Layer, check_count, open_layer, passing_warnings_on, reading
 from dissmodel.io.locate import companions, locate
-from dissmodel.io.parquet import read_parquet
 from dissmodel.io.room import largest_in, unwritten
-from dissmodel.io.vector_check import check_written
 from dissmodel.io.vector_read import read_frame
 from dissmodel.io.vector_write import check_frame, write_frame
 from dissmodel.record.digest import sha256_file
@@ -80,13 +77,7 @@ def load_gdf(
         size = found.path.stat().st_size
         progress.current().transferred(0, size)
         with reading(found.shown):
-            if chosen.driver == "Parquet":
-                gdf = read_parquet(found.path, found.shown, kwargs)
-                if columns is not None:
-                    _check_columns(columns, gdf.columns.drop(gdf.geometry.name), found.shown)
-                    gdf = gdf[[*columns, gdf.geometry.name]]
-            else:
-                gdf = _read(chosen, found.shown, columns, kwargs)
+            gdf = read_frame(chosen, columns, kwargs, found.shown)
         if not kwargs:
             check_count(chosen, len(gdf), found.shown)
         progress.current().transferred(size, size)
@@ -155,10 +146,7 @@ def _save(gdf: gpd.GeoDataFrame, path: Path, layer: str, kwargs: dict[str, Any])
         with temporary.new_folder(path.parent) as folder:
             partial = folder / path.name
             with _writing(path, folder):
-                fields = write_frame(gdf, partial, driver, layer, kwargs)
-                indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, kwargs)
-                if driver != "Parquet":
-                    check_written(partial, driver, len(gdf), fields, indexed=indexed)
+                write_frame(gdf, partial, driver, layer, kwargs)
             # What belonged to an older file of this name would be taken for a part of the new one.
             for stale in companions(path):
                 stale.unlink()
@@ -216,20 +204,3 @@ def _writing(path: Path, folder: Path) -> Iterator[None]:
     except (DataSourceError, DataLayerError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise unwritten(path, said, folder, largest_in(folder)) from error
-
-
-def _read(
-    chosen: Layer, shown: str, columns: Sequence[str] | None, kwargs: dict[str, Any]
-) -> gpd.GeoDataFrame:
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    if columns is not None:
-        _check_columns(columns, pyogrio.read_info(chosen.source, **chosen.opening)["fields"], shown)
-    return read_frame(chosen, columns, kwargs, shown)
-
-
-def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> None:
-    for name in columns:
-        if name not in set(known):
-            near = did_you_mean(name, map(str, known))
-            raise InvalidInput(f"{shown} has no column {name!r}.", near or "The layer has no columns.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import shapely
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.fields import Field
-
-if TYPE_CHECKING:
-    import geopandas as gpd
 
 FORMATS = {
     "GPKG": "a GeoPackage",
@@ -110,16 +107,6 @@ def has_m(geometries: NDArray[Any]) -> NDArray[np.bool_]:
     # Before 2.1 shapely had no measures.
     found: NDArray[np.bool_] = getattr(shapely, "has_m", shapely.is_missing)(geometries)
     return found
-
-
-def refuse_repeated(frame: gpd.GeoDataFrame) -> None:
-    """Raise `InvalidInput` if two columns of a frame have one name."""
-    names = [str(name) for name in frame.columns]
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            raise InvalidInput(
-                f"The column {name!r} exists twice, which no vector file can hold.", "Rename or drop it."
-            )
 
 
 def warn_of_losses(fields: Sequence[Field], driver: str) -> None:

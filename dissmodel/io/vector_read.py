@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import warnings
 from collections import Counter
@@ -13,9 +14,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.io.layer import Layer, has_pyarrow
-from dissmodel.io.nulls import exact_integers
+from dissmodel.errors import DissmodelWarning, InvalidInput, did_you_mean
+from dissmodel.io.foreign import again
+from dissmodel.io.layer import Layer, has_pyarrow, require_pyarrow
 from dissmodel.io.proj import check_proj
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _UNDEFINED = re.compile(r'\s*\w+\s*\[\s*"undefined\b', re.IGNORECASE)
 _OFFSET = r"T.*(Z|[+-]\d\d(?::?\d\d)?)$"
 # Geometries beyond those are curves; pyogrio makes lines of them where Arrow hands them over.
 _LAST_PLAIN = int(shapely.GeometryType.GEOMETRYCOLLECTION)
+_EXACT_IN_FLOAT = 2**53
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 class _Read(NamedTuple):
@@ -42,19 +45,26 @@ class _Read(NamedTuple):
 def read_frame(
     layer: Layer, columns: Sequence[str] | None, options: Mapping[str, Any], shown: str
 ) -> gpd.GeoDataFrame:
-    """Read a layer with the types that its fields have; `options` are for `pyogrio.raw.read`.
+    """Read a layer with the types that its fields have.
+
+    `options` are for `pyogrio.raw.read`, of a GeoParquet file for `geopandas.read_parquet`.
 
     Integers and booleans with nulls are pandas' nullable ones and keep every bit. Dates and times of day are
     objects of `datetime`. Datetimes are numpy's with the offset that all have, or objects where some differ.
     JSON is text. The feature ids of a GeoPackage are the first column where they are more than a count.
-
-    Raises
-    ------
-    InvalidInput
-        If two columns have one name, or a geometry is none.
+    Raises InvalidInput if there is no such column, two have one name, or a geometry is none.
     """
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+    import pyogrio  # noqa: PLC0415  (the same)
 
+    if layer.driver == "Parquet":
+        frame = _read_parquet(layer.source, shown, options)
+        if columns is None:
+            return frame
+        _check_columns(columns, frame.columns.drop(frame.geometry.name), shown)
+        return frame[[*columns, frame.geometry.name]]
+    if columns is not None:
+        _check_columns(columns, pyogrio.read_info(layer.source, **layer.opening)["fields"], shown)
     wanted = {**layer.opening, "columns": columns, "datetime_as_string": True, "return_fids": True}
     if "encoding" in options:
         wanted.pop("ENCODING", None)
@@ -68,7 +78,7 @@ def read_frame(
             stacklevel=3,
         )
         found = _through_numpy(layer, {**wanted, **options, "encoding": "ISO-8859-1"})
-    refuse_repeated_names(found.meta["fields"].tolist(), shown)
+    _refuse_repeated_names(found.meta["fields"].tolist(), shown)
     fields = dict(zip(found.meta["fields"].tolist(), found.columns, strict=True))
     geometry = free_name("geometry", {name.lower() for name in fields})
     crs = known_crs(found.meta["crs"])
@@ -80,7 +90,7 @@ def read_frame(
     return frame
 
 
-def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
+def _refuse_repeated_names(names: Sequence[str], shown: str) -> None:
     """Raise `InvalidInput` if two columns of a file have one name: it is unclear which is meant."""
     for name, count in Counter(names).items():
         if count > 1:
@@ -89,6 +99,13 @@ def refuse_repeated_names(names: Sequence[str], shown: str) -> None:
                 "Rename all but one of them, for example in QGIS with the tool Refactor fields.",
                 code="column_repeated",
             )
+
+
+def _check_columns(columns: Sequence[str], known: Sequence[str], shown: str) -> None:
+    for name in columns:
+        if name not in set(known):
+            near = did_you_mean(name, map(str, known))
+            raise InvalidInput(f"{shown} has no column {name!r}.", near or "The layer has no columns.")
 
 
 def known_crs(crs: str | None) -> str | None:
@@ -257,3 +274,88 @@ def _zone(offset: str) -> timezone:
     """
     zone = datetime.fromisoformat(f"2000-01-01T00:00{offset}").utcoffset() or timedelta()
     return timezone(zone) if zone else UTC
+
+
+def exact_integers(
+    layer: Layer,
+    name: str,
+    values: NDArray[np.float64],
+    null: NDArray[np.bool_],
+    fids: NDArray[np.int64] | None = None,
+) -> NDArray[Any]:
+    """Return integers that pyogrio returned as floats because some are null; nulls are 0.
+
+    Where one is too large for a float, those that aren't null are read again. `fids` are the ids of the
+    features, where these are not all features of the layer in its order.
+    """
+    filled = np.where(null, 0, values)
+    if not (np.abs(filled) >= _EXACT_IN_FLOAT).any():
+        return filled.astype(np.int64)
+    found, numbers = _read(layer, name, f"{_quoted(layer, name)} IS NOT NULL")
+    exact = np.zeros(len(values), dtype=np.int64)
+    if fids is None:
+        exact[~null] = numbers
+    else:
+        order = np.argsort(found)
+        exact[~null] = numbers[order][np.searchsorted(found[order], fids[~null])]
+    return exact
+
+
+def nulls(layer: Layer, name: str, count: int) -> NDArray[np.bool_]:
+    """Return which of `count` floats are null and no NaN, shape (count,)."""
+    every, _ = _read(layer, name)
+    null, _ = _read(layer, name, f"{_quoted(layer, name)} IS NULL")
+    return np.isin(every, null) if len(every) == count else np.zeros(count, dtype=bool)
+
+
+def _read(layer: Layer, name: str, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    _, fids, _, fields = pyogrio.raw.read(
+        layer.source, columns=[name], read_geometry=False, where=where, return_fids=True, **layer.opening
+    )
+    return fids, fields[0]
+
+
+def _quoted(layer: Layer, name: str) -> str:
+    return '"' + name.replace('"', '""' if layer.driver == "GPKG" else '\\"') + '"'
+
+
+def _read_parquet(path: str, shown: str, options: Mapping[str, Any]) -> gpd.GeoDataFrame:
+    """Read a GeoParquet file; integers and booleans with nulls have pandas' nullable types and every bit."""
+    require_pyarrow(shown)
+    import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+
+    to_pandas = {"types_mapper": _masked_types().get, **options.get("to_pandas_kwargs", {})}
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    try:
+        _refuse_repeated_names(parquet.read_schema(path).names, shown)
+        gdf = gpd.read_parquet(path, **{**options, "to_pandas_kwargs": to_pandas})
+    except InvalidInput:
+        raise
+    except (ValueError, OSError, NotImplementedError, LookupError) as error:  # as pyarrow's are
+        raise InvalidInput(
+            f"{shown} could not be read as GeoParquet: it is damaged, or has no geometry column.",
+            f"{again(shown)} geopandas' to_parquet writes such files.",
+            code="vector_damaged",
+        ) from error
+    masked = [name for name in gdf.columns if hasattr(gdf[name].dtype, "numpy_dtype")]
+    whole = {
+        name: gdf[name].to_numpy(dtype=gdf[name].dtype.numpy_dtype)
+        for name in masked
+        if not gdf[name].isna().any()
+    }
+    if gdf.crs is not None and known_crs(gdf.crs.to_wkt()) is None:
+        gdf = gdf.set_crs(None, allow_override=True)
+    return gdf.assign(**whole)
+
+
+def _masked_types() -> dict[Any, Any]:
+    """Return Arrow's types of integers and booleans, and pandas' that hold nulls, too."""
+    import pandas as pd  # noqa: PLC0415  (slow to load)
+
+    arrow: Any = importlib.import_module("pyarrow")
+    types = {getattr(arrow, name)(): name.replace("i", "I", 1).replace("uI", "UI") for name in _INTEGERS}
+    return {
+        kind: pd.api.types.pandas_dtype(name) for kind, name in {**types, arrow.bool_(): "boolean"}.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,9 @@ import shapely
 from numpy.typing import NDArray
 
 from dissmodel import gdal_settings
-from dissmodel.errors import InvalidInput, MissingModule, extra_hint
-from dissmodel.io.fields import Field, datetime_texts, fields_of
-from dissmodel.io.layer import has_pyarrow, require_pyarrow
+from dissmodel.errors import DissmodelWarning, InvalidInput, MissingModule, extra_hint
+from dissmodel.io.fields import Field, datetime_texts, fields_of, refuse_repeated
+from dissmodel.io.layer import has_pyarrow, open_layer, require_pyarrow
 from dissmodel.io.vector_limits import (
     FORMATS,
     WITHOUT,
@@ -24,7 +25,6 @@ from dissmodel.io.vector_limits import (
     listed,
     refuse_fields,
     refuse_geometries,
-    refuse_repeated,
     warn,
     warn_of_losses,
 )
@@ -41,26 +41,23 @@ _AT_ONCE = 2**16
 _FOR_NUMPY_ONLY = {"nan_as_null", "promote_to_multi"}
 # GDAL's Arrow takes a column of this name for the ids of the features.
 _ARROW_IDS = "OGC_FID"
+# Formats that store numbers as text, which GDAL shortens.
+_NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}
 
 
 def write_frame(
     frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, options: Mapping[str, Any]
-) -> list[Field]:
-    """Write a frame into a new file, and warn of what the format can't hold; return the fields.
+) -> None:
+    """Write a frame into a new file, read it back, and warn of what the format can't hold.
 
     `driver` is GDAL's, or "Parquet"; `options` are for `pyogrio.raw.write` or `GeoDataFrame.to_parquet`.
-
-    Raises
-    ------
-    InvalidInput
-        If the format can't hold the data.
-    UsageError
-        If that takes pyarrow and it isn't installed.
+    Raises InvalidInput if the format can't hold the data; UsageError if that takes pyarrow and it isn't
+    installed; OSError if the file is incomplete.
     """
     gdal_settings.ignore()
     if driver == "Parquet":
         _write_parquet(frame, path, options)
-        return []
+        return
     frame, geometries, fields = _planned(frame, driver, losses=True)
     shared = {
         "driver": driver,
@@ -76,7 +73,8 @@ def write_frame(
             _through_arrow(path, geometries, fields, shared)
         else:
             _through_numpy(path, geometries, fields, shared)
-    return fields
+    indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, options)
+    _check_written(path, driver, len(frame), fields, indexed=indexed)
 
 
 def _planned(
@@ -266,3 +264,48 @@ def _time_pinned() -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def _check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
+    """Read the file back: GDAL does not report a disk that is full at the very end. Warn of rounded numbers.
+
+    `indexed` says whether it has a spatial index. Raises OSError if not all of it is there.
+    """
+    import pyogrio  # noqa: PLC0415  (it loads pandas)
+
+    if not count:
+        return
+    try:
+        chosen = open_layer(path)
+        info = pyogrio.read_info(chosen.source)
+        # Names may be cut, but the order stays.
+        numbers = [
+            (field, name)
+            for field, name in zip(fields, info["fields"].tolist(), strict=len(fields) == len(info["fields"]))
+            if driver in _NUMBERS_AS_TEXT and field.kind in {"integer", "real"}
+        ]
+        columns = [name for _, name in numbers]
+        meta, _, geometry, values = pyogrio.raw.read(chosen.source, columns=columns)
+    except (InvalidInput, pyogrio.errors.DataLayerError) as error:
+        raise OSError(None, f"it is incomplete ({error})") from error
+    if len(geometry) != count:
+        raise OSError(None, f"only {len(geometry)} of {count} features arrived")
+    if indexed and not info["capabilities"]["fast_spatial_filter"]:
+        raise OSError(None, "its spatial index, which is written last, is missing")
+    read = dict(zip(meta["fields"], values, strict=True))
+    rounded = [field.name for field, name in numbers if not _equal(field, read[name])]
+    if rounded:
+        warnings.warn(
+            f"{FORMATS[driver]} stores numbers as text: some in {', '.join(rounded)} are rounded.",
+            DissmodelWarning,
+            stacklevel=2,
+        )
+
+
+def _equal(field: Field, found: NDArray[Any]) -> bool:
+    given, kept = field.values[~field.null], found[~field.null]
+    if kept.dtype.kind not in "biuf":
+        return not len(given)
+    # As what they were: floats round large integers alike, and have more digits than short floats.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.array_equal(given, kept.astype(given.dtype) if kept.dtype.kind == "f" else kept)

@@ -29,13 +29,9 @@ def is_on_wgs84(frame: gpd.GeoDataFrame) -> bool:
 def on_wgs84(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     """Return features with their coordinates on WGS 84, and how many were cut at longitude 180.
 
-    An edge is a straight line in the frame's own CRS; its middle shows its direction around the earth.
-
-    Raises
-    ------
-    InvalidInput
-        If the CRS has no transformation to WGS 84, a coordinate is beyond where it has one, or a polygon
-        has a pole inside.
+    An edge is a straight line in the frame's own CRS; its middle shows its direction around the earth. Raises
+    InvalidInput if the CRS has no transformation to WGS 84, a coordinate is beyond where it has one, or a
+    polygon has a pole inside.
     """
     from pyproj.exceptions import ProjError  # noqa: PLC0415  (few results are GeoJSON)
 

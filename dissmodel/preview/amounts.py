@@ -1,22 +1,29 @@
-"""The amounts of each class before and after, and the table of them."""
+"""The amounts of each class before and after, counted piece by piece, and the table of them."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from dissmodel.geo.legend import Legend
-from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.visualization.table import Table
 
 _MOST_ROWS = 25
 _MINUS = "−"
 # From how many m² on, the unit, and how many m² it has.
 _UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
+_LOWEST, _HIGHEST = -(2**15), 2**16 - 1
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of a class there is, in cells and m²; None where the state before or the area is not known."""
+    """The cells and the area (m²) of a class; None where the state before, or the area, is unknown."""
 
     code: int
     name: str
@@ -27,7 +34,7 @@ class Amounts:
 
 
 def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tuple[Amounts, ...]:
-    """Return the amounts of each class that there is any of, in the legend's order."""
+    """Return the amounts of each class that has cells, in the legend's order."""
 
     def area(counts: CellCounts | None, code: int) -> float | None:
         return None if counts is None or counts.areas is None else counts.areas.get(code, 0.0)
@@ -47,7 +54,7 @@ def amounts(legend: Legend, before: CellCounts | None, after: CellCounts) -> tup
 
 
 def class_table(legend: Legend, found: tuple[Amounts, ...]) -> Table:
-    """Return a row per class, those that there is most of where there are many, and one of them all."""
+    """Return a row for each class, the largest where they are many, and a row for all."""
     colours = {one.code: one.colour for one in legend}
     compared = any(one.cells_before is not None for one in found)
     in_area = all(
@@ -106,3 +113,66 @@ def _row(pair: tuple[float, float], divisor: float, decimals: int) -> tuple[str,
 
 def _measures(counts: CellCounts) -> tuple[float, float, float, float]:
     return counts.low, counts.total / max(counts.number, 1), counts.high, float(counts.number)
+
+
+class CellCounts:
+    """Adds up the values of a band or a column.
+
+    Attributes
+    ----------
+    cells : dict of int to int
+        How many cells have each whole number from -32768 to 65535.
+    areas : dict of int to float, or None
+        Their area, m²; None where it is not known.
+    number : int
+        How many cells there are.
+    low, high, total : float
+        The least value, the greatest, and the sum of all.
+
+    Examples
+    --------
+    >>> counts = CellCounts()
+    >>> counts.add(np.array([2.0, 2.0, 3.0]), 900.0)
+    >>> counts.cells, counts.areas, counts.outside({2})
+    ({2: 2, 3: 1}, {2: 1800.0, 3: 900.0}, 1)
+    """
+
+    def __init__(self) -> None:
+        self.cells: dict[int, int] = {}
+        self.areas: dict[int, float] | None = {}
+        self.number = 0
+        self.low, self.high, self.total = math.inf, -math.inf, 0.0
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether all values are whole numbers that were counted one by one."""
+        return sum(self.cells.values()) == self.number
+
+    def outside(self, codes: Collection[int]) -> int:
+        """Return how many cells have none of these codes."""
+        return self.number - sum(self.cells.get(code, 0) for code in codes)
+
+    def add(self, values: npt.NDArray[Any], area: npt.NDArray[np.float64] | float | None) -> None:
+        """Add finite values, shape (n,), and the area of each or of all, m²; one None makes areas unknown."""
+        if area is None:
+            self.areas = None
+        if not values.size:
+            return
+        self.number += values.size
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+        self.total += float(values.sum(dtype=np.float64))
+        whole = (values >= _LOWEST) & (values <= _HIGHEST)
+        if values.dtype.kind == "f":
+            whole &= values == np.rint(values)
+        codes = values[whole].astype(np.int64) - _LOWEST
+        counts = np.bincount(codes)
+        for code in np.flatnonzero(counts).tolist():
+            self.cells[code + _LOWEST] = self.cells.get(code + _LOWEST, 0) + int(counts[code])
+        if self.areas is None or area is None:
+            return
+        weights = counts * area if isinstance(area, float) else np.bincount(codes, weights=area[whole])
+        sums = defaultdict(float, self.areas)
+        for code in np.flatnonzero(counts).tolist():
+            sums[code + _LOWEST] += float(weights[code])
+        self.areas = dict(sums)

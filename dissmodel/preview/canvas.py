@@ -85,7 +85,7 @@ def common_canvas(places: Sequence[PlacedBounds]) -> Canvas:
 
 
 def differ(one: CRS | None, other: CRS | None) -> bool:
-    """Return whether coordinates have to be transformed; an unknown CRS is taken for the other."""
+    """Return whether coordinates have to be transformed; an unknown CRS counts as equal."""
     return one is not None and other is not None and not one.equals(other, ignore_axis_order=True)
 
 

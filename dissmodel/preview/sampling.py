@@ -1,4 +1,4 @@
-"""A dataset as it is drawn: its values at the points of a small grid, and an exact counts of all of them.
+"""A dataset as it is drawn: its values at the points of a small grid, and exact counts of all of them.
 
 A raster is read window by window, once, whatever its size.
 """
@@ -22,8 +22,8 @@ from dissmodel.errors import DissmodelWarning
 from dissmodel.io.content_raster import BLOCK, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import kind_of, locate
+from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import Bounds, Canvas, Floats, differ, metres_per_unit
-from dissmodel.preview.cell_counts import CellCounts
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -32,7 +32,7 @@ _POINT_PIXELS = 1.5
 
 
 class Sampled(NamedTuple):
-    """Values at the points of a canvas, NaN where there is nothing, and the counts of all values."""
+    """Values at the points of a canvas, NaN where there is no value, and the counts of all values."""
 
     values: Floats
     counts: CellCounts
@@ -41,7 +41,7 @@ class Sampled(NamedTuple):
 class DrawableRaster:
     """A GeoTIFF that is open: `names` are its bands of real numbers, `numbers` their numbers in the file.
 
-    Where the file has no place (`placed`), its coordinates are column and row, the first row on top.
+    Without a georeference (`placed` is False) its coordinates are column and row, the first row on top.
     """
 
     def __init__(self, raster: Raster, shown: str) -> None:
@@ -146,7 +146,7 @@ class DrawableLayer:
         there = np.isfinite(values)
         unit = metres_per_unit(canvas.crs if self.crs is not None else None)
         area = None if unit is None else np.nan_to_num(shapely.area(shapes)) * unit**2
-        # Points and lines have none; they are counted, and drawn as wide as can be seen.
+        # Points and lines have no area; they are counted, and drawn wide enough to be seen.
         thin = shapely.get_dimensions(shapes) < 2  # noqa: PLR2004  (the dimension of a polygon)
         if area is not None and thin.all():
             area = None
@@ -170,10 +170,7 @@ Drawable: TypeAlias = DrawableRaster | DrawableLayer
 def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Drawable]:
     """Open a dataset for the time of the block.
 
-    Raises
-    ------
-    DissmodelError
-        As `dissmodel.io.locate.locate` and what reads the format.
+    Raises DissmodelError as `dissmodel.io.locate.locate` and what reads the format.
     """
     if kind_of(uri, fmt, layer) == "raster":
         with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:

@@ -16,9 +16,8 @@ import numpy as np
 from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
-from dissmodel.preview.amounts import Amounts, amounts, class_table, measure_table
+from dissmodel.preview.amounts import Amounts, CellCounts, amounts, class_table, measure_table
 from dissmodel.preview.canvas import Canvas, common_canvas
-from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, Sampled, open_map
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import MOST_CLASSES, qualitative
@@ -42,12 +41,12 @@ class Drawn:
 def drawn(
     record: ExperimentRecord, result: Path, source: Path | None, legends: Mapping[str, Legend]
 ) -> Drawn:
-    """Draw a result, and the input where it is given, with the model's legends.
+    """Draw a result, and the input if it is given, with the model's legends.
 
     Raises
     ------
     DissmodelError
-        If the result can't be read; an input that can't be is warned of.
+        If the result can't be read. An input that can't be read is a warning.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -88,7 +87,7 @@ def _opened_input(
 def _band(
     after: Drawable, before: Drawable | None, record: ExperimentRecord, legends: Mapping[str, Legend]
 ) -> tuple[str, Legend | None]:
-    """Return the band or column to draw, and its classes: the first legend's, else the first that is new."""
+    """Return the band or column to draw and its classes: the first legend's, else the first new column."""
     for canonical, legend in legends.items():
         mapped = str(record.column_map.get(canonical, canonical))
         # A raster is written with the model's own names, features with those they came with.
@@ -113,7 +112,7 @@ def _is_new(name: str, after: DrawableLayer, before: DrawableLayer) -> bool:
 def _name_before(
     band: str, after: Drawable, before: Drawable, record: ExperimentRecord, legends: Mapping[str, Legend]
 ) -> str | None:
-    """Return what the input calls a band or column of the result."""
+    """Return the input's name of a band or column of the result."""
     canonical = next((name for name in legends if record.column_map.get(name, name) == band), band)
     mapping = record.band_map if isinstance(before, DrawableRaster) else record.column_map
     given = str(mapping.get(canonical, canonical))
@@ -130,7 +129,7 @@ def _name_before(
 
 
 def _placed_as(before: DrawableRaster, after: DrawableRaster) -> DrawableRaster | None:
-    """Put a raster that has no place where its result was put."""
+    """Give a raster without a georeference that of its result, if it can be that."""
     if before.shape == after.shape:
         before.transform = after.transform
         return before
@@ -141,7 +140,7 @@ def _placed_as(before: DrawableRaster, after: DrawableRaster) -> DrawableRaster 
 
 
 def _own_classes(counted: list[CellCounts]) -> Legend | None:
-    """Return a class per number where there are few and all are whole; None where they are measures."""
+    """Return a class for each number where all are whole and few; None where they are measures."""
     codes = {code for counts in counted for code in counts.cells}
     whole = all(counts.all_whole for counts in counted)
     return qualitative(codes) if whole and len(codes) <= MOST_CLASSES else None
@@ -180,7 +179,7 @@ def _steps(record: ExperimentRecord) -> tuple[int, int]:
 
 
 def _parameters(record: ExperimentRecord) -> str:
-    """Return the parameters that the user set, then the defaults that are not off."""
+    """Return the parameters that the user set, then the defaults that are neither None nor False."""
     chosen = [name for name, origin in record.parameter_origin.items() if origin != "default"]
     values = {
         name: value for name, value in record.parameters.items() if value is not None and value is not False

@@ -222,7 +222,7 @@ def _write_map(
     if judge.artifacts[MAIN].verdict == "not-comparable":
         judge.warnings.append(f"{path} was not written: files that can't be compared have no difference.")
         return None
-    from dissmodel.comparison.difference import write_difference  # noqa: PLC0415  (it loads GDAL)
+    from dissmodel.comparison.raster import write_difference  # noqa: PLC0415  (it loads GDAL)
 
     write_difference(before, result.files[MAIN], path)
     return path

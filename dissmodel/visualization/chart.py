@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dissmodel.visualization._utils import is_notebook
-from dissmodel.visualization.live import LiveFigure
+from dissmodel.visualization.screen import LiveFigure
 from dissmodel.visualization.track import track_plot
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Chart(LiveFigure):
             axes.legend()
 
     def _times(self, count: int) -> Sequence[float]:
-        """Return when so many values were assigned: one in each step, or evenly many."""
+        """Return the times of `count` values: a value for each step, or equally many."""
         if count <= len(self.time_points):
             return self.time_points[:count]
         evenly: list[float] = np.linspace(self.time_points[0], self.time_points[-1], count).tolist()

@@ -35,7 +35,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def qualitative(codes: Iterable[int]) -> Legend:
-    """Return a class per code, each called by its number, in colours that can be told apart.
+    """Return a class for each code, named by the code, in colours that can be told apart.
 
     >>> [(one.name, one.colour) for one in qualitative([7, 3])]
     [('3', '#332288'), ('7', '#ddcc77')]
@@ -63,7 +63,7 @@ def paint(values: Floats, legend: Legend) -> Image:
 
 
 def paint_change(before: Floats, after: Floats, legend: Legend) -> Image:
-    """Return `after` as an image: what changed in its class's colour, the rest pale."""
+    """Return `after` as an image: changed cells in their class's colour, all others pale."""
     image = paint(after, legend)
     same = ~changed(before, after)
     image[same, :3] = _pale(image[same, :3])
@@ -71,7 +71,7 @@ def paint_change(before: Floats, after: Floats, legend: Legend) -> Image:
 
 
 def changed(before: Floats, after: Floats) -> npt.NDArray[np.bool_]:
-    """Return where there is a value before and after, and another."""
+    """Return where both have a value and the two differ."""
     differs: npt.NDArray[np.bool_] = (before != after) & ~np.isnan(before) & ~np.isnan(after)
     return differs
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.visualization._utils import is_notebook
-from dissmodel.visualization.live import LiveFigure
-from dissmodel.visualization.screen import step_text
+from dissmodel.visualization.screen import LiveFigure, step_text
 
 if TYPE_CHECKING:
     import geopandas as gpd

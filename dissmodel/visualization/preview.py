@@ -1,4 +1,4 @@
-"""A sheet with a map before, after and what changed, and a table below: worth printing."""
+"""A sheet to print: maps of the state before, after and of the change, and a table below."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from dissmodel.geo.legend import Legend
 from dissmodel.record.picture import MARK
 from dissmodel.visualization.colours import paint, paint_change
-from dissmodel.visualization.table import Table, draw_table
-from dissmodel.visualization.text import draw_box, plain, write
+from dissmodel.visualization.table import Table, draw_box, draw_table, plain, write
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,13 +30,13 @@ _MARGIN, _GAP = 0.4, 0.25
 _TITLE, _LINE, _PANEL_TITLE, _BELOW_MAP, _RAMP = 0.36, 0.2, 0.3, 0.42, 0.5
 _NARROWEST, _PANEL, _HIGHEST = 9.0, 4.3, 5.6
 _LETTERS_PER_INCH = 12.5
-# Percentiles that a ramp spans: a few cells that are far out must not leave one colour for all the others.
+# Percentiles that a ramp spans, so that a few outliers do not leave one colour for all other cells.
 _MOST = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A state of the map: codes or measures, the north above, the west on the left, NaN for nothing."""
+    """A state of the map: codes or measures, north up, NaN where there is no value."""
 
     values: Floats  # shape (rows, columns)
     title: str
@@ -53,7 +51,7 @@ class Sheet:
     after: Picture  # the result
     before: Picture | None  # the input, of the same shape; without it no change is drawn either
     legend: Legend | None  # None: the values are measures
-    what: str  # is measured
+    what: str  # the name of the measure
     table: Table  # below the maps; of classes it is the legend too
     notes: tuple[str, ...]  # below the table
     aspect: float  # height of the map on the ground, by its width
@@ -75,7 +73,6 @@ def draw(sheet: Sheet) -> bytes:
         below_table = _LINE * (len(notes) + 0.5)
         height = 2 * _MARGIN + above_map + panel[1] + below_map + sheet.table.height + below_table
         figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
         top = height - _MARGIN
         write(figure, _MARGIN, top, plain(sheet.title, letters * 2 // 3), size=14, weight="bold", va="top")
         for number, line in enumerate(subtitle):

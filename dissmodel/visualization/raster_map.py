@@ -13,8 +13,7 @@ from dissmodel.geo.legend import CellClass
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.visualization._utils import is_notebook
 from dissmodel.visualization.colours import paint
-from dissmodel.visualization.live import LiveFigure
-from dissmodel.visualization.screen import step_text
+from dissmodel.visualization.screen import LiveFigure, step_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +24,7 @@ Scheme = Literal["manual", "equal_interval", "quantiles"]
 
 
 class RasterMap(LiveFigure):
-    """A map of a band in each step, of classes if they have colours, else of measures.
+    """A map of a band in each step: of classes if they have colours, else of measures.
 
     It is shown in a window, a notebook or on a page of Streamlit; where there is none of them, as on a
     server, ``raster_map_frames/<band>_step_<step>.png`` is written.
@@ -47,7 +46,7 @@ class RasterMap(LiveFigure):
     plot_area : optional
         What Streamlit's ``st.empty()`` returned.
     auto_mask : bool, default True
-        Leave out what is outside the study area (`RasterBackend.nodata_mask`).
+        Draw only the study area (`RasterBackend.nodata_mask`).
     save_frames : bool, default False
         Write the files also where a window could be opened.
     color_map : mapping of int to str, optional
@@ -67,10 +66,8 @@ class RasterMap(LiveFigure):
         Draw the scale of measures.
     colorbar_label : str, optional
         What is measured; the band by default.
-    mask_band : str, optional
-        Another band,
-    mask_value : number, optional
-        and its value where this one is left out, such as the sea.
+    mask_band, mask_value : str and number, optional
+        Another band, and its value in cells that are not drawn, such as the sea.
 
     Raises
     ------
@@ -144,7 +141,7 @@ class RasterMap(LiveFigure):
             self._draw_measures(axes, values, origin)
 
     def _without_masked(self, values: Floats) -> Floats:
-        """Return values that are NaN where nothing is to be seen."""
+        """Return the values, NaN in cells that are not drawn."""
         values[np.isinf(values)] = np.nan
         inside = self.backend.nodata_mask if self.auto_mask else None
         if inside is not None:

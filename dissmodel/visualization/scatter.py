@@ -1,4 +1,4 @@
-"""One result against another, cell by cell: a scatter of numbers, and a table of classes beside it."""
+"""Two results compared cell by cell: a scatter of numbers, and a table of classes beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
@@ -69,7 +68,6 @@ def draw(scatter: Scatter) -> bytes:
     with matplotlib.style.context("default"):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
         figure = Figure(figsize=_SIZE, dpi=DPI, facecolor="white", layout=layout)
-        FigureCanvasAgg(figure)
         figure.suptitle(f"{scatter.title}\n", x=0.012, ha="left", size=14, weight="bold")
         figure.text(0.012, 0.935, scatter.subtitle, size=9, color="#444444", va="top")
         halves = figure.add_gridspec(1, 2, width_ratios=(1.08, 1))
@@ -88,7 +86,7 @@ def draw(scatter: Scatter) -> bytes:
 def confusion(
     a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the codes that either has, ascending, and how many cells have which in `a` (row) and `b`.
+    """Return the codes in either, ascending, and the cells of each pair: rows of `a`, columns of `b`.
 
     >>> codes, counts = confusion(np.array([1, 1, 9], np.uint8), np.array([1, 9, 9], np.uint8))
     >>> codes.tolist(), counts.tolist()
@@ -100,7 +98,7 @@ def confusion(
 
 
 def _draw_numbers(figure: SubFigure, numbers: Numbers, labels: tuple[str, str]) -> None:
-    """Draw how many cells have which two numbers, and below, on its own scale, how far these are apart."""
+    """Draw the density of cells over both numbers, and below it their difference on its own scale."""
     upper, lower = figure.subplots(2, 1, height_ratios=(3.6, 1), sharex=True)
     low, high = _range(numbers.a, numbers.b)
     upper.axline((low, low), slope=1, color="#777777", linewidth=0.8, zorder=1)
@@ -136,7 +134,7 @@ def _draw_density(
     extent: tuple[float, float, float, float],
     rows: int = _BINS,
 ) -> AxesImage:
-    """Draw how many cells are where; a dot each would hide all but the last."""
+    """Draw the number of cells in each bin; a dot for each cell would hide all but the last."""
     wide, high = extent[:2], extent[2:]
     counts, _, _ = np.histogram2d(x, y, bins=(_BINS, rows), range=(wide, high))
     return axes.imshow(
@@ -166,7 +164,7 @@ def _draw_table(
     counts: npt.NDArray[np.intp],
     labels: tuple[str, str],
 ) -> None:
-    """Draw how many cells are of which class in both: blue where it is the same, red where it isn't."""
+    """Draw the number of cells of each pair of classes: blue where both are the same, else red."""
     # A few cells among many have to be seen.
     shade = np.where(counts > 0, _PALEST + (1 - _PALEST) * np.log1p(counts) / np.log1p(counts.max()), 0.0)
     colour = np.where(np.eye(len(codes), dtype=bool)[..., np.newaxis], to_rgb(_SAME), to_rgb(_OTHER))

@@ -1,4 +1,4 @@
-"""A table under a map: what each colour means, how much of it there is, a bar for what it gained or lost."""
+"""Text, boxes and the table below a map; places and lengths are in inches, from the lower left corner."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
-
-from dissmodel.visualization.text import draw_box, plain, write
+from matplotlib.patches import Rectangle
 
 ROW = 0.235  # inches, as all lengths here
 _SWATCH, _NAME, _NUMBER, _GAP = 0.3, 2.7, 1.25, 0.45
@@ -57,3 +56,25 @@ def _draw_bars(figure: Figure, table: Table, left: float, top: float, width: flo
         draw_box(figure, place, (gain * per_inch, ROW * 0.56), facecolor=colour, **_EDGE)
     height = ROW * len(table.gains)
     draw_box(figure, (zero - 0.005, top - height), (0.01, height), facecolor="#333333")
+
+
+def plain(text: str, letters: int) -> str:
+    r"""Return text as one line of at most `letters`, with ``?`` for what can't be drawn.
+
+    >>> plain("a\nlong name", 7)
+    'a?long…'
+    """
+    shown = "".join(one if one.isprintable() else "?" for one in text[: letters + 1])
+    return shown if len(shown) <= letters else shown[: letters - 1] + "…"
+
+
+def write(figure: Figure, left: float, bottom: float, text: str, **style: Any) -> None:
+    """Write text at a place; it is taken as it is, a ``$`` too."""
+    figure.text(
+        left, bottom, text, transform=figure.dpi_scale_trans, parse_math=False, **{"size": 9, **style}
+    )
+
+
+def draw_box(figure: Figure, place: tuple[float, float], size: tuple[float, float], **style: Any) -> None:
+    """Draw a filled rectangle, given its lower left corner and its width and height."""
+    figure.add_artist(Rectangle(place, *size, transform=figure.dpi_scale_trans, **style))

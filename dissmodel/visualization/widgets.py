@@ -11,13 +11,14 @@ _MOST = 1000
 def display_inputs(obj: Any, st: Any) -> None:
     """Show a widget for each annotated attribute of a model, and take what the user chooses.
 
-    A bool is a checkbox, an int a slider from 0 to 1000 and a float one from 0 to 1 (further where the value
-    is beyond), all else a text field, which changes the attribute only if its text is changed.
+    A bool is a checkbox, an int a slider from 0 to 1000, a float a slider from 0 to 1 (wider where the value
+    is outside), any other value a text field, which changes the attribute only if its text is changed.
 
     Parameters
     ----------
     obj : object
-        Its class annotates its parameters; private ones and those of dissmodel's own classes are left out.
+        A model whose class annotates its parameters; private names, and names that only dissmodel's own
+        classes annotate, have no widget.
     st : module or object
         Streamlit, or its sidebar.
 

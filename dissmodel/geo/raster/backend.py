@@ -283,7 +283,7 @@ class RasterBackend:
         MissingModule
             If xarray is not installed.
         """
-        xr = _xarray()
+        xr = xarray_library()
         at = {} if time is None else {"time": time}
         attrs: dict[str, Any] = {} if self.nodata_value is None else {"_FillValue": self.nodata_value}
         ys, xs = self._centres()
@@ -316,7 +316,7 @@ class RasterBackend:
         InvalidInput
             If there is no such variable.
         """
-        xr = _xarray()
+        xr = xarray_library()
         if isinstance(ds, xr.DataArray):
             ds = ds.to_dataset(name=ds.name or "data")
         shapes = ({"y", "x"}, {"time", "y", "x"})
@@ -360,11 +360,14 @@ def _overlap(size: int, shift: int) -> tuple[slice, slice]:
     return slice(max(0, shift), min(size, size + shift)), slice(max(0, -shift), min(size, size - shift))
 
 
-def _xarray() -> Any:
+def xarray_library() -> Any:
+    """Return the module xarray; raise MissingModule if it is not installed."""
     try:
         import xarray as xr  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise MissingModule("This needs xarray, which is not installed.", extra_hint(error)) from error
+        raise MissingModule(
+            "NetCDF, Zarr and datasets of xarray need xarray, which is not installed.", extra_hint(error)
+        ) from error
     return xr
 
 

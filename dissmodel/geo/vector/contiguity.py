@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dissmodel.geo.vector.edges import edges_of
-from dissmodel.geo.vector.edges import hashes as _hashes
-from dissmodel.geo.vector.overlaps import box_overlaps, warn_of_overlaps
+from dissmodel.errors import DissmodelWarning
 from dissmodel.geo.vector.polygons import Geometries, Polygons, check_no_duplicates, valid_polygons
 from dissmodel.geo.vector.sparse import Integers, Neighborhood, distinct, from_pairs
 
 # Their boundaries have a line in common (dimension 1), in the DE-9IM.
 _SHARE_AN_EDGE = "****1****"
+# Their interiors have something in common, in the DE-9IM.
+_OVERLAP = "T********"
+# The share of the smaller cell from which they overlap: a vertex that should be on another's edge is off by
+# rounding.
+_ROUNDING = 1e-9
+# Up to so many pairs, asking for each costs less than looking at all cells together.
+_FEW_PAIRS = 1_000
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_HALF = np.uint64(32)
 
 
 def queen(geometries: Geometries) -> Neighborhood:
@@ -106,9 +115,9 @@ def _meeting(points: NDArray[np.float64], owners: Integers, cells: int) -> Integ
     Sorted are hashes; that two points of one hash are equal is looked up, so that a collision does no harm. A
     pair that is missed (zero and minus zero have two hashes) is left to geometry.
     """
-    hashes = _hashes(points)
-    order = np.argsort(hashes)
-    inorder, points, owners = hashes[order], points[order], owners[order]
+    keys = hashes(points)
+    order = np.argsort(keys)
+    inorder, points, owners = keys[order], points[order], owners[order]
     found: list[Integers] = []
     # Each point is compared with the next one of its hash, then with the next but one, until none has any.
     start = np.flatnonzero(inorder[1:] == inorder[:-1])
@@ -138,3 +147,142 @@ def _uncertain(polygons: Polygons, certain: Integers) -> tuple[Any, Any]:
         new = certain[at] != links
         first, second = first[new], second[new]
     return first, second
+
+
+def warn_of_overlaps(polygons: Polygons, first: Integers, second: Integers) -> None:
+    """Warn if pairs of neighbours cover some of the same area: how many they are, and the first of them.
+
+    The polygons are valid; each pair has a point in common, and the lower number first.
+    """
+    near = box_overlaps(polygons, first, second).all(axis=1)
+    first, second = first[near], second[near]
+    if len(first) > _FEW_PAIRS and nowhere_twice(polygons):
+        return
+    true = shapely.relate_pattern(polygons[first], polygons[second], _OVERLAP)
+    first, second = first[true], second[true]
+    shared = shapely.area(shapely.intersection(polygons[first], polygons[second]))
+    area = shapely.area(polygons)
+    large = shared > _ROUNDING * np.minimum(area[first], area[second])
+    pairs = np.count_nonzero(large)
+    if pairs:
+        first, second = first[large], second[large]
+        at = int(np.lexsort((second, first))[0])
+        what = "pair of cells overlaps" if pairs == 1 else "pairs of cells overlap"
+        warnings.warn(
+            f"{pairs} {what}, and such cells count as neighbours; the first are features {first[at]} and "
+            f"{second[at]}, counted from 0.",
+            DissmodelWarning,
+            stacklevel=2,
+        )
+
+
+def box_overlaps(polygons: Polygons, first: Integers, second: Integers) -> NDArray[np.bool_]:
+    """Return whether bounding boxes of pairs overlap along x and along y: shape (m, 2)."""
+    bounds = shapely.bounds(polygons)
+    west_south = np.maximum(bounds[first, :2], bounds[second, :2])
+    east_north = np.minimum(bounds[first, 2:], bounds[second, 2:])
+    common: NDArray[np.bool_] = west_south < east_north
+    return common
+
+
+def nowhere_twice(polygons: Polygons) -> bool:
+    """Return whether no point is covered by two polygons; False also where that can't be found quickly.
+
+    How many polygons cover a point changes only where one crosses an edge, and not where two of them are on
+    either side of one and the same edge. So what is left of all edges once such ones are taken away bounds
+    the areas that are covered equally often, and one point of each area tells how often.
+
+    >>> nowhere_twice(shapely.box([0, 1], [0, 0], [1, 2], [1, 1]))
+    True
+    >>> nowhere_twice(shapely.box([0, 1], [0, 0], [1.5, 2], [1, 1]))
+    False
+    """
+    edges = edges_of(polygons)
+    key = hashes(edges.ends)
+    order = np.argsort(key)
+    key = key[order]
+    begins = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    jumps = np.add.reduceat(edges.side[order], begins, dtype=np.int64)
+    left = edges.ends[order[begins[jumps != 0]]]
+    lines = shapely.linestrings(left.reshape(-1, 2, 2))
+    if not shapely.is_simple(shapely.multilinestrings(lines)):
+        return False
+    areas = shapely.get_parts(shapely.polygonize(lines))
+    points = shapely.point_on_surface(areas)
+    inside, _ = shapely.STRtree(polygons).query(points, predicate="within")
+    return bool((np.bincount(inside, minlength=1) <= 1).all())
+
+
+class Edges(NamedTuple):
+    """The edges of polygons, in the order of these and of their rings."""
+
+    ends: NDArray[np.float64]  # x and y of the lower and of the higher end: shape (e, 4)
+    owners: Integers  # the polygon of each: shape (e,)
+    side: NDArray[np.int8]  # 1 where it is on the left of the way from the lower end to the higher, else -1
+
+
+def edges_of(polygons: Polygons) -> Edges:
+    """Return the edges of valid polygons and multipolygons.
+
+    >>> edges = edges_of(shapely.box([0], [0], [2], [1]))
+    >>> edges.ends.astype(int).tolist()
+    [[2, 0, 2, 1], [0, 1, 2, 1], [0, 0, 0, 1], [0, 0, 2, 0]]
+    >>> edges.side.tolist()
+    [1, -1, -1, 1]
+    """
+    if not len(polygons):
+        return Edges(np.empty((0, 4)), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int8))
+    vertices, rings, parts, owner = _rings(polygons)
+    begins = np.ones(len(vertices), dtype=bool)
+    begins[rings[1:] - 1] = False
+    start = np.flatnonzero(begins)
+    (x0, y0), (x1, y1) = vertices[start].T, vertices[start + 1].T
+    higher_first = (x0 > x1) | ((x0 == x1) & (y0 > y1))
+    ends = np.stack([x0, y0, x1, y1], axis=1)
+    ends[higher_first] = ends[higher_first][:, [2, 3, 0, 1]]
+    side = np.repeat(_left_of_ring(vertices, rings, parts), np.diff(rings) - 1)
+    return Edges(ends, owner[start], np.where(higher_first, -side, side))
+
+
+def _rings(polygons: Polygons) -> tuple[NDArray[np.float64], Integers, Integers, Integers]:
+    """Return the vertices, where each ring and each part begins (and the last one ends), whose vertices are.
+
+    Rings are counted in vertices, parts in rings.
+    """
+    if (shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON).all() and not (
+        shapely.get_num_interior_rings(polygons).any()
+    ):
+        vertices, owners = shapely.get_coordinates(polygons, return_index=True)
+        rings = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(polygons)))])
+        return vertices, rings, np.arange(len(rings)), owners
+    # A copy, for a frame's array may be read-only, which an older shapely does not take.
+    _, vertices, found = shapely.to_ragged_array(np.array(polygons), include_z=False)
+    offsets = [part.astype(np.int64) for part in found]
+    # Of rings in vertices, of polygons in rings and, where there are any, of multipolygons in polygons.
+    features = reduce(lambda inner, outer: inner[outer], offsets)
+    owners = np.repeat(np.arange(len(polygons)), np.diff(features))
+    return vertices, offsets[0], offsets[1], owners
+
+
+def _left_of_ring(vertices: NDArray[np.float64], rings: Integers, parts: Integers) -> NDArray[np.int8]:
+    """Return for each ring 1 where what it bounds is on its left, -1 on its right."""
+    near = vertices - np.repeat(vertices[rings[:-1]], np.diff(rings), axis=0)
+    twice = np.zeros(len(vertices))
+    twice[:-1] = near[:-1, 0] * near[1:, 1] - near[:-1, 1] * near[1:, 0]
+    # Between two rings there is no edge.
+    twice[rings[1:] - 1] = 0
+    left = np.where(np.add.reduceat(twice, rings[:-1]) > 0, np.int8(1), np.int8(-1))
+    hole = np.ones(len(left), dtype=bool)
+    hole[parts[:-1]] = False
+    return np.where(hole, -left, left)
+
+
+def hashes(points: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return a number for each row that equal rows share."""
+    found = np.zeros(len(points), dtype=np.uint64)
+    for column in points.T:
+        found ^= column.view(np.uint64)
+        found *= _ODD[0]
+        found ^= found >> _HALF
+        found *= _ODD[1]
+    return found

@@ -15,7 +15,6 @@ from dissmodel.geo.vector.labelled import (
 from dissmodel.geo.vector.proximity import distance_band, k_nearest
 from dissmodel.geo.vector.sparse import Neighborhood
 from dissmodel.geo.vector.strategies import Strategy, neighborhood_of
-from dissmodel.geo.vector.table import from_table
 
 __all__ = [
     "Neighborhood",
@@ -25,7 +24,6 @@ __all__ = [
     "attach_neighbors",
     "distance_band",
     "export_neighbors",
-    "from_table",
     "get_neighbor_values",
     "get_neighbors",
     "grid",

@@ -24,10 +24,8 @@ _AREAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 def polygons_of(geometries: Geometries) -> Polygons:
     """Return the geometries as an array, each a polygon or multipolygon with something in it.
 
-    Raises
-    ------
-    InvalidInput
-        If a geometry is missing, empty or no polygon; the error names the first and counts them.
+    Raises InvalidInput if a geometry is missing, empty or no polygon; the error names the first and counts
+    them.
     """
     columns: Any = getattr(geometries, "geometry", geometries)
     polygons: Polygons = np.asarray(columns, dtype=np.object_)

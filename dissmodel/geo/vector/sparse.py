@@ -23,8 +23,6 @@ class Neighborhood:
         The neighbours of cell ``i`` are at ``offsets[i]`` to ``offsets[i + 1] - 1``.
     neighbors : ndarray of int32 (int64 from 2**31 cells on), shape (links,)
         The neighbours' numbers, ascending within a cell.
-    weights : ndarray of float64, shape (links,), optional
-        A weight for each link; None where all links count alike.
 
     Raises
     ------
@@ -44,7 +42,6 @@ class Neighborhood:
 
     offsets: NDArray[np.int64]
     neighbors: NDArray[np.signedinteger[Any]]
-    weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.offsets.ndim != 1 or not self.offsets.size or self.offsets[0] != 0:
@@ -53,14 +50,10 @@ class Neighborhood:
             raise ValueError("offsets must ascend to the number of neighbors.")
         if len(self.neighbors) and not 0 <= self.neighbors.min() <= self.neighbors.max() < len(self):
             raise ValueError(f"neighbors must be numbers of the {len(self)} cells.")
-        if self.weights is not None and self.weights.shape != self.neighbors.shape:
-            raise ValueError("There must be one weight for each neighbor.")
-        for name in ("offsets", "neighbors", "weights"):
-            values = getattr(self, name)
-            if values is not None:
-                view = values.view()
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
+        for name in ("offsets", "neighbors"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -81,38 +74,19 @@ class Neighborhood:
         """The cells that have no neighbour, ascending: int64."""
         return np.flatnonzero(self.count == 0)
 
-    def is_symmetric(self) -> bool:
-        """Return whether every neighbour of a cell has that cell as its own, with the same weight.
-
-        >>> Neighborhood(np.array([0, 1, 1]), np.array([1])).is_symmetric()
-        False
-        """
-        cells = np.repeat(np.arange(len(self)), self.count)
-        there = cells * len(self) + self.neighbors
-        back = self.neighbors.astype(np.int64) * len(self) + cells
-        order = np.argsort(back)
-        return bool(
-            np.array_equal(there, back[order])
-            and (self.weights is None or np.array_equal(self.weights, self.weights[order]))
-        )
-
 
 def number_type(cells: int) -> type[np.int32 | np.int64]:
     """Return the integer type that numbers so many cells."""
     return np.int32 if cells <= _INT32_CELLS else np.int64
 
 
-def from_links(cells: int, links: Integers, weights: NDArray[np.float64] | None = None) -> Neighborhood:
+def from_links(cells: int, links: Integers) -> Neighborhood:
     """Return the neighbourhood of distinct links, each ``cell * cells + neighbour``, in any order."""
-    if weights is None:
-        links = np.sort(links)
-    else:
-        order = np.argsort(links)
-        links, weights = links[order], weights[order]
+    links = np.sort(links)
     # A product of cells fits, up to three thousand million of them.
     offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells)
     neighbors: NDArray[Any] = (links % max(cells, 1)).astype(number_type(cells))
-    return Neighborhood(offsets.astype(np.int64, copy=False), neighbors, weights)
+    return Neighborhood(offsets.astype(np.int64, copy=False), neighbors)
 
 
 def from_pairs(cells: int, first: Integers, second: Integers) -> Neighborhood:

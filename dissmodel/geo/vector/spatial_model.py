@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.core import Model
-from dissmodel.geo.vector.labelled import COLUMN, LabelledNeighborhood, keep, labelled
-from dissmodel.geo.vector.links import Links
+from dissmodel.geo.vector.labelled import COLUMN, LabelledNeighborhood, Links, keep, labelled
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -54,7 +54,7 @@ class ValueCheck:
         self._wrong: Counter[float] = Counter()
 
     def put(self, rows: slice, given: NDArray[Any], keep: Bools) -> Bools:
-        """Take over some rows of `given` (any real dtype) where they are in the space, which `keep` holds.
+        """Store rows of `given` (any real dtype) where `keep` is True, which means inside the space.
 
         Returns where they are illegal there.
         """
@@ -72,10 +72,7 @@ class ValueCheck:
     def checked(self, where: str = "") -> NDArray[Any]:
         """Return the whole field; the hint of an error begins with `where`.
 
-        Raises
-        ------
-        InvalidInput
-            If a value inside the space is not legal.
+        Raises InvalidInput if a value inside the space is not legal.
         """
         if self._legal is None:
             what = f"no elevation between {LOWEST:g} and {HIGHEST:g} m"
@@ -123,10 +120,7 @@ class VisitingOrder:
     def checked(self) -> NDArray[np.signedinteger[Any]] | None:
         """Return each cell's place in the visiting order, -1 outside; None if that is row-major.
 
-        Raises
-        ------
-        InvalidInput
-            If a value in the space is not an integer or stands in two cells.
+        Raises InvalidInput if a value in the space is not an integer or stands in two cells.
         """
         _refuse("order holds values that are not integers", self._wrong, "Give every cell its own number.")
         given = np.concatenate([self._numbers[first] for first in sorted(self._numbers)])
@@ -167,10 +161,7 @@ def _on_grid(places: NDArray[np.signedinteger[Any]], inside: Bools) -> NDArray[n
 def last_step(values: NDArray[Any], where: str) -> int:
     """Return the step that the input belongs to, the one number in `values`.
 
-    Raises
-    ------
-    InvalidInput
-        If there are several, or it is not an integer of 0 or more.
+    Raises InvalidInput if there are several, or it is not an integer of 0 or more.
     """
     found = np.unique(values)
     if found.size > 1:
@@ -198,10 +189,7 @@ def check_end(end_time: int, step: int) -> None:
 def settled_crs(own: Any, wanted: str | None) -> CRS | None:
     """Return the CRS of a dataset, or the one that a parameter sets where the dataset has none.
 
-    Raises
-    ------
-    InvalidInput
-        If the dataset has a CRS and the parameter is a different one.
+    Raises InvalidInput if the dataset has a CRS and the parameter is a different one.
     """
     from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
 

@@ -34,13 +34,13 @@ _BESIDE_BYTES = 100_000
 
 
 class CoastalExecutor(ModelExecutor, Generic[Data, P]):
-    """Checks, examines and loads the input of a coastal model; a subclass reads it as what it works on."""
+    """Checks, examines and loads the input of a coastal model; a subclass says what is read from it."""
 
     Parameters: ClassVar[type[Any]] = CoastalParameters
 
     @abstractmethod
     def read(self, data: Any, parameters: P, record: ExperimentRecord, problems: Problems) -> Data | None:
-        """Return an opened dataset as what the model works on; None if problems are collected and found."""
+        """Return what the model works on from an opened dataset; None if there are collected problems."""
 
     @abstractmethod
     def state_of(self, data: Data) -> Space:
@@ -64,7 +64,7 @@ class CoastalExecutor(ModelExecutor, Generic[Data, P]):
         return parameters
 
     def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> P:
-        """Do as `validate` and return the parameters; `problems` raises a problem or keeps it."""
+        """Validate the record and return its parameters; `problems` raises a problem or collects it."""
         parameters = self.parameters(record)
         names.check_map("band", record.band_map, problems)
         names.check_map("column", record.column_map, problems)
@@ -82,12 +82,8 @@ class CoastalExecutor(ModelExecutor, Generic[Data, P]):
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps and that there is an input to read.
 
-        Raises
-        ------
-        UsageError
-            If a map names what the model doesn't read, or there is no input.
-        pydantic.ValidationError
-            If a parameter is unknown or out of bounds.
+        Raises UsageError if a map names what the model doesn't read, or there is no input;
+        pydantic.ValidationError if a parameter is unknown or out of bounds.
         """
         self.check(record)
 

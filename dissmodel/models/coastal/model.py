@@ -38,7 +38,7 @@ class Simulation:
 def simulate(
     state: Space, parameters: RiseParameters, record: ExperimentRecord, after_step: AfterStep | None = None
 ) -> None:
-    """Do as `advance` does; note the measures of each step in `record`, and who computed them.
+    """Run `advance`; note the measures of each step, the kernel and its threads in `record`.
 
     A run that ends early leaves the measures of the steps that it did.
     """
@@ -59,12 +59,8 @@ def advance(
 ) -> Simulation:
     """Advance `state` up to ``end_time``, in place, and call `after_step` after each step.
 
-    The measures of each step are added to `metrics` as soon as they are known.
-
-    Raises
-    ------
-    UsageError
-        If the sea rises so fast that elevations are not numbers any more.
+    The measures of each step are added to `metrics` as soon as they are known. Raises UsageError if the sea
+    rises so fast that elevations are not numbers any more.
     """
     steps = range(state.step + 1, parameters.end_time + 1)
     kernel = choose_kernel(state, len(steps), settings.threads)

@@ -12,10 +12,10 @@ from dissmodel.executor.findings import RAISED, Problems
 Kind = Literal["band", "column"]
 
 FIELDS = ("uso", "alt", "solo")
-"""What a cell space must have, in the published order of bands."""
+"""The fields of every cell space, in the published order of bands."""
 
 OPTIONAL: Mapping[Kind, tuple[str, ...]] = {"band": ("order",), "column": ("row", "col", "passo")}
-"""What it may have."""
+"""The fields that a cell space may have."""
 
 _SHOWN = 20
 
@@ -23,17 +23,17 @@ _SHOWN = 20
 def find(
     kind: Kind, mapping: Mapping[str, Any], present: Sequence[str], problems: Problems = RAISED
 ) -> dict[str, str]:
-    """Return canonical name → name in the file, without the optional ones that the file doesn't have.
+    """Return canonical name → name in the file; optional names only where the file has them.
 
-    Names that the user's `mapping` doesn't have are called as they are. Where problems are collected, a name
-    that has one is left out.
+    A name that `mapping` lacks is the name in the file. Where problems are collected, names with one are left
+    out.
 
     Raises
     ------
     UsageError
         If the map has a name that the model doesn't know, or gives one band or column to two names.
     InvalidInput
-        If the file doesn't have one that is needed or was mapped.
+        If a band or column that is needed, or was mapped, is missing.
 
     Examples
     --------

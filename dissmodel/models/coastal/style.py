@@ -65,10 +65,7 @@ def polygon_qml(field: str = "uso", classes: Iterable[CellClass] = LAND_USES) ->
 def write_style(dataset: Path, style: str) -> str:
     """Write a style beside the file that it is for; return its sha256.
 
-    Raises
-    ------
-    StorageError
-        If it can't be written.
+    Raises StorageError if it can't be written.
     """
     return write_text(style, dataset.with_suffix(".qml"))
 

@@ -16,16 +16,15 @@ from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.io._utils import write_bytes
-from dissmodel.models.coastal.agreement import Agreement, agreement, in_words
-from dissmodel.models.coastal.cell_space import OFF_GRID, read_cells
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.models.coastal.contract import CoastalExecutor
 from dissmodel.models.coastal.metrics import columns
 from dissmodel.models.coastal.model import Simulation, advance
 from dissmodel.models.coastal.names import FIELDS
 from dissmodel.models.coastal.parameters import ValidationParameters
+from dissmodel.models.coastal.polygons import OFF_GRID, read_cells
 from dissmodel.models.coastal.raster import grid_of
-from dissmodel.models.coastal.report import PICTURE, Subject, report, verdict
+from dissmodel.models.coastal.report import PICTURE, Agreement, Subject, agreement, in_words, report, verdict
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
 

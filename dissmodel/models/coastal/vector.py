@@ -9,14 +9,14 @@ from typing import Any
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED, Problems
-from dissmodel.models.coastal.cell_space import Cells, read_cells, with_state
 from dissmodel.models.coastal.contract import StateExecutor
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters, SeaParameters
+from dissmodel.models.coastal.polygons import Cells, read_cells, with_state
 from dissmodel.models.coastal.state import CellState
 from dissmodel.models.coastal.style import polygon_qml, write_style
 
 _SHAPEFILE_NAME = 10  # bytes
-# What a number, the name of its field and the marks around them take in GeoJSON, the largest of the formats.
+# The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
 _FIELD_BYTES, _COORDINATE_BYTES, _FEATURE_BYTES = 40, 25, 200
 
 
@@ -33,7 +33,7 @@ class CoastalVector(StateExecutor[Cells]):
     output_suffixes = (".gpkg", ".parquet", ".fgb", ".geojson", ".json", ".shp")
 
     def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> SeaParameters:
-        """Do as `validate`, and warn of a resolution, which polygons don't have."""
+        """Validate the record, and warn of a resolution, which polygons don't have."""
         parameters = super().check(record, problems)
         if parameters.resolution is not None:
             warnings.warn(

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from dissmodel.comparison import ChangedValue, Move, Tolerance, compare
-from dissmodel.comparison.difference import write_difference
+from dissmodel.comparison.raster import write_difference
 from dissmodel.errors import InvalidInput
 from dissmodel.io import content_raster
 from dissmodel.io.content import content_digest

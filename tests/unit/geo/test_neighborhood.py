@@ -193,7 +193,7 @@ def test_zero_and_minus_zero_are_one_place():
 def test_hashes_that_collide_do_no_harm(monkeypatch, build_contiguity):
     from dissmodel.geo.vector import contiguity
 
-    monkeypatch.setattr(contiguity, "_hashes", lambda points: (points[:, 0] % 7).astype(np.uint64))
+    monkeypatch.setattr(contiguity, "hashes", lambda points: (points[:, 0] % 7).astype(np.uint64))
     polygons = voronoi(120)
 
     assert build_contiguity(polygons, rook=False) == links(queen(polygons))

@@ -5,8 +5,7 @@ import pytest
 import shapely
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
-from dissmodel.geo.vector import overlaps
-from dissmodel.geo.vector.edges import edges_of
+from dissmodel.geo.vector.contiguity import edges_of, nowhere_twice
 from dissmodel.geo.vector.neighborhood import queen
 
 
@@ -46,7 +45,7 @@ def cells(request):
 
 
 def test_a_coverage_is_quiet(cells):
-    assert overlaps.nowhere_twice(cells)
+    assert nowhere_twice(cells)
     assert [] == pairs(cells)
     queen(cells)
 
@@ -54,9 +53,9 @@ def test_a_coverage_is_quiet(cells):
 def test_holes_and_orientation_do_not_matter():
     cells = holed(6)
 
-    assert overlaps.nowhere_twice(shapely.reverse(cells))
-    assert overlaps.nowhere_twice(np.where(np.arange(len(cells)) % 2, shapely.reverse(cells), cells))
-    assert overlaps.nowhere_twice(cells[::3])
+    assert nowhere_twice(shapely.reverse(cells))
+    assert nowhere_twice(np.where(np.arange(len(cells)) % 2, shapely.reverse(cells), cells))
+    assert nowhere_twice(cells[::3])
 
 
 @pytest.mark.parametrize("change", ["moved", "larger", "nested", "nested on a vertex", "crossing"])
@@ -81,7 +80,7 @@ def test_an_overlap_is_counted_and_the_first_named(cells, change):
     expected = pairs(changed)
 
     assert expected
-    assert not overlaps.nowhere_twice(changed)
+    assert not nowhere_twice(changed)
     with pytest.warns(DissmodelWarning) as caught:
         queen(changed)
     first, second = expected[0]

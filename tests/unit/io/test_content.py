@@ -19,8 +19,8 @@ from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io import content_raster, content_vector
 from dissmodel.io.canonical import canonical_crs, canonical_values
 from dissmodel.io.content import content_digest, grid_of
+from dissmodel.io.content_vector import canonical_wkbs
 from dissmodel.io.vector import save_gdf
-from dissmodel.io.wkb import canonical_wkbs
 
 POLYCONIC = (
     "+proj=poly +lat_0=0 +lon_0=-54 +x_0=0 +y_0=0 +a=6378137 +rf=298.257222 +units=m +no_defs +type=crs"

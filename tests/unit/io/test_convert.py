@@ -139,7 +139,7 @@ def test_bad_geometry_is_named():
         (shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "invalid"),
     ):
         cells = gpd.GeoDataFrame({"uso": [1, 2, 3]}, geometry=[regular[0], wrong, regular[2]])
-        with pytest.raises(InvalidInput, match=rf"1 cells \(the first: feature 1.*of 3 .*{what}"):
+        with pytest.raises(InvalidInput, match=rf"1 of 3 features .*{what}.*the first is feature 1"):
             cells_to_grid(cells)
     with pytest.raises(InvalidInput, match="no cells"):
         cells_to_grid(boxes([], []))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from dissmodel.io.wkb import canonical_wkbs
+from dissmodel.io.content_vector import canonical_wkbs
 
 TEXTS = (
     # Those of one and of several parts: the coordinates begin elsewhere in each.

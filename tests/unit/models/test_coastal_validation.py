@@ -18,9 +18,8 @@ from dissmodel.executor import ExecutorRegistry, ExperimentRecord, execute_lifec
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.geo.legend import CellClass
 from dissmodel.io.vector import save_gdf
-from dissmodel.models.coastal.agreement import agreement, in_words
 from dissmodel.models.coastal.parameters import ValidationParameters
-from dissmodel.models.coastal.report import Subject, report
+from dissmodel.models.coastal.report import Subject, agreement, in_words, report
 from dissmodel.models.coastal.validation import CoastalValidation, read_pair
 from dissmodel.visualization import scatter
 

@@ -8,8 +8,8 @@ from pyproj import CRS
 from rasterio import Affine
 
 from dissmodel.io.geotiff_writer import write_geotiff
+from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import common_canvas, metres_per_unit
-from dissmodel.preview.cell_counts import CellCounts
 from dissmodel.preview.sampling import DrawableLayer, open_map
 
 UTM = "EPSG:31983"

@@ -10,8 +10,7 @@ from PIL import Image
 
 from dissmodel.geo.legend import CellClass
 from dissmodel.visualization.preview import DPI, Picture, Sheet, draw
-from dissmodel.visualization.table import Table
-from dissmodel.visualization.text import plain
+from dissmodel.visualization.table import Table, plain
 
 LEGEND = (CellClass(1, "wood", "#006400"), CellClass(9, "drowned", "#ff0000"))
 BEFORE = np.ones((40, 60))

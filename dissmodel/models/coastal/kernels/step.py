@@ -1,4 +1,4 @@
-"""One step of the coastal models as an interface: its terms, and what computes it."""
+"""The interface of a step of the coastal models: its terms and its kernel."""
 
 from __future__ import annotations
 
