@@ -170,7 +170,7 @@ class Experiment(Result):
         from dissmodel.storage.uri import beside
 
         artifact = artifacts_of(self.record)[name]
-        with call_reporter(), open_source(self._given) as source:
+        with open_source(self._given) as source:
             path = source.located(artifact)  # what a record may not name is refused first
             assert path is not None  # `files` has only those that the record places
             if source.is_remote:
