@@ -7,7 +7,6 @@ the option. Results are frozen, errors are a `dissmodel.errors.DissmodelError` e
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
@@ -142,11 +141,11 @@ def run(
         output=arguments.optional_text(output, "output"),
         parameters=arguments.parameters(parameters),
         toml=arguments.optional_path(toml, "toml"),
-        band_map={name: str(band) for name, band in (band_map or {}).items()},
-        column_map=column_map or {},
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
         format=arguments.choice(format, "format", get_args(Format)),
-        layer=layer,
-        overwrite=overwrite,
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
         input=arguments.text(input, "input"),
         seed=arguments.whole_number(seed, "seed"),
         threads=arguments.whole_number(threads, "threads", least=1),
@@ -155,7 +154,9 @@ def run(
     )
     elsewhere = request.output is not None and is_remote(request.output)
     to = None if isinstance(push, bool) else arguments.text(push, "push")
-    if elsewhere and preview:
+    wants_picture = arguments.flag(preview, "preview")
+    consent = arguments.optional_consent(consent)
+    if elsewhere and wants_picture:
         raise UsageError(
             "A preview is drawn beside the result, and the result goes to a bucket.",
             "Leave the preview out, or give a local output.",
@@ -180,7 +181,7 @@ def run(
             check_place(to, offline=consent is not None and consent.offline)
         made = with_consent(act, consent)
         drawn = pushed = None
-        if preview:
+        if wants_picture:
             from dissmodel.preview import PreviewRequest, preview_of_run
 
             wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
@@ -226,21 +227,22 @@ def validate(
     from dissmodel.running.validate import ValidateRequest
     from dissmodel.running.validate import validate as look
 
-    inputs = [input] if isinstance(input, str | os.PathLike) else input
     request = ValidateRequest(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
         parameters=arguments.parameters(parameters),
         toml=arguments.optional_path(toml, "toml"),
-        band_map={name: str(band) for name, band in (band_map or {}).items()},
-        column_map=column_map or {},
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
         format=arguments.choice(format, "format", get_args(Format)),
-        layer=layer,
-        overwrite=overwrite,
-        inputs=tuple(arguments.text(one, "input") for one in inputs),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+        inputs=arguments.texts(input, "input"),
     )
     with call_reporter():
-        return with_consent(lambda given: look(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: look(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 @overload
@@ -291,7 +293,9 @@ def show(
             parameters=arguments.parameters(parameters),
             toml=arguments.optional_path(toml, "toml"),
         )
-        return with_consent(lambda given: show_model(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: show_model(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 def reproduce(
@@ -371,20 +375,23 @@ def reproduce(
         record=arguments.text(record, "record"),
         input=arguments.optional_text(input, "input"),
         output=arguments.optional_text(output, "output"),
-        check=check,
+        check=arguments.flag(check, "check"),
         model=arguments.optional_text(model, "model"),
-        strict=strict,
+        strict=arguments.flag(strict, "strict"),
         tolerance=_tolerance(rtol, atol),
         threads=arguments.whole_number(threads, "threads", least=1),
         diff_map=arguments.optional_text(diff_map, "diff_map"),
         env=arguments.choice(env, "env", get_args(Env)),
-        overwrite=overwrite,
+        overwrite=arguments.flag(overwrite, "overwrite"),
         command=_typed.get(),
     )
-    if attest or key is not None:
-        refuse_remote(record, "a statement is")
+    wanted, signer = arguments.flag(attest, "attest"), arguments.optional_path(key, "key")
+    may_ask = arguments.flag(may_ask, "may_ask")
+    consent = arguments.optional_consent(consent)
+    if wanted or signer is not None:
+        refuse_remote(request.record, "a statement is")
     with paused():
-        signing = signing_key(wanted=attest, key=arguments.optional_path(key, "key"), may_ask=may_ask)
+        signing = signing_key(wanted=wanted, key=signer, may_ask=may_ask)
     with call_reporter() as reporter:
         found = with_consent(lambda given: repeat(replace(request, consent=given), reporter), consent)
     if signing is None:
@@ -458,9 +465,9 @@ def compare(
         arguments.text(a, "a"),
         arguments.text(b, "b"),
         _tolerance(rtol, atol),
-        (layer,) if isinstance(layer, str) else tuple(layer),
+        arguments.words(layer, "layer", "cells"),
         arguments.optional_text(diff_map, "diff_map"),
-        overwrite,
+        arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
         return compare_files(request)
@@ -526,12 +533,12 @@ def records(
 
     request = ListRequest(
         folder=arguments.text(folder, "folder"),
-        model=model,
-        status=status,
+        model=arguments.optional_word(model, "model", "coastal_raster"),
+        status=arguments.optional_word(status, "status", "completed"),
         parameters=arguments.parameters(parameters),
-        since=since if since is None or since.tzinfo is not None else since.astimezone(),
-        sort=sort,
-        verify=verify,
+        since=arguments.moment(since, "since"),
+        sort=arguments.word(sort, "sort", "-when"),
+        verify=arguments.flag(verify, "verify"),
     )
     with call_reporter() as reporter:
         return list_records(request, reporter)
@@ -606,10 +613,16 @@ def push(
     for one in (record, *others):
         refuse_remote(arguments.text(one, "record"), "its result is")
     request = PushRequest(
-        arguments.paths((record, *others), "record"), arguments.optional_text(to, "to"), with_input, dry_run
+        arguments.paths((record, *others), "record"),
+        arguments.optional_text(to, "to"),
+        arguments.flag(with_input, "with_input"),
+        arguments.flag(dry_run, "dry_run"),
     )
     with call_reporter() as reporter:
-        return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
+        return with_consent(
+            lambda given: push_records(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
+        )
 
 
 def pull(
@@ -648,11 +661,14 @@ def pull(
     from dissmodel.sharing.pull import pull as pull_experiments
 
     request = PullRequest(
-        arguments.text(experiment, "experiment"), Path(arguments.text(to, "to")), with_input
+        arguments.text(experiment, "experiment"),
+        Path(arguments.text(to, "to")),
+        arguments.flag(with_input, "with_input"),
     )
     with call_reporter() as reporter:
         return with_consent(
-            lambda given: pull_experiments(replace(request, consent=given), reporter), consent
+            lambda given: pull_experiments(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
         )
 
 
@@ -698,11 +714,13 @@ def bundle(
         record=arguments.text(record, "record"),
         output=arguments.text(output, "output"),
         input=arguments.optional_text(input, "input"),
-        with_input=with_input,
-        overwrite=overwrite,
+        with_input=arguments.flag(with_input, "with_input"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
-        return with_consent(lambda given: make_bundle(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: make_bundle(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:
@@ -728,9 +746,14 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     """
     from dissmodel.experiment.sign import SignRequest, sign_record
 
-    (path,) = arguments.paths((record,), "record")
+    request = SignRequest(
+        Path(arguments.text(record, "record")),
+        Path(arguments.text(key, "key")),
+        arguments.flag(overwrite, "overwrite"),
+        arguments.flag(may_ask, "may_ask"),
+    )
     with call_reporter(), paused():
-        return sign_record(SignRequest(path, Path(arguments.text(key, "key")), overwrite, may_ask))
+        return sign_record(request)
 
 
 @contextlib.contextmanager
@@ -746,4 +769,5 @@ def typed(words: Sequence[str]) -> Iterator[None]:
 def _tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:
     from dissmodel.comparison import Tolerance
 
-    return None if rtol is None and atol is None else Tolerance(rtol=rtol or 0.0, atol=atol or 0.0)
+    relative, absolute = arguments.number(rtol, "rtol"), arguments.number(atol, "atol")
+    return None if relative is None and absolute is None else Tolerance(relative or 0.0, absolute or 0.0)

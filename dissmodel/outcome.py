@@ -153,8 +153,11 @@ class Experiment(Result):
         from dissmodel.preview import PreviewRequest, preview
 
         refuse_remote(self._given, "the picture is drawn")
+        request = PreviewRequest(
+            record=Path(self.record_path), overwrite=arguments.flag(overwrite, "overwrite")
+        )
         with call_reporter():
-            return preview(PreviewRequest(record=Path(self.record_path), overwrite=overwrite))
+            return preview(request)
 
     def toml(self) -> str:
         """Return the TOML that repeats the run; `run` takes it as ``toml``."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from dissmodel import arguments
 from dissmodel.errors import Differs, UsageError, did_you_mean
 from dissmodel.watching import call_reporter
 
@@ -65,7 +66,7 @@ class Result:
         from dissmodel.io import load_dataset  # noqa: PLC0415  (as above)
 
         with call_reporter() as reporter:
-            if name not in self.files:
+            if arguments.word(name, "name", "output") not in self.files:
                 raise UsageError(
                     f"The result has no file {name!r}.", did_you_mean(name, self.files) or "No file was kept."
                 )
