@@ -7,207 +7,59 @@ the option. Results are frozen, errors are a `dissmodel.errors.DissmodelError` e
 from __future__ import annotations
 
 import contextlib
-import operator
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
-from functools import cached_property
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args, overload
 
-from dissmodel import gdal_settings
+from dissmodel import arguments, gdal_settings
+from dissmodel.arguments import StrPath
 from dissmodel.consent import Consent
-from dissmodel.errors import UsageError, WrongType, WrongValue, did_you_mean
-from dissmodel.result import Result
+from dissmodel.errors import UsageError
+from dissmodel.outcome import Experiment, Run
 from dissmodel.watching import call_reporter, paused, with_consent
 
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
     from dissmodel.comparison import Tolerance
     from dissmodel.experiment.diff import RecordDiff
-    from dissmodel.experiment.lineage import Lineage
     from dissmodel.experiment.listing import Listing
     from dissmodel.experiment.sign import Signed
-    from dissmodel.experiment.steps import StepTable
     from dissmodel.experiment.verify import Verification
-    from dissmodel.preview import Preview
-    from dissmodel.record import ExperimentRecord
     from dissmodel.reproducing.reproduction import Reproduced
     from dissmodel.running.run import RunResult
     from dissmodel.running.show import ModelList, ModelView
     from dissmodel.running.validate import Validation
     from dissmodel.sharing.bundle import Bundle
     from dissmodel.sharing.pull import Pulled
-    from dissmodel.sharing.push import Pushed, PushedExperiment
+    from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
 
-StrPath: TypeAlias = str | os.PathLike[str]
+__all__ = [
+    "Experiment",
+    "Run",
+    "bundle",
+    "compare",
+    "diff",
+    "open_record",
+    "pull",
+    "push",
+    "records",
+    "reproduce",
+    "run",
+    "show",
+    "sign",
+    "typed",
+    "validate",
+    "verify",
+]
+
 Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
 
-T = TypeVar("T")
 _typed: ContextVar[tuple[str, ...]] = ContextVar("dissmodel_command", default=())
-
-
-@dataclass(frozen=True)
-class Run(Result):
-    """A run that completed.
-
-    Attributes
-    ----------
-    record : ExperimentRecord
-        What ran, on what, with what, and what came out.
-    record_path : Path or str
-        Where the record is; a text is its URI.
-    files : Mapping of str to Path or str
-        The files of the result by name, the main one as ``output``; a text is a URI.
-    preview : Preview or None
-        The picture, if one was asked for and could be drawn.
-    pushed : PushedExperiment or None
-        What was pushed, if that was asked for.
-    """
-
-    record: ExperimentRecord = field(repr=False)
-    record_path: Path | str
-    files: Mapping[str, Path | str]
-    preview: Preview | None = None
-    pushed: PushedExperiment | None = None
-
-
-@dataclass(frozen=True)
-class Experiment(Result):
-    """A record and its result, on this machine, in a bundle, in a bucket or on a web server.
-
-    Attributes
-    ----------
-    record : ExperimentRecord
-        What ran, on what, with what, and what came out.
-    record_path : Path or str
-        The record or the bundle; a text is its URL, without credentials.
-    document : Mapping
-        The record as its file has it.
-    """
-
-    record: ExperimentRecord = field(repr=False)
-    record_path: Path | str
-    document: Mapping[str, object] = field(repr=False)
-    _given: str = field(repr=False)  # the URL may hold a password
-
-    @cached_property
-    def files(self) -> Mapping[str, Path | str]:
-        """The files of the result by name, the main one as ``output``.
-
-        A text is a URL, or the name of a file in a bundle. Files whose path the record does not contain
-        are left out.
-
-        Raises
-        ------
-        InvalidInput
-            If the record names a file outside its folder that the model did not put there.
-        """
-        from dissmodel.experiment.files import artifacts_of, located, name_of
-        from dissmodel.experiment.source import is_bundle, is_remote_bundle
-        from dissmodel.storage.uri import beside, shown
-
-        place = self.record_path
-        is_bundled = is_remote_bundle(self._given) or (isinstance(place, Path) and is_bundle(place))
-        here = place if isinstance(place, Path) and not is_bundled else None
-        files: dict[str, Path | str] = {}
-        for name, artifact in artifacts_of(self.record).items():
-            said = artifact.path
-            path = located(here or Path(name_of(str(place))), artifact, all_beside=here is None)
-            if path is None:
-                continue
-            if here is not None:
-                files[name] = path
-            else:
-                files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
-        return files
-
-    def steps(self) -> StepTable:
-        """Return what the model measured at each step.
-
-        Raises
-        ------
-        InvalidInput
-            If it measured nothing.
-        """
-        from dissmodel.experiment.steps import step_table
-
-        return step_table(self.record, self.record_path)
-
-    def lineage(self, records: Sequence[StrPath] = ()) -> Lineage:
-        """Return the runs that made the input, the latest first; files are hashed.
-
-        Parameters
-        ----------
-        records : sequence of str or path-like
-            Folders where records of these runs may be; the folder of this record is always searched.
-
-        Raises
-        ------
-        UsageError
-            If the record is not a file on this machine.
-        """
-        from dissmodel.experiment.lineage import lineage
-        from dissmodel.experiment.source import is_bundle, refuse_remote
-
-        refuse_remote(self._given, "the records of earlier runs are")
-        if is_bundle(Path(self.record_path)):
-            raise UsageError(
-                f"{self.record_path}: the records of earlier runs are beside a record; this is a bundle.",
-                "Unpack the bundle and give the record in it.",
-            )
-        return lineage(Path(self.record_path), _paths(records, "records"))
-
-    def draw(self, *, overwrite: bool = False) -> Preview:
-        """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
-
-        Parameters
-        ----------
-        overwrite : bool
-            Replace another picture of that name.
-
-        Raises
-        ------
-        UsageError
-            If the record is not a file on this machine, or the picture has no place.
-        DissmodelError
-            If the result can't be drawn.
-        """
-        from dissmodel.experiment.source import refuse_remote
-        from dissmodel.preview import PreviewRequest, preview
-
-        refuse_remote(self._given, "the picture is drawn")
-        with call_reporter():
-            return preview(PreviewRequest(record=Path(self.record_path), overwrite=overwrite))
-
-    def toml(self) -> str:
-        """Return the TOML that repeats the run; `run` takes it as ``toml``."""
-        from dissmodel.reproducing.record_toml import repeating_toml
-
-        return repeating_toml(self.record, str(self.record_path))
-
-    @contextlib.contextmanager
-    def _file(self, name: str) -> Iterator[tuple[Path, str]]:
-        from dissmodel.experiment.at_hand import at_hand
-        from dissmodel.experiment.files import artifacts_of
-        from dissmodel.experiment.source import open_source
-        from dissmodel.storage.uri import beside
-
-        artifact = artifacts_of(self.record)[name]
-        with call_reporter(), open_source(self._given) as source:
-            path = source.located(artifact)  # what a record may not name is refused first
-            assert path is not None  # `files` has only those that the record places
-            if source.is_remote:
-                with at_hand(beside(self._given, artifact.path)) as here:
-                    yield here.path, artifact.sha256
-                return
-            source.bring()
-            yield path, artifact.sha256
 
 
 def run(
@@ -285,24 +137,26 @@ def run(
 
     gdal_settings.ignore()  # before the record notes them
     request = RunRequest(
-        model=_optional(model, "model"),
-        output=_optional(output, "output"),
-        parameters=_parameters(parameters),
-        toml=_path(toml, "toml"),
-        band_map={name: str(band) for name, band in (band_map or {}).items()},
-        column_map=column_map or {},
-        format=_chosen(format, "format", get_args(Format)),
-        layer=layer,
-        overwrite=overwrite,
-        input=_text(input, "input"),
-        seed=_whole(seed, "seed"),
-        threads=_whole(threads, "threads", least=1),
-        records=_paths(records, "records"),
+        model=arguments.optional_text(model, "model"),
+        output=arguments.optional_text(output, "output"),
+        parameters=arguments.parameters(parameters),
+        toml=arguments.optional_path(toml, "toml"),
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
+        format=arguments.choice(format, "format", get_args(Format)),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+        input=arguments.text(input, "input"),
+        seed=arguments.whole_number(seed, "seed"),
+        threads=arguments.whole_number(threads, "threads", least=1),
+        records=arguments.paths(records, "records"),
         command=_typed.get(),
     )
     elsewhere = request.output is not None and is_remote(request.output)
-    to = None if isinstance(push, bool) else _text(push, "push")
-    if elsewhere and preview:
+    to = None if isinstance(push, bool) else arguments.text(push, "push")
+    wants_picture = arguments.flag(preview, "preview")
+    consent = arguments.optional_consent(consent)
+    if elsewhere and wants_picture:
         raise UsageError(
             "A preview is drawn beside the result, and the result goes to a bucket.",
             "Leave the preview out, or give a local output.",
@@ -327,7 +181,7 @@ def run(
             check_place(to, offline=consent is not None and consent.offline)
         made = with_consent(act, consent)
         drawn = pushed = None
-        if preview:
+        if wants_picture:
             from dissmodel.preview import PreviewRequest, preview_of_run
 
             wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
@@ -373,21 +227,22 @@ def validate(
     from dissmodel.running.validate import ValidateRequest
     from dissmodel.running.validate import validate as look
 
-    inputs = [input] if isinstance(input, str | os.PathLike) else input
     request = ValidateRequest(
-        model=_optional(model, "model"),
-        output=_optional(output, "output"),
-        parameters=_parameters(parameters),
-        toml=_path(toml, "toml"),
-        band_map={name: str(band) for name, band in (band_map or {}).items()},
-        column_map=column_map or {},
-        format=_chosen(format, "format", get_args(Format)),
-        layer=layer,
-        overwrite=overwrite,
-        inputs=tuple(_text(one, "input") for one in inputs),
+        model=arguments.optional_text(model, "model"),
+        output=arguments.optional_text(output, "output"),
+        parameters=arguments.parameters(parameters),
+        toml=arguments.optional_path(toml, "toml"),
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
+        format=arguments.choice(format, "format", get_args(Format)),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+        inputs=arguments.texts(input, "input"),
     )
     with call_reporter():
-        return with_consent(lambda given: look(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: look(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 @overload
@@ -434,11 +289,13 @@ def show(
         if model is None and toml is None:
             return list_models()
         request = ModelRequest(
-            model=_optional(model, "model"),
-            parameters=_parameters(parameters),
-            toml=_path(toml, "toml"),
+            model=arguments.optional_text(model, "model"),
+            parameters=arguments.parameters(parameters),
+            toml=arguments.optional_path(toml, "toml"),
         )
-        return with_consent(lambda given: show_model(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: show_model(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 def reproduce(
@@ -515,23 +372,26 @@ def reproduce(
 
     gdal_settings.ignore()  # before the record notes them
     request = ReproduceRequest(
-        record=_text(record, "record"),
-        input=_optional(input, "input"),
-        output=_optional(output, "output"),
-        check=check,
-        model=_optional(model, "model"),
-        strict=strict,
+        record=arguments.text(record, "record"),
+        input=arguments.optional_text(input, "input"),
+        output=arguments.optional_text(output, "output"),
+        check=arguments.flag(check, "check"),
+        model=arguments.optional_text(model, "model"),
+        strict=arguments.flag(strict, "strict"),
         tolerance=_tolerance(rtol, atol),
-        threads=_whole(threads, "threads", least=1),
-        diff_map=_optional(diff_map, "diff_map"),
-        env=_chosen(env, "env", get_args(Env)),
-        overwrite=overwrite,
+        threads=arguments.whole_number(threads, "threads", least=1),
+        diff_map=arguments.optional_text(diff_map, "diff_map"),
+        env=arguments.choice(env, "env", get_args(Env)),
+        overwrite=arguments.flag(overwrite, "overwrite"),
         command=_typed.get(),
     )
-    if attest or key is not None:
-        refuse_remote(record, "a statement is")
+    wanted, signer = arguments.flag(attest, "attest"), arguments.optional_path(key, "key")
+    may_ask = arguments.flag(may_ask, "may_ask")
+    consent = arguments.optional_consent(consent)
+    if wanted or signer is not None:
+        refuse_remote(request.record, "a statement is")
     with paused():
-        signing = signing_key(wanted=attest, key=_path(key, "key"), may_ask=may_ask)
+        signing = signing_key(wanted=wanted, key=signer, may_ask=may_ask)
     with call_reporter() as reporter:
         found = with_consent(lambda given: repeat(replace(request, consent=given), reporter), consent)
     if signing is None:
@@ -563,9 +423,9 @@ def verify(record: StrPath, *others: StrPath, allowed_signers: StrPath | None = 
     """
     from dissmodel.experiment.verify import verify as verify_records
 
-    given = tuple(_text(one, "record") for one in (record, *others))
+    given = tuple(arguments.text(one, "record") for one in (record, *others))
     with call_reporter():
-        return verify_records(given, _path(allowed_signers, "allowed_signers"))
+        return verify_records(given, arguments.optional_path(allowed_signers, "allowed_signers"))
 
 
 def compare(
@@ -602,12 +462,12 @@ def compare(
     from dissmodel.comparing.compare import compare as compare_files
 
     request = CompareRequest(
-        _text(a, "a"),
-        _text(b, "b"),
+        arguments.text(a, "a"),
+        arguments.text(b, "b"),
         _tolerance(rtol, atol),
-        (layer,) if isinstance(layer, str) else tuple(layer),
-        _optional(diff_map, "diff_map"),
-        overwrite,
+        arguments.words(layer, "layer", "cells"),
+        arguments.optional_text(diff_map, "diff_map"),
+        arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
         return compare_files(request)
@@ -629,7 +489,7 @@ def diff(a: StrPath, b: StrPath) -> RecordDiff:
     from dissmodel.experiment.diff import diff as diff_records
 
     with call_reporter():
-        return diff_records(_text(a, "a"), _text(b, "b"))
+        return diff_records(arguments.text(a, "a"), arguments.text(b, "b"))
 
 
 def records(
@@ -672,13 +532,13 @@ def records(
     from dissmodel.experiment.listing import ListRequest, list_records
 
     request = ListRequest(
-        folder=_text(folder, "folder"),
-        model=model,
-        status=status,
-        parameters=_parameters(parameters),
-        since=since if since is None or since.tzinfo is not None else since.astimezone(),
-        sort=sort,
-        verify=verify,
+        folder=arguments.text(folder, "folder"),
+        model=arguments.optional_word(model, "model", "coastal_raster"),
+        status=arguments.optional_word(status, "status", "completed"),
+        parameters=arguments.parameters(parameters),
+        since=arguments.moment(since, "since"),
+        sort=arguments.word(sort, "sort", "-when"),
+        verify=arguments.flag(verify, "verify"),
     )
     with call_reporter() as reporter:
         return list_records(request, reporter)
@@ -703,7 +563,7 @@ def open_record(record: StrPath) -> Experiment:
     from dissmodel.experiment.records import record_of
     from dissmodel.storage.uri import is_remote, parse
 
-    text = _text(record, "record")
+    text = arguments.text(record, "record")
     with call_reporter():
         given, read = record_of(text)
         found, document = read_record(given, read)
@@ -751,10 +611,18 @@ def push(
     from dissmodel.sharing.push import push as push_records
 
     for one in (record, *others):
-        refuse_remote(_text(one, "record"), "its result is")
-    request = PushRequest(_paths((record, *others), "record"), _optional(to, "to"), with_input, dry_run)
+        refuse_remote(arguments.text(one, "record"), "its result is")
+    request = PushRequest(
+        arguments.paths((record, *others), "record"),
+        arguments.optional_text(to, "to"),
+        arguments.flag(with_input, "with_input"),
+        arguments.flag(dry_run, "dry_run"),
+    )
     with call_reporter() as reporter:
-        return with_consent(lambda given: push_records(replace(request, consent=given), reporter), consent)
+        return with_consent(
+            lambda given: push_records(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
+        )
 
 
 def pull(
@@ -792,10 +660,15 @@ def pull(
     from dissmodel.sharing.pull import PullRequest
     from dissmodel.sharing.pull import pull as pull_experiments
 
-    request = PullRequest(_text(experiment, "experiment"), Path(_text(to, "to")), with_input)
+    request = PullRequest(
+        arguments.text(experiment, "experiment"),
+        Path(arguments.text(to, "to")),
+        arguments.flag(with_input, "with_input"),
+    )
     with call_reporter() as reporter:
         return with_consent(
-            lambda given: pull_experiments(replace(request, consent=given), reporter), consent
+            lambda given: pull_experiments(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
         )
 
 
@@ -838,14 +711,16 @@ def bundle(
     from dissmodel.sharing.bundle import bundle as make_bundle
 
     request = BundleRequest(
-        record=_text(record, "record"),
-        output=_text(output, "output"),
-        input=_optional(input, "input"),
-        with_input=with_input,
-        overwrite=overwrite,
+        record=arguments.text(record, "record"),
+        output=arguments.text(output, "output"),
+        input=arguments.optional_text(input, "input"),
+        with_input=arguments.flag(with_input, "with_input"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
-        return with_consent(lambda given: make_bundle(replace(request, consent=given)), consent)
+        return with_consent(
+            lambda given: make_bundle(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:
@@ -871,9 +746,14 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     """
     from dissmodel.experiment.sign import SignRequest, sign_record
 
-    (path,) = _paths((record,), "record")
+    request = SignRequest(
+        Path(arguments.text(record, "record")),
+        Path(arguments.text(key, "key")),
+        arguments.flag(overwrite, "overwrite"),
+        arguments.flag(may_ask, "may_ask"),
+    )
     with call_reporter(), paused():
-        return sign_record(SignRequest(path, Path(_text(key, "key")), overwrite, may_ask))
+        return sign_record(request)
 
 
 @contextlib.contextmanager
@@ -886,68 +766,8 @@ def typed(words: Sequence[str]) -> Iterator[None]:
         _typed.reset(token)
 
 
-def _text(given: StrPath, name: str) -> str:
-    if not isinstance(given, str | os.PathLike):
-        raise WrongType(
-            f"{name}={given!r}: this is not a path.", "Give a str or a pathlib.Path; a URL as str."
-        )
-    return os.fspath(given)
-
-
-def _optional(given: StrPath | None, name: str) -> str | None:
-    return None if given is None else _text(given, name)
-
-
-def _path(given: StrPath | None, name: str) -> Path | None:
-    return None if given is None else Path(_text(given, name))
-
-
-def _paths(given: Sequence[StrPath], name: str) -> tuple[Path, ...]:
-    if isinstance(given, str):
-        raise WrongType(f"{name}={given!r}: this is one path.", f"Give a list: {name}=[{given!r}]")
-    return tuple(Path(_text(one, name)) for one in given)
-
-
-def _chosen(given: T, name: str, known: Sequence[T]) -> T:
-    if given not in known:
-        raise WrongValue(
-            f"{name}={given!r}: this is not a valid choice.", did_you_mean(str(given), map(str, known))
-        )
-    return given
-
-
-def _whole(given: int | None, name: str, least: int = 0) -> int | None:
-    if given is None:
-        return None
-    if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise WrongType(f"{name}={given!r}: this is not a whole number.", f"{name}=1")
-    if given < least:
-        raise WrongValue(f"{name}={given!r}: it is a whole number of {least} or more.", f"{name}=1")
-    return operator.index(given)  # NumPy has whole numbers of its own
-
-
 def _tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:
     from dissmodel.comparison import Tolerance
 
-    return None if rtol is None and atol is None else Tolerance(rtol=rtol or 0.0, atol=atol or 0.0)
-
-
-def _parameters(given: Mapping[str, object] | None) -> dict[str, object]:
-    return {name: _value(value, f"parameters[{name!r}]") for name, value in (given or {}).items()}
-
-
-def _value(given: object, where: str) -> object:
-    """Return a value as a record can hold it."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(given, numpy.generic):
-        given = given.item()
-    if given is None or isinstance(given, bool | int | float | str | date | time):
-        return given
-    if isinstance(given, list | tuple):
-        return [_value(one, f"{where}[{number}]") for number, one in enumerate(given)]
-    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
-        return {key: _value(one, f"{where}[{key!r}]") for key, one in given.items()}
-    raise WrongType(
-        f"{where}: a parameter can't be of the type {type(given).__name__}.",
-        "Give a number, a text, a list (of an array: array.tolist()) or a mapping whose keys are texts.",
-    )
+    relative, absolute = arguments.number(rtol, "rtol"), arguments.number(atol, "atol")
+    return None if relative is None and absolute is None else Tolerance(relative or 0.0, absolute or 0.0)

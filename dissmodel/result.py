@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from dissmodel import arguments
 from dissmodel.errors import Differs, UsageError, did_you_mean
+from dissmodel.watching import call_reporter
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -63,18 +65,20 @@ class Result:
         from dissmodel.geo.raster.backend import RasterBackend  # noqa: PLC0415  (it loads NumPy, and records do without)
         from dissmodel.io import load_dataset  # noqa: PLC0415  (as above)
 
-        if name not in self.files:
-            raise UsageError(
-                f"The result has no file {name!r}.", did_you_mean(name, self.files) or "No file was kept."
-            )
-        with self._file(name) as (path, expected):
-            data, found = load_dataset(path)
-            if found != expected:
-                raise Differs(
-                    f"{self.files[name]}: this is not the recorded file: its sha256 is "
-                    f"{found}, not {expected}.",
-                    "See what differs: dissmodel record verify RECORD",
+        with call_reporter() as reporter:
+            if arguments.word(name, "name", "output") not in self.files:
+                raise UsageError(
+                    f"The result has no file {name!r}.", did_you_mean(name, self.files) or "No file was kept."
                 )
+            with self._file(name) as (path, expected):
+                reporter.phase("load")
+                data, found = load_dataset(path)
+                if found != expected:
+                    raise Differs(
+                        f"{self.files[name]}: this is not the recorded file: its sha256 is "
+                        f"{found}, not {expected}.",
+                        "See what differs: dissmodel record verify RECORD",
+                    )
         return (data, {}) if isinstance(data, RasterBackend) else data
 
     @contextlib.contextmanager

@@ -16,8 +16,6 @@ NOBODY = 65534
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
-os.environ.pop("PYTEST_ADDOPTS", None)  # they are for this run, not for those that a test starts
-
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests on the public data, which the project may not hold, where there are none."""
@@ -60,6 +58,13 @@ def read_only_folder():
         os.seteuid(0)
     folder.chmod(0o755)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_options():
+    """Keep the options of this run from the runs that a test starts."""
+    # Not before: a process that runs tests reads them too, and would measure no coverage.
+    os.environ.pop("PYTEST_ADDOPTS", None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dissmodel.registries.check import RegistryCheck, SpecFinding
     from dissmodel.registries.models import RegistryModels, RegistryModelView
     from dissmodel.registries.sources import SyncReport
-    from dissmodel.registry.sync import Outcome
+    from dissmodel.registry.sync import Synced
 
 _MOST_NAMES = 20
 _SHORT = 12
@@ -112,7 +112,7 @@ def check(checked: RegistryCheck, *, as_json: bool, errors_only: bool) -> None:
         print_line(", ".join(count(number, what) for what, number in counts.items()))
 
 
-def _outcome(outcome: Outcome) -> None:
+def _outcome(outcome: Synced) -> None:
     before, after = outcome.before, outcome.after
     old = before.commit if before is not None else None
     models = count(len(after.models), "model")
@@ -131,7 +131,7 @@ def _outcome(outcome: Outcome) -> None:
         print_line("  nothing new")
 
 
-def _outcome_document(outcome: Outcome) -> dict[str, Any]:
+def _outcome_document(outcome: Synced) -> dict[str, Any]:
     return {
         "registry": outcome.registry,
         "url": outcome.url,

@@ -2,13 +2,13 @@
 
 from dissmodel.config.keys import check_registry_name
 from dissmodel.config.remote import Remote, parse_remote
-from dissmodel.config.settings import RegistrySetting, Setting, Settings, load_settings
+from dissmodel.config.settings import RegistrySetting, Setting, UserSettings, load_settings
 
 __all__ = [
     "RegistrySetting",
     "Remote",
     "Setting",
-    "Settings",
+    "UserSettings",
     "check_registry_name",
     "load_settings",
     "parse_remote",

@@ -36,7 +36,7 @@ class RegistrySetting:
 
 
 @dataclass(frozen=True)
-class Settings:
+class UserSettings:
     """Every setting, by name."""
 
     settings: Mapping[str, Setting]
@@ -88,7 +88,7 @@ def load_settings(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
     given: Mapping[str, Value] | None = None,
-) -> Settings:
+) -> UserSettings:
     """Return every setting with the value of its strongest origin.
 
     A project's file is looked for from `folder` on, by default the current folder. `given` is what the
@@ -116,7 +116,7 @@ def load_settings(
             found[key.name] = Setting(key, _from_variable(key, text), "environment", key.variable)
     for name, value in (given or {}).items():
         found[name] = Setting(key_of(name), value, "command line")
-    return Settings(found)
+    return UserSettings(found)
 
 
 def _from_variable(key: Key, text: str) -> Value:

@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dissmodel.config import Settings, load_settings
+from dissmodel.config import UserSettings, load_settings
 from dissmodel.config.files import project_file, read_settings, user_file
 from dissmodel.environments import list_environments, store
 from dissmodel.errors import DissmodelError
@@ -24,7 +24,7 @@ LITTLE_ROOM = 1e9
 _BUILDING_S = 3600.0
 
 
-def look_at_settings(found: Collector) -> Settings | None:
+def look_at_settings(found: Collector) -> UserSettings | None:
     """Find out whether the settings can be read, each file for itself; return them if all can."""
     user = user_file(os.environ)
     project = project_file(current_folder())
@@ -46,7 +46,7 @@ def look_at_settings(found: Collector) -> Settings | None:
     return None
 
 
-def look_at_registries(found: Collector, settings: Settings) -> None:
+def look_at_registries(found: Collector, settings: UserSettings) -> None:
     """Find out how old each registry is, and whether all of its models can be used."""
     known = index.registries(settings)
     for registry in known:
@@ -59,7 +59,7 @@ def look_at_registries(found: Collector, settings: Settings) -> None:
         found.add("ok", "none; to add a registry: dissmodel registry add NAME URL")
 
 
-def look_at_environments(found: Collector, settings: Settings) -> None:
+def look_at_environments(found: Collector, settings: UserSettings) -> None:
     """Find out which environments there are, their sizes, and the remains of others."""
     entries = list_environments(settings.data_dir)
     root = settings.data_dir / "environments"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dissmodel.config import Settings
+from dissmodel.config import UserSettings
 from dissmodel.environments.pip_settings import pip_settings
 from dissmodel.errors import StorageError
 from dissmodel.executor.findings import Collector
@@ -55,7 +55,7 @@ def look_at_index(found: Collector, place: str) -> None:
         found.add("warning", "is not there", _NO_SUCH_PLACE)
 
 
-def look_at_storage(found: Collector, settings: Settings) -> None:
+def look_at_storage(found: Collector, settings: UserSettings) -> None:
     """Find out whether the object store is set up, which credentials it gets, and whether it answers."""
     from dissmodel.experiment.layout import OUTPUTS_BUCKET  # noqa: PLC0415  (loads what only storage needs)
     from dissmodel.storage import credentials  # noqa: PLC0415  (as above)

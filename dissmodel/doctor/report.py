@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dissmodel.config import Settings
+from dissmodel.config import UserSettings
 from dissmodel.doctor import holdings, interpreter, libraries, network, programs
 from dissmodel.doctor.checkup import TimedCheck, findings_of
 from dissmodel.environments import uv
@@ -69,7 +69,7 @@ def doctor(request: DoctorRequest) -> Diagnosis:
     ))  # fmt: skip
 
 
-def _places(settings: Settings | None) -> list[TimedCheck]:
+def _places(settings: UserSettings | None) -> list[TimedCheck]:
     """Return the checks of the files on the disks."""
     checks = []
     if settings is not None:
@@ -90,7 +90,7 @@ def _places(settings: Settings | None) -> list[TimedCheck]:
     ]
 
 
-def _network(settings: Settings | None, request: DoctorRequest) -> list[TimedCheck]:
+def _network(settings: UserSettings | None, request: DoctorRequest) -> list[TimedCheck]:
     if request.offline:
         return [TimedCheck("network", lambda found: found.add("ok", "not asked"))]
     checks = _indexes()

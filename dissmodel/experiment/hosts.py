@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
-from dissmodel.config import Settings, load_settings
+from dissmodel.config import UserSettings, load_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, StorageError
 from dissmodel.storage import credentials
@@ -92,7 +92,7 @@ def _object_store() -> str:
         return ""
 
 
-def _configured(settings: Settings) -> Iterator[str]:
+def _configured(settings: UserSettings) -> Iterator[str]:
     yield from (one.url for one in settings.registries.values())
     stored = settings.settings.get("storage.endpoint")
     if stored is not None and isinstance(stored.value, str):

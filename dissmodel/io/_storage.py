@@ -84,31 +84,37 @@ def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path
 
 @contextmanager
 def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) -> Iterator[Path]:
-    """Give the local path where the block writes the file of `uri`; its end uploads an ``s3://`` object.
+    """Give the local path where the block writes the file of `uri`; its end uploads ``s3://`` objects.
 
-    Raises as `Storage.put`.
+    These are the file and what the block wrote beside it. Raises as `Storage.put`.
     """
     place = parse(uri)
     if place.scheme != "s3" or _is_folder(place):
         yield place.local()
         return
-    bucket, key = _bucket_and_key(place)
+    _, key = _bucket_and_key(place)
     client = _client.get() if client is None else client
     with temporary.new_folder() as folder:
         copy = folder / file_name(key)
         yield copy
-        if client is None:
-            storage, key = open_storage(place.text, StorageSettings.of(load_settings()))
-            storage.put(copy, key, sha256=sha256_file(copy), media_type=content_type)
-            return
-        with _explained(place, client), copy.open("rb") as stream:
-            client.put_object(
-                bucket_name=bucket,
-                object_name=key,
-                data=stream,
-                length=copy.stat().st_size,
-                content_type=content_type,
-            )
+        # The parts of a shapefile go first: whoever sees the file itself finds them.
+        for file in sorted(filter(Path.is_file, folder.iterdir()), key=lambda one: (one == copy, one.name)):
+            _upload(file, place, client, f"{key.removesuffix(copy.suffix)}{file.suffix}", content_type)
+
+
+def _upload(file: Path, place: Uri, client: Any, key: str, content_type: str) -> None:
+    if client is None:
+        storage, _ = open_storage(place.text, StorageSettings.of(load_settings()))
+        storage.put(file, key, sha256=sha256_file(file), media_type=content_type)
+        return
+    with _explained(place, client), file.open("rb") as stream:
+        client.put_object(
+            bucket_name=bucket_and_key(place)[0],
+            object_name=key,
+            data=stream,
+            length=file.stat().st_size,
+            content_type=content_type,
+        )
 
 
 def _explained(uri: Uri, client: Any) -> Any:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, DissmodelWarning, InvalidInput, UsageError, shell_word
+from dissmodel.experiment.files import artifacts_of
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.source import Source, open_source
 from dissmodel.geo.legend import Legend
 from dissmodel.progress import Reporter, current
-from dissmodel.record import ExperimentRecord, store
-from dissmodel.record.digest import sha256_file
+from dissmodel.record import MAIN, ExperimentRecord, store
 from dissmodel.record.picture import SUFFIX, is_ours, picture_path
 from dissmodel.record.redact import redact
 from dissmodel.registry.classes import ExecutorRegistry
@@ -75,7 +75,7 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
         opened.bring()
         path, record = opened.path, opened.record
         with keeping_warnings(told):
-            result = _result(path, record)
+            result = _result(opened)
             is_bundled = path != request.record
             place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
             _check_place(place, request, record)
@@ -105,29 +105,31 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
     return drawn
 
 
-def _result(path: Path, record: ExperimentRecord) -> Path:
+def _result(opened: Source) -> Path:
     """Return the file of the result, if it is the recorded file."""
+    path, record = opened.path, opened.record
     if record.status != "completed" and (record.schema_version or not record.artifacts):
         raise InvalidInput(
             f"{path}: this run is {record.status}: there is no result to draw.",
             f"See what happened: dissmodel record show {shell_word(str(path))}",
             code="no_result",
         )
-    artifact = record.files.get("output")
-    if artifact is not None:
-        external = path.parent / artifact.path  # an absolute path stays what it is
-        file = external if artifact.external else store.artifact_path(path, artifact.path)
-        expected: str | None = artifact.sha256
-    else:  # a record of the public DisSModel: its path may be of another machine, so the name counts
-        file = path.parent / (record.output_path or "").replace("\\", "/").rpartition("/")[2]
-        expected = record.output_sha256
-    if not expected or not file.is_file():
+    artifact = artifacts_of(record).get(MAIN)
+    file = None if artifact is None else opened.located(artifact)
+    if artifact is None or file is None:
         raise InvalidInput(
-            f"{file}: the result that {path.name} describes does not exist.",
+            f"{path}: this record does not contain the path of its result.",
+            "Run the model again with this version, then draw that.",
+            code="no_result",
+        )
+    found, why = opened.digest_of(file)
+    if found is None:
+        raise InvalidInput(
+            f"{file}: the result that {path.name} describes can't be drawn: {why}.",
             "Put the result beside its record.",
             code="no_result",
         )
-    if sha256_file(file) != expected:
+    if found != artifact.sha256:
         raise Differs(
             f"{file} is not the result that {path.name} describes, so it is not drawn.",
             f"See what differs: dissmodel record verify {shell_word(str(path))}",

@@ -104,12 +104,18 @@ class GitFolder:
 
     def _packed(self, name: str) -> str:
         """Return what ``packed-refs`` has for a ref: of an annotated tag, the commit in the line after it."""
-        lines = iter(contents(self._packed_refs, _MAX_REFS).splitlines())
-        for line in lines:
-            commit, _, found = os.fsdecode(line).partition(" ")
-            if found == name:
-                peeled = os.fsdecode(next(lines, b""))
-                return peeled[1:] if peeled.startswith("^") else commit
+        # Not line by line: of 64 MiB of empty lines each would be an object.
+        data = contents(self._packed_refs, _MAX_REFS)
+        wanted, at = os.fsencode(f" {name}"), -1
+        while (at := data.find(wanted, at + 1)) >= 0:
+            end = at + len(wanted)
+            rest, _, after = data[end : end + _MAX_LINE].partition(b"\n")
+            if rest.strip(b"\r"):  # a longer name
+                continue
+            commit = data[data.rfind(b"\n", 0, at) + 1 : at]
+            if b" " not in commit:  # not a comment
+                peeled = after.partition(b"\n")[0].rstrip(b"\r")
+                return os.fsdecode(peeled[1:] if peeled.startswith(b"^") else commit)
         return ""
 
 

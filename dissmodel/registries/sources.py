@@ -12,7 +12,7 @@ from pathlib import Path
 from dissmodel.config import (
     RegistrySetting,
     Remote,
-    Settings,
+    UserSettings,
     check_registry_name,
     load_settings,
     parse_remote,
@@ -22,7 +22,7 @@ from dissmodel.config.keys import DEFAULT, from_toml, key_of
 from dissmodel.errors import DissmodelError, UsageError, did_you_mean, disk_errors
 from dissmodel.registry import index
 from dissmodel.registry.state import folder_of
-from dissmodel.registry.sync import Outcome
+from dissmodel.registry.sync import Synced
 from dissmodel.registry.sync import sync as sync_registry
 from dissmodel.settings import change_settings
 
@@ -46,7 +46,7 @@ class SyncRequest:
 class SyncReport:
     """What was fetched, and what could not be: name → error."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Synced, ...]
     failures: Mapping[str, DissmodelError]
 
 
@@ -182,7 +182,7 @@ def _sync(request: SyncRequest) -> SyncReport:
     return SyncReport(tuple(outcomes), failures)
 
 
-def _targets(request: SyncRequest, settings: Settings) -> list[RegistrySetting]:
+def _targets(request: SyncRequest, settings: UserSettings) -> list[RegistrySetting]:
     if request.repo is not None:
         name = DEFAULT if request.name in {None, DEFAULT} else check_registry_name(request.name)
         return [RegistrySetting(name, request.repo, request.branch)]
@@ -218,7 +218,7 @@ def _check_branch(remote: Remote, branch: str | None) -> None:
         )
 
 
-def _known(name: str | None, settings: Settings) -> Mapping[str, index.Registry]:
+def _known(name: str | None, settings: UserSettings) -> Mapping[str, index.Registry]:
     """Return the registries by name, if there are any, and `name` is one of them where it is given."""
     known = {registry.name: registry for registry in index.registries(settings)}
     if name is not None and name not in known:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dissmodel.config import Settings, load_settings, parse_remote
+from dissmodel.config import UserSettings, load_settings, parse_remote
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.progress import current
 from dissmodel.record.git import checkout_of
@@ -66,7 +66,7 @@ class RegistryEntry:
         return f"{self.registry}/{self.name}"
 
 
-def registries(settings: Settings | None = None) -> tuple[Registry, ...]:
+def registries(settings: UserSettings | None = None) -> tuple[Registry, ...]:
     """Return every registry that is set or was synced, by name.
 
     Raises
@@ -79,7 +79,7 @@ def registries(settings: Settings | None = None) -> tuple[Registry, ...]:
     return tuple(_registry(name, settings) for name in sorted(names))
 
 
-def entries(settings: Settings | None = None) -> tuple[RegistryEntry, ...]:
+def entries(settings: UserSettings | None = None) -> tuple[RegistryEntry, ...]:
     """Return every model of every registry, also those that can't be used; nothing is imported.
 
     Raises
@@ -106,7 +106,7 @@ def entries_of(registry: Registry) -> tuple[RegistryEntry, ...]:
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
-def find(text: str, settings: Settings | None = None, *, packages: bool = True) -> RegistryEntry | None:
+def find(text: str, settings: UserSettings | None = None, *, packages: bool = True) -> RegistryEntry | None:
     """Return the model of a registry that `text` names: ``name`` or ``registry/name``; None if none does.
 
     Only the files that it may mean are read.
@@ -217,7 +217,7 @@ def files_in(models: Path) -> Iterator[tuple[str, str]]:
         yield file, refusal(file, is_link=(models / file).is_symlink(), is_twin=file in same)
 
 
-def _registry(name: str, settings: Settings) -> Registry:
+def _registry(name: str, settings: UserSettings) -> Registry:
     setting = settings.registries.get(name)
     home = folder_of(settings.data_dir, name)
     state = read_state(home)

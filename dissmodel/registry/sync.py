@@ -29,7 +29,7 @@ _SUBMODULE = "160000"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Synced:
     """What a sync found: the states before and after, and the names of models that differ."""
 
     registry: str
@@ -41,7 +41,7 @@ class Outcome:
     removed: tuple[str, ...]
 
 
-def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> Outcome:
+def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> Synced:
     """Bring a registry's models to this machine.
 
     A folder is read where it is; only what was in it is noted. Without a branch it is the remote's own
@@ -71,7 +71,7 @@ def sync(registry: str, remote: Remote, branch: str | None, data_dir: Path) -> O
             _tidy(folder, {state.commit for state in (before, after) if state is not None})
     old: Mapping[str, str] = before.models if before is not None else {}
     new = after.models
-    return Outcome(
+    return Synced(
         registry,
         remote.url,
         before,

@@ -33,7 +33,7 @@ _ROOM = 256  # more bytes than any statfs structure has
 _METADATA = (".imd", ".rpb", ".rpc", ".pvl", ".pass", ".xml", "_rpc.txt", "_metadata.txt", "_metadata.xml")
 
 
-class _State(NamedTuple):
+class _FileState(NamedTuple):
     """Which file a name means, and when it was changed; nanoseconds.
 
     `links` has each symbolic link on the way to the file: number and time of the last change.
@@ -133,13 +133,13 @@ class InputWatch:
         return bool(self._names) and self._folder_events.events_lost
 
 
-def _state(path: Path) -> _State | None:
+def _state(path: Path) -> _FileState | None:
     try:
         found = path.stat()
         links = [part.lstat() for part in (path, *path.parents) if part.is_symlink()]
     except OSError:
         return None
-    return _State(
+    return _FileState(
         found.st_dev,
         found.st_ino,
         tuple((link.st_ino, link.st_ctime_ns) for link in links),

@@ -68,7 +68,7 @@ class Listener:
             self.lines.append(f"… more than {MAX_LINES} lines: the rest was not kept")
 
 
-class _Lines(io.TextIOBase):
+class _WholeLines(io.TextIOBase):
     """A text stream that hands over whole lines."""
 
     def __init__(self, listener: Listener) -> None:
@@ -103,7 +103,7 @@ def listening(listener: Listener) -> Iterator[None]:
     What a model prints must not mix with the result on standard output; what libraries in C and processes of
     its own print goes to standard error.
     """
-    stream = _Lines(listener)
+    stream = _WholeLines(listener)
     with _diverted(), reporting_warnings(listener), contextlib.redirect_stdout(stream):
         try:
             yield

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel import locks
-from dissmodel.config import Settings
+from dissmodel.config import UserSettings
 from dissmodel.config.keys import parse_size
 from dissmodel.errors import StorageError
 from dissmodel.record.digest import sha256_file
@@ -50,7 +50,7 @@ class Cache:
     limit: int = DEFAULT_LIMIT
 
     @classmethod
-    def of(cls, settings: Settings) -> Cache:
+    def of(cls, settings: UserSettings) -> Cache:
         """Return the cache for inputs that is set."""
         size = settings.text("cache_size")
         return cls(settings.cache_dir / "inputs", parse_size(size, "cache_size") if size else DEFAULT_LIMIT)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from dissmodel.config import Settings
+from dissmodel.config import UserSettings
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.storage.names import shown
 
@@ -64,10 +64,10 @@ class StorageSettings:
     patience: Patience = field(default_factory=Patience)
 
     @classmethod
-    def of(cls, settings: Settings) -> StorageSettings:
+    def of(cls, settings: UserSettings) -> StorageSettings:
         """Return what the user's and the project's settings say.
 
-        >>> StorageSettings.of(Settings({})) == StorageSettings()
+        >>> StorageSettings.of(UserSettings({})) == StorageSettings()
         True
         """
         names = ("endpoint", "region", "bucket", "inputs_bucket", "profile", "mc_alias")

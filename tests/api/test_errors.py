@@ -55,9 +55,9 @@ def test_values_of_numpy_are_what_they_stand_for():
         "b": [np.array([True])[0], (np.int8(3), np.str_("uso"))],
         "c": {"d": np.float64("nan"), "e": None},
     }
-    from dissmodel.api import _parameters
+    from dissmodel import arguments
 
-    found = _parameters(given)
+    found = arguments.parameters(given)
 
     assert (0.10000000149011612, [True, [3, "uso"]], None) == (found["a"], found["b"], found["c"]["e"])
     assert [float, bool, int, str] == [

@@ -1,6 +1,5 @@
 """Progress in a terminal, in a notebook and in a pipe."""
 
-import os
 import re
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dissmodel.progress import Heard, reporting
+from support.terminal import error_on_a_terminal
 
 CALL = """
 import dissmodel
@@ -70,34 +70,31 @@ def test_whoever_listens_hears(grid):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals to test with")
 def test_a_terminal_sees_a_bar(grid):
-    import pty
-
-    ours, theirs = pty.openpty()
     Path("call.py").write_text(CALL)
-    running = subprocess.Popen(
-        [sys.executable, "call.py"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LC_ALL": "C.UTF-8"},
-    )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            some = os.read(ours, 65536)
-        except OSError:  # the terminal has no writer any more
-            break
-        if not some:
-            break
-        seen += some
-    out, _ = running.communicate()
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+
+    out, text = error_on_a_terminal([sys.executable, "call.py"])
 
     assert "completed\n" == out
     assert re.search(r"running .*5/5 .* M cells/s", text)
     assert re.search(r"saving .*\d+/\d+ MB", text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals to test with")
+@pytest.mark.parametrize(
+    "read", ["made.open()", "dissmodel.open_record('r.record.json').open()"], ids=["a run", "a record"]
+)
+def test_a_terminal_sees_how_much_of_a_result_is_read(grid, read):
+    in_a_pipe(CALL)
+    Path("call.py").write_text(
+        "import dissmodel\n"
+        "from pathlib import Path\n"
+        "record = dissmodel.open_record('r.record.json')\n"
+        "made = dissmodel.api.Run(record.record, Path('r.record.json'), record.files)\n" + read
+    )
+
+    _, text = error_on_a_terminal([sys.executable, "call.py"])
+
+    assert re.search(r"loading .*\d+/\d+ MB", text)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,19 @@ def test_a_result_that_is_another_is_not_drawn_under_this_name(ran):
 
     assert (4, 3) == (changed.code, gone.code)
     assert "is not the result that r.record.json describes" in changed.err
-    assert "does not exist" in gone.err
+    assert "can't be drawn: no such file" in gone.err
     assert not Path("r.preview.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_result_that_was_not_fetched_is_not_drawn(ran):
+    Path("r.tif").unlink()
+    Path("r.tif").symlink_to(".git/annex/objects/Zq/9w/MD5E-s12--9001.tif/MD5E-s12--9001.tif")
+
+    said = ran(*SHOW)
+
+    assert 3 == said.code
+    assert "git annex get" in said.err
 
 
 def test_only_a_picture_of_ours_is_replaced(ran):

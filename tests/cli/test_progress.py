@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals to test with")
+from support.terminal import error_on_a_terminal
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 COMMAND = [sys.executable, "-m", "dissmodel", "run", "coastal_raster", "-i", "grid.zip", "-p", "end_time=5"]
 
@@ -18,33 +20,7 @@ def folder(tmp_path, make_coast):
 
 
 def on_a_terminal(folder, *words):
-    """Run a command whose standard error is a terminal; return its output and what that got."""
-    import os
-
-    ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        [*COMMAND, *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LC_ALL": "C.UTF-8"},
-    )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            some = os.read(ours, 65536)
-        except OSError:  # the terminal has no writer any more
-            break
-        if not some:
-            break
-        seen += some
-    out = running.stdout.read()
-    running.stdout.close()
-    running.wait()
-    os.close(ours)
-    return out, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+    return error_on_a_terminal([*COMMAND, *words], cwd=folder)
 
 
 def test_a_terminal_sees_the_phase_the_step_and_the_rate(folder):

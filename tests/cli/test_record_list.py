@@ -14,6 +14,7 @@ from dissmodel.cli.record.list_ import parse_since
 from dissmodel.errors import UsageError
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import sha256_bytes, sha256_file
+from support.terminal import open_terminal, read_all
 
 NOW = datetime.now(UTC)
 
@@ -242,20 +243,13 @@ def test_a_pipe_gets_whole_values(runs, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_a_terminal_is_asked_for_its_width(runs, monkeypatch):
-    import fcntl
-    import pty
-    import struct
-    import termios
-
     leave("a" * 100, parameters={"text": "x" * 300})
     monkeypatch.delenv("COLUMNS", raising=False)
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    ours, theirs = open_terminal(70)
     words = [sys.executable, "-c", "from dissmodel.cli.app import main; main()", "record", "list"]
     subprocess.run(words, stdout=theirs, check=True)
     os.close(theirs)
-    lines = os.read(ours, 100_000).decode().splitlines()
-    os.close(ours)
+    lines = read_all(ours).decode().splitlines()
 
     assert 6 == len(lines)
     assert 70 == max(map(len, lines))

@@ -12,6 +12,7 @@ import pytest
 
 from dissmodel.cli import layout
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, store
+from support.terminal import open_terminal, read_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
@@ -25,33 +26,18 @@ NAMES = {"": "coast", "日本の海岸とマングローブの長い名前 é �
 @pytest.fixture
 def at_terminal(dissmodel):
     """Return a function that runs a command at a pseudo-terminal of some columns; gives its lines."""
-    import fcntl
-    import pty
-    import struct
-    import termios
 
     def run(width, env, *words):
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        ours, theirs = open_terminal(width)
         words = [sys.executable, "-m", "dissmodel", *map(str, words)]
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **env}
-        data = b""
         with subprocess.Popen(words, stdout=theirs, stderr=subprocess.PIPE, env=env) as process:
             os.close(theirs)
-            while more := read(ours):
-                data += more
-            os.close(ours)
+            data = read_all(ours)
             assert (b"", 0) == (process.stderr.read(), process.wait(60))
         return data.decode("ascii" if "LC_ALL" in env and env["LC_ALL"] == "C" else "utf-8").splitlines()
 
     return run
-
-
-def read(screen):
-    try:
-        return os.read(screen, 100_000)
-    except OSError:  # the other side is closed
-        return b""
 
 
 def width_of(line):

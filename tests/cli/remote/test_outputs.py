@@ -46,6 +46,17 @@ def test_a_result_is_uploaded_with_its_record(ready):
     assert ([], []) == left()
 
 
+def test_a_shapefile_is_uploaded_with_all_its_parts(dissmodel, s3, make_coast):
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "cells.gpkg"])
+
+    said = dissmodel("run", "coastal_vector", "-i", "cells.gpkg", "-o", f"{s3.uri}/r.shp", "-q")
+
+    assert 0 == said.code, said.err
+    parts = {f"r.{suffix}" for suffix in ("shp", "shx", "dbf", "prj", "cpg")}
+    assert parts == {path.name for path in s3.folder.iterdir()} - {"r.qml", "r.record.json"}
+    assert 0 == dissmodel("record", "verify", f"{s3.uri}/r.record.json").code
+
+
 def test_it_is_shown_verified_and_reproduced_from_there(ready, model):
     dissmodel, s3, words = ready
     dissmodel(*words, "-o", f"{s3.uri}/runs/r.bin")

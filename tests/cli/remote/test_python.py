@@ -5,8 +5,11 @@ import io
 import os
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
+from geopandas.testing import assert_geodataframe_equal
+from shapely import box
 
 from dissmodel.errors import InvalidInput, MissingFile, StorageError, UsageError
 from dissmodel.executor import ExperimentRecord, ModelExecutor
@@ -14,6 +17,7 @@ from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io import _utils, load_dataset, open_dataset, save_dataset
 from dissmodel.io.raster import load_geotiff
 from dissmodel.io.vector import load_gdf
+from support.files import names
 
 
 class Reading(ModelExecutor):
@@ -106,6 +110,32 @@ def test_what_is_written_to_a_bucket_is_read_from_there(s3, grid):
     assert load_dataset(f"{s3.uri}/out/grid.tif")[1] == sha256 == before
     assert "maré" == _utils.read_text(f"{s3.uri}/note.txt")
     assert hashlib.sha256("maré".encode()).hexdigest() == checksum
+
+
+SHAPEFILE = ["cells.cpg", "cells.dbf", "cells.prj", "cells.shp", "cells.shx"]
+
+
+def test_a_shapefile_is_written_to_a_bucket_with_all_its_parts(s3, dissmodel):
+    frame = geopandas.GeoDataFrame({"uso": [1, 5]}, geometry=[box(0, 0, 1, 1), box(1, 0, 2, 1)], crs=31983)
+
+    sha256 = save_dataset(frame, f"{s3.uri}/out/cells.shp")
+
+    there = s3.folder / "out"
+    assert SHAPEFILE == names(there)
+    assert hashlib.sha256((there / "cells.shp").read_bytes()).hexdigest() == sha256
+    assert_geodataframe_equal(frame, geopandas.read_file(there / "cells.shp"), check_dtype=False)
+
+
+def test_a_client_that_was_given_gets_each_part_of_a_shapefile():
+    sent = []
+
+    class Client:
+        def put_object(self, bucket_name, object_name, **rest):
+            sent.append((bucket_name, object_name))
+
+    save_dataset(geopandas.GeoDataFrame({"uso": [1]}, geometry=[box(0, 0, 1, 1)]), "s3://b/a/X.shp", Client())
+
+    assert [("b", f"a/X.{suffix}") for suffix in ("cpg", "dbf", "shx", "shp")] == sent
 
 
 def load_dataset_of(content):

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from dissmodel.environments.remote import commit_of
 from dissmodel.errors import StorageError
+from dissmodel.record import git_folder
 from dissmodel.record.git import checkout_of, head_of
 from support.git import git
 
@@ -296,6 +298,33 @@ def test_a_pipe_in_the_place_of_a_file_holds_nothing_up(make, name):
     os.mkfifo(path)
 
     assert checkout_of(folder / "a.py").dirty is False
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_packed_ref_is_its_commit_and_no_longer_name(make, ends):
+    folder = make({"a.py": LINES})
+    lines = ["# pack-refs with: refs/tags/v1", "1" * 40 + " refs/tags/v1.0", "2" * 40 + " refs/tags/v1"]
+    lines += ["3" * 40 + " refs/tags/v2", "^" + "4" * 40, "5" * 40 + " refs/tags/last"]
+    (folder / ".git" / "packed-refs").write_bytes(ends.join(lines).encode())
+    found = git_folder.find(folder)
+
+    assert ["2" * 40, "1" * 40, "4" * 40, "5" * 40, None] == [
+        found.commit(f"refs/tags/{name}") for name in ("v1", "v1.0", "v2", "last", "v")
+    ]
+
+
+def test_packed_refs_of_empty_lines_cost_no_more_than_their_size(make, monkeypatch):
+    folder = make({"a.py": LINES})
+    size = 4 << 20
+    monkeypatch.setattr(git_folder, "_MAX_REFS", size)
+    (folder / ".git" / "packed-refs").write_bytes(b"\n" * size)
+    found = git_folder.find(folder)
+    tracemalloc.start()
+
+    assert found.commit("refs/tags/v1") is None
+    assert tracemalloc.get_traced_memory()[1] < 3 * size
+
+    tracemalloc.stop()
 
 
 def test_settings_of_a_folder_that_name_a_pipe_hold_nothing_up(make, tmp_path):
