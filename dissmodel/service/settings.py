@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from dissmodel.config import Settings, load_settings
+from dissmodel.config import UserSettings, load_settings
 from dissmodel.config.keys import KEYS, from_text, parse_size
 from dissmodel.errors import UsageError
 from dissmodel.experiment.layout import INPUTS_BUCKET
@@ -60,7 +60,7 @@ class ServiceSettings:
 
     @classmethod
     def load(
-        cls, settings: Settings | None = None, environ: Mapping[str, str] | None = None
+        cls, settings: UserSettings | None = None, environ: Mapping[str, str] | None = None
     ) -> ServiceSettings:
         """Return what the user's settings and the environment say.
 
@@ -99,13 +99,13 @@ class ServiceSettings:
         )
 
 
-def _texts(settings: Settings, name: str) -> tuple[str, ...]:
+def _texts(settings: UserSettings, name: str) -> tuple[str, ...]:
     value = settings.value(name)
     return value if isinstance(value, tuple) else ()
 
 
 def _seconds(
-    settings: Settings, environ: Mapping[str, str], name: str, variable: str, default: float
+    settings: UserSettings, environ: Mapping[str, str], name: str, variable: str, default: float
 ) -> float:
     text = settings.text(name) or environ.get(variable) or ""
     if not text:
