@@ -37,17 +37,19 @@ _BLOCK: Final = 1 << 18
 _MOST_KEPT: Final = 32
 
 
-def make_pool(url: str, patience: Patience) -> PoolManager:
-    """Return connections for the server of `url`, through the proxy that the environment names.
+def make_pool(
+    url: str, patience: Patience, *, proxy: str | None = None, cert: str | None = None
+) -> PoolManager:
+    """Return connections for the server of `url`, through the proxy that the environment names, or `proxy`.
 
-    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` does, or,
-    where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead. Raises UsageError if
-    ``SSL_CERT_FILE`` names no file of certificates.
+    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` (or the
+    file `cert`) does, or, where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead.
+    Raises UsageError if ``SSL_CERT_FILE`` names no file of certificates.
     """
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_without_query)
     parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
+    proxy = getproxies().get(parts.scheme) or proxy
     options: dict[str, Any] = {
         "timeout": Timeout(connect=patience.connect_s, read=patience.silence_s),
         "retries": _Retry(
@@ -62,9 +64,10 @@ def make_pool(url: str, patience: Patience) -> PoolManager:
         "blocksize": _BLOCK,
     }
     if parts.scheme == "https":
-        options["ssl_context"] = _trust()
+        options["ssl_context"] = _trust(cert)
     pool: PoolManager
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
         user = urlsplit(proxy).netloc.rpartition("@")[0]
         headers = make_headers(proxy_basic_auth=unquote(user)) if user else None
         pool = _ProxyPool(proxy, proxy_headers=headers, **options)
@@ -152,7 +155,7 @@ def _wait(sock: socket.socket | None, silence_s: float) -> None:
         sock.settimeout(silence_s)
 
 
-def _trust() -> ssl.SSLContext:
+def _trust(cert: str | None) -> ssl.SSLContext:
     named = os.environ.get("SSL_CERT_FILE")
     if named and not Path(named).is_file():
         # OpenSSL would say nothing and trust nobody.
@@ -161,5 +164,5 @@ def _trust() -> ssl.SSLContext:
         )
     context = ssl.create_default_context()
     if not named and not os.environ.get("SSL_CERT_DIR"):
-        context.load_verify_locations(certifi.where())
+        context.load_verify_locations(cert or certifi.where())
     return context
