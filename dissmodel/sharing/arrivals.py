@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel import locks, materialize
-from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError, disk_errors
 from dissmodel.experiment.layout import OUTPUT, relocated
 from dissmodel.record import MAIN, digest, store
 from dissmodel.record.digest import sha256_file
@@ -95,14 +95,12 @@ def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
     """Give the folder for what has come so far; it stays, so that a pull that was cut goes on from there."""
     lock = to / f"{materialize.PREFIX}{experiment_id}.lock"
     with contextlib.ExitStack() as stack:
-        try:
+        with _writing(to):
             to.mkdir(parents=True, exist_ok=True)
             is_ours = stack.enter_context(locks.held(lock, patience=_PATIENCE_S))
             if is_ours:
                 scratch = materialize.make(to / f"{experiment_id}{store.SUFFIX}", "pull")
                 materialize.work(scratch).mkdir(exist_ok=True)
-        except OSError as error:
-            raise _unwritable(to, error) from error
         if not is_ours:
             raise UsageError(
                 locks.busy(f"{to / experiment_id}: another process is fetching this experiment.", lock),
@@ -144,12 +142,11 @@ def _is_here(folder: Path, wanted: Wanted) -> bool:
 
 
 def _holds(path: Path, wanted: Wanted) -> bool:
-    try:
-        if wanted.sha256 is None:
-            return True
-        return path.stat().st_size == wanted.size and sha256_file(path) == wanted.sha256
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return wanted.sha256 is None or (
+            path.stat().st_size == wanted.size and sha256_file(path) == wanted.sha256
+        )
+    return False
 
 
 def _refuse_full(to: Path, missing: list[Wanted]) -> None:
@@ -170,14 +167,12 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
     """Bring an object into the scratch folder, unless it came before."""
     target = (scratch / "new").joinpath(*wanted.path.split("/"))
     part = scratch / "part"
-    try:
+    with _writing(scratch):
         if wanted.sha256 is not None and target.is_file() and _holds(target, wanted):
             return
         target.unlink(missing_ok=True)
         part.unlink(missing_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(scratch, error) from error
     try:
         wanted.place.storage.get(wanted.place.key(wanted.key), part, limit=wanted.size, progress=progress)
     except DissmodelError as error:
@@ -188,7 +183,7 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
         if said is None:
             raise
         raise Differs(f"{wanted.uri}: {said}.", _ASK, code=error.code) from error
-    try:
+    with _writing(scratch):
         size = part.stat().st_size
         found = sha256_file(part)
         if size != wanted.size or found != (wanted.sha256 or found):
@@ -200,8 +195,6 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
                 code="storage_differs",
             )
         part.replace(target)
-    except OSError as error:
-        raise _unwritable(scratch, error) from error
 
 
 def _in_the_way(path: Path) -> Differs:
@@ -212,8 +205,5 @@ def _in_the_way(path: Path) -> Differs:
     )
 
 
-def _unwritable(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"{path}: can't be written: {error.strerror or error}.",
-        "Give a folder that you may write to: --to FOLDER",
-    )
+def _writing(path: Path) -> contextlib.AbstractContextManager[None]:
+    return disk_errors(f"{path}: can't be written", "Give a folder that you may write to: --to FOLDER")

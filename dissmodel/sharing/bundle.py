@@ -22,7 +22,7 @@ from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
 from dissmodel.record import MAIN, ExperimentRecord, digest, store
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
-from dissmodel.sharing.bundle_texts import lock_of, readme, spec_as_toml
+from dissmodel.sharing.bundle_texts import readme, spec_as_toml
 from dissmodel.storage.uri import is_remote, parse, shown
 
 
@@ -188,9 +188,8 @@ def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[
     spec = spec_as_toml(record, told)
     if spec:
         yield Member(SPEC, spec.encode())
-    lock = lock_of(document)
-    if lock:
-        yield Member(LOCK, lock.encode())
+    if record.runtime is not None and record.runtime.lock:
+        yield Member(LOCK, record.runtime.lock.encode())
     for path, data in statements.signed(source.path):
         name = statements.beside(path.name, source.path.name, RECORD)
         assert name is not None  # a signed file has a name beside any record

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from dissmodel.record import MAIN, ExperimentRecord
 from dissmodel.registry.spec import plain_spec, without_null
@@ -69,17 +67,6 @@ def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
         told.append(f"model.toml is not in the bundle: the spec in the record is not TOML: {error}")
         return ""
-
-
-def lock_of(document: Mapping[str, Any]) -> str:
-    """Return the lock of the environment that the run had of its own; empty if it had none.
-
-    >>> lock_of({"runtime": {"lock": "numpy==2.1.0"}}), lock_of({})
-    ('numpy==2.1.0', '')
-    """
-    runtime = document.get("runtime")
-    lock = runtime.get("lock") if isinstance(runtime, dict) else None
-    return lock if isinstance(lock, str) else ""
 
 
 def _plain(text: str) -> str:

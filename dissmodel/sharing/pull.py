@@ -26,7 +26,6 @@ from dissmodel.experiment.placed import refuse_other_id
 from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.sharing.arrivals import PulledExperiment, arrive
-from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pullable import Pullable, pullable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
@@ -92,8 +91,7 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     settings = request.settings or StorageSettings.of(load_settings())
     found = {one.uri: one for one in _find(request.experiment, settings)}
     pool = Pool(reporter)
-    outcomes = in_two_passes(
-        pool,
+    outcomes = pool.in_two_passes(
         "pull",
         tuple(found),
         look=lambda uri: _look(found[uri], request, settings, pool),

@@ -89,13 +89,8 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
         If the record names what it may not name (code ``"artifact_path"``), or the place fails.
     """
     source.refuse_changed()
+    source.refuse_unfinished("to pull", "not_completed")
     record, uri = source.record, source.given
-    if record.status != "completed":
-        raise InvalidInput(
-            f"{uri}: this run did not complete: it is {record.status[:40]!r}.",
-            "Only completed runs have a result.",
-            code="not_completed",
-        )
     paths = paths_of(source.files, uri)
     wanted = [*_files(source, paths), *_signatures(source)]
     inputs = list(_inputs(source, settings, agree)) if agree is not None else []

@@ -20,7 +20,6 @@ from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import MAIN, digest, store
 from dissmodel.sharing.objects import State, other_content, send, state_of, with_file_of
-from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pushable import File, Pushable, pushable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
@@ -133,7 +132,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
             agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
             return pushable(path, stack, agree if request.with_input else None)
 
-        return Pushed(*in_two_passes(pool, "push", paths, look=look, move=lambda one: _push(one, to, pool)))
+        return Pushed(*pool.in_two_passes("push", paths, look=look, move=lambda one: _push(one, to, pool)))
 
 
 def _refuse_missing(to: _To) -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import ConsentRequired, DissmodelError
 from dissmodel.progress import Reporter
 from dissmodel.workers import Workers
 
+
+class Sized(Protocol):
+    """What has bytes to move."""
+
+    @property
+    def size(self) -> int:
+        """The bytes."""
+
+
 Item = TypeVar("Item")
+Key = TypeVar("Key")
+Looked = TypeVar("Looked", bound=Sized)
 Result = TypeVar("Result")
 
 WORKERS = 16
@@ -95,6 +106,39 @@ class Pool:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+    def in_two_passes(
+        self,
+        phase: str,
+        keys: Sequence[Key],
+        *,
+        look: Callable[[Key], Looked],
+        move: Callable[[Looked], Result],
+    ) -> tuple[tuple[Result, ...], dict[Key, DissmodelError], tuple[Key, ...]]:
+        """Look at all experiments before the first is moved.
+
+        Return what was moved; the error of each that was not; and those that were not tried. Raises
+        ConsentRequired if `look` raised it for any, and the error of the only key if that failed.
+        """
+        self.expect("verify")
+        looked = self.each(look, keys)
+        for one in looked:
+            if isinstance(one, ConsentRequired):
+                raise one
+        ready = [one for one in looked if one is not None and not isinstance(one, DissmodelError)]
+        self.expect(phase, sum(one.size for one in ready))
+        moved = iter(self.each(move, ready))
+        outcomes = [one if one is None or isinstance(one, DissmodelError) else next(moved) for one in looked]
+        failures = {
+            key: one for key, one in zip(keys, outcomes, strict=True) if isinstance(one, DissmodelError)
+        }
+        if len(keys) == 1 and failures:
+            raise failures[keys[0]]
+        return (
+            tuple(one for one in outcomes if one is not None and not isinstance(one, DissmodelError)),
+            failures,
+            tuple(key for key, one in zip(keys, outcomes, strict=True) if one is None),
+        )
 
     def output(self, line: str) -> None:
         """Tell the reporter a line."""
