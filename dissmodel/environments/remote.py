@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,14 +23,6 @@ from dissmodel.record import git_folder
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MAX_PYPROJECT = 1 << 20
-
-
-@dataclass(frozen=True)
-class Project:
-    """The fields of a ``pyproject.toml``; the version is None where it is only known once built."""
-
-    name: str | None
-    version: str | None
 
 
 def commit_of(url: str, ref: str | None) -> str:
@@ -116,9 +108,8 @@ def looked_into(resolved: Resolved) -> Resolved:
             repository.fetch("+refs/*:refs/fetched/*", largest=MAX_PYPROJECT, past=True)
             commit = _checked_commit(repository, commit)
         data = _pyproject(repository, commit, resolved.subdirectory)
-    project = project_in(data, f"pyproject.toml of {resolved.source}")
-    name = package_name(requirement, project.name)
-    return replace(resolved, name=name, version=project.version, commit=commit)
+    found, version = project_in(data, f"pyproject.toml of {resolved.source}")
+    return replace(resolved, name=package_name(requirement, found), version=version, commit=commit)
 
 
 def package_name(requirement: Requirement, found: str | None) -> str:
@@ -146,11 +137,11 @@ def package_name(requirement: Requirement, found: str | None) -> str:
     return name
 
 
-def project_in(data: bytes, place: str) -> Project:
-    r"""Return what the text of a ``pyproject.toml`` says.
+def project_in(data: bytes, place: str) -> tuple[str | None, str | None]:
+    r"""Return name and version in a ``pyproject.toml``; no version where it is only known once built.
 
     >>> project_in(b'[project]\nname = "Coastal_Flood"', "pyproject.toml")
-    Project(name='coastal-flood', version=None)
+    ('coastal-flood', None)
 
     Raises
     ------
@@ -167,8 +158,8 @@ def project_in(data: bytes, place: str) -> Project:
     for table in tables:
         if isinstance(table, dict) and isinstance(table.get("name"), str):
             version = table.get("version")
-            return Project(canonicalize_name(table["name"]), version if isinstance(version, str) else None)
-    return Project(None, None)
+            return canonicalize_name(table["name"]), version if isinstance(version, str) else None
+    return None, None
 
 
 def folder_of(url: str) -> Path:

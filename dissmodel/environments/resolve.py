@@ -111,12 +111,11 @@ def _folder(requirement: Requirement) -> Resolved:
             "Give the folder of a Python project, relative to the spec.",
             code="no_pyproject",
         )
-    project = remote.project_in(data, str(place))
-    name = remote.package_name(requirement, project.name)
+    found, version = remote.project_in(data, str(place))
     return Resolved(
         kind="path",
-        name=name,
-        version=project.version,
+        name=remote.package_name(requirement, found),
+        version=version,
         commit=head_of(folder),
         source=folder.as_uri(),
         requirement=requirement.text,
