@@ -78,10 +78,7 @@ def set_(
         row = set_setting(key, value)
         document = {"key": key, "value": row.value, "path": row.where}
         said = f"{key} = {_value(row.value)} in {row.where}"
-    if as_json:
-        render.print_json(document)
-    elif not quiet:
-        render.print_line(said)
+    render.tell(document, said, as_json=as_json, quiet=quiet)
 
 
 @app.command("path")

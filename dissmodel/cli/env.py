@@ -92,13 +92,13 @@ def prune(
 def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
     from dissmodel.cli import render
 
-    if as_json:
-        render.print_json({"removed": removed.keys, "freed_bytes": removed.freed})
-    elif not quiet:
-        for key in removed.keys:
-            render.print_line(f"removed {key}")
-        count = render.count(len(removed.keys), "environment")
-        render.print_line(f"{count} removed, {render.size(removed.freed)} freed")
+    document = {"removed": removed.keys, "freed_bytes": removed.freed}
+    count = render.count(len(removed.keys), "environment")
+    lines = (
+        *(f"removed {key}" for key in removed.keys),
+        f"{count} removed, {render.size(removed.freed)} freed",
+    )
+    render.tell(document, *lines, as_json=as_json, quiet=quiet)
 
 
 def _document(entry: EnvironmentUse) -> dict[str, object]:

@@ -55,10 +55,7 @@ class _Collecting:
     def parse_args(self, args: list[str]) -> tuple[dict[str, Any], list[str], list[Any]]:
         """Return the values by the name of their parameter, the other words, and the order of all.
 
-        Raises
-        ------
-        UsageError
-            If an option that takes one value was given several.
+        Raises UsageError if an option that takes one value was given several.
         """
         values, words, order = self._parser.parse_args(args=args)
         for name, option in self._single.items():

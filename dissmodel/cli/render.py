@@ -317,6 +317,15 @@ def error_document(error: DissmodelError) -> dict[str, str]:
     return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
 
 
+def tell(document: Mapping[str, Any], *lines: str, as_json: bool, quiet: bool) -> None:
+    """Print a result as one JSON object or as lines."""
+    if as_json:
+        print_json(document)
+    elif not quiet:
+        for line in lines:
+            print_line(line)
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object, with the version of its form; results in it by their fields."""
     document = {"schema_version": SCHEMA_VERSION, **content}

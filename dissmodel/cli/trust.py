@@ -30,11 +30,8 @@ def trust(
 
     if revoke:
         gone = environments.revoke(tuple(revoke))
-        if as_json:
-            render.print_json({"revoked": gone})
-        elif not quiet:
-            for one in gone:
-                render.print_line(f"revoked {one.what}")
+        lines = [f"revoked {one.what}" for one in gone]
+        render.tell({"revoked": gone}, *lines, as_json=as_json, quiet=quiet)
         return
     patterns, approvals = environments.trusted()
     if as_json:

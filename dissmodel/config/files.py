@@ -46,12 +46,8 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
 
     A project's file may not say whom to trust or where secrets go.
 
-    Raises
-    ------
-    InvalidInput
-        If it is too large or no TOML, or a setting in it is unknown, of another type, or not allowed in it.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is too large or no TOML, or a setting in it is unknown, of another type, or not
+    allowed in it; StorageError if it can't be read.
     """
     found = {}
     for name, value in _flat(_parse(path, read_text(path))):
@@ -73,12 +69,7 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
 def read_text(path: Path) -> str:
     """Return a settings file's text; empty if there is no such file.
 
-    Raises
-    ------
-    InvalidInput
-        If it is not a regular file, too large or not UTF-8.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is not a regular file, too large or not UTF-8; StorageError if it can't be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -115,10 +106,7 @@ def edited(path: Path, text: str, name: str, value: Value | None) -> str:
     >>> edited(Path("c.toml"), "# mine\ntrust = []\n", "storage.bucket", "results")
     '# mine\ntrust = []\n\n[storage]\nbucket = "results"\n'
 
-    Raises
-    ------
-    InvalidInput
-        If the text is not TOML.
+    Raises InvalidInput if the text is not TOML.
     """
     _parse(path, text)
     import tomlkit  # noqa: PLC0415  (only what writes needs it)

@@ -31,12 +31,8 @@ def build(
     packages : Mapping of str to str
         What is in it, name → version.
 
-    Raises
-    ------
-    RunFailed, StorageError
-        If the installer fails.
-    InvalidInput
-        If a package in it needs another version or API level of dissmodel.
+    Raises RunFailed or StorageError if the installer fails; InvalidInput if a package in it needs another
+    version or API level of dissmodel.
     """
     is_record = resolved.kind == "record"
     doing = f"Installing {resolved.requirement}"

@@ -32,12 +32,8 @@ def commit_of(url: str, ref: str | None) -> str:
     it would run in a folder before consent. For an annotated tag that only a pack holds, such a folder
     gives only the tag's own id.
 
-    Raises
-    ------
-    StorageError
-        If the repository can't be reached within 10 seconds.
-    UsageError
-        If it has no such tag or branch, or if only git can read its refs.
+    Raises StorageError if the repository can't be reached within 10 seconds; UsageError if it has no such tag
+    or branch, or if only git can read its refs.
     """
     if ref is not None and COMMIT.fullmatch(ref):
         return ref
@@ -86,14 +82,8 @@ def looked_into(resolved: Resolved) -> Resolved:
     The commit is fetched; it is not checked out and nothing in it is run. Of a repository on this machine,
     git is started in its folder.
 
-    Raises
-    ------
-    StorageError
-        If the repository can't be reached.
-    RunFailed
-        If it doesn't have the commit.
-    UsageError
-        If the commit has no such file, or the file can't be used, or belongs to another package.
+    Raises StorageError if the repository can't be reached; RunFailed if it doesn't have the commit;
+    UsageError if the commit has no such file, or the file can't be used, or belongs to another package.
     """
     requirement = Requirement.parse(resolved.requirement)
     commit = resolved.commit or ""
@@ -115,10 +105,7 @@ def looked_into(resolved: Resolved) -> Resolved:
 def package_name(requirement: Requirement, found: str | None) -> str:
     """Return the name in ``pyproject.toml``, or else the name that was asked for; they may not differ.
 
-    Raises
-    ------
-    UsageError
-        If it has no name or another name, or the name dissmodel.
+    Raises UsageError if it has no name or another name, or the name dissmodel.
     """
     if found is not None and requirement.name not in {None, found}:
         raise UsageError(
@@ -143,10 +130,7 @@ def project_in(data: bytes, place: str) -> tuple[str | None, str | None]:
     >>> project_in(b'[project]\nname = "Coastal_Flood"', "pyproject.toml")
     ('coastal-flood', None)
 
-    Raises
-    ------
-    UsageError
-        If it is not TOML.
+    Raises UsageError if it is not TOML.
     """
     try:
         document = toml.parse(data)

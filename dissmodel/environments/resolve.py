@@ -33,14 +33,8 @@ def resolve(
 
     With `offline` there are no requests; with `allow_build` an index package may be one that has to be built.
 
-    Raises
-    ------
-    UsageError
-        If there is no such folder, tag or branch, or if the package calls itself dissmodel.
-    StorageError
-        If an index or a repository can't be reached.
-    RunFailed
-        If no version fits.
+    Raises UsageError if there is no such folder, tag or branch, or if the package calls itself dissmodel;
+    StorageError if an index or a repository can't be reached; RunFailed if no version fits.
     """
     if requirement.kind == "path":
         return _folder(requirement)

@@ -78,12 +78,8 @@ def run(
     uv and all processes that it started are ended after `patience` seconds. Nothing in `folder` is
     read as its configuration.
 
-    Raises
-    ------
-    RunFailed
-        If it fails or takes too long; the message ends with its own last lines.
-    StorageError
-        If it can't reach an index or a repository.
+    Raises RunFailed if it fails or takes too long; the message ends with its own last lines; StorageError if
+    it can't reach an index or a repository.
     """
     settings = pip_settings()
     words = [sys.executable, "-m", "uv", "--no-config", "--no-progress", "--color", "never", "-q", *arguments]

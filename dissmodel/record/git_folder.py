@@ -135,10 +135,7 @@ def find(folder: Path) -> GitFolder | None:
 def served(path: Path) -> GitFolder | None:
     """Return the repository that git fetches from under a path, with files beside it or not; None if none.
 
-    Raises
-    ------
-    OSError
-        If a folder can't be looked at.
+    Raises OSError if a folder can't be looked at.
     """
     for place in (path, path.with_name(f"{path.name}.git")):
         entry = place / ".git"

@@ -39,10 +39,7 @@ def find_origin(
 
     `beside` is the file, `folders` are where else records are; `tell` hears what was not searched.
 
-    Raises
-    ------
-    InvalidInput
-        If one of `folders` is not a folder.
+    Raises InvalidInput if one of `folders` is not a folder.
     """
     elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
     own = store.record_path(beside)

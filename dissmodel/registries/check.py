@@ -59,12 +59,7 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     `path` is a folder with ``models/`` in it, that folder itself, or one model's TOML. `further` tries each
     spec in which no error was found.
 
-    Raises
-    ------
-    UsageError
-        If there is no such file or folder.
-    InvalidInput
-        If the folder is not a registry.
+    Raises UsageError if there is no such file or folder; InvalidInput if the folder is not a registry.
     """
     if path.is_dir():
         is_models = path.name == "models" and not (path / "models").exists()

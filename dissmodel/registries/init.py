@@ -45,12 +45,8 @@ class Made:
 def init(request: InitRequest) -> Made:
     """Write a model package into a new or empty folder.
 
-    Raises
-    ------
-    UsageError
-        If the folder is not empty or its name can't be a package's.
-    StorageError
-        If it can't be written.
+    Raises UsageError if the folder is not empty or its name can't be a package's; StorageError if it can't be
+    written.
     """
     folder = Path(os.path.abspath(request.path))  # noqa: PTH100  (resolve() would follow the user's own links)
     model = _module(folder.name)

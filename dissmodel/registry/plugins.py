@@ -42,10 +42,7 @@ class Offer:
     def load(self) -> LoadedModel:
         """Import it.
 
-        Raises
-        ------
-        UsageError
-            If it can't be imported or is not an executor of that name.
+        Raises UsageError if it can't be imported or is not an executor of that name.
         """
         try:
             found: Any = self.entry_point.load()
@@ -85,10 +82,7 @@ def find(text: str, module: str | None = None) -> LoadedModel:
 
     `module` is imported where no package offers the name; importing it registers its executors.
 
-    Raises
-    ------
-    UsageError
-        If there is no such model, two packages offer it, or it can't be loaded.
+    Raises UsageError if there is no such model, two packages offer it, or it can't be loaded.
     """
     if text.endswith(".py") or ".py:" in text:
         path, _, name = text.partition(".py:") if ".py:" in text else (text.removesuffix(".py"), "", "")
@@ -124,10 +118,7 @@ def find_in(name: str, module: str | None, distribution: str | None) -> LoadedMo
 
     By default `module` is what the distribution's entry points say, else its package of that name.
 
-    Raises
-    ------
-    UsageError
-        If the package can't be imported or defines no such model.
+    Raises UsageError if the package can't be imported or defines no such model.
     """
     if module is None:
         wanted = (distribution or "").replace("_", "-").lower()

@@ -87,10 +87,7 @@ def read_state(folder: Path) -> State | None:
 def write_state(folder: Path, state: State) -> None:
     """Write it, whole or not at all.
 
-    Raises
-    ------
-    StorageError
-        If it can't be written.
+    Raises StorageError if it can't be written.
     """
     document = {"version": _VERSION, **asdict(state)}
     write_atomically(folder / _NAME, f"{json.dumps(document, indent=1)}\n".encode())

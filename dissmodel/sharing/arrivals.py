@@ -26,18 +26,12 @@ _ASK = "Pull it again; if the error stays, ask the person who stored it."
 class PulledExperiment:
     """An experiment that is here, whole.
 
-    Attributes
-    ----------
-    experiment_id : str
-        Its id.
-    uri : str
-        Where its record came from.
-    record : Path
-        Its record here.
-    files : Mapping of str to Path
-        The files of the result by name; the input is ``input``, unless a file of the result has that name.
-    received : int
-        Bytes that came; what was here and right did not come again.
+    - `experiment_id`: its id.
+    - `uri`: where its record came from.
+    - `record`: its record here.
+    - `files`: the files of the result by name; the input is ``input``, unless a file of the result has that
+      name.
+    - `received`: bytes that came; what was here and right did not come again.
     """
 
     experiment_id: str
@@ -50,14 +44,8 @@ class PulledExperiment:
 def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
     """Bring the missing files of an experiment into its folder below `to`; no file there is changed.
 
-    Raises
-    ------
-    Differs
-        If a file that is here, or that comes, is not as recorded.
-    UsageError
-        If another process brings it here.
-    StorageError
-        If it can't be written, or the place fails.
+    Raises Differs if a file that is here, or that comes, is not as recorded; UsageError if another process
+    brings it here; StorageError if it can't be written, or the place fails.
     """
     folder = to.absolute() / one.experiment_id
     record_path = folder / f"{OUTPUT}{store.SUFFIX}"

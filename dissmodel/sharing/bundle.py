@@ -30,20 +30,12 @@ from dissmodel.storage.uri import is_remote, parse, shown
 class BundleRequest:
     """What to bundle.
 
-    Attributes
-    ----------
-    record : Path or str
-        The record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
-    output : str
-        The zip.
-    input : str or None
-        Where the input is now; None: where it was, or beside the record.
-    with_input : bool
-        Whether the input goes in.
-    overwrite : bool
-        Whether an earlier bundle may be replaced.
-    consent : Consent
-        Whether a server may be asked for the input that only the record names.
+    - `record`: the record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
+    - `output`: the zip.
+    - `input`: where the input is now; None: where it was, or beside the record.
+    - `with_input`: whether the input goes in.
+    - `overwrite`: whether an earlier bundle may be replaced.
+    - `consent`: whether a server may be asked for the input that only the record names.
     """
 
     record: Path | str
@@ -58,18 +50,11 @@ class BundleRequest:
 class Bundle:
     """A bundle that was made: where it is, its bytes, and the names in it.
 
-    Attributes
-    ----------
-    path : Path
-        The zip.
-    size : int
-        In bytes.
-    sha256 : str
-        64 hex digits; the same content has the same.
-    files : tuple of str
-        What is in it, in order.
-    warnings : tuple of str
-        What is not in it and why.
+    - `path`: the zip.
+    - `size`: in bytes.
+    - `sha256`: 64 hex digits; the same content has the same.
+    - `files`: what is in it, in order.
+    - `warnings`: what is not in it and why.
     """
 
     path: Path

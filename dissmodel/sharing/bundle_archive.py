@@ -53,10 +53,7 @@ class Member:
 def ordered(members: Iterable[Member]) -> list[Member]:
     """Return the members in a fixed order, each once, if they can be unpacked again.
 
-    Raises
-    ------
-    InvalidInput
-        If two have one name, or there is more than will be unpacked.
+    Raises InvalidInput if two have one name, or there is more than will be unpacked.
     """
     first = [README, RECORD]
     placed = sorted(dict.fromkeys(members), key=lambda one: (one.name not in first, one.name))
@@ -92,12 +89,7 @@ def _is_ours(name: str) -> bool:
 def write(path: Path, members: Iterable[Member]) -> None:
     """Write the zip whole or not at all.
 
-    Raises
-    ------
-    Differs
-        If a file is not as recorded.
-    StorageError
-        If it can't be written.
+    Raises Differs if a file is not as recorded; StorageError if it can't be written.
     """
     hint = "Choose a folder that you may write to, on a disk with room."
     with disk_errors(f"{path}: can't be written", hint), temporary.new_file(path.parent) as stream:

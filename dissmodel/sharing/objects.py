@@ -34,10 +34,7 @@ def state_of(place: Place, file: File) -> State:
     {"missing", "damaged", "there"}
         ``damaged``: it was to be this file, and isn't.
 
-    Raises
-    ------
-    Differs
-        If another object has its name (code ``"object_exists"``).
+    Raises Differs if another object has its name (code ``"object_exists"``).
     """
     stat = place.storage.stat(place.key(file.name))
     if stat is None:
@@ -57,12 +54,8 @@ def state_of(place: Place, file: File) -> State:
 def send(place: Place, file: File, state: State, progress: Callable[[int], None]) -> bool:
     """Put a file where `state_of` said that it isn't, or isn't whole; return whether this did it.
 
-    Raises
-    ------
-    Differs
-        If another object got its name meanwhile, or the file changed.
-    StorageError
-        If it can't be put.
+    Raises Differs if another object got its name meanwhile, or the file changed; StorageError if it can't be
+    put.
     """
     try:
         place.storage.put(

@@ -42,19 +42,13 @@ _EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
 class PullRequest:
     """What to bring here, and where it goes.
 
-    Attributes
-    ----------
-    experiment : str
-        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``,
-        of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below it.
-    to : Path
-        Each experiment gets a folder here, named by its id.
-    with_input : bool
-        Whether the input comes too, into ``inputs/`` in that folder.
-    settings : StorageSettings or None
-        How storage is reached; None: as the user's settings say.
-    consent : Consent
-        Which servers may be asked that only a record names.
+    - `experiment`: the id of an experiment in the bucket that is set, or its beginning; the URI of its
+      ``record.json``, of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below
+      it.
+    - `to`: each experiment gets a folder here, named by its id.
+    - `with_input`: whether the input comes too, into ``inputs/`` in that folder.
+    - `settings`: how storage is reached; None: as the user's settings say.
+    - `consent`: which servers may be asked that only a record names.
     """
 
     experiment: str

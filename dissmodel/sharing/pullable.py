@@ -79,14 +79,9 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     `agree` is called with the URL of an input that only the record names, before it is asked for; None: the
     input is not wanted.
 
-    Raises
-    ------
-    Differs
-        If the record was changed, or a file that it names is not there.
-    InvalidInput
-        If the run did not complete, or its input is wanted and is nowhere.
-    StorageError
-        If the record names what it may not name (code ``"artifact_path"``), or the place fails.
+    Raises Differs if the record was changed, or a file that it names is not there; InvalidInput if the run
+    did not complete, or its input is wanted and is nowhere; StorageError if the record names what it may not
+    name (code ``"artifact_path"``), or the place fails.
     """
     source.refuse_changed()
     source.refuse_unfinished("to pull", "not_completed")

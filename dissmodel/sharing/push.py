@@ -38,20 +38,12 @@ _ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_t
 class PushRequest:
     """What to push, and where to.
 
-    Attributes
-    ----------
-    records : tuple of Path
-        The records.
-    to : str or None
-        ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
-    with_input : bool
-        Whether their inputs are pushed too.
-    dry_run : bool
-        Only look.
-    settings : StorageSettings or None
-        How storage is reached; None: as the user's settings say.
-    consent : Consent
-        Whether servers may be asked for inputs that only a record names.
+    - `records`: the records.
+    - `to`: ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
+    - `with_input`: whether their inputs are pushed too.
+    - `dry_run`: only look.
+    - `settings`: how storage is reached; None: as the user's settings say.
+    - `consent`: whether servers may be asked for inputs that only a record names.
     """
 
     records: tuple[Path, ...]
@@ -85,14 +77,9 @@ class PushedExperiment:
 class Pushed:
     """What became of each record.
 
-    Attributes
-    ----------
-    experiments : tuple of PushedExperiment
-        Those that are in the place, or would be.
-    failures : Mapping of Path to DissmodelError
-        Those that are not, and why.
-    untried : tuple of Path
-        Those that were left, since the place does not work.
+    - `experiments`: those that are in the place, or would be.
+    - `failures`: those that are not, and why.
+    - `untried`: those that were left, since the place does not work.
     """
 
     experiments: tuple[PushedExperiment, ...]
@@ -155,12 +142,8 @@ def _refuse_missing(to: _To) -> None:
 def check_place(to: str | None, *, offline: bool) -> None:
     """Look whether experiments can be pushed to a place, before the work that makes one.
 
-    Raises
-    ------
-    UsageError
-        If it is not a place to push to, or a server would have to be asked.
-    StorageError
-        If it can't be reached.
+    Raises UsageError if it is not a place to push to, or a server would have to be asked; StorageError if it
+    can't be reached.
     """
     place = outputs_place(to, StorageSettings.of(load_settings()))
     refuse_offline(place.uri, offline=offline)
@@ -256,10 +239,7 @@ def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> Pushed
 def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
     """Return the record to be stored in the place, and whether it is stored there already.
 
-    Raises
-    ------
-    Differs
-        If another experiment has its id there.
+    Raises Differs if another experiment has its id there.
     """
     main = one.names.get(MAIN, "")
     mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)

@@ -61,13 +61,9 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     of the system; the first place that has any is the one. The endpoint is ``MINIO_ENDPOINT``,
     ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, what the settings say, or what came with the credentials.
 
-    Raises
-    ------
-    StorageError
-        If one of a pair, a profile or an alias that is named, or everything is missing (code
-        ``"credentials_missing"``), or there is no endpoint (``"storage_endpoint"``).
-    UsageError
-        If ``MINIO_SECURE`` is neither true nor false.
+    Raises StorageError if one of a pair, a profile or an alias that is named, or everything is missing (code
+    ``"credentials_missing"``), or there is no endpoint (``"storage_endpoint"``); UsageError if
+    ``MINIO_SECURE`` is neither true nor false.
     """
     found = None if settings.anonymous else _look_everywhere(settings, environ)
     if found is not None:

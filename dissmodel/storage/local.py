@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
@@ -12,9 +12,8 @@ from typing import BinaryIO
 from dissmodel import temporary
 from dissmodel.errors import StorageError
 from dissmodel.record.store import sync_folder
-from dissmodel.storage.arrival import check_limit, missing, write_new, write_pieces
+from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new, write_pieces
 from dissmodel.storage.base import Progress, Stat, at_most
-from dissmodel.storage.departure import Departure
 from dissmodel.storage.names import check_key, shown
 
 _PIECE = 1 << 20
@@ -73,7 +72,7 @@ class LocalStorage:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._path(key)  # a part of it may have been there, as a link
             with temporary.new_file(target.parent) as copy:
-                with Departure(path, sha256, self._shown(key)) as file:
+                with closing(SentFile(path, sha256, self._shown(key))) as file:
                     write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
                 self._settle(copy, target, key, only_new=only_new)
             return _from(target.lstat(), key)

@@ -87,12 +87,8 @@ def upload(
     `headers` are noted with the object, `condition` holds headers that say when it may not be stored. If
     `pieces` raises, nothing is stored.
 
-    Raises
-    ------
-    Differs
-        If the server has another checksum for a part (code ``"storage_differs"``).
-    StorageError
-        If the server refuses, or can't be reached.
+    Raises Differs if the server has another checksum for a part (code ``"storage_differs"``); StorageError if
+    the server refuses, or can't be reached.
     """
     answer = request("POST", headers=headers, query={"uploads": ""})
     query = {"uploadId": _text(_parsed(answer.data, what), "UploadId")}

@@ -19,11 +19,8 @@ _LONGEST_SHOWN = 200
 def check_key(key: str, place: str) -> str:
     """Return `key` if an object may have it wherever it is kept; an error calls the place `place`.
 
-    Raises
-    ------
-    StorageError
-        If it is empty, has more than 1024 bytes in UTF-8, begins with ``/``, has a part ``.`` or ``..``, or a
-        character that can't be seen (code ``"storage_key"``).
+    Raises StorageError if it is empty, has more than 1024 bytes in UTF-8, begins with ``/``, has a part ``.``
+    or ``..``, or a character that can't be seen (code ``"storage_key"``).
 
     Examples
     --------

@@ -25,12 +25,8 @@ def open_storage(
         ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then), ``https://...``,
         or a local path, whose folder is the place and whose name is the key.
 
-    Raises
-    ------
-    StorageError
-        If the bucket or the object can't have its name, there is no endpoint, or credentials are missing.
-    UsageError
-        If `uri` is none of these.
+    Raises StorageError if the bucket or the object can't have its name, there is no endpoint, or credentials
+    are missing; UsageError if `uri` is none of these.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -23,10 +23,9 @@ from minio.signer import sign_v4_s3
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.record import digest
 from dissmodel.storage import faults, multipart
-from dissmodel.storage.arrival import check_limit, missing, write_new
+from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new
 from dissmodel.storage.base import Progress, Stat, at_most
 from dissmodel.storage.credentials import Access
-from dissmodel.storage.departure import Departure
 from dissmodel.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
 from dissmodel.storage.names import check_bucket, check_key, shown
 from dissmodel.storage.pool import make_pool
@@ -52,10 +51,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def connect(access: Access, patience: Patience) -> Minio:
     """Return a client of minio's for one endpoint and one pair of credentials; it opens no connection yet.
 
-    Raises
-    ------
-    UsageError
-        If ``SSL_CERT_FILE`` names no file.
+    Raises UsageError if ``SSL_CERT_FILE`` names no file.
     """
     return _connect(access, make_pool(access.endpoint.shown, patience))
 
@@ -158,7 +154,7 @@ class S3Storage:
             raise self._taken(key)
         headers = {"Content-Type": media_type, _NOTED: sha256}
         condition = {_CONDITION: "*"} if only_new else {}
-        with Departure(path, sha256, self._shown(check_key(key, self.shown))) as file:
+        with closing(SentFile(path, sha256, self._shown(check_key(key, self.shown)))) as file:
             try:
                 if file.size <= PART_BYTES:
                     checksum = self._put_whole(key, file, {**headers, **condition}, progress)
@@ -213,7 +209,7 @@ class S3Storage:
             _close(response)
 
     def _put_whole(
-        self, key: str, file: Departure, headers: Mapping[str, str], progress: Progress | None
+        self, key: str, file: SentFile, headers: Mapping[str, str], progress: Progress | None
     ) -> Checksum:
         content = b"".join(file.pieces())
         etag, md5 = checksum_of(content)
@@ -226,7 +222,7 @@ class S3Storage:
     def _put_parts(
         self,
         key: str,
-        file: Departure,
+        file: SentFile,
         headers: Mapping[str, str],
         condition: Mapping[str, str],
         progress: Progress | None,
@@ -309,7 +305,7 @@ class S3Storage:
         scope = parse_qs(parts.query).get("X-Amz-Credential", [""])[0]  # KEY/DATE/REGION/s3/aws4_request
         return parts._replace(path=parts.path[:-1], query=""), "".join(scope.split("/")[-3:-2])
 
-    def _arrived(self, key: str, file: Departure, checksum: Checksum, *, only_new: bool) -> Stat:
+    def _arrived(self, key: str, file: SentFile, checksum: Checksum, *, only_new: bool) -> Stat:
         """Return what the server has, if that is what was sent."""
         if checksum.is_whole is False:
             raise self._withdrawn(key)
@@ -348,7 +344,7 @@ class S3Storage:
                 raise
             return None
 
-    def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
+    def _already(self, key: str, file: SentFile, error: StorageError, *, only_new: bool) -> Stat:
         """Return what the server has, where another upload, or our own first try, was faster."""
         found = self.stat(key)
         is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
@@ -356,7 +352,7 @@ class S3Storage:
             return found
         raise self._taken(key) if only_new and found is not None else error
 
-    def _reads_back(self, key: str, file: Departure) -> bool:
+    def _reads_back(self, key: str, file: SentFile) -> bool:
         hashed = digest.new()
         with self._speaking(key), self._opened(key) as response:
             for piece in response.stream(_PIECE, decode_content=False):

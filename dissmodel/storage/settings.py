@@ -142,10 +142,7 @@ def secure_flag(environ: Mapping[str, str]) -> bool | None:
     >>> secure_flag({"MINIO_SECURE": "False"})
     False
 
-    Raises
-    ------
-    UsageError
-        If it is neither true nor false.
+    Raises UsageError if it is neither true nor false.
     """
     text = environ.get("MINIO_SECURE", "").strip()
     if not text:

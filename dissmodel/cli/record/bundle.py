@@ -48,9 +48,7 @@ def bundle(
             consent=consent(yes=yes),
         )
     render.print_warnings(made.warnings)
-    if as_json:
-        document = render.as_dict(made)
-        render.print_json({"bundle": document.pop("path"), **document})
-    elif not quiet:
-        count = f"{len(made.files)} files, {made.size} bytes, sha256 {made.sha256}"
-        render.print_line(f"{render.short_path(made.path)}  ({count})")
+    document = render.as_dict(made)
+    count = f"{len(made.files)} files, {made.size} bytes, sha256 {made.sha256}"
+    line = f"{render.short_path(made.path)}  ({count})"
+    render.tell({"bundle": document.pop("path"), **document}, line, as_json=as_json, quiet=quiet)

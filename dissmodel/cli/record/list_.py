@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,13 +73,14 @@ def list_records(
     """
     from dissmodel import api
     from dissmodel.cli import render_records
+    from dissmodel.experiment import spreadsheet
     from dissmodel.record import store
 
     if csv == "-" and as_json:
         raise UsageError("--csv - and --json both write to standard output.", "Give one of the two.")
     file = Path(csv) if csv not in {None, "-"} else None
     if file is not None:
-        _refuse_taken(file, overwrite=overwrite)
+        spreadsheet.refuse_taken(file, overwrite=overwrite)
     with session(quiet=quiet):
         listing = api.records(
             folder,
@@ -101,15 +101,3 @@ def list_records(
         render_records.listing(listing, written=file, errors_only=quiet)
     if listing.differs:
         sys.exit(options.EXIT_DIFFERS)
-
-
-def _refuse_taken(path: Path, *, overwrite: bool) -> None:
-    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        raise UsageError(f"--csv {path}: this is a folder.", "--csv runs.csv")
-    is_file = os.path.isfile(path)  # noqa: PTH113  (as above)
-    if os.path.lexists(path) and not (overwrite and is_file):
-        raise UsageError(
-            f"--csv {path}: it exists already.",
-            "Give another name, or --overwrite to replace it." if is_file else "Give another name.",
-            code="output_exists",
-        )

@@ -36,14 +36,6 @@ def sign(
 
     with session(quiet=quiet):
         signed = api.sign(file, key=key, overwrite=overwrite, may_ask=sys.stdin.isatty())
-    if as_json:
-        render.print_json(
-            {
-                "record": signed.record,
-                "signature": signed.signature,
-                "key": {"fingerprint": signed.key.fingerprint, "comment": signed.key.comment},
-            }
-        )
-    elif not quiet:
-        path = render.short_path(signed.signature)
-        render.print_line(f"{path}  ({signed.key.fingerprint} {signed.key.comment})")
+    document = {"record": signed.record, "signature": signed.signature, "key": signed.key}
+    line = f"{render.short_path(signed.signature)}  ({signed.key.fingerprint} {signed.key.comment})"
+    render.tell(document, line, as_json=as_json, quiet=quiet)

@@ -26,11 +26,9 @@ def add(
     from dissmodel.registries.sources import add_registry
 
     added = add_registry(name, url, branch)
-    if as_json:
-        render.print_json({"name": added.name, "url": added.url, "branch": added.branch})
-    elif not quiet:
-        render.print_line(f"added {added.name}: {added.url}")
-        render.print_line(f"  Next: dissmodel registry sync {added.name}")
+    document = {"name": added.name, "url": added.url, "branch": added.branch}
+    lines = (f"added {added.name}: {added.url}", f"  Next: dissmodel registry sync {added.name}")
+    render.tell(document, *lines, as_json=as_json, quiet=quiet)
 
 
 def remove(
@@ -46,7 +44,4 @@ def remove(
     from dissmodel.registries.sources import remove_registry
 
     remove_registry(name)
-    if as_json:
-        render.print_json({"removed": name})
-    elif not quiet:
-        render.print_line(f"removed {name}")
+    render.tell({"removed": name}, f"removed {name}", as_json=as_json, quiet=quiet)
