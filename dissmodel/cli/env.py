@@ -91,12 +91,12 @@ def prune(
 
 def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
     from dissmodel.cli import render
+    from dissmodel.printable import count
 
     document = {"removed": removed.keys, "freed_bytes": removed.freed}
-    count = render.count(len(removed.keys), "environment")
     lines = (
         *(f"removed {key}" for key in removed.keys),
-        f"{count} removed, {render.size(removed.freed)} freed",
+        f"{count(len(removed.keys), 'environment')} removed, {render.size(removed.freed)} freed",
     )
     render.tell(document, *lines, as_json=as_json, quiet=quiet)
 

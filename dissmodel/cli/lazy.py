@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import typer
@@ -13,53 +13,26 @@ from typer.main import get_command, get_group
 from dissmodel.cli.once import App
 
 
-class Commands(Mapping[str, Any]):
-    """Commands by name, in the order in which the help lists them.
-
-    Parameters
-    ----------
-    places : Mapping of str to str
-        A command's name → ``module:function``, or ``module:app`` for a group.
-
-    Examples
-    --------
-    >>> commands = Commands({"show": "dissmodel.cli.show:show"})
-    >>> list(commands), commands["show"].name
-    (['show'], 'show')
-    """
-
-    def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = places
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        """Import a command."""
-        if name not in self._loaded:
-            module, _, attribute = self._places[name].partition(":")
-            self._loaded[name] = _command(getattr(importlib.import_module(module), attribute), name)
-        return self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the names."""
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        """Count the names."""
-        return len(self._places)
-
-
 class LazyGroup(TyperGroup):
-    """A group whose commands are those of `places`."""
+    """A group whose commands are those of `places`, in the order in which its help lists them.
+
+    A place is ``module:function``, or ``module:app`` for a group.
+    """
 
     places: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = Commands(self.places)  # type: ignore[assignment]  # it is only read
+        self.commands = dict(self.places)  # type: ignore[arg-type]  # by name: its place, or the command itself
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the parser's own signature)
-        """Return the names; no command is imported for it."""
-        return list(self.commands)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (the parser's own signature)
+        """Return a command, which is imported when it is first asked for; None if there is none."""
+        found: Any = self.commands.get(cmd_name)
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = _command(getattr(importlib.import_module(module), attribute), cmd_name)
+            self.commands[cmd_name] = found
+        return found
 
 
 def lazy_group(text: str, places: Mapping[str, str]) -> App:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli import layout
-from dissmodel.printable import cut, printable
+from dissmodel.printable import count, cut, printable
 
 if TYPE_CHECKING:
     from dissmodel.api import Run
@@ -272,15 +272,6 @@ def print_text(text: str, *, indent: int = 0) -> None:
 def value_text(value: Any) -> str:
     """Return a value as JSON has it."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def count(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> count(1, "record"), count(2, "record")
-    ('1 record', '2 records')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def size(number: int) -> str:

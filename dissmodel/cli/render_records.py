@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import count, print_json, print_line, print_table, print_warnings, short_path
+from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, short_path
 from dissmodel.experiment import spreadsheet
-from dissmodel.printable import cut, printable
+from dissmodel.printable import count, cut, printable
 
 if TYPE_CHECKING:
     from dissmodel.experiment.lineage import Lineage, Step

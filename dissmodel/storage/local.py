@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 from typing import BinaryIO
 
 from dissmodel import temporary
@@ -38,7 +38,8 @@ class LocalStorage:
         path = self._path(key)
         with self._errors(key):
             try:
-                return _stat(path, key)
+                status = path.lstat()
+                return _from(status, key) if S_ISREG(status.st_mode) else None
             except (FileNotFoundError, NotADirectoryError):
                 self._exists()
                 return None
@@ -175,13 +176,6 @@ class LocalStorage:
             raise StorageError(
                 f"{self._shown(key)}: {error.strerror or error}.", "Check the disk and the rights."
             ) from error
-
-
-def _stat(path: Path, key: str) -> Stat | None:
-    status = path.lstat()
-    if S_ISDIR(status.st_mode):
-        return None
-    return _from(status, key) if S_ISREG(status.st_mode) else None
 
 
 def _from(status: os.stat_result, key: str) -> Stat:

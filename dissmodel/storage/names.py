@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from dissmodel.errors import StorageError
+from dissmodel.printable import printable
 
 MAX_KEY_BYTES = 1024
 
@@ -65,10 +66,7 @@ def shown(text: str) -> str:
     >>> shown("a" * 300)[-3:], shown("red[31m".replace("red", chr(27)))
     ('aa…', '\\x1b[31m')
     """
-    short = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in short
-    )
+    return printable(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
 
 
 def _wrong_with(key: str) -> str | None:

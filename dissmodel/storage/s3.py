@@ -48,15 +48,11 @@ _STATUS = re.compile(r"Response code: (\d{3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def connect(access: Access, patience: Patience) -> Minio:
+def connect(access: Access, patience: Patience, pool: PoolManager | None = None) -> Minio:
     """Return a client of minio's for one endpoint and one pair of credentials; it opens no connection yet.
 
     Raises UsageError if ``SSL_CERT_FILE`` names no file.
     """
-    return _connect(access, make_pool(access.endpoint.shown, patience))
-
-
-def _connect(access: Access, pool: PoolManager) -> Minio:
     credentials = access.credentials
     return Minio(
         endpoint=access.endpoint.host,
@@ -65,7 +61,7 @@ def _connect(access: Access, pool: PoolManager) -> Minio:
         session_token=credentials.session_token if credentials else None,
         secure=access.endpoint.secure,
         region=access.endpoint.region,
-        http_client=pool,
+        http_client=pool or make_pool(access.endpoint.shown, patience),
     )
 
 
@@ -101,7 +97,7 @@ class S3Storage:
         self._patience = patience
         self._origin = access.credentials.origin if access.credentials else ""
         self._pool = make_pool(self._place, patience)
-        self._client = _connect(access, self._pool)
+        self._client = connect(access, patience, self._pool)
         self._is_there = False
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ import typer
 from dissmodel.cli import options
 from dissmodel.cli.session import consent, session
 from dissmodel.errors import StorageError
-from dissmodel.printable import cut, printable
+from dissmodel.printable import count, cut, printable
 
 if TYPE_CHECKING:
     from dissmodel.experiment.prune import Leftover, Pruned
@@ -68,8 +68,8 @@ def _print(pruned: Pruned) -> None:
         render.print_text(f"removed {_line(one)}", indent=2)
     for path, why in pruned.kept:
         render.print_text(f"left    {render.short_path(path)}: {why}", indent=2)
-    count = render.count(len(pruned.removed), "record")
-    render.print_line(f"{count} removed, {render.size(pruned.freed)} freed")
+    removed = count(len(pruned.removed), "record")
+    render.print_line(f"{removed} removed, {render.size(pruned.freed)} freed")
 
 
 def _line(one: Leftover) -> str:
