@@ -29,10 +29,9 @@ def doctor(
 
     Example: dissmodel doctor
     """
-    from dissmodel.doctor.report import DoctorRequest
     from dissmodel.doctor.report import doctor as look
 
-    diagnosis = look(DoctorRequest(offline=offline))
+    diagnosis = look(offline=offline)
     _render(diagnosis, as_json=as_json, errors_only=quiet)
     if not diagnosis.ok:
         sys.exit(EXIT_BROKEN)

@@ -23,12 +23,11 @@ def init(
     """
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
-    from dissmodel.registries.init import InitRequest
     from dissmodel.registries.init import init as make
 
     if raster and vector:
         raise UsageError("--raster and --vector contradict each other.", "Leave one out.")
-    made = make(InitRequest(name, "vector" if vector else "raster"))
+    made = make(name, "vector" if vector else "raster")
     there = render.short_path(made.folder)
     example = f"--input input.{made.suffix} --output result.{made.suffix}"
     render.tell(

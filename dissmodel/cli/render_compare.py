@@ -51,9 +51,16 @@ def as_document(found: Comparison) -> dict[str, Any]:
     """Return a comparison as JSON has it."""
     from dissmodel.record.plain import plain
 
-    # Values may be NaN or infinite, which JSON lacks.
-    parts = [plain({**as_dict(part), "share": part.share}) for part in found.parts]
-    return {**as_dict(found), "same": found.same, "parts": parts}
+    tolerance = {"rtol": found.tolerance.rtol, "atol": found.tolerance.atol} if found.tolerance else None
+    return {
+        "verdict": found.verdict,
+        "same": found.same,
+        "kind": found.kind,
+        "why": found.why,
+        "tolerance": tolerance,
+        # Values may be NaN or infinite, which JSON lacks.
+        "parts": [plain({**as_dict(part), "share": part.share}) for part in found.parts],
+    }
 
 
 def details(found: Comparison, files: str) -> None:

@@ -22,13 +22,6 @@ _MOST_INDEXES = 8
 
 
 @dataclass(frozen=True)
-class DoctorRequest:
-    """How to look; `offline` asks nothing of the network."""
-
-    offline: bool = False
-
-
-@dataclass(frozen=True)
 class Diagnosis:
     """Every finding, without secrets."""
 
@@ -40,8 +33,10 @@ class Diagnosis:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def doctor(request: DoctorRequest) -> Diagnosis:
+def doctor(*, offline: bool = False) -> Diagnosis:
     """Look at all that dissmodel needs on this machine, at once; change nothing.
+
+    With `offline` no request is sent to the network.
 
     What is broken is a finding, and so is a check without an answer in time.
     """
@@ -61,7 +56,7 @@ def doctor(request: DoctorRequest) -> Diagnosis:
         TimedCheck("uv", programs.look_at_uv),
         TimedCheck("settings", lambda found: found.findings.extend(at_settings.findings)),
         *_places(settings),
-        *_network(settings, request),
+        *_network(settings, offline=offline),
     ]
     return Diagnosis(tuple(
         Finding(finding.severity, redact(finding.subject), redact(finding.message), redact(finding.hint))
@@ -90,8 +85,8 @@ def _places(settings: Settings | None) -> list[TimedCheck]:
     ]
 
 
-def _network(settings: Settings | None, request: DoctorRequest) -> list[TimedCheck]:
-    if request.offline:
+def _network(settings: Settings | None, *, offline: bool) -> list[TimedCheck]:
+    if offline:
         return [TimedCheck("network", lambda found: found.add("ok", "not asked"))]
     checks = _indexes()
     if settings is not None:

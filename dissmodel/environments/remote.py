@@ -178,9 +178,8 @@ def _pyproject(repository: Repository, commit: str, subdirectory: str | None) ->
             code="no_pyproject",
         )
     blob = found[0][1]
-    if (
-        repository.sizes().get(blob, MAX_PYPROJECT + 1) > MAX_PYPROJECT
-    ):  # the remote leaves out what is larger
+    # The remote leaves out what is larger.
+    if repository.sizes().get(blob, MAX_PYPROJECT + 1) > MAX_PYPROJECT:
         raise UsageError(
             f"{name} of {repository.url} is larger than 1 MiB.", "Fix the package.", code="bad_pyproject"
         )

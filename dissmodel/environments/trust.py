@@ -51,9 +51,8 @@ def check(
 
     Raises ConsentRequired if the user refuses, or can't be asked; UsageError if a pattern can't be read.
     """
-    trusted = [
-        matches(pattern, resolved) for pattern in patterns
-    ]  # all of them: a broken pattern is always an error
+    # All of them: a broken pattern is always an error.
+    trusted = [matches(pattern, resolved) for pattern in patterns]
     if any(trusted) or any(approval.what == resolved.identity for approval in approvals(data_dir)):
         return
     what = describe(resolved, registry)

@@ -195,9 +195,7 @@ def _required_by(*codes: Code | None) -> frozenset[str] | None:
         try:
             required = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
-            if name in {
-                canonicalize_name(model or "") for model in models
-            }:  # it lives in another environment
+            if name in map(canonicalize_name, filter(None, models)):  # it lives in another environment
                 return None
             continue
         waiting += [one for text in required if (one := _unconditional(text))]

@@ -1,4 +1,4 @@
-"""An experiment that comes here: each file checked as it arrives, the record written last."""
+"""An experiment that is pulled: each file is checked as it arrives, the record is written last."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _ASK = "Pull it again; if the error stays, ask the person who stored it."
 
 @dataclass(frozen=True)
 class PulledExperiment:
-    """An experiment that is here, whole.
+    """An experiment that was pulled whole.
 
     - `experiment_id`: its id.
     - `uri`: where its record came from.
     - `record`: its record here.
     - `files`: the files of the result by name; the input is ``input``, unless a file of the result has that
       name.
-    - `received`: bytes that came; what was here and right did not come again.
+    - `received`: bytes received; files that were here already are not received again.
     """
 
     experiment_id: str
@@ -42,7 +42,7 @@ class PulledExperiment:
 
 
 def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
-    """Bring the missing files of an experiment into its folder below `to`; no file there is changed.
+    """Fetch the missing files of an experiment into its folder below `to`; no file there is changed.
 
     Raises Differs if a file that is here, or that comes, is not as recorded; UsageError if another process
     brings it here; StorageError if it can't be written, or the place fails.
@@ -80,7 +80,7 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
 
 @contextlib.contextmanager
 def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
-    """Give the folder for what has come so far; it stays, so that a pull that was cut goes on from there."""
+    """Give the scratch folder of a pull; after an interruption it stays, so that the next pull continues."""
     lock = to / f"{materialize.PREFIX}{experiment_id}.lock"
     with contextlib.ExitStack() as stack:
         with _writing(to):
@@ -116,7 +116,7 @@ def _refuse_other(record_path: Path, expected: str) -> bool:
 
 
 def _is_here(folder: Path, wanted: Wanted) -> bool:
-    """Return whether a file is here already, as it should be."""
+    """Return whether a wanted file is here already and intact."""
     path = folder
     for part in wanted.path.split("/"):
         if path.is_symlink() or (os.path.lexists(path) and not path.is_dir()):
@@ -152,7 +152,7 @@ def _refuse_full(to: Path, missing: list[Wanted]) -> None:
 
 
 def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
-    """Bring an object into the scratch folder, unless it came before."""
+    """Fetch an object into the scratch folder, unless it is there already."""
     target = (scratch / "new").joinpath(*wanted.path.split("/"))
     part = scratch / "part"
     with _writing(scratch):

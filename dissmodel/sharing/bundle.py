@@ -65,7 +65,7 @@ class Bundle:
 
 
 def bundle(request: BundleRequest) -> Bundle:
-    """Put a record, its result, its input and what was said about it into one zip.
+    """Put a record, its result, its input and the statements about it into one zip.
 
     The bytes are a function of the content: the same experiment gives the same sha256, wherever and whenever
     it is bundled. The record in it keeps its digest and its signature.
@@ -166,7 +166,7 @@ def _inputs(source: Source, request: BundleRequest, stack: ExitStack) -> Iterato
 
 
 def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[Member]:
-    """Yield what is made for the bundle, and what is signed about the record."""
+    """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
     yield Member(README, readme(record, source.digest, has_input=input_name is not None).encode())
     yield Member(RECORD, store.dumps(_moved(record, document, input_name)))

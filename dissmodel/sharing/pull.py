@@ -1,4 +1,4 @@
-"""Bring experiments here from where others put them: every byte checked, whole or not at all."""
+"""Pull experiments from where they were pushed: every byte checked, whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from dissmodel.storage.uri import parse
 __all__ = ["PullRequest", "Pulled", "PulledExperiment", "pull"]
 
 _ID = re.compile(r"[0-9a-fA-F-]{4,}")
-# Relative to what was named: a folder of experiments, or one somewhere above it.
+# Relative to the given place: a folder of experiments, or a folder somewhere above it.
 _EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
 
 
 @dataclass(frozen=True)
 class PullRequest:
-    """What to bring here, and where it goes.
+    """Which experiments to pull, and where to.
 
     - `experiment`: the id of an experiment in the bucket that is set, or its beginning; the URI of its
       ``record.json``, of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below
@@ -60,7 +60,7 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What became of each experiment; `failures` and `untried` are by the URI of the record."""
+    """The result for each experiment; `failures` and `untried` are by the URI of the record."""
 
     experiments: tuple[PulledExperiment, ...]
     failures: Mapping[str, DissmodelError] = field(default_factory=dict)
@@ -68,10 +68,10 @@ class Pulled:
 
 
 def pull(request: PullRequest, reporter: Reporter) -> Pulled:
-    """Bring experiments here, each into a folder of its own, its record last.
+    """Pull experiments, each into a folder of its own, its record last.
 
     What a place says is not trusted: a record's own digest has to hold, and each file has to be what the
-    record says. What came whole before the pull was cut does not come again.
+    record says. Files that were received before an interruption are not received again.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The files to pull of an experiment: those that its record names, if it may name them."""
+"""The files to pull of an experiment: those that its record names and may name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Wanted:
     """An object of an experiment: `key` in `place`, for the `path` in the experiment's folder.
 
-    No more than `size` bytes are taken. `sha256` is None for what is signed: the signature is checked later.
+    No more than `size` bytes are taken. `sha256` is None for signatures and statements, which are checked
+    later.
     """
 
     place: Place
@@ -109,7 +110,7 @@ def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:
 
 
 def _signatures(source: InPlace) -> Iterator[Wanted]:
-    """Yield what someone signed: whose it is, and whether it is about this record, `verify` tells."""
+    """Yield signatures and statements; `verify` tells who signed them, and about which record."""
     for key, size in source.signed():
         path = statements.beside(key, source.name, f"{OUTPUT}{store.SUFFIX}")
         assert path is not None  # a signed file has a name beside any record

@@ -41,7 +41,7 @@ class PushRequest:
     - `records`: the records.
     - `to`: ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
     - `with_input`: whether their inputs are pushed too.
-    - `dry_run`: only look.
+    - `dry_run`: send nothing, only look.
     - `settings`: how storage is reached; None: as the user's settings say.
     - `consent`: whether servers may be asked for inputs that only a record names.
     """
@@ -65,7 +65,7 @@ class PushedObject:
 
 @dataclass(frozen=True)
 class PushedExperiment:
-    """An experiment that is whole in the place, or would be; `uri` is that of its record there."""
+    """An experiment that is whole in the place, or would be after a push; `uri` is its record's."""
 
     record: Path
     experiment_id: str
@@ -75,7 +75,7 @@ class PushedExperiment:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of each record.
+    """The result for each record.
 
     - `experiments`: those that are in the place, or would be.
     - `failures`: those that are not, and why.
@@ -140,7 +140,7 @@ def _refuse_missing(to: _To) -> None:
 
 
 def check_place(to: str | None, *, offline: bool) -> None:
-    """Look whether experiments can be pushed to a place, before the work that makes one.
+    """Check that experiments can be pushed to a place, before a run.
 
     Raises UsageError if it is not a place to push to, or a server would have to be asked; StorageError if it
     can't be reached.
@@ -179,7 +179,7 @@ class _To:
 
 
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
-    """Look at every object before the first is sent: what is refused leaves nothing behind."""
+    """Check every object before the first is sent: a refusal leaves nothing behind."""
     place = to.outputs.below(FOLDER).below(one.experiment_id)
     wanted: list[tuple[Place, File]] = []
     source = None

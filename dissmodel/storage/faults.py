@@ -1,4 +1,4 @@
-"""What goes wrong between here and a server, in one sentence each."""
+"""The errors of a connection to a server, in one sentence each."""
 
 from __future__ import annotations
 

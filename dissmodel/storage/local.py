@@ -22,7 +22,7 @@ _PIECE = 1 << 20
 class LocalStorage:
     """The files below a folder. A key is a file's path in it; links are not followed.
 
-    Nothing makes the folder; a `put` makes those below it.
+    The folder has to exist; `put` makes the folders below it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +71,7 @@ class LocalStorage:
             if only_new and os.path.lexists(target):
                 raise self._taken(key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._path(key)  # a part of it may have been there, as a link
+            self._path(key)  # a part of the path may be a link
             with temporary.new_file(target.parent) as copy:
                 with closing(SentFile(path, sha256, self._shown(key))) as file:
                     write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
@@ -79,7 +79,7 @@ class LocalStorage:
             return _from(target.lstat(), key)
 
     def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
-        """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
+        """Yield the files whose path begins with `prefix`; links and unfinished files are left out."""
         with self._errors(prefix):
             self._exists()
             found = list(at_most(self._walk(self.folder, "", prefix), most, self._shown(prefix)))

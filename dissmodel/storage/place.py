@@ -1,4 +1,4 @@
-"""From what a user named to a place with objects, and a key in it."""
+"""From a URI to its storage, and the key in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dissmodel.storage.uri import Uri, parse
 def open_storage(
     uri: str | os.PathLike[str], settings: StorageSettings, *, environ: Mapping[str, str] | None = None
 ) -> tuple[Storage, str]:
-    """Return where an object, or a prefix of objects, is, and its key there. No server is asked yet.
+    """Return the storage of an object, or of a prefix, and the key in it. No server is asked yet.
 
     Parameters
     ----------

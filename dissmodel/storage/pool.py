@@ -1,4 +1,4 @@
-"""Connections to a server: how long to wait, when to ask again, whom to trust."""
+"""Connections to a server: timeouts, retries, proxies and certificates."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def make_pool(
 
 
 class _Retry(Retry):
-    """Ask again where that may help within seconds; waiting once more for a silent server does not."""
+    """Retry where that may help within seconds; a silent server is not asked again."""
 
     def increment(
         self,
@@ -126,7 +126,7 @@ def _without_query(record: logging.LogRecord) -> bool:
 
 
 def _connections(silence_s: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the kinds of pools whose connections wait to send as long as they wait to receive.
+    """Return classes of pools whose connections have one timeout for sending and receiving.
 
     urllib3 sends under the time-out to connect, until a connection is used for the second time.
     """
@@ -158,7 +158,7 @@ def _wait(sock: socket.socket | None, silence_s: float) -> None:
 def _trust(cert: str | None) -> ssl.SSLContext:
     named = os.environ.get("SSL_CERT_FILE")
     if named and not Path(named).is_file():
-        # OpenSSL would say nothing and trust nobody.
+        # OpenSSL would ignore it and trust no certificate.
         raise UsageError(
             f"SSL_CERT_FILE names {named}, which is not a file.", "Name a file of certificates in PEM."
         )

@@ -1,4 +1,4 @@
-"""Buckets on S3, MinIO and whatever speaks as they do."""
+"""Buckets on S3, MinIO and compatible servers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def connect(access: Access, patience: Patience, pool: PoolManager | None = None) -> Minio:
-    """Return a client of minio's for one endpoint and one pair of credentials; it opens no connection yet.
+    """Return a minio client for an endpoint and its credentials; it opens no connection yet.
 
     Raises UsageError if ``SSL_CERT_FILE`` names no file.
     """
@@ -88,7 +88,7 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
 
 
 class S3Storage:
-    """The objects of a bucket; StorageError (code ``"storage_bucket"``) if no bucket may have this name."""
+    """The objects of a bucket; raises StorageError (code ``"storage_bucket"``) for an invalid name."""
 
     def __init__(self, access: Access, bucket: str, patience: Patience) -> None:
         self._place = access.endpoint.shown
@@ -163,7 +163,7 @@ class S3Storage:
             return self._arrived(key, file, checksum, only_new=only_new)
 
     def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
-        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out.
+        """Yield the objects whose key begins with `prefix`; objects with an invalid key are left out.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class S3Storage:
         checksum = multipart.upload(
             request, pieces, self._shown(key), headers=headers, condition=condition, progress=progress
         )
-        # What a killed upload of this object left. One that still goes on finds the object whole.
+        # Parts that a killed upload of this object left. An upload that still runs finds the object whole.
         with suppress(DissmodelError):
             for upload_id in multipart.left_over(request, key, self._shown(key)):
                 multipart.abort(request, upload_id)
@@ -302,7 +302,7 @@ class S3Storage:
         return parts._replace(path=parts.path[:-1], query=""), "".join(scope.split("/")[-3:-2])
 
     def _arrived(self, key: str, file: SentFile, checksum: Checksum, *, only_new: bool) -> Stat:
-        """Return what the server has, if that is what was sent."""
+        """Return the stored object, if it is what was sent."""
         if checksum.is_whole is False:
             raise self._withdrawn(key)
         confirmed = Stat(key, file.size, file.sha256, checksum.etag)  # the same MD5 is the same size too
@@ -314,7 +314,7 @@ class S3Storage:
         verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
         is_ours = found.size == file.size and verdict is not False and found.sha256 in {None, file.sha256}
         if not is_ours and only_new and (checksum.is_whole or found.sha256 != file.sha256):
-            raise self._taken(key)  # the server knows no conditions, and another one came after us
+            raise self._taken(key)  # the server knows no conditions, and another client was later
         if not is_ours and found.sha256 not in {None, file.sha256}:
             raise differs(self._shown(key))
         if not is_ours or not (
@@ -324,9 +324,10 @@ class S3Storage:
         return found
 
     def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
-        """Return the stored object; None where the server confirmed all of it and takes its time to look.
+        """Return the stored object; None if the server confirmed it whole and takes long to look it up.
 
-        Some read a large object again to know its ETag; only that another one came after us is left to see.
+        Some servers read a large object again to know its ETag; left to see is only whether another client
+        was later.
         """
         if not (is_large and is_whole):
             with self._speaking(key):
@@ -341,7 +342,7 @@ class S3Storage:
             return None
 
     def _already(self, key: str, file: SentFile, error: StorageError, *, only_new: bool) -> Stat:
-        """Return what the server has, where another upload, or our own first try, was faster."""
+        """Return the stored object, where another upload, or our own first try, was faster."""
         found = self.stat(key)
         is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
         if found is not None and is_ours and (not only_new or _was_repeated(error)):
@@ -356,7 +357,7 @@ class S3Storage:
         return hashed.hexdigest() == file.sha256
 
     def _withdrawn(self, key: str) -> DissmodelError:
-        # It notes the right sha256, so it would pass for whole from now on.
+        # The noted sha256 is right, so later checks would take the object for whole.
         with suppress(DissmodelError):
             self.delete(key)
         return differs(self._shown(key))

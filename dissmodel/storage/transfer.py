@@ -1,4 +1,4 @@
-"""Many transfers at once: a bounded pool, one count of their bytes, one end for all."""
+"""Many transfers at once: a bounded pool, one count of bytes, and one end for all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dissmodel.workers import Workers
 
 
 class Sized(Protocol):
-    """What has bytes to move."""
+    """An experiment with bytes to move."""
 
     @property
     def size(self) -> int:
@@ -33,11 +33,11 @@ _HOPELESS = frozenset({"storage_denied", "storage_missing", "storage_unreachable
 
 
 class _Stopped(BaseException):
-    """Raised in the middle of a transfer that nobody waits for any more; no error, so nothing retries it."""
+    """Raised within a transfer whose result is no longer needed; no error, so nothing retries it."""
 
 
 class Pool:
-    """Does the same with many items at once, and tells the reporter how many bytes have gone over.
+    """Applies a function to many items at once, and reports the transferred bytes.
 
     >>> from dissmodel.progress import Silent
     >>> Pool(Silent()).each(str.upper, ["a", "b"])
@@ -61,7 +61,7 @@ class Pool:
 
     @contextlib.contextmanager
     def moving(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Give what one transfer of `size` bytes calls with each further number of bytes.
+        """Give the function that one transfer of `size` bytes calls with each further number of bytes.
 
         A transfer that was tried again counts once, and after the block it counts in full.
         """
@@ -81,10 +81,10 @@ class Pool:
     def each(
         self, work: Callable[[Item], Result], items: Sequence[Item]
     ) -> list[Result | DissmodelError | None]:
-        """Return what `work` made of each item, in their order.
+        """Return the result of `work` for each item, in their order.
 
-        That is a result; the error where there was one; or None where it was not tried, since another item
-        had shown that the place does not work at all.
+        It is the error where there was one, and None for an item that was not tried, because another item had
+        shown that the place does not work at all.
         """
         hopeless = threading.Event()
 
@@ -141,7 +141,7 @@ class Pool:
         )
 
     def output(self, line: str) -> None:
-        """Tell the reporter a line."""
+        """Report a line."""
         with self._lock:
             self._reporter.output(line)
 
