@@ -35,12 +35,6 @@ class LazyGroup(TyperGroup):
         return found
 
 
-def lazy_group(text: str, places: Mapping[str, str]) -> App:
-    """Return a group of commands below the program, with its help."""
-    group = type("Group", (LazyGroup,), {"places": places})
-    return App(cls=group, no_args_is_help=True, rich_markup_mode=None, help=text)
-
-
 def _command(found: Any, name: str) -> Any:
     if isinstance(found, typer.Typer):
         command: Any = get_group(found)
