@@ -1,12 +1,17 @@
-"""Commands that refuse an option that is given twice: the last value would win, and the first be lost."""
+"""Typer's commands as they are here: imported when they are used, and no option is given twice.
+
+Of an option that is given twice the last value would win, and the first be lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 from dissmodel.errors import UsageError
 
@@ -28,6 +33,39 @@ class App(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """See `typer.Typer.command`."""
         return super().command(name, **{"cls": Once, **settings})
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are those of `places`, in the order in which its help lists them.
+
+    A place is ``module:function``, or ``module:app`` for a group.
+    """
+
+    places: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict(self.places)  # type: ignore[arg-type]  # by name: its place, or the command itself
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (the parser's own signature)
+        """Return a command, which is imported when it is first asked for; None if there is none."""
+        found: Any = self.commands.get(cmd_name)
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = _command(getattr(importlib.import_module(module), attribute), cmd_name)
+            self.commands[cmd_name] = found
+        return found
+
+
+def _command(found: Any, name: str) -> Any:
+    if isinstance(found, typer.Typer):
+        command: Any = get_group(found)
+    else:
+        alone = App(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(found)
+        command = get_command(alone)
+    command.name = name
+    return command
 
 
 class _Collecting:

@@ -89,11 +89,11 @@ def diff(
     Example: dissmodel record diff result.record.json result.record.json
     """
     from dissmodel import api
-    from dissmodel.cli import render_diff
+    from dissmodel.cli import render_records
 
     with session(quiet=quiet):
         found = api.diff(a, b)
-    render_diff.diff(found, as_json=as_json, quiet=quiet)
+    render_records.diff(found, as_json=as_json, quiet=quiet)
     if not found.same:
         sys.exit(options.EXIT_DIFFERS)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dissmodel.environments.requirement import Requirement
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
-from dissmodel.registries.placeholders import is_reserved, placeholder_in
 from dissmodel.registry.index import file_problem, files_in
 from dissmodel.registry.spec import MAX_BYTES, Spec, SpecError, load_spec
 
@@ -24,6 +24,18 @@ _SHOWN = 80
 _PUBLISHED = "Write where the package is: NAME==VERSION, or git+https://host/org/repo@tag."
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_MARKED = re.compile(r"<[A-Za-z][\w .-]*>|\{\{.*?\}\}|\$\{\w+\}|\$[A-Za-z]\w*")
+_TO_DO = re.compile(r"\b(?:TODO|FIXME|TBD|XXX+|CHANGE[-_]?ME|PLACEHOLDER)\b")
+_YOURS = re.compile(
+    r"\byour[-_](?:group|model|name|org|organi[sz]ation|package|project|repo|repository|user|username)\b",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(
+    r"(?<![\w-])(?:HOST|NAME|ORG|ORGANI[SZ]ATION|OWNER|PACKAGE|REPO|TAG|USER|USERNAME|VERSION)(?![\w-])"
+)
+_HINTED = re.compile(r"(?<=://)host/org/repo\b")
+# Reserved for documentation (RFC 2606).
+_RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|test)")
 
 
 @dataclass(frozen=True)
@@ -169,6 +181,31 @@ def _package_problems(package: str, lines: TomlLines) -> Iterator[SpecFinding]:
     elif wanted.kind == "git" and is_reserved(wanted.url or ""):
         message = f"nothing can be published at {wanted.url}: its host is for examples."
         yield lines.at("error", "package", message, _PUBLISHED)
+
+
+def placeholder_in(text: str, *, is_text: bool = False) -> str:
+    """Return what of a spec's value waits to be replaced; empty if nothing does.
+
+    In a sentence (`is_text`) words such as NAME may stand for something.
+
+    Examples
+    --------
+    >>> placeholder_in("git+https://github.com/ORG/REPO@TAG"), placeholder_in("<your-package>==1.0")
+    ('ORG', '<your-package>')
+    >>> placeholder_in("git+https://github.com/org/coast@v1.0"), placeholder_in("TODO")
+    ('', 'TODO')
+    """
+    patterns = (_MARKED, _TO_DO) if is_text else (_MARKED, _TO_DO, _YOURS, _WORDS, _HINTED)
+    return next((found.group() for pattern in patterns if (found := pattern.search(text))), "")
+
+
+def is_reserved(url: str) -> bool:
+    """Tell whether a URL's host is one for examples.
+
+    >>> is_reserved("https://git.example.org/you/coast"), is_reserved("https://github.com/org/coast")
+    (True, False)
+    """
+    return _RESERVED.fullmatch(urlsplit(url).hostname or "") is not None
 
 
 def _not_plain(value: Any) -> str:
