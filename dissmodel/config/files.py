@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dissmodel import bounded
 from dissmodel.config import toml
 from dissmodel.config.keys import KEYS, Key, Value, from_toml, key_of
 from dissmodel.errors import InvalidInput, StorageError, UsageError
@@ -72,26 +72,15 @@ def read_text(path: Path) -> str:
     Raises InvalidInput if it is not a regular file, too large or not UTF-8; StorageError if it can't be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidInput(
-                f"{path}: this is not a regular file.", "Name a TOML file.", code="config_file"
-            )
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InvalidInput(
-                f"{path}: settings may have at most {MAX_BYTES >> 10} KiB; this file is larger.",
-                code="config_file",
-            )
-        return raw.decode("utf-8-sig")
+        return bounded.contents(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
         raise InvalidInput(
             f"{path}: this is not text in UTF-8.", "Save it as UTF-8.", code="config_file"
         ) from None
-    except InvalidInput:
-        raise
+    except bounded.Unfit as error:
+        raise InvalidInput(f"{path}: {error}.", "Name a TOML file.", code="config_file") from None
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
         why = getattr(error, "strerror", None) or error
         raise StorageError(

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Pep508
 from packaging.utils import canonicalize_name
 
+from dissmodel.bounded import contents
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import ConsentRequired, StorageError, UsageError, disk_errors
@@ -136,9 +137,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
     """
     path = _path(data_dir)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(contents(path, _MAX_BYTES))
         if document["schema_version"] != _FORM:
             raise ValueError("another version of dissmodel wrote it")
         return tuple(Approval(**entry) for entry in document["approved"])

@@ -6,13 +6,12 @@ import base64
 import binascii
 import os
 import shutil
-import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dissmodel import temporary
+from dissmodel import bounded, temporary
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.record import digest
 
@@ -157,17 +156,11 @@ def read(path: Path) -> bytes | None:
     Raises InvalidInput if it is larger than 1 MiB, no regular file, or can't be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
-            raise InvalidInput(f"{path}: this is not a regular file.")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        return bounded.contents(path, MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidInput(f"{path}: can't be read: {error.strerror or error}.") from error
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(f"{path}: it has more than {MAX_BYTES} bytes.")
-    return data
 
 
 def _refuse_missing(path: Path, what: str = "key", option: str = "--key") -> None:

@@ -6,14 +6,13 @@ import json
 import math
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
-from dissmodel import temporary
+from dissmodel import bounded, temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.placeholders import refuse_pointer
 from dissmodel.record.digest import record_digest
@@ -276,14 +275,9 @@ def _stem(output: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
-            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is not a regular file")
-        with path.open("rb") as stream:
-            # Not more than there is: room for 16 MiB takes longer to get than a record to read.
-            data = stream.read(min(state.st_size, MAX_BYTES) + 1)
-    except InvalidInput:
-        raise
+        data = bounded.contents(path, MAX_BYTES)
+    except bounded.Unfit as error:
+        raise _not_a_record(path, str(error)) from None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise InvalidInput(
             f"{path}: there is no such record.",
@@ -295,8 +289,6 @@ def _read(path: Path) -> bytes:
             f"{path}: can't be read: {error.strerror or error}.",
             "Check the rights of the file and of its folders.",
         ) from error
-    if len(data) > MAX_BYTES:
-        raise _not_a_record(path, f"it has more than {MAX_BYTES} bytes")
     refuse_pointer(data, path)
     return data
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel import locks
+from dissmodel.bounded import contents
 from dissmodel.config import Settings
 from dissmodel.config.keys import parse_size
 from dissmodel.errors import StorageError, disk_errors
@@ -174,8 +175,7 @@ class Cache:
 def _whole(folder: Path) -> CachedFile | None:
     """Return the main file of an entry if each of its files has the bytes that were fetched."""
     try:
-        with (folder / _META).open("rb") as stream:
-            meta = json.loads(stream.read(_LONGEST_META))
+        meta = json.loads(contents(folder / _META, _LONGEST_META))
         data = folder / _DATA
         files: Mapping[str, str] = meta["files"]
         if {path.name for path in data.iterdir()} != set(files):
