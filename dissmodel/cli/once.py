@@ -71,12 +71,8 @@ def _command(found: Any, name: str) -> Any:
 class _Collecting:
     """The parser of a command; an option that was given more than once is an error.
 
-    Parameters
-    ----------
-    parser
-        The command's own.
-    ctx
-        The command's context, which gets the values as they were typed, by the name of their parameter.
+    - `parser`: the command's own.
+    - `ctx`: the command's context, which gets the values as they were typed, by the name of their parameter.
     """
 
     def __init__(self, parser: Any, ctx: Any) -> None:

@@ -83,16 +83,16 @@ def look_at_storage(found: Collector, settings: Settings) -> None:
 
 
 def _ask(found: Collector, url: str) -> None:
-    from dissmodel.storage.faults import reaching  # noqa: PLC0415  (loads what only a network needs)
-    from dissmodel.storage.pool import make_pool  # noqa: PLC0415  (as above)
-    from dissmodel.storage.settings import Patience  # noqa: PLC0415  (as above)
-
-    pip, patience = pip_settings(), Patience(SECONDS, SECONDS, retries=0)
     try:
+        from dissmodel.storage.faults import reaching  # noqa: PLC0415  (urllib3 may be broken)
+        from dissmodel.storage.pool import make_pool  # noqa: PLC0415  (as above)
+        from dissmodel.storage.settings import Patience  # noqa: PLC0415  (as above)
+
+        pip, patience = pip_settings(), Patience(SECONDS, SECONDS, retries=0)
         with reaching(url, patience):
             pool = make_pool(url, patience, proxy=pip.proxy, cert=pip.cert)
             status = pool.request("HEAD", url, redirect=False).status
-    except (DissmodelError, OSError) as error:
+    except (DissmodelError, OSError, ImportError) as error:
         found.add("warning", f"can't be reached: {str(error).removeprefix(f'{url}: ')}", _OFFLINE)
         return
     if status >= _SERVER_ERROR:

@@ -28,10 +28,7 @@ def state_of(place: Place, file: File) -> State:
 
     Its size, its noted sha256 and, if it is small, its ETag are believed; in doubt the object is read back.
 
-    Returns
-    -------
-    {"missing", "damaged", "there"}
-        ``damaged``: an incomplete or changed copy of this file.
+    ``"damaged"`` is an incomplete or changed copy of this file.
 
     Raises Differs if another object has its name (code ``"object_exists"``).
     """

@@ -77,14 +77,9 @@ def fetched(
     The server is asked each time whether the dataset has changed. An error that leaves the block names the
     dataset by its URI.
 
-    Parameters
-    ----------
-    uri : str
-        ``s3://BUCKET/KEY`` or ``https://...``.
-    sidecars : sequence of str
-        The names of files beside it that belong to it.
-    limit : int, optional
-        How many bytes it may have; by default as many as the cache.
+    - `uri`: ``s3://BUCKET/KEY`` or ``https://...``.
+    - `sidecars`: the names of files beside it that belong to it.
+    - `limit`: how many bytes it may have; by default as many as the cache.
 
     Raises
     ------

@@ -19,11 +19,8 @@ def open_storage(
 ) -> tuple[Storage, str]:
     """Return the storage of an object, or of a prefix, and the key in it. No server is asked yet.
 
-    Parameters
-    ----------
-    uri : str or path-like
-        ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then), ``https://...``,
-        or a local path, whose folder is the place and whose name is the key.
+    `uri` is ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then),
+    ``https://...``, or a local path, whose folder is the place and whose name is the key.
 
     Raises StorageError if the bucket or the object can't have its name, there is no endpoint, or credentials
     are missing; UsageError if `uri` is none of these.
