@@ -47,11 +47,12 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
     Raises Differs if a file that is here, or that comes, is not as recorded; UsageError if another process
     brings it here; StorageError if it can't be written, or the place fails.
     """
-    folder = to.absolute() / one.experiment_id
+    experiment_id = one.source.record.experiment_id
+    folder = to.absolute() / experiment_id
     record_path = folder / f"{OUTPUT}{store.SUFFIX}"
-    with _claimed(to.absolute(), one.experiment_id) as scratch:
+    with _claimed(to.absolute(), experiment_id) as scratch:
         try:
-            is_here = _refuse_other(record_path, one.digest)
+            is_here = _refuse_other(record_path, one.source.digest)
             missing = [wanted for wanted in one.wanted if not _is_here(folder, wanted)]
             _refuse_full(to, missing)
             for wanted in one.wanted:
@@ -61,9 +62,9 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             finals = {wanted.path: folder.joinpath(*wanted.path.split("/")) for wanted in missing}
             with materialize.undisturbed():
                 materialize.promote(scratch / "new", finals)
-                if not is_here or one.source is not None:
+                if not is_here or one.input is not None:
                     document = relocated(
-                        one.document, one.paths, output=one.paths.get(MAIN, ""), source=one.source
+                        one.source.document, one.paths, output=one.paths.get(MAIN, ""), source=one.input
                     )
                     folder.mkdir(exist_ok=True)
                     store.write_atomically(record_path, store.dumps(document))
@@ -72,10 +73,10 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             raise
         materialize.discard(scratch)
     files = {name: folder.joinpath(*path.split("/")) for name, path in one.paths.items()}
-    if one.source is not None:
-        files.setdefault("input", folder.joinpath(*one.source.split("/")))
+    if one.input is not None:
+        files.setdefault("input", folder.joinpath(*one.input.split("/")))
     received = sum(wanted.size for wanted in missing)
-    return PulledExperiment(one.experiment_id, one.uri, record_path, files, received)
+    return PulledExperiment(experiment_id, one.source.given, record_path, files, received)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
 from dissmodel.experiment import statements
@@ -55,18 +54,15 @@ class Wanted:
 class Pullable:
     """An experiment in a place, as its record has it.
 
-    `document` is the record at `uri`, `digest` its own, which holds; `experiment_id` can be a folder's name.
-    `paths` are those of the result's files relative to the record, by name; `source` is that of the input, if
-    the input comes too. `wanted` has all files but the record.
+    The own digest of the record of `source` holds, and its id can be a folder's name. `paths` are those of
+    the result's files relative to the record, by name; `input` is that of the input, if the input is pulled
+    too. `wanted` has all files but the record.
     """
 
-    uri: str
-    experiment_id: str
-    document: dict[str, Any]
-    digest: str
+    source: InPlace
     paths: dict[str, str]
     wanted: tuple[Wanted, ...]
-    source: str | None
+    input: str | None
 
     @property
     def size(self) -> int:
@@ -86,7 +82,7 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     """
     source.refuse_changed()
     source.refuse_unfinished("to pull", "not_completed")
-    record, uri = source.record, source.given
+    uri = source.given
     paths = paths_of(source.files, uri)
     wanted = [*_files(source, paths), *_signatures(source)]
     inputs = list(_inputs(source, settings, agree)) if agree is not None else []
@@ -94,10 +90,7 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     twice = clash(one.path for one in wanted)
     if twice is not None:
         raise _lying(uri, f"two files have the name {twice[:200]!r}")
-    input_path = inputs[0].path if inputs else None
-    return Pullable(
-        uri, record.experiment_id, source.document, source.digest, paths, tuple(wanted), input_path
-    )
+    return Pullable(source, paths, tuple(wanted), inputs[0].path if inputs else None)
 
 
 def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:

@@ -180,7 +180,7 @@ class _To:
 
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
     """Check every object before the first is sent: a refusal leaves nothing behind."""
-    place = to.outputs.below(FOLDER).below(one.experiment_id)
+    place = to.outputs.below(FOLDER).below(one.source.record.experiment_id)
     wanted: list[tuple[Place, File]] = []
     source = None
     if to.inputs is not None and one.inputs:
@@ -203,7 +203,7 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
             raise
         # Another push was faster; the record that is there now is the same, or refused.
         record = _sent_record(_document(one, place, source), place, to, pool)
-    return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
+    return PushedExperiment(one.path, one.source.record.experiment_id, record.uri, (*objects, record))
 
 
 def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
@@ -242,7 +242,7 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
     Raises Differs if another experiment has its id there.
     """
     main = one.names.get(MAIN, "")
-    mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)
+    mine = relocated(one.source.document, one.names, output=f"{place.uri}{main}", source=source)
     uri = f"{place.uri}{RECORD}"
     stat = place.storage.stat(place.key(RECORD))
     if stat is None:
@@ -256,10 +256,10 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
             if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
                 return mine, "damaged"
             raise other_content(uri) from error
-        if there.digest != one.digest:
+        if there.digest != one.source.digest:
             raise Differs(
-                f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
-                "It is not overwritten.",
+                f"{uri}: another experiment has this id: its digest is {there.digest}, "
+                f"not {one.source.digest}. It is not overwritten.",
                 f'Fetch that experiment: dissmodel pull "{place.uri}"',
                 code="experiment_exists",
             )
