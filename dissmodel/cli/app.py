@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from dissmodel import __version__, gdal_settings
 from dissmodel.cli import options
-from dissmodel.cli.once import App, LazyGroup
+from dissmodel.cli.commands import App, LazyGroup
 from dissmodel.cli.signals import received, stopping
 from dissmodel.cli.streams import drop_unwritten, errors_in_a_line, prepare_streams, print_traceback
 from dissmodel.errors import (

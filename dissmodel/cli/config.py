@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.errors import UsageError, did_you_mean
 
 app = App(

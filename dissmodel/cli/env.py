@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 
 if TYPE_CHECKING:
     from dissmodel.registries.environments import EnvironmentUse, Removed

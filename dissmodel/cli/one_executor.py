@@ -12,7 +12,7 @@ import typer
 from dissmodel import gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.app import ErrorBoundary
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.cli.signals import stopping
 from dissmodel.cli.streams import prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_parameters, parse_span
 from dissmodel.errors import StorageError, UsageError

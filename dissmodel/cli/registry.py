@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_span
 from dissmodel.errors import InvalidInput, UsageError

@@ -123,23 +123,15 @@ class Reading:
 
     def _environment(self, *, user: bool = False) -> dict[str, str]:
         """Return git's variables: none leads to another repository, nor, unless `user`, to other settings."""
-        kept = ("GIT_CONFIG",) if user else ()
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("GIT_") or name.startswith(kept)
-        }
-        environment |= {
+        found = environment("GIT_CONFIG") if user else environment()
+        found |= {
             "GIT_ALLOW_PROTOCOL": "none",
             "GIT_DIR": str(self._scratch),
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
         }
         if not user:
-            environment |= {
+            found |= {
                 "GIT_CONFIG_GLOBAL": os.devnull,
                 "GIT_CONFIG_NOSYSTEM": "1",
                 "GIT_OBJECT_DIRECTORY": str(self.folder.common / "objects"),
@@ -148,7 +140,7 @@ class Reading:
                 "HOME": str(self._scratch),
                 "XDG_CONFIG_HOME": str(self._scratch),
             }
-        return environment
+        return found
 
     def _settings(self, *words: str, said: bytes = b"", user: bool = False) -> dict[str, list[str]]:
         with self.answer(*words, said=said, folder=self._scratch, user=user) as stream:
@@ -189,6 +181,16 @@ class Reading:
         ]
         text = "\n".join(lines) + "\n"
         (self._scratch / "config").write_bytes(os.fsencode(text))
+
+
+def environment(*kept: str) -> dict[str, str]:
+    """Return the variables for a git that asks nobody; of git's own only those that begin as `kept` say."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(kept)
+    }
+    return found | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def _regular(said: str | None, default: str, worktree: Path) -> str | None:

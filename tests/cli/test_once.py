@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from dissmodel.cli.app import app
-from dissmodel.cli.once import Once
+from dissmodel.cli.commands import Once
 
 
 def commands(command, path=()):
