@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 import typer
@@ -38,28 +39,32 @@ class App(typer.Typer):
 class LazyGroup(TyperGroup):
     """A group whose commands are those of `places`, in the order in which its help lists them.
 
-    A place is ``module:function``, or ``module:app`` for a group.
+    A place is ``module:function``, ``module:app`` for a group, or the function itself.
     """
 
-    places: ClassVar[Mapping[str, str]] = {}
+    places: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = dict(self.places)  # type: ignore[arg-type]  # by name: its place, or the command itself
+        self.commands = dict(self.places)  # by name: its place, or, once it was asked for, the command
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (the parser's own signature)
-        """Return a command, which is imported when it is first asked for; None if there is none."""
+        """Return a command, which is made when it is first asked for; None if there is none."""
         found: Any = self.commands.get(cmd_name)
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
-            found = _command(getattr(importlib.import_module(module), attribute), cmd_name)
-            self.commands[cmd_name] = found
+            found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, FunctionType | typer.Typer):
+            found = self.commands[cmd_name] = _command(found, cmd_name)
         return found
 
 
 def _command(found: Any, name: str) -> Any:
     if isinstance(found, typer.Typer):
-        command: Any = get_group(found)
+        places = {one.name: one.callback for one in found.registered_commands}
+        group = type("Group", (LazyGroup,), {"places": places})
+        bare = App(cls=group, no_args_is_help=True, rich_markup_mode=None, help=found.info.help)
+        command: Any = get_group(bare)
     else:
         alone = App(add_completion=False, rich_markup_mode=None)
         alone.command(name)(found)
