@@ -202,8 +202,6 @@ class Root(ErrorBoundary, LazyGroup):
 app = App(
     name="dissmodel",
     cls=Root,
-    no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Run a spatial model and leave the proof beside the result.\n\n"

@@ -29,7 +29,10 @@ class Once(TyperCommand):
 
 
 class App(typer.Typer):
-    """A program, or a group, of such commands."""
+    """A program, or a group, of such commands; its help is plain text."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"no_args_is_help": True, "rich_markup_mode": None, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """See `typer.Typer.command`."""
@@ -63,10 +66,9 @@ def _command(found: Any, name: str) -> Any:
     if isinstance(found, typer.Typer):
         places = {one.name: one.callback for one in found.registered_commands}
         group = type("Group", (LazyGroup,), {"places": places})
-        bare = App(cls=group, no_args_is_help=True, rich_markup_mode=None, help=found.info.help)
-        command: Any = get_group(bare)
+        command: Any = get_group(App(cls=group, help=found.info.help))
     else:
-        alone = App(add_completion=False, rich_markup_mode=None)
+        alone = App(add_completion=False)
         alone.command(name)(found)
         command = get_command(alone)
     command.name = name

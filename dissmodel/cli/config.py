@@ -12,8 +12,6 @@ from dissmodel.cli.commands import App
 from dissmodel.errors import UsageError, did_you_mean
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Look at the settings and change your own.\n\nExample: dissmodel config show",
 )
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dissmodel.registries.environments import EnvironmentUse, Removed
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Look at the environments that models' packages run in, and remove them.\n\n"
     "Example: dissmodel env list",
 )

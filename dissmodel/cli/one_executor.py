@@ -33,8 +33,6 @@ def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
     words = sys.argv[1:] if args is None else list(args)
     app = App(
         cls=ErrorBoundary,
-        no_args_is_help=True,
-        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
         context_settings={"help_option_names": ["--help", "-h"]},

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from dissmodel.experiment.prune import Leftover, Pruned
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Look at records and check results against them.\n\n"
     "Example: dissmodel record verify result.record.json",
 )

@@ -15,8 +15,6 @@ from dissmodel.cli.values import parse_span
 from dissmodel.errors import InvalidInput, UsageError
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Fetch registries of models and look into them. All but sync works offline.\n\n"
     "Example: dissmodel registry list",
 )
