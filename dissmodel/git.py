@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dissmodel.errors import StorageError
 from dissmodel.process import LARGEST, finished, installed_program
+from dissmodel.record import git_reading
 from dissmodel.record.known_secrets import learn
 from dissmodel.record.redact import redact
 
@@ -208,23 +209,16 @@ def _git() -> str:
 
 
 def _environment() -> dict[str, str]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(_KEPT)
-    }
-    environment |= {
+    found = git_reading.environment(*_KEPT)
+    found |= {
         "GCM_INTERACTIVE": "never",
         "GIT_ASKPASS": "",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C",
         "SSH_ASKPASS": "",
         "SSH_ASKPASS_REQUIRE": "never",
     }
-    if "GIT_SSH" not in environment:
-        environment.setdefault("GIT_SSH_COMMAND", _SSH)
-    return environment
+    if "GIT_SSH" not in found:
+        found.setdefault("GIT_SSH_COMMAND", _SSH)
+    return found
 
 
 def _with_secret(environment: dict[str, str], url: str, secret: str) -> dict[str, str]:

@@ -33,3 +33,12 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     'dunedu… (400 characters)'
     """
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "record"), count(2, "record")
+    ('1 record', '2 records')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"

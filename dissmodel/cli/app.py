@@ -15,8 +15,7 @@ from typer.core import TyperGroup
 
 from dissmodel import __version__, gdal_settings
 from dissmodel.cli import options
-from dissmodel.cli.lazy import LazyGroup
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App, LazyGroup
 from dissmodel.cli.signals import received, stopping
 from dissmodel.cli.streams import drop_unwritten, errors_in_a_line, prepare_streams, print_traceback
 from dissmodel.errors import (
@@ -190,8 +189,8 @@ class Root(ErrorBoundary, LazyGroup):
         "reproduce": "dissmodel.cli.reproduce:reproduce",
         "compare": "dissmodel.cli.compare:compare",
         "init": "dissmodel.cli.init:init",
-        "push": "dissmodel.cli.push:push",
-        "pull": "dissmodel.cli.pull:pull",
+        "push": "dissmodel.cli.sharing:push",
+        "pull": "dissmodel.cli.sharing:pull",
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
@@ -203,8 +202,6 @@ class Root(ErrorBoundary, LazyGroup):
 app = App(
     name="dissmodel",
     cls=Root,
-    no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Run a spatial model and leave the proof beside the result.\n\n"

@@ -39,16 +39,10 @@ def chart(
 ) -> list[str]:
     """Return the lines of a chart: the name, the curve beside its greatest and least value, the steps.
 
-    Parameters
-    ----------
-    name : str
-        Over it.
-    steps, values : sequence of float
-        The curve, of one length, at least 1; a value that is not finite is a gap.
-    width : int
-        Columns of the terminal.
-    plain : bool
-        Draw in ASCII.
+    - `name`: over it.
+    - `steps`, `values`: the curve, of one length, at least 1; a value that is not finite is a gap.
+    - `width`: columns of the terminal.
+    - `plain`: draw in ASCII.
 
     Examples
     --------

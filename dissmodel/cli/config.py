@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.errors import UsageError, did_you_mean
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Look at the settings and change your own.\n\nExample: dissmodel config show",
 )
 
@@ -78,10 +76,7 @@ def set_(
         row = set_setting(key, value)
         document = {"key": key, "value": row.value, "path": row.where}
         said = f"{key} = {_value(row.value)} in {row.where}"
-    if as_json:
-        render.print_json(document)
-    elif not quiet:
-        render.print_line(said)
+    render.tell(document, said, as_json=as_json, quiet=quiet)
 
 
 @app.command("path")

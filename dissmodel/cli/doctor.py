@@ -29,10 +29,9 @@ def doctor(
 
     Example: dissmodel doctor
     """
-    from dissmodel.doctor.report import DoctorRequest
     from dissmodel.doctor.report import doctor as look
 
-    diagnosis = look(DoctorRequest(offline=offline))
+    diagnosis = look(offline=offline)
     _render(diagnosis, as_json=as_json, errors_only=quiet)
     if not diagnosis.ok:
         sys.exit(EXIT_BROKEN)
@@ -40,9 +39,10 @@ def doctor(
 
 def _render(diagnosis: Diagnosis, *, as_json: bool, errors_only: bool) -> None:
     from dissmodel.cli import render
+    from dissmodel.printable import count
 
     render.findings(diagnosis, as_json=as_json, errors_only=errors_only)
     if not (as_json or errors_only):
         counts = Counter(finding.severity for finding in diagnosis.findings)
         render.print_line("")
-        render.print_line(", ".join(render.count(counts[kind], kind) for kind in ("error", "warning")))
+        render.print_line(", ".join(count(counts[kind], kind) for kind in ("error", "warning")))

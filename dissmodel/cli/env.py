@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dissmodel.cli import options
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 
 if TYPE_CHECKING:
     from dissmodel.registries.environments import EnvironmentUse, Removed
 
 app = App(
-    no_args_is_help=True,
-    rich_markup_mode=None,
     help="Look at the environments that models' packages run in, and remove them.\n\n"
     "Example: dissmodel env list",
 )
@@ -91,14 +89,14 @@ def prune(
 
 def _print(removed: Removed, *, as_json: bool, quiet: bool) -> None:
     from dissmodel.cli import render
+    from dissmodel.printable import count
 
-    if as_json:
-        render.print_json({"removed": removed.keys, "freed_bytes": removed.freed})
-    elif not quiet:
-        for key in removed.keys:
-            render.print_line(f"removed {key}")
-        count = render.count(len(removed.keys), "environment")
-        render.print_line(f"{count} removed, {render.size(removed.freed)} freed")
+    document = {"removed": removed.keys, "freed_bytes": removed.freed}
+    lines = (
+        *(f"removed {key}" for key in removed.keys),
+        f"{count(len(removed.keys), 'environment')} removed, {render.size(removed.freed)} freed",
+    )
+    render.tell(document, *lines, as_json=as_json, quiet=quiet)
 
 
 def _document(entry: EnvironmentUse) -> dict[str, object]:

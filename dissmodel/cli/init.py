@@ -23,20 +23,20 @@ def init(
     """
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
-    from dissmodel.registries.init import InitRequest
     from dissmodel.registries.init import init as make
 
     if raster and vector:
         raise UsageError("--raster and --vector contradict each other.", "Leave one out.")
-    made = make(InitRequest(name, "vector" if vector else "raster"))
-    if as_json:
-        render.print_json({"folder": made.folder, "model": made.model, "files": made.files})
-    elif not quiet:
-        there = render.short_path(made.folder)
-        render.print_line(f"{made.model}: a model package in {there}")
-        for file in made.files:
-            render.print_line(f"  {file}")
-        render.print_line("Next:")
-        render.print_line(f"  cd {there} && python make_input.py")
-        example = f"--input input.{made.suffix} --output result.{made.suffix}"
-        render.print_line(f"  dissmodel run {made.model}/executor.py {example}")
+    made = make(name, "vector" if vector else "raster")
+    there = render.short_path(made.folder)
+    example = f"--input input.{made.suffix} --output result.{made.suffix}"
+    render.tell(
+        {"folder": made.folder, "model": made.model, "files": made.files},
+        f"{made.model}: a model package in {there}",
+        *(f"  {file}" for file in made.files),
+        "Next:",
+        f"  cd {there} && python make_input.py",
+        f"  dissmodel run {made.model}/executor.py {example}",
+        as_json=as_json,
+        quiet=quiet,
+    )

@@ -33,16 +33,10 @@ def table(
     Where it is too wide, columns that may be cut are, the widest first; where none may, the text of the
     widest goes on below. Where that is not enough, each row becomes lines of a name and a value.
 
-    Parameters
-    ----------
-    head : tuple of str
-        The names of the columns.
-    rows : sequence of tuple of str
-        Their cells, without line breaks.
-    width : int or None
-        The most columns of a line; None: each column is as wide as it has to be.
-    may_cut : collection of int
-        The columns that may be cut; of the last of them the end is kept.
+    - `head`: the names of the columns.
+    - `rows`: their cells, without line breaks.
+    - `width`: the most columns of a line; None: each column is as wide as it has to be.
+    - `may_cut`: the columns that may be cut; of the last of them the end is kept.
 
     Examples
     --------

@@ -12,7 +12,7 @@ import typer
 from dissmodel import gdal_settings
 from dissmodel.cli import options
 from dissmodel.cli.app import ErrorBoundary
-from dissmodel.cli.once import App
+from dissmodel.cli.commands import App
 from dissmodel.cli.signals import stopping
 from dissmodel.cli.streams import prepare_streams
 from dissmodel.cli.values import parse_names, parse_parameters
@@ -33,8 +33,6 @@ def open_on(executor: type[ModelExecutor], args: Sequence[str] | None) -> None:
     words = sys.argv[1:] if args is None else list(args)
     app = App(
         cls=ErrorBoundary,
-        no_args_is_help=True,
-        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
         context_settings={"help_option_names": ["--help", "-h"]},

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli import layout
-from dissmodel.printable import cut, printable
+from dissmodel.printable import count, cut, printable
 
 if TYPE_CHECKING:
     from dissmodel.api import Run
@@ -274,15 +274,6 @@ def value_text(value: Any) -> str:
     return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def count(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> count(1, "record"), count(2, "record")
-    ('1 record', '2 records')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 def size(number: int) -> str:
     """Return a number of bytes as people read it."""
     amount = float(number)
@@ -315,6 +306,15 @@ def error_document(error: DissmodelError) -> dict[str, str]:
     from dissmodel.record.redact import redact
 
     return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
+
+
+def tell(document: Mapping[str, Any], *lines: str, as_json: bool, quiet: bool) -> None:
+    """Print a result as one JSON object or as lines."""
+    if as_json:
+        print_json(document)
+    elif not quiet:
+        for line in lines:
+            print_line(line)
 
 
 def print_json(content: Mapping[str, Any]) -> None:

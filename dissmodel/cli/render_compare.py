@@ -1,4 +1,4 @@
-"""A comparison, as a person or a program reads it on standard output."""
+"""A comparison or a reproduction, as a person or a program reads it on standard output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dissmodel.cli.render import (
     as_dict,
     print_json,
     print_line,
+    print_places,
     print_table,
     print_warnings,
     short_path,
@@ -17,6 +18,7 @@ from dissmodel.cli.render import (
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
     from dissmodel.comparison import ChangedValue, Comparison, Part, Verdict
+    from dissmodel.reproducing.reproduction import Reproduced
 
 _MEANING = {
     "identical-file": "the same bytes",
@@ -24,6 +26,7 @@ _MEANING = {
     "within-tolerance": "no value differs by more than the tolerance",
 }
 _LONGEST = 40
+_LONGEST_FACT = 60
 
 
 def comparison(compared: Compared, *, as_json: bool, quiet: bool) -> None:
@@ -75,6 +78,87 @@ def details(found: Comparison, files: str) -> None:
 def meaning(verdict: Verdict) -> str:
     """Return what a verdict means, in brackets; empty where the lines below show it."""
     return f" ({_MEANING[verdict]})" if verdict in _MEANING else ""
+
+
+def reproduction(found: Reproduced, *, as_json: bool, quiet: bool) -> None:
+    """Print the verdict and what it rests on: each file, and what differs in code, packages and machine."""
+    if as_json:
+        from dissmodel.record import store
+
+        print_json(
+            {
+                "verdict": found.verdict,
+                "same": found.same,
+                "reproduces": found.recorded.experiment_id,
+                "recorded_path": found.recorded_path,
+                "record_path": found.record_path,
+                "files": found.files,
+                "drawn": sorted(found.drawn),
+                "artifacts": {name: as_document(one) for name, one in found.artifacts.items()},
+                "other_code": found.other_code,
+                "changed": found.changed,
+                "diff_map": found.diff_map,
+                "statement": found.statement,
+                "warnings": found.warnings,
+                "record": store.written(found.record),
+            }
+        )
+    elif not quiet:
+        _print_reproduction(found)
+
+
+def _print_reproduction(found: Reproduced) -> None:
+    print_warnings(found.warnings)
+    where = f"{found.recorded.model_name} of {short_path(found.recorded_path)}"
+    print_line(f"{found.verdict}: {where}{meaning(found.verdict)}")
+    if found.other_code:
+        print_line("  This was not the recorded code; see below.")
+    _files(found)
+    if not found.same:
+        print_line("")
+        print_line("A is the recorded result, B the new one.")
+    _changes(found)
+    if found.files or found.diff_map is not None:
+        print_line("")
+    print_places(
+        {
+            **found.files,
+            "record": found.record_path,
+            "B - A": found.diff_map,
+            "attested": found.statement,
+        }
+    )
+
+
+def _files(found: Reproduced) -> None:
+    for name, one in found.artifacts.items():
+        if one.verdict == "identical-file":
+            print_line(f"  {name}: identical-file")
+        elif name in found.drawn:
+            print_line(f"  {name}: {one.verdict}, but it only sets how the result is drawn")
+        else:
+            print_line("")
+            details(one, name)
+
+
+def _changes(found: Reproduced) -> None:
+    rows = [
+        (
+            f"  {_cut(one.what, _LONGEST_FACT)}",
+            _cut(one.recorded or "not recorded", _LONGEST_FACT),
+            _cut(one.now or "not known", _LONGEST_FACT),
+        )
+        for one in found.changed
+        if one.matters
+    ]
+    others = len(found.changed) - len(rows)
+    if rows:
+        print_line("")
+        print_line("What differs in the run context and could matter")
+        print_table(("  what", "recorded", "now"), rows)
+    if others:
+        print_line("")
+        print_line(f"{others} other differences can't matter; --json lists them.")
 
 
 def _parts(parts: tuple[Part, ...], raster: bool) -> None:
@@ -147,5 +231,5 @@ def _percent(share: float) -> str:
     return "<0.01 %" if 0 < share < 1e-4 else f"{100 * share:.2f} %"  # noqa: PLR2004  (what two digits show)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

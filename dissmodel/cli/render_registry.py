@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli.render import (
     as_dict,
-    count,
     error_document,
     print_error,
     print_json,
@@ -16,6 +15,7 @@ from dissmodel.cli.render import (
     short_path,
     value_text,
 )
+from dissmodel.printable import count
 
 if TYPE_CHECKING:
     from dissmodel.registries.check import RegistryCheck, SpecFinding

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli.render import (
-    count,
     error_document,
     print_error,
     print_json,
@@ -18,6 +17,7 @@ from dissmodel.cli.render import (
     short_path,
     size,
 )
+from dissmodel.printable import count
 
 if TYPE_CHECKING:
     from dissmodel.errors import DissmodelError

@@ -75,7 +75,7 @@ def reproduce(
     Example: dissmodel reproduce result.record.json
     """
     from dissmodel import api
-    from dissmodel.cli import render_reproduce
+    from dissmodel.cli import render_compare
 
     with session(quiet=quiet, verbose=verbose):
         found = api.reproduce(
@@ -96,6 +96,6 @@ def reproduce(
             may_ask=sys.stdin.isatty(),
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),
         )
-    render_reproduce.reproduction(found, as_json=as_json, quiet=quiet)
+    render_compare.reproduction(found, as_json=as_json, quiet=quiet)
     if not found.same:
         sys.exit(options.EXIT_DIFFERS)

@@ -40,12 +40,9 @@ def stopping(*, ends: bool = True) -> Iterator[None]:
 
     A later one is raised again, for the first may have been lost in code that lets no exception through.
 
-    Parameters
-    ----------
-    ends : bool
-        Whether the process ends after the block; it does so also if threads or processes that were started in
-        the block do not. If not, the handlers from before come back, and a handler of the program's own is
-        left alone.
+    - `ends`: whether the process ends after the block; it does so also if threads or processes that were
+      started in the block do not. If not, the handlers from before come back, and a handler of the program's
+      own is left alone.
     """
     if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
         yield

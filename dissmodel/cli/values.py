@@ -19,10 +19,7 @@ def parse_parameters(items: Iterable[str]) -> dict[str, Any]:
     A value is read as TOML has it: integers, floats, ``true``, quoted text, lists and tables; a list or a
     table may be JSON too. The rest is text.
 
-    Raises
-    ------
-    UsageError
-        If there is no ``=``, no name, or one name has two values.
+    Raises UsageError if there is no ``=``, no name, or one name has two values.
 
     Examples
     --------
@@ -44,10 +41,7 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
 def parse_seed(text: str) -> int:
     """Return a seed.
 
-    Raises
-    ------
-    UsageError
-        If it is not a whole number of 0 or more.
+    Raises UsageError if it is not a whole number of 0 or more.
     """
     given = parse_value(text)
     if type(given) is not int or given < 0:
@@ -73,10 +67,7 @@ def parse_value(text: str) -> Any:
     >>> parse_value("{rate = 0.5}"), parse_value('{"rate": [0.5, null]}')
     ({'rate': 0.5}, {'rate': [0.5, None]})
 
-    Raises
-    ------
-    UsageError
-        If it is a JSON object in which one key stands twice.
+    Raises UsageError if it is a JSON object in which one key stands twice.
     """
     text = text.strip()
     if text.lower() in {"true", "false"}:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dissmodel import bounded
 from dissmodel.config import toml
 from dissmodel.config.keys import KEYS, Key, Value, from_toml, key_of
 from dissmodel.errors import InvalidInput, StorageError, UsageError
@@ -46,12 +46,8 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
 
     A project's file may not say whom to trust or where secrets go.
 
-    Raises
-    ------
-    InvalidInput
-        If it is too large or no TOML, or a setting in it is unknown, of another type, or not allowed in it.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is too large or no TOML, or a setting in it is unknown, of another type, or not
+    allowed in it; StorageError if it can't be read.
     """
     found = {}
     for name, value in _flat(_parse(path, read_text(path))):
@@ -73,34 +69,18 @@ def read_settings(path: Path, *, project: bool) -> dict[str, tuple[Key, Value]]:
 def read_text(path: Path) -> str:
     """Return a settings file's text; empty if there is no such file.
 
-    Raises
-    ------
-    InvalidInput
-        If it is not a regular file, too large or not UTF-8.
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if it is not a regular file, too large or not UTF-8; StorageError if it can't be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidInput(
-                f"{path}: this is not a regular file.", "Name a TOML file.", code="config_file"
-            )
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InvalidInput(
-                f"{path}: settings may have at most {MAX_BYTES >> 10} KiB; this file is larger.",
-                code="config_file",
-            )
-        return raw.decode("utf-8-sig")
+        return bounded.contents(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
         raise InvalidInput(
             f"{path}: this is not text in UTF-8.", "Save it as UTF-8.", code="config_file"
         ) from None
-    except InvalidInput:
-        raise
+    except bounded.Unfit as error:
+        raise InvalidInput(f"{path}: {error}.", "Name a TOML file.", code="config_file") from None
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
         why = getattr(error, "strerror", None) or error
         raise StorageError(
@@ -115,10 +95,7 @@ def edited(path: Path, text: str, name: str, value: Value | None) -> str:
     >>> edited(Path("c.toml"), "# mine\ntrust = []\n", "storage.bucket", "results")
     '# mine\ntrust = []\n\n[storage]\nbucket = "results"\n'
 
-    Raises
-    ------
-    InvalidInput
-        If the text is not TOML.
+    Raises InvalidInput if the text is not TOML.
     """
     _parse(path, text)
     import tomlkit  # noqa: PLC0415  (only what writes needs it)

@@ -33,20 +33,13 @@ _POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 class Key:
     """One setting.
 
-    Attributes
-    ----------
-    name : str
-        As it is typed, its tables with dots.
-    kind : str
-        What it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry`` (a
-        place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password), ``size``
-        (see `parse_size`) or ``seconds``.
-    summary : str
-        What it is for.
-    short_variable : str
-        The environment variable that sets it, where its name is not made from the setting's.
-    project : bool
-        Whether a project's file may set it: its settings may come from other people.
+    - `name`: as it is typed, its tables with dots.
+    - `kind`: what it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry``
+      (a place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password), ``size``
+      (see `parse_size`) or ``seconds``.
+    - `summary`: what it is for.
+    - `short_variable`: the environment variable that sets it, where its name is not made from the setting's.
+    - `project`: whether a project's file may set it: its settings may come from other people.
     """
 
     name: str
@@ -97,11 +90,8 @@ def key_of(name: str) -> Key:
     >>> key_of("registries.coast.branch").variable
     'DISSMODEL_REGISTRIES_COAST_BRANCH'
 
-    Raises
-    ------
-    UsageError
-        If there is no such setting (code ``"unknown_setting"``), or it would be a secret
-        (``"secret_setting"``).
+    Raises UsageError if there is no such setting (code ``"unknown_setting"``), or it would be a secret
+    (``"secret_setting"``).
     """
     if name in KEYS:
         return KEYS[name]
@@ -133,10 +123,7 @@ def key_of(name: str) -> Key:
 def check_registry_name(name: str) -> str:
     """Return `name` if a registry may have it; it becomes a folder's name and the start of ``NAME/model``.
 
-    Raises
-    ------
-    UsageError
-        If it may not (code ``"registry_name"``).
+    Raises UsageError if it may not (code ``"registry_name"``).
     """
     if not _REGISTRY.fullmatch(name):
         raise UsageError(
@@ -155,10 +142,7 @@ def check_registry_name(name: str) -> str:
 def from_text(key: Key, text: str) -> Value:
     """Return what a user typed for `key`, or set in the environment, as its value.
 
-    Raises
-    ------
-    UsageError
-        If it is not a valid value.
+    Raises UsageError if it is not a valid value.
     """
     if key.kind == "flag":
         flag = _FLAGS.get(text.strip().lower())
@@ -173,10 +157,7 @@ def from_text(key: Key, text: str) -> Value:
 def from_toml(key: Key, value: object) -> Value:
     """Return what a file holds for `key`: no secret, and no path relative to the current folder.
 
-    Raises
-    ------
-    UsageError
-        If it is of another type, or not fit to be kept in a file.
+    Raises UsageError if it is of another type, or not fit to be kept in a file.
     """
     if key.kind == "flag":
         if not isinstance(value, bool):
@@ -241,10 +222,7 @@ def parse_size(text: str, name: str = "size") -> int:
     >>> parse_size("20 GB"), parse_size("1.5M"), parse_size("1000")
     (20000000000, 1500000, 1000)
 
-    Raises
-    ------
-    UsageError
-        If the text is not a size.
+    Raises UsageError if the text is not a size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:

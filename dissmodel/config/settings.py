@@ -94,12 +94,8 @@ def load_settings(
     A project's file is looked for from `folder` on, by default the current folder. `given` is what the
     command line says, by the setting's name.
 
-    Raises
-    ------
-    InvalidInput
-        If a file is not TOML, or what it sets is unknown or not allowed in it.
-    UsageError
-        If a variable's value is wrong.
+    Raises InvalidInput if a file is not TOML, or what it sets is unknown or not allowed in it; UsageError if
+    a variable's value is wrong.
     """
     environ = os.environ if environ is None else environ
     found = {name: Setting(key, _default(name)) for name, key in KEYS.items()}

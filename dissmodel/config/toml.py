@@ -21,10 +21,7 @@ def parse(data: bytes) -> dict[str, Any]:
     >>> parse(b'\xef\xbb\xbfname = "coast"')
     {'name': 'coast'}
 
-    Raises
-    ------
-    NotToml
-        If they are not TOML, or not UTF-8.
+    Raises NotToml if they are not TOML, or not UTF-8.
     """
     try:
         text = data.decode("utf-8-sig")

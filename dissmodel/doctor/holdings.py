@@ -15,6 +15,7 @@ from dissmodel.environments import list_environments, store
 from dissmodel.errors import DissmodelError
 from dissmodel.executor.findings import Collector, Severity, nearest_folder
 from dissmodel.inherited import current_folder
+from dissmodel.printable import count
 from dissmodel.progress import Heard, reporting
 from dissmodel.registry import index
 from dissmodel.registry.index import Registry
@@ -66,14 +67,12 @@ def look_at_environments(found: Collector, settings: UserSettings) -> None:
     whole = {entry.environment.key for entry in entries}
     left = [path for path in (root.iterdir() if root.is_dir() else ()) if _is_left(path, whole)]
     if left:
-        found.add(
-            "warning", f"{_several(len(left), 'install')} left half done in {root}", "dissmodel env prune"
-        )
+        found.add("warning", f"{count(len(left), 'install')} left half done in {root}", "dissmodel env prune")
     old = sum(not entry.is_current for entry in entries)
     if old:
         found.add(
             "warning",
-            f"{_several(old, 'environment')} for another state of dissmodel, which no run uses",
+            f"{count(old, 'environment')} for another state of dissmodel, which no run uses",
             "dissmodel env prune --unused-for 0d",
         )
     size = sum(entry.size for entry in entries)
@@ -110,11 +109,9 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
         entries = index.entries_of(registry)
     broken = [entry for entry in entries if entry.spec is None]
     if broken:
-        message = (
-            f"{len(broken)} of {_several(len(entries), 'model')} can't be used, first {broken[0].problem}"
-        )
+        message = f"{len(broken)} of {count(len(entries), 'model')} can't be used, first {broken[0].problem}"
         return "warning", message, broken[0].hint or "dissmodel registry list"
-    models = _several(len(entries), "model")
+    models = count(len(entries), "model")
     if heard.warnings:
         return "warning", f"{models}; {heard.warnings[0]}", ""
     if registry.state is None or registry.in_place:
@@ -123,7 +120,7 @@ def _registry(registry: Registry) -> tuple[Severity, str, str]:
         days = (datetime.now(UTC) - datetime.fromisoformat(registry.state.synced_at)).days
     except (ValueError, TypeError):  # TypeError: without a time zone
         return "warning", f"{models}; when it was synced is unknown", sync
-    when = f"{_several(days, 'day')} ago" if days > 0 else "today"
+    when = f"{count(days, 'day')} ago" if days > 0 else "today"
     said = f"{models}, synced {when} from {registry.url}"
     return ("warning", said, sync) if days >= _OLD_DAYS else ("ok", said, "")
 
@@ -137,12 +134,3 @@ def _is_left(path: Path, whole: set[str]) -> bool:
         return False
     is_locked = path.with_name(f"{store.LOCK_PREFIX}{key}").exists()
     return not is_locked or time.time() - path.stat().st_mtime > _BUILDING_S
-
-
-def _several(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> _several(1, "model"), _several(0, "model")
-    ('1 model', '0 models')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
 import os
 import re
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from dissmodel.config import UserSettings
 from dissmodel.environments.pip_settings import pip_settings
-from dissmodel.errors import StorageError
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.executor.findings import Collector
 
 SECONDS = 3.0
@@ -25,13 +21,6 @@ _NO_SUCH_PLACE = "Look at pip's settings: python -m pip config list"
 _SERVER_ERROR = 500
 _DENIED = (401, 403)
 _VARIABLES = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer, and is not followed."""
-
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None
 
 
 def look_at_index(found: Collector, place: str) -> None:
@@ -46,9 +35,9 @@ def look_at_index(found: Collector, place: str) -> None:
         found.add("warning", f"can't be reached: {error}", _NO_SUCH_PLACE)
         return
     if parts.scheme in {"http", "https"}:
-        _ask(found, url)
+        _ask(found, re.sub(r"(?<=://)[^/@]*@", "", url))
         return
-    folder = Path(urllib.request.url2pathname(parts.path) if parts.scheme == "file" else url)
+    folder = Path(url2pathname(parts.path) if parts.scheme == "file" else url)
     if folder.exists():
         found.add("ok", "is there")
     else:
@@ -77,9 +66,9 @@ def look_at_storage(found: Collector, settings: UserSettings) -> None:
             found.add("ok", f"credentials from {access.credentials.origin}")
         where = access.endpoint.shown
         with reaching(where, patience):
-            response = make_pool(where, patience).request("HEAD", f"{where}/")
-        if response.status >= _SERVER_ERROR:
-            found.add("warning", f"{where} answers with HTTP {response.status}", "Check the server.")
+            status = make_pool(where, patience).request("HEAD", f"{where}/").status
+        if status >= _SERVER_ERROR:
+            found.add("warning", f"{where} answers with HTTP {status}", "Check the server.")
             return
         found.add("ok", f"{where} answers")
         place, _ = open_storage(f"s3://{stored.bucket or OUTPUTS_BUCKET}", stored)
@@ -94,36 +83,19 @@ def look_at_storage(found: Collector, settings: UserSettings) -> None:
 
 
 def _ask(found: Collector, url: str) -> None:
-    asked = re.sub(r"(?<=://)[^/@]*@", "", url)
     try:
-        request = urllib.request.Request(asked, method="HEAD")  # noqa: S310  (http or https: see above)
-        with _opener().open(request, timeout=SECONDS) as response:
-            status = response.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-        error.close()
-    except (OSError, http.client.HTTPException, ValueError) as error:  # a URLError is an OSError
-        found.add("warning", f"can't be reached: {_why(getattr(error, 'reason', error))}", _OFFLINE)
+        from dissmodel.storage.faults import reaching  # noqa: PLC0415  (urllib3 may be broken)
+        from dissmodel.storage.pool import make_pool  # noqa: PLC0415  (as above)
+        from dissmodel.storage.settings import Patience  # noqa: PLC0415  (as above)
+
+        pip, patience = pip_settings(), Patience(SECONDS, SECONDS, retries=0)
+        with reaching(url, patience):
+            pool = make_pool(url, patience, proxy=pip.proxy, cert=pip.cert)
+            status = pool.request("HEAD", url, redirect=False).status
+    except (DissmodelError, OSError, ImportError) as error:
+        found.add("warning", f"can't be reached: {str(error).removeprefix(f'{url}: ')}", _OFFLINE)
         return
     if status >= _SERVER_ERROR:
         found.add("warning", f"answers with HTTP {status}", _OFFLINE)
-    elif status in _DENIED:
-        found.add("ok", "answers, and asks who you are")
     else:
-        found.add("ok", "answers")
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    settings = pip_settings()
-    context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or settings.cert)
-    proxies = urllib.request.getproxies()
-    if settings.proxy:
-        proxies = {"http": settings.proxy, "https": settings.proxy, **proxies}
-    handlers = (urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context))
-    return urllib.request.build_opener(_NoRedirect, *handlers)
-
-
-def _why(reason: object) -> str:
-    if isinstance(reason, TimeoutError):
-        return f"no answer within {SECONDS:g} s"
-    return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)
+        found.add("ok", "answers, and asks who you are" if status in _DENIED else "answers")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from dissmodel.config import UserSettings
 from dissmodel.doctor import holdings, interpreter, libraries, network, programs
-from dissmodel.doctor.checkup import TimedCheck, findings_of
 from dissmodel.environments import uv
+from dissmodel.errors import DissmodelError
 from dissmodel.executor.findings import Collector, Finding, Severity
 from dissmodel.inherited import current_folder
 from dissmodel.record.redact import redact
@@ -22,10 +25,12 @@ _MOST_INDEXES = 8
 
 
 @dataclass(frozen=True)
-class DoctorRequest:
-    """How to look; `offline` asks nothing of the network."""
+class TimedCheck:
+    """A check: `look` adds its findings to the collector; it may take `patience` seconds."""
 
-    offline: bool = False
+    subject: str
+    look: Callable[[Collector], None]
+    patience: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ class Diagnosis:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def doctor(request: DoctorRequest) -> Diagnosis:
+def doctor(*, offline: bool = False) -> Diagnosis:
     """Look at all that dissmodel needs on this machine, at once; change nothing.
+
+    With `offline` no request is sent to the network.
 
     What is broken is a finding, and so is a check without an answer in time.
     """
@@ -61,7 +68,7 @@ def doctor(request: DoctorRequest) -> Diagnosis:
         TimedCheck("uv", programs.look_at_uv),
         TimedCheck("settings", lambda found: found.findings.extend(at_settings.findings)),
         *_places(settings),
-        *_network(settings, request),
+        *_network(settings, offline=offline),
     ]
     return Diagnosis(tuple(
         Finding(finding.severity, redact(finding.subject), redact(finding.message), redact(finding.hint))
@@ -90,8 +97,8 @@ def _places(settings: UserSettings | None) -> list[TimedCheck]:
     ]
 
 
-def _network(settings: UserSettings | None, request: DoctorRequest) -> list[TimedCheck]:
-    if request.offline:
+def _network(settings: UserSettings | None, *, offline: bool) -> list[TimedCheck]:
+    if offline:
         return [TimedCheck("network", lambda found: found.add("ok", "not asked"))]
     checks = _indexes()
     if settings is not None:
@@ -126,3 +133,50 @@ def _temporary_folder() -> Path:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:  # none can be written to
         return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108  (named, not used)
+
+
+def findings_of(checks: Sequence[TimedCheck]) -> tuple[Finding, ...]:
+    """Carry out all checks at once and return what they found, in their order.
+
+    A check that raises a `DissmodelError` or an ``OSError`` has that error as its finding; a check that
+    takes too long is left behind, and that is its finding.
+
+    >>> quick = TimedCheck("git", lambda found: found.add("ok", "2.39"))
+    >>> slow = TimedCheck("disk", lambda found: time.sleep(1), patience=0.01)
+    >>> [(one.severity, one.subject, one.message) for one in findings_of([quick, slow])]
+    [('ok', 'git', '2.39'), ('warning', 'disk', 'no answer within 0.01 s')]
+    """
+    bugs: list[Exception] = []
+    begun = {}
+    for check in sorted(checks, key=lambda check: -check.patience):  # what takes longest begins first
+        collector = Collector(check.subject)
+        # The end of the process does not wait for it.
+        thread = threading.Thread(target=_look, args=(check, collector, bugs), daemon=True)
+        begun[check] = collector, thread, time.monotonic() + check.patience
+        try:
+            thread.start()
+        except RuntimeError:  # the system refuses threads: this one waits until the check is done
+            _look(check, collector, bugs)
+    found: list[Finding] = []
+    for check in checks:
+        collector, thread, until = begun[check]
+        if thread.ident is not None:
+            thread.join(max(0.0, until - time.monotonic()))
+        if thread.is_alive():
+            collector.add("warning", f"no answer within {check.patience:g} s")
+        found += collector.findings
+        if bugs:
+            raise bugs[0]
+    return tuple(found)
+
+
+def _look(check: TimedCheck, collector: Collector, bugs: list[Exception]) -> None:
+    try:
+        check.look(collector)
+    except DissmodelError as error:
+        collector.tell(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        collector.add("error", f"{where}{error.strerror or error}")
+    except Exception as error:  # noqa: BLE001  (raised again by `findings_of`)
+        bugs.append(error)

@@ -24,19 +24,10 @@ def build(
 ) -> tuple[str, Mapping[str, str]]:
     """Make a virtual environment in `folder` with a package, all that it needs, and the running dissmodel.
 
-    Returns
-    -------
-    lock : str
-        Its exact versions.
-    packages : Mapping of str to str
-        What is in it, name → version.
+    Return the lock, with its exact versions, and the packages in it, name → version.
 
-    Raises
-    ------
-    RunFailed, StorageError
-        If the installer fails.
-    InvalidInput
-        If a package in it needs another version or API level of dissmodel.
+    Raises RunFailed or StorageError if the installer fails; InvalidInput if a package in it needs another
+    version or API level of dissmodel.
     """
     is_record = resolved.kind == "record"
     doing = f"Installing {resolved.requirement}"

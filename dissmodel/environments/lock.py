@@ -36,16 +36,10 @@ class Locked:
 class Installer:
     """The installer, for one installation.
 
-    Attributes
-    ----------
-    data_dir : Path
-        The user's data folder, where the wheel of the running dissmodel is kept.
-    doing : str
-        What it is for, in an error.
-    built : tuple of str
-        The packages that may be built; all others have to be wheels, unless `allow_build`.
-    offline, allow_build : bool
-        Whether to use nothing but the cache; whether anything may be built.
+    - `data_dir`: the user's data folder, where the wheel of the running dissmodel is kept.
+    - `doing`: what it is for, in an error.
+    - `built`: the packages that may be built; all others have to be wheels, unless `allow_build`.
+    - `offline`, `allow_build`: whether to use nothing but the cache; whether anything may be built.
     """
 
     data_dir: Path

@@ -76,12 +76,8 @@ def _read(path: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
-    except (
-        OSError,
-        UnicodeDecodeError,
-        configparser.Error,
-    ):  # pip itself reports it; here the file counts as empty
-        return {}
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return {}  # pip itself reports it; here the file counts as empty
     found: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):

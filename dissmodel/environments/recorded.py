@@ -30,11 +30,8 @@ def recorded(record: ExperimentRecord, record_lock: str | None = None) -> Resolv
 
     The record is not trusted. For a package in `record_lock`, only files with its hashes are accepted.
 
-    Raises
-    ------
-    InvalidInput
-        If the record names no packages, or if a package can't be installed again; all of these are listed
-        in one error.
+    Raises InvalidInput if the record names no packages, or if a package can't be installed again; all of
+    these are listed in one error.
     """
     runtime = record.runtime
     if runtime is None or not runtime.packages:

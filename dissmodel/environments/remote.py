@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,14 +25,6 @@ COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MAX_PYPROJECT = 1 << 20
 
 
-@dataclass(frozen=True)
-class Project:
-    """The fields of a ``pyproject.toml``; the version is None where it is only known once built."""
-
-    name: str | None
-    version: str | None
-
-
 def commit_of(url: str, ref: str | None) -> str:
     """Return the commit that a repository has under a tag or a branch now.
 
@@ -40,12 +32,8 @@ def commit_of(url: str, ref: str | None) -> str:
     it would run in a folder before consent. For an annotated tag that only a pack holds, such a folder
     gives only the tag's own id.
 
-    Raises
-    ------
-    StorageError
-        If the repository can't be reached within 10 seconds.
-    UsageError
-        If it has no such tag or branch, or if only git can read its refs.
+    Raises StorageError if the repository can't be reached within 10 seconds; UsageError if it has no such tag
+    or branch, or if only git can read its refs.
     """
     if ref is not None and COMMIT.fullmatch(ref):
         return ref
@@ -94,14 +82,8 @@ def looked_into(resolved: Resolved) -> Resolved:
     The commit is fetched; it is not checked out and nothing in it is run. Of a repository on this machine,
     git is started in its folder.
 
-    Raises
-    ------
-    StorageError
-        If the repository can't be reached.
-    RunFailed
-        If it doesn't have the commit.
-    UsageError
-        If the commit has no such file, or the file can't be used, or belongs to another package.
+    Raises StorageError if the repository can't be reached; RunFailed if it doesn't have the commit;
+    UsageError if the commit has no such file, or the file can't be used, or belongs to another package.
     """
     requirement = Requirement.parse(resolved.requirement)
     commit = resolved.commit or ""
@@ -116,18 +98,14 @@ def looked_into(resolved: Resolved) -> Resolved:
             repository.fetch("+refs/*:refs/fetched/*", largest=MAX_PYPROJECT, past=True)
             commit = _checked_commit(repository, commit)
         data = _pyproject(repository, commit, resolved.subdirectory)
-    project = project_in(data, f"pyproject.toml of {resolved.source}")
-    name = package_name(requirement, project.name)
-    return replace(resolved, name=name, version=project.version, commit=commit)
+    found, version = project_in(data, f"pyproject.toml of {resolved.source}")
+    return replace(resolved, name=package_name(requirement, found), version=version, commit=commit)
 
 
 def package_name(requirement: Requirement, found: str | None) -> str:
     """Return the name in ``pyproject.toml``, or else the name that was asked for; they may not differ.
 
-    Raises
-    ------
-    UsageError
-        If it has no name or another name, or the name dissmodel.
+    Raises UsageError if it has no name or another name, or the name dissmodel.
     """
     if found is not None and requirement.name not in {None, found}:
         raise UsageError(
@@ -146,16 +124,13 @@ def package_name(requirement: Requirement, found: str | None) -> str:
     return name
 
 
-def project_in(data: bytes, place: str) -> Project:
-    r"""Return what the text of a ``pyproject.toml`` says.
+def project_in(data: bytes, place: str) -> tuple[str | None, str | None]:
+    r"""Return name and version in a ``pyproject.toml``; no version where it is only known once built.
 
     >>> project_in(b'[project]\nname = "Coastal_Flood"', "pyproject.toml")
-    Project(name='coastal-flood', version=None)
+    ('coastal-flood', None)
 
-    Raises
-    ------
-    UsageError
-        If it is not TOML.
+    Raises UsageError if it is not TOML.
     """
     try:
         document = toml.parse(data)
@@ -167,8 +142,8 @@ def project_in(data: bytes, place: str) -> Project:
     for table in tables:
         if isinstance(table, dict) and isinstance(table.get("name"), str):
             version = table.get("version")
-            return Project(canonicalize_name(table["name"]), version if isinstance(version, str) else None)
-    return Project(None, None)
+            return canonicalize_name(table["name"]), version if isinstance(version, str) else None
+    return None, None
 
 
 def folder_of(url: str) -> Path:
@@ -203,9 +178,8 @@ def _pyproject(repository: Repository, commit: str, subdirectory: str | None) ->
             code="no_pyproject",
         )
     blob = found[0][1]
-    if (
-        repository.sizes().get(blob, MAX_PYPROJECT + 1) > MAX_PYPROJECT
-    ):  # the remote leaves out what is larger
+    # The remote leaves out what is larger.
+    if repository.sizes().get(blob, MAX_PYPROJECT + 1) > MAX_PYPROJECT:
         raise UsageError(
             f"{name} of {repository.url} is larger than 1 MiB.", "Fix the package.", code="bad_pyproject"
         )

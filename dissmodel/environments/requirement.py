@@ -37,22 +37,14 @@ _SCHEMES = ("https", "http", "ssh", "file")
 class Requirement:
     """A package that a spec asks for, with nothing in it that an installer or git would take for an option.
 
-    Attributes
-    ----------
-    kind : {"index", "git", "path"}
-        Where it comes from.
-    text : str
-        As it was given.
-    name : str or None
-        The package's normalised name (PEP 503), where it is said.
-    extras : tuple of str
-        Normalised and sorted.
-    specifier : str
-        The versions that it admits, of an index package.
-    url, ref, subdirectory : str or None
-        The repository's URL without ``git+``, the tag, branch or commit, and the folder in it.
-    path : Path or None
-        The absolute path of a folder.
+    - `kind`: where it comes from.
+    - `text`: as it was given.
+    - `name`: the package's normalised name (PEP 503), where it is said.
+    - `extras`: normalised and sorted.
+    - `specifier`: the versions that it admits, of an index package.
+    - `url`, `ref`, `subdirectory`: the repository's URL without ``git+``, the tag, branch or commit, and the
+      folder in it.
+    - `path`: the absolute path of a folder.
     """
 
     kind: Kind
@@ -73,10 +65,8 @@ class Requirement:
         ssh and file, and ``name @ git+...``), or the path of a folder, relative to `relative_to` or the
         current folder.
 
-        Raises
-        ------
-        UsageError
-            If the text has none of these forms, or contains an option, a marker or a credential.
+        Raises UsageError if the text has none of these forms, or contains an option, a marker or a
+        credential.
 
         Examples
         --------
@@ -137,10 +127,7 @@ def _pep508(text: str, given: str) -> Requirement:
 def refuse_ours(name: str, given: str) -> None:
     """Refuse a package that calls itself dissmodel: another one has this name in the public index.
 
-    Raises
-    ------
-    UsageError
-        If `name`, normalised, is ours.
+    Raises UsageError if `name`, normalised, is ours.
     """
     if name == OURS:
         _refuse(given, "the running dissmodel is always used; the index has a different package of that name")

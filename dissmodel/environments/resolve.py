@@ -33,14 +33,8 @@ def resolve(
 
     With `offline` there are no requests; with `allow_build` an index package may be one that has to be built.
 
-    Raises
-    ------
-    UsageError
-        If there is no such folder, tag or branch, or if the package calls itself dissmodel.
-    StorageError
-        If an index or a repository can't be reached.
-    RunFailed
-        If no version fits.
+    Raises UsageError if there is no such folder, tag or branch, or if the package calls itself dissmodel;
+    StorageError if an index or a repository can't be reached; RunFailed if no version fits.
     """
     if requirement.kind == "path":
         return _folder(requirement)
@@ -111,12 +105,11 @@ def _folder(requirement: Requirement) -> Resolved:
             "Give the folder of a Python project, relative to the spec.",
             code="no_pyproject",
         )
-    project = remote.project_in(data, str(place))
-    name = remote.package_name(requirement, project.name)
+    found, version = remote.project_in(data, str(place))
     return Resolved(
         kind="path",
-        name=name,
-        version=project.version,
+        name=remote.package_name(requirement, found),
+        version=version,
         commit=head_of(folder),
         source=folder.as_uri(),
         requirement=requirement.text,

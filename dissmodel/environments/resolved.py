@@ -13,27 +13,17 @@ LOCAL = "file:"
 class Resolved:
     """Exactly what would be installed.
 
-    Attributes
-    ----------
-    kind : {"index", "git", "path", "record"}
-        Where it comes from; "record" is the set of packages that a record names.
-    name : str
-        The package's normalised name; empty where only git can read the name, and there is no consent yet.
-    version : str or None
-        For an index package, always; for any other, if ``pyproject.toml`` has the version.
-    commit : str or None
-        For a git package, always (before consent maybe the id of a tag); for a folder, the HEAD of its
-        checkout.
-    source : str
-        The repository's URL, the folder's, or the indexes; without credentials.
-    requirement : str
-        As the spec has it.
-    extras : tuple of str
-        The optional parts that it asks for.
-    subdirectory : str or None
-        The package's folder in the repository.
-    pins : tuple of str
-        The requirements of a record's set, one a line, with the hashes that the record has.
+    - `kind`: where it comes from; "record" is the set of packages that a record names.
+    - `name`: the package's normalised name; empty where only git can read the name, and there is no consent
+      yet.
+    - `version`: for an index package, always; for any other, if ``pyproject.toml`` has the version.
+    - `commit`: for a git package, always (before consent maybe the id of a tag); for a folder, the HEAD of
+      its checkout.
+    - `source`: the repository's URL, the folder's, or the indexes; without credentials.
+    - `requirement`: as the spec has it.
+    - `extras`: the optional parts that it asks for.
+    - `subdirectory`: the package's folder in the repository.
+    - `pins`: the requirements of a record's set, one a line, with the hashes that the record has.
     """
 
     kind: Literal["index", "git", "path", "record"]

@@ -47,19 +47,12 @@ _SOURCES = ("pyproject.toml", "setup.py", "setup.cfg")
 class PackageEnvironment:
     """A separate Python with a model's package and the running dissmodel in it.
 
-    Attributes
-    ----------
-    path : Path
-        Its folder; the name is package, version or commit, and a digest of all that makes environments
-        differ.
-    resolved : Resolved
-        What it was made for.
-    packages : Mapping of str to str
-        Every package in it, name → version.
-    created_at : str
-        When it was made, ISO 8601.
-    is_new : bool
-        Whether it was built just now.
+    - `path`: its folder; the name is package, version or commit, and a digest of all that makes environments
+      differ.
+    - `resolved`: what it was made for.
+    - `packages`: every package in it, name → version.
+    - `created_at`: when it was made, ISO 8601.
+    - `is_new`: whether it was built just now.
     """
 
     path: Path
@@ -194,10 +187,7 @@ def using(environment: PackageEnvironment, model: str) -> Iterator[None]:
 
     Where the folder can't be written to, nothing is noted and nothing can be removed either.
 
-    Raises
-    ------
-    StorageError
-        If it has been removed meanwhile.
+    Raises StorageError if it has been removed meanwhile.
     """
     folder = environment.path / _USED
     with contextlib.ExitStack() as stack:

@@ -58,12 +58,8 @@ def list_environments(data_dir: Path) -> tuple[EnvironmentUse, ...]:
 def remove(what: str, data_dir: Path) -> Removed:
     """Remove one environment by its key, or all of a package by its name.
 
-    Raises
-    ------
-    UsageError
-        If there is no such environment, or a run is using it.
-    StorageError
-        If another process is building it, or the disk fails.
+    Raises UsageError if there is no such environment, or a run is using it; StorageError if another process
+    is building it, or the disk fails.
     """
     entries = list_environments(data_dir)
     meant = [entry for entry in entries if what in {entry.environment.key, entry.environment.resolved.name}]

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Pep508
 from packaging.utils import canonicalize_name
 
+from dissmodel.bounded import contents
 from dissmodel.environments.requirement import Requirement
 from dissmodel.environments.resolved import Resolved
 from dissmodel.errors import ConsentRequired, StorageError, UsageError, disk_errors
@@ -49,16 +50,10 @@ def check(
     `registry` is who offers the package, and `patterns` what the settings trust (see `matches`). `ask` shows
     a text and returns whether the user agrees; it is None where the user can't be asked.
 
-    Raises
-    ------
-    ConsentRequired
-        If the user refuses, or can't be asked.
-    UsageError
-        If a pattern can't be read.
+    Raises ConsentRequired if the user refuses, or can't be asked; UsageError if a pattern can't be read.
     """
-    trusted = [
-        matches(pattern, resolved) for pattern in patterns
-    ]  # all of them: a broken pattern is always an error
+    # All of them: a broken pattern is always an error.
+    trusted = [matches(pattern, resolved) for pattern in patterns]
     if any(trusted) or any(approval.what == resolved.identity for approval in approvals(data_dir)):
         return
     what = describe(resolved, registry)
@@ -107,10 +102,7 @@ def matches(pattern: str, resolved: Resolved) -> bool:
     >>> matches("git+https://github.com/org/*", model), matches("git+https://github.com/org/c", model)
     (True, False)
 
-    Raises
-    ------
-    UsageError
-        If it is not a pattern.
+    Raises UsageError if it is not a pattern.
     """
     text = pattern.strip()
     if text.startswith("git+"):
@@ -141,16 +133,11 @@ def matches(pattern: str, resolved: Resolved) -> bool:
 def approvals(data_dir: Path) -> tuple[Approval, ...]:
     """Return what the user agreed to, the oldest first.
 
-    Raises
-    ------
-    StorageError
-        If the file of approvals can't be read.
+    Raises StorageError if the file of approvals can't be read.
     """
     path = _path(data_dir)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(contents(path, _MAX_BYTES))
         if document["schema_version"] != _FORM:
             raise ValueError("another version of dissmodel wrote it")
         return tuple(Approval(**entry) for entry in document["approved"])
@@ -165,10 +152,7 @@ def approvals(data_dir: Path) -> tuple[Approval, ...]:
 def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
     """Remember that the user agreed to a package by its identity, or to a server by its URL.
 
-    Raises
-    ------
-    StorageError
-        If the file of approvals can't be read or written.
+    Raises StorageError if the file of approvals can't be read or written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     added = Approval(what, now, registry)
@@ -180,10 +164,7 @@ def remember(what: str, data_dir: Path, *, registry: str = "") -> None:
 def revoke(what: str, data_dir: Path) -> tuple[Approval, ...]:
     """Forget the approvals of a package (all of its versions), a repository or one exact text; return them.
 
-    Raises
-    ------
-    UsageError
-        If there is no such approval.
+    Raises UsageError if there is no such approval.
     """
     with _changing(data_dir):
         known = approvals(data_dir)

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel.environments.pip_settings import PipSettings, pip_settings
@@ -19,6 +18,7 @@ from dissmodel.record.redact import redact
 
 PYPI = "https://pypi.org/simple"
 
+_UNREACHABLE = "index_unreachable"
 _TAIL_LINES = 12
 _LINE = 300
 
@@ -34,46 +34,39 @@ _GIT = ("GIT_CONFIG", "GIT_SSL", "GIT_SSH", "GIT_ASKPASS", "GIT_PROXY", "GIT_HTT
 _DROPPED = ("UV_", "PIP_", "PYTHON", "GIT_", "VIRTUAL_ENV", "CONDA_", "DISSMODEL_", *STORAGE)
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """What a failure of uv means."""
-
-    code: str
-    signs: str
-    hint: str
-    error: type[DissmodelError] = RunFailed
-
-
 # uv's exit code is the same for all of these, so its text is read, in lower case and without line breaks; the
-# first that is found stands. As uv 0.13.9 writes them.
-_MEANINGS = (
-    _Meaning(
-        "index_unreachable",
-        "failed to fetch|dns error|error sending request|connection refused|timed out"
-        "|network was disabled|network connectivity is disabled|could not connect"
-        "|could not resolve host|network is unreachable",
+# first that is found stands. As uv 0.13.9 writes them: the error's code, its signs, what to do.
+_MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (
+        _UNREACHABLE,
+        (
+            "failed to fetch|dns error|error sending request|connection refused|timed out"
+            "|network was disabled|network connectivity is disabled|could not connect"
+            "|could not resolve host|network is unreachable"
+        ),
         "Check the network, the proxy and pip's index settings.",
-        StorageError,
     ),
-    _Meaning(
+    (
         "no_wheel",
         "building from source is disabled|building source distributions is disabled|no usable wheels",
         "It has no wheel for this Python: --allow-build builds it here, which runs its code.",
     ),
-    _Meaning(
+    (
         "no_such_package",
-        r"was not found in the (?:package registry|provided package locations)"
-        r"|there (?:is no version|are no versions) of",
+        (
+            r"was not found in the (?:package registry|provided package locations)"
+            r"|there (?:is no version|are no versions) of"
+        ),
         "Check its name and its version.",
     ),
     # What a package can't have beside dissmodel is told in the words for a version that isn't there.
-    _Meaning(
+    (
         "no_such_package",
         r"^(?=.*\bdissmodel==\S+ depends on).*only .+ (?:is|are) available",
         "It needs packages that conflict with those of dissmodel: ask its author.",
     ),
-    _Meaning("no_such_package", "only .+ (?:is|are) available", "Check its name and its version."),
-    _Meaning("install_failed", "", "Fix the package, or ask its author."),
+    ("no_such_package", "only .+ (?:is|are) available", "Check its name and its version."),
+    ("install_failed", "", "Fix the package, or ask its author."),
 )
 
 
@@ -85,12 +78,8 @@ def run(
     uv and all processes that it started are ended after `patience` seconds. Nothing in `folder` is
     read as its configuration.
 
-    Raises
-    ------
-    RunFailed
-        If it fails or takes too long; the message ends with its own last lines.
-    StorageError
-        If it can't reach an index or a repository.
+    Raises RunFailed if it fails or takes too long; the message ends with its own last lines; StorageError if
+    it can't reach an index or a repository.
     """
     settings = pip_settings()
     words = [sys.executable, "-m", "uv", "--no-config", "--no-progress", "--color", "never", "-q", *arguments]
@@ -161,6 +150,7 @@ def _failure(doing: str, said: str, *, offline: bool) -> DissmodelError:
     text = " ".join(said.lower().split())  # the installer breaks its lines anywhere
     told = [*itertools.takewhile(lambda line: not line.startswith("hint:"), lines)] or lines
     message = f"{doing} failed: {' | '.join(told[-_TAIL_LINES:]) or 'uv said nothing'}"
-    found = next(meaning for meaning in _MEANINGS if re.search(meaning.signs, text))
-    is_away = offline and found.error is StorageError
-    return found.error(message, "Connect, and try again." if is_away else found.hint, code=found.code)
+    code, _, hint = next(meaning for meaning in _MEANINGS if re.search(meaning[1], text))
+    if code != _UNREACHABLE:
+        return RunFailed(message, hint, code=code)
+    return StorageError(message, "Connect, and try again." if offline else hint, code=code)

@@ -42,10 +42,8 @@ def running() -> Build:
 
     The digest covers every file of the package by name and content, the dependencies and the entry points.
 
-    Raises
-    ------
-    StorageError
-        If dissmodel runs from a bare folder that was never installed: its dependencies are unknown then.
+    Raises StorageError if dissmodel runs from a bare folder that was never installed: its dependencies are
+    unknown then.
 
     Examples
     --------
@@ -65,10 +63,7 @@ def running() -> Build:
 def write_wheel(folder: Path) -> Path:
     """Write the running dissmodel as a wheel in `folder`, unless it is there, and return its path.
 
-    Raises
-    ------
-    StorageError
-        If it can't be written.
+    Raises StorageError if it can't be written.
     """
     build = running()
     path = folder / build.file_name

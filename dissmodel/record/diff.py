@@ -63,11 +63,8 @@ def runtime_differences(old: ExperimentRecord, new: ExperimentRecord) -> tuple[D
     operating system's kernel, where code was fetched from, and how many processors there are if the threads
     are known.
 
-    Parameters
-    ----------
-    old, new : ExperimentRecord
-        The records. A run that has not ended (status ``pending`` or ``running``) does not know its threads,
-        its kernel and its native libraries yet, and no difference is made of that.
+    - `old`, `new`: the records. A run that has not ended (status ``pending`` or ``running``) does not know
+      its threads, its kernel and its native libraries yet, and no difference is made of that.
 
     Returns
     -------
@@ -195,9 +192,7 @@ def _required_by(*codes: Code | None) -> frozenset[str] | None:
         try:
             required = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
-            if name in {
-                canonicalize_name(model or "") for model in models
-            }:  # it lives in another environment
+            if name in map(canonicalize_name, filter(None, models)):  # it lives in another environment
                 return None
             continue
         waiting += [one for text in required if (one := _unconditional(text))]

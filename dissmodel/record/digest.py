@@ -40,18 +40,11 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     without ``record_digest`` and without locations: ``output_path``, ``source.uri`` and each
     ``files.*.path``.
 
-    Parameters
-    ----------
-    document : Mapping
-        A record as parsed from JSON, or as `dissmodel.record.store.to_document` makes it. Fields that this
-        version doesn't know are covered too.
+    `document` is a record as parsed from JSON, or as `dissmodel.record.store.to_document` makes it. Fields
+    that this version doesn't know are covered too.
 
-    Raises
-    ------
-    ValueError
-        If it holds a NaN, an infinity or half of a surrogate pair, which JSON in UTF-8 can't.
-    TypeError
-        If it holds something that is not a JSON type.
+    Raises ValueError if it holds a NaN, an infinity or half of a surrogate pair, which JSON in UTF-8 can't;
+    TypeError if it holds something that is not a JSON type.
 
     Examples
     --------

@@ -48,20 +48,14 @@ _DIFF = (
 class Checkout:
     """The state of a checkout.
 
-    Attributes
-    ----------
-    commit : str or None
-        What its HEAD names; None if git would not look at it.
-    repository : str or None
-        The URL of its remote ``origin``, without credentials.
-    dirty : bool or None
-        Whether a tracked file changed, or whether the package has ``.py`` files that git doesn't track (a
-        result that a run left in the checkout doesn't make its code another). None where that is unknown.
-    diff_digest : str or None
-        The sha256 of both: the text of ``git diff HEAD``, with that of each submodule after its path, then a
-        line (name, NUL, sha256, newline) for each of those files. None where a part of it is unknown.
-    problem, hint : str
-        Why something of it is unknown, and the command that helps, if one does.
+    - `commit`: what its HEAD names; None if git would not look at it.
+    - `repository`: the URL of its remote ``origin``, without credentials.
+    - `dirty`: whether a tracked file changed, or whether the package has ``.py`` files that git doesn't track
+      (a result that a run left in the checkout doesn't make its code another). None where that is unknown.
+    - `diff_digest`: the sha256 of both: the text of ``git diff HEAD``, with that of each submodule after its
+      path, then a line (name, NUL, sha256, newline) for each of those files. None where a part of it is
+      unknown.
+    - `problem`, `hint`: why something of it is unknown, and the command that helps, if one does.
     """
 
     commit: str | None

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import sys
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from dissmodel import bounded
 
 _MAX_LINE = 4096
 _MAX_REFS = 64 << 20
@@ -141,10 +142,7 @@ def find(folder: Path) -> GitFolder | None:
 def served(path: Path) -> GitFolder | None:
     """Return the repository that git fetches from under a path, with files beside it or not; None if none.
 
-    Raises
-    ------
-    OSError
-        If a folder can't be looked at.
+    Raises OSError if a folder can't be looked at.
     """
     for place in (path, path.with_name(f"{path.name}.git")):
         entry = place / ".git"
@@ -168,13 +166,9 @@ def initialised(worktree: Path, name: str) -> GitFolder | None:
 def contents(path: Path, limit: int) -> bytes:
     """Return what a regular file holds; nothing where there is none, or it has more bytes than `limit`."""
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                return b""
-            data = stream.read(limit + 1)
+        return bounded.contents(path, limit)
     except OSError:
         return b""
-    return data if len(data) <= limit else b""
 
 
 def _linked(place: Path, entry: Path) -> GitFolder | None:
@@ -203,11 +197,6 @@ def _line(path: Path) -> str:
     """Return the first line of a file; nothing of a file with a NUL in it, which no path can have."""
     text = os.fsdecode(contents(path, _MAX_LINE)).partition("\n")[0].rstrip("\r ")
     return "" if "\0" in text else text
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    # A pipe in the place of a file would be waited for, for ever; Windows has none.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _is_share(path: Path) -> bool:

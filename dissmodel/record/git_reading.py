@@ -58,7 +58,7 @@ class Reading:
             (scratch / name).mkdir()
         (scratch / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
         (scratch / "config").write_text("[core]\n\trepositoryFormatVersion = 0\n", encoding="ascii")
-        mine = self._settings(("config", "--includes", "--list", "-z"), user=True)
+        mine = self._settings("config", "--includes", "--list", "-z", user=True)
         self.trusted = tuple(mine.get("safe.directory", ()))
         self._mine = {name: values[-1] for name, values in mine.items()}
         self.remote: str | None = None
@@ -87,7 +87,8 @@ class Reading:
 
     def run(self, *words: str, given: Iterable[str] = (), folder: Path | None = None) -> bytes:
         """Return the output of git in the worktree or a folder of it; `given` are names for git's input."""
-        with self.answer(*words, given=given, folder=folder) as stream:
+        said = b"".join(os.fsencode(name) + b"\0" for name in given)
+        with self.answer(*words, said=said, folder=folder) as stream:
             data = stream.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise Unreadable("it is too large")
@@ -95,17 +96,9 @@ class Reading:
 
     @contextlib.contextmanager
     def answer(
-        self, *words: str, given: Iterable[str] = (), folder: Path | None = None
+        self, *words: str, said: bytes = b"", folder: Path | None = None, user: bool = False
     ) -> Iterator[IO[bytes]]:
-        """Give what git says as a file, for the block."""
-        said = b"".join(os.fsencode(name) + b"\0" for name in given)
-        with self._started(words, said, folder or self.folder.worktree, self._environment()) as stream:
-            yield stream
-
-    @contextlib.contextmanager
-    def _started(
-        self, words: Iterable[str], said: bytes, folder: Path, environment: Mapping[str, str]
-    ) -> Iterator[IO[bytes]]:
+        """Give what git says as a file, for the block; `user`: with the user's own settings alone."""
         with tempfile.TemporaryFile(dir=self._scratch) as out:
             try:
                 done = subprocess.run(  # noqa: S603  (no shell; fixed words and names that follow `--` or come by a pipe)
@@ -115,8 +108,8 @@ class Reading:
                     stderr=subprocess.PIPE,
                     timeout=_TIMEOUT_S,
                     check=False,
-                    cwd=folder,
-                    env=environment,
+                    cwd=folder or self.folder.worktree,
+                    env=self._environment(user=user),
                 )
             except subprocess.TimeoutExpired:
                 raise Unreadable(f"git gave no answer in {_TIMEOUT_S:.0f} seconds") from None
@@ -130,23 +123,15 @@ class Reading:
 
     def _environment(self, *, user: bool = False) -> dict[str, str]:
         """Return git's variables: none leads to another repository, nor, unless `user`, to other settings."""
-        kept = ("GIT_CONFIG",) if user else ()
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("GIT_") or (kept and name.startswith(kept))
-        }
-        environment |= {
+        found = environment("GIT_CONFIG") if user else environment()
+        found |= {
             "GIT_ALLOW_PROTOCOL": "none",
             "GIT_DIR": str(self._scratch),
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
         }
         if not user:
-            environment |= {
+            found |= {
                 "GIT_CONFIG_GLOBAL": os.devnull,
                 "GIT_CONFIG_NOSYSTEM": "1",
                 "GIT_OBJECT_DIRECTORY": str(self.folder.common / "objects"),
@@ -155,12 +140,10 @@ class Reading:
                 "HOME": str(self._scratch),
                 "XDG_CONFIG_HOME": str(self._scratch),
             }
-        return environment
+        return found
 
-    def _settings(
-        self, words: Iterable[str], said: bytes = b"", *, user: bool = False
-    ) -> dict[str, list[str]]:
-        with self._started(words, said, self._scratch, self._environment(user=user)) as stream:
+    def _settings(self, *words: str, said: bytes = b"", user: bool = False) -> dict[str, list[str]]:
+        with self.answer(*words, said=said, folder=self._scratch, user=user) as stream:
             text = os.fsdecode(stream.read(_MAX_CONFIG))
         found: dict[str, list[str]] = {}
         for entry in text.split("\0")[:-1]:
@@ -173,7 +156,7 @@ class Reading:
         # A linked worktree, and a sparse checkout, has some of its own.
         files = (self.folder.common / "config", self.folder.own / "config.worktree")
         text = b"\n".join(contents(path, _MAX_CONFIG) for path in files)
-        found = self._settings(("config", "--file", "-", "--no-includes", "--list", "-z"), text)
+        found = self._settings("config", "--file", "-", "--no-includes", "--list", "-z", said=text)
         return {name: values[-1] for name, values in found.items()}
 
     def _write_config(self, form: str, theirs: Mapping[str, str]) -> None:
@@ -198,6 +181,16 @@ class Reading:
         ]
         text = "\n".join(lines) + "\n"
         (self._scratch / "config").write_bytes(os.fsencode(text))
+
+
+def environment(*kept: str) -> dict[str, str]:
+    """Return the variables for a git that asks nobody; of git's own only those that begin as `kept` say."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(kept)
+    }
+    return found | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def _regular(said: str | None, default: str, worktree: Path) -> str | None:

@@ -33,12 +33,9 @@ class _Source:
 def code_of(obj: type, distribution: str | None = None) -> Code:
     """Return the code that defines the class `obj`.
 
-    Parameters
-    ----------
-    obj : type
-        A class, in a package or in a loose ``.py`` file.
-    distribution : str, optional
-        The installed distribution that offers it, where the caller knows; found by its files otherwise.
+    - `obj`: a class, in a package or in a loose ``.py`` file.
+    - `distribution`: the installed distribution that offers it, where the caller knows; found by its files
+      otherwise.
 
     Returns
     -------

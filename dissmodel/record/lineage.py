@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from dissmodel.bounded import contents
 from dissmodel.record import store
 from dissmodel.record.scan import FoundRecord, Summary, names, scan, summarise
 
@@ -39,10 +40,7 @@ def find_origin(
 
     `beside` is the file, `folders` are where else records are; `tell` hears what was not searched.
 
-    Raises
-    ------
-    InvalidInput
-        If one of `folders` is not a folder.
+    Raises InvalidInput if one of `folders` is not a folder.
     """
     elsewhere = itertools.chain.from_iterable([names(folder) for folder in folders])
     own = store.record_path(beside)
@@ -73,13 +71,9 @@ def _by_age(record: Summary) -> tuple[bool, datetime]:
 
 
 def _mentions(path: Path, sha256: str) -> bool:
-    try:
-        state = path.stat()
-        # A pipe would be waited for without end.
-        readable = stat.S_ISREG(state.st_mode) and state.st_size <= store.MAX_BYTES
-        return readable and sha256.encode() in path.read_bytes()
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return sha256.encode() in contents(path, store.MAX_BYTES)
+    return False
 
 
 def _neighbours(folder: Path, tell: Callable[[str], object]) -> list[Path]:

@@ -144,10 +144,8 @@ def summarise(path: Path) -> FoundRecord:
 def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
     """Return what a record's document says.
 
-    Raises
-    ------
-    InvalidInput
-        If a field has a value that the schema doesn't allow; `shown` is what the error calls the record.
+    Raises InvalidInput if a field has a value that the schema doesn't allow; `shown` is what the error calls
+    the record.
     """
     try:
         return Summary.model_validate(document)

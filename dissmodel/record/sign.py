@@ -6,13 +6,12 @@ import base64
 import binascii
 import os
 import shutil
-import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dissmodel import temporary
+from dissmodel import bounded, temporary
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.record import digest
 
@@ -68,11 +67,8 @@ def sign(message: bytes, key: Path, namespace: str, *, may_ask: bool = False) ->
     `key` is a private key, or a public key whose private half an ssh-agent holds; `namespace` is what the
     signature is for; `may_ask`: a person can type a passphrase.
 
-    Raises
-    ------
-    UsageError
-        If there is no such key (code ``key_missing``), if it asks for a passphrase that nobody can type
-        (``key_locked``), if it can't sign, or if OpenSSH isn't installed (``ssh_keygen_missing``).
+    Raises UsageError if there is no such key (code ``key_missing``), if it asks for a passphrase that nobody
+    can type (``key_locked``), if it can't sign, or if OpenSSH isn't installed (``ssh_keygen_missing``).
     """
     _refuse_missing(key)
     told = _run("-Y", "sign", "-n", namespace, "-f", str(key), message=message, may_ask=may_ask)
@@ -99,10 +95,7 @@ def verify(message: bytes, signature: bytes, allowed_signers: Path, namespace: s
     ``ssh-keygen`` and git read: a line ``NAME KEY-TYPE KEY`` each. `namespace` is what the signature has to
     be for.
 
-    Raises
-    ------
-    UsageError
-        If there is no such list, or if OpenSSH isn't installed.
+    Raises UsageError if there is no such list, or if OpenSSH isn't installed.
     """
     _refuse_missing(allowed_signers, "list of allowed signers", "--allowed-signers")
     fingerprint = fingerprint_of(signature)
@@ -160,23 +153,14 @@ def key_of(key: Path) -> PublicKey:
 def read(path: Path) -> bytes | None:
     """Return what a signature's or a statement's file holds; None if there is none.
 
-    Raises
-    ------
-    InvalidInput
-        If it is larger than 1 MiB, no regular file, or can't be read.
+    Raises InvalidInput if it is larger than 1 MiB, no regular file, or can't be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
-            raise InvalidInput(f"{path}: this is not a regular file.")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        return bounded.contents(path, MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidInput(f"{path}: can't be read: {error.strerror or error}.") from error
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(f"{path}: it has more than {MAX_BYTES} bytes.")
-    return data
 
 
 def _refuse_missing(path: Path, what: str = "key", option: str = "--key") -> None:

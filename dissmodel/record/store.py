@@ -6,14 +6,13 @@ import json
 import math
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
-from dissmodel import temporary
+from dissmodel import bounded, temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.placeholders import refuse_pointer
 from dissmodel.record.digest import record_digest
@@ -32,10 +31,7 @@ def record_path(output: Path) -> Path:
     >>> record_path(Path("out/flood.v2.tif")).as_posix(), record_path(Path("out/val/")).as_posix()
     ('out/flood.v2.record.json', 'out/val.record.json')
 
-    Raises
-    ------
-    UsageError
-        If `output` names no file, such as ``.`` or ``/``.
+    Raises UsageError if `output` names no file, such as ``.`` or ``/``.
     """
     return output.with_name(f"{_stem(output)}{SUFFIX}")
 
@@ -58,11 +54,8 @@ def artifact_path(record_path: Path, artifact_path: str) -> Path:
     >>> artifact_path(Path("out/flood.record.json"), "maps/flood.png").as_posix()
     'out/maps/flood.png'
 
-    Raises
-    ------
-    InvalidInput
-        If `artifact_path` is empty, absolute or a URL, or holds ``..``, a backslash, a drive or a control
-        character.
+    Raises InvalidInput if `artifact_path` is empty, absolute or a URL, or holds ``..``, a backslash, a drive
+    or a control character.
     """
     relative = PurePosixPath(artifact_path)
     refused = (
@@ -130,10 +123,8 @@ def write(
     `record` is a record, whose ``record_digest`` is set; or a document of plain JSON types, written as it is.
     `staging` is as for `write_atomically`.
 
-    Raises
-    ------
-    StorageError
-        If `path` can't be written, or if the record is larger than one that would be read again.
+    Raises StorageError if `path` can't be written, or if the record is larger than one that would be read
+    again.
     """
     document, data = document_and_bytes(record, path)
     write_atomically(path, data, staging=staging)
@@ -165,10 +156,7 @@ def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) ->
 
     `staging` is a folder on the same file system where it is written first; by default the file's own.
 
-    Raises
-    ------
-    StorageError
-        If it can't be written; what was there before is then as it was.
+    Raises StorageError if it can't be written; what was there before is then as it was.
     """
     try:
         with temporary.new_file(staging or path.parent) as stream:
@@ -185,10 +173,7 @@ def write_atomically(path: Path, data: bytes, *, staging: Path | None = None) ->
 def sync_folder(folder: Path) -> None:
     """Ask the system to keep the names in `folder`; where it can't (Windows, some network disks), do nothing.
 
-    Raises
-    ------
-    StorageError
-        If the disk fails: the names are there now, and may be lost with the power.
+    Raises StorageError if the disk fails: the names are there now, and may be lost with the power.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -211,14 +196,9 @@ def sync_folder(folder: Path) -> None:
 def read_document(path: Path) -> dict[str, Any]:
     """Return a record's document as the file has it; the file is not trusted.
 
-    Raises
-    ------
-    InvalidInput
-        If there is no such file (code ``record_missing``), if it is larger than 16 MiB, nested deeper than
-        100, has a key twice, is not JSON in UTF-8 or not a record (``not_a_record``), or if a newer version
-        wrote it (``record_newer``).
-    StorageError
-        If it can't be read.
+    Raises InvalidInput if there is no such file (code ``record_missing``), if it is larger than 16 MiB,
+    nested deeper than 100, has a key twice, is not JSON in UTF-8 or not a record (``not_a_record``), or if a
+    newer version wrote it (``record_newer``); StorageError if it can't be read.
     """
     data = _read(path)
     try:
@@ -272,10 +252,7 @@ def read_both(path: Path) -> tuple[ExperimentRecord, dict[str, Any]]:
 def of_document(document: Mapping[str, Any], path: Path) -> ExperimentRecord:
     """Return the record that a document holds; `path` is what an error calls the record.
 
-    Raises
-    ------
-    InvalidInput
-        If a field has a value that the schema doesn't allow.
+    Raises InvalidInput if a field has a value that the schema doesn't allow.
     """
     try:
         return ExperimentRecord.model_validate({"schema_version": 0, **document})
@@ -298,14 +275,9 @@ def _stem(output: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
-            raise _not_a_record(path, "it is a folder" if path.is_dir() else "it is not a regular file")
-        with path.open("rb") as stream:
-            # Not more than there is: room for 16 MiB takes longer to get than a record to read.
-            data = stream.read(min(state.st_size, MAX_BYTES) + 1)
-    except InvalidInput:
-        raise
+        data = bounded.contents(path, MAX_BYTES)
+    except bounded.Unfit as error:
+        raise _not_a_record(path, str(error)) from None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise InvalidInput(
             f"{path}: there is no such record.",
@@ -317,8 +289,6 @@ def _read(path: Path) -> bytes:
             f"{path}: can't be read: {error.strerror or error}.",
             "Check the rights of the file and of its folders.",
         ) from error
-    if len(data) > MAX_BYTES:
-        raise _not_a_record(path, f"it has more than {MAX_BYTES} bytes")
     refuse_pointer(data, path)
     return data
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dissmodel.environments.requirement import Requirement
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
-from dissmodel.registries.placeholders import is_reserved, placeholder_in
 from dissmodel.registry.index import file_problem, files_in
 from dissmodel.registry.spec import MAX_BYTES, Spec, SpecError, load_spec
 
@@ -24,6 +24,18 @@ _SHOWN = 80
 _PUBLISHED = "Write where the package is: NAME==VERSION, or git+https://host/org/repo@tag."
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_MARKED = re.compile(r"<[A-Za-z][\w .-]*>|\{\{.*?\}\}|\$\{\w+\}|\$[A-Za-z]\w*")
+_TO_DO = re.compile(r"\b(?:TODO|FIXME|TBD|XXX+|CHANGE[-_]?ME|PLACEHOLDER)\b")
+_YOURS = re.compile(
+    r"\byour[-_](?:group|model|name|org|organi[sz]ation|package|project|repo|repository|user|username)\b",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(
+    r"(?<![\w-])(?:HOST|NAME|ORG|ORGANI[SZ]ATION|OWNER|PACKAGE|REPO|TAG|USER|USERNAME|VERSION)(?![\w-])"
+)
+_HINTED = re.compile(r"(?<=://)host/org/repo\b")
+# Reserved for documentation (RFC 2606).
+_RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|test)")
 
 
 @dataclass(frozen=True)
@@ -59,12 +71,7 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     `path` is a folder with ``models/`` in it, that folder itself, or one model's TOML. `further` tries each
     spec in which no error was found.
 
-    Raises
-    ------
-    UsageError
-        If there is no such file or folder.
-    InvalidInput
-        If the folder is not a registry.
+    Raises UsageError if there is no such file or folder; InvalidInput if the folder is not a registry.
     """
     if path.is_dir():
         is_models = path.name == "models" and not (path / "models").exists()
@@ -83,17 +90,6 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
     return RegistryCheck(len(files), tuple(findings))
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """What is wrong with a key of a spec, not yet with its line."""
-
-    severity: Severity
-    key: str
-    message: str
-    hint: str
-    table: str = "model"
-
-
 def _not_taken(models: Path) -> Iterator[SpecFinding]:
     for path in sorted(models.iterdir()):
         if path.suffix != ".toml" and path.name.lower() not in {"readme.md", ".gitkeep"}:
@@ -110,86 +106,106 @@ def _check(path: Path, further: Further | None) -> list[SpecFinding]:
         return [SpecFinding("error", str(path), line, error.detail, error.hint)]
     except InvalidInput as error:
         return [SpecFinding("error", str(path), None, error.message, error.hint)]
-    found = [
-        SpecFinding(
-            problem.severity, str(path), lines.of(problem.key, problem.table), problem.message, problem.hint
-        )
-        for problem in _problems(spec, path)
-    ]
+    found = list(_problems(spec, lines))
     if further is not None and all(finding.severity != "error" for finding in found):
         found += further(spec)
     return sorted(found, key=lambda finding: finding.line or 0)
 
 
-def _problems(spec: Spec, path: Path) -> Iterator[_Problem]:
+def _problems(spec: Spec, lines: TomlLines) -> Iterator[SpecFinding]:
     model = spec.model
-    yield from _name_problems(model, path)
+    yield from _name_problems(model, lines)
     if "class" not in model:
         message = "the class is missing; the executor is taken to have the model's name."
-        yield _Problem("warning", "", message, 'Add class = "...", the name of the executor.')
+        yield lines.at("warning", "", message, 'Add class = "...", the name of the executor.')
     if not str(model.get("description", "")).strip():
-        yield _Problem("warning", "description", "there is no description.", 'Add description = "..."')
+        yield lines.at("warning", "description", "there is no description.", 'Add description = "..."')
     module = model.get("executor_module")
     if module is not None and not _MODULE.fullmatch(module):
         message = f"{module[:_SHOWN]!r} is not a valid module name."
-        yield _Problem("error", "executor_module", message, 'Write it as in "coast.executors".')
+        yield lines.at("error", "executor_module", message, 'Write it as in "coast.executors".')
     package = model.get("package")
     if package is None:
         hint = 'Add package = "NAME==VERSION", unless the model comes with dissmodel.'
-        yield _Problem("warning", "", "there is no package.", hint)
+        yield lines.at("warning", "", "there is no package.", hint)
     else:
-        yield from _package_problems(package, path)
+        yield from _package_problems(package, lines)
     for table in ("model.parameters", "model"):
         values = model.get("parameters", {}) if table == "model.parameters" else model
         for key, value in values.items():
             why = "" if key == "parameters" else _not_plain(value)
             if why:
                 message = f"{key} is {why}, which no record can hold."
-                yield _Problem("error", key, message, "Write it as text.", table)
+                yield lines.at("error", key, message, "Write it as text.", table)
     for table in spec.ignored:
         message = f"[{table}] has no effect here."
-        yield _Problem("warning", table, message, "A model's tables are below [model].", "")
+        yield lines.at("warning", table, message, "A model's tables are below [model].", "")
 
 
-def _name_problems(model: Mapping[str, Any], path: Path) -> Iterator[_Problem]:
+def _name_problems(model: Mapping[str, Any], lines: TomlLines) -> Iterator[SpecFinding]:
     name = model.get("name")
     if name is None:
-        yield _Problem("error", "", "the name is missing.", f'Add name = "{path.stem}".')
+        yield lines.at("error", "", "the name is missing.", f'Add name = "{lines.path.stem}".')
     elif file_problem(f"{name}.toml"):
         message = f"{name[:_SHOWN]!r} is not a valid model name."
-        yield _Problem("error", "name", message, f'Write name = "{path.stem}".')
-    elif name != path.stem:
-        message = f"the name is {name!r}, and the file's is {path.stem!r}."
-        yield _Problem("warning", "name", message, f"Rename the file to {name}.toml, or the model.")
+        yield lines.at("error", "name", message, f'Write name = "{lines.path.stem}".')
+    elif name != lines.path.stem:
+        message = f"the name is {name!r}, and the file's is {lines.path.stem!r}."
+        yield lines.at("warning", "name", message, f"Rename the file to {name}.toml, or the model.")
     for key in ("name", "class", "executor_module", "description"):
         placeholder = placeholder_in(str(model.get(key, "")), is_text=key == "description")
         if placeholder:
             message = f"{placeholder!r} is a placeholder."
-            yield _Problem("error", key, message, f"Write the model's own {key}.")
+            yield lines.at("error", key, message, f"Write the model's own {key}.")
 
 
-def _package_problems(package: str, path: Path) -> Iterator[_Problem]:
+def _package_problems(package: str, lines: TomlLines) -> Iterator[SpecFinding]:
     placeholder = placeholder_in(package)
     if placeholder:
-        yield _Problem("error", "package", f"{placeholder!r} is a placeholder.", _PUBLISHED)
+        yield lines.at("error", "package", f"{placeholder!r} is a placeholder.", _PUBLISHED)
         return
     try:
-        wanted = Requirement.parse(package, path.parent)
+        wanted = Requirement.parse(package, lines.path.parent)
     except DissmodelError as error:
-        yield _Problem("error", "package", error.message, error.hint)
+        yield lines.at("error", "package", error.message, error.hint)
         return
     if wanted.kind == "path":
         hint = "Publish it: an index, or git+https://host/org/repo@tag."
-        yield _Problem("warning", "package", "this folder is on one machine only.", hint)
+        yield lines.at("warning", "package", "this folder is on one machine only.", hint)
     elif wanted.kind == "index" and wanted.exact is None:
         message = "no exact version: a later run may use another version."
-        yield _Problem("warning", "package", message, f'Write it as "{wanted.name}==VERSION".')
+        yield lines.at("warning", "package", message, f'Write it as "{wanted.name}==VERSION".')
     elif wanted.kind == "git" and wanted.ref is None:
         message = "no tag or commit: a later run may use another commit."
-        yield _Problem("warning", "package", message, f'Write it as "{package}@TAG".')
+        yield lines.at("warning", "package", message, f'Write it as "{package}@TAG".')
     elif wanted.kind == "git" and is_reserved(wanted.url or ""):
         message = f"nothing can be published at {wanted.url}: its host is for examples."
-        yield _Problem("error", "package", message, _PUBLISHED)
+        yield lines.at("error", "package", message, _PUBLISHED)
+
+
+def placeholder_in(text: str, *, is_text: bool = False) -> str:
+    """Return what of a spec's value waits to be replaced; empty if nothing does.
+
+    In a sentence (`is_text`) words such as NAME may stand for something.
+
+    Examples
+    --------
+    >>> placeholder_in("git+https://github.com/ORG/REPO@TAG"), placeholder_in("<your-package>==1.0")
+    ('ORG', '<your-package>')
+    >>> placeholder_in("git+https://github.com/org/coast@v1.0"), placeholder_in("TODO")
+    ('', 'TODO')
+    """
+    patterns = (_MARKED, _TO_DO) if is_text else (_MARKED, _TO_DO, _YOURS, _WORDS, _HINTED)
+    return next((found.group() for pattern in patterns if (found := pattern.search(text))), "")
+
+
+def is_reserved(url: str) -> bool:
+    """Tell whether a URL's host is one for examples.
+
+    >>> is_reserved("https://git.example.org/you/coast"), is_reserved("https://github.com/org/coast")
+    (True, False)
+    """
+    return _RESERVED.fullmatch(urlsplit(url).hostname or "") is not None
 
 
 def _not_plain(value: Any) -> str:
@@ -209,11 +225,16 @@ class TomlLines:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             with path.open("rb") as stream:
                 self.lines = stream.read(MAX_BYTES).decode("utf-8", "replace").splitlines()
         except OSError:
             self.lines = []
+
+    def at(self, severity: Severity, key: str, message: str, hint: str, table: str = "model") -> SpecFinding:
+        """Return a finding with the line of the key that it is about."""
+        return SpecFinding(severity, str(self.path), self.of(key, table), message, hint)
 
     def of(self, key: str, table: str) -> int | None:
         """Return the line of a key in a table; else that of the table; else None."""

@@ -30,10 +30,7 @@ def list_environments() -> tuple[EnvironmentUse, ...]:
 def remove(names: tuple[str, ...], *, everything: bool = False) -> Removed:
     """Remove environments by key or by their package's name; all of them on demand.
 
-    Raises
-    ------
-    UsageError
-        If there is nothing of such a name, or if a model is running in one.
+    Raises UsageError if there is nothing of such a name, or if a model is running in one.
     """
     data_dir = load_settings().data_dir
     if everything:
@@ -56,10 +53,7 @@ def trusted() -> tuple[tuple[str, ...], tuple[Approval, ...]]:
 def revoke(names: tuple[str, ...]) -> tuple[Approval, ...]:
     """Take back what was agreed to: a package, a repository, or one exact version or commit.
 
-    Raises
-    ------
-    UsageError
-        If nothing of such a name was agreed to.
+    Raises UsageError if nothing of such a name was agreed to.
     """
     data_dir = load_settings().data_dir
     return tuple(one for name in dict.fromkeys(names) for one in trust.revoke(name, data_dir))

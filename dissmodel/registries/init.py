@@ -22,14 +22,6 @@ _LONGEST = 60
 
 
 @dataclass(frozen=True)
-class InitRequest:
-    """What to make: a new folder, whose name is the package's, for a model that works on the substrate."""
-
-    path: Path
-    substrate: Substrate = "raster"
-
-
-@dataclass(frozen=True)
 class Made:
     """The files that were made in `folder`; `suffix` is that of the example input, without the dot.
 
@@ -42,17 +34,13 @@ class Made:
     suffix: str
 
 
-def init(request: InitRequest) -> Made:
-    """Write a model package into a new or empty folder.
+def init(path: Path, substrate: Substrate = "raster") -> Made:
+    """Write a model package, named as the folder `path`, into that new or empty folder.
 
-    Raises
-    ------
-    UsageError
-        If the folder is not empty or its name can't be a package's.
-    StorageError
-        If it can't be written.
+    Raises UsageError if the folder is not empty or its name can't be a package's; StorageError if it can't be
+    written.
     """
-    folder = Path(os.path.abspath(request.path))  # noqa: PTH100  (resolve() would follow the user's own links)
+    folder = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's own links)
     model = _module(folder.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "the folder is not empty" if folder.is_dir() else "there is a file of that name"
@@ -61,9 +49,9 @@ def init(request: InitRequest) -> Made:
         "name": folder.name,
         "module": model,
         "class_name": "".join(part.capitalize() for part in model.split("_")),
-        "suffix": _SUFFIX[request.substrate],
+        "suffix": _SUFFIX[substrate],
     }
-    files = {place: _filled(source, names) for place, source in _plan(model, request.substrate).items()}
+    files = {place: _filled(source, names) for place, source in _plan(model, substrate).items()}
     with disk_errors(f"{folder}: can't be written", "Give a folder that you may write to."):
         for place, text in files.items():
             path = folder / place

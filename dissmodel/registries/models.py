@@ -71,10 +71,7 @@ def list_registry_models() -> RegistryModels:
 def show_registry_model(text: str) -> RegistryModelView:
     """Return what a registry says about a model, by its name or ``REGISTRY/NAME``.
 
-    Raises
-    ------
-    DissmodelError
-        If no registry or more than one has that model, or its TOML can't be used.
+    Raises DissmodelError if no registry or more than one has that model, or its TOML can't be used.
     """
     settings = load_settings()
     entry = index.find(text, settings, packages=False)

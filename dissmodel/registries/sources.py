@@ -53,10 +53,7 @@ class SyncReport:
 def sync(request: SyncRequest) -> SyncReport:
     """Bring registries up to date; a registry that fails stays as it was, and the others are synced.
 
-    Raises
-    ------
-    DissmodelError
-        If no registry is known, or the only requested registry can't be fetched.
+    Raises DissmodelError if no registry is known, or the only requested registry can't be fetched.
     """
     report = _sync(request)
     if not report.outcomes and len(report.failures) == 1:
@@ -69,10 +66,7 @@ def watch(
 ) -> Iterator[SyncReport]:
     """Sync again and again; a remote that can't be reached does not end it.
 
-    Raises
-    ------
-    DissmodelError
-        If it is to be more often than every 10 seconds, or no registry is known.
+    Raises DissmodelError if it is to be more often than every 10 seconds, or no registry is known.
     """
     if seconds < _LEAST_S:
         raise UsageError(f"Every {seconds:g} seconds is too often.", "Write it as --watch 15m.")
@@ -84,10 +78,8 @@ def watch(
 def registry_path(name: str | None) -> Path:
     """Return the folder in which a registry's ``models/`` is; without a name, that of the only one.
 
-    Raises
-    ------
-    UsageError
-        If no registry has that name, no name is given and there are several, or it was never synced.
+    Raises UsageError if no registry has that name, no name is given and there are several, or it was never
+    synced.
     """
     known = _known(name, load_settings())
     if name is None and len(known) > 1:
@@ -108,10 +100,8 @@ def registry_path(name: str | None) -> Path:
 def add_registry(name: str, url: str, branch: str | None) -> RegistrySetting:
     """Write a registry into the user's settings; it is fetched by the next sync.
 
-    Raises
-    ------
-    UsageError
-        If the name is not fit or taken, or the URL is not the place of a registry, or holds a secret.
+    Raises UsageError if the name is not fit or taken, or the URL is not the place of a registry, or holds a
+    secret.
     """
     check_registry_name(name)
     if name in load_settings().registries:
@@ -138,12 +128,8 @@ def remove_registry(name: str) -> Path:
 
     A folder that is read in place is left as it is.
 
-    Raises
-    ------
-    UsageError
-        If no registry has that name, or the user's file is not what sets it.
-    StorageError
-        If it can't be removed.
+    Raises UsageError if no registry has that name, or the user's file is not what sets it; StorageError if it
+    can't be removed.
     """
     settings = load_settings()
     _known(name, settings)

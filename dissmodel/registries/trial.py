@@ -22,16 +22,14 @@ def trial(consent: Consent) -> Further:
 
     def tried(spec: Spec) -> Iterator[SpecFinding]:
         lines = TomlLines(spec.path)
-
-        def at(key: str, message: str, hint: str = "", *, table: str = "model") -> SpecFinding:
-            return SpecFinding("error", str(spec.path), lines.of(key, table), message, hint)
-
         request = ModelRequest(toml=spec.path, consent=consent)
         try:
             with open_model(request) as found:
                 for finding in found.host.contract():
                     if finding.severity == "error":
-                        yield at("class", f"{finding.subject}: {finding.message}", finding.hint)
+                        yield lines.at(
+                            "error", "class", f"{finding.subject}: {finding.message}", finding.hint
+                        )
                 checked = found.host.check(parameter_layers(spec, {}))
                 for problem in checked.problems:
                     name = _named(problem.message, spec)
@@ -39,12 +37,13 @@ def trial(consent: Consent) -> Further:
                         own = name in spec.model.get("parameters", {})
                         table = "model.parameters" if own else "model"
                         see = request.see_parameters if problem in checked.values else ""
-                        yield at(name, problem.message, f"{problem.hint} {see}".strip(), table=table)
+                        yield lines.at("error", name, problem.message, f"{problem.hint} {see}".strip(), table)
         except ConsentRequired:
             raise
         except DissmodelError as error:
             module = "executor_module" if "executor_module" in spec.model else "class"
-            yield at(module if error.code in _LOADING else "package", error.message, error.hint)
+            key = module if error.code in _LOADING else "package"
+            yield lines.at("error", key, error.message, error.hint)
 
     return tried
 

@@ -69,10 +69,7 @@ class RegistryEntry:
 def registries(settings: UserSettings | None = None) -> tuple[Registry, ...]:
     """Return every registry that is set or was synced, by name.
 
-    Raises
-    ------
-    DissmodelError
-        If the settings can't be read.
+    Raises DissmodelError if the settings can't be read.
     """
     settings = settings or load_settings()
     names = {*settings.registries, *synced_names(settings.data_dir)}
@@ -82,10 +79,7 @@ def registries(settings: UserSettings | None = None) -> tuple[Registry, ...]:
 def entries(settings: UserSettings | None = None) -> tuple[RegistryEntry, ...]:
     """Return every model of every registry, also those that can't be used; nothing is imported.
 
-    Raises
-    ------
-    DissmodelError
-        If the settings can't be read.
+    Raises DissmodelError if the settings can't be read.
     """
     return tuple(entry for registry in registries(settings) for entry in entries_of(registry))
 
@@ -114,13 +108,8 @@ def find(text: str, settings: UserSettings | None = None, *, packages: bool = Tr
     Only a model of these `settings` is meant, by default of those that a command started here knows. With
     `packages`, a model of an installed package is another of that name.
 
-    Raises
-    ------
-    UsageError
-        If more than one registry or package offers it (``"ambiguous_model"``), or the registry that is named
-        has no such model (``"unknown_model"``).
-    InvalidInput
-        If its TOML can't be used.
+    Raises UsageError if more than one registry or package offers it (``"ambiguous_model"``), or the registry
+    that is named has no such model (``"unknown_model"``); InvalidInput if its TOML can't be used.
     """
     known = {registry.name: registry for registry in registries(settings)}
     origin, _, name = text.rpartition("/")
@@ -202,10 +191,8 @@ def twins(files: list[str]) -> set[str]:
 def files_in(models: Path) -> Iterator[tuple[str, str]]:
     """Yield the files of a folder ``models``, and what is wrong with each; nothing, where it may be read.
 
-    Raises
-    ------
-    InvalidInput
-        If there is no such folder, or it holds more than a registry may (code ``"registry_layout"``).
+    Raises InvalidInput if there is no such folder, or it holds more than a registry may (code
+    ``"registry_layout"``).
     """
     if models.is_symlink() or not models.is_dir():
         raise no_registry(str(models.parent))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
@@ -16,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import UsageError, did_you_mean, extra_hint
 from dissmodel.registry.classes import ExecutorRegistry
-from dissmodel.registry.lazy import load_executor
 
 if TYPE_CHECKING:
     from dissmodel.executor.model_executor import ModelExecutor
 
 GROUP = "dissmodel.executors"
 BUILTIN = "builtin"
+
+_MOST_MODULES = 500
+# What runs, or needs what only a developer has.
+_PASSED_OVER = frozenset({"__main__", "conftest", "setup", "test", "tests"})
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,7 @@ class Offer:
     def load(self) -> LoadedModel:
         """Import it.
 
-        Raises
-        ------
-        UsageError
-            If it can't be imported or is not an executor of that name.
+        Raises UsageError if it can't be imported or is not an executor of that name.
         """
         try:
             found: Any = self.entry_point.load()
@@ -85,10 +87,7 @@ def find(text: str, module: str | None = None) -> LoadedModel:
 
     `module` is imported where no package offers the name; importing it registers its executors.
 
-    Raises
-    ------
-    UsageError
-        If there is no such model, two packages offer it, or it can't be loaded.
+    Raises UsageError if there is no such model, two packages offer it, or it can't be loaded.
     """
     if text.endswith(".py") or ".py:" in text:
         path, _, name = text.partition(".py:") if ".py:" in text else (text.removesuffix(".py"), "", "")
@@ -124,10 +123,7 @@ def find_in(name: str, module: str | None, distribution: str | None) -> LoadedMo
 
     By default `module` is what the distribution's entry points say, else its package of that name.
 
-    Raises
-    ------
-    UsageError
-        If the package can't be imported or defines no such model.
+    Raises UsageError if the package can't be imported or defines no such model.
     """
     if module is None:
         wanted = (distribution or "").replace("_", "-").lower()
@@ -255,3 +251,52 @@ def _broken(offer: Offer, why: str, hint: str = "") -> UsageError:
         hint or f"Fix or remove the package: pip uninstall {offer.distribution}",
         code="model_unloadable",
     )
+
+
+def load_executor(module: str, name: str) -> type[ModelExecutor] | None:
+    """Import a module and return the executor `name` that it, or another module of its package, defines.
+
+    Importing a module registers the executors in it. Where that one is not among them, the names that the
+    module resolves on access (``__getattr__``, PEP 562) are asked for, and then its submodules are imported,
+    until the executor is there; a submodule that can't be imported is passed over.
+
+    Raises
+    ------
+    Exception
+        Whatever the module itself raises when it is imported.
+    """
+    package = module.partition(".")[0]
+    imported = importlib.import_module(module)
+    for _ in _steps(imported):
+        found = ExecutorRegistry._executors.get(name)  # noqa: SLF001  (the published place)
+        if found is not None and found.__module__.partition(".")[0] == package:
+            return found
+    return None
+
+
+def _steps(module: ModuleType) -> Iterator[None]:
+    """Load more of a module with each step; the first step is its import."""
+    yield
+    if hasattr(module, "__getattr__"):
+        for name in dict.fromkeys([*_texts(getattr(module, "__all__", ())), *dir(module)]):
+            if not name.startswith("__"):
+                # An attribute that needs a missing package is not the executor that is looked for.
+                with contextlib.suppress(Exception, SystemExit):
+                    getattr(module, name)
+                yield
+    waiting = [module]
+    for _ in range(_MOST_MODULES):
+        if not waiting:
+            return
+        above = waiting.pop(0)
+        for info in pkgutil.iter_modules(getattr(above, "__path__", ()), f"{above.__name__}."):
+            if info.name.rpartition(".")[2] in _PASSED_OVER:
+                continue
+            with contextlib.suppress(Exception, SystemExit):  # as above
+                waiting.append(importlib.import_module(info.name))
+            yield
+
+
+def _texts(values: object) -> Iterator[str]:
+    if isinstance(values, Iterable):
+        yield from (value for value in values if isinstance(value, str))

@@ -131,13 +131,8 @@ def without_null(value: Any) -> Any:
 def load_spec(path: Path) -> Spec:
     """Read a model's TOML.
 
-    Raises
-    ------
-    SpecError
-        If the file is missing, too large, no TOML, has no ``[model]``, misspells a section or asks for
-        another dissmodel.
-    InvalidInput
-        If the file is a pointer to data elsewhere.
+    Raises SpecError if the file is missing, too large, no TOML, has no ``[model]``, misspells a section or
+    asks for another dissmodel; InvalidInput if the file is a pointer to data elsewhere.
     """
     document = _parse(path)
     model = document.get("model")

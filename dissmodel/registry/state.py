@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dissmodel.bounded import contents
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.store import write_atomically
 
@@ -70,8 +71,7 @@ def is_fetched(path: Path, state: State) -> bool:
 def read_state(folder: Path) -> State | None:
     """Return what the last sync left; None if there was no sync, or its file can't be read."""
     try:
-        with (folder / _NAME).open("rb") as stream:
-            document = json.loads(stream.read(MAX_BYTES))
+        document = json.loads(contents(folder / _NAME, MAX_BYTES))
         if document.pop("version") != _VERSION:
             return None
         state = State(**document)
@@ -87,10 +87,7 @@ def read_state(folder: Path) -> State | None:
 def write_state(folder: Path, state: State) -> None:
     """Write it, whole or not at all.
 
-    Raises
-    ------
-    StorageError
-        If it can't be written.
+    Raises StorageError if it can't be written.
     """
     document = {"version": _VERSION, **asdict(state)}
     write_atomically(folder / _NAME, f"{json.dumps(document, indent=1)}\n".encode())

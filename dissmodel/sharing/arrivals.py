@@ -1,4 +1,4 @@
-"""An experiment that comes here: each file checked as it arrives, the record written last."""
+"""An experiment that is pulled: each file is checked as it arrives, the record is written last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissmodel import locks, materialize
-from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
+from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError, disk_errors
 from dissmodel.experiment.layout import OUTPUT, relocated
 from dissmodel.record import MAIN, digest, store
 from dissmodel.record.digest import sha256_file
@@ -24,20 +24,14 @@ _ASK = "Pull it again; if the error stays, ask the person who stored it."
 
 @dataclass(frozen=True)
 class PulledExperiment:
-    """An experiment that is here, whole.
+    """An experiment that was pulled whole.
 
-    Attributes
-    ----------
-    experiment_id : str
-        Its id.
-    uri : str
-        Where its record came from.
-    record : Path
-        Its record here.
-    files : Mapping of str to Path
-        The files of the result by name; the input is ``input``, unless a file of the result has that name.
-    received : int
-        Bytes that came; what was here and right did not come again.
+    - `experiment_id`: its id.
+    - `uri`: where its record came from.
+    - `record`: its record here.
+    - `files`: the files of the result by name; the input is ``input``, unless a file of the result has that
+      name.
+    - `received`: bytes received; files that were here already are not received again.
     """
 
     experiment_id: str
@@ -48,22 +42,17 @@ class PulledExperiment:
 
 
 def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
-    """Bring the missing files of an experiment into its folder below `to`; no file there is changed.
+    """Fetch the missing files of an experiment into its folder below `to`; no file there is changed.
 
-    Raises
-    ------
-    Differs
-        If a file that is here, or that comes, is not as recorded.
-    UsageError
-        If another process brings it here.
-    StorageError
-        If it can't be written, or the place fails.
+    Raises Differs if a file that is here, or that comes, is not as recorded; UsageError if another process
+    brings it here; StorageError if it can't be written, or the place fails.
     """
-    folder = to.absolute() / one.experiment_id
+    experiment_id = one.source.record.experiment_id
+    folder = to.absolute() / experiment_id
     record_path = folder / f"{OUTPUT}{store.SUFFIX}"
-    with _claimed(to.absolute(), one.experiment_id) as scratch:
+    with _claimed(to.absolute(), experiment_id) as scratch:
         try:
-            is_here = _refuse_other(record_path, one.digest)
+            is_here = _refuse_other(record_path, one.source.digest)
             missing = [wanted for wanted in one.wanted if not _is_here(folder, wanted)]
             _refuse_full(to, missing)
             for wanted in one.wanted:
@@ -73,9 +62,9 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             finals = {wanted.path: folder.joinpath(*wanted.path.split("/")) for wanted in missing}
             with materialize.undisturbed():
                 materialize.promote(scratch / "new", finals)
-                if not is_here or one.source is not None:
+                if not is_here or one.input is not None:
                     document = relocated(
-                        one.document, one.paths, output=one.paths.get(MAIN, ""), source=one.source
+                        one.source.document, one.paths, output=one.paths.get(MAIN, ""), source=one.input
                     )
                     folder.mkdir(exist_ok=True)
                     store.write_atomically(record_path, store.dumps(document))
@@ -84,25 +73,23 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             raise
         materialize.discard(scratch)
     files = {name: folder.joinpath(*path.split("/")) for name, path in one.paths.items()}
-    if one.source is not None:
-        files.setdefault("input", folder.joinpath(*one.source.split("/")))
+    if one.input is not None:
+        files.setdefault("input", folder.joinpath(*one.input.split("/")))
     received = sum(wanted.size for wanted in missing)
-    return PulledExperiment(one.experiment_id, one.uri, record_path, files, received)
+    return PulledExperiment(experiment_id, one.source.given, record_path, files, received)
 
 
 @contextlib.contextmanager
 def _claimed(to: Path, experiment_id: str) -> Iterator[Path]:
-    """Give the folder for what has come so far; it stays, so that a pull that was cut goes on from there."""
+    """Give the scratch folder of a pull; after an interruption it stays, so that the next pull continues."""
     lock = to / f"{materialize.PREFIX}{experiment_id}.lock"
     with contextlib.ExitStack() as stack:
-        try:
+        with _writing(to):
             to.mkdir(parents=True, exist_ok=True)
             is_ours = stack.enter_context(locks.held(lock, patience=_PATIENCE_S))
             if is_ours:
                 scratch = materialize.make(to / f"{experiment_id}{store.SUFFIX}", "pull")
                 materialize.work(scratch).mkdir(exist_ok=True)
-        except OSError as error:
-            raise _unwritable(to, error) from error
         if not is_ours:
             raise UsageError(
                 locks.busy(f"{to / experiment_id}: another process is fetching this experiment.", lock),
@@ -130,7 +117,7 @@ def _refuse_other(record_path: Path, expected: str) -> bool:
 
 
 def _is_here(folder: Path, wanted: Wanted) -> bool:
-    """Return whether a file is here already, as it should be."""
+    """Return whether a wanted file is here already and intact."""
     path = folder
     for part in wanted.path.split("/"):
         if path.is_symlink() or (os.path.lexists(path) and not path.is_dir()):
@@ -144,12 +131,11 @@ def _is_here(folder: Path, wanted: Wanted) -> bool:
 
 
 def _holds(path: Path, wanted: Wanted) -> bool:
-    try:
-        if wanted.sha256 is None:
-            return True
-        return path.stat().st_size == wanted.size and sha256_file(path) == wanted.sha256
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return wanted.sha256 is None or (
+            path.stat().st_size == wanted.size and sha256_file(path) == wanted.sha256
+        )
+    return False
 
 
 def _refuse_full(to: Path, missing: list[Wanted]) -> None:
@@ -167,17 +153,15 @@ def _refuse_full(to: Path, missing: list[Wanted]) -> None:
 
 
 def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
-    """Bring an object into the scratch folder, unless it came before."""
+    """Fetch an object into the scratch folder, unless it is there already."""
     target = (scratch / "new").joinpath(*wanted.path.split("/"))
     part = scratch / "part"
-    try:
+    with _writing(scratch):
         if wanted.sha256 is not None and target.is_file() and _holds(target, wanted):
             return
         target.unlink(missing_ok=True)
         part.unlink(missing_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(scratch, error) from error
     try:
         wanted.place.storage.get(wanted.place.key(wanted.key), part, limit=wanted.size, progress=progress)
     except DissmodelError as error:
@@ -188,7 +172,7 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
         if said is None:
             raise
         raise Differs(f"{wanted.uri}: {said}.", _ASK, code=error.code) from error
-    try:
+    with _writing(scratch):
         size = part.stat().st_size
         found = sha256_file(part)
         if size != wanted.size or found != (wanted.sha256 or found):
@@ -200,8 +184,6 @@ def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
                 code="storage_differs",
             )
         part.replace(target)
-    except OSError as error:
-        raise _unwritable(scratch, error) from error
 
 
 def _in_the_way(path: Path) -> Differs:
@@ -212,8 +194,5 @@ def _in_the_way(path: Path) -> Differs:
     )
 
 
-def _unwritable(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"{path}: can't be written: {error.strerror or error}.",
-        "Give a folder that you may write to: --to FOLDER",
-    )
+def _writing(path: Path) -> contextlib.AbstractContextManager[None]:
+    return disk_errors(f"{path}: can't be written", "Give a folder that you may write to: --to FOLDER")

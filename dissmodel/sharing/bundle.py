@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -21,29 +22,23 @@ from dissmodel.experiment.verify import checks
 from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
 from dissmodel.record import MAIN, ExperimentRecord, digest, store
+from dissmodel.registry.spec import plain_spec, without_null
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
-from dissmodel.sharing.bundle_texts import lock_of, readme, spec_as_toml
 from dissmodel.storage.uri import is_remote, parse, shown
+
+_LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class BundleRequest:
     """What to bundle.
 
-    Attributes
-    ----------
-    record : Path or str
-        The record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
-    output : str
-        The zip.
-    input : str or None
-        Where the input is now; None: where it was, or beside the record.
-    with_input : bool
-        Whether the input goes in.
-    overwrite : bool
-        Whether an earlier bundle may be replaced.
-    consent : Consent
-        Whether a server may be asked for the input that only the record names.
+    - `record`: the record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
+    - `output`: the zip.
+    - `input`: where the input is now; None: where it was, or beside the record.
+    - `with_input`: whether the input goes in.
+    - `overwrite`: whether an earlier bundle may be replaced.
+    - `consent`: whether a server may be asked for the input that only the record names.
     """
 
     record: Path | str
@@ -58,18 +53,11 @@ class BundleRequest:
 class Bundle:
     """A bundle that was made: where it is, its bytes, and the names in it.
 
-    Attributes
-    ----------
-    path : Path
-        The zip.
-    size : int
-        In bytes.
-    sha256 : str
-        64 hex digits; the same content has the same.
-    files : tuple of str
-        What is in it, in order.
-    warnings : tuple of str
-        What is not in it and why.
+    - `path`: the zip.
+    - `size`: in bytes.
+    - `sha256`: 64 hex digits; the same content has the same.
+    - `files`: what is in it, in order.
+    - `warnings`: what is not in it and why.
     """
 
     path: Path
@@ -80,7 +68,7 @@ class Bundle:
 
 
 def bundle(request: BundleRequest) -> Bundle:
-    """Put a record, its result, its input and what was said about it into one zip.
+    """Put a record, its result, its input and the statements about it into one zip.
 
     The bytes are a function of the content: the same experiment gives the same sha256, wherever and whenever
     it is bundled. The record in it keeps its digest and its signature.
@@ -181,16 +169,15 @@ def _inputs(source: Source, request: BundleRequest, stack: ExitStack) -> Iterato
 
 
 def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[Member]:
-    """Yield what is made for the bundle, and what is signed about the record."""
+    """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
     yield Member(README, readme(record, source.digest, has_input=input_name is not None).encode())
     yield Member(RECORD, store.dumps(_moved(record, document, input_name)))
     spec = spec_as_toml(record, told)
     if spec:
         yield Member(SPEC, spec.encode())
-    lock = lock_of(document)
-    if lock:
-        yield Member(LOCK, lock.encode())
+    if record.runtime is not None and record.runtime.lock:
+        yield Member(LOCK, record.runtime.lock.encode())
     for path, data in statements.signed(source.path):
         name = statements.beside(path.name, source.path.name, RECORD)
         assert name is not None  # a signed file has a name beside any record
@@ -234,3 +221,67 @@ def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
         hint = "Give another name" + (", or --overwrite to replace it." if path.is_file() else ".")
         raise UsageError(f"--output {given}: it exists already.", hint, code="output_exists")
     return path
+
+
+def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> str:
+    """Return what a bundle is and how to reproduce it, as Markdown; it depends on the content alone."""
+    code = record.code
+    package = f" of {code.package} {code.version or ''}".rstrip() if code and code.package else ""
+    reproduce = "dissmodel reproduce record.json"
+    needs = []
+    if code is not None and code.package is None:
+        reproduce += " --model FILE.py"
+        sum_ = f", a file with the sha256 {code.source_digest}" if code.source_digest else ""
+        needs.append(f"`FILE.py` is the model{_plain(sum_)}. It is not in here: get it from whom you trust.")
+    if not has_input:
+        reproduce += " --input FILE"
+        needs.append(
+            f"`FILE` is the input, with the sha256 `{_plain(record.source.checksum)}`. It is not in here."
+        )
+    main = record.files.get(MAIN)
+    output = main.sha256 if main is not None else record.output_sha256 or ""
+    lines = [
+        f"# A result of {_plain(record.model_name) or 'a model'}",
+        "",
+        "The result of one run of a spatial model, with the record of what ran, on what, with what.",
+        "",
+        f"- Model: {_plain(record.model_name)}{_plain(package)}",
+        f"- Run: {_plain(record.experiment_id)}, {record.created_at.isoformat(timespec='seconds')}",
+        f"- dissmodel: {_plain(record.code_version)}",
+        f"- sha256 of the output: `{_plain(output)}`",
+        f"- Digest of the record: `{record_digest}`",
+        "",
+        "## Reproduce it",
+        "",
+        "With dissmodel and the model installed, in this folder:",
+        "",
+        "    dissmodel record verify record.json",
+        f"    {reproduce}",
+        "",
+        "The first checks that the files are as recorded; the second runs the model again and compares the",
+        "results. Both also take the zip itself instead of `record.json`.",
+        *[line for need in needs for line in ("", need)],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
+    """Return the spec that the record has as TOML, empty if there is none; add to `told` why it can't be."""
+    model = record.resolved_spec.get("model")
+    plain = plain_spec(record.model_name, record.parameters, record.band_map, record.column_map)
+    if not isinstance(model, dict) or not model or record.resolved_spec == plain:
+        return ""  # what the record says of a run without a spec, it says elsewhere too
+    import tomlkit  # noqa: PLC0415  (few records have a spec)
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415  (as above)
+
+    try:
+        return tomlkit.dumps(without_null(record.resolved_spec))
+    except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
+        told.append(f"model.toml is not in the bundle: the spec in the record is not TOML: {error}")
+        return ""
+
+
+def _plain(text: str) -> str:
+    """Return a text without what is Markdown: a record is not trusted."""
+    return re.sub(r"[^\w .,+:@/-]", "?", text[:_LONGEST])

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from dissmodel import temporary
-from dissmodel.errors import Differs, InvalidInput, StorageError
+from dissmodel.errors import Differs, InvalidInput, disk_errors
 from dissmodel.experiment.files import clash
 from dissmodel.experiment.layout import RECORD
 from dissmodel.experiment.source import INPUT
@@ -53,10 +53,7 @@ class Member:
 def ordered(members: Iterable[Member]) -> list[Member]:
     """Return the members in a fixed order, each once, if they can be unpacked again.
 
-    Raises
-    ------
-    InvalidInput
-        If two have one name, or there is more than will be unpacked.
+    Raises InvalidInput if two have one name, or there is more than will be unpacked.
     """
     first = [README, RECORD]
     placed = sorted(dict.fromkeys(members), key=lambda one: (one.name not in first, one.name))
@@ -92,26 +89,16 @@ def _is_ours(name: str) -> bool:
 def write(path: Path, members: Iterable[Member]) -> None:
     """Write the zip whole or not at all.
 
-    Raises
-    ------
-    Differs
-        If a file is not as recorded.
-    StorageError
-        If it can't be written.
+    Raises Differs if a file is not as recorded; StorageError if it can't be written.
     """
-    try:
-        with temporary.new_file(path.parent) as stream:
-            # Not compressed: what comes out of zlib differs from one build of it to the next. Rasters and
-            # most inputs are compressed anyway.
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-                for member in members:
-                    _add(archive, member)
-            temporary.replace(stream, path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: can't be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, on a disk with room.",
-        ) from error
+    hint = "Choose a folder that you may write to, on a disk with room."
+    with disk_errors(f"{path}: can't be written", hint), temporary.new_file(path.parent) as stream:
+        # Not compressed: what comes out of zlib differs from one build of it to the next. Rasters and most
+        # inputs are compressed anyway.
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for member in members:
+                _add(archive, member)
+        temporary.replace(stream, path)
     store.sync_folder(path.parent)
 
 

@@ -1,4 +1,4 @@
-"""One object: whether it is there, and how it gets there."""
+"""One object of a place: its state, and how it is sent."""
 
 from __future__ import annotations
 
@@ -24,20 +24,13 @@ _MD5_BYTES = 64 << 20
 
 
 def state_of(place: Place, file: File) -> State:
-    """Return whether an object is there and has a file's bytes.
+    """Return whether an object exists and has a file's bytes.
 
-    What its size, the noted sha256 and, of a small one, its ETag say is believed; where they leave a doubt
-    it is read back.
+    Its size, its noted sha256 and, if it is small, its ETag are believed; in doubt the object is read back.
 
-    Returns
-    -------
-    {"missing", "damaged", "there"}
-        ``damaged``: it was to be this file, and isn't.
+    ``"damaged"`` is an incomplete or changed copy of this file.
 
-    Raises
-    ------
-    Differs
-        If another object has its name (code ``"object_exists"``).
+    Raises Differs if another object has its name (code ``"object_exists"``).
     """
     stat = place.storage.stat(place.key(file.name))
     if stat is None:
@@ -55,14 +48,10 @@ def state_of(place: Place, file: File) -> State:
 
 
 def send(place: Place, file: File, state: State, progress: Callable[[int], None]) -> bool:
-    """Put a file where `state_of` said that it isn't, or isn't whole; return whether this did it.
+    """Send a file that `state_of` found missing or damaged; return whether this call stored it.
 
-    Raises
-    ------
-    Differs
-        If another object got its name meanwhile, or the file changed.
-    StorageError
-        If it can't be put.
+    Raises Differs if another object got its name meanwhile, or the file changed; StorageError if it can't be
+    put.
     """
     try:
         place.storage.put(
@@ -74,7 +63,7 @@ def send(place: Place, file: File, state: State, progress: Callable[[int], None]
             progress=progress,
         )
     except DissmodelError as error:
-        # Who pushed the same at the same time was faster.
+        # Another push of the same file was faster.
         if error.code == "object_exists" and state_of(place, file) == "there":
             return False
         raise
@@ -109,7 +98,7 @@ def _read_back(place: Place, file: File) -> str | None:
 
 
 def with_file_of(name: str, document: Mapping[str, Any], act: Callable[[File], Result]) -> Result:
-    """Return what `act` makes of a record's document as a file that is called `name`."""
+    """Return the result of `act` for a temporary file `name` with a record's document."""
     with temporary.new_folder() as folder:
         path, data = folder / name, store.dumps(document)
         path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Bring experiments here from where others put them: every byte checked, whole or not at all."""
+"""Pull experiments from where they were pushed: every byte checked, whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from dissmodel.experiment.placed import refuse_other_id
 from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.sharing.arrivals import PulledExperiment, arrive
-from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pullable import Pullable, pullable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
@@ -35,27 +34,21 @@ from dissmodel.storage.uri import parse
 __all__ = ["PullRequest", "Pulled", "PulledExperiment", "pull"]
 
 _ID = re.compile(r"[0-9a-fA-F-]{4,}")
-# Relative to what was named: a folder of experiments, or one somewhere above it.
+# Relative to the given place: a folder of experiments, or a folder somewhere above it.
 _EXPERIMENT = re.compile(rf"((?:.*/)?{FOLDER}/|)([^/]+)/{RECORD}")
 
 
 @dataclass(frozen=True)
 class PullRequest:
-    """What to bring here, and where it goes.
+    """Which experiments to pull, and where to.
 
-    Attributes
-    ----------
-    experiment : str
-        The id of an experiment in the bucket that is set, or its beginning; the URI of its ``record.json``,
-        of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below it.
-    to : Path
-        Each experiment gets a folder here, named by its id.
-    with_input : bool
-        Whether the input comes too, into ``inputs/`` in that folder.
-    settings : StorageSettings or None
-        How storage is reached; None: as the user's settings say.
-    consent : Consent
-        Which servers may be asked that only a record names.
+    - `experiment`: the id of an experiment in the bucket that is set, or its beginning; the URI of its
+      ``record.json``, of its folder, or of a run's ``NAME.record.json``; or a folder with experiments below
+      it.
+    - `to`: each experiment gets a folder here, named by its id.
+    - `with_input`: whether the input comes too, into ``inputs/`` in that folder.
+    - `settings`: how storage is reached; None: as the user's settings say.
+    - `consent`: which servers may be asked that only a record names.
     """
 
     experiment: str
@@ -67,7 +60,7 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What became of each experiment; `failures` and `untried` are by the URI of the record."""
+    """The result for each experiment; `failures` and `untried` are by the URI of the record."""
 
     experiments: tuple[PulledExperiment, ...]
     failures: Mapping[str, DissmodelError] = field(default_factory=dict)
@@ -75,10 +68,10 @@ class Pulled:
 
 
 def pull(request: PullRequest, reporter: Reporter) -> Pulled:
-    """Bring experiments here, each into a folder of its own, its record last.
+    """Pull experiments, each into a folder of its own, its record last.
 
     What a place says is not trusted: a record's own digest has to hold, and each file has to be what the
-    record says. What came whole before the pull was cut does not come again.
+    record says. Files that were received before an interruption are not received again.
 
     Raises
     ------
@@ -92,8 +85,7 @@ def pull(request: PullRequest, reporter: Reporter) -> Pulled:
     settings = request.settings or StorageSettings.of(load_settings())
     found = {one.uri: one for one in _find(request.experiment, settings)}
     pool = Pool(reporter)
-    outcomes = in_two_passes(
-        pool,
+    outcomes = pool.in_two_passes(
         "pull",
         tuple(found),
         look=lambda uri: _look(found[uri], request, settings, pool),

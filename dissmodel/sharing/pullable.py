@@ -1,4 +1,4 @@
-"""The files to pull of an experiment: those that its record names, if it may name them."""
+"""The files to pull of an experiment: those that its record names and may name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
 from dissmodel.experiment import statements
@@ -35,7 +34,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Wanted:
     """An object of an experiment: `key` in `place`, for the `path` in the experiment's folder.
 
-    No more than `size` bytes are taken. `sha256` is None for what is signed: the signature is checked later.
+    No more than `size` bytes are taken. `sha256` is None for signatures and statements, which are checked
+    later.
     """
 
     place: Place
@@ -54,18 +54,15 @@ class Wanted:
 class Pullable:
     """An experiment in a place, as its record has it.
 
-    `document` is the record at `uri`, `digest` its own, which holds; `experiment_id` can be a folder's name.
-    `paths` are those of the result's files relative to the record, by name; `source` is that of the input, if
-    the input comes too. `wanted` has all files but the record.
+    The own digest of the record of `source` holds, and its id can be a folder's name. `paths` are those of
+    the result's files relative to the record, by name; `input` is that of the input, if the input is pulled
+    too. `wanted` has all files but the record.
     """
 
-    uri: str
-    experiment_id: str
-    document: dict[str, Any]
-    digest: str
+    source: InPlace
     paths: dict[str, str]
     wanted: tuple[Wanted, ...]
-    source: str | None
+    input: str | None
 
     @property
     def size(self) -> int:
@@ -79,23 +76,13 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     `agree` is called with the URL of an input that only the record names, before it is asked for; None: the
     input is not wanted.
 
-    Raises
-    ------
-    Differs
-        If the record was changed, or a file that it names is not there.
-    InvalidInput
-        If the run did not complete, or its input is wanted and is nowhere.
-    StorageError
-        If the record names what it may not name (code ``"artifact_path"``), or the place fails.
+    Raises Differs if the record was changed, or a file that it names is not there; InvalidInput if the run
+    did not complete, or its input is wanted and is nowhere; StorageError if the record names what it may not
+    name (code ``"artifact_path"``), or the place fails.
     """
     source.refuse_changed()
-    record, uri = source.record, source.given
-    if record.status != "completed":
-        raise InvalidInput(
-            f"{uri}: this run did not complete: it is {record.status[:40]!r}.",
-            "Only completed runs have a result.",
-            code="not_completed",
-        )
+    source.refuse_unfinished("to pull", "not_completed")
+    uri = source.given
     paths = paths_of(source.files, uri)
     wanted = [*_files(source, paths), *_signatures(source)]
     inputs = list(_inputs(source, settings, agree)) if agree is not None else []
@@ -103,10 +90,7 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     twice = clash(one.path for one in wanted)
     if twice is not None:
         raise _lying(uri, f"two files have the name {twice[:200]!r}")
-    input_path = inputs[0].path if inputs else None
-    return Pullable(
-        uri, record.experiment_id, source.document, source.digest, paths, tuple(wanted), input_path
-    )
+    return Pullable(source, paths, tuple(wanted), inputs[0].path if inputs else None)
 
 
 def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:
@@ -119,7 +103,7 @@ def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:
 
 
 def _signatures(source: InPlace) -> Iterator[Wanted]:
-    """Yield what someone signed: whose it is, and whether it is about this record, `verify` tells."""
+    """Yield signatures and statements; `verify` tells who signed them, and about which record."""
     for key, size in source.signed():
         path = statements.beside(key, source.name, f"{OUTPUT}{store.SUFFIX}")
         assert path is not None  # a signed file has a name beside any record

@@ -20,7 +20,6 @@ from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import MAIN, digest, store
 from dissmodel.sharing.objects import State, other_content, send, state_of, with_file_of
-from dissmodel.sharing.passes import in_two_passes
 from dissmodel.sharing.pushable import File, Pushable, pushable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
@@ -39,20 +38,12 @@ _ROTTEN = frozenset({"not_a_record", "record_changed", "record_newer", "object_t
 class PushRequest:
     """What to push, and where to.
 
-    Attributes
-    ----------
-    records : tuple of Path
-        The records.
-    to : str or None
-        ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
-    with_input : bool
-        Whether their inputs are pushed too.
-    dry_run : bool
-        Only look.
-    settings : StorageSettings or None
-        How storage is reached; None: as the user's settings say.
-    consent : Consent
-        Whether servers may be asked for inputs that only a record names.
+    - `records`: the records.
+    - `to`: ``s3://BUCKET/PREFIX`` or a folder; None: the bucket that is set, else ``dissmodel-outputs``.
+    - `with_input`: whether their inputs are pushed too.
+    - `dry_run`: send nothing, only look.
+    - `settings`: how storage is reached; None: as the user's settings say.
+    - `consent`: whether servers may be asked for inputs that only a record names.
     """
 
     records: tuple[Path, ...]
@@ -74,7 +65,7 @@ class PushedObject:
 
 @dataclass(frozen=True)
 class PushedExperiment:
-    """An experiment that is whole in the place, or would be; `uri` is that of its record there."""
+    """An experiment that is whole in the place, or would be after a push; `uri` is its record's."""
 
     record: Path
     experiment_id: str
@@ -84,16 +75,11 @@ class PushedExperiment:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of each record.
+    """The result for each record.
 
-    Attributes
-    ----------
-    experiments : tuple of PushedExperiment
-        Those that are in the place, or would be.
-    failures : Mapping of Path to DissmodelError
-        Those that are not, and why.
-    untried : tuple of Path
-        Those that were left, since the place does not work.
+    - `experiments`: those that are in the place, or would be.
+    - `failures`: those that are not, and why.
+    - `untried`: those that were left, since the place does not work.
     """
 
     experiments: tuple[PushedExperiment, ...]
@@ -133,7 +119,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
             agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
             return pushable(path, stack, agree if request.with_input else None)
 
-        return Pushed(*in_two_passes(pool, "push", paths, look=look, move=lambda one: _push(one, to, pool)))
+        return Pushed(*pool.in_two_passes("push", paths, look=look, move=lambda one: _push(one, to, pool)))
 
 
 def _refuse_missing(to: _To) -> None:
@@ -154,14 +140,10 @@ def _refuse_missing(to: _To) -> None:
 
 
 def check_place(to: str | None, *, offline: bool) -> None:
-    """Look whether experiments can be pushed to a place, before the work that makes one.
+    """Check that experiments can be pushed to a place, before a run.
 
-    Raises
-    ------
-    UsageError
-        If it is not a place to push to, or a server would have to be asked.
-    StorageError
-        If it can't be reached.
+    Raises UsageError if it is not a place to push to, or a server would have to be asked; StorageError if it
+    can't be reached.
     """
     place = outputs_place(to, StorageSettings.of(load_settings()))
     refuse_offline(place.uri, offline=offline)
@@ -197,8 +179,8 @@ class _To:
 
 
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
-    """Look at every object before the first is sent: what is refused leaves nothing behind."""
-    place = to.outputs.below(FOLDER).below(one.experiment_id)
+    """Check every object before the first is sent: a refusal leaves nothing behind."""
+    place = to.outputs.below(FOLDER).below(one.source.record.experiment_id)
     wanted: list[tuple[Place, File]] = []
     source = None
     if to.inputs is not None and one.inputs:
@@ -221,7 +203,7 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
             raise
         # Another push was faster; the record that is there now is the same, or refused.
         record = _sent_record(_document(one, place, source), place, to, pool)
-    return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
+    return PushedExperiment(one.path, one.source.record.experiment_id, record.uri, (*objects, record))
 
 
 def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:
@@ -257,13 +239,10 @@ def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> Pushed
 def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
     """Return the record to be stored in the place, and whether it is stored there already.
 
-    Raises
-    ------
-    Differs
-        If another experiment has its id there.
+    Raises Differs if another experiment has its id there.
     """
     main = one.names.get(MAIN, "")
-    mine = relocated(one.document, one.names, output=f"{place.uri}{main}", source=source)
+    mine = relocated(one.source.document, one.names, output=f"{place.uri}{main}", source=source)
     uri = f"{place.uri}{RECORD}"
     stat = place.storage.stat(place.key(RECORD))
     if stat is None:
@@ -277,10 +256,10 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
             if stat.sha256 == digest.sha256_bytes(store.dumps(mine)):  # it was to be ours
                 return mine, "damaged"
             raise other_content(uri) from error
-        if there.digest != one.digest:
+        if there.digest != one.source.digest:
             raise Differs(
-                f"{uri}: another experiment has this id: its digest is {there.digest}, not {one.digest}. "
-                "It is not overwritten.",
+                f"{uri}: another experiment has this id: its digest is {there.digest}, "
+                f"not {one.source.digest}. It is not overwritten.",
                 f'Fetch that experiment: dissmodel pull "{place.uri}"',
                 code="experiment_exists",
             )

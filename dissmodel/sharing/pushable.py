@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, shell_word
 from dissmodel.experiment import statements
@@ -35,17 +34,15 @@ class File:
 
 @dataclass(frozen=True)
 class Pushable:
-    """A record that completed and holds, with all that is pushed.
+    """An experiment that completed and whose record holds, with all that is pushed.
 
-    `experiment_id` can be a folder's name; `digest` is the record's own. `names` has, for each file of the
-    result, its name in the experiment's folder. `signatures` are the record's and the statements about it;
-    `inputs` the input and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
+    `path` is the record's; its id can be a folder's name. `names` has, for each file of the result, its name
+    in the experiment's folder. `signatures` are the record's and the statements about it; `inputs` the input
+    and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
     """
 
     path: Path
-    experiment_id: str
-    document: dict[str, Any]
-    digest: str
+    source: Source
     names: dict[str, str]
     files: tuple[File, ...]
     signatures: tuple[File, ...]
@@ -84,15 +81,13 @@ def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], Non
         )
     if source.is_changed:
         raise source.not_as_recorded("record", "pushed")
-    name = experiment_name(record.experiment_id, str(path))
+    experiment_name(record.experiment_id, str(path))
     source.bring()
     source.bring_signed()
     names = object_names(paths_of(source.files, str(path)))
     return Pushable(
         path,
-        name,
-        source.document,
-        source.digest,
+        source,
         names,
         tuple(_files(source, names)),
         tuple(_signatures(source)),

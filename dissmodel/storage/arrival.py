@@ -1,13 +1,17 @@
-"""A file that arrives in pieces: whole at its path, or not there."""
+"""Local files of a transfer: written whole or not at all, sent only with the bytes of their digest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dissmodel.errors import InvalidInput, StorageError
+from dissmodel.errors import Differs, InvalidInput, StorageError
+from dissmodel.record import digest
 from dissmodel.storage.base import Progress
+
+_PIECE = 1 << 20
 
 
 def write_new(
@@ -15,12 +19,8 @@ def write_new(
 ) -> int:
     """Write pieces into the new file `path` and return their bytes; no file is left if that fails.
 
-    Raises
-    ------
-    InvalidInput
-        If there are more than `limit` bytes (code ``"object_too_large"``), of `what`.
-    StorageError
-        If the file can't be written.
+    `what` is the object in an error. Raises InvalidInput for more than `limit` bytes (code
+    ``"object_too_large"``), and StorageError if the file can't be written.
     """
     try:
         stream = path.open("xb")
@@ -39,7 +39,7 @@ def write_new(
 def write_pieces(
     pieces: Iterable[bytes], stream: BinaryIO, what: str, *, limit: int, progress: Progress | None = None
 ) -> int:
-    """Write pieces into an open file and return their bytes; as `write_new`, and the file is the caller's."""
+    """Write pieces into an open file, as `write_new`; the caller removes the file after an error."""
     size = 0
     for piece in pieces:
         size += len(piece)
@@ -53,6 +53,47 @@ def write_pieces(
     return size
 
 
+class SentFile:
+    """A file that is stored as the object `what`, to be closed; `sha256` is its known digest, 64 hex digits.
+
+    Raises StorageError if the file can't be read.
+    """
+
+    def __init__(self, path: Path, sha256: str, what: str) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self._what = what
+        try:
+            self._stream: BinaryIO = path.open("rb")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        self.size = os.fstat(self._stream.fileno()).st_size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    def pieces(self, size: int = _PIECE) -> Iterator[bytes]:
+        """Yield the content in pieces of `size` bytes, the last one shorter, then compare it with the digest.
+
+        Raises Differs after the last piece if the content has another digest (code ``"storage_differs"``),
+        and StorageError if the file can't be read.
+        """
+        hashed = digest.new()
+        try:
+            while piece := self._stream.read(size):
+                hashed.update(piece)
+                yield piece
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if hashed.hexdigest() != self.sha256:
+            raise Differs(
+                f"{self.path} does not have its sha256: it changed, and was not stored as {self._what}.",
+                "Make the file again, or verify its record.",
+                code="storage_differs",
+            )
+
+
 def check_limit(size: int, limit: int, what: str) -> None:
     """Raise InvalidInput (code ``"object_too_large"``) where `size` is above `limit`, both in bytes."""
     if size > limit:
@@ -64,7 +105,7 @@ def check_limit(size: int, limit: int, what: str) -> None:
 
 
 def missing(what: str) -> InvalidInput:
-    """Return the error for an object that is not there."""
+    """Return the error for an object that does not exist."""
     return InvalidInput(f"{what} does not exist.", "Check its name.", code="object_missing")
 
 
@@ -74,3 +115,8 @@ def unwritable(path: Path, error: OSError) -> StorageError:
         f"{path} could not be written: {error.strerror or error}.",
         "Check the space on the disk and the rights of the folder.",
     )
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    why = error.strerror or error
+    return StorageError(f"{path} could not be read: {why}.", "Check the path and its rights.")

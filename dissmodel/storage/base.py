@@ -12,18 +12,18 @@ from dissmodel.errors import StorageError
 Item = TypeVar("Item")
 
 TOO_MANY = "too_many_objects"
-"""The code of the error that ends a list of more objects than were asked for."""
+"""The code of the error for a list of more objects than the caller allows."""
 
 Progress = Callable[[int], None]
-"""Told how many more bytes have gone over, from whichever thread moves them."""
+"""Called with each further number of transferred bytes, by the thread that transfers them."""
 
 
 @dataclass(frozen=True)
 class Stat:
     """What a place knows of an object.
 
-    `sha256` is the value noted when the object was stored, a claim until the bytes are hashed. `etag` is
-    what changes when the object does; None where the place has no such thing.
+    `sha256` is the value noted when the object was stored, a claim until the bytes are hashed. `etag` changes
+    with the object; None if the place has none.
     """
 
     key: str
@@ -36,8 +36,8 @@ class Storage(Protocol):
     """A place with objects. All methods are safe to call from several threads.
 
     Every method raises `dissmodel.errors.StorageError`, which names the place and the key and never a secret:
-    code ``"storage_denied"`` where the credentials don't do, ``"storage_unreachable"`` where nothing answers,
-    ``"storage_missing"`` where the bucket or folder is not there, ``"storage"`` otherwise.
+    code ``"storage_denied"`` if the credentials do not suffice, ``"storage_unreachable"`` if no server
+    answers, ``"storage_missing"`` if the bucket or folder does not exist, ``"storage"`` otherwise.
     """
 
     @property
@@ -45,7 +45,7 @@ class Storage(Protocol):
         """What an error calls the place, such as ``s3://bucket at http://host:9000``."""
 
     def stat(self, key: str) -> Stat | None:
-        """Return what is known of an object, None where there is none."""
+        """Return the size and the digests of an object; None if there is no object."""
 
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
         """Write an object into the new file `path`, streamed; no file is left if it fails.
@@ -56,7 +56,7 @@ class Storage(Protocol):
             If there is no such object (code ``"object_missing"``), or it has more than `limit` bytes
             (``"object_too_large"``), whatever the server said before.
         StorageError
-            If fewer bytes came than were said.
+            If fewer bytes arrive than the server announced.
         """
 
     def put(
@@ -84,7 +84,7 @@ class Storage(Protocol):
         only_new : bool
             Replace nothing, as far as the place can promise that (code ``"object_exists"``).
         progress : callable, optional
-            Told of bytes sent.
+            Called with each number of bytes sent.
         """
 
     def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
@@ -101,7 +101,7 @@ class Storage(Protocol):
 
 
 def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item]:
-    """Yield what is found in `what`, and refuse to read on after `most`.
+    """Yield the items of the place `what`, and refuse to read on after `most`.
 
     >>> list(at_most("abc", 3, "a folder"))
     ['a', 'b', 'c']

@@ -1,7 +1,7 @@
-"""What was fetched from elsewhere and may be needed again: whole, checked, and bounded in size.
+"""Fetched files that may be needed again: whole, checked, and bounded in size.
 
-An entry is a folder with ``entry.json``, which says what is in it, and ``data/``, which holds nothing else.
-Whoever uses an entry holds a lock in it, so that nobody removes it meanwhile.
+An entry is a folder with ``entry.json``, which lists its files, and ``data/``, which holds these files alone.
+A process that uses an entry holds a lock in it, so that no other process removes it meanwhile.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from dissmodel import locks
+from dissmodel.bounded import contents
 from dissmodel.config import UserSettings
 from dissmodel.config.keys import parse_size
-from dissmodel.errors import StorageError
+from dissmodel.errors import StorageError, disk_errors
 from dissmodel.record.digest import sha256_file
 
 DEFAULT_LIMIT = 20_000_000_000
-"""Bytes that the cache may take if nothing else is set."""
+"""Bytes that the cache may take by default."""
 
 _META = "entry.json"
 _DATA = "data"
@@ -34,7 +35,7 @@ _LONGEST_META = 1_000_000
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A main file in the cache, its sha256 as it was just now, and its source's version, empty if unknown."""
+    """The main file of an entry, its sha256 (just computed), and its source's version, empty if unknown."""
 
     path: Path
     sha256: str
@@ -44,24 +45,21 @@ class CachedFile:
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder that forgets what was not used for longest once it grows beyond `limit` bytes."""
+    """A folder whose least recently used entries are removed once it has more than `limit` bytes."""
 
     folder: Path
     limit: int = DEFAULT_LIMIT
 
     @classmethod
     def of(cls, settings: UserSettings) -> Cache:
-        """Return the cache for inputs that is set."""
+        """Return the cache for inputs, as the settings have it."""
         size = settings.text("cache_size")
         return cls(settings.cache_dir / "inputs", parse_size(size, "cache_size") if size else DEFAULT_LIMIT)
 
     def take(self, key: str, stack: contextlib.ExitStack) -> CachedFile | None:
-        """Return an entry that is whole, kept until `stack` closes; None where there is none.
+        """Return an entry that is whole, kept until `stack` closes; None if there is none.
 
-        Raises
-        ------
-        StorageError
-            If the folder can't be used.
+        Raises StorageError if the folder can't be used.
         """
         folder = self.folder / key
         with contextlib.ExitStack() as mine:
@@ -81,31 +79,27 @@ class Cache:
     def filling(self, name: str, *, patience: float) -> Iterator[Path]:
         """Give the new, empty folder in which an entry is made; one process at a time has it.
 
-        `name` is what is fetched, letters and digits; another process that fetches it is waited for
-        `patience` seconds. Raises StorageError if the folder can't be had.
+        `name` stands for the source, letters and digits; another process that fetches from it is waited for
+        `patience` seconds. Raises StorageError if it takes longer, or the folder can't be used.
         """
         part = self.folder / f"{_PART}{name}"
-        with self._writing(), contextlib.ExitStack() as stack:
+        busy = f"{self.folder}: another process has been fetching this for {patience:.0f} s."
+        wait = "Wait for it, or end it, then try again."
+        with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = part.with_name(part.name + _LOCK)
-            if not stack.enter_context(locks.held(lock, patience=patience)):
-                raise StorageError(
-                    locks.busy(
-                        f"{self.folder}: another process has been fetching this for {patience:.0f} s.", lock
-                    ),
-                    "Wait for it, or end it, then try again.",
-                    code="cache_busy",
-                )
-            _remove(part)
-            stack.callback(_remove, part)
-            (part / _DATA).mkdir(parents=True)
-            yield part / _DATA
+            with locks.required(lock, busy, wait, code="cache_busy", patience=patience):
+                _remove(part)
+                try:
+                    (part / _DATA).mkdir(parents=True)
+                    yield part / _DATA
+                finally:
+                    _remove(part)
 
     def add(self, key: str, data: Path, files: Mapping[str, str], version: str) -> None:
-        """Make an entry of what `filling` gave; one that is there and whole stays.
+        """Make an entry of the folder `data` that `filling` gave; an existing entry that is whole stays.
 
-        `files` are those in the folder `data`: name → sha256, the main file first; `version` is that of its
-        source.
+        `files` are name → sha256, the main file first; `version` is that of the source.
         """
         with self._writing():
             meta = {"main": next(iter(files)), "version": version, "files": dict(files)}
@@ -118,14 +112,10 @@ class Cache:
             self._sweep()
 
     def make_room(self, needed: int) -> None:
-        """Remove what was not used for longest until `needed` bytes more keep within the limit.
+        """Remove the least recently used entries until `needed` more bytes are within the limit.
 
-        What is in use stays, so that the limit may be passed for as long as it is.
-
-        Raises
-        ------
-        StorageError
-            If the disk itself has no room for them.
+        Entries in use stay, so the cache may exceed the limit while they are used. Raises StorageError if the
+        disk itself has no room.
         """
         with self._writing():
             with self._guarded():
@@ -147,7 +137,7 @@ class Cache:
             )
 
     def _entries(self) -> Iterator[tuple[Path, int, float]]:
-        """Yield each entry's folder, its bytes and when it was used last."""
+        """Yield each entry's folder, its bytes and the time of its last use."""
         for folder in self.folder.iterdir():
             with contextlib.suppress(OSError):
                 used = (folder / _META).stat().st_mtime
@@ -158,7 +148,7 @@ class Cache:
             folder.rename(self.folder / f"{_GONE}{uuid4().hex[:12]}")
 
     def _sweep(self) -> None:
-        """Remove what was forgotten, and what killed processes left."""
+        """Delete the removed entries, and what killed processes left."""
         for folder in self.folder.glob(f"{_GONE}*"):
             _remove(folder)
         for part in self.folder.glob(f"{_PART}*"):
@@ -171,29 +161,21 @@ class Cache:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Hold the lock for looking at entries and renaming them, which takes no time."""
-        with self._writing(), contextlib.ExitStack() as stack:
+        busy = f"{self.folder}: another process has locked it."
+        with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not stack.enter_context(locks.held(self.folder / _LOCK, patience=_PATIENCE_S)):
-                message = locks.busy(f"{self.folder}: another process has locked it.", self.folder / _LOCK)
-                raise StorageError(message, "Try again.")
-            yield
+            with locks.required(self.folder / _LOCK, busy, patience=_PATIENCE_S):
+                yield
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(
-                f"{self.folder}: can't be written: {error.strerror or error}.",
-                "Make room, or set a folder that you may write to: DISSMODEL_CACHE=FOLDER",
-            ) from error
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        hint = "Make room, or set a folder that you may write to: DISSMODEL_CACHE=FOLDER"
+        return disk_errors(f"{self.folder}: can't be written", hint)
 
 
 def _whole(folder: Path) -> CachedFile | None:
-    """Return what is in a folder if each file is what it was when it came."""
+    """Return the main file of an entry if each of its files has the bytes that were fetched."""
     try:
-        with (folder / _META).open("rb") as stream:
-            meta = json.loads(stream.read(_LONGEST_META))
+        meta = json.loads(contents(folder / _META, _LONGEST_META))
         data = folder / _DATA
         files: Mapping[str, str] = meta["files"]
         if {path.name for path in data.iterdir()} != set(files):

@@ -1,4 +1,4 @@
-"""Who is asking: credentials, from the places where people already have them."""
+"""The credentials for an object store, from the places where people already keep them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PLACES = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key and its secret, and a token where they are lent for a time. Its ``repr`` shows none of them.
+    """An access key and its secret, with a token if they are temporary; ``repr`` shows none of them.
 
-    `origin` is where they are from, such as ``"MINIO_ACCESS_KEY"``.
+    `origin` says where they were found, such as ``"MINIO_ACCESS_KEY"``.
     """
 
     access_key: str = field(repr=False)
@@ -39,7 +39,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Access:
-    """How an object store is reached, and as whom; None where nobody in particular asks."""
+    """The endpoint of an object store, and the credentials; None for anonymous access."""
 
     endpoint: Endpoint
     credentials: Credentials | None
@@ -54,20 +54,16 @@ class _Found:
 
 
 def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
-    """Return which store is meant and the credentials for it.
+    """Return the endpoint of the object store and the credentials for it.
 
     Credentials are looked for in ``MINIO_ACCESS_KEY`` and ``MINIO_SECRET_KEY``, in ``AWS_ACCESS_KEY_ID`` and
     what goes with it, in a profile of ``~/.aws``, in the ``mc`` alias that the settings name, in the keyring
-    of the system; the first place that has any is the one. The endpoint is ``MINIO_ENDPOINT``,
+    of the system; the first place that has credentials decides. The endpoint is ``MINIO_ENDPOINT``,
     ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, what the settings say, or what came with the credentials.
 
-    Raises
-    ------
-    StorageError
-        If one of a pair, a profile or an alias that is named, or everything is missing (code
-        ``"credentials_missing"``), or there is no endpoint (``"storage_endpoint"``).
-    UsageError
-        If ``MINIO_SECURE`` is neither true nor false.
+    Raises StorageError if half of a pair, a named profile or alias, or every kind of credentials is missing
+    (code ``"credentials_missing"``), or there is no endpoint (``"storage_endpoint"``); UsageError if
+    ``MINIO_SECURE`` is neither true nor false.
     """
     found = None if settings.anonymous else _look_everywhere(settings, environ)
     if found is not None:
@@ -91,7 +87,7 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
 
 
 def _first(environ: Mapping[str, str], setting: str, *others: str | None) -> str | None:
-    """Return what the variables of a setting say, else the first of the others that says something."""
+    """Return the first variable of a setting that is set, else the first of `others` that is not empty."""
     return next((one for one in (*map(environ.get, VARIABLES[setting]), *others) if one), None)
 
 

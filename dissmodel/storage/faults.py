@@ -1,4 +1,4 @@
-"""What goes wrong between here and a server, in one sentence each."""
+"""The errors of a connection to a server, in one sentence each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib3.exceptions import (
     DecodeError,
     HTTPError,
     IncompleteRead,
+    LocationValueError,
     MaxRetryError,
     NameResolutionError,
     NewConnectionError,
@@ -53,6 +54,8 @@ def _explained(what: str, error: BaseException, patience: Patience) -> StorageEr
             why, hint = _untrusted(error)
         case UrllibTimeout() | ProtocolError():
             code, why = _broken_off(error, patience)
+        case LocationValueError():
+            code, why, hint = StorageError.code, "this is not the URL of a server", "Check the URL."
         case DecodeError():
             code, why = StorageError.code, "the answer is not compressed as the server declared"
         case _:

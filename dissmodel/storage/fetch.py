@@ -1,4 +1,4 @@
-"""A remote dataset, brought into the cache."""
+"""A remote dataset, fetched into the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, MissingFile, StorageError, UsageError
 from dissmodel.progress import current
 from dissmodel.record.digest import sha256_bytes, sha256_file
-from dissmodel.storage.base import Stat, Storage
+from dissmodel.storage.base import Progress, Stat, Storage
 from dissmodel.storage.cache import Cache
 from dissmodel.storage.place import open_storage
 from dissmodel.storage.settings import StorageSettings
@@ -21,7 +21,7 @@ from dissmodel.storage.uri import Uri, parse
 _PATIENCE_S = 3600.0
 _LONGEST_NAME = 200
 _NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
-# Each is only a part; which others there are, nothing says.
+# Each is only a part of a shapefile, and the names of the other parts are unknown.
 _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
 
 
@@ -52,7 +52,7 @@ class _Source:
 
     @property
     def name(self) -> str:
-        """The same for the same URI, whoever asks for it."""
+        """A name that depends on the URI alone, not on the credentials."""
         asked = self.uri.text.partition("#")[0].partition("?")[2] if self.uri.scheme != "s3" else ""
         return _digest(self.storage.shown, asked, *self.keys)
 
@@ -72,19 +72,14 @@ def fetched(
     sidecars: Sequence[str] = (),
     limit: int | None = None,
 ) -> Iterator[Fetched]:
-    """Bring a dataset here unless it is here already, and keep it for the block.
+    """Fetch a dataset unless the cache has it, and keep it for the block.
 
-    The server is asked each time whether it still has what came before. An error that leaves the block calls
-    the dataset by its URI.
+    The server is asked each time whether the dataset has changed. An error that leaves the block names the
+    dataset by its URI.
 
-    Parameters
-    ----------
-    uri : str
-        ``s3://BUCKET/KEY`` or ``https://...``.
-    sidecars : sequence of str
-        The names of files beside it that belong to it.
-    limit : int, optional
-        How many bytes it may have; by default as many as the cache.
+    - `uri`: ``s3://BUCKET/KEY`` or ``https://...``.
+    - `sidecars`: the names of files beside it that belong to it.
+    - `limit`: how many bytes it may have; by default as many as the cache.
 
     Raises
     ------
@@ -93,22 +88,20 @@ def fetched(
     InvalidInput
         If there is no such object, or it is part of a shapefile.
     Differs
-        If it is not what was noted when it was put there.
+        If its sha256 is not the one that was stored with it.
     StorageError
         If the server, or the cache, fails, or the object is larger (code ``"object_too_large"``).
     """
     source = _source(uri, settings, sidecars)
     largest = cache.limit if limit is None else min(limit, cache.limit)
     with contextlib.ExitStack() as stack:
-        entry = None
         stats = _stats(source)
         versions = [stat.etag for stat in stats if stat is not None and stat.etag]
         known = source.entry(versions) if len(versions) == len(source.keys) else None
-        if known is not None:
-            entry = cache.take(known, stack)
+        entry = cache.take(known, stack) if known is not None else None
         if entry is None:
             with cache.filling(source.name, patience=_PATIENCE_S) as data:
-                # Whoever had it before may have fetched just this.
+                # The process that had the folder before may have fetched this dataset.
                 entry = cache.take(known, stack) if known is not None else None
                 if entry is None:
                     entry = cache.take(_download(source, stats, cache, data, largest), stack)
@@ -128,7 +121,7 @@ def fetched(
 
 
 def file_name(key: str) -> str:
-    """Return what the file of an object may be called on any system; its suffix stays.
+    """Return a name for the file of an object that every system allows; its suffix stays.
 
     >>> file_name("grids/coast: 2020.tif"), file_name("a" * 300 + ".tif")[-6:]
     ('coast_ 2020.tif', 'aa.tif')
@@ -155,7 +148,7 @@ def _source(text: str, settings: StorageSettings, sidecars: Sequence[str]) -> _S
 
 
 def _stats(source: _Source) -> list[Stat | None]:
-    """Return what the server says of each file; None where it doesn't say."""
+    """Return what the server knows of each file; None where it refuses to tell."""
     found: list[Stat | None] = []
     for key in source.keys:
         try:
@@ -174,27 +167,34 @@ def _stats(source: _Source) -> list[Stat | None]:
 
 
 def _download(source: _Source, stats: Sequence[Stat | None], cache: Cache, data: Path, limit: int) -> str:
-    """Bring the files here, into `data`, make them an entry, and return its key."""
+    """Fetch the files into `data`, make them an entry of the cache, and return its key."""
     said = sum(max(stat.size, 0) for stat in stats if stat is not None)
     names = [file_name(key) for key in source.keys]
     if len({name.casefold() for name in names}) < len(names):
         raise InvalidInput(f"{source.uri.shown}: two of its files would have the same name.", "Zip them.")
     if said <= limit:
         cache.make_room(said)
-    counted = _Count(said)
+    reporter, done = current(), 0
+    reporter.phase("download")
+
+    def counted(number: int) -> None:
+        nonlocal done
+        done += number
+        reporter.transferred(done, max(said, done))
+
     files: dict[str, str] = {}
     etags: list[str] = []
     for key, name in zip(source.keys, names, strict=True):
         etag, files[name] = _get(source, key, data / name, limit, counted)
         etags.append(etag)
-    # Where the server has no ETag, what came is its own version, and is fetched each time.
+    # Without an ETag the digest is the version, and the file is fetched each time.
     entry = source.entry([etag or one for etag, one in zip(etags, files.values(), strict=True)])
     cache.add(entry, data, files, etags[0])
     return entry
 
 
-def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> tuple[str, str]:
-    """Bring one file here; return its ETag and its sha256."""
+def _get(source: _Source, key: str, path: Path, limit: int, counted: Progress) -> tuple[str, str]:
+    """Fetch one file; return its ETag and its sha256."""
     try:
         stat = source.storage.get(key, path, limit=limit, progress=counted)
     except InvalidInput as error:
@@ -213,20 +213,6 @@ def _get(source: _Source, key: str, path: Path, limit: int, counted: _Count) -> 
             code="storage_differs",
         )
     return stat.etag or "", found
-
-
-class _Count:
-    """Tells the reporter how many bytes came."""
-
-    def __init__(self, total: int) -> None:
-        self._reporter = current()
-        self._total = total
-        self._done = 0
-        self._reporter.phase("download")
-
-    def __call__(self, number: int) -> None:
-        self._done += number
-        self._reporter.transferred(self._done, max(self._total, self._done))
 
 
 def _digest(*texts: str) -> str:

@@ -1,4 +1,4 @@
-"""What a web server holds, to be read."""
+"""The objects of a web server, which can only be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 UNKNOWN_SIZE = -1
-"""The size of an object that the server does not say."""
+"""The size of an object if the server does not tell it."""
 
 _PIECE = 1 << 18
 _MOST_REDIRECTS = 5
@@ -35,7 +35,7 @@ class HttpStorage:
     """The objects of one web server; a key is a path on it, without ``%`` escapes. It can only be read.
 
     A user and a password in `url`, and its query, go with every request and are shown in no error; its path
-    is not looked at.
+    is ignored.
 
     >>> HttpStorage("https://ana:pw@example.org/a/b.tif?token=1", Patience())
     HttpStorage('https://example.org')
@@ -61,7 +61,7 @@ class HttpStorage:
         return self._origin
 
     def stat(self, key: str) -> Stat | None:
-        """Return what the server says of an object; where it says no size, that is -1."""
+        """Return size and ETag of an object; the size is -1 if the server does not tell it."""
         with self._response("HEAD", key) as response:
             if response is None or response.status not in _HEAD_REFUSED:
                 return self._stat(key, response)
@@ -69,7 +69,7 @@ class HttpStorage:
             return self._stat(key, response)
 
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
-        """Download an object; see `Storage.get`. One that comes compressed is written unpacked."""
+        """Download an object; see `Storage.get`. A compressed answer is written unpacked."""
         what = self._shown(key)
         with self._response("GET", key) as response:
             found = self._stat(key, response)
@@ -85,7 +85,7 @@ class HttpStorage:
         self._only_read(key, "written to")
 
     def list(self, prefix: str, **_options: Any) -> NoReturn:
-        """Raise StorageError: a web server doesn't say what it has."""
+        """Raise StorageError: a web server has no list of its objects."""
         self._only_read(prefix, "listed")
 
     def delete(self, key: str) -> NoReturn:
@@ -119,7 +119,7 @@ class HttpStorage:
                         return
                     url = self._redirected(what, url, response.headers.get("Location", ""))
                 finally:
-                    response.close()  # what is left of it may be endless
+                    response.close()  # the rest of the answer may be endless
         raise StorageError(f"{what}: redirected more than {_MOST_REDIRECTS} times.", "Give the final URL.")
 
     def _redirected(self, what: str, url: str, location: str) -> str:

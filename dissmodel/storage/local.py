@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 from typing import BinaryIO
 
 from dissmodel import temporary
 from dissmodel.errors import StorageError
 from dissmodel.record.store import sync_folder
-from dissmodel.storage.arrival import check_limit, missing, write_new, write_pieces
+from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new, write_pieces
 from dissmodel.storage.base import Progress, Stat, at_most
-from dissmodel.storage.departure import Departure
 from dissmodel.storage.names import check_key, shown
 
 _PIECE = 1 << 20
@@ -23,7 +22,7 @@ _PIECE = 1 << 20
 class LocalStorage:
     """The files below a folder. A key is a file's path in it; links are not followed.
 
-    Nothing makes the folder; a `put` makes those below it.
+    The folder has to exist; `put` makes the folders below it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +38,8 @@ class LocalStorage:
         path = self._path(key)
         with self._errors(key):
             try:
-                return _stat(path, key)
+                status = path.lstat()
+                return _from(status, key) if S_ISREG(status.st_mode) else None
             except (FileNotFoundError, NotADirectoryError):
                 self._exists()
                 return None
@@ -71,15 +71,15 @@ class LocalStorage:
             if only_new and os.path.lexists(target):
                 raise self._taken(key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._path(key)  # a part of it may have been there, as a link
+            self._path(key)  # a part of the path may be a link
             with temporary.new_file(target.parent) as copy:
-                with Departure(path, sha256, self._shown(key)) as file:
+                with closing(SentFile(path, sha256, self._shown(key))) as file:
                     write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
                 self._settle(copy, target, key, only_new=only_new)
             return _from(target.lstat(), key)
 
     def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
-        """Yield the files whose path begins with `prefix`; links, and what is being put, are left out."""
+        """Yield the files whose path begins with `prefix`; links and unfinished files are left out."""
         with self._errors(prefix):
             self._exists()
             found = list(at_most(self._walk(self.folder, "", prefix), most, self._shown(prefix)))
@@ -176,13 +176,6 @@ class LocalStorage:
             raise StorageError(
                 f"{self._shown(key)}: {error.strerror or error}.", "Check the disk and the rights."
             ) from error
-
-
-def _stat(path: Path, key: str) -> Stat | None:
-    status = path.lstat()
-    if S_ISDIR(status.st_mode):
-        return None
-    return _from(status, key) if S_ISREG(status.st_mode) else None
 
 
 def _from(status: os.stat_result, key: str) -> Stat:

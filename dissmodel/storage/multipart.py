@@ -1,4 +1,4 @@
-"""An upload in parts: S3's calls for it, and a few parts on their way at a time."""
+"""An upload in parts: S3's calls for it, a few parts at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 UNSIGNED = MappingProxyType({"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
-"""What a request says whose body is not covered by its signature."""
+"""The header of a request whose signature does not cover its body."""
 
 PART_BYTES = 8 << 20
 _MOST_PARTS = 10_000
@@ -40,11 +40,10 @@ It returns a good answer, and raises DissmodelError for any other.
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a server has to have: the MD5 of what was sent, as S3 writes it into an ETag.
+    """The MD5 of what was sent, as S3 writes it into an ETag: the server has to have the same.
 
     `etag` is 32 hex digits, and ``-`` and the number of parts where there were any. `is_confirmed`: the
-    server said it of each piece that was sent. `is_whole`: the server said it of the object; None where that
-    can't be compared.
+    server confirmed each piece. `is_whole`: the server confirmed the object; None if that can't be compared.
     """
 
     etag: str
@@ -87,12 +86,8 @@ def upload(
     `headers` are noted with the object, `condition` holds headers that say when it may not be stored. If
     `pieces` raises, nothing is stored.
 
-    Raises
-    ------
-    Differs
-        If the server has another checksum for a part (code ``"storage_differs"``).
-    StorageError
-        If the server refuses, or can't be reached.
+    Raises Differs if the server has another checksum for a part (code ``"storage_differs"``); StorageError if
+    the server refuses, or can't be reached.
     """
     answer = request("POST", headers=headers, query={"uploads": ""})
     query = {"uploadId": _text(_parsed(answer.data, what), "UploadId")}
@@ -114,14 +109,14 @@ def _is_keyed(headers: Mapping[str, str]) -> bool:
 
 
 def left_over(request: Request, key: str, what: str) -> list[str]:
-    """Return the uploads of `key` that were begun and not ended, as far as the server tells."""
+    """Return the ids of the unfinished uploads of `key`, as far as the server lists them."""
     answer = request("GET", query={"uploads": "", "prefix": key}, about_bucket=True)
     uploads = _parsed(answer.data, what).findall("{*}Upload")
     return [_text(one, "UploadId") for one in uploads if _text(one, "Key") == key]
 
 
 def abort(request: Request, upload_id: str) -> None:
-    """Take back an upload and its parts, if that can be done."""
+    """Cancel an upload, so that the server drops its parts, if that can be done."""
     with suppress(DissmodelError):
         request("DELETE", query={"uploadId": upload_id})
 
@@ -149,7 +144,7 @@ def _send(
     on_their_way: dict[Future[Checksum], int] = {}
 
     def settle(until: int) -> None:
-        # Whichever is first: a server may answer in another order, and none is to wait for the oldest.
+        # In the order of the answers: no part waits for the oldest.
         while len(on_their_way) > until:
             for one in wait(on_their_way, return_when=FIRST_COMPLETED).done:
                 one.result()

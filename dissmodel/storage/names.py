@@ -1,4 +1,4 @@
-"""What a bucket and an object may be called, and how a name from elsewhere is shown."""
+"""Valid names of buckets and objects, and how a name that is not trusted is shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from dissmodel.errors import StorageError
+from dissmodel.printable import printable
 
 MAX_KEY_BYTES = 1024
 
@@ -17,13 +18,10 @@ _LONGEST_SHOWN = 200
 
 
 def check_key(key: str, place: str) -> str:
-    """Return `key` if an object may have it wherever it is kept; an error calls the place `place`.
+    """Return `key` if it is a valid name of an object in every place; an error names `place`.
 
-    Raises
-    ------
-    StorageError
-        If it is empty, has more than 1024 bytes in UTF-8, begins with ``/``, has a part ``.`` or ``..``, or a
-        character that can't be seen (code ``"storage_key"``).
+    Raises StorageError if it is empty, has more than 1024 bytes in UTF-8, begins with ``/``, has a part ``.``
+    or ``..``, or a character that can't be seen (code ``"storage_key"``).
 
     Examples
     --------
@@ -63,15 +61,12 @@ def check_bucket(name: str, place: str) -> str:
 
 
 def shown(text: str) -> str:
-    r"""Return a name as an error may show it: short, and only with characters that can be seen.
+    r"""Return a name as an error may show it: short, with invisible characters as escapes.
 
     >>> shown("a" * 300)[-3:], shown("red[31m".replace("red", chr(27)))
     ('aa…', '\\x1b[31m')
     """
-    short = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in short
-    )
+    return printable(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
 
 
 def _wrong_with(key: str) -> str | None:

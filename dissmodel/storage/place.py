@@ -1,4 +1,4 @@
-"""From what a user named to a place with objects, and a key in it."""
+"""From a URI to its storage, and the key in it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,13 @@ from dissmodel.storage.uri import Uri, parse
 def open_storage(
     uri: str | os.PathLike[str], settings: StorageSettings, *, environ: Mapping[str, str] | None = None
 ) -> tuple[Storage, str]:
-    """Return where an object, or a prefix of objects, is, and its key there. No server is asked yet.
+    """Return the storage of an object, or of a prefix, and the key in it. No server is asked yet.
 
-    Parameters
-    ----------
-    uri : str or path-like
-        ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then), ``https://...``,
-        or a local path, whose folder is the place and whose name is the key.
+    `uri` is ``s3://bucket/key``, ``s3://bucket/prefix/``, ``s3://bucket`` (the key is empty then),
+    ``https://...``, or a local path, whose folder is the place and whose name is the key.
 
-    Raises
-    ------
-    StorageError
-        If the bucket or the object can't have its name, there is no endpoint, or credentials are missing.
-    UsageError
-        If `uri` is none of these.
+    Raises StorageError if the bucket or the object can't have its name, there is no endpoint, or credentials
+    are missing; UsageError if `uri` is none of these.
 
     Examples
     --------

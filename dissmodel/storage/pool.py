@@ -1,4 +1,4 @@
-"""Connections to a server: how long to wait, when to ask again, whom to trust."""
+"""Connections to a server: timeouts, retries, proxies and certificates."""
 
 from __future__ import annotations
 
@@ -37,17 +37,19 @@ _BLOCK: Final = 1 << 18
 _MOST_KEPT: Final = 32
 
 
-def make_pool(url: str, patience: Patience) -> PoolManager:
-    """Return connections for the server of `url`, through the proxy that the environment names.
+def make_pool(
+    url: str, patience: Patience, *, proxy: str | None = None, cert: str | None = None
+) -> PoolManager:
+    """Return connections for the server of `url`, through the proxy that the environment names, or `proxy`.
 
-    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` does, or,
-    where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead. Raises UsageError if
-    ``SSL_CERT_FILE`` names no file of certificates.
+    Redirects are handed back, never followed. TLS trusts what the system does and what ``certifi`` (or the
+    file `cert`) does, or, where they are set, what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name instead.
+    Raises UsageError if ``SSL_CERT_FILE`` names no file of certificates.
     """
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_without_query)
     parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
+    proxy = getproxies().get(parts.scheme) or proxy
     options: dict[str, Any] = {
         "timeout": Timeout(connect=patience.connect_s, read=patience.silence_s),
         "retries": _Retry(
@@ -62,9 +64,10 @@ def make_pool(url: str, patience: Patience) -> PoolManager:
         "blocksize": _BLOCK,
     }
     if parts.scheme == "https":
-        options["ssl_context"] = _trust()
+        options["ssl_context"] = _trust(cert)
     pool: PoolManager
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
         user = urlsplit(proxy).netloc.rpartition("@")[0]
         headers = make_headers(proxy_basic_auth=unquote(user)) if user else None
         pool = _ProxyPool(proxy, proxy_headers=headers, **options)
@@ -75,7 +78,7 @@ def make_pool(url: str, patience: Patience) -> PoolManager:
 
 
 class _Retry(Retry):
-    """Ask again where that may help within seconds; waiting once more for a silent server does not."""
+    """Retry where that may help within seconds; a silent server is not asked again."""
 
     def increment(
         self,
@@ -123,7 +126,7 @@ def _without_query(record: logging.LogRecord) -> bool:
 
 
 def _connections(silence_s: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the kinds of pools whose connections wait to send as long as they wait to receive.
+    """Return classes of pools whose connections have one timeout for sending and receiving.
 
     urllib3 sends under the time-out to connect, until a connection is used for the second time.
     """
@@ -152,14 +155,14 @@ def _wait(sock: socket.socket | None, silence_s: float) -> None:
         sock.settimeout(silence_s)
 
 
-def _trust() -> ssl.SSLContext:
+def _trust(cert: str | None) -> ssl.SSLContext:
     named = os.environ.get("SSL_CERT_FILE")
     if named and not Path(named).is_file():
-        # OpenSSL would say nothing and trust nobody.
+        # OpenSSL would ignore it and trust no certificate.
         raise UsageError(
             f"SSL_CERT_FILE names {named}, which is not a file.", "Name a file of certificates in PEM."
         )
     context = ssl.create_default_context()
     if not named and not os.environ.get("SSL_CERT_DIR"):
-        context.load_verify_locations(certifi.where())
+        context.load_verify_locations(cert or certifi.where())
     return context

@@ -1,4 +1,4 @@
-"""What an S3 server refuses, and what to do about it."""
+"""The refusals of an S3 server as errors, each with what to do."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _WHO = {
 _NOT_ALLOWED = {401, 403}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "UnsupportedAlgorithm"}
 _MOVED = {301, 302, 303, 307, 308}
-_FROM_HERE_SERVER = 500
+_SERVER_ERROR = 500
 
 
 def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> DissmodelError:
     """Return the error for an answer; `code` is S3's own name for it, `origin` that of the credentials.
 
-    What else the server says is not shown: it may hold anything.
+    The server's own text is not shown: it may contain anything.
 
     >>> refusal("s3://bucket at http://host", "NoSuchBucket", 404).message
     's3://bucket at http://host: there is no such bucket.'
@@ -66,13 +66,13 @@ def refusal(what: str, code: str | None, status: int, *, origin: str = "") -> Di
         )
         return StorageError(f"{what}: you have no right to do this.", hint, code=DENIED)
     said = ", ".join(str(one) for one in (code, status) if one)
-    if status >= _FROM_HERE_SERVER:
+    if status >= _SERVER_ERROR:
         return StorageError(f"{what}: the server fails ({said}).", "Try again later, or check the server.")
     return StorageError(f"{what}: the server refuses it ({said}).", "Check the server and the name.")
 
 
 def differs(what: str) -> Differs:
-    """Return the error for a server that has something else than was sent."""
+    """Return the error for a server whose bytes are not those that were sent."""
     return Differs(
         f"{what}: the server has other bytes than were sent.",
         "Try again; if the error stays, check the network and the disks of the server.",

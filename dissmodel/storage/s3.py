@@ -1,10 +1,10 @@
-"""Buckets on S3, MinIO and whatever speaks as they do."""
+"""Buckets on S3, MinIO and compatible servers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -23,10 +23,9 @@ from minio.signer import sign_v4_s3
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.record import digest
 from dissmodel.storage import faults, multipart
-from dissmodel.storage.arrival import check_limit, missing, write_new
+from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new
 from dissmodel.storage.base import Progress, Stat, at_most
 from dissmodel.storage.credentials import Access
-from dissmodel.storage.departure import Departure
 from dissmodel.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
 from dissmodel.storage.names import check_bucket, check_key, shown
 from dissmodel.storage.pool import make_pool
@@ -49,18 +48,11 @@ _STATUS = re.compile(r"Response code: (\d{3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def connect(access: Access, patience: Patience) -> Minio:
-    """Return a client of minio's for one endpoint and one pair of credentials; it opens no connection yet.
+def connect(access: Access, patience: Patience, pool: PoolManager | None = None) -> Minio:
+    """Return a minio client for an endpoint and its credentials; it opens no connection yet.
 
-    Raises
-    ------
-    UsageError
-        If ``SSL_CERT_FILE`` names no file.
+    Raises UsageError if ``SSL_CERT_FILE`` names no file.
     """
-    return _connect(access, make_pool(access.endpoint.shown, patience))
-
-
-def _connect(access: Access, pool: PoolManager) -> Minio:
     credentials = access.credentials
     return Minio(
         endpoint=access.endpoint.host,
@@ -69,7 +61,7 @@ def _connect(access: Access, pool: PoolManager) -> Minio:
         session_token=credentials.session_token if credentials else None,
         secure=access.endpoint.secure,
         region=access.endpoint.region,
-        http_client=pool,
+        http_client=pool or make_pool(access.endpoint.shown, patience),
     )
 
 
@@ -96,7 +88,7 @@ def speaking(what: str, patience: Patience, *, origin: str = "") -> Iterator[Non
 
 
 class S3Storage:
-    """The objects of a bucket; StorageError (code ``"storage_bucket"``) if no bucket may have this name."""
+    """The objects of a bucket; raises StorageError (code ``"storage_bucket"``) for an invalid name."""
 
     def __init__(self, access: Access, bucket: str, patience: Patience) -> None:
         self._place = access.endpoint.shown
@@ -105,7 +97,7 @@ class S3Storage:
         self._patience = patience
         self._origin = access.credentials.origin if access.credentials else ""
         self._pool = make_pool(self._place, patience)
-        self._client = _connect(access, self._pool)
+        self._client = connect(access, patience, self._pool)
         self._is_there = False
 
     def __repr__(self) -> str:
@@ -158,7 +150,7 @@ class S3Storage:
             raise self._taken(key)
         headers = {"Content-Type": media_type, _NOTED: sha256}
         condition = {_CONDITION: "*"} if only_new else {}
-        with Departure(path, sha256, self._shown(check_key(key, self.shown))) as file:
+        with closing(SentFile(path, sha256, self._shown(check_key(key, self.shown)))) as file:
             try:
                 if file.size <= PART_BYTES:
                     checksum = self._put_whole(key, file, {**headers, **condition}, progress)
@@ -171,7 +163,7 @@ class S3Storage:
             return self._arrived(key, file, checksum, only_new=only_new)
 
     def list(self, prefix: str, *, most: int | None = None) -> Iterator[Stat]:
-        """Yield the objects whose key begins with `prefix`; those that no key here may name are left out.
+        """Yield the objects whose key begins with `prefix`; objects with an invalid key are left out.
 
         Raises
         ------
@@ -213,7 +205,7 @@ class S3Storage:
             _close(response)
 
     def _put_whole(
-        self, key: str, file: Departure, headers: Mapping[str, str], progress: Progress | None
+        self, key: str, file: SentFile, headers: Mapping[str, str], progress: Progress | None
     ) -> Checksum:
         content = b"".join(file.pieces())
         etag, md5 = checksum_of(content)
@@ -226,7 +218,7 @@ class S3Storage:
     def _put_parts(
         self,
         key: str,
-        file: Departure,
+        file: SentFile,
         headers: Mapping[str, str],
         condition: Mapping[str, str],
         progress: Progress | None,
@@ -236,7 +228,7 @@ class S3Storage:
         checksum = multipart.upload(
             request, pieces, self._shown(key), headers=headers, condition=condition, progress=progress
         )
-        # What a killed upload of this object left. One that still goes on finds the object whole.
+        # Parts that a killed upload of this object left. An upload that still runs finds the object whole.
         with suppress(DissmodelError):
             for upload_id in multipart.left_over(request, key, self._shown(key)):
                 multipart.abort(request, upload_id)
@@ -309,8 +301,8 @@ class S3Storage:
         scope = parse_qs(parts.query).get("X-Amz-Credential", [""])[0]  # KEY/DATE/REGION/s3/aws4_request
         return parts._replace(path=parts.path[:-1], query=""), "".join(scope.split("/")[-3:-2])
 
-    def _arrived(self, key: str, file: Departure, checksum: Checksum, *, only_new: bool) -> Stat:
-        """Return what the server has, if that is what was sent."""
+    def _arrived(self, key: str, file: SentFile, checksum: Checksum, *, only_new: bool) -> Stat:
+        """Return the stored object, if it is what was sent."""
         if checksum.is_whole is False:
             raise self._withdrawn(key)
         confirmed = Stat(key, file.size, file.sha256, checksum.etag)  # the same MD5 is the same size too
@@ -322,7 +314,7 @@ class S3Storage:
         verdict = multipart.says({"ETag": found.etag or ""}, checksum.etag) if checksum.is_confirmed else None
         is_ours = found.size == file.size and verdict is not False and found.sha256 in {None, file.sha256}
         if not is_ours and only_new and (checksum.is_whole or found.sha256 != file.sha256):
-            raise self._taken(key)  # the server knows no conditions, and another one came after us
+            raise self._taken(key)  # the server knows no conditions, and another client was later
         if not is_ours and found.sha256 not in {None, file.sha256}:
             raise differs(self._shown(key))
         if not is_ours or not (
@@ -332,9 +324,10 @@ class S3Storage:
         return found
 
     def _seen(self, key: str, *, is_large: bool, is_whole: bool) -> Stat | None:
-        """Return the stored object; None where the server confirmed all of it and takes its time to look.
+        """Return the stored object; None if the server confirmed it whole and takes long to look it up.
 
-        Some read a large object again to know its ETag; only that another one came after us is left to see.
+        Some servers read a large object again to know its ETag; left to see is only whether another client
+        was later.
         """
         if not (is_large and is_whole):
             with self._speaking(key):
@@ -348,15 +341,15 @@ class S3Storage:
                 raise
             return None
 
-    def _already(self, key: str, file: Departure, error: StorageError, *, only_new: bool) -> Stat:
-        """Return what the server has, where another upload, or our own first try, was faster."""
+    def _already(self, key: str, file: SentFile, error: StorageError, *, only_new: bool) -> Stat:
+        """Return the stored object, where another upload, or our own first try, was faster."""
         found = self.stat(key)
         is_ours = found is not None and (found.size, found.sha256) == (file.size, file.sha256)
         if found is not None and is_ours and (not only_new or _was_repeated(error)):
             return found
         raise self._taken(key) if only_new and found is not None else error
 
-    def _reads_back(self, key: str, file: Departure) -> bool:
+    def _reads_back(self, key: str, file: SentFile) -> bool:
         hashed = digest.new()
         with self._speaking(key), self._opened(key) as response:
             for piece in response.stream(_PIECE, decode_content=False):
@@ -364,7 +357,7 @@ class S3Storage:
         return hashed.hexdigest() == file.sha256
 
     def _withdrawn(self, key: str) -> DissmodelError:
-        # It notes the right sha256, so it would pass for whole from now on.
+        # The noted sha256 is right, so later checks would take the object for whole.
         with suppress(DissmodelError):
             self.delete(key)
         return differs(self._shown(key))

@@ -1,4 +1,4 @@
-"""Which object store is meant: what the caller set, overlaid by the environment."""
+"""The settings of object stores; variables of other tools go before them."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """What is set about object stores. There is no secret in it.
+    """The settings of object stores, without secrets.
 
     `endpoint` is a host and port, or a URL without a path; without a region the server is asked. `bucket` and
-    `inputs_bucket` are where results and inputs go by default; nothing here reads them. `secure` says whether
-    the endpoint is reached by https where it has no scheme; None means yes. `profile` is one of ``~/.aws``,
-    `mc_alias` one of ``~/.mc/config.json``.
+    `inputs_bucket` are where results and inputs go by default. `secure` says whether the endpoint is reached
+    by https where it has no scheme; None means yes. `profile` is one of ``~/.aws``, `mc_alias` one of
+    ``~/.mc/config.json``.
     """
 
     endpoint: str | None = None
@@ -142,10 +142,7 @@ def secure_flag(environ: Mapping[str, str]) -> bool | None:
     >>> secure_flag({"MINIO_SECURE": "False"})
     False
 
-    Raises
-    ------
-    UsageError
-        If it is neither true nor false.
+    Raises UsageError if it is neither true nor false.
     """
     text = environ.get("MINIO_SECURE", "").strip()
     if not text:

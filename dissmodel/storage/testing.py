@@ -289,12 +289,7 @@ class ReadingFaultContract:
         """No part of a file is left, and a second try brings the whole."""
         for size in _SIZES:
             seed("a", content := _content(size))
-            for kind, byte in (
-                ("cut_response", 0),
-                ("cut_response", 1),
-                ("cut_response", 50_000),
-                ("drip", 50_000),
-            ):
+            for kind, byte in _CUTS:
                 copy = tmp_path / f"{size}-{kind}-{byte}"
                 proxy.at(1, kind, byte=byte)
 

@@ -1,17 +1,28 @@
-"""Many transfers at once: a bounded pool, one count of their bytes, one end for all."""
+"""Many transfers at once: a bounded pool, one count of bytes, and one end for all."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import ConsentRequired, DissmodelError
 from dissmodel.progress import Reporter
 from dissmodel.workers import Workers
 
+
+class Sized(Protocol):
+    """An experiment with bytes to move."""
+
+    @property
+    def size(self) -> int:
+        """The bytes."""
+
+
 Item = TypeVar("Item")
+Key = TypeVar("Key")
+Looked = TypeVar("Looked", bound=Sized)
 Result = TypeVar("Result")
 
 WORKERS = 16
@@ -22,11 +33,11 @@ _HOPELESS = frozenset({"storage_denied", "storage_missing", "storage_unreachable
 
 
 class _Stopped(BaseException):
-    """Raised in the middle of a transfer that nobody waits for any more; no error, so nothing retries it."""
+    """Raised within a transfer whose result is no longer needed; no error, so nothing retries it."""
 
 
 class Pool:
-    """Does the same with many items at once, and tells the reporter how many bytes have gone over.
+    """Applies a function to many items at once, and reports the transferred bytes.
 
     >>> from dissmodel.progress import Silent
     >>> Pool(Silent()).each(str.upper, ["a", "b"])
@@ -50,7 +61,7 @@ class Pool:
 
     @contextlib.contextmanager
     def moving(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Give what one transfer of `size` bytes calls with each further number of bytes.
+        """Give the function that one transfer of `size` bytes calls with each further number of bytes.
 
         A transfer that was tried again counts once, and after the block it counts in full.
         """
@@ -70,10 +81,10 @@ class Pool:
     def each(
         self, work: Callable[[Item], Result], items: Sequence[Item]
     ) -> list[Result | DissmodelError | None]:
-        """Return what `work` made of each item, in their order.
+        """Return the result of `work` for each item, in their order.
 
-        That is a result; the error where there was one; or None where it was not tried, since another item
-        had shown that the place does not work at all.
+        It is the error where there was one, and None for an item that was not tried, because another item had
+        shown that the place does not work at all.
         """
         hopeless = threading.Event()
 
@@ -96,8 +107,41 @@ class Pool:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def in_two_passes(
+        self,
+        phase: str,
+        keys: Sequence[Key],
+        *,
+        look: Callable[[Key], Looked],
+        move: Callable[[Looked], Result],
+    ) -> tuple[tuple[Result, ...], dict[Key, DissmodelError], tuple[Key, ...]]:
+        """Look at all experiments before the first is moved.
+
+        Return what was moved; the error of each that was not; and those that were not tried. Raises
+        ConsentRequired if `look` raised it for any, and the error of the only key if that failed.
+        """
+        self.expect("verify")
+        looked = self.each(look, keys)
+        for one in looked:
+            if isinstance(one, ConsentRequired):
+                raise one
+        ready = [one for one in looked if one is not None and not isinstance(one, DissmodelError)]
+        self.expect(phase, sum(one.size for one in ready))
+        moved = iter(self.each(move, ready))
+        outcomes = [one if one is None or isinstance(one, DissmodelError) else next(moved) for one in looked]
+        failures = {
+            key: one for key, one in zip(keys, outcomes, strict=True) if isinstance(one, DissmodelError)
+        }
+        if len(keys) == 1 and failures:
+            raise failures[keys[0]]
+        return (
+            tuple(one for one in outcomes if one is not None and not isinstance(one, DissmodelError)),
+            failures,
+            tuple(key for key, one in zip(keys, outcomes, strict=True) if one is None),
+        )
+
     def output(self, line: str) -> None:
-        """Tell the reporter a line."""
+        """Report a line."""
         with self._lock:
             self._reporter.output(line)
 

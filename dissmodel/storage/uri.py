@@ -67,10 +67,7 @@ class Uri:
     def local(self) -> Path:
         """Return the local path.
 
-        Raises
-        ------
-        StorageError
-            If the data is not on this machine (code ``"remote_unsupported"``).
+        Raises StorageError if the data is not on this machine (code ``"remote_unsupported"``).
         """
         if self.path is None:
             raise StorageError(
@@ -120,11 +117,8 @@ def parse(text: str | os.PathLike[str]) -> Uri:
 
     In a ``file://`` URL ``%20`` means a space, in a path it means itself.
 
-    Raises
-    ------
-    UsageError
-        If the text is empty, holds a NUL character, is not UTF-8, or has another scheme than ``file``,
-        ``s3``, ``http`` and ``https``.
+    Raises UsageError if the text is empty, holds a NUL character, is not UTF-8, or has another scheme than
+    ``file``, ``s3``, ``http`` and ``https``.
 
     Examples
     --------

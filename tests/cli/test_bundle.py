@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import ExperimentRecord, store
-from dissmodel.sharing.bundle_texts import spec_as_toml
+from dissmodel.sharing.bundle import spec_as_toml
 from support.files import sha256
 
 PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif"]

@@ -95,7 +95,7 @@ def test_an_index_and_a_store_that_never_answer_are_left_after_three_seconds(
 
     assert (0, "") == (said.code, said.err)
     assert (
-        f"warning  index http://***@127.0.0.1:{port}/simple: can't be reached: no answer within 3 s"
+        f"warning  index http://***@127.0.0.1:{port}/simple: can't be reached: nothing came or went for 3 s."
         in said.out
     )
     assert "ok       storage: credentials from MINIO_ACCESS_KEY" in said.out

@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dissmodel.cli.trust import trust as trust_command
+from dissmodel.cli.registry import trust as trust_command
 from dissmodel.environments import trust
 from dissmodel.environments.resolved import Resolved
 

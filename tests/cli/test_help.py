@@ -18,8 +18,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def texts(command, path=()):
     """Yield the path and the help of a command and of all below it."""
     yield path, command.help or ""
-    for name, below in getattr(command, "commands", {}).items():
-        yield from texts(below, (*path, name))
+    for name in getattr(command, "commands", ()):
+        yield from texts(command.get_command(None, name), (*path, name))
 
 
 HELP = dict(texts(typer.main.get_command(app)))

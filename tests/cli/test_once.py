@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from dissmodel.cli.app import app
-from dissmodel.cli.once import Once
+from dissmodel.cli.commands import Once
 
 
 def commands(command, path=()):
@@ -12,8 +12,8 @@ def commands(command, path=()):
     if below is None:
         yield path, command
         return
-    for name, one in below.items():
-        yield from commands(one, (*path, name))
+    for name in below:
+        yield from commands(command.get_command(None, name), (*path, name))
 
 
 COMMANDS = dict(commands(typer.main.get_command(app)))

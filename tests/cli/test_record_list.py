@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dissmodel.cli.record.list_ import parse_since
+from dissmodel.cli.record import parse_since
 from dissmodel.errors import UsageError
 from dissmodel.record import Artifact, ExperimentRecord, store
 from dissmodel.record.digest import sha256_bytes, sha256_file

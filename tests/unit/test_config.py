@@ -157,7 +157,7 @@ def test_a_file_that_is_none(tmp_path):
 
     with pytest.raises(InvalidInput, match="UTF-8"):
         read_settings(tmp_path / "latin.toml", project=False)
-    with pytest.raises(InvalidInput, match="not a regular file"):
+    with pytest.raises(InvalidInput, match="it is a folder"):
         read_settings(tmp_path, project=False)
     assert {} == read_settings(tmp_path / "none.toml", project=False)
 

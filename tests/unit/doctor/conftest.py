@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dissmodel.doctor.checkup import TimedCheck, findings_of
+from dissmodel.doctor.report import TimedCheck, findings_of
 
 
 @pytest.fixture(autouse=True)

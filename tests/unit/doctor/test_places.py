@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -257,7 +258,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed_and_no_credentials_are_sent
 def test_an_index_where_nothing_listens_is_a_warning(look, closed_port):
     ((severity, message, hint),) = look(network.look_at_index, place=f"http://127.0.0.1:{closed_port}/simple")
 
-    assert ("warning", "can't be reached: Connection refused") == (severity, message)
+    assert ("warning", "can't be reached: nothing listens there.") == (severity, message)
     assert "still works" in hint
 
 
@@ -269,6 +270,16 @@ def test_an_index_whose_url_is_none_is_a_warning(look, place):
 
     assert "warning" == severity
     assert message.startswith("can't be reached: ")
+
+
+def test_an_index_is_a_warning_where_urllib3_is_broken(look, monkeypatch, closed_port):
+    for name in [name for name in sys.modules if name.startswith(("urllib3", "dissmodel.storage."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+    ((severity, message, _),) = look(network.look_at_index, place=f"http://127.0.0.1:{closed_port}/simple")
+
+    assert "warning" == severity
+    assert message.startswith("can't be reached: import of ")
 
 
 def test_an_index_that_drips_is_left_in_time(look):

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from dissmodel.doctor import checkup, interpreter, programs
-from dissmodel.doctor.checkup import TimedCheck, findings_of
+from dissmodel.doctor import interpreter, programs
+from dissmodel.doctor.report import TimedCheck, findings_of
 
 
 def distribution(folder, name, version):
@@ -142,7 +142,7 @@ def test_a_bug_in_a_check_is_no_finding():
         raise TypeError("a bug")
 
     with pytest.raises(TypeError, match="a bug"):
-        findings_of([checkup.TimedCheck("it", wrong)])
+        findings_of([TimedCheck("it", wrong)])
 
 
 def test_a_32_bit_python_is_no_good(look, monkeypatch):

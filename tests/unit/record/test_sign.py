@@ -236,5 +236,5 @@ def test_a_file_is_read_as_far_as_a_signature_may_be(tmp_path):
     assert sign.MAX_BYTES == len(sign.read(tmp_path / "whole"))
     with pytest.raises(InvalidInput, match="more than 1048576 bytes"):
         sign.read(tmp_path / "large")
-    with pytest.raises(InvalidInput, match="not a regular file"):
+    with pytest.raises(InvalidInput, match="it is a folder"):
         sign.read(tmp_path)

@@ -1,12 +1,18 @@
-"""Commands that refuse an option that is given twice: the last value would win, and the first be lost."""
+"""Typer's commands as they are here: imported when they are used, and no option is given twice.
+
+Of an option that is given twice the last value would win, and the first be lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import importlib
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, ClassVar, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 from dissmodel.errors import UsageError
 
@@ -23,22 +29,57 @@ class Once(TyperCommand):
 
 
 class App(typer.Typer):
-    """A program, or a group, of such commands."""
+    """A program, or a group, of such commands; its help is plain text."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"no_args_is_help": True, "rich_markup_mode": None, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """See `typer.Typer.command`."""
         return super().command(name, **{"cls": Once, **settings})
 
 
+class LazyGroup(TyperGroup):
+    """A group whose commands are those of `places`, in the order in which its help lists them.
+
+    A place is ``module:function``, ``module:app`` for a group, or the function itself.
+    """
+
+    places: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict(self.places)  # by name: its place, or, once it was asked for, the command
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (the parser's own signature)
+        """Return a command, which is made when it is first asked for; None if there is none."""
+        found: Any = self.commands.get(cmd_name)
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, FunctionType | typer.Typer):
+            found = self.commands[cmd_name] = _command(found, cmd_name)
+        return found
+
+
+def _command(found: Any, name: str) -> Any:
+    if isinstance(found, typer.Typer):
+        places = {one.name: one.callback for one in found.registered_commands}
+        group = type("Group", (LazyGroup,), {"places": places})
+        command: Any = get_group(App(cls=group, help=found.info.help))
+    else:
+        alone = App(add_completion=False)
+        alone.command(name)(found)
+        command = get_command(alone)
+    command.name = name
+    return command
+
+
 class _Collecting:
     """The parser of a command; an option that was given more than once is an error.
 
-    Parameters
-    ----------
-    parser
-        The command's own.
-    ctx
-        The command's context, which gets the values as they were typed, by the name of their parameter.
+    - `parser`: the command's own.
+    - `ctx`: the command's context, which gets the values as they were typed, by the name of their parameter.
     """
 
     def __init__(self, parser: Any, ctx: Any) -> None:
@@ -55,10 +96,7 @@ class _Collecting:
     def parse_args(self, args: list[str]) -> tuple[dict[str, Any], list[str], list[Any]]:
         """Return the values by the name of their parameter, the other words, and the order of all.
 
-        Raises
-        ------
-        UsageError
-            If an option that takes one value was given several.
+        Raises UsageError if an option that takes one value was given several.
         """
         values, words, order = self._parser.parse_args(args=args)
         for name, option in self._single.items():

@@ -1,0 +1,40 @@
+"""Files of a bounded size, read whole: what another person wrote may be a pipe, or have no end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+class Unfit(OSError):
+    """A file that is not read; ``strerror`` says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.EINVAL, why)
+
+    def __str__(self) -> str:
+        return self.strerror or ""
+
+
+def contents(path: Path, limit: int) -> bytes:
+    """Return what a regular file holds.
+
+    Raises OSError if the file can't be read, `Unfit` if it is not a regular file or has more than `limit`
+    bytes, and ValueError for a path with a NUL in it.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Unfit("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
+    with open(path, "rb", opener=_without_waiting) as stream:
+        # Not more than there is: room for 16 MiB takes longer to get than a record to read.
+        data = stream.read(min(status.st_size, limit) + 1)
+    if len(data) > limit:
+        raise Unfit(f"it has more than {limit} bytes")
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # A pipe in the place of a file would be waited for, for ever; Windows has none.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
