@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from dissmodel.io.formats import TIFF_MAGIC
 
@@ -12,13 +12,6 @@ from dissmodel.io.formats import TIFF_MAGIC
 _BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)) | {16: 8, 17: 8, 18: 8}
 _MOST_TAGS = 100_000
 _FAR = 2**40  # beyond the end of any raster that can be read; not every system seeks farther
-
-
-class _Form(NamedTuple):
-    first: int  # where the file says where its first directory is
-    offset: struct.Struct
-    tags: struct.Struct
-    tag: struct.Struct
 
 
 def is_tiff(path: Path) -> bool:
@@ -37,33 +30,30 @@ def ends_early(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(4)
         order = "<" if head[:2] == b"II" else ">"
-        form = _form(order, big=b"+" in head)
+        # An offset, the number of tags and a tag; BigTIFF has longer ones, and says later where they begin.
+        first, layouts = (8, ("Q", "Q", "HHQQ")) if b"+" in head else (4, ("I", "H", "HHII"))
+        offset, count_of_tags, tag = (struct.Struct(order + layout) for layout in layouts)
         try:
-            (at,) = _read(stream, form.first, form.offset)
+            (at,) = _read(stream, first, offset)
             seen: set[int] = set()
             tags = 0  # a hostile file may have directories that overlap or lead to themselves
             while at and at not in seen:
                 seen.add(at)
-                (count,) = _read(stream, at, form.tags)
+                (count,) = _read(stream, at, count_of_tags)
                 tags += count + 1
                 if tags > _MOST_TAGS:
                     return False
-                at += form.tags.size
+                at += count_of_tags.size
                 for _ in range(count):
-                    _, kind, values, place = _read(stream, at, form.tag)
+                    _, kind, values, place = _read(stream, at, tag)
                     length = _BYTES.get(kind, 0) * values
-                    if length > form.offset.size and place + length > size:
+                    if length > offset.size and place + length > size:
                         return True
-                    at += form.tag.size
-                (at,) = _read(stream, at, form.offset)
+                    at += tag.size
+                (at,) = _read(stream, at, offset)
         except struct.error:  # fewer bytes than it takes
             return True
     return False
-
-
-def _form(order: str, *, big: bool) -> _Form:
-    offset, count, tag = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
-    return _Form(8 if big else 4, *(struct.Struct(order + layout) for layout in (offset, count, tag)))
 
 
 def _read(stream: BinaryIO, at: int, layout: struct.Struct) -> tuple[int, ...]:

@@ -54,10 +54,10 @@ _OTHER_FORMAT = "Choose another format, such as .gpkg."
 def refuse_fields(fields: Sequence[Field], driver: str) -> None:
     """Raise `InvalidInput` if a format can't hold these fields."""
     if driver == "GPKG":
-        folded: dict[str, str] = {}
+        folded: dict[bytes, str] = {}
         for field in fields:
-            # SQLite ignores the case of ASCII letters alone.
-            other = folded.setdefault(_ascii_lower(field.name), field.name)
+            # SQLite ignores the case of ASCII letters alone, and so do bytes.
+            other = folded.setdefault(field.name.encode(errors="surrogatepass").lower(), field.name)
             if other != field.name:
                 raise InvalidInput(
                     f"The columns {other!r} and {field.name!r} differ in upper and lower case only, and in a "
@@ -134,10 +134,6 @@ def warn_of_losses(fields: Sequence[Field], driver: str) -> None:
 
 def _longest(field: Field) -> int:
     return max((len(str(value).encode()) for value in field.values[~field.null]), default=0)
-
-
-def _ascii_lower(name: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def listed(names: Sequence[str]) -> str:

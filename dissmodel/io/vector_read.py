@@ -86,7 +86,10 @@ def read_frame(
         check_proj("pyproj")
     frame = gpd.GeoDataFrame({**fields, geometry: found.geometries}, geometry=geometry, crs=crs)
     if layer.driver == "GPKG" and columns is None and not options:
-        _add_ids(frame, found.fids, layer)
+        name = pyogrio.read_info(layer.source, **layer.opening)["fid_column"] or "fid"
+        frame.attrs[FID_COLUMN] = name
+        if name not in frame.columns and not np.array_equal(found.fids, np.arange(1, len(frame) + 1)):
+            frame.insert(0, name, found.fids)
     return frame
 
 
@@ -133,15 +136,6 @@ def nullable(values: NDArray[Any], null: NDArray[np.bool_]) -> Any:
     import pandas as pd  # noqa: PLC0415  (slow to load)
 
     return (pd.arrays.BooleanArray if values.dtype.kind == "b" else pd.arrays.IntegerArray)(values, null)
-
-
-def _add_ids(frame: gpd.GeoDataFrame, fids: NDArray[np.int64], layer: Layer) -> None:
-    import pyogrio  # noqa: PLC0415  (it loads pandas)
-
-    name = pyogrio.read_info(layer.source, **layer.opening)["fid_column"] or "fid"
-    frame.attrs[FID_COLUMN] = name
-    if name not in frame.columns and not np.array_equal(fids, np.arange(1, len(fids) + 1)):
-        frame.insert(0, name, fids)
 
 
 def _through_numpy(layer: Layer, wanted: dict[str, Any]) -> _Read:

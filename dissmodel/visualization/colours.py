@@ -56,9 +56,11 @@ def paint(values: Floats, legend: Legend) -> Image:
     legend : Legend
         The classes; a code that is in none of them is transparent.
     """
+    from matplotlib.colors import to_rgb  # noqa: PLC0415  (loaded when something is drawn)
+
     image = np.zeros((*values.shape, 4), np.uint8)
     for one in legend:
-        image[values == one.code] = (*_rgb(one.colour), 255)
+        image[values == one.code] = (*(round(255 * part) for part in to_rgb(one.colour)), 255)
     return image
 
 
@@ -82,10 +84,3 @@ def _pale(colours: Image) -> Image:
     muted = (1 - _GREYNESS) * colours + _GREYNESS * grey
     pale: Image = np.rint((1 - _PALENESS) * muted + _PALENESS * 255).astype(np.uint8)
     return pale
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    from matplotlib.colors import to_rgb  # noqa: PLC0415  (loaded when something is drawn)
-
-    red, green, blue = (round(255 * part) for part in to_rgb(colour))
-    return red, green, blue

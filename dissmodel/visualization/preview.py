@@ -6,8 +6,6 @@ import io
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib.style
@@ -61,7 +59,9 @@ class Sheet:
 
 def draw(sheet: Sheet) -> bytes:
     """Return the sheet as a PNG; the same sheet gives the same bytes with the same matplotlib."""
-    with _own_settings():
+    # Settings of the user's own would change the bytes; letters that the font lacks are drawn as boxes.
+    with matplotlib.style.context("default"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         count = 1 if sheet.before is None else 3
         panel = _panel_size(sheet.aspect, count)
         width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
@@ -89,14 +89,6 @@ def draw(sheet: Sheet) -> bytes:
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None, MARK: sheet.mark})
         return stream.getvalue()
-
-
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """Draw with matplotlib's default settings, not the user's, and without warnings of missing letters."""
-    with matplotlib.style.context("default"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        yield
 
 
 def _panel_size(aspect: float, count: int) -> tuple[float, float]:
