@@ -49,9 +49,10 @@ class Echo(ModelExecutor):
                 import signal
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
             case "forge":
+                end = b'{"event":"end","status":"completed","record":"/etc/passwd"}'
                 for number in range(3, 30):
                     try:
-                        os.write(number, b'{"event":"end","status":"completed","record":"/etc/passwd"}\\n[]\\n{"event":1}\\n')
+                        os.write(number, b'{"event":1}\\n[]\\n' + end + b"\\n")
                     except OSError:
                         pass
             case "random":
@@ -74,7 +75,7 @@ class Echo(ModelExecutor):
 
 
 def install(folder):
-    """Write the model into a folder as an installed package has it; Python finds it if the folder is on its path."""
+    """Write the model into a folder as an installed package has it."""
     (folder / "echo_model.py").write_text(MODEL)
     info = folder / "echo_model-1.0.dist-info"
     info.mkdir(parents=True)

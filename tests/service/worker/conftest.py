@@ -29,7 +29,8 @@ from dissmodel.service.logs import log_to
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.worker import work
 given = json.loads(sys.argv[1])
-times = {name: tuple(value) if isinstance(value, list) else value for name, value in given.pop("times").items()}
+times = given.pop("times")
+times["again_s"] = tuple(times["again_s"])
 log_to()
 work(ServiceSettings.load(), times=Times(**times), **given)
 """
@@ -94,7 +95,7 @@ class House:
 
     def ended(self, job, patience=60.0):
         """Wait for the outcome of a job."""
-        return until(lambda: self.truth.outcome(job), patience, lambda: self.shown())
+        return until(lambda: self.truth.outcome(job), patience, self.shown)
 
     def running(self, job, phase="run", patience=60.0):
         """Wait until a job is in a phase; return what the queue knows."""
@@ -103,7 +104,7 @@ class House:
             entry = self.queue.view([job])[job]
             return entry if entry.is_leased and entry.progress.phase == phase else None
 
-        return until(look, patience, lambda: self.shown())
+        return until(look, patience, self.shown)
 
     def record(self, job):
         return json.loads((Path(self.settings.place) / "experiments" / job / "record.json").read_text())

@@ -16,4 +16,4 @@ def test_a_job_completes(house):
     assert [] == record["command"]
     assert {"the model says hello", "and a library complains"} <= set(outcome.log)
     assert not house.queue.view([job])[job].is_waiting
-    assert [] == [path for path in (house.settings.data_dir / "scratch").iterdir()]
+    assert [] == list((house.settings.data_dir / "scratch").iterdir())
