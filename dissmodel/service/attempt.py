@@ -236,13 +236,17 @@ class _Attempt:
             return
         if self.hold.beat() == "lost":
             raise LetGo
-        try:
-            push(PushRequest((record,), self.settings.place), Silent())
-        except DissmodelError as error:
-            if not self.truth.has_record(self.job):
-                raise
-            # Another attempt was faster: its result stands, and this one is thrown away.
-            _log.info("Another attempt was faster.", extra=self._about(code=error.code))
+        for is_again in (False, True):
+            try:
+                push(PushRequest((record,), self.settings.place, aside=is_again), Silent())
+                break
+            except DissmodelError as error:
+                if self.truth.has_record(self.job):  # its result stands, and this one is thrown away
+                    _log.info("Another attempt was faster.", extra=self._about(code=error.code))
+                    break
+                # An attempt that was killed while it delivered may have left files with other bytes.
+                if is_again or error.code != "object_exists":
+                    raise
         self._settle()
 
     def _settle(self) -> bool:

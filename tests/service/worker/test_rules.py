@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import dissmodel
+from dissmodel.record.digest import sha256_file
 from dissmodel.service.documents import Cancel, Outcome
 from dissmodel.service.hold import Times
 
@@ -309,6 +311,21 @@ def test_a_record_without_an_outcome_is_a_result(house, note):
     outcome = house.truth.outcome(job)
     assert ("completed", house.record(job)["record_digest"]) == (outcome.status, outcome.record_digest)
     assert 1 == notes(house)
+
+
+def test_what_a_killed_attempt_has_delivered_in_part_stays(house):
+    job = house.submit(parameters={"do": "random"})
+    folder = Path(house.settings.place) / "experiments" / job
+    folder.mkdir(parents=True)
+    (folder / "output.bin").write_bytes(b"other bytes")
+
+    assert 0 == house.drain(), house.shown()
+    assert "completed" == house.truth.outcome(job).status, house.truth.outcome(job)
+    file = house.record(job)["files"]["output"]
+    assert file["sha256"] == sha256_file(folder / file["path"])
+    assert b"other bytes" == (folder / "output.bin").read_bytes()
+    assert 16 == file["size"]
+    assert dissmodel.verify(folder / "record.json").ok
 
 
 def test_a_job_that_has_ended_is_not_run_again(house, note):
