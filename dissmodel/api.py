@@ -140,6 +140,7 @@ def run(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
         parameters=arguments.parameters(parameters),
+        parameters_from=_caller(),
         toml=arguments.optional_path(toml, "toml"),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
@@ -231,6 +232,7 @@ def validate(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
         parameters=arguments.parameters(parameters),
+        parameters_from=_caller(),
         toml=arguments.optional_path(toml, "toml"),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
@@ -291,6 +293,7 @@ def show(
         request = ModelRequest(
             model=arguments.optional_text(model, "model"),
             parameters=arguments.parameters(parameters),
+            parameters_from=_caller(),
             toml=arguments.optional_path(toml, "toml"),
         )
         return with_consent(
@@ -764,6 +767,10 @@ def typed(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         _typed.reset(token)
+
+
+def _caller() -> Literal["command line", "call"]:
+    return "command line" if _typed.get() else "call"
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:

@@ -191,6 +191,7 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",
+        "worker": "dissmodel.cli.worker:worker",
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
