@@ -7,7 +7,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -236,13 +236,24 @@ class _Attempt:
         if self.hold.beat() == "lost":
             raise LetGo
         try:
-            push(PushRequest((record,), self.settings.place), Silent())
+            self._push(record)
         except DissmodelError as error:
             if not self.truth.has_record(self.job):
                 raise
             # Another attempt was faster: its result stands, and this one is thrown away.
             _log.info("Another attempt was faster.", extra=self._about(code=error.code))
         self._settle()
+
+    def _push(self, record: Path) -> None:
+        request = PushRequest((record,), self.settings.place)
+        try:
+            push(request, Silent())
+        except DissmodelError as error:
+            if error.code != "object_exists" or self.truth.has_record(self.job):
+                raise
+            # An attempt that was killed, or is not over yet, put files of other bytes there. To replace them
+            # would spoil its result, if its record comes after all.
+            push(replace(request, below=f"attempt-{self.hold.token[:8]}/"), Silent())
 
     def _settle(self) -> bool:
         """Write the outcome of an experiment that is whole in the place; return whether it is."""
@@ -293,6 +304,8 @@ class _Attempt:
                     hint="Let jobs take longer: service.timeout",
                 )
                 self._settle_or(self._failed(problem, record))
+            case "lost":  # to a pause, or to a queue that forgot it; this worker is not
+                self._take_back()
             case "stopped":
                 self._take_back()
                 self._wait_again(0)

@@ -53,6 +53,9 @@ class PushRequest:
         How storage is reached; None: as the user's settings say.
     consent : Consent
         Whether servers may be asked for inputs that only a record names.
+    below : str
+        The folder of the result's files in that of the experiment, such as ``second/``; by default they are
+        beside the record.
     """
 
     records: tuple[Path, ...]
@@ -61,6 +64,7 @@ class PushRequest:
     dry_run: bool = False
     settings: StorageSettings | None = None
     consent: Consent = field(default_factory=Consent)
+    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
 
         def look(path: Path) -> Pushable:
             agree = asking(request.consent, pool.output, typed=str(path), record=str(path))
-            return pushable(path, stack, agree if request.with_input else None)
+            return pushable(path, stack, agree if request.with_input else None, below=request.below)
 
         return Pushed(*in_two_passes(pool, "push", paths, look=look, move=lambda one: _push(one, to, pool)))
 
