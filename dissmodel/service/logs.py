@@ -48,7 +48,7 @@ class _Lines(logging.StreamHandler[Any]):
         self.setFormatter(JsonLines())
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # as the standard library's own last resort has it
+    def stream(self) -> TextIO:
         """Where it writes."""
         return self._given or sys.stderr
 

@@ -57,13 +57,11 @@ class Pushable:
         return sum(file.size for file in (*self.files, *self.signatures, *self.inputs))
 
 
-def pushable(
-    path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None, *, below: str = ""
-) -> Pushable:
+def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
     """Return the files to push of a record; every file is hashed.
 
     `stack` keeps what had to be fetched or unpacked. `agree` is as `recorded_input` takes it; None: the input
-    is not pushed. `below` is put before the names of the result's files.
+    is not pushed.
 
     Raises
     ------
@@ -89,7 +87,7 @@ def pushable(
     name = experiment_name(record.experiment_id, str(path))
     source.bring()
     source.bring_signed()
-    names = {key: below + one for key, one in object_names(paths_of(source.files, str(path))).items()}
+    names = object_names(paths_of(source.files, str(path)))
     return Pushable(
         path,
         name,

@@ -14,7 +14,7 @@ def test_files_of_other_bytes_without_a_record(house, tmp_path):
     assert 0 == house.drain(), house.shown()
     assert "completed" == house.truth.outcome(job).status
     path = house.record(job)["files"]["output"]["path"]
-    assert path.startswith("attempt-")
+    assert path.endswith("/output.bin")
     assert b"some bytes" == (folder / path).read_bytes()
     assert b"as an attempt left it that was killed" == (folder / "output.bin").read_bytes()
     assert house.record(job)["output_path"].endswith(f"{job}/{path}")
