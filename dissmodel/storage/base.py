@@ -99,6 +99,9 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; do nothing where there is none."""
 
+    def presign(self, key: str, seconds: int) -> str | None:
+        """Return a URL that anyone can read an object by for so long; None where the place has no such URLs."""
+
 
 def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item]:
     """Yield what is found in `what`, and refuse to read on after `most`.
