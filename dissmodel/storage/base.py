@@ -100,7 +100,7 @@ class Storage(Protocol):
         """Remove an object; do nothing where there is none."""
 
     def presign(self, key: str, seconds: int) -> str | None:
-        """Return a URL that anyone can read an object by for so long; None where the place has no such URLs."""
+        """Return a URL by which anyone can read an object for so long; None where a place has none."""
 
 
 def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item]:

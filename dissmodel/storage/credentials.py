@@ -92,9 +92,7 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     region = _first(environ, "storage.region", settings.region, found.region if found else None)
     endpoint = parse_endpoint(text, secure=settings.secure if secure is None else secure, region=region)
     public = environ.get("MINIO_URL", "").strip()
-    return Access(
-        endpoint, found.credentials if found else None, parse_endpoint(public) if public else None
-    )
+    return Access(endpoint, found.credentials if found else None, parse_endpoint(public) if public else None)
 
 
 def _first(environ: Mapping[str, str], setting: str, *others: str | None) -> str | None:

@@ -198,7 +198,7 @@ class S3Storage:
     def presign(self, key: str, seconds: int) -> str:
         """Return a URL to read an object by; its host is that of ``MINIO_URL``, if this is set."""
         with self._speaking(check_key(key, self.shown)):
-            _, region = self._address  # this server tells it; the public address may be reached by others only
+            _, region = self._address  # asked for here: the public address may be out of reach
             endpoint = replace(self._access.public or self._access.endpoint, region=region)
             client = _connect(replace(self._access, endpoint=endpoint), self._pool)
             url: str = client.get_presigned_url(
