@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 import typer
@@ -16,7 +15,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=0, max=1000, help="How many processes take jobs.")] = 1,
     new_key: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Make an API key, print it with its lines for service.keys, and end."),
+        typer.Option(
+            metavar="NAME", help="Make an API key, print it with its lines for service.keys, and end."
+        ),
     ] = None,
     role: Annotated[Role, typer.Option(help="What the new key may do.")] = "submitter",
 ) -> None:
@@ -27,22 +28,28 @@ def serve(
 
     Example: dissmodel serve --port 8000 --workers 2
     """
-    from dissmodel.cli.needs_service import needs_service
-
-    with needs_service():
+    try:
         from dissmodel.service.auth import new_key as made
+        from dissmodel.service.logs import log_to
         from dissmodel.service.server import serve as run
         from dissmodel.service.settings import ServiceSettings
+    except ImportError as error:
+        from dissmodel.errors import MissingModule, extra_hint
+
+        raise MissingModule(
+            f"dissmodel serve needs {error.name}, which is not installed.", extra_hint(error)
+        ) from error
 
     if new_key is not None:
         key, lines = made(new_key, role)
-        print(f"The key, which is not shown again: {key}", file=sys.stderr)
-        print(lines, end="")
+        typer.echo(f"The key, which is not shown again: {key}", err=True)
+        typer.echo(lines, nl=False)
         return
+    log_to()
     run(
         ServiceSettings.load(),
         host=host,
         port=port,
         workers=workers,
-        ready=lambda url: print(f"Serving on {url}  (stop with Ctrl-C)", file=sys.stderr),
+        ready=lambda url: typer.echo(f"Serving on {url} (stop with Ctrl-C)", err=True),
     )

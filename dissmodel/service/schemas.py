@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 from dissmodel import environments, temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import UsageError
-from dissmodel.service.environ import without_credentials
+from dissmodel.service.job_process import environment
 from dissmodel.service.models import Model
 
 _PATIENCE_S = 30
@@ -85,11 +86,15 @@ def _described(models: Sequence[Model]) -> list[dict[str, Any]]:
     asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in models]
     try:
         with temporary.new_folder() as folder:
+            for name in ("home", "tmp"):
+                (folder / name).mkdir()
+            environ = environment(os.environ, folder)
+            environ["DISSMODEL_DATA"] = str(load_settings().data_dir)  # it has the environments of packages
             done = subprocess.run(
                 [sys.executable, "-m", "dissmodel.service.describe"],
                 input=json.dumps(asked, default=str),
                 cwd=folder,
-                env=without_credentials(),
+                env=environ,
                 capture_output=True,
                 text=True,
                 timeout=_PATIENCE_S,

@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from dissmodel.config import load_settings
-from dissmodel.errors import DissmodelError, StorageError, UsageError
+from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.experiment.layout import outputs_place
 from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
