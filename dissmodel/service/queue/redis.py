@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -118,11 +117,14 @@ class RedisQueue:
     """
 
     def __init__(self, url: str, *, lease_s: float, patience_s: float = _PATIENCE_S) -> None:
-        self._shown = _shown(url)
         self._lease_ms = max(1, round(lease_s * 1000))
         self._patience_s = patience_s
         self._quick = self._client(url, _ANSWER_S)
         self._blocking = self._client(url, _ANSWER_S + _BLOCK_S)
+        where = {"host": "localhost", "port": 6379, "db": 0, **self._quick.get_connection_kwargs()}
+        self._shown = (
+            f"unix://{where['path']}" if "path" in where else "redis://{host}:{port}/{db}".format(**where)
+        )
         self._is_known = False
         self._away_since: float | None = None
         self._lock = threading.Lock()
@@ -241,10 +243,10 @@ class RedisQueue:
                 socket_timeout=answer_s,
             )
             client.connection_pool.make_connection()  # it connects when it is used
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError):
             # The reason may quote the URL, and with it the password.
             raise UsageError(
-                f"service.queue: {self._shown} is not the URL of a Redis ({type(error).__name__}).",
+                "service.queue: the URL of the Redis is not one, or has an option that there is not.",
                 "Write it as redis://HOST:6379/0 or redis://:PASSWORD@HOST:6379/0.",
                 code="setting_value",
             ) from None
@@ -320,13 +322,3 @@ def _job(job: str) -> str:
 def _remove(pipe: Pipeline, job: str) -> None:
     for key in (*_WAITING, *_DELAYED):
         pipe.zrem(key, job)
-
-
-def _shown(url: str) -> str:
-    """Return a URL without user, password and query.
-
-    >>> _shown("redis://ana:secret@host:6379/0?password=secret")
-    'redis://host:6379/0'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

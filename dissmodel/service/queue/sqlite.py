@@ -59,6 +59,7 @@ SELECT id FROM job WHERE waits AND NOT (delayed_at <= :now AND :now < delayed_at
 ORDER BY turn LIMIT 1
 """
 _NEW = "INSERT OR IGNORE INTO job (id, put_at) VALUES (:job, :wall)"
+_FORGET = f"DELETE FROM job WHERE put_at < :oldest AND NOT waits AND NOT ({_IS_HELD})"  # noqa: S608
 _WAIT = """
 UPDATE job SET waits = 1, priority = :priority, put_at = :at, turn = :turn, delayed_at = :now, delay = :delay
 WHERE id = :job AND NOT waits
@@ -69,7 +70,7 @@ WHERE id = :job AND (token = :token OR NOT ({_IS_HELD}))
 """  # noqa: S608  (no text from elsewhere is in it)
 _FREE = f"UPDATE job SET token = NULL WHERE id = :job AND token = :token AND {_IS_HELD}"  # noqa: S608
 _VIEW = f"""
-SELECT id, waits, {_IS_HELD}, attempts, progress, worker FROM job
+SELECT id, waits, {_IS_HELD}, attempts, progress, iif({_IS_HELD}, worker, '') FROM job
 WHERE id IN (SELECT value FROM json_each(:jobs))
 """  # noqa: S608
 
@@ -97,6 +98,7 @@ class SqliteQueue:
 
         def action(db: sqlite3.Connection) -> None:
             now = _now()
+            db.execute(_FORGET, now | {"oldest": now["wall"] - _KEPT_S})
             (latest,) = db.execute("SELECT max(put_at) FROM job").fetchone()
             at = max(now["wall"], (latest or 0) + _TICK_S)
             turn = at + (line - 1) * TURN_S
@@ -174,8 +176,8 @@ class SqliteQueue:
         given = json.dumps(asked)
         rows = self._do(lambda db: db.execute(_VIEW, {"jobs": given, **_now()}).fetchall())
         found = {
-            row[0]: Entry(bool(row[1]), bool(row[2]), row[3], Progress.from_text(row[4]), row[5])
-            for row in rows
+            job: Entry(bool(waits), bool(held), attempts, Progress.from_text(text if held else None), worker)
+            for job, waits, held, attempts, text, worker in rows
         }
         return {job: found.get(job, Entry()) for job in asked}
 
@@ -279,13 +281,12 @@ def _code(error: sqlite3.DatabaseError) -> int:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:  # put aside, it would be put aside by the newer one in turn
         raise StorageError("a newer version of dissmodel made it")
     if version < _VERSION and (version or db.execute("SELECT 1 FROM sqlite_master").fetchone()):
         raise _OtherFile("it is not a queue of this version")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
     if version < _VERSION:
         db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-    db.execute("DELETE FROM job WHERE NOT waits AND put_at < ?", (time.time() - _KEPT_S,))
