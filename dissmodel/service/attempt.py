@@ -7,6 +7,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dissmodel.experiment.layout import RECORD
 from dissmodel.experiment.source import open_source
 from dissmodel.progress import Silent, reporting
 from dissmodel.record import store
+from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
 from dissmodel.service import inputs, packages
@@ -79,7 +81,7 @@ def attempt(
         if hold.take() == "lost":
             return
         with hold.kept():
-            _Attempt(job, hold, truth, queue, settings, threads, times).run()
+            _Attempt(hold, truth, queue, settings, threads, times).run()
     except QueueAway as error:  # it waits again once the queue is there
         _log.warning(error.message, extra={"experiment_id": job})
     finally:
@@ -87,24 +89,25 @@ def attempt(
             queue.free(job, hold.token)
 
 
+@dataclass
 class _Attempt:
     """What an attempt does while it holds the job."""
 
-    def __init__(
-        self,
-        job: str,
-        hold: Hold,
-        truth: Truth,
-        queue: Queue,
-        settings: ServiceSettings,
-        threads: int | None,
-        times: Times,
-    ) -> None:
-        self._job, self._hold, self._truth, self._queue = job, hold, truth, queue
-        self._settings, self._threads, self._times = settings, threads, times
-        self._count, self._failures = 0, 0
-        self._request: Request | None = None
-        self._left: Ended | None = None
+    hold: Hold
+    truth: Truth
+    queue: Queue
+    settings: ServiceSettings
+    threads: int | None
+    times: Times
+    request: Request | None = None
+    counted: int = 0
+    failures: int = 0
+    left: Ended | None = None
+
+    @property
+    def job(self) -> str:
+        """Its id."""
+        return self.hold.job
 
     def run(self) -> None:
         """Try; see `attempt`."""
@@ -116,38 +119,38 @@ class _Attempt:
             self._again(error)
         except DissmodelError as error:
             self._fail(error)
-        except Exception as error:  # a bug must end neither the worker nor the job without a word
-            _log.exception("The attempt failed.", extra={"experiment_id": self._job})
+        except Exception as error:  # noqa: BLE001  (a bug must end neither the worker nor the job without a word)
+            _log.exception("The attempt failed.", extra={"experiment_id": self.job})
             self._fail(
                 DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", code="bug")
             )
 
     def _try(self) -> None:
-        request = self._request = self._truth.request(self._job)
-        if request is None or self._truth.outcome(self._job) is not None:
-            self._queue.done(self._job)
+        request = self.request = self.truth.request(self.job)
+        if request is None or self.truth.outcome(self.job) is not None:
+            self.queue.done(self.job)
             return
         if self._settle():
             return
-        if self._truth.cancelled(self._job) is not None:
+        if self.truth.cancelled(self.job) is not None:
             self._end(Outcome(status="cancelled"))
             return
-        self._count = self._counted(1)
-        if self._count > MOST_LOST:
+        self.counted = self._counted(1)
+        if self.counted > MOST_LOST:
             self._end(
                 self._failed(
                     Problem(
                         code="worker_lost",
-                        message=f"Each of {MOST_LOST} attempts ended without a word: its worker or its process was "
-                        "killed, or crashed.",
+                        message=f"Each of {MOST_LOST} attempts ended without a word: its worker, or its "
+                        "process, was killed or crashed.",
                         hint="See the worker's log; a run may have used more memory than there is.",
                     )
                 )
             )
             return
-        self._hold.allow(request.timeout_s)
-        _log.info("The attempt begins.", extra=self._about(attempt=self._count))
-        with scratch_folder(self._settings, self._job, self._hold.token) as scratch:
+        self.hold.allow(request.timeout_s)
+        _log.info("The attempt begins.", extra=self._about(attempt=self.counted))
+        with scratch_folder(self.settings, self.job, self.hold.token) as scratch:
             ended = self._ran(request, scratch)
             if ended.crashed:
                 self._crashed(ended.crashed)
@@ -165,24 +168,24 @@ class _Attempt:
         result = scratch / "result"
         result.mkdir()
         shared: dict[str, Any] = {
-            "experiment_id": self._job,
+            "experiment_id": self.job,
             "folder": result,
-            "threads": self._threads,
-            "memory": self._settings.memory,
+            "threads": self.threads,
+            "memory": self.settings.memory,
         }
-        with reporting(self._hold), contextlib.ExitStack() as stack:
-            self._hold.phase("fetch")
+        with reporting(self.hold), contextlib.ExitStack() as stack:
+            self.hold.phase("fetch")
             if request.kind == "reproduce":
                 path = self._pulled(request, scratch)
                 source = stack.enter_context(open_source(path))
-                packages.of_record(path, source.record, core, self._hold)
-                found = stack.enter_context(inputs.recorded(source, self._settings))
+                packages.of_record(path, source.record, core, self.hold)
+                found = stack.enter_context(inputs.recorded(source, self.settings))
                 task = Task(**shared, source=found, recorded=path)
             else:
-                package = packages.of_request(request, core, self._hold)
+                package = packages.of_request(request, core, self.hold)
                 task = Task(
                     **shared,
-                    source=stack.enter_context(inputs.fetched(request.input, self._settings)),
+                    source=stack.enter_context(inputs.fetched(request.input, self.settings)),
                     model=request.model_name,
                     spec=request.spec,
                     commit=request.commit,
@@ -194,48 +197,48 @@ class _Attempt:
                     layer=request.layer,
                     seed=request.seed,
                 )
-            self._hold.check()
-            process = JobProcess(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self._hold)
+            self.hold.check()
+            process = JobProcess(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self.hold)
             stack.callback(process.close)
             while (ended := process.wait(_LOOK_S)) is None:
-                if (why := self._hold.why) is not None:
+                if (why := self.hold.why) is not None:
                     # Nobody wants what a run says that another worker has, or begins anew.
-                    self._left = process.stop(0 if why in {"lost", "stopped"} else self._times.end_s)
+                    self.left = process.stop(0 if why in {"lost", "stopped"} else self.times.end_s)
                     raise LetGo
         return ended
 
     def _pulled(self, request: Request, scratch: Path) -> Path:
         """Bring the experiment to be reproduced here; return its record."""
         assert request.reproduces is not None  # the request of a reproduction has it
-        place = self._truth.experiment(request.reproduces)
+        place = self.truth.experiment(request.reproduces)
         pulled = pull(PullRequest(f"{place.uri}{RECORD}", to=scratch / "recorded"), Silent())
         return pulled.experiments[0].record
 
     def _deliver_patiently(self, record: Path) -> None:
         """Deliver; a result that is whole is not run again because the place fails for a time."""
-        self._hold.allow(float("inf"))
-        for seconds in self._times.again_s:
+        self.hold.allow(float("inf"))
+        for seconds in self.times.again_s:
             try:
                 self._deliver(record)
             except StorageError as error:
                 _log.warning(error.message, extra=self._about(code=error.code))
-                self._hold.wait(seconds)
+                self.hold.wait(seconds)
             else:
                 return
         self._deliver(record)
 
     def _deliver(self, record: Path) -> None:
         """Put the experiment into the place, unless its record is there, then the outcome."""
-        self._hold.tell(DELIVER)
-        if self._truth.cancelled(self._job) is not None and not self._truth.has_record(self._job):
+        self.hold.tell(DELIVER)
+        if self.truth.cancelled(self.job) is not None and not self.truth.has_record(self.job):
             self._end(Outcome(status="cancelled"))
             return
-        if self._hold.beat() == "lost":
+        if self.hold.beat() == "lost":
             raise LetGo
         try:
-            push(PushRequest((record,), self._settings.place), Silent())
+            push(PushRequest((record,), self.settings.place), Silent())
         except DissmodelError as error:
-            if not self._truth.has_record(self._job):
+            if not self.truth.has_record(self.job):
                 raise
             # Another attempt was faster: its result stands, and this one is thrown away.
             _log.info("Another attempt was faster.", extra=self._about(code=error.code))
@@ -243,20 +246,20 @@ class _Attempt:
 
     def _settle(self) -> bool:
         """Write the outcome of an experiment that is whole in the place; return whether it is."""
-        digest = self._truth.record_digest(self._job)
+        digest = self.truth.record_digest(self.job)
         if digest is None:
             return False
-        if self._settings.legacy_objects:
+        if self.settings.legacy_objects:
             self._put_legacy_objects()
         self._end(
-            Outcome(status="completed", record_digest=digest, log=self._hold.log, attempts=self._attempts)
+            Outcome(status="completed", record_digest=digest, log=self.hold.log, attempts=self._attempts)
         )
         return True
 
     def _put_legacy_objects(self) -> None:
         """Write the record and the times of the phases under the names that older notebooks read."""
-        place, short = self._truth.experiment(self._job), self._job[:SHORT_ID]
-        with scratch_folder(self._settings, self._job, f"{self._hold.token}-legacy") as folder:
+        place, short = self.truth.experiment(self.job), self.job[:SHORT_ID]
+        with scratch_folder(self.settings, self.job, f"{self.hold.token}-legacy") as folder:
             path = folder / f"{short}{store.SUFFIX}"
             place.storage.get(place.key(RECORD), path, limit=store.MAX_BYTES)
             record = store.read(path)
@@ -267,9 +270,9 @@ class _Attempt:
 
     def _crashed(self, how: str) -> None:
         """Let a job whose process ended without a word wait again, as often as that may happen."""
-        _log.warning("The process %s.", how, extra=self._about(attempt=self._count))
-        self._hold.warn(f"The process of the run {how}.")
-        if self._count < MOST_LOST:
+        _log.warning("The process %s.", how, extra=self._about(attempt=self.counted))
+        self.hold.warn(f"The process of the run {how}.")
+        if self.counted < MOST_LOST:
             self._wait_again(0)
             return
         message = f"The process of the run {how}, in the last of {MOST_LOST} attempts."
@@ -277,16 +280,16 @@ class _Attempt:
         self._end(self._failed(Problem(code="worker_lost", message=message, hint=hint)))
 
     def _let_go(self) -> None:
-        why, record = self._hold.why, self._left.record if self._left is not None else None
+        why, record = self.hold.why, self.left.record if self.left is not None else None
         _log.info("The job is let go: %s.", why, extra=self._about())
         match why:
             case "cancelled":
-                self._settle_or(Outcome(status="cancelled", log=self._hold.log, attempts=self._attempts))
+                self._settle_or(Outcome(status="cancelled", log=self.hold.log, attempts=self._attempts))
             case "timeout":
-                assert self._request is not None  # it has the time
+                assert self.request is not None  # it has the time
                 problem = Problem(
                     code="timeout",
-                    message=f"The run took longer than {self._request.timeout_s:g} s.",
+                    message=f"The run took longer than {self.request.timeout_s:g} s.",
                     hint="Let jobs take longer: service.timeout",
                 )
                 self._settle_or(self._failed(problem, record))
@@ -305,10 +308,10 @@ class _Attempt:
         """Let the job wait after storage has failed, or let it fail at last."""
         _log.warning(error.message, extra=self._about(code=error.code))
         self._take_back()  # it was not lost
-        self._failures = self._counted(1, self._failures_id)
-        delays = self._times.again_s
-        if self._failures <= len(delays):
-            self._wait_again(delays[self._failures - 1])
+        self.failures = self._counted(1, self._failures_id)
+        delays = self.times.again_s
+        if self.failures <= len(delays):
+            self._wait_again(delays[self.failures - 1])
         else:
             self._fail(error)
 
@@ -318,7 +321,7 @@ class _Attempt:
             self._end(self._failed(problem))
         except StorageError as away:  # not even that can be written: somebody tries again later
             _log.warning(away.message, extra=self._about(code=away.code))
-            self._wait_again(self._times.again_s[-1] if self._times.again_s else 0)
+            self._wait_again(self.times.again_s[-1] if self.times.again_s else 0)
 
     def _failed(self, problem: Problem, record: Path | None = None) -> Outcome:
         document = None
@@ -326,53 +329,53 @@ class _Attempt:
             with contextlib.suppress(DissmodelError):  # what the process wrote may be no record
                 document = redact_document(store.read_document(record))
         return Outcome(
-            status="failed", error=problem, record=document, log=self._hold.log, attempts=self._attempts
+            status="failed", error=problem, record=document, log=self.hold.log, attempts=self._attempts
         )
 
     def _end(self, outcome: Outcome) -> None:
         """Write how the job ended; what stands there already stands."""
-        is_first = self._truth.put(self._job, fitting(outcome))
+        is_first = self.truth.put(self.job, fitting(outcome))
         _log.info(
             "The job has ended: %s.",
             outcome.status,
             extra=self._about(first=is_first, code=outcome.error.code if outcome.error else None),
         )
         with contextlib.suppress(QueueAway):
-            self._queue.done(self._job)
-            self._queue.done(self._failures_id)
+            self.queue.done(self.job)
+            self.queue.done(self._failures_id)
 
     def _wait_again(self, delay_s: float) -> None:
         """Let the job go, then wait; without a queue, reconciling puts it there."""
-        priority = self._request.priority if self._request is not None else "normal"
-        self._hold.end()
+        priority = self.request.priority if self.request is not None else "normal"
+        self.hold.end()
         with contextlib.suppress(QueueAway):
-            self._queue.free(self._job, self._hold.token)
-            self._queue.put(self._job, priority, delay_s=delay_s)
+            self.queue.free(self.job, self.hold.token)
+            self.queue.put(self.job, priority, delay_s=delay_s)
 
     def _take_back(self) -> None:
         """Count this attempt no longer."""
-        if self._count:
-            self._count = self._counted(-1)
+        if self.counted:
+            self.counted = self._counted(-1)
 
     def _counted(self, by: int, counted: str | None = None) -> int:
         try:
-            return self._queue.count(counted or self._job, by)
+            return self.queue.count(counted or self.job, by)
         except QueueAway:
             return 1
 
     @property
     def _failures_id(self) -> str:
         """What counts the failures of storage in the queue."""
-        return f"{self._job}.storage"
+        return f"{self.job}.storage"
 
     @property
     def _attempts(self) -> int:
         """How many attempts there were, as far as is known here."""
-        return self._count + self._failures
+        return self.counted + self.failures
 
     def _about(self, **more: Any) -> dict[str, Any]:
         return {
-            "experiment_id": self._job,
+            "experiment_id": self.job,
             **{name: value for name, value in more.items() if value is not None},
         }
 
@@ -419,8 +422,6 @@ def sweep(settings: ServiceSettings) -> None:
 
 
 def _put_new(storage: Storage, file: Path, key: str, media_type: str) -> None:
-    from dissmodel.record.digest import sha256_file
-
     try:
         storage.put(file, key, sha256=sha256_file(file), media_type=media_type, only_new=True)
     except DissmodelError as error:

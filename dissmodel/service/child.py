@@ -1,9 +1,9 @@
 """The process of one attempt at a job: it runs the model and says how far it is.
 
 It is started as ``python -m dissmodel.service.child TASK``, in a session of its own and without credentials.
-What was standard output takes JSON objects, one a line: ``{"event": "phase" | "step" | "transferred" | "warn" |
-"output", ...}``, the last with the event ``end``. All that is printed goes to standard error. Standard input is
-a pipe that the worker holds: the process ends when the pipe does.
+What was standard output takes JSON objects, one a line: ``{"event": EVENT, ...}`` with phase, step,
+transferred, warn or output, and at last end. All that is printed goes to standard error. Standard input is a
+pipe that the worker holds: the process ends when the pipe does.
 """
 
 from __future__ import annotations

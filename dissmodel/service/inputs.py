@@ -120,7 +120,7 @@ def _refuse(place: str) -> None:
 def _refused(place: str) -> UsageError:
     return UsageError(
         f"{place}: a job may not read this.",
-        "Upload it: POST /data/upload, and give the uri of the answer. Or let the administrator list its place "
+        "Upload it: POST /data/upload, and give the uri of the answer. An administrator may list its place "
         "in service.buckets, service.hosts or service.inputs_folder.",
         code="input_refused",
     )

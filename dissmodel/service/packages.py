@@ -1,4 +1,4 @@
-"""The package of a job's model, installed before its process begins: only what the setting ``trust`` names."""
+"""The package of a job's model, installed before its process begins, if the setting ``trust`` names it."""
 
 from __future__ import annotations
 
@@ -74,13 +74,12 @@ def _installed(wanted: Requirement, origin: str, settings: Settings, reporter: R
 
 def _refuse_untrusted(resolved: Resolved, origin: str, settings: Settings) -> None:
     """Refuse what the setting does not name; what somebody agreed to on a terminal counts for them alone."""
-    # All patterns are read: a broken one is always an error.
-    if any([trust.matches(pattern, resolved) for pattern in settings.trust]):
+    if any(trust.matches(pattern, resolved) for pattern in settings.trust):
         return
     pattern = f"git+{resolved.source}" if resolved.kind == "git" else resolved.name
     refused = ConsentRequired(
-        f"{trust.describe(resolved, origin)} This runs its author's code, and jobs install only what the setting "
-        "trust names.",
+        f"{trust.describe(resolved, origin)} This runs its author's code, and jobs install only what the "
+        "setting trust names.",
         f'An administrator may add it to the setting trust: "{pattern}"',
     )
     refused.what = pattern

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from types import FrameType
 from uuid import uuid4
 
@@ -51,7 +52,7 @@ def work(
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
-    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain=drain)
+    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain)
     with worker.signals():
         reconciler.start()
         try:
@@ -67,30 +68,26 @@ def worker_name() -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', said)[:80]}-{os.getpid()}-{uuid4().hex[:8]}"
 
 
+@dataclass
 class _Worker:
-    def __init__(
-        self,
-        name: str,
-        truth: Truth,
-        queue: Queue,
-        settings: ServiceSettings,
-        jobs: int,
-        times: Times,
-        *,
-        drain: bool,
-    ) -> None:
-        self._name, self._truth, self._queue, self._settings = name, truth, queue, settings
-        self._jobs, self._times, self._drain = jobs, times, drain
-        self._closing, self._stop = threading.Event(), threading.Event()
-        self._lock = threading.Lock()
-        self._active = 0
+    name: str
+    truth: Truth
+    queue: Queue
+    settings: ServiceSettings
+    jobs: int
+    times: Times
+    drain: bool
+    closing: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    active: int = 0
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
         """Let the first signal close the worker, and the second stop it."""
 
-        def close(signum: int, _frame: FrameType | None) -> None:
-            (self._stop if self._closing.is_set() else self._closing).set()
+        def close(_signum: int, _frame: FrameType | None) -> None:
+            (self.stop if self.closing.is_set() else self.closing).set()
 
         before = {one: signal.signal(one, close) for one in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -101,38 +98,38 @@ class _Worker:
 
     def work(self) -> None:
         """Work until all threads have ended."""
-        _log.info("The worker begins.", extra={"worker": self._name, "jobs": self._jobs})
-        threads = [threading.Thread(target=self._take_jobs, daemon=True) for _ in range(self._jobs)]
+        _log.info("The worker begins.", extra={"worker": self.name, "jobs": self.jobs})
+        threads = [threading.Thread(target=self._take_jobs, daemon=True) for _ in range(self.jobs)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads) and not self._closing.is_set():
-            self._closing.wait(_LOOK_S)
-        if self._closing.is_set():
-            _log.info("The worker takes no more jobs.", extra={"worker": self._name})
-            self._wait_for(threads, self._times.grace_s)
-            self._stop.set()
+        while any(thread.is_alive() for thread in threads) and not self.closing.is_set():
+            self.closing.wait(_LOOK_S)
+        if self.closing.is_set():
+            _log.info("The worker takes no more jobs.", extra={"worker": self.name})
+            self._wait_for(threads, self.times.grace_s)
+            self.stop.set()
             self._wait_for(threads, _LAST_S)
-        _log.info("The worker ends.", extra={"worker": self._name})
+        _log.info("The worker ends.", extra={"worker": self.name})
 
     def _wait_for(self, threads: list[threading.Thread], seconds: float) -> None:
         waited = 0.0
-        while waited < seconds and any(thread.is_alive() for thread in threads) and not self._stop.wait(0):
-            self._stop.wait(_LOOK_S)
+        while waited < seconds and any(thread.is_alive() for thread in threads) and not self.stop.wait(0):
+            self.stop.wait(_LOOK_S)
             waited += _LOOK_S
-        for thread in threads if self._stop.is_set() else ():
+        for thread in threads if self.stop.is_set() else ():
             thread.join(max(0.0, seconds - waited))
 
     def _take_jobs(self) -> None:
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             try:
-                job = self._queue.take(self._name, wait_s=1)
+                job = self.queue.take(self.name, wait_s=1)
                 if job is None:
-                    if self._drain and self._is_drained():
+                    if self.drain and self._is_drained():
                         return
                     continue
             except QueueAway as error:
-                _log.warning(error.message, extra={"worker": self._name})
-                self._closing.wait(1)
+                _log.warning(error.message, extra={"worker": self.name})
+                self.closing.wait(1)
                 continue
             with self._one_more():
                 self._attempt(job)
@@ -142,30 +139,30 @@ class _Worker:
         try:
             attempt(
                 job,
-                truth=self._truth,
-                queue=self._queue,
-                settings=self._settings,
-                worker=self._name,
-                stop=self._stop,
-                threads=None if self._jobs == 1 else max(1, cpus // self._jobs),
-                times=self._times,
+                truth=self.truth,
+                queue=self.queue,
+                settings=self.settings,
+                worker=self.name,
+                stop=self.stop,
+                threads=None if self.jobs == 1 else max(1, cpus // self.jobs),
+                times=self.times,
             )
-        except Exception:  # a bug: the job is not held any more, and waits again; the worker goes on
-            _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self._name})
+        except Exception:  # noqa: BLE001  (a bug: the job is held no more, and waits again)
+            _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 
     def _is_drained(self) -> bool:
-        with self._lock:
-            return not self._active and not sum(self._queue.counts().values())
+        with self.lock:
+            return not self.active and not sum(self.queue.counts().values())
 
     @contextlib.contextmanager
     def _one_more(self) -> Iterator[None]:
-        with self._lock:
-            self._active += 1
+        with self.lock:
+            self.active += 1
         try:
             yield
         finally:
-            with self._lock:
-                self._active -= 1
+            with self.lock:
+                self.active -= 1
 
 
 def _hide() -> None:
