@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from dissmodel import __version__
-from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.errors import DissmodelError
 from dissmodel.service import legacy, new
-from dissmodel.service.answers import answer, problem
+from dissmodel.service.answers import answer, problem, status_of
 from dissmodel.service.auth import Keys
 from dissmodel.service.board import Board
 from dissmodel.service.bodies import Problem
@@ -75,7 +76,7 @@ def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
 
 def _failed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DissmodelError)  # as it is registered
-    if isinstance(error, StorageError):
+    if status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
         request.app.state.parts.metrics.storage_failed(error.code)
         _LOG.error("%s", error.message, extra={"code": error.code})
     return answer(error)

@@ -126,8 +126,8 @@ def inline_model(text: str) -> Model:
     name = spec.executor
     if name is None:
         raise UsageError(f"{_INLINE} names no model.", "Add class to its [model].", code="bad_model_name")
-    _check_name(name)
-    _check_name(str(spec.model.get("name", name)))
+    for one in (name, spec.model.get("name", name)):
+        _check_name(str(one))
     if spec.package:
         _check_package(spec.package, f"{_INLINE}: package")
     elif "executor_module" in spec.model:
@@ -136,7 +136,7 @@ def inline_model(text: str) -> Model:
             "Add package, or leave executor_module out.",
             code="bad_package",
         )
-    return Model(name, spec.resolved, given=spec.parameters)
+    return Model(str(spec.model.get("name", name)), spec.resolved, given=spec.parameters)
 
 
 def shown_spec(model: Model) -> Any:
