@@ -102,7 +102,7 @@ class _Attempt:
     request: Request | None = None
     counted: int = 0
     failures: int = 0
-    left: Ended | None = None
+    left: dict[str, Any] | None = None  # the record of a run that had to end
 
     @property
     def job(self) -> str:
@@ -157,7 +157,7 @@ class _Attempt:
             elif ended.error is not None:
                 if ended.retry:
                     raise StorageError(ended.error.message, ended.error.hint, code=ended.error.code)
-                self._end(self._failed(ended.error, ended.record))
+                self._end(self._failed(ended.error, _document(ended.record)))
             else:
                 assert ended.record is not None  # it completed
                 self._deliver_patiently(ended.record)
@@ -203,7 +203,8 @@ class _Attempt:
             while (ended := process.wait(_LOOK_S)) is None:
                 if (why := self.hold.why) is not None:
                     # Nobody wants what a run says that another worker has, or begins anew.
-                    self.left = process.stop(0 if why in {"lost", "stopped"} else self.times.end_s)
+                    left = process.stop(0 if why in {"lost", "stopped"} else self.times.end_s)
+                    self.left = _document(left.record if left is not None else None)
                     raise LetGo
         return ended
 
@@ -235,13 +236,17 @@ class _Attempt:
             return
         if self.hold.beat() == "lost":
             raise LetGo
-        try:
-            push(PushRequest((record,), self.settings.place), Silent())
-        except DissmodelError as error:
-            if not self.truth.has_record(self.job):
-                raise
-            # Another attempt was faster: its result stands, and this one is thrown away.
-            _log.info("Another attempt was faster.", extra=self._about(code=error.code))
+        for is_again in (False, True):
+            try:
+                push(PushRequest((record,), self.settings.place, aside=is_again), Silent())
+                break
+            except DissmodelError as error:
+                if self.truth.has_record(self.job):  # its result stands, and this one is thrown away
+                    _log.info("Another attempt was faster.", extra=self._about(code=error.code))
+                    break
+                # An attempt that was killed while it delivered may have left files with other bytes.
+                if is_again or error.code != "object_exists":
+                    raise
         self._settle()
 
     def _settle(self) -> bool:
@@ -280,11 +285,13 @@ class _Attempt:
         self._end(self._failed(Problem(code="worker_lost", message=message, hint=hint)))
 
     def _let_go(self) -> None:
-        why, record = self.hold.why, self.left.record if self.left is not None else None
+        why = self.hold.why
         _log.info("The job is let go: %s.", why, extra=self._about())
         match why:
             case "cancelled":
-                self._settle_or(Outcome(status="cancelled", log=self.hold.log, attempts=self._attempts))
+                self._settle_or(
+                    Outcome(status="cancelled", record=self.left, log=self.hold.log, attempts=self._attempts)
+                )
             case "timeout":
                 assert self.request is not None  # it has the time
                 problem = Problem(
@@ -292,7 +299,9 @@ class _Attempt:
                     message=f"The run took longer than {self.request.timeout_s:g} s.",
                     hint="Let jobs take longer: service.timeout",
                 )
-                self._settle_or(self._failed(problem, record))
+                self._settle_or(self._failed(problem, self.left))
+            case "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
+                self._take_back()
             case "stopped":
                 self._take_back()
                 self._wait_again(0)
@@ -323,13 +332,9 @@ class _Attempt:
             _log.warning(away.message, extra=self._about(code=away.code))
             self._wait_again(self.times.again_s[-1] if self.times.again_s else 0)
 
-    def _failed(self, problem: Problem, record: Path | None = None) -> Outcome:
-        document = None
-        if record is not None:
-            with contextlib.suppress(DissmodelError):  # what the process wrote may be no record
-                document = redact_document(store.read_document(record))
+    def _failed(self, problem: Problem, record: dict[str, Any] | None = None) -> Outcome:
         return Outcome(
-            status="failed", error=problem, record=document, log=self.hold.log, attempts=self._attempts
+            status="failed", error=problem, record=record, log=self.hold.log, attempts=self._attempts
         )
 
     def _end(self, outcome: Outcome) -> None:
@@ -419,6 +424,15 @@ def sweep(settings: ServiceSettings) -> None:
             with contextlib.suppress(OSError), locks.held(parent / f"{name}{_LOCK}") as is_left:
                 if is_left:
                     shutil.rmtree(parent / name, ignore_errors=True)
+
+
+def _document(record: Path | None) -> dict[str, Any] | None:
+    """Return what the record of a run that did not complete says, without secrets."""
+    if record is not None:
+        with contextlib.suppress(DissmodelError):  # what the process wrote may be no record
+            found: dict[str, Any] = redact_document(store.read_document(record))
+            return found
+    return None
 
 
 def _put_new(storage: Storage, file: Path, key: str, media_type: str) -> None:

@@ -39,6 +39,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(told, ensure_ascii=True)
 
 
+class _Lines(logging.StreamHandler[Any]):
+    """Writes to the standard error of the moment, or to a stream."""
+
+    def __init__(self, given: TextIO | None) -> None:
+        logging.Handler.__init__(self)
+        self._given = given
+        self.setFormatter(JsonLines())
+
+    @property
+    def stream(self) -> TextIO:
+        """Where it writes."""
+        return self._given or sys.stderr
+
+
 def log_to(stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> None:
     """Write the log of this process to a stream, standard error by default.
 
@@ -56,9 +70,6 @@ def log_to(stream: TextIO | None = None, environ: Mapping[str, str] | None = Non
             f"DISSMODEL_LOG_LEVEL: there is no level {level[:40]!r}.",
             f"Take one of {', '.join(_LEVELS).lower()}.",
         )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
     logger = logging.getLogger("dissmodel")
-    logger.handlers[:] = [handler]
+    logger.handlers[:] = [_Lines(stream)]
     logger.setLevel(level)
-    logger.propagate = False

@@ -42,9 +42,11 @@ class Echo(ModelExecutor):
             case "memory":
                 bytearray(3 << 30)
             case "environment":
-                print("variables: " + json.dumps(dict(os.environ)))
+                for name, value in sorted(os.environ.items()):
+                    print(f"variable {name}={value}")
+                print("home: " + json.dumps(sorted(os.listdir(Path.home()))))
             case "leave":
-                subprocess.Popen(["sleep", "600"])
+                print("left", subprocess.Popen(["sleep", "600"]).pid)
             case "stubborn":
                 import signal
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
