@@ -300,6 +300,8 @@ class _Attempt:
                     hint="Let jobs take longer: service.timeout",
                 )
                 self._settle_or(self._failed(problem, self.left))
+            case "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
+                self._take_back()
             case "stopped":
                 self._take_back()
                 self._wait_again(0)

@@ -141,10 +141,21 @@ def test_it_keeps_what_it_knew_over_a_restart(own, opened, new_id):
     assert {job: Entry(is_waiting=True, attempts=1)} == queue.view([job])
 
 
-def test_nothing_of_a_job_stays_for_ever(own, opened, new_id):
+def test_a_clock_that_is_set_back_costs_no_job_its_turn(own, opened, new_id):
+    queue, jobs = opened(own.url), [new_id() for _ in range(3)]
+    queue.put(jobs[0], "normal")
+    with own.client() as client:
+        client.zincrby("dissmodel:waiting:normal", 1e6 * 86400, jobs[0])  # put when the clock was a day ahead
+    queue.put(jobs[1], "normal")
+    queue.put(jobs[2], "low")
+
+    assert jobs == [queue.take("w", wait_s=0) for _ in range(3)]
+
+
+@pytest.mark.parametrize("keep", ["count", "cancel"])
+def test_nothing_of_a_job_stays_for_ever(own, opened, new_id, keep):
     queue, job = opened(own.url), new_id()
-    queue.count(job)
-    queue.cancel(job)
+    getattr(queue, keep)(job)
     queue.beat(job, "a", Progress())
     with own.client() as client:
         assert [True, True] == [client.ttl(key) > 0 for key in client.scan_iter()]
