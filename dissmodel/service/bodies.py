@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from dissmodel.executor.schemas import InlineJobRequest, JobRequest
+from dissmodel.record.plain import plain
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what no JSON document can hold: NaN, halves of surrogate pairs."""
-    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    """Refuse what a record can't hold as it is: NaN, halves of surrogate pairs, what is nested too deep."""
+    if plain(value) != value:
+        raise ValueError("it holds NaN, an infinite number, a text that is not UTF-8, or too many levels")
     return value
 
 
