@@ -192,6 +192,7 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.push:push",
         "pull": "dissmodel.cli.pull:pull",
+        "ingest": "dissmodel.cli.ingest:ingest",
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
