@@ -28,6 +28,7 @@ from dissmodel.storage.settings import StorageSettings
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 VALUES = (1, 1.0, 2, True, False, "1", "norte", "NaN", None, [1, 2], [1.0, True], {"a": 1}, 10**400, -0.0, 0)
+LONG = ("x" * 300 + "a", "x" * 300 + "b")
 
 
 def record_of(number, **fields):
@@ -427,7 +428,7 @@ def test_killed_at_any_time_and_run_again_it_is_whole(index, tmp_path, seed):
 def some_record(chance, number):
     """Return a record with fields by chance, few enough values that filters meet several."""
     parameters = {
-        name: chance.choice(VALUES) for name in chance.sample(["a", "b", "c"], chance.randint(0, 3))
+        name: chance.choice(VALUES + LONG) for name in chance.sample(["a", "b", "c"], chance.randint(0, 3))
     }
     record = record_of(
         number,
@@ -513,7 +514,8 @@ def test_a_search_finds_what_a_look_at_all_records_finds(index, tmp_path, seed):
 
     for _ in range(200):
         wanted = {
-            name: chance.choice(VALUES) for name in chance.sample(["a", "b", "c"], chance.randint(0, 2))
+            name: chance.choice(VALUES + LONG)
+            for name in chance.sample(["a", "b", "c"], chance.randint(0, 2))
         }
         model = chance.choice([None, "coast", "fire"])
         status = chance.choice([None, "completed", "failed"])
