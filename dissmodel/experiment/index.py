@@ -333,6 +333,7 @@ class _Query:
 
     source: str
     time: str = "e"
+    number: str = "e.number"
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
 
@@ -477,7 +478,7 @@ def _driven(db: sqlite3.Connection, columns: Mapping[str, str], parameters: Mapp
     }
     driver = min(sizes, key=sizes.__getitem__, default=("e", "created"))
     if driver[0] == "p":
-        query = _Query("param p CROSS JOIN experiment e ON e.number = p.experiment", "p")
+        query = _Query("param p CROSS JOIN experiment e ON e.number = p.experiment", "p", "p.experiment")
         query.where("p.name = ? AND p.value = ?", driver[1], _sortable(parameters[driver[1]]))
     else:
         query = _Query(f"experiment e INDEXED BY by_{driver[1]}")
@@ -485,8 +486,9 @@ def _driven(db: sqlite3.Connection, columns: Mapping[str, str], parameters: Mapp
         query.where(f"e.{name} = ?" if driver == ("e", name) else f"+e.{name} = ?", value)
     for name, value in parameters.items():
         if driver != ("p", name):
-            met = "SELECT 1 FROM param q WHERE q.name = ? AND q.value = ? AND q.created = e.created"
-            query.where(f"EXISTS ({met} AND q.experiment = e.number)", name, _sortable(value))
+            same = f"q.created = {query.time}.created AND q.experiment = {query.number}"
+            met = f"SELECT 1 FROM param q WHERE q.name = ? AND q.value = ? AND {same}"  # noqa: S608  (constants)
+            query.where(f"EXISTS ({met})", name, _sortable(value))
     return query
 
 
