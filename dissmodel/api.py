@@ -504,6 +504,7 @@ def records(
     since: datetime | None = None,
     sort: str = "-when",
     verify: bool = False,
+    index: bool = False,
 ) -> Listing:
     """List the records in a folder and below it.
 
@@ -521,6 +522,8 @@ def records(
         ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
     verify : bool
         Hash results and inputs too.
+    index : bool
+        Read only what is new or changed since the last list with the index; the answer is the same.
 
     Returns
     -------
@@ -542,6 +545,7 @@ def records(
         since=arguments.moment(since, "since"),
         sort=arguments.word(sort, "sort", "-when"),
         verify=arguments.flag(verify, "verify"),
+        index=arguments.flag(index, "index"),
     )
     with call_reporter() as reporter:
         return list_records(request, reporter)

@@ -191,11 +191,12 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",
+        "serve": "dissmodel.cli.serve:serve",
         "worker": "dissmodel.cli.worker:worker",
+        "ingest": "dissmodel.cli.ingest:ingest",
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
-        "serve": "dissmodel.cli.serve:serve",
         "config": "dissmodel.cli.config:app",
         "env": "dissmodel.cli.env:app",
     }

@@ -36,6 +36,8 @@ STATUSES = {
     "queue_full": HTTPStatus.TOO_MANY_REQUESTS,
     "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
     "sync_failed": HTTPStatus.BAD_GATEWAY,
+    "storage_key": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "storage_bucket": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of each error that a client can cause, by its code."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
@@ -10,7 +13,13 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
+from dissmodel.experiment.index import IndexUnusable, search
+from dissmodel.experiment.ingest import default_index, ingest_place, scope_of
+from dissmodel.experiment.layout import FOLDER
+from dissmodel.progress import Silent
+from dissmodel.record.plain import plain
 from dissmodel.service.auth import router
+from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
 from dissmodel.service.queue import QueueAway
@@ -79,6 +88,29 @@ def log(experiment_id: Id, request: Request, after: Annotated[int, Query(ge=0)] 
         "next": logged,
         "lines": lines[len(lines) - (logged - first) :] if first < logged else (),
     }
+
+
+@reader.get("/experiments")
+def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -> Mapping[str, Any]:
+    """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
+    query = request.query_params.items()
+    parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
+    index, place = default_index(), parts_of(request).service.truth.place.below(FOLDER)
+    look = partial(search, index, scope=scope_of(place), parameters=parameters, **dict(asked))
+    try:
+        page = look()
+    except IndexUnusable:  # it was never made, or deleted
+        ingest_place(index, place, reporter=Silent())
+        page = look()
+    return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
+
+
+def _value(text: str) -> Any:
+    """Return what a value in a query means: a number, true, false or a text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

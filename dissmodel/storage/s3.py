@@ -192,7 +192,7 @@ class S3Storage:
         with self._speaking(check_key(key, self.shown)):
             _, region = self._address  # asked for here: the public address may be out of reach
             endpoint = replace(self._access.public or self._access.endpoint, region=region)
-            client = _connect(replace(self._access, endpoint=endpoint), self._pool)
+            client = connect(replace(self._access, endpoint=endpoint), self._patience, self._pool)
             url: str = client.get_presigned_url(
                 "GET", bucket_name=self._bucket, object_name=key, expires=timedelta(seconds=seconds)
             )
