@@ -26,6 +26,11 @@ class Said:
     def json(self):
         return json.loads(self.out)
 
+    @property
+    def verdicts(self):
+        """The verdict of each check of ``--json``, by name."""
+        return {check["name"]: check["verdict"] for check in self.json["checks"]}
+
 
 @pytest.fixture
 def dissmodel(monkeypatch, capsys, tmp_path):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 
 from dissmodel.record import store
+from support.rasters import write_tiff
 
 FIELDS = ("uso", "alt", "solo")
 
@@ -22,16 +22,8 @@ def coast(dissmodel, make_coast):
 def write(name, coast, called):
     """Write bands, each (what the file calls it, which field it is); return the file's name."""
     bands, transform = coast
-    rows, cols = bands["uso"].shape
-    profile = {"driver": "GTiff", "width": cols, "height": rows, "dtype": "float64", "nodata": -9999.0}
-    with rasterio.open(
-        name, "w", **profile, count=len(called), crs="EPSG:31983", transform=transform
-    ) as target:
-        for number, (title, field) in enumerate(called, start=1):
-            target.write(bands[field], number)
-            if title:
-                target.set_band_description(number, title)
-    return name
+    arrays = np.stack([bands[field] for _, field in called]).astype("float64")
+    return write_tiff(name, arrays, names=[title for title, _ in called], transform=transform, nodata=-9999.0)
 
 
 def digest(record):

@@ -14,7 +14,7 @@ import pytest
 
 from dissmodel.record import ExperimentRecord, store
 from dissmodel.sharing.bundle import spec_as_toml
-from support.files import sha256
+from support.files import edit, sha256
 
 PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif"]
 SPEC = '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 2\n'
@@ -59,15 +59,6 @@ def alone(here):
     return here
 
 
-def edit(path, change, *, seal=False):
-    document = json.loads(Path(path).read_text(encoding="utf-8"))
-    change(document)
-    if seal:
-        store.write(document, Path(path))
-    else:
-        Path(path).write_bytes(store.dumps(document))
-
-
 def digest(text):
     """The digest of a record as docs/record.md has it."""
     record = json.loads(text)
@@ -83,10 +74,6 @@ def digest(text):
 def names(path):
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
-
-
-def verdicts(said):
-    return {check["name"]: check["verdict"] for check in said.json["checks"]}
 
 
 def test_a_bundle_has_what_belongs_to_the_record(here):
@@ -151,7 +138,7 @@ def test_a_bundle_is_shown_and_verified_as_a_record(alone):
 
     assert (0, 0) == (shown.code, plain.code)
     assert shown.out.startswith("coastal_raster: completed  (b.zip)\n")
-    assert {"record": "ok", "output": "ok", "style": "ok", "input": "ok"} == verdicts(said)
+    assert {"record": "ok", "output": "ok", "style": "ok", "input": "ok"} == said.verdicts
     assert {"b.zip"} == {check["record"] for check in said.json["checks"]}
     assert f"output    {Path('b.zip/result.tif')}\n" in plain.out
 
@@ -175,7 +162,7 @@ def test_without_its_input(here):
 
     assert 0 == said.code
     assert [name for name in PARTS if "input" not in name] == names("b.zip")
-    assert "not checked" == verdicts(checked)["input"]
+    assert "not checked" == checked.verdicts["input"]
     assert 3 == lost.code
     assert f"gone: {Path('input/grid.zip')}" in lost.err
     assert sha256("moved.zip") in lost.err
@@ -234,7 +221,7 @@ def test_a_file_that_the_model_wrote_elsewhere_comes_along(here, executor_file, 
     said = here("record", "verify", "b.zip", "--json")
 
     assert "external/far.bin" in names("b.zip")
-    assert {"record": "ok", "output": "ok", "input": "ok"} == verdicts(said)
+    assert {"record": "ok", "output": "ok", "input": "ok"} == said.verdicts
 
 
 def test_a_record_of_the_public_dissmodel_is_bundled(here):
@@ -255,7 +242,7 @@ def test_a_record_of_the_public_dissmodel_is_bundled(here):
     assert 0 == made.code
     assert "profiling is not in the bundle" in made.err
     assert ["README.md", "record.json", "input/grid.zip", "result.tif"] == names("b.zip")
-    assert ("ok", "ok") == (verdicts(said)["output"], verdicts(said)["input"])
+    assert ("ok", "ok") == (said.verdicts["output"], said.verdicts["input"])
 
 
 def test_the_lock_of_its_environment_comes_along(here):

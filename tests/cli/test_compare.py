@@ -10,16 +10,14 @@ import rasterio
 import shapely
 
 from dissmodel.io.vector import save_gdf
+from support.rasters import write_tiff
 
 TRANSFORM = rasterio.Affine(30, 0, 500000, 0, -30, 9000000)
 
 
 def write(name, alt, uso, crs="EPSG:31984"):
     bands = np.array([alt, uso], dtype="float64")
-    profile = {"driver": "GTiff", "count": 2, "height": bands.shape[1], "width": bands.shape[2], "crs": crs}
-    with rasterio.open(name, "w", dtype="float64", nodata=-9999, transform=TRANSFORM, **profile) as dataset:
-        dataset.write(bands)
-        dataset.descriptions = ("alt", "uso")
+    write_tiff(name, bands, names=("alt", "uso"), crs=crs, nodata=-9999, transform=TRANSFORM)
 
 
 ALT, USO = [[0.5, 1.0], [1.5, -9999.0]], [[1, 2], [3, 3]]

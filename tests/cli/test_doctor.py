@@ -9,20 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from support.machine import forget_settings
+
 SECRET = "s3cr3t-w0rd"
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
     """Nothing of this machine's own settings; no index."""
-    drop = ("PIP_", "UV_", "AWS_", "MINIO_", "DISSMODEL_", "PROJ_", "GDAL_", "NUMBA_")
-    for name in [one for one in os.environ if one.startswith(drop) or one.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DISSMODEL_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("DISSMODEL_DATA", str(tmp_path / "data"))
+    forget_settings(monkeypatch, tmp_path)
 
 
 def everything(folder):

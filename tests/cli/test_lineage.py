@@ -1,12 +1,13 @@
 """A run whose input is another run's result knows it, and the chain is shown wherever its parts lie."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from dissmodel.record import DataSource, ExperimentRecord, store
+from dissmodel.record import DataSource, store
 from dissmodel.record.digest import sha256_bytes
+from support import records
+from support.files import document
 
 GROW = {"run": "return data + bytes([len(data)])"}
 
@@ -32,10 +33,6 @@ def chain(grow):
     second = grow("one.bin", "two.bin", "-p", "rate=0.5")
     third = grow("two.bin", "three.bin")
     return third, second, first
-
-
-def document(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def move(target, *names):
@@ -173,10 +170,8 @@ def test_an_id_whose_record_has_other_bytes_is_said(dissmodel, chain):
 
 
 def leave(identity, derived_from, **fields):
-    record = ExperimentRecord(
-        experiment_id=identity, derived_from=derived_from, model_name="m", status="completed", **fields
-    )
-    store.write(record, Path(f"{identity}.record.json"))
+    told = {"experiment_id": identity, "derived_from": derived_from, "model_name": "m", **fields}
+    records.leave(Path(f"{identity}.record.json"), **told)
 
 
 @pytest.mark.parametrize("to", ["a", "b", "c"])

@@ -1,6 +1,5 @@
 """What a record says was observed: each field against a look of one's own."""
 
-import json
 import locale
 import os
 import platform
@@ -15,10 +14,11 @@ import rasterio
 
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
+from support.files import document
 
 
 def the_record():
-    return json.loads(Path("r.record.json").read_text(encoding="utf-8"))
+    return document("r.record.json")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`dissmodel run --preview` and `dissmodel record show --preview`: a result, drawn."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 from PIL import Image
 
 from dissmodel.record import store
-from dissmodel.record.digest import record_digest, sha256_file
+from dissmodel.record.digest import sha256_file
+from support import files
 
 RED, GREEN, LIME = (255, 0, 0), (0, 100, 0), (0, 255, 0)
 SHOW = ("record", "show", "r.record.json", "--preview")
@@ -48,11 +48,7 @@ def colours(path):
 
 
 def edit(change):
-    path = Path("r.record.json")
-    document = json.loads(path.read_text(encoding="utf-8"))
-    change(document)
-    document["record_digest"] = record_digest(document)
-    path.write_bytes(store.dumps(document))
+    files.edit("r.record.json", change, seal=True)
 
 
 def test_a_run_draws_what_it_did_and_the_record_knows_nothing_of_it(grid):

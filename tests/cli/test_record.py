@@ -45,10 +45,6 @@ def here(dissmodel, pairs):
     return Path()
 
 
-def verdicts(said):
-    return {check["name"]: check["verdict"] for check in said.json["checks"]}
-
-
 ALL_OK = {"record": "ok", "output": "ok", "style": "ok", "input": "ok"}
 
 
@@ -63,7 +59,7 @@ def test_a_pair_that_moved_to_another_folder_verifies(dissmodel):
         line for line in said.out.splitlines() if line.endswith(":")
     ]
     assert 8 == sum(line.startswith("ok ") for line in said.out.splitlines())
-    assert (ALL_OK, True, 1) == (verdicts(as_json), as_json.json["ok"], as_json.json["schema_version"])
+    assert (ALL_OK, True, 1) == (as_json.verdicts, as_json.json["ok"], as_json.json["schema_version"])
     assert (0, "", "") == (quiet.code, quiet.out, quiet.err)
 
 
@@ -101,7 +97,7 @@ def test_a_file_of_another_length_is_caught(dissmodel, change, file, name):
 
     said = dissmodel("record", "verify", "one.record.json", "--json")
 
-    assert (4, {**ALL_OK, name: "differs"}) == (said.code, verdicts(said))
+    assert (4, {**ALL_OK, name: "differs"}) == (said.code, said.verdicts)
     assert said.json["ok"] is False
 
 
@@ -113,7 +109,7 @@ def test_a_pair_that_was_moved_without_its_style_is_verified_with_a_note(here, d
     listed = dissmodel("record", "list", "--model", "coastal_raster", "--verify", "--json")
 
     assert (0, 0, 0) == (said.code, as_json.code, listed.code)
-    assert {**ALL_OK, "style": "not checked"} == verdicts(as_json)
+    assert {**ALL_OK, "style": "not checked"} == as_json.verdicts
     (line,) = (line for line in said.out.splitlines() if "style" in line)
     assert line.endswith("one.qml  (no such file; it sets how the result is drawn, not its content)")
     assert ["ok", "ok"] == [one["files"] for one in listed.json["records"]]
@@ -124,7 +120,7 @@ def test_a_style_that_was_changed_still_differs(here, dissmodel):
 
     said = dissmodel("record", "verify", "one.record.json", "--json")
 
-    assert (4, "differs") == (said.code, verdicts(said)["style"])
+    assert (4, "differs") == (said.code, said.verdicts["style"])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +143,7 @@ def test_two_outputs_that_changed_places_are_caught(dissmodel, here):
     for name in ("one", "two"):
         said = dissmodel("record", "verify", f"{name}.record.json", "--json")
 
-        assert (4, {**ALL_OK, "output": "differs"}) == (said.code, verdicts(said))
+        assert (4, {**ALL_OK, "output": "differs"}) == (said.code, said.verdicts)
 
 
 @pytest.mark.usefixtures("here")
@@ -191,7 +187,7 @@ def test_an_edited_record_is_caught(dissmodel, change):
 
     said = dissmodel("record", "verify", "one.record.json", "--json")
 
-    assert (4, "differs") == (said.code, verdicts(said)["record"])
+    assert (4, "differs") == (said.code, said.verdicts["record"])
 
 
 @pytest.mark.usefixtures("here")
@@ -200,7 +196,7 @@ def test_a_forger_who_mends_the_records_digest_still_meets_the_files(dissmodel):
 
     said = dissmodel("record", "verify", "one.record.json", "--json")
 
-    assert (4, "ok") == (said.code, verdicts(said)["record"])
+    assert (4, "ok") == (said.code, said.verdicts["record"])
     assert "differs" in {c["verdict"] for c in said.json["checks"] if c["name"] == "output"}
 
 
@@ -217,7 +213,7 @@ def test_another_order_of_keys_and_other_white_space_change_nothing(dissmodel, h
 
     said = dissmodel("record", "verify", path, "--json")
 
-    assert (0, ALL_OK) == (said.code, verdicts(said))
+    assert (0, ALL_OK) == (said.code, said.verdicts)
 
 
 def test_where_things_lie_is_no_part_of_the_record(dissmodel, here):
@@ -253,7 +249,7 @@ def test_the_input_is_checked_where_it_can_be_reached(dissmodel, tmp_path, pairs
     said = dissmodel("record", "verify", "one.record.json", "--json")
     code = 4 if verdict == "differs" else 0
 
-    assert (code, {**ALL_OK, "input": verdict}) == (said.code, verdicts(said))
+    assert (code, {**ALL_OK, "input": verdict}) == (said.code, said.verdicts)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +460,7 @@ def test_a_completed_record_without_files_vouches_for_nothing(dissmodel, here, p
     read = dissmodel("record", "verify", "one.record.json")
     repeated = dissmodel("reproduce", "one.record.json", "--json")
 
-    assert {"record": "ok", "output": "missing", "input": "ok"} == verdicts(told)
+    assert {"record": "ok", "output": "missing", "input": "ok"} == told.verdicts
     assert (4, 4) == (told.code, read.code)
     assert "the record names no file" in read.out
     assert (3, "nothing_to_reproduce") == (repeated.code, repeated.json["error"]["code"])
@@ -474,10 +470,8 @@ def test_verifying_golden_records(dissmodel):
     full = dissmodel("record", "verify", RECORDS / "v1" / "full.json", "--json")
     failed = dissmodel("record", "verify", RECORDS / "v1" / "failed.json", "--json")
 
-    assert {"record": "ok", "output": "missing", "report": "missing", "input": "not checked"} == verdicts(
-        full
-    )
-    assert {"record": "ok", "status": "not checked", "input": "not checked"} == verdicts(failed)
+    assert {"record": "ok", "output": "missing", "report": "missing", "input": "not checked"} == full.verdicts
+    assert {"record": "ok", "status": "not checked", "input": "not checked"} == failed.verdicts
     assert (4, 0) == (full.code, failed.code)
 
 
@@ -495,8 +489,8 @@ def test_a_record_of_the_public_dissmodel_finds_its_output_beside_itself(dissmod
     bad = dissmodel("record", "verify", "result_1a2b3c4d.record.json", "--json")
 
     expected = {"record": "not checked", "output": "ok", "profiling": "not checked", "input": "not checked"}
-    assert (0, expected) == (good.code, verdicts(good))
-    assert (4, {**expected, "output": "differs"}) == (bad.code, verdicts(bad))
+    assert (0, expected) == (good.code, good.verdicts)
+    assert (4, {**expected, "output": "differs"}) == (bad.code, bad.verdicts)
 
 
 def test_show_says_what_ran_on_what_with_what_and_what_came_out(dissmodel, here, pairs):

@@ -12,8 +12,9 @@ import pytest
 
 from dissmodel.cli.record import parse_since
 from dissmodel.errors import UsageError
-from dissmodel.record import Artifact, ExperimentRecord, store
+from dissmodel.record import Artifact
 from dissmodel.record.digest import sha256_bytes, sha256_file
+from support import records
 from support.terminal import open_terminal, read_all
 
 NOW = datetime.now(UTC)
@@ -21,20 +22,16 @@ NOW = datetime.now(UTC)
 
 def leave(name, **fields):
     """Write the record of a run, and its output; its folders are made."""
-    path = Path(f"{name}.record.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    output = path.with_name(f"{path.name.removesuffix('.record.json')}.tif")
-    output.write_bytes(name.encode())
+    output = Path(f"{name}.tif")
     digest = sha256_bytes(name.encode())
     told = {
-        "experiment_id": sha256_bytes(name.encode())[:32],
-        "model_name": "coast",
-        "status": "completed",
+        "experiment_id": digest[:32],
         "output_path": output.name,
         "artifacts": {"output": digest},
         "files": {"output": Artifact(path=output.name, size=len(name), sha256=digest)},
     }
-    store.write(ExperimentRecord(**{**told, **fields}), path)
+    records.leave(Path(f"{name}.record.json"), **{**told, **fields})
+    output.write_bytes(name.encode())
 
 
 @pytest.fixture

@@ -12,23 +12,19 @@ import pytest
 
 from dissmodel.record import Artifact, ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_bytes
+from support import records
 
 NOW = datetime.now(UTC)
 WINDOWS = sys.platform == "win32"
 
 
 def leave(name, status="failed", days=1, **fields):
-    path = Path(f"{name}.record.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
     told = {
         "experiment_id": sha256_bytes(name.encode())[:32],
-        "model_name": "coast",
-        "status": status,
         "created_at": NOW - timedelta(days=days),
         "logs": ["it went wrong"],
     }
-    store.write(ExperimentRecord(**{**told, **fields}), path)
-    return path
+    return records.leave(Path(f"{name}.record.json"), status=status, **{**told, **fields})
 
 
 def there():

@@ -9,6 +9,7 @@ import pytest
 import rasterio
 
 from dissmodel.record.digest import sha256_bytes, sha256_file
+from support.files import document
 
 RUN = ("run", "coastal_raster", "-i", "grid.tif", "-p", "end_time=2", "-q", "-o")
 TAB = """!table
@@ -60,7 +61,7 @@ def in_mapinfo(coast):
 
 
 def record():
-    return json.loads(Path("r.record.json").read_text(encoding="utf-8"))
+    return document("r.record.json")
 
 
 def mask():

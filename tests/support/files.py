@@ -48,3 +48,9 @@ def edit(path, change, *, seal=False):
     if seal:
         changed["record_digest"] = record_digest(changed)
     Path(path).write_bytes(store.dumps(changed))
+
+
+def only(pattern):
+    """Return the only path that fits a pattern, and the record in it."""
+    (path,) = Path().glob(pattern)
+    return path, document(path)

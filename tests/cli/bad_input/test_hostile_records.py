@@ -1,6 +1,5 @@
 """Records from anyone, given to every command that reads one: refused; nothing run, fetched or installed."""
 
-import json
 import os
 import shutil
 import socket
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import store
+from support import files
 
 MEGABYTE = 10**6
 
@@ -39,7 +39,7 @@ def ran(done, monkeypatch):
 
 
 def document():
-    return json.loads(Path("r.record.json").read_text(encoding="utf-8"))
+    return files.document("r.record.json")
 
 
 def nested(opening, depth, closing, core="1"):

@@ -4,6 +4,7 @@ import http.server
 import io
 import os
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +15,7 @@ from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import connect
 from dissmodel.storage.settings import Patience, StorageSettings
 from support import servers
+from support.files import edit
 
 BUCKETS = ("data", "dissmodel-outputs", "dissmodel-inputs")
 
@@ -137,3 +139,16 @@ def model(executor_file):
         "Path(record.output_path).with_suffix('.txt').write_text('note'); "
         "record.output_sha256 = self._sha256(record.output_path); return record",
     )
+
+
+@pytest.fixture
+def input_elsewhere(dissmodel, web, model):
+    """A record of a run on a local file that says its input is on a server; return the input's bytes."""
+    data = b"grid" * 1000
+    (web.root / "grid.bin").write_bytes(data)
+    Path("grid.bin").write_bytes(data)
+    assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", "r.bin").code
+    Path("grid.bin").unlink()
+    # Its digest holds: it covers no locations.
+    edit("r.record.json", lambda record: record["source"].update(uri=f"{web.url}/grid.bin"))
+    return data

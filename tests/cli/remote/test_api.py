@@ -12,8 +12,6 @@ from dissmodel.errors import ConsentRequired
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io import save_dataset
 
-DATA = b"grid" * 1000
-
 
 @pytest.fixture
 def coast(dissmodel, s3, make_coast):
@@ -68,15 +66,7 @@ def test_offline_asks_no_server(coast):
 
 
 @pytest.fixture
-def planted(dissmodel, web, model):
-    """A record of a run on a local file, whose input is said to be on a server."""
-    (web.root / "grid.bin").write_bytes(DATA)
-    Path("grid.bin").write_bytes(DATA)
-    assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", "r.bin").code
-    Path("grid.bin").unlink()
-    document = json.loads(Path("r.record.json").read_text())
-    document["source"]["uri"] = f"{web.url}/grid.bin"  # its digest holds: it covers no locations
-    Path("r.record.json").write_text(json.dumps(document))
+def planted(input_elsewhere, model):
     return {"record": "r.record.json", "model": model, "check": True}
 
 

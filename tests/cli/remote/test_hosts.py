@@ -7,19 +7,9 @@ import pytest
 
 from dissmodel.record import store
 
-DATA = b"grid" * 1000
-
 
 @pytest.fixture
-def planted(dissmodel, web, model):
-    """A record of a run on a local file that says its input is on a server."""
-    (web.root / "grid.bin").write_bytes(DATA)
-    Path("grid.bin").write_bytes(DATA)
-    assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", "r.bin").code
-    Path("grid.bin").unlink()
-    document = json.loads(Path("r.record.json").read_text())
-    document["source"]["uri"] = f"{web.url}/grid.bin"  # its digest holds: it covers no locations
-    Path("r.record.json").write_text(json.dumps(document))
+def planted(input_elsewhere, model):
     return ("reproduce", "r.record.json", "--model", model, "--check")
 
 
@@ -77,7 +67,7 @@ def test_a_redirect_leads_to_no_other_server(dissmodel, web, planted):
     assert (5, "storage_redirected") == (said.code, said.json["error"]["code"])
 
 
-def test_pull_asks_too(dissmodel, web, planted, s3):
+def test_pull_asks_too(dissmodel, web, planted, input_elsewhere, s3):
     assert 0 == dissmodel("push", "r.record.json", "--to", s3.uri).code
     (path,) = s3.folder.rglob("record.json")
     document = store.read_document(path)
@@ -93,7 +83,7 @@ def test_pull_asks_too(dissmodel, web, planted, s3):
     assert web.url in refused.json["error"]["message"]
     assert 0 == agreed.code, agreed.out
     assert f"requested from {web.url}." in agreed.err
-    assert [DATA] == [one.read_bytes() for one in Path("copies").rglob("inputs/grid.bin")]
+    assert [input_elsewhere] == [one.read_bytes() for one in Path("copies").rglob("inputs/grid.bin")]
 
 
 def test_verify_does_not_check_it(dissmodel, web, planted, s3):

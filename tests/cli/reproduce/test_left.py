@@ -1,6 +1,5 @@
 """`dissmodel reproduce`: what it leaves, and what it leaves alone."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +7,11 @@ import pytest
 import rasterio
 
 from dissmodel.record import store
-from support.files import names
+from support.files import names, only
 
 
 def new_record():
-    (path,) = Path().glob("r.repro-*.record.json")
-    return path, json.loads(path.read_text(encoding="utf-8"))
+    return only("r.repro-*.record.json")
 
 
 def test_to_check_leaves_nothing(drawn, tmp_path, monkeypatch):

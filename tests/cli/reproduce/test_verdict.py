@@ -1,6 +1,5 @@
 """`dissmodel reproduce`: the verdict, and what it leaves."""
 
-import json
 import shutil
 from itertools import product
 from pathlib import Path
@@ -9,12 +8,11 @@ import numpy as np
 import pytest
 
 from dissmodel.record import store
-from support.files import names
+from support.files import names, only
 
 
 def new_record():
-    (path,) = Path().glob("r.repro-*.record.json")
-    return path, json.loads(path.read_text(encoding="utf-8"))
+    return only("r.repro-*.record.json")
 
 
 def test_a_draw_without_a_seed_is_different_with_the_changed_cells(drawn):

@@ -10,16 +10,13 @@ import shapely
 from dissmodel.comparison import compare
 from dissmodel.errors import InvalidInput, StorageError
 from dissmodel.io.vector import save_gdf
+from support.rasters import write_tiff
 
 
 @pytest.fixture
 def raster(tmp_path):
-    profile = {"driver": "GTiff", "count": 1, "height": 2, "width": 2, "dtype": "uint8", "crs": "EPSG:31984"}
-    with rasterio.open(
-        tmp_path / "a.tif", "w", transform=rasterio.Affine(1, 0, 5, 0, -1, 5), **profile
-    ) as dataset:
-        dataset.write(np.ones((1, 2, 2), "uint8"))
-    return tmp_path / "a.tif"
+    place = rasterio.Affine(1, 0, 5, 0, -1, 5)
+    return write_tiff(tmp_path / "a.tif", np.ones((1, 2, 2), "uint8"), crs="EPSG:31984", transform=place)
 
 
 @pytest.fixture

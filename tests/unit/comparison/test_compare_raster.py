@@ -12,6 +12,7 @@ from dissmodel.errors import InvalidInput
 from dissmodel.io import content_raster
 from dissmodel.io.content import content_digest
 from dissmodel.progress import Silent, reporting
+from support.rasters import write_tiff
 
 TRANSFORM = rasterio.Affine(30, 0, 500000, 0, -30, 9000000)
 SHAPE = (600, 700)
@@ -29,15 +30,7 @@ def write(
     path, bands=None, *, nodata=-9999, names=("alt", "uso"), crs="EPSG:31984", transform=TRANSFORM, **options
 ):
     bands = values() if bands is None else bands
-    count, rows, cols = bands.shape
-    profile = {"driver": "GTiff", "count": count, "height": rows, "width": cols, "dtype": bands.dtype.name}
-    with rasterio.open(
-        path, "w", **profile | {"nodata": nodata, "crs": crs, "transform": transform, **options}
-    ) as dataset:
-        dataset.write(bands)
-        for number, name in enumerate(names, 1):
-            dataset.set_band_description(number, name)
-    return path
+    return write_tiff(path, bands, names=names, nodata=nodata, crs=crs, transform=transform, **options)
 
 
 def changed(band, row, col, value):

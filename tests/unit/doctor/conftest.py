@@ -1,25 +1,18 @@
 """One check at a time, on a machine without settings of its own."""
 
 import functools
-import os
 import sys
 
 import pytest
 
 from dissmodel.doctor.report import TimedCheck, findings_of
+from support.machine import forget_settings
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
     """Nothing of this machine's own settings; no index."""
-    drop = ("PIP_", "UV_", "AWS_", "MINIO_", "DISSMODEL_", "PROJ_", "GDAL_", "NUMBA_")
-    for name in [one for one in os.environ if one.startswith(drop) or one.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DISSMODEL_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("DISSMODEL_DATA", str(tmp_path / "data"))
+    forget_settings(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dissmodel.io import load_dataset, open_dataset, save_dataset
 from dissmodel.io.bands import ArrayBands
 from dissmodel.io.raster import load_geotiff, open_geotiff, write_geotiff
 from dissmodel.progress import Silent, reporting
+from support.rasters import write_tiff
 
 MEGABYTE = 2**20
 LAYOUTS = {
@@ -38,17 +39,8 @@ def transfers():
         yield reporter.heard
 
 
-def written(path, bands, names=("uso", "alt"), colours=None, **options):
-    count, rows, cols = bands.shape
-    profile = {"driver": "GTiff", "count": count, "height": rows, "width": cols, "dtype": bands.dtype.name}
-    profile |= {"transform": Affine(30, 0, 0, 0, -30, 0), "crs": "EPSG:31983", "interleave": "band"}
-    with rasterio.open(path, "w", **(profile | options)) as out:
-        if colours:
-            out.colorinterp = colours
-        out.write(bands)
-        for number, name in enumerate(names, start=1):
-            out.set_band_description(number, name)
-    return path
+def written(path, bands, names=("uso", "alt"), **options):
+    return write_tiff(path, bands, names=names, **{"interleave": "band", **options})
 
 
 def numbers(rows=1500, cols=1100, count=2):

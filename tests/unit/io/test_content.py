@@ -21,6 +21,7 @@ from dissmodel.io.canonical import canonical_crs, canonical_values
 from dissmodel.io.content import content_digest, grid_of
 from dissmodel.io.content_vector import canonical_wkbs
 from dissmodel.io.vector import save_gdf
+from support.rasters import write_tiff
 
 POLYCONIC = (
     "+proj=poly +lat_0=0 +lon_0=-54 +x_0=0 +y_0=0 +a=6378137 +rf=298.257222 +units=m +no_defs +type=crs"
@@ -38,18 +39,9 @@ def values():
     return np.stack([alt, rng.integers(1, 11, SHAPE).astype(float)])
 
 
-def write(path, bands=None, *, nodata=-9999, tags=None, names=("alt", "uso"), crs="EPSG:31984", **options):
+def write(path, bands=None, *, nodata=-9999, names=("alt", "uso"), crs="EPSG:31984", **options):
     bands = values() if bands is None else bands
-    count, rows, cols = bands.shape
-    profile = {"driver": "GTiff", "count": count, "height": rows, "width": cols, "dtype": bands.dtype.name}
-    profile |= {"nodata": nodata, "crs": crs, "transform": TRANSFORM, **options}
-    with rasterio.open(path, "w", **profile) as dataset:
-        dataset.write(bands)
-        dataset.update_tags(**(tags or {}))
-        for number, name in enumerate(names, 1):
-            if name:
-                dataset.set_band_description(number, name)
-    return path
+    return write_tiff(path, bands, names=names, nodata=nodata, crs=crs, **{"transform": TRANSFORM, **options})
 
 
 def frame(n=50):

@@ -15,25 +15,16 @@ from dissmodel.errors import DissmodelWarning, InvalidInput, StorageError, Usage
 from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, load_xarray, save_dataset, save_xarray
 from dissmodel.io.raster import load_geotiff, reading, save_geotiff, write_geotiff
+from support.rasters import write_tiff
 
 NORTH_UP = Affine(30, 0, 1077690, 0, -30, -279210)
 UTM = "EPSG:31984"
 
 
-def written(path, bands, *, names=None, mask=None, tags=None, **options):
+def written(path, bands, *, names=None, tags=None, **options):
     """Write a GeoTIFF as another program would."""
-    bands = np.asarray(bands)
-    profile = {"driver": "GTiff", "count": len(bands), "height": bands.shape[1], "width": bands.shape[2],
-               "dtype": bands.dtype, "transform": NORTH_UP, "crs": UTM} | options  # fmt: skip
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as out:
-        out.write(bands)
-        for number, name in enumerate(names or [], start=1):
-            out.set_band_description(number, name)
-        for number, band_tags in enumerate(tags or [], start=1):
-            out.update_tags(number, **band_tags)
-        if mask is not None:
-            out.write_mask(mask)
-    return path
+    place = {"transform": NORTH_UP, "crs": UTM}
+    return write_tiff(path, bands, names=names or (), band_tags=tags or (), **(place | options))
 
 
 def backend_of(**arrays):

@@ -16,6 +16,7 @@ from dissmodel import gdal_settings
 from dissmodel.geo import RasterBackend
 from dissmodel.io import load_dataset, save_dataset
 from dissmodel.io.sidecars import sidecars
+from support.rasters import write_tiff
 
 PLACE = Affine(30, 0, 540000, 0, -30, 9770000)
 SHAPE = (3, 4)
@@ -36,18 +37,8 @@ VALUES = {
 }
 
 
-def raster(path, crs="EPSG:31983", transform=PLACE, nodata=None, **profile):
-    profile = {
-        "driver": "GTiff",
-        "height": SHAPE[0],
-        "width": SHAPE[1],
-        "count": 1,
-        "dtype": "float64",
-    } | profile
-    profile |= {key: value for key, value in (("crs", crs), ("transform", transform)) if value is not None}
-    with rasterio.open(path, "w", nodata=nodata, **profile) as out:
-        out.write(np.arange(12.0).reshape(1, *SHAPE).astype(profile["dtype"]))
-    return path
+def raster(path, transform=PLACE, dtype="float64", **options):
+    return write_tiff(path, np.arange(12.0).reshape(1, *SHAPE).astype(dtype), transform=transform, **options)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from affine import Affine
 from dissmodel.errors import InvalidInput
 from dissmodel.io import load_dataset
 from dissmodel.io.sidecars import before_statistics, beside, name_beside, sidecars, unrecorded
+from support.rasters import write_tiff
 
 WORLD = "30\n0\n0\n-30\n540015\n9769985\n"
 TAB = """!table
@@ -31,13 +32,10 @@ STATISTICS = """<PAMDataset><PAMRasterBand band="1">
 
 
 def raster(path, *, placed=False):
-    profile = {"driver": "GTiff", "height": 3, "width": 4, "count": 1, "dtype": "float64"}
-    place = {"crs": "EPSG:31983", "transform": Affine(30, 0, 0, 0, -30, 0)} if placed else {}
+    place = {} if placed else {"crs": None, "transform": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile, **place) as out:
-            out.write(np.ones((1, 3, 4)))
-    return path
+        return write_tiff(path, np.ones((1, 3, 4)), **place)
 
 
 def mask(folder):

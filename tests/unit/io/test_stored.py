@@ -15,6 +15,7 @@ from dissmodel.io import load_dataset, save_dataset
 from dissmodel.io.content import content_digest
 from dissmodel.io.raster import load_geotiff, open_geotiff, write_geotiff
 from dissmodel.warn import keeping_warnings
+from support.rasters import write_tiff
 
 PLACE = Affine(30, 0, 540000, 0, -30, 9770000)
 # Stored centimetres and a stored nodata value; what they are in metres, by value = number / 100 - 2.
@@ -35,12 +36,7 @@ WIDE = [
 
 
 def written(path, *bands, **options):
-    rows, cols = bands[0].shape
-    profile = {"driver": "GTiff", "count": len(bands), "height": rows, "width": cols, "dtype": bands[0].dtype}
-    profile |= {"transform": PLACE, "crs": "EPSG:31983"} | options
-    with rasterio.open(path, "w", **profile) as out:
-        out.write(np.stack(bands))
-    return path
+    return write_tiff(path, np.stack(bands), **{"transform": PLACE, **options})
 
 
 def scaled(path, dtype="int16", interleave="band", nodata=-32768):

@@ -15,6 +15,7 @@ from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
+from support.coasts import bits, copy
 
 RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 FLOODED = RULES["FLOODED"]
@@ -48,16 +49,6 @@ PARAMETERS = st.builds(
     tide_height=st.sampled_from([-1.0, 0.0, 6.0]),
     accretion_enabled=st.booleans(),
 )
-
-
-def copy(state):
-    return CoastalState(
-        state.uso.copy(), state.solo.copy(), state.alt.copy(), step=state.step, order=state.order
-    )
-
-
-def bits(state):
-    return state.uso.tobytes(), state.solo.tobytes(), state.alt.tobytes()
 
 
 def as_cells(state):

@@ -22,6 +22,7 @@ from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.state import CoastalState
+from support.coasts import bits, copy
 
 RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 ORACLE = runpy.run_path(str(Path(__file__).with_name("test_coastal_kernel.py")))
@@ -65,16 +66,6 @@ def states(draw):
         state.order = np.full(shape, -1, kind)
         state.order[~outside] = rng.permutation(state.cells)
     return state
-
-
-def copy(state):
-    return CoastalState(
-        state.uso.copy(), state.solo.copy(), state.alt.copy(), step=state.step, order=state.order
-    )
-
-
-def bits(state):
-    return state.uso.tobytes(), state.solo.tobytes(), state.alt.tobytes()
 
 
 def check(state, parameters, steps):

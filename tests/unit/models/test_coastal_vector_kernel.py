@@ -21,6 +21,7 @@ from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters, FloodParameters, MangroveParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
+from support.coasts import bits
 
 RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 EVERY_THREADS = (1, 2, 7)
@@ -57,10 +58,6 @@ def copy(state):
     return CellState(
         state.uso.copy(), state.solo.copy(), state.alt.copy(), state.neighborhood, step=state.step
     )
-
-
-def bits(state):
-    return state.uso.tobytes(), state.solo.tobytes(), state.alt.tobytes()
 
 
 @given(spaces(), PARAMETERS, st.integers(1, 45))

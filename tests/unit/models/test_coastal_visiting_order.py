@@ -14,6 +14,7 @@ from dissmodel.models.coastal.kernels import choice
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.models.coastal.space import read_space
+from support.rasters import write_tiff
 
 # More rows than a tile of the result has, so that it is written in several pieces.
 ROWS, COLS = 530, 24
@@ -52,22 +53,9 @@ def with_order(bands):
 
 
 def write(path, bands, how=(False, False), grid=None, **profile):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=COLS,
-        height=ROWS,
-        count=len(bands),
-        dtype="float64",
-        crs="EPSG:31983",
-        transform=transform(how) if grid is None else grid,
-        **profile,
-    ) as dataset:
-        for number, (name, array) in enumerate(bands.items(), 1):
-            dataset.write(flipped(array, how), number)
-            dataset.set_band_description(number, name)
-    return path
+    arrays = np.stack([flipped(array, how) for array in bands.values()]).astype("float64")
+    place = transform(how) if grid is None else grid
+    return write_tiff(path, arrays, names=tuple(bands), transform=place, **profile)
 
 
 def run(source, output, **parameters):

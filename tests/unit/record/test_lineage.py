@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from dissmodel.errors import InvalidInput
-from dissmodel.record import DataSource, ExperimentRecord, lineage, store
+from dissmodel.record import DataSource, lineage
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.record.lineage import Index
 from dissmodel.record.scan import summarise
+from support import records
 
 MADE, OTHER = sha256_bytes(b"made"), sha256_bytes(b"other")
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
@@ -20,12 +21,8 @@ def find_origin(sha256, beside, folders=(), tell=lambda _message: None):
 
 def leave(path, identity, output=MADE, **fields):
     """Write the record of a run that completed; its folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    record = ExperimentRecord(
-        **{"experiment_id": identity, "status": "completed", "artifacts": {"output": output}, **fields}
-    )
-    store.write(record, path)
-    return summarise(path).record
+    fields = {"experiment_id": identity, "artifacts": {"output": output}, **fields}
+    return summarise(records.leave(path, **fields)).record
 
 
 def identity(found):

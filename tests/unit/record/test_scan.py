@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 
 from dissmodel.errors import InvalidInput
-from dissmodel.record import Artifact, ExperimentRecord, store
+from dissmodel.record import Artifact, store
 from dissmodel.record.scan import scan, summarise
+from support.records import leave
 
 RECORDS = Path(__file__).resolve().parents[2] / "data" / "records"
 NOBODY = 65534
-
-
-def leave(path, **fields):
-    """Write a record; its folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store.write(ExperimentRecord(**{"model_name": "coast", "status": "completed", **fields}), path)
-    return path
 
 
 def document(**fields):
