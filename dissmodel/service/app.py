@@ -41,11 +41,13 @@ def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
     """
     settings = service.settings
     metrics, streams = Metrics(), Streams(service)
+    board = Board(service, settings.data_dir / "board.db")
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         streams.close()
+        board.close()
 
     app = FastAPI(
         title="dissmodel",
@@ -58,7 +60,7 @@ def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
     app.state.keys = Keys(settings.keys_file, settings.admin_keys)
     app.state.parts = Parts(
         service,
-        Board(service, settings.data_dir / "board.db"),
+        board,
         Downloads({"outputs": service.truth.place, "inputs": service.inputs}, settings.data_dir),
         streams,
         metrics,

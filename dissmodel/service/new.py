@@ -22,6 +22,7 @@ from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
+from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader = router(None), router("reader")
@@ -111,6 +112,12 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+@reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)
+def preview(experiment_id: Id, request: Request) -> Response:
+    """Return a picture of the result: before, after and change."""
+    return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")
