@@ -288,6 +288,7 @@ def run(
         model=_optional(model, "model"),
         output=_optional(output, "output"),
         parameters=_parameters(parameters),
+        parameters_from=_caller(),
         toml=_path(toml, "toml"),
         band_map={name: str(band) for name, band in (band_map or {}).items()},
         column_map=column_map or {},
@@ -378,6 +379,7 @@ def validate(
         model=_optional(model, "model"),
         output=_optional(output, "output"),
         parameters=_parameters(parameters),
+        parameters_from=_caller(),
         toml=_path(toml, "toml"),
         band_map={name: str(band) for name, band in (band_map or {}).items()},
         column_map=column_map or {},
@@ -436,6 +438,7 @@ def show(
         request = ModelRequest(
             model=_optional(model, "model"),
             parameters=_parameters(parameters),
+            parameters_from=_caller(),
             toml=_path(toml, "toml"),
         )
         return with_consent(lambda given: show_model(replace(request, consent=given)), consent)
@@ -888,6 +891,10 @@ def typed(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         _typed.reset(token)
+
+
+def _caller() -> Literal["command line", "call"]:
+    return "command line" if _typed.get() else "call"
 
 
 def _text(given: StrPath, name: str) -> str:

@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Answer requests until there are no more."""
-    _end_with_parent()
+    end_with_parent()
     gdal_settings.ignore()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="\n")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -75,7 +75,7 @@ def _opened(name: str, module: str | None, distribution: str | None, origin: str
 
 def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
     match do:
-        case "code" | "contract":
+        case "code" | "schema" | "contract":
             return getattr(worker, do)()
         case "runtime":
             return worker.runtime(Code.model_validate(what["code"]), what["load"])
@@ -139,24 +139,25 @@ def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
         ended = ended or request["do"] == "end"
         requests.put(request)
     if not ended:
-        _end_all()
+        end_all()
 
 
 def _next(lines: Iterator[str]) -> dict[str, Any]:
     for line in lines:
         request: dict[str, Any] = json.loads(line)
         return request
-    _end_all()
+    end_all()
     return {"do": "end"}
 
 
-def _end_all() -> None:
+def end_all() -> None:
+    """End this process and all that it started, at once."""
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the model's own processes too
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let the system end this process too, for a model may hold the interpreter in code of its own.
 
     It kills this process only; a copy that does nothing but wait for that ends what the model started.

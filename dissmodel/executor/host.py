@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dissmodel import progress
 from dissmodel.errors import UsageError
@@ -103,6 +104,10 @@ class InProcess:
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)
+
+    def schema(self) -> dict[str, Any] | None:
+        """Return the JSON Schema of the parameters; None if the model declares none."""
+        return parameters.schema(self.executor.Parameters)
 
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""

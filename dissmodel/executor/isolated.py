@@ -103,6 +103,10 @@ class Isolated:
         rows = self._ask("describe", resolved=dataclasses.asdict(resolved))
         return wire.from_wire(tuple[parameters.Parameter, ...], rows)
 
+    def schema(self) -> dict[str, Any] | None:
+        """Return the JSON Schema of the parameters; None if the model declares none."""
+        return wire.from_wire(dict[str, Any] | None, self._ask("schema"))  # type: ignore[arg-type]
+
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""
         return wire.from_wire(tuple[Finding, ...], self._ask("contract"))

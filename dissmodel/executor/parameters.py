@@ -37,7 +37,7 @@ _HOLDERS = (Mapping, list, tuple, set, frozenset, BaseModel)
 
 _SHOWN = 80
 
-Origin = Literal["default", "spec", "command line", "record"]
+Origin = Literal["default", "spec", "command line", "call", "request", "record"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,11 @@ def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) ->
     full = valid.model_dump(mode="json", by_alias=False)
     origins: dict[str, str] = {name: origin[name] if name in values else "default" for name in full}
     return Checked(ResolvedParameters(full, origins), tuple(misnamed), wrong)
+
+
+def schema(declared: type[BaseModel] | None) -> dict[str, Any] | None:
+    """Return the JSON Schema of the parameters, by their canonical names; None without a declaration."""
+    return declared.model_json_schema(by_alias=False) if declared is not None else None
 
 
 def describe(declared: type[BaseModel] | None, resolved: ResolvedParameters) -> tuple[Parameter, ...]:

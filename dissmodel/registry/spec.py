@@ -139,7 +139,17 @@ def load_spec(path: Path) -> Spec:
     InvalidInput
         If the file is a pointer to data elsewhere.
     """
-    document = _parse(path)
+    return spec_of(_parse(path), path)
+
+
+def spec_of(document: Mapping[str, Any], path: Path) -> Spec:
+    """Return the spec that the tables of a model's TOML make; `path` is what an error calls it.
+
+    Raises
+    ------
+    SpecError
+        If there is no ``[model]``, a section is misspelt, or another dissmodel is asked for.
+    """
     model = document.get("model")
     if "model" in document and not isinstance(model, dict):
         raise SpecError(path, "model must be one section, [model].", _EXAMPLE, code="spec_section")

@@ -49,9 +49,9 @@ def open_recorded(
     DissmodelError
         As `find_model`, and as `dissmodel.running.isolation.isolated`.
     """
-    spec, code = record.resolved_spec.get("model"), record.code or Code()
-    spec = spec if isinstance(spec, dict) else {}
-    package, module = _text(spec.get("package")), _text(spec.get("executor_module"))
+    code = record.code or Code()
+    module = _text(_spec(record).get("executor_module"))
+    requirement = recorded_package(record_path, record)
     if as_recorded:
         if given is not None:
             raise UsageError("--env recorded and --model contradict each other.", "Leave one out.")
@@ -65,8 +65,7 @@ def open_recorded(
     elif given is not None:
         with open_model(ModelRequest(model=given, consent=consent)) as found:
             yield found
-    elif package:
-        requirement = _as_recorded(Requirement.parse(package, record_path.parent), record)
+    elif requirement is not None:
         model = Isolation(record.model_name[:_LONGEST], module, str(record_path))
         _agree_to_ask(requirement, code, record_path, consent)
         with isolated(requirement, model, consent) as (host, lock):
@@ -74,6 +73,23 @@ def open_recorded(
     else:
         here = find_model(record_path, record)
         yield OpenedModel(InProcess(here.executor, here.origin, here.distribution))
+
+
+def recorded_package(record_path: Path, record: ExperimentRecord) -> Requirement | None:
+    """Return what asks for the package of a record's model, in the recorded version; None if it has none.
+
+    Raises
+    ------
+    UsageError
+        If what the record has can't be read.
+    """
+    package = _text(_spec(record).get("package"))
+    return _as_recorded(Requirement.parse(package, record_path.parent), record) if package else None
+
+
+def _spec(record: ExperimentRecord) -> dict[str, object]:
+    spec = record.resolved_spec.get("model")
+    return spec if isinstance(spec, dict) else {}
 
 
 def _agree_to_ask(requirement: Requirement, code: Code, record_path: Path, consent: Consent) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from dissmodel import temporary
 from dissmodel.comparing.compare import map_place, refuse_other_than_raster
@@ -77,7 +76,9 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
     typed = str(request.record)
     agree = asking(request.consent, reporter.output, typed=typed, record=shown(typed))
     with (
-        recorded_input(source, request.input, offline=request.consent.offline, agree=agree) as found,
+        contextlib.nullcontext(request.at_hand)
+        if request.at_hand is not None
+        else recorded_input(source, request.input, offline=request.consent.offline, agree=agree) as found,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
@@ -248,7 +249,7 @@ def _run_request(
     request: ReproduceRequest, repeat: Repeat, source: AtHand, folder: Path, main: Recorded
 ) -> RunRequest:
     record = repeat.record
-    experiment_id = uuid4().hex
+    experiment_id = request.experiment_id
     return RunRequest(
         input=str(source.path),
         at_hand=source,

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 from dissmodel.comparison import Comparison, Tolerance, Verdict
 from dissmodel.comparison.verdict import SAME
 from dissmodel.consent import Consent
+from dissmodel.experiment.at_hand import AtHand
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.diff import Difference
 from dissmodel.reproducing.artifacts import worst
@@ -27,6 +29,8 @@ class ReproduceRequest:
         The record; a text may be an ``s3://`` or ``https://`` URL too.
     input : str or None
         Where its input is now; it has to be the recorded bytes.
+    at_hand : AtHand or None
+        The input, where the caller has fetched and checked it and keeps it.
     output : str or None
         Where the new result goes; None: beside the record, under a name of its own, or in the current folder
         if the record is not on this machine.
@@ -50,10 +54,13 @@ class ReproduceRequest:
         Whether an earlier reproduction at `output`, or an earlier map, may be replaced.
     command : tuple of str
         What was typed, for the new record.
+    experiment_id : str
+        The id of the new run.
     """
 
     record: Path | str
     input: str | None = None
+    at_hand: AtHand | None = None
     output: str | None = None
     check: bool = False
     model: str | None = None
@@ -65,6 +72,7 @@ class ReproduceRequest:
     consent: Consent = field(default_factory=Consent)
     overwrite: bool = False
     command: tuple[str, ...] = ()
+    experiment_id: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,24 +17,46 @@ from dissmodel.executor.host import InProcess
 from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import index, plugins
-from dissmodel.registry.spec import Spec, load_spec, plain_spec
+from dissmodel.registry.spec import Spec, load_spec, plain_spec, spec_of
 
 if TYPE_CHECKING:
+    from dissmodel.environments import Requirement, Resolved
     from dissmodel.executor.isolated import Host
+    from dissmodel.executor.parameters import Origin
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class GivenSpec:
+    """A model's spec that the caller has, as a registry had it once.
+
+    `tables` are those of its TOML; `origin` is what people call it, such as ``coast/flood``; `commit` is the
+    registry's (empty: it is from none). `package` is its package as it was resolved; None: it is resolved
+    anew.
+    """
+
+    tables: Mapping[str, Any]
+    origin: str
+    commit: str = ""
+    package: Resolved | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
     """Which model, and its parameters.
 
-    `model` is as `dissmodel.registry.plugins.find` takes it (None: the model that `toml` names); `parameters`
-    are those of the command line, under any of their names; `executor` is the model itself, where the caller
-    has it.
+    `model` is as `dissmodel.registry.plugins.find` takes it (None: the model that `toml` or `spec` names);
+    `parameters` are under any of their names, and `parameters_from` says who gave them; `executor` is the
+    model itself, where the caller has it.
     """
 
     model: str | None = None
     toml: Path | None = None
+    spec: GivenSpec | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters_from: Origin = "command line"
     executor: type[ModelExecutor] | None = None
     consent: Consent = field(default_factory=Consent)
 
@@ -42,7 +65,8 @@ class ModelRequest:
         """A sentence with the command that lists the model's parameters."""
         if self.executor is not None:  # its own script has the command
             return "See them all with the command show."
-        words = [shell_word(self.model)] if self.model is not None else []
+        name = self.spec.origin if self.spec is not None else self.model
+        words = [shell_word(name)] if name is not None else []
         words += ["--toml", shell_word(str(self.toml))] if self.toml is not None else []
         return f"See them all: dissmodel show {' '.join(words)}"
 
@@ -110,36 +134,68 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     if request.executor is not None:
         yield OpenedModel(InProcess(request.executor, request.executor.__module__), spec)
         return
-    name = request.model if spec is None else _one_name(request.model, spec)
+    name, qualified, commit, wanted = request.model, "", "", None
+    is_shared = False  # with machines that lack the folders of this one
+    if request.spec is not None:
+        spec, qualified, commit = _given(request.spec), request.spec.origin, request.spec.commit
+        name = wanted = str(spec.executor)
+        is_shared = True
+    elif spec is not None:
+        name = _one_name(request.model, spec)
     if name is None:
         raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     entry = index.find(name) if spec is None and not _is_file(name) else None
-    commit = ""
-    if entry is not None:
-        spec, commit = entry.spec, entry.commit or ""
+    if entry is not None and entry.spec is not None:
+        spec, qualified, commit = entry.spec, entry.qualified, entry.commit or ""
+        wanted, is_shared = str(spec.executor), not entry.in_place
     package = spec.package if spec is not None and not _is_file(name) else ""
     if spec is None or not package:
-        wanted = spec.executor if entry is not None and spec is not None else name
         module = spec.model.get("executor_module") if spec is not None else None
-        model = load(lambda: plugins.find(str(wanted), module))
-        host = InProcess(model.executor, entry.qualified if entry else model.origin, model.distribution)
+        model = load(lambda: plugins.find(wanted or name, module))
+        host = InProcess(model.executor, qualified or model.origin, model.distribution)
         yield OpenedModel(host, spec, commit)
         return
     # What builds environments takes as long to load as a small run, and most runs need none.
-    from dissmodel.environments import Requirement  # noqa: PLC0415  (as above)
     from dissmodel.running.isolation import Isolation, isolated  # noqa: PLC0415  (as above)
 
-    requirement = Requirement.parse(package, spec.path.parent)
-    if requirement.kind == "path" and entry is not None and not entry.in_place:
+    requirement = request.spec.package if request.spec is not None else None
+    asked = Isolation(str(spec.executor), spec.model.get("executor_module"), qualified or str(spec.path))
+    with isolated(
+        requirement or required_package(spec, asked.origin, is_shared=is_shared), asked, request.consent
+    ) as (host_there, lock):
+        yield OpenedModel(host_there, spec, commit, lock)
+
+
+def required_package(spec: Spec, origin: str, *, is_shared: bool) -> Requirement:
+    """Return what a spec's package asks for; `is_shared`: the spec may be from another machine.
+
+    Raises
+    ------
+    UsageError
+        If that can't be read, or is a folder of a machine that may be another one.
+    """
+    from dissmodel.environments import Requirement  # noqa: PLC0415  (as above)
+
+    requirement = Requirement.parse(spec.package, spec.path.parent)
+    if requirement.kind == "path" and is_shared:
         raise UsageError(
-            f"{entry.qualified}: its package is a folder, {package}, which other machines don't have.",
+            f"{origin}: its package is a folder, {spec.package}, which other machines don't have.",
             "Ask the maintainer of the registry to give the package as name==version or git+https://host/org/repo@tag.",
             code="bad_package",
         )
-    origin = entry.qualified if entry is not None else str(spec.path)
-    asked = Isolation(str(spec.executor), spec.model.get("executor_module"), origin)
-    with isolated(requirement, asked, request.consent) as (host_there, lock):
-        yield OpenedModel(host_there, spec, commit, lock)
+    return requirement
+
+
+def _given(given: GivenSpec) -> Spec:
+    """Return a spec that the caller has; it may be anybody's, so it names no file."""
+    spec = spec_of(given.tables, Path(f"{given.origin}.toml"))
+    if not _PLAIN.fullmatch(spec.executor or ""):
+        raise UsageError(
+            f"{given.origin}: {str(spec.executor)[:_SHOWN]!r} is not the name of a model.",
+            "Let class in its [model] be the name of a model: letters, digits, - and _.",
+            code="unknown_model",
+        )
+    return spec
 
 
 def _is_file(name: str) -> bool:
@@ -175,9 +231,11 @@ def load(find: Callable[[], plugins.LoadedModel]) -> plugins.LoadedModel:
     return model
 
 
-def parameter_layers(spec: Spec | None, given: Mapping[str, Any]) -> list[ParameterLayer]:
+def parameter_layers(
+    spec: Spec | None, given: Mapping[str, Any], given_by: Origin = "command line"
+) -> list[ParameterLayer]:
     """Return the places that parameters come from, the weakest first."""
-    layers = [ParameterLayer("command line", given, "--param")]
+    layers = [ParameterLayer(given_by, given, "--param" if given_by == "command line" else "parameters")]
     if spec is not None:
         layers.insert(0, ParameterLayer("spec", spec.parameters, str(spec.path)))
     return layers

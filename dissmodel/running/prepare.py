@@ -123,7 +123,8 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     """
     host, repeats = model.host, request.repeats
     spec = model.spec if repeats is None else None  # what a record says, it says whole
-    layers = repeats.layers() if repeats is not None else parameter_layers(spec, request.parameters)
+    given = parameter_layers(spec, request.parameters, request.parameters_from)
+    layers = given if repeats is None else repeats.layers()
     resolved = parameters.settled(host.check(layers), request.see_parameters)
     if spec is not None:
         for section in spec.ignored:

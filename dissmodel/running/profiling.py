@@ -20,8 +20,8 @@ def profiling_name(record: ExperimentRecord) -> str:
     return f"{PROFILING}_{record.experiment_id[:SHORT_ID]}.md"
 
 
-def write_profiling(record: ExperimentRecord, folder: Path) -> None:
-    """Write the time of each phase, ``profiling_<id>.md``, and note it in the record that a run returned."""
+def profiling_text(record: ExperimentRecord) -> str:
+    """Return the time of each phase as a table."""
     total = record.metrics["time_total_sec"]
     lines = [
         f"# Profiling: {record.model_name}",
@@ -34,6 +34,11 @@ def write_profiling(record: ExperimentRecord, folder: Path) -> None:
     for phase in (*PHASES, "total"):
         seconds = record.metrics[f"time_{phase}_sec"]
         lines.append(f"| {phase} | {seconds:.3f} | {seconds / total if total else 1:.1%} |")
-    data = ("\n".join(lines) + "\n").encode()
+    return "\n".join(lines) + "\n"
+
+
+def write_profiling(record: ExperimentRecord, folder: Path) -> None:
+    """Write the time of each phase, ``profiling_<id>.md``, and note it in the record that a run returned."""
+    data = profiling_text(record).encode()
     (folder / profiling_name(record)).write_bytes(data)
     record.add_artifact(PROFILING, sha256_bytes(data))

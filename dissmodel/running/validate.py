@@ -112,7 +112,7 @@ def _texts(findings: Iterable[Finding], change: Callable[[str], str]) -> Iterato
 
 def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> ExperimentRecord | None:
     """Return a run's record without its input; None if the parameters that are right make none."""
-    checked = model.host.check(parameter_layers(model.spec, request.parameters))
+    checked = model.host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
     for problem in checked.problems:
         if problem in checked.values:
             problem.hint = f"{problem.hint} {request.see_parameters}".strip()

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dissmodel import temporary
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.layout import FOLDER, RECORD, Place
+from dissmodel.experiment.placed import refuse_other_id
+from dissmodel.experiment.source import placed
 from dissmodel.record.digest import sha256_file
 from dissmodel.service.documents import MAX_BYTES, Cancel, Outcome, Request, is_id
 
 _Document = TypeVar("_Document", Request, Cancel, Outcome)
-_FILES = {Request: "request.json", Cancel: "cancel.json", Outcome: "outcome.json"}
 JOBS = "jobs"
+REQUEST, CANCEL, OUTCOME = "request.json", "cancel.json", "outcome.json"
+_FILES = {Request: REQUEST, Cancel: CANCEL, Outcome: OUTCOME}
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,21 @@ class Truth:
     place: Place
 
     def request(self, job: str) -> Request | None:
-        """Return what was asked for, None if there is no such job."""
-        return self._read(Request, job)
+        """Return what was asked for, None if there is no such job.
+
+        Raises
+        ------
+        InvalidInput
+            If the document is no request, or that of another job (code ``"bad_document"``).
+        """
+        found = self._read(Request, job)
+        if found is not None and found.experiment_id != job:
+            raise InvalidInput(
+                f"{self.place.uri}{JOBS}/{job}: the request in it is that of {found.experiment_id}.",
+                "Only the service writes here.",
+                code="bad_document",
+            )
+        return found
 
     def cancelled(self, job: str) -> Cancel | None:
         """Return who asked to end the job, None if nobody did."""
@@ -41,6 +57,22 @@ class Truth:
     def has_record(self, job: str) -> bool:
         """Return whether the experiment is whole in the place."""
         return self.experiment(job).storage.stat(self.experiment(job).key(RECORD)) is not None
+
+    def record_digest(self, job: str) -> str | None:
+        """Return the digest of the experiment's record, None if the experiment is not whole in the place.
+
+        Raises
+        ------
+        DissmodelError
+            If the record is damaged, or that of another experiment.
+        """
+        experiment = self.experiment(job)
+        if not self.has_record(job):
+            return None
+        with placed(experiment, RECORD) as source:
+            source.refuse_changed()
+            refuse_other_id(source.given, source.record.experiment_id, job)
+            return source.digest
 
     def put(self, job: str, document: Request | Cancel | Outcome) -> bool:
         """Write a document, unless one is there; return whether this one stands."""

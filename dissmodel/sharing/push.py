@@ -53,6 +53,9 @@ class PushRequest:
         How storage is reached; None: as the user's settings say.
     consent : Consent
         Whether servers may be asked for inputs that only a record names.
+    aside : bool
+        Whether the files go into a folder of their own where a push that was cut has left other files under
+        their names.
     """
 
     records: tuple[Path, ...]
@@ -61,6 +64,7 @@ class PushRequest:
     dry_run: bool = False
     settings: StorageSettings | None = None
     consent: Consent = field(default_factory=Consent)
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def push(request: PushRequest, reporter: Reporter) -> Pushed:
         outputs_place(request.to, settings),
         inputs_place(request.to, settings) if request.with_input else None,
         request.dry_run,
+        request.aside,
     )
     _refuse_missing(to)
     pool = Pool(reporter)
@@ -192,6 +197,7 @@ class _To:
     outputs: Place
     inputs: Place | None
     dry_run: bool
+    aside: bool
     lock: threading.Lock = field(default_factory=threading.Lock)
     shared: dict[str, Future[PushedObject]] = field(default_factory=dict)
 
@@ -199,6 +205,8 @@ class _To:
 def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
     """Look at every object before the first is sent: what is refused leaves nothing behind."""
     place = to.outputs.below(FOLDER).below(one.experiment_id)
+    if to.aside:
+        one = _aside(one, place)
     wanted: list[tuple[Place, File]] = []
     source = None
     if to.inputs is not None and one.inputs:
@@ -222,6 +230,28 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
         # Another push was faster; the record that is there now is the same, or refused.
         record = _sent_record(_document(one, place, source), place, to, pool)
     return PushedExperiment(one.path, one.experiment_id, record.uri, (*objects, record))
+
+
+def _aside(one: Pushable, place: Place) -> Pushable:
+    """Return an experiment with all its files in a folder, if another file has the name of one.
+
+    Nothing is overwritten: whoever left that file may go on, and write the record first.
+    """
+    if place.storage.stat(place.key(RECORD)) is not None:
+        return one
+    try:
+        for file in one.files:
+            state_of(place, file)
+    except Differs as error:
+        if error.code != "object_exists":
+            raise
+        folder = one.digest.rpartition(":")[2][:8]
+        return replace(
+            one,
+            names={name: f"{folder}/{path}" for name, path in one.names.items()},
+            files=tuple(replace(file, name=f"{folder}/{file.name}") for file in one.files),
+        )
+    return one
 
 
 def _sent_record(document: tuple[dict[str, Any], State], place: Place, to: _To, pool: Pool) -> PushedObject:

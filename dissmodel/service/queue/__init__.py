@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Literal, Protocol, Self
 
 from dissmodel.errors import StorageError
 from dissmodel.service.documents import Priority
 
-__all__ = ["KEPT_LINES", "PRIORITIES", "Answer", "Entry", "Progress", "Queue", "QueueAway"]
+__all__ = ["KEPT_LINES", "PRIORITIES", "TURN_S", "Answer", "Entry", "Progress", "Queue", "QueueAway"]
 
 PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
 KEPT_LINES = 100
+TURN_S = 3600.0
+"""How far a priority moves the turn of a job."""
 Answer = Literal["ok", "cancel", "lost"]
 
 
@@ -35,6 +38,22 @@ class Progress:
     lines: tuple[str, ...] = ()
     logged: int = 0
 
+    def to_text(self) -> str:
+        """Return it as a queue keeps it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Self:
+        """Read what a queue has kept; a text that is no progress tells of none."""
+        try:
+            given = json.loads(text or "{}")
+            numbers = (int(given.get(name, 0)) for name in ("step", "steps", "logged"))
+            step, steps, logged = numbers
+            lines = tuple(str(line) for line in given.get("lines", ()))
+            return cls(str(given.get("phase", "")), step, steps, lines, logged)
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+            return cls()
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -55,7 +74,11 @@ class Queue(Protocol):
     """
 
     def put(self, job: str, priority: Priority, *, delay_s: float = 0) -> None:
-        """Let a job wait, once, no matter how often it is put; not before `delay_s` from now."""
+        """Let a job wait, once, no matter how often it is put; not before `delay_s` from now.
+
+        A job that waits already keeps its turn. Turns are by the time of the put, a ``"high"`` job one hour
+        ahead of it and a ``"low"`` job one hour behind.
+        """
 
     def take(self, worker: str, *, wait_s: float = 1) -> str | None:
         """Return the next job, which then waits no longer; None if none came within `wait_s`.
@@ -83,7 +106,10 @@ class Queue(Protocol):
         """Forget all of a job that has ended."""
 
     def view(self, jobs: Iterable[str]) -> Mapping[str, Entry]:
-        """Return what is known of each of these jobs, at one instant."""
+        """Return what is known of each of these jobs at one instant; an empty entry if nothing is."""
 
     def counts(self) -> Mapping[Priority, int]:
-        """Return how many jobs wait."""
+        """Return how many jobs of each priority wait, those with a delay too."""
+
+    def close(self) -> None:
+        """Let go of files and connections; a later call opens them again."""

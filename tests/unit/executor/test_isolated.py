@@ -204,6 +204,7 @@ def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_p
             (one.message, one.hint, one.code) for one in there.check(wrong).problems
         ]
         assert here.contract() == there.contract()
+        assert here.schema() == there.schema()
         assert here.code() == there.code()
 
 

@@ -1,0 +1,443 @@
+"""One attempt at a job: held, prepared, run in a process of its own, and delivered once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dissmodel import locks
+from dissmodel.config import load_settings
+from dissmodel.errors import DissmodelError, StorageError, disk_errors
+from dissmodel.experiment.layout import RECORD
+from dissmodel.experiment.source import open_source
+from dissmodel.progress import Silent, reporting
+from dissmodel.record import store
+from dissmodel.record.digest import sha256_file
+from dissmodel.record.redact import redact, redact_document
+from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
+from dissmodel.service import inputs, packages
+from dissmodel.service.documents import MAX_BYTES, Outcome, Problem, Request
+from dissmodel.service.hold import Hold, LetGo, Times
+from dissmodel.service.job_process import Ended, JobProcess
+from dissmodel.service.queue import Queue, QueueAway
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.state import DELIVER
+from dissmodel.service.task import Task
+from dissmodel.service.truth import Truth
+from dissmodel.sharing.pull import PullRequest, pull
+from dissmodel.sharing.push import PushRequest, push
+from dissmodel.storage.base import Storage
+
+MOST_LOST = 3
+"""How many attempts may end without a word; then the job has failed."""
+
+_LOOK_S = 0.1
+_LOCK = ".lock"
+_log = logging.getLogger(__name__)
+
+
+def attempt(
+    job: str,
+    *,
+    truth: Truth,
+    queue: Queue,
+    settings: ServiceSettings,
+    worker: str,
+    stop: threading.Event,
+    threads: int | None = None,
+    times: Times | None = None,
+) -> None:
+    """Try a job that was taken: run it and deliver the result, unless it has ended.
+
+    Whatever happens, it ends with an outcome, waits again, or is another worker's; what it raised is in the
+    outcome or in the log.
+
+    Parameters
+    ----------
+    job : str
+        Its id.
+    truth, queue, settings
+        Of the service.
+    worker : str
+        What this worker is called.
+    stop : threading.Event
+        Set when the worker has no more time: the job is let go, and the attempt not counted.
+    threads : int, optional
+        How many threads the model may use; by default all.
+    times : Times, optional
+        How long it waits for what.
+    """
+    times = times or Times()
+    hold = Hold(
+        job, queue=queue, truth=truth, worker=worker, lease_s=settings.lease_s, stop=stop, times=times
+    )
+    try:
+        if hold.take() == "lost":
+            return
+        with hold.kept():
+            _Attempt(hold, truth, queue, settings, threads, times).run()
+    except QueueAway as error:  # it waits again once the queue is there
+        _log.warning(error.message, extra={"experiment_id": job})
+    finally:
+        with contextlib.suppress(QueueAway):
+            queue.free(job, hold.token)
+
+
+@dataclass
+class _Attempt:
+    """What an attempt does while it holds the job."""
+
+    hold: Hold
+    truth: Truth
+    queue: Queue
+    settings: ServiceSettings
+    threads: int | None
+    times: Times
+    request: Request | None = None
+    counted: int = 0
+    failures: int = 0
+    left: dict[str, Any] | None = None  # the record of a run that had to end
+
+    @property
+    def job(self) -> str:
+        """Its id."""
+        return self.hold.job
+
+    def run(self) -> None:
+        """Try; see `attempt`."""
+        try:
+            self._try()
+        except LetGo:
+            self._let_go()
+        except StorageError as error:
+            self._again(error)
+        except DissmodelError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  (a bug must end neither the worker nor the job without a word)
+            _log.exception("The attempt failed.", extra={"experiment_id": self.job})
+            self._fail(
+                DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", code="bug")
+            )
+
+    def _try(self) -> None:
+        request = self.request = self.truth.request(self.job)
+        if request is None or self.truth.outcome(self.job) is not None:
+            self.queue.done(self.job)
+            return
+        if self._settle():
+            return
+        if self.truth.cancelled(self.job) is not None:
+            self._end(Outcome(status="cancelled"))
+            return
+        self.counted = self._counted(1)
+        if self.counted > MOST_LOST:
+            self._end(
+                self._failed(
+                    Problem(
+                        code="worker_lost",
+                        message=f"Each of {MOST_LOST} attempts ended without a word: its worker, or its "
+                        "process, was killed or crashed.",
+                        hint="See the worker's log; a run may have used more memory than there is.",
+                    )
+                )
+            )
+            return
+        self.hold.allow(request.timeout_s)
+        _log.info("The attempt begins.", extra=self._about(attempt=self.counted))
+        with scratch_folder(self.settings, self.job, self.hold.token) as scratch:
+            ended = self._ran(request, scratch)
+            if ended.crashed:
+                self._crashed(ended.crashed)
+            elif ended.error is not None:
+                if ended.retry:
+                    raise StorageError(ended.error.message, ended.error.hint, code=ended.error.code)
+                self._end(self._failed(ended.error, _document(ended.record)))
+            else:
+                assert ended.record is not None  # it completed
+                self._deliver_patiently(ended.record)
+
+    def _ran(self, request: Request, scratch: Path) -> Ended:
+        """Fetch and install what the run needs, then run it; say how that ended."""
+        core = load_settings()
+        result = scratch / "result"
+        result.mkdir()
+        shared: dict[str, Any] = {
+            "experiment_id": self.job,
+            "folder": result,
+            "threads": self.threads,
+            "memory": self.settings.memory,
+        }
+        with reporting(self.hold), contextlib.ExitStack() as stack:
+            self.hold.phase("fetch")
+            if request.kind == "reproduce":
+                path = self._pulled(request, scratch)
+                source = stack.enter_context(open_source(path))
+                packages.of_record(path, source.record, core, self.hold)
+                found = stack.enter_context(inputs.recorded(source, self.settings))
+                task = Task(**shared, source=found, recorded=path)
+            else:
+                package = packages.of_request(request, core, self.hold)
+                task = Task(
+                    **shared,
+                    source=stack.enter_context(inputs.fetched(request.input, self.settings)),
+                    model=request.model_name,
+                    spec=request.spec,
+                    commit=request.commit,
+                    package=package,
+                    parameters=request.parameters,
+                    column_map=request.column_map,
+                    band_map=request.band_map,
+                    input_format=request.input_format,
+                    layer=request.layer,
+                    seed=request.seed,
+                )
+            self.hold.check()
+            process = JobProcess(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self.hold)
+            stack.callback(process.close)
+            while (ended := process.wait(_LOOK_S)) is None:
+                if (why := self.hold.why) is not None:
+                    # Nobody wants what a run says that another worker has, or begins anew.
+                    left = process.stop(0 if why in {"lost", "stopped"} else self.times.end_s)
+                    self.left = _document(left.record if left is not None else None)
+                    raise LetGo
+        return ended
+
+    def _pulled(self, request: Request, scratch: Path) -> Path:
+        """Bring the experiment to be reproduced here; return its record."""
+        assert request.reproduces is not None  # the request of a reproduction has it
+        place = self.truth.experiment(request.reproduces)
+        pulled = pull(PullRequest(f"{place.uri}{RECORD}", to=scratch / "recorded"), Silent())
+        return pulled.experiments[0].record
+
+    def _deliver_patiently(self, record: Path) -> None:
+        """Deliver; a result that is whole is not run again because the place fails for a time."""
+        self.hold.allow(float("inf"))
+        for seconds in self.times.again_s:
+            try:
+                self._deliver(record)
+            except StorageError as error:
+                _log.warning(error.message, extra=self._about(code=error.code))
+                self.hold.wait(seconds)
+            else:
+                return
+        self._deliver(record)
+
+    def _deliver(self, record: Path) -> None:
+        """Put the experiment into the place, unless its record is there, then the outcome."""
+        self.hold.tell(DELIVER)
+        if self.truth.cancelled(self.job) is not None and not self.truth.has_record(self.job):
+            self._end(Outcome(status="cancelled"))
+            return
+        if self.hold.beat() == "lost":
+            raise LetGo
+        for is_again in (False, True):
+            try:
+                push(PushRequest((record,), self.settings.place, aside=is_again), Silent())
+                break
+            except DissmodelError as error:
+                if self.truth.has_record(self.job):  # its result stands, and this one is thrown away
+                    _log.info("Another attempt was faster.", extra=self._about(code=error.code))
+                    break
+                # An attempt that was killed while it delivered may have left files with other bytes.
+                if is_again or error.code != "object_exists":
+                    raise
+        self._settle()
+
+    def _settle(self) -> bool:
+        """Write the outcome of an experiment that is whole in the place; return whether it is."""
+        digest = self.truth.record_digest(self.job)
+        if digest is None:
+            return False
+        if self.settings.legacy_objects:
+            self._put_legacy_objects()
+        self._end(
+            Outcome(status="completed", record_digest=digest, log=self.hold.log, attempts=self._attempts)
+        )
+        return True
+
+    def _put_legacy_objects(self) -> None:
+        """Write the record and the times of the phases under the names that older notebooks read."""
+        place, short = self.truth.experiment(self.job), self.job[:SHORT_ID]
+        with scratch_folder(self.settings, self.job, f"{self.hold.token}-legacy") as folder:
+            path = folder / f"{short}{store.SUFFIX}"
+            place.storage.get(place.key(RECORD), path, limit=store.MAX_BYTES)
+            record = store.read(path)
+            times = folder / profiling_name(record)
+            times.write_text(profiling_text(record), encoding="utf-8")
+            for file, kind in ((path, "application/json"), (times, "text/markdown")):
+                _put_new(place.storage, file, place.key(file.name), kind)
+
+    def _crashed(self, how: str) -> None:
+        """Let a job whose process ended without a word wait again, as often as that may happen."""
+        _log.warning("The process %s.", how, extra=self._about(attempt=self.counted))
+        self.hold.warn(f"The process of the run {how}.")
+        if self.counted < MOST_LOST:
+            self._wait_again(0)
+            return
+        message = f"The process of the run {how}, in the last of {MOST_LOST} attempts."
+        hint = "A run may have used more memory than there is; or the model is broken."
+        self._end(self._failed(Problem(code="worker_lost", message=message, hint=hint)))
+
+    def _let_go(self) -> None:
+        why = self.hold.why
+        _log.info("The job is let go: %s.", why, extra=self._about())
+        match why:
+            case "cancelled":
+                self._settle_or(
+                    Outcome(status="cancelled", record=self.left, log=self.hold.log, attempts=self._attempts)
+                )
+            case "timeout":
+                assert self.request is not None  # it has the time
+                problem = Problem(
+                    code="timeout",
+                    message=f"The run took longer than {self.request.timeout_s:g} s.",
+                    hint="Let jobs take longer: service.timeout",
+                )
+                self._settle_or(self._failed(problem, self.left))
+            case "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
+                self._take_back()
+            case "stopped":
+                self._take_back()
+                self._wait_again(0)
+
+    def _settle_or(self, outcome: Outcome) -> None:
+        try:
+            if not self._settle():
+                self._end(outcome)
+        except StorageError as error:
+            self._again(error)
+
+    def _again(self, error: StorageError) -> None:
+        """Let the job wait after storage has failed, or let it fail at last."""
+        _log.warning(error.message, extra=self._about(code=error.code))
+        self._take_back()  # it was not lost
+        self.failures = self._counted(1, self._failures_id)
+        delays = self.times.again_s
+        if self.failures <= len(delays):
+            self._wait_again(delays[self.failures - 1])
+        else:
+            self._fail(error)
+
+    def _fail(self, error: DissmodelError) -> None:
+        problem = Problem(code=error.code, message=redact(error.message), hint=redact(error.hint))
+        try:
+            self._end(self._failed(problem))
+        except StorageError as away:  # not even that can be written: somebody tries again later
+            _log.warning(away.message, extra=self._about(code=away.code))
+            self._wait_again(self.times.again_s[-1] if self.times.again_s else 0)
+
+    def _failed(self, problem: Problem, record: dict[str, Any] | None = None) -> Outcome:
+        return Outcome(
+            status="failed", error=problem, record=record, log=self.hold.log, attempts=self._attempts
+        )
+
+    def _end(self, outcome: Outcome) -> None:
+        """Write how the job ended; what stands there already stands."""
+        is_first = self.truth.put(self.job, fitting(outcome))
+        _log.info(
+            "The job has ended: %s.",
+            outcome.status,
+            extra=self._about(first=is_first, code=outcome.error.code if outcome.error else None),
+        )
+        with contextlib.suppress(QueueAway):
+            self.queue.done(self.job)
+            self.queue.done(self._failures_id)
+
+    def _wait_again(self, delay_s: float) -> None:
+        """Let the job go, then wait; without a queue, reconciling puts it there."""
+        priority = self.request.priority if self.request is not None else "normal"
+        self.hold.end()
+        with contextlib.suppress(QueueAway):
+            self.queue.free(self.job, self.hold.token)
+            self.queue.put(self.job, priority, delay_s=delay_s)
+
+    def _take_back(self) -> None:
+        """Count this attempt no longer."""
+        if self.counted:
+            self.counted = self._counted(-1)
+
+    def _counted(self, by: int, counted: str | None = None) -> int:
+        try:
+            return self.queue.count(counted or self.job, by)
+        except QueueAway:
+            return 1
+
+    @property
+    def _failures_id(self) -> str:
+        """What counts the failures of storage in the queue."""
+        return f"{self.job}.storage"
+
+    @property
+    def _attempts(self) -> int:
+        """How many attempts there were, as far as is known here."""
+        return self.counted + self.failures
+
+    def _about(self, **more: Any) -> dict[str, Any]:
+        return {
+            "experiment_id": self.job,
+            **{name: value for name, value in more.items() if value is not None},
+        }
+
+
+def fitting(outcome: Outcome) -> Outcome:
+    """Return an outcome that is small enough to be stored; what the model noted goes first."""
+    if len(outcome.to_bytes()) > MAX_BYTES and outcome.record is not None:
+        brief = {**outcome.record, "metrics": {}, "step_metrics": {}, "logs": []}
+        outcome = outcome.model_copy(update={"record": brief})
+    while len(outcome.to_bytes()) > MAX_BYTES and outcome.log:
+        outcome = outcome.model_copy(update={"log": outcome.log[len(outcome.log) // 2 + 1 :]})
+    if len(outcome.to_bytes()) > MAX_BYTES:
+        outcome = outcome.model_copy(update={"record": None})
+    return outcome
+
+
+@contextlib.contextmanager
+def scratch_folder(settings: ServiceSettings, job: str, token: str) -> Iterator[Path]:
+    """Give a new folder for an attempt, locked and removed after the block."""
+    parent = settings.data_dir / "scratch"
+    with disk_errors(str(parent), "Make room, or choose another data folder: DISSMODEL_DATA"):
+        parent.mkdir(parents=True, exist_ok=True)
+        parent.chmod(0o700)
+    folder = parent / f"{job}.{token}"
+    with contextlib.ExitStack() as stack:
+        with disk_errors(str(folder), "Make room, or choose another data folder: DISSMODEL_DATA"):
+            stack.enter_context(locks.held(folder.with_name(folder.name + _LOCK)))
+            folder.mkdir(mode=0o700)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+def sweep(settings: ServiceSettings) -> None:
+    """Remove the folders that killed workers left; those in use are locked."""
+    parent = settings.data_dir / "scratch"
+    with contextlib.suppress(OSError):
+        names = {
+            path.name.removesuffix(_LOCK) for path in parent.iterdir() if not locks.is_owner_file(path.name)
+        }
+        for name in names:
+            with contextlib.suppress(OSError), locks.held(parent / f"{name}{_LOCK}") as is_left:
+                if is_left:
+                    shutil.rmtree(parent / name, ignore_errors=True)
+
+
+def _document(record: Path | None) -> dict[str, Any] | None:
+    """Return what the record of a run that did not complete says, without secrets."""
+    if record is not None:
+        with contextlib.suppress(DissmodelError):  # what the process wrote may be no record
+            found: dict[str, Any] = redact_document(store.read_document(record))
+            return found
+    return None
+
+
+def _put_new(storage: Storage, file: Path, key: str, media_type: str) -> None:
+    try:
+        storage.put(file, key, sha256=sha256_file(file), media_type=media_type, only_new=True)
+    except DissmodelError as error:
+        if error.code != "object_exists":
+            raise

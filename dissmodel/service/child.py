@@ -1,0 +1,174 @@
+"""The process of one attempt at a job: it runs the model and says how far it is.
+
+It is started as ``python -m dissmodel.service.child TASK``, in a session of its own and without credentials.
+What was standard output takes JSON objects, one a line: ``{"event": EVENT, ...}`` with phase, step,
+transferred, warn or output, and at last end. All that is printed goes to standard error. Standard input is a
+pipe that the worker holds: the process ends when the pipe does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from dissmodel import gdal_settings
+from dissmodel.consent import Consent
+from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.executor.child import end_all, end_with_parent
+from dissmodel.progress import Reporter, reporting_warnings
+from dissmodel.service.documents import LINE_LENGTH
+from dissmodel.service.task import Task
+
+_OFTEN_S = 0.1
+
+
+def main() -> None:
+    """Do the task, say how it ended, and end all that it started."""
+    end_with_parent()
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    pipe = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    gdal_settings.ignore()
+    events = Events(out)
+    task = Task.read(Path(sys.argv[1]))
+    _limit(task.memory)
+    try:
+        with reporting_warnings(events):
+            record = _run(task, events)
+        events.send("end", status="completed", record=str(record))
+    except BaseException as error:  # noqa: BLE001  (the worker is told, whatever it is)
+        told = error if isinstance(error, DissmodelError) else _as_ours(error)
+        events.send(
+            "end",
+            status="failed",
+            error={"code": told.code, "message": told.message, "hint": told.hint},
+            retry=isinstance(told, StorageError),
+            record=None if (path := getattr(error, "record_path", None)) is None else str(path),
+        )
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(0)  # a model may have left threads that Python would wait for
+
+
+class Events:
+    """A reporter that writes what it hears, one JSON object a line; of many steps only some."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()  # a model may report from threads of its own
+        self._told = 0.0
+
+    def send(self, event: str, **what: Any) -> None:
+        """Write an event."""
+        with self._lock:
+            self._out.write(json.dumps({"event": event, **what}) + "\n")
+            self._out.flush()
+
+    def phase(self, name: str) -> None:
+        """Tell it."""
+        self.send("phase", name=name)
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:  # noqa: ARG002  (the protocol's)
+        """Tell it, unless the last step was told just now."""
+        self._count("step", done, total)
+
+    def transferred(self, done: int, total: int) -> None:
+        """Tell it, as a step."""
+        self._count("transferred", done, total)
+
+    def warn(self, message: str) -> None:
+        """Tell it."""
+        self.send("warn", text=message[:LINE_LENGTH])
+
+    def output(self, line: str) -> None:
+        """Tell it."""
+        self.send("output", text=line[:LINE_LENGTH])
+
+    def _count(self, event: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._told >= _OFTEN_S or done >= total:
+            self._told = now
+            self.send(event, done=int(done), total=int(total))
+
+
+def _run(task: Task, reporter: Reporter) -> Path:
+    """Run the task's model and return the path of its record."""
+    os.chdir(task.folder)  # a result without a name of its own goes there
+    consent = Consent(offline=True)  # what has to be installed is installed
+    if task.recorded is not None:
+        from dissmodel.reproducing.reproduce import ReproduceRequest, reproduce  # noqa: PLC0415  (each loads what it needs)
+
+        again = ReproduceRequest(
+            record=task.recorded,
+            at_hand=task.source,
+            threads=task.threads,
+            consent=consent,
+            experiment_id=task.experiment_id,
+        )
+        path = reproduce(again, reporter).record_path
+        assert path is not None  # only a check leaves none
+        return path
+    from dissmodel.running.model import GivenSpec  # noqa: PLC0415  (as above)
+    from dissmodel.running.run import RunRequest, run  # noqa: PLC0415  (as above)
+
+    request = RunRequest(
+        model=None if task.spec else task.model,
+        spec=GivenSpec(task.spec, task.model, task.commit, task.package) if task.spec else None,
+        parameters=task.parameters,
+        parameters_from="request",
+        input=str(task.source.path),
+        at_hand=task.source,
+        column_map=task.column_map,
+        band_map=task.band_map,
+        format=task.input_format,
+        layer=task.layer,
+        seed=task.seed,
+        threads=task.threads,
+        consent=consent,
+        experiment_id=task.experiment_id,
+    )
+    return run(request, reporter).record_path
+
+
+def _as_ours(error: BaseException) -> DissmodelError:
+    if isinstance(error, KeyboardInterrupt):
+        return DissmodelError("The run was interrupted.", code="interrupted")
+    if isinstance(error, MemoryError):
+        return DissmodelError(
+            "There is not enough memory.", "Let jobs use more: service.memory", code="memory"
+        )
+    return DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", code="bug")
+
+
+def _limit(memory: int | None) -> None:
+    """Let this process, and each that it starts, have so much memory and no more."""
+    if memory is None or sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  (Windows has no such module)
+
+    # On Linux the limit of data counts what was allocated; the address space also what was only reserved.
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    with contextlib.suppress(ValueError, OSError):  # the system sets a lower one
+        resource.setrlimit(kind, (memory, memory))
+
+
+def _end_with(pipe: int) -> None:
+    """End all at the end of a pipe; a buffered read would abort the interpreter's end."""
+    with contextlib.suppress(OSError):
+        while os.read(pipe, 1):
+            pass
+    end_all()
+
+
+if __name__ == "__main__":
+    main()

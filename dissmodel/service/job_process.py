@@ -1,0 +1,216 @@
+"""The child process of an attempt, as its worker sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from platformdirs import user_cache_dir
+
+from dissmodel.record.known_secrets import is_secret_variable
+from dissmodel.service.documents import LINE_LENGTH, Problem
+from dissmodel.service.hold import Hold
+from dissmodel.service.task import Task
+
+_LONGEST = 1 << 20
+_READERS_S = 3.0
+_NAMES = frozenset(
+    {
+        *("PATH", "PATHEXT", "SYSTEMROOT", "COMSPEC", "WINDIR", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH"),
+        *(
+            "DYLD_LIBRARY_PATH",
+            "PYTHONPATH",
+            "PYTHONDONTWRITEBYTECODE",
+            "PYTHONPYCACHEPREFIX",
+            "PYTHONHASHSEED",
+        ),
+        *("PYTHONWARNINGS", "GDAL_DATA", "PROJ_DATA", "PROJ_LIB", "GDAL_CACHEMAX", "GDAL_NUM_THREADS"),
+        *("COVERAGE_PROCESS_START",),
+    }
+)
+_BEGINNINGS = ("LC_", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the process of an attempt ended.
+
+    `record` is that of the run, of a failed one too; `error` is why it failed, and `retry` whether it may go
+    well the next time. `crashed` is how a process ended that did not say how its run ended.
+    """
+
+    record: Path | None = None
+    error: Problem | None = None
+    retry: bool = False
+    crashed: str = ""
+
+
+class JobProcess:
+    """Runs a task in a process of its own, in a session of its own.
+
+    `scratch` is a folder for all that the process writes; `trust` are the packages that the user trusts. How
+    far the run is, and its lines, go to `hold`.
+    """
+
+    def __init__(
+        self, task: Task, scratch: Path, *, data_dir: Path, trust: Sequence[str], hold: Hold
+    ) -> None:
+        self._scratch, self._hold = scratch, hold
+        self._end: dict[str, Any] | None = None
+        path = scratch / "task.json"
+        task.write(path)
+        _furnish(scratch, data_dir, trust)
+        self._process = subprocess.Popen(  # noqa: S603  (this interpreter, and a path of ours)
+            [sys.executable, "-P", "-X", "utf8", "-m", "dissmodel.service.child", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=scratch,
+            env=environment(os.environ, scratch),
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: PT018  (pipes)
+        self._readers = [
+            threading.Thread(target=self._hear, args=(self._process.stdout,), daemon=True),
+            threading.Thread(target=self._keep, args=(self._process.stderr,), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def wait(self, seconds: float) -> Ended | None:
+        """Return how it ended; None if it has not ended within so many seconds."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._kill()
+        for reader in self._readers:
+            reader.join(_READERS_S)
+        said = self._end
+        if said is None:
+            how = (
+                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            )
+            return Ended(crashed=how)
+        record = Path(str(said["record"])) if said.get("record") else None
+        if record is not None and not record.resolve().is_relative_to(self._scratch.resolve()):
+            record = None
+        if said.get("status") == "completed" and record is not None:
+            return Ended(record)
+        error = said.get("error")
+        told = {name: str(value) for name, value in (error if isinstance(error, dict) else {}).items()}
+        problem = Problem(
+            code=told.get("code", "run_failed"), message=told.get("message", ""), hint=told.get("hint", "")
+        )
+        return Ended(record, problem, retry=said.get("retry") is True)
+
+    def stop(self, patience: float) -> Ended | None:
+        """Let it end and leave a record; kill it, and all that it started, after so many seconds.
+
+        Returns how it ended; None if it can't be killed now.
+        """
+        if patience > 0:
+            with contextlib.suppress(OSError):
+                self._process.terminate()
+            if (ended := self.wait(patience)) is not None:
+                return ended
+        self._kill()
+        return self.wait(_READERS_S)
+
+    def close(self) -> None:
+        """End it, and all that it started."""
+        if self._process.returncode is None:
+            self._kill()
+            self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(OSError):
+                if stream is not None and not any(reader.is_alive() for reader in self._readers):
+                    stream.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":  # no groups there: what it started ends when its pipes do
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _hear(self, stream: IO[bytes]) -> None:
+        for line in _lines(stream, _LONGEST):
+            try:
+                event = json.loads(line)
+                name = event["event"]
+                if name == "end":
+                    self._end = event
+                elif name == "phase":
+                    self._hold.tell(str(event["name"])[:LINE_LENGTH])
+                elif name in {"step", "transferred"}:
+                    self._hold.tell(None, int(event["done"]), int(event["total"]))
+                elif name == "warn":
+                    self._hold.warn(str(event["text"]))
+                elif name == "output":
+                    self._hold.output(str(event["text"]))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue  # a model found the pipe, and what it writes there is no event
+
+    def _keep(self, stream: IO[bytes]) -> None:
+        for line in _lines(stream, 2 * LINE_LENGTH):
+            self._hold.output(line.decode("utf-8", "replace").rstrip())
+
+
+def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
+    """Yield the lines of a pipe; a longer one in parts, so that none fills the memory."""
+    with contextlib.suppress(OSError, ValueError):
+        while line := stream.readline(longest):
+            yield line
+
+
+def _furnish(scratch: Path, data_dir: Path, trust: Sequence[str]) -> None:
+    """Make the folders and the settings of a child process.
+
+    Its data folder has the environments of packages in it, and nothing else; its settings say which packages
+    are trusted.
+    """
+    for name in ("home", "data", "tmp"):
+        (scratch / name).mkdir()
+    shared = data_dir / "environments"
+    shared.mkdir(parents=True, exist_ok=True)
+    (scratch / "data" / "environments").symlink_to(shared, target_is_directory=True)
+    (scratch / "config.toml").write_text(f"trust = {json.dumps(list(trust))}\n", encoding="utf-8")
+
+
+def environment(own: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """Return the variables of a child process: no credentials, and an empty home of its own.
+
+    Compiled kernels are kept where each run of this user has them.
+
+    >>> given = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "NUMBA_TOKEN": "t"}
+    >>> environment(given, Path("/scratch")).keys() & given.keys()
+    {'PATH'}
+    """
+    kept = {
+        name: value
+        for name, value in own.items()
+        if name.upper() in _NAMES or (name.startswith(_BEGINNINGS) and not is_secret_variable(name))
+    }
+    cache = Path(user_cache_dir("dissmodel", appauthor=False))
+    folders = {"TMPDIR": scratch / "tmp", "TEMP": scratch / "tmp", "TMP": scratch / "tmp"}
+    folders |= dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), scratch / "home")
+    folders |= {"DISSMODEL_DATA": scratch / "data", "DISSMODEL_CACHE": scratch / "cache"}
+    folders["DISSMODEL_CONFIG"] = scratch / "config.toml"
+    caches = {"NUMBA_CACHE_DIR": cache / "numba", "MPLCONFIGDIR": cache / "matplotlib"}
+    told = {name: str(folder) for name, folder in folders.items()}
+    return {name: str(folder) for name, folder in caches.items()} | kept | told

@@ -1,0 +1,165 @@
+"""What the queue forgot is put again, and what ended without an outcome gets one."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dissmodel.errors import DissmodelError
+from dissmodel.service.documents import Outcome
+from dissmodel.service.queue import Queue, QueueAway
+from dissmodel.service.truth import CANCEL, OUTCOME, REQUEST, Truth
+
+_LOG = logging.getLogger(__name__)
+_AT_A_TIME = 500
+_PAUSES = 9  # of a pass that takes long: it works a tenth of the time
+# The errors of a place that can't be reached, and those of a document that may be read the next time. Any
+# other error is about what a document holds, and no document changes.
+_AWAY = frozenset({"storage_unreachable", "storage_missing", "credentials_missing"})
+_PASSING = frozenset({"storage", "storage_denied"})
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a pass did, by the ids of jobs; `problems` are those that it could do nothing about, and why."""
+
+    put: tuple[str, ...] = ()
+    completed: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    problems: Mapping[str, DissmodelError] = field(default_factory=dict)
+
+
+def reconcile(
+    truth: Truth, queue: Queue, unknown: dict[str, float], *, grace_s: float, now: float
+) -> Reconciled:
+    """Compare the jobs of the place with those of the queue, and settle where they differ.
+
+    A job without an outcome that nobody holds is settled if it was cancelled, or if the queue has not known
+    it for `grace_s`: it has ended if its record is there, and is put again if not. One list of the place is
+    read, and documents only of the jobs that are settled. Several processes may do the same at the same time.
+
+    Parameters
+    ----------
+    truth : Truth
+        The jobs of the place.
+    queue : Queue
+        The jobs that wait or are held.
+    unknown : dict of str to float
+        When each job was missed in the queue first; kept from pass to pass, and changed.
+    grace_s : float
+        For how long a job has to be missed: between its take and the first beat nobody holds it.
+    now : float
+        The time on a monotonic clock.
+
+    Raises
+    ------
+    QueueAway
+        If the queue fails; then the jobs that were missed may be there.
+    StorageError
+        If the place fails.
+    """
+    # The list comes first: what is held or waits after that, without an outcome before it, is on its way.
+    is_cancelled = {
+        job: CANCEL in names for job, names in truth.jobs() if REQUEST in names and OUTCOME not in names
+    }
+    for job in unknown.keys() - is_cancelled.keys():
+        del unknown[job]
+    done: dict[str, list[str]] = {"put": [], "completed": [], "cancelled": []}
+    problems: dict[str, DissmodelError] = {}
+    jobs = list(is_cancelled)
+    for start in range(0, len(jobs), _AT_A_TIME):
+        for job, entry in queue.view(jobs[start : start + _AT_A_TIME]).items():
+            if entry.is_leased or (entry.is_waiting and not is_cancelled[job]):
+                unknown.pop(job, None)
+                continue
+            age_s = now - unknown.setdefault(job, now)
+            if age_s < (0 if is_cancelled[job] else grace_s):
+                continue
+            try:
+                what = _settle(truth, queue, job, entry.attempts, is_cancelled=is_cancelled[job])
+            except DissmodelError as error:
+                if isinstance(error, QueueAway) or error.code in _AWAY:
+                    raise
+                problems[job] = error
+                if error.code not in _PASSING:
+                    unknown[job] = math.inf
+            else:
+                done[what].append(job)
+                del unknown[job]
+    return Reconciled(**{name: tuple(found) for name, found in done.items()}, problems=problems)
+
+
+def _settle(
+    truth: Truth, queue: Queue, job: str, attempts: int, *, is_cancelled: bool
+) -> Literal["put", "completed", "cancelled"]:
+    digest = truth.record_digest(job)
+    if digest is None and not is_cancelled:
+        request = truth.request(job)
+        if request is not None:  # somebody empties the place
+            queue.put(job, request.priority)
+        return "put"
+    status: Literal["completed", "cancelled"] = "cancelled" if digest is None else "completed"
+    truth.put(job, Outcome(status=status, attempts=attempts, record_digest=digest))
+    queue.done(job)
+    return status
+
+
+class Reconciler:
+    """A thread that reconciles every half lease; of a large place less often, to leave it in peace."""
+
+    def __init__(self, truth: Truth, queue: Queue, *, lease_s: float) -> None:
+        self._truth, self._queue, self._half_s = truth, queue, lease_s / 2
+        self._unknown: dict[str, float] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._failed: str | None = None
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a pass at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the pass that is under way; do nothing where it never began."""
+        self._is_over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def once(self) -> Reconciled | None:
+        """Reconcile now; None if queue or place failed, which the log tells once until both answer again."""
+        try:
+            found = reconcile(
+                self._truth, self._queue, self._unknown, grace_s=self._half_s, now=time.monotonic()
+            )
+        except DissmodelError as error:
+            self._unknown.clear()  # nothing was missed, for nothing was seen
+            if error.code != self._failed:
+                _LOG.warning("Jobs are not reconciled for now. %s %s", error.message, error.hint)
+            self._failed = error.code
+            return None
+        if self._failed is not None:
+            _LOG.info("Jobs are reconciled again.")
+        self._failed = None
+        for job, problem in found.problems.items():
+            if (job, problem.code) not in self._told:
+                self._told.add((job, problem.code))
+                _LOG.warning("Job %s waits for somebody to look at it. %s", job, problem.message)
+        for what in ("put", "completed", "cancelled"):
+            for job in getattr(found, what):
+                _LOG.info("Job %s was found without an outcome: %s.", job, what)
+        return found
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._is_over.wait(pause_s):
+            began = time.monotonic()
+            try:
+                self.once()
+            except Exception:  # noqa: BLE001  (without this thread no job is put again)
+                _LOG.exception("Jobs were not reconciled.")
+            pause_s = max(self._half_s, _PAUSES * (time.monotonic() - began))

@@ -1,0 +1,172 @@
+"""A worker: it takes jobs, one after the other or some at once, until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import platform
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from uuid import uuid4
+
+from dissmodel.config import load_settings
+from dissmodel.experiment.layout import outputs_place
+from dissmodel.service.attempt import attempt, sweep
+from dissmodel.service.hold import Times
+from dissmodel.service.queue import Queue, QueueAway
+from dissmodel.service.queue.open import open_queue
+from dissmodel.service.reconcile import Reconciler
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.truth import Truth
+from dissmodel.storage.settings import StorageSettings
+
+_PR_SET_DUMPABLE = 4
+_LOOK_S = 0.2
+_LAST_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+def work(
+    settings: ServiceSettings, *, jobs: int = 1, drain: bool = False, times: Times | None = None
+) -> None:
+    """Take jobs and run them, `jobs` at once, until SIGTERM or SIGINT; with `drain`, until none waits.
+
+    After a signal no job is taken any more. What runs then has ``times.grace_s`` to end; what has not ended
+    is let go, for another worker. A second signal ends that time.
+
+    Raises
+    ------
+    DissmodelError
+        If the place or the queue can't be opened.
+    """
+    times = times or Times()
+    _hide()
+    sweep(settings)
+    truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
+    queue = open_queue(settings)
+    reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
+    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain)
+    with worker.signals():
+        reconciler.start()
+        try:
+            worker.work()
+        finally:
+            reconciler.stop()
+            queue.close()
+
+
+def worker_name() -> str:
+    """Return a name that no worker has had: ``WORKER_ID`` or the host's name, and random digits."""
+    said = os.environ.get("WORKER_ID") or platform.node() or "worker"
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', said)[:80]}-{os.getpid()}-{uuid4().hex[:8]}"
+
+
+@dataclass
+class _Worker:
+    name: str
+    truth: Truth
+    queue: Queue
+    settings: ServiceSettings
+    jobs: int
+    times: Times
+    drain: bool
+    closing: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    active: int = 0
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let the first signal close the worker, and the second stop it."""
+
+        def close(_signum: int, _frame: FrameType | None) -> None:
+            (self.stop if self.closing.is_set() else self.closing).set()
+
+        before = {one: signal.signal(one, close) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def work(self) -> None:
+        """Work until all threads have ended."""
+        _log.info("The worker begins.", extra={"worker": self.name, "jobs": self.jobs})
+        threads = [threading.Thread(target=self._take_jobs, daemon=True) for _ in range(self.jobs)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads) and not self.closing.is_set():
+            self.closing.wait(_LOOK_S)
+        if self.closing.is_set():
+            _log.info("The worker takes no more jobs.", extra={"worker": self.name})
+            self._wait_for(threads, self.times.grace_s)
+            self.stop.set()
+            self._wait_for(threads, _LAST_S)
+        _log.info("The worker ends.", extra={"worker": self.name})
+
+    def _wait_for(self, threads: list[threading.Thread], seconds: float) -> None:
+        waited = 0.0
+        while waited < seconds and any(thread.is_alive() for thread in threads) and not self.stop.wait(0):
+            self.stop.wait(_LOOK_S)
+            waited += _LOOK_S
+        for thread in threads if self.stop.is_set() else ():
+            thread.join(max(0.0, seconds - waited))
+
+    def _take_jobs(self) -> None:
+        while not self.closing.is_set():
+            try:
+                job = self.queue.take(self.name, wait_s=1)
+                if job is None:
+                    if self.drain and self._is_drained():
+                        return
+                    continue
+            except QueueAway as error:
+                _log.warning(error.message, extra={"worker": self.name})
+                self.closing.wait(1)
+                continue
+            with self._one_more():
+                self._attempt(job)
+
+    def _attempt(self, job: str) -> None:
+        cpus = os.cpu_count() or 1
+        try:
+            attempt(
+                job,
+                truth=self.truth,
+                queue=self.queue,
+                settings=self.settings,
+                worker=self.name,
+                stop=self.stop,
+                threads=None if self.jobs == 1 else max(1, cpus // self.jobs),
+                times=self.times,
+            )
+        except Exception:  # noqa: BLE001  (a bug: the job is held no more, and waits again)
+            _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
+
+    def _is_drained(self) -> bool:
+        with self.lock:
+            return not self.active and not sum(self.queue.counts().values())
+
+    @contextlib.contextmanager
+    def _one_more(self) -> Iterator[None]:
+        with self.lock:
+            self.active += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.active -= 1
+
+
+def _hide() -> None:
+    """Let no process of this user read the environment of this process: it may hold credentials."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)

@@ -1,0 +1,239 @@
+"""The parts of a worker, each alone."""
+
+import io
+import json
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from dissmodel.errors import UsageError
+from dissmodel.service.attempt import fitting
+from dissmodel.service.documents import MAX_BYTES, Outcome, Problem
+from dissmodel.service.hold import Hold, LetGo, Times
+from dissmodel.service.inputs import admit
+from dissmodel.service.job_process import environment
+from dissmodel.service.logs import JsonLines, log_to
+from dissmodel.service.queue import QueueAway
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.worker import worker_name
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings with each kind of place that an input may be in."""
+    for name in ("place/experiments/a", "place/jobs", "inputs", "more", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "more/link").symlink_to(tmp_path / "elsewhere")
+    return ServiceSettings(
+        data_dir=tmp_path / "data",
+        place=str(tmp_path / "place"),
+        inputs=str(tmp_path / "inputs"),
+        buckets=("listed", "s3://other/below/"),
+        hosts=("data.example.org", "http://127.0.0.1:8080"),
+        inputs_folder=tmp_path / "more",
+    )
+
+
+ADMITTED = [
+    "grid.tif",
+    "Grid (2) of a+b, c=1@x.tif",
+    "{}/inputs/grid.tif",
+    "file://{}/inputs/deep/er/grid.tif",
+    "{}/more/grid.tif",
+    "{}/place/experiments/a/output.tif",
+    "s3://listed/grid.tif",
+    "s3://listed/a?b#c.tif",
+    "s3://other/below/grid.tif",
+    "https://data.example.org/grid.tif?x=1",
+    "http://127.0.0.1:8080/grid.tif",
+]
+REFUSED = [
+    ".hidden",
+    "../grid.tif",
+    "more/grid.tif",
+    "{}/elsewhere/grid.tif",
+    "{}/more/../elsewhere/grid.tif",
+    "{}/more/link/grid.tif",
+    "file://{}/inputs/../elsewhere/grid.tif",
+    "{}/place/jobs/a/request.json",
+    "{}/inputs-of-others/grid.tif",
+    "/etc/passwd",
+    "/vsicurl/http://169.254.169.254/latest",
+    "s3://listed",
+    "s3://listed/",
+    "s3://listed/../grid.tif",
+    "s3://listed-too/grid.tif",
+    "s3://me:pw@listed/grid.tif",
+    "s3://other/grid.tif",
+    "s3://other/below/../grid.tif",
+    "http://data.example.org/grid.tif",
+    "https://data.example.org:8443/grid.tif",
+    "https://me:pw@data.example.org/grid.tif",
+    "https://data.example.org.evil.org/grid.tif",
+    "https://data.example.org@evil.org/grid.tif",
+    "http://169.254.169.254/latest/meta-data",
+    "listed\n.tif",
+    "x" * 3000,
+    "s3://listed/" + "x" * 1500,
+]
+
+
+@pytest.mark.parametrize("uri", ADMITTED)
+def test_what_a_job_may_read(uri, settings, tmp_path):
+    found = admit(uri.format(tmp_path), settings)
+
+    assert found == uri.format(tmp_path) or found == (tmp_path / "inputs" / uri).as_uri()
+
+
+@pytest.mark.parametrize("uri", REFUSED)
+def test_what_a_job_may_not_read(uri, settings, tmp_path):
+    with pytest.raises(UsageError) as raised:
+        admit(uri.format(tmp_path), settings)
+
+    assert "input_refused" == raised.value.code
+    assert "pw" not in raised.value.message
+
+
+def test_a_bare_name_is_in_the_bucket_of_inputs():
+    settings = ServiceSettings(Path("/data"), "s3://out/put", "s3://in/put")
+
+    assert "s3://in/put/grid.tif" == admit("grid.tif", settings)
+    assert "s3://out/put/experiments/a/output.tif" == admit("s3://out/put/experiments/a/output.tif", settings)
+    for uri in ("s3://in/grid.tif", "s3://out/put/jobs/a/request.json"):
+        with pytest.raises(UsageError):
+            admit(uri, settings)
+
+
+def test_an_outcome_fits_into_its_document():
+    record = {"model_name": "echo", "logs": ["x" * 2000] * 5000, "metrics": {"a": 1}, "status": "failed"}
+    problem = Problem(code="run_failed", message="m")
+    made = fitting(Outcome(status="failed", error=problem, record=record, log=("é" * 2000,) * 1000))
+
+    assert len(made.to_bytes()) <= MAX_BYTES
+    assert ("failed", [], problem) == (made.record["status"], made.record["logs"], made.error)
+    assert 100 < len(made.log) <= 1000
+    small = Outcome(status="failed", record={"logs": ["a"]}, log=("b",))
+    assert small == fitting(small)
+
+
+def test_the_variables_of_a_child_process(tmp_path):
+    own = {"PATH": "/bin", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "2", "HOME": "/root", "TMPDIR": "/tmp"}
+    secret = {"AWS_PROFILE": "p", "GDAL_HTTP_USERPWD": "u:p", "NUMBA_API_KEY": "k", "DISSMODEL_DATA": "/data"}
+    found = environment({**own, **secret}, tmp_path)
+
+    assert {"PATH": "/bin", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "2"}.items() <= found.items()
+    assert not {"AWS_PROFILE", "GDAL_HTTP_USERPWD", "NUMBA_API_KEY"} & found.keys()
+    for name in ("HOME", "TMPDIR", "DISSMODEL_DATA", "DISSMODEL_CONFIG", "DISSMODEL_CACHE"):
+        assert found[name].startswith(str(tmp_path))
+
+
+def test_a_log_line_is_one_object_without_secrets(monkeypatch):
+    monkeypatch.setenv("MINIO_SECRET_KEY", "a-very-secret-value")
+    logger = logging.getLogger("dissmodel.service.test")
+    before = logging.getLogger("dissmodel").handlers[:], logging.getLogger("dissmodel").level
+    stream = io.StringIO()
+    log_to(stream, {"DISSMODEL_LOG_LEVEL": "info"})
+    try:
+        logger.info("one\ntwo %s", "a-very-secret-value", extra={"experiment_id": "ab", "attempt": 2})
+        logger.debug("not this")
+        try:
+            raise ValueError("https://me:pass@host/")
+        except ValueError:
+            logger.exception("failed")
+    finally:
+        logging.getLogger("dissmodel").handlers[:] = before[0]
+        logging.getLogger("dissmodel").setLevel(before[1])
+    lines = stream.getvalue().splitlines()
+    first, second = map(json.loads, lines)
+
+    assert 2 == len(lines)
+    assert ("info", "one\ntwo ***", "ab", 2) == (
+        first["level"],
+        first["message"],
+        first["experiment_id"],
+        first["attempt"],
+    )
+    assert "ValueError" in second["traceback"]
+    assert "pass" not in stream.getvalue()
+    assert "secret-value" not in stream.getvalue()
+    with pytest.raises(UsageError):
+        log_to(stream, {"DISSMODEL_LOG_LEVEL": "loud"})
+    assert JsonLines().format(logging.makeLogRecord({"msg": "m", "levelname": "INFO"}))
+
+
+class Queue:
+    """A queue that answers what it is told to."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.told = []
+
+    def beat(self, _job, _token, progress, _worker):
+        self.told.append(progress)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Truth:
+    def cancelled(self, _job):
+        return None
+
+
+def hold(queue, **words):
+    given = {"worker": "w", "lease_s": 0.3, "stop": threading.Event(), "times": Times(look_s=0.05)}
+    return Hold("ab", queue=queue, truth=Truth(), **{**given, **words})
+
+
+def test_a_job_is_let_go_when_it_is_lost():
+    held = hold(Queue("ok", QueueAway("away"), "lost"))
+    with held.kept(), pytest.raises(LetGo):
+        held.wait(30)
+
+    assert "lost" == held.why
+
+
+def test_a_job_is_let_go_when_its_time_is_over_or_the_worker_stops():
+    stop = threading.Event()
+    late, stopped = hold(Queue("ok")), hold(Queue("ok"), stop=stop)
+    late.allow(0)
+    stop.set()
+
+    assert ["timeout", "stopped"] == [late.why, stopped.why]
+    for one in (late, stopped):
+        with pytest.raises(LetGo):
+            one.step(1, 2)
+
+
+def test_progress_travels_with_the_next_beat():
+    queue = Queue("ok")
+    held = hold(queue)
+    held.phase("run")
+    held.step(3, 7)
+    for number in range(1500):
+        held.output(f"line {number}")
+    held.warn("w" * 5000)
+    assert "ok" == held.beat()
+    (progress,) = queue.told
+
+    assert ("run", 3, 7, 1501, 100) == (
+        progress.phase,
+        progress.step,
+        progress.steps,
+        progress.logged,
+        len(progress.lines),
+    )
+    assert "line 1499" == progress.lines[-2]
+    assert 2000 == len(progress.lines[-1])
+    assert 1000 == len(held.log)
+
+
+def test_no_two_workers_have_one_name(monkeypatch):
+    monkeypatch.setenv("WORKER_ID", "a b/c")
+    names = {worker_name() for _ in range(10)}
+
+    assert 10 == len(names)
+    assert all(name.startswith("a-b-c-") for name in names)
