@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
@@ -13,10 +12,6 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
-from dissmodel.experiment.index import IndexUnusable, search
-from dissmodel.experiment.ingest import default_index, ingest_place, scope_of
-from dissmodel.experiment.layout import FOLDER
-from dissmodel.progress import Silent
 from dissmodel.record.plain import plain
 from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
@@ -34,7 +29,7 @@ def ready(request: Request) -> Mapping[str, Any]:
     """Tell whether storage and queue answer, and the registries were fetched once."""
     parts = parts_of(request)
     found = {"storage": _answers(parts, "storage"), "queue": _answers(parts, "queue")}
-    found["registries"] = parts.sync is None or parts.sync.is_ready
+    found["registries"] = parts.syncing is None or parts.syncing.is_ready
     missing = [name for name, is_ready in found.items() if not is_ready]
     if missing:
         raise StorageError(f"Not ready: {', '.join(missing)}.", "Try again soon.", code="not_ready")
@@ -96,13 +91,7 @@ def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -
     """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
     query = request.query_params.items()
     parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
-    index, place = default_index(), parts_of(request).service.truth.place.below(FOLDER)
-    look = partial(search, index, scope=scope_of(place), parameters=parameters, **dict(asked))
-    try:
-        page = look()
-    except IndexUnusable:  # it was never made, or deleted
-        ingest_place(index, place, reporter=Silent())
-        page = look()
+    page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
     return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
 
 

@@ -186,7 +186,7 @@ def syncing():
 
 
 def test_it_is_ready_once_all_answer(service, syncing):
-    with serving(service, sync=syncing) as house:
+    with serving(service, syncing=syncing) as house:
         found = house.get("/ready", key=None, status=503)
         assert ("not_ready", "Not ready: registries.") == (found["code"], found["detail"])
         assert "sync_failed" == house.post("/admin/sync", key=KEYS["admin"], status=502)["code"]
