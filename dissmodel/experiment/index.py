@@ -44,6 +44,7 @@ CREATE TABLE seen (
   place TEXT NOT NULL, key BLOB NOT NULL, version TEXT NOT NULL, experiment INTEGER, problem BLOB,
   summary TEXT, PRIMARY KEY (place, key)
 ) WITHOUT ROWID;
+CREATE TABLE whole (place TEXT NOT NULL, prefix BLOB NOT NULL, PRIMARY KEY (place, prefix)) WITHOUT ROWID;
 CREATE INDEX of_experiment ON seen (experiment);
 CREATE INDEX of_problem ON seen (place, key) WHERE problem IS NOT NULL;
 """
@@ -179,7 +180,7 @@ class RecordIndex:
         with self._errors(), contextlib.closing(self._connect("rw")) as db:
             db.execute("PRAGMA query_only = ON")
             if _version(db) != _SCHEMA:
-                raise self._unusable("another version of dissmodel made it")
+                raise self.unusable("another version of dissmodel made it")
             yield db
 
     @contextlib.contextmanager
@@ -195,7 +196,7 @@ class RecordIndex:
                         db.execute(statement)
                     db.execute(f"PRAGMA user_version = {_SCHEMA}")
             if _version(db) != _SCHEMA:
-                raise self._unusable("another version of dissmodel made it")
+                raise self.unusable("another version of dissmodel made it")
             yield db
 
     @contextlib.contextmanager
@@ -239,10 +240,11 @@ class RecordIndex:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
-                raise self._unusable(str(error)) from error
+                raise self.unusable(str(error)) from error
             raise StorageError(f"{self.path}: {error}.", "Check the disk and its room.") from error
 
-    def _unusable(self, why: str) -> IndexUnusable:
+    def unusable(self, why: str) -> IndexUnusable:
+        """Return the error of an index that can't be used."""
         return IndexUnusable(
             f"{self.path}: the index can't be used: {why}.", "Make it again: dissmodel ingest PLACE --rebuild"
         )
@@ -298,6 +300,21 @@ def write(db: sqlite3.Connection, scope: Scope, read: Mapping[str, Entry]) -> No
         problem = to_bytes(entry.problem) if entry.problem is not None else None
         row = (scope.place, to_bytes(key), entry.version, number, problem, summary)
         db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def set_whole(db: sqlite3.Connection, scope: Scope, *, is_whole: bool) -> None:
+    """Note that all records of a scope are indexed, or are no more; then nor are those of a larger scope."""
+    prefix = to_bytes(scope.prefix)
+    if is_whole:
+        db.execute("INSERT OR IGNORE INTO whole VALUES (?, ?)", (scope.place, prefix))
+    else:
+        related = "substr(prefix, 1, length(?2)) = ?2 OR substr(?2, 1, length(prefix)) = prefix"
+        db.execute(f"DELETE FROM whole WHERE place = ?1 AND ({related})", (scope.place, prefix))  # noqa: S608  (a constant)
+
+
+def _is_whole(db: sqlite3.Connection, scope: Scope) -> bool:
+    covering = "SELECT 1 FROM whole WHERE place = ?1 AND substr(?2, 1, length(prefix)) = prefix"
+    return db.execute(covering, (scope.place, to_bytes(scope.prefix))).fetchone() is not None
 
 
 def forget(db: sqlite3.Connection, scope: Scope, keys: Iterable[str]) -> None:
@@ -380,7 +397,7 @@ def search(
     UsageError
         If `after` is none (code ``"bad_cursor"``), or `limit` is out of its range.
     IndexUnusable
-        If there is no index, or it can't be used.
+        If there is no index, or it can't be used, or not all records of `scope` were read yet.
     StorageError
         If the disk fails.
     """
@@ -390,6 +407,8 @@ def search(
     wanted = {name: plain(value) for name, value in (parameters or {}).items()}
     columns = {"model": model, "status": status, "input_sha256": input}
     with index.reading() as db:
+        if scope is not None and not _is_whole(db, scope):
+            raise index.unusable(f"not all records of {scope.place or scope.prefix} were read yet")
         query = _driven(db, {name: value for name, value in columns.items() if value is not None}, wanted)
         if since is not None:
             query.where(f"{query.time}.created >= ?", _microseconds(since))

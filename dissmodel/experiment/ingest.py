@@ -286,6 +286,8 @@ def _ingest(
         gone = known.keys() - {item.key for item in items}
         if rebuild or gone:
             with indexed.transaction(db):
+                if rebuild:
+                    indexed.set_whole(db, shelf.scope, is_whole=False)
                 indexed.forget(db, shelf.scope, known if rebuild else gone)
                 indexed.tidy(db)
         if rebuild:
@@ -295,9 +297,10 @@ def _ingest(
             read = shelf.read(new[start : start + _BATCH], reporter)
             with indexed.transaction(db):
                 indexed.write(db, shelf.scope, read)
-        if any(item.key in known for item in new):
-            with indexed.transaction(db):
+        with indexed.transaction(db):
+            if any(item.key in known for item in new):
                 indexed.tidy(db)
+            indexed.set_whole(db, shelf.scope, is_whole=True)
         problems = [item.error.message for item in there if item.error is not None]
         problems += indexed.problems(db, shelf.scope)
         shared = indexed.shared_ids(db, shelf.scope)

@@ -27,6 +27,7 @@ STATUSES = {
     "object_missing": HTTPStatus.NOT_FOUND,
     "record_missing": HTTPStatus.NOT_FOUND,
     "no_record": HTTPStatus.NOT_FOUND,
+    "no_picture": HTTPStatus.NOT_FOUND,
     "body_slow": HTTPStatus.REQUEST_TIMEOUT,
     "ambiguous_model": HTTPStatus.CONFLICT,
     "not_ended": HTTPStatus.CONFLICT,

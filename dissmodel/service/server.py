@@ -16,9 +16,7 @@ import uvicorn
 
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError, UsageError
-from dissmodel.experiment.ingest import default_index, ingest_place
-from dissmodel.experiment.layout import FOLDER, outputs_place
-from dissmodel.progress import Silent
+from dissmodel.experiment.layout import outputs_place
 from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
 from dissmodel.service.auth import is_loopback
@@ -31,7 +29,7 @@ from dissmodel.service.syncing import Syncing
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
 
-_FRESH_S, _INDEX_S, _LOOK_S = 10.0, 600.0, 1.0
+_FRESH_S, _LOOK_S = 10.0, 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _GRACE_S, _STREAMS_S = 70.0, 10
 _LOG = logging.getLogger(__name__)
@@ -75,8 +73,8 @@ def serve(
         If a place, the queue or the keys can't be opened.
     """
     service = open_service(settings)
-    sync = Syncing(settings)
-    app = create_app(service, sync=sync)
+    syncing = Syncing(settings)
+    app = create_app(service, syncing=syncing)
     if not app.state.keys.are_needed and not is_loopback(host):
         raise UsageError(
             f"--host {host}: other machines could use this service, and it has no keys.",
@@ -85,7 +83,8 @@ def serve(
         )
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_listener(host, port))
-        stack.enter_context(sync.running())
+        stack.enter_context(syncing.running())
+        stack.enter_context(app.state.parts.indexing.running())
         stack.enter_context(_working(workers))
         stack.enter_context(_keeping_fresh(app.state.parts))
         shown = f"[{host}]" if ":" in host else host
@@ -169,19 +168,14 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _keeping_fresh(parts: Parts) -> Iterator[None]:
-    """Keep the list of jobs and the index up to date for the block, and look up what installed models are."""
+    """Keep the list of jobs up to date for the block, and look up what installed models are."""
     ends = threading.Event()
 
     def keep() -> None:
         parts.service.schemas.learn([Model(offer.name) for offer in plugins.offers()])
-        indexed_at = -_INDEX_S
         while not ends.wait(_FRESH_S):
             try:
                 parts.board.refresh()
-                if time.monotonic() - indexed_at >= _INDEX_S:
-                    indexed_at = time.monotonic()
-                    experiments = parts.service.truth.place.below(FOLDER)
-                    ingest_place(default_index(), experiments, reporter=Silent(), patience=0)
             except DissmodelError as error:
                 _LOG.warning("%s", error.message, extra={"code": error.code})
 

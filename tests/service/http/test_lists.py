@@ -78,7 +78,7 @@ def test_the_list_is_made_anew_from_the_place(house, service, settings):
     for spoil in (
         lambda: [file.unlink() for file in board.parent.glob("board.db*")],
         lambda: board.write_bytes(b"no database" * 1000),
-        lambda: sqlite3.connect(board).executescript("UPDATE made_from SET mark = 'other'"),
+        lambda: sqlite3.connect(board).execute("PRAGMA user_version = 7"),
     ):
         spoil()
         with serving(replace(service, noted=[])) as again:
@@ -117,7 +117,6 @@ def test_a_list_of_many_jobs_is_quick_to_page(settings, service):
     ]
     for one in rows:
         board.add(one)
-    board._settle = lambda: None
     assert 3000 == board.page(limit=1000).total
     assert 1000 == len(board.page(limit=1000).jobs)
 
@@ -187,7 +186,7 @@ def syncing():
 
 
 def test_it_is_ready_once_all_answer(service, syncing):
-    with serving(service, sync=syncing) as house:
+    with serving(service, syncing=syncing) as house:
         found = house.get("/ready", key=None, status=503)
         assert ("not_ready", "Not ready: registries.") == (found["code"], found["detail"])
         assert "sync_failed" == house.post("/admin/sync", key=KEYS["admin"], status=502)["code"]

@@ -195,8 +195,28 @@ def test_a_scope_has_the_records_of_its_place_alone(index, runs):
     bring(index, runs)
 
     assert [9, 6, 3, 0] == numbers(index, scope=scope_of(place_of(runs / "0")))
-    assert [] == numbers(index, scope=Scope("s3://bucket at http://host", ""))
+    with pytest.raises(IndexUnusable, match="not all records of s3://bucket at"):
+        search(index, scope=Scope("s3://bucket at http://host", ""))
     assert 10 == len(numbers(index, scope=scope_of(place_of(runs))))
+
+
+def test_a_scope_is_searched_only_when_all_of_it_was_read(index, runs, monkeypatch):
+    whole, part = scope_of(place_of(runs)), scope_of(place_of(runs / "0"))
+    bring(index, runs / "0")
+
+    assert [9, 6, 3, 0] == numbers(index, scope=part)
+    with pytest.raises(IndexUnusable):
+        search(index, scope=whole)
+    bring(index, runs)
+    assert 10 == len(numbers(index, scope=whole))
+
+    monkeypatch.setattr(store, "read_document", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bring(index, runs / "0", rebuild=True)
+    for scope in (part, whole):
+        with pytest.raises(IndexUnusable):
+            search(index, scope=scope)
+    assert [8, 7, 5, 4, 2, 1] == numbers(index)
 
 
 def test_a_record_that_can_not_be_relied_on_is_a_problem_and_not_found(index, runs):
