@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
@@ -13,15 +12,12 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
-from dissmodel.experiment.index import IndexUnusable, search
-from dissmodel.experiment.ingest import default_index, ingest_place, scope_of
-from dissmodel.experiment.layout import FOLDER
-from dissmodel.progress import Silent
 from dissmodel.record.plain import plain
 from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
+from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader = router(None), router("reader")
@@ -33,7 +29,7 @@ def ready(request: Request) -> Mapping[str, Any]:
     """Tell whether storage and queue answer, and the registries were fetched once."""
     parts = parts_of(request)
     found = {"storage": _answers(parts, "storage"), "queue": _answers(parts, "queue")}
-    found["registries"] = parts.sync is None or parts.sync.is_ready
+    found["registries"] = parts.syncing is None or parts.syncing.is_ready
     missing = [name for name, is_ready in found.items() if not is_ready]
     if missing:
         raise StorageError(f"Not ready: {', '.join(missing)}.", "Try again soon.", code="not_ready")
@@ -95,13 +91,7 @@ def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -
     """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
     query = request.query_params.items()
     parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
-    index, place = default_index(), parts_of(request).service.truth.place.below(FOLDER)
-    look = partial(search, index, scope=scope_of(place), parameters=parameters, **dict(asked))
-    try:
-        page = look()
-    except IndexUnusable:  # it was never made, or deleted
-        ingest_place(index, place, reporter=Silent())
-        page = look()
+    page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
     return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
 
 
@@ -111,6 +101,12 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+@reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)
+def preview(experiment_id: Id, request: Request) -> Response:
+    """Return a picture of the result: before, after and change."""
+    return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

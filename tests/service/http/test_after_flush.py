@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import make_coast
 import pytest
 
 from dissmodel.service.documents import Cancel
@@ -96,3 +97,31 @@ def test_a_damaged_record_is_an_error_of_its_own(house, place_uri):
     found = house.get(f"/job/{job}", status=503)
     assert "not_a_record" == found["code"]
     assert 1 == house.get("/jobs")["total"]
+
+
+def test_a_result_that_is_a_map_has_a_picture(house, tmp_path, monkeypatch):
+    import dissmodel
+    from dissmodel.service import foreign
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    make_coast.main(["--rows", "20", "--cols", "20", "--output", "grid.zip"])
+    made = dissmodel.run("coastal_raster", input="grid.zip", output="r.tif", parameters={"end_time": 1})
+    dissmodel.push(made.record_path, to=house.service.settings.place)
+    experiment = made.record.experiment_id
+    headers = house.headers(KEYS["reader"])
+    answer = house.client.get(f"/experiments/{experiment}/preview.png", headers=headers)
+
+    assert (200, "image/png") == (answer.status_code, answer.headers["Content-Type"])
+    assert answer.content.startswith(b"\x89PNG")
+    monkeypatch.setattr(foreign, "run", None)  # it is drawn once
+    assert (
+        answer.content == house.client.get(f"/experiments/{experiment}/preview.png", headers=headers).content
+    )
+
+
+def test_a_result_that_is_no_map_has_none(house):
+    house.complete("ab" * 16)
+
+    assert "no_picture" == house.get(f"/experiments/{'ab' * 16}/preview.png", status=404)["code"]
+    house.get(f"/experiments/{'0' * 32}/preview.png", status=404)
