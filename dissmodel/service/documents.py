@@ -161,6 +161,8 @@ class Outcome(_Document):
         The record of a run that failed, if it had begun.
     log : tuple of str
         The last lines of the run.
+    logged : int
+        How many lines it had in all.
     """
 
     status: Ended
@@ -170,3 +172,4 @@ class Outcome(_Document):
     error: Problem | None = None
     record: Mapping[str, Any] | None = None
     log: tuple[str, ...] = ()
+    logged: int = 0

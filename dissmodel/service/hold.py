@@ -102,6 +102,11 @@ class Hold:
         with self._lock:
             return tuple(self._lines)
 
+    @property
+    def logged(self) -> int:
+        """How many lines the run has had in all."""
+        return self._logged
+
     def allow(self, seconds: float) -> None:
         """Let the job take so many seconds from now on."""
         self._until = time.monotonic() + seconds
