@@ -150,17 +150,25 @@ def extra_hint(missing: BaseException | str) -> str:
     name = missing if isinstance(missing, str) else missing.name if isinstance(missing, ImportError) else None
     module = (name or "").partition(".")[0]
     extra = _EXTRAS.get(module)
-    return f"The extra {extra!r} brings it: python -m pip install {module.lower()}" if extra else ""
+    packages = _PACKAGES.get(extra or "", module.lower())
+    return f"The extra {extra!r} brings it: python -m pip install {packages}" if extra else ""
 
 
 # The modules of the optional dependencies, which are named as their packages are.
 _EXTRAS = {
+    "fastapi": "service",
     "libpysal": "pysal",
     "netCDF4": "xarray",
     "pyarrow": "parquet",
+    "python_multipart": "service",
     "rasterstats": "pysal",
+    "redis": "service",
+    "ruamel": "service",
+    "starlette": "service",
+    "uvicorn": "service",
     "xarray": "xarray",
 }
+_PACKAGES = {"service": "fastapi python-multipart redis ruamel-yaml uvicorn"}
 
 
 def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:

@@ -196,6 +196,7 @@ class Root(ErrorBoundary, LazyGroup):
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
+        "serve": "dissmodel.cli.serve:serve",
         "config": "dissmodel.cli.config:app",
         "env": "dissmodel.cli.env:app",
     }

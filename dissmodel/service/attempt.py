@@ -281,10 +281,12 @@ class _Attempt:
         self._end(self._outcome("failed", error=problem))
 
     def _let_go(self) -> None:
-        """Do what the reason for letting the job go asks for; of a job that was lost, nothing."""
+        """Do what the reason for letting the job go asks for."""
         why = self.hold.why
         _log.info("The job is let go: %s.", why, extra=self._about())
-        if why == "stopped":
+        if why == "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
+            self._take_back()
+        elif why == "stopped":
             self._take_back()
             self._wait_again(0)
         elif why == "cancelled" and not self._settle():

@@ -99,6 +99,9 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; do nothing where there is none."""
 
+    def presign(self, key: str, seconds: int) -> str | None:
+        """Return a URL by which anyone can read an object for so long; None where a place has none."""
+
 
 def at_most(found: Iterable[Item], most: int | None, what: str) -> Iterator[Item]:
     """Yield what is found in `what`, and refuse to read on after `most`.

@@ -39,10 +39,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Access:
-    """How an object store is reached, and as whom; None where nobody in particular asks."""
+    """How an object store is reached, and as whom; None where nobody in particular asks.
+
+    `public` is its address for others, where they reach it by another name.
+    """
 
     endpoint: Endpoint
     credentials: Credentials | None
+    public: Endpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def find(settings: StorageSettings, environ: Mapping[str, str]) -> Access:
     secure = secure_flag(environ)
     region = _first(environ, "storage.region", settings.region, found.region if found else None)
     endpoint = parse_endpoint(text, secure=settings.secure if secure is None else secure, region=region)
-    return Access(endpoint, found.credentials if found else None)
+    public = environ.get("MINIO_URL", "").strip()
+    return Access(endpoint, found.credentials if found else None, parse_endpoint(public) if public else None)
 
 
 def _first(environ: Mapping[str, str], setting: str, *others: str | None) -> str | None:

@@ -92,6 +92,9 @@ class HttpStorage:
         """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "removed")
 
+    def presign(self, key: str, seconds: int) -> None:
+        """Return None: a web server signs for nobody."""
+
     def _stat(self, key: str, response: BaseHTTPResponse | None) -> Stat | None:
         if response is None:
             return None

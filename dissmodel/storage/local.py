@@ -93,6 +93,9 @@ class LocalStorage:
             with suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
 
+    def presign(self, key: str, seconds: int) -> None:
+        """Return None: a folder has no URLs."""
+
     def _settle(self, copy: BinaryIO, target: Path, key: str, *, only_new: bool) -> None:
         if not only_new:
             temporary.replace(copy, target)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from http import HTTPStatus
@@ -193,6 +194,17 @@ class S3Storage:
         """Remove an object; see `Storage.delete`."""
         with self._speaking(check_key(key, self.shown)):
             self._client.remove_object(bucket_name=self._bucket, object_name=key)
+
+    def presign(self, key: str, seconds: int) -> str:
+        """Return a URL to read an object by; its host is that of ``MINIO_URL``, if this is set."""
+        with self._speaking(check_key(key, self.shown)):
+            _, region = self._address  # asked for here: the public address may be out of reach
+            endpoint = replace(self._access.public or self._access.endpoint, region=region)
+            client = _connect(replace(self._access, endpoint=endpoint), self._pool)
+            url: str = client.get_presigned_url(
+                "GET", bucket_name=self._bucket, object_name=key, expires=timedelta(seconds=seconds)
+            )
+            return url
 
     def _stat(self, key: str) -> Stat:
         found = _stat(self._client, self._bucket, key)

@@ -116,6 +116,17 @@ def test_each_process_finds_the_file_that_another_made_anew(opened, path, new_id
     assert 1 == len(caplog.records)
 
 
+def test_a_file_that_another_process_made_anew_is_not_put_aside(opened, path, new_id):
+    first, second, job = opened(), opened(), new_id()
+    assert EMPTY == first.counts() == second.counts()
+    for name in ("queue.db", "queue.db-wal", "queue.db-shm"):
+        path.with_name(name).write_bytes(b"\xff" * 40_000)
+    first.put(job, "normal")
+    second._put_aside(sqlite3.DatabaseError("as it read the garbage at the same time"))
+
+    assert [job] == taken(second)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file can't be removed there")
 def test_a_file_that_was_removed_is_made_anew(queue, opened, path, new_id):
     other, job = opened(), new_id()

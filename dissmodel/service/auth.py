@@ -1,0 +1,251 @@
+"""Who asks, and what they may do: API keys with roles; without keys only this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+import threading
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from fastapi import APIRouter, Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.responses import Response
+
+from dissmodel.errors import StorageError, UsageError
+
+Role = Literal["reader", "submitter", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""The roles, the weakest first; each may do what those before it may."""
+
+_MAX_BYTES = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_EXAMPLE = (
+    'Each key has lines: [NAME], role = "submitter", sha256 = "…". Make one: dissmodel serve --new-key NAME'
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the name of the key, and its role."""
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Return whether the caller has at least this role.
+
+        >>> Caller("ana", "submitter").may("reader"), Caller("ana", "submitter").may("admin")
+        (True, False)
+        """
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+class Keys:
+    """The keys that may ask: those of a file, which may change at any time, and administrators' keys.
+
+    Parameters
+    ----------
+    file : Path or None
+        TOML with a table for each key; only the sha256 of a key is in it.
+    admins : tuple of str
+        Keys of administrators.
+
+    Raises
+    ------
+    UsageError
+        If the file has no key, or holds anything else (code ``"bad_keys"``).
+    StorageError
+        If it can't be read.
+    """
+
+    def __init__(self, file: Path | None = None, admins: tuple[str, ...] = ()) -> None:
+        self._file = file
+        self._admins: dict[str, tuple[Role, str]] = {
+            f"admin-{number}" if number > 1 else "admin": ("admin", hashlib.sha256(key.encode()).hexdigest())
+            for number, key in enumerate(admins, 1)
+        }
+        self._lock = threading.Lock()
+        self._version: tuple[int, int, int] | None = None
+        self._of_file: Mapping[str, tuple[Role, str]] = {}
+        self._known()
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether a request needs a key."""
+        return self._file is not None or bool(self._admins)
+
+    def caller(self, key: str | None) -> Caller:
+        """Return who has a key; without any keys, whoever asks from this machine is an administrator.
+
+        Raises
+        ------
+        UsageError
+            If there is no such key (codes ``"no_key"``, ``"wrong_key"``).
+        """
+        if not self.are_needed:
+            return Caller("local", "admin")
+        hint = "Send it as X-API-Key: KEY, or Authorization: Bearer KEY."
+        if not key:
+            raise UsageError("This needs an API key.", hint, code="no_key")
+        given = hashlib.sha256(key.encode()).hexdigest()
+        found = None
+        for name, (role, sha256) in self._known().items():  # all of them, so that the time says nothing
+            if hmac.compare_digest(given, sha256):
+                found = Caller(name, role)
+        if found is None:
+            raise UsageError("This API key is not known here.", hint, code="wrong_key")
+        return found
+
+    def _known(self) -> Mapping[str, tuple[Role, str]]:
+        if self._file is None:
+            return self._admins
+        try:
+            with self._lock:
+                status = self._file.stat()
+                version = (status.st_mtime_ns, status.st_size, status.st_ino)
+                if version != self._version:
+                    with self._file.open("rb") as stream:
+                        self._of_file = parse_keys(stream.read(_MAX_BYTES), str(self._file))
+                    self._version = version
+                return {**self._of_file, **self._admins}
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(
+                f"{self._file}: the keys can't be read: {why}.", "Check its rights."
+            ) from error
+
+
+def parse_keys(data: bytes, where: str) -> Mapping[str, tuple[Role, str]]:
+    """Return role and sha256 of each key in a file of keys, by name; `where` is what an error calls it.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else (code ``"bad_keys"``); the message shows no value of it.
+    """
+    try:
+        document = tomllib.loads(data.decode())
+    except (ValueError, RecursionError):
+        raise UsageError(f"{where}: this is not TOML in UTF-8.", _EXAMPLE, code="bad_keys") from None
+    for name, table in document.items():
+        if not _NAME.fullmatch(name) or not isinstance(table, dict) or set(table) != {"role", "sha256"}:
+            what = f"[{name[:64]}] is not a name with role and sha256"
+        elif table["role"] not in ROLES:
+            what = f"the role of [{name}] is none of {', '.join(ROLES)}"
+        elif not isinstance(table["sha256"], str) or not _SHA256.fullmatch(table["sha256"]):
+            what = f"the sha256 of [{name}] is not 64 hex digits"
+        else:
+            continue
+        raise UsageError(f"{where}: {what}.", _EXAMPLE, code="bad_keys")
+    if not document:
+        raise UsageError(f"{where}: there is no key in it.", _EXAMPLE, code="bad_keys")
+    return {name: (table["role"], table["sha256"]) for name, table in document.items()}
+
+
+def new_key(name: str, role: str) -> tuple[str, str]:
+    """Return a new key, and the lines for the file of keys, which have only its sha256.
+
+    Raises
+    ------
+    UsageError
+        If no key may have this name or role.
+    """
+    key = secrets.token_urlsafe(32)
+    lines = f'[{name}]\nrole = "{role}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
+    parse_keys(lines.encode(), f"--new-key {name} --role {role}")
+    return key, lines
+
+
+def router(role: Role | None) -> APIRouter:
+    """Return a router whose routes need a role; None: they are open to all.
+
+    The role is looked at before the body is read.
+    """
+
+    class Guarded(APIRoute):
+        needs = role
+
+        def get_route_handler(self) -> Callable[[Request], Any]:
+            handle = super().get_route_handler()
+
+            async def guarded(request: Request) -> Response:
+                if role is not None:
+                    request.state.caller = _authorized(request, role)
+                response: Response = await handle(request)
+                return response
+
+            return guarded
+
+    shown = [
+        Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+        Security(HTTPBearer(auto_error=False)),
+    ]
+    return APIRouter(route_class=Guarded, dependencies=shown if role is not None else [])
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sent a request, as its route's router found."""
+    found: Caller = request.state.caller
+    return found
+
+
+def _authorized(request: Request, role: Role) -> Caller:
+    keys: Keys = request.app.state.keys
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    caller = keys.caller(request.headers.get("X-API-Key") or bearer)
+    if not caller.may(role):
+        raise UsageError(
+            f"The key {caller.name} has the role {caller.role}; this needs {role}.",
+            "Ask the administrator of the service for another key.",
+            code="wrong_role",
+        )
+    return caller
+
+
+def refuse_foreign(host: str, origin: str | None, client: str | None) -> None:
+    """Refuse what does not come from this machine itself: where there are no keys, nothing else protects.
+
+    A web page that a user looks at can send requests to loopback, from its own origin (forgery), or after its
+    host's name was pointed at 127.0.0.1 (rebinding).
+
+    >>> refuse_foreign("localhost:8000", "http://localhost:8000", "127.0.0.1")
+
+    Raises
+    ------
+    UsageError
+        With code ``"foreign_request"``.
+    """
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    if not is_loopback(name) or (client is not None and not is_loopback(client)):
+        what = "a name of another host" if is_loopback(client or "localhost") else "another machine"
+    elif origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}:
+        what = "a web page of another site"
+    else:
+        return
+    raise UsageError(
+        f"This service has no keys, and the request is from {what}.",
+        "Use http://127.0.0.1:PORT on the same machine, or set keys: dissmodel serve --new-key NAME",
+        code="foreign_request",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "evil.example")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

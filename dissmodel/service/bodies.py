@@ -1,0 +1,98 @@
+"""The bodies that clients send and get, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from dissmodel.executor.schemas import InlineJobRequest, JobRequest
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what no JSON document can hold: NaN, halves of surrogate pairs."""
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
+def _names(value: Any) -> Any:
+    """Take a band's number for its name."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+        for name, given in value.items()
+    }
+
+
+Parameters = Annotated[dict[str, Any], AfterValidator(_storable)]
+Names = Annotated[dict[str, str], BeforeValidator(_names)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class _Data(BaseModel):
+    input_dataset: Text
+    parameters: Parameters = Field(default_factory=dict)
+    column_map: Names = Field(default_factory=dict)
+    band_map: Names = Field(default_factory=dict)
+    priority: Literal["low", "normal", "high"] = "normal"
+    layer: Text | None = None
+    seed: int | None = Field(default=None, ge=0, lt=1 << 63)
+
+
+class Job(_Data, JobRequest):
+    """A model of a registry or of an installed package, and what to run it on.
+
+    The nested form means the same: ``{"model": {"class", "package", "parameters"}, "source": {"uri"}}``.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"model_name": "coastal_raster", "input_dataset": "s3://dissmodel-inputs/grid.tif"}]
+        }
+    )
+
+    model_name: Text
+    package: Text | None = None
+    source_type: str | None = None
+
+
+class InlineJob(_Data, InlineJobRequest):
+    """The text of a model's TOML, and what to run it on."""
+
+    model_spec_toml: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
+
+
+class Problem(BaseModel):
+    """Why a request was refused or failed; `detail` of a body that is not valid lists each problem."""
+
+    detail: str | list[Any]
+    code: str
+    hint: str
+
+
+class JobDocument(BaseModel):
+    """A job; the fields after `logs` are null as long as they are not known."""
+
+    model_config = ConfigDict(extra="allow")
+
+    job_id: str
+    experiment_id: str
+    status: Literal["pending", "running", "completed", "failed", "cancelled"]
+    model_name: str
+    created_at: str
+    output_path: str | None
+    output_sha256: str | None
+    input_sha256: str | None
+    logs: list[str]
+    progress: int
+
+
+class Jobs(BaseModel):
+    """A page of the list of jobs."""
+
+    experiments: list[JobDocument]
+    total: int
+    next: str | None

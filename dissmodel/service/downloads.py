@@ -1,0 +1,116 @@
+"""Links to what the places hold, for a while: presigned by an object store, or signed here for a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from dissmodel.errors import MissingFile, UsageError, disk_errors
+from dissmodel.experiment.layout import Place
+from dissmodel.storage.local import LocalStorage
+from dissmodel.storage.names import check_key
+from dissmodel.storage.uri import parse
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """The places that links may lead to, by name, and the folder of the key that signs them."""
+
+    places: Mapping[str, Place]
+    data_dir: Path
+
+    def link(self, uri: str, seconds: int) -> str:
+        """Return a link to an object: a URL, or for a file of this machine the path in this API.
+
+        Raises
+        ------
+        UsageError
+            If it is in none of the places (code ``"uri_refused"``).
+        MissingFile
+            If there is no such object (code ``"object_missing"``).
+        StorageError
+            If the place fails.
+        """
+        name, key = self._named(uri)
+        place = self.places[name]
+        if place.storage.stat(place.key(key)) is None:
+            raise MissingFile(
+                f"{uri[:200]}: there is no such object.", "Check its name.", code="object_missing"
+            )
+        url = place.storage.presign(place.key(key), seconds)
+        if url is not None:
+            return url
+        expires = int(time.time()) + seconds
+        return f"/files/{expires}/{self._signature(expires, name, key)}/{name}/{quote(key)}"
+
+    def file(self, expires: int, signature: str, name: str, key: str) -> Path:
+        """Return the file that a link leads to.
+
+        Raises
+        ------
+        UsageError
+            If the link is not valid, or not any more (code ``"link_invalid"``).
+        MissingFile
+            If the file is gone.
+        """
+        expected = self._signature(expires, name, key)
+        place = self.places.get(name)
+        is_valid = hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
+        if (
+            not is_valid
+            or expires < time.time()
+            or place is None
+            or not isinstance(place.storage, LocalStorage)
+        ):
+            raise UsageError(
+                "This link is not valid, or not any more.",
+                "Ask for another one: GET /download",
+                code="link_invalid",
+            )
+        if place.storage.stat(place.key(key)) is None:  # it follows no links
+            raise MissingFile(f"{key[:200]}: there is no such file.", code="object_missing")
+        return place.storage.folder.joinpath(*place.key(key).split("/"))
+
+    def _named(self, uri: str) -> tuple[str, str]:
+        parsed = parse(uri)
+        for name, place in self.places.items():
+            text = uri if parsed.path is None else parsed.path.as_posix()
+            if text.startswith(place.uri) and (parsed.path is None) == place.uri.startswith("s3://"):
+                return name, check_key(text.removeprefix(place.uri), place.uri)
+        raise UsageError(
+            f"{parsed.shown[:200]}: this is not in the places of the service.",
+            "Give the output_path of a job, or the uri of an upload.",
+            code="uri_refused",
+        )
+
+    def _signature(self, expires: int, name: str, key: str) -> str:
+        text = f"{expires}\0{name}\0{key}"
+        return hmac.new(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+    @cached_property
+    def _secret(self) -> bytes:
+        file = self.data_dir / "links.key"
+        with disk_errors(f"{file}: the key of links can't be used", "Check its rights."):
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                new = file.with_name(f"links.{secrets.token_hex(8)}")
+                descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(secrets.token_bytes(_KEY_BYTES))
+                try:
+                    new.rename(file) if os.name == "nt" else file.hardlink_to(new)
+                except FileExistsError:  # another process was faster
+                    pass
+                finally:
+                    new.unlink(missing_ok=True)
+            return file.read_bytes()

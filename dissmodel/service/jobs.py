@@ -1,0 +1,147 @@
+"""A job as clients see it: what was asked for, where it is, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dissmodel.record import ExperimentRecord
+from dissmodel.record.plain import plain
+from dissmodel.record.redact import redact_document
+from dissmodel.service.documents import LINE_LENGTH, Request
+from dissmodel.service.state import LEGACY, Seen, State, settle
+from dissmodel.storage.uri import parse
+
+# How far a job is at the begin of each phase, of 100; the phase "run" goes on by steps.
+_PHASES = {"fetch": 0, "validate": 10, "load": 12, "run": 15, "save": 90, "deliver": 95}
+_SHOWN_LINES = 100
+
+
+@dataclass(frozen=True)
+class View:
+    """A job: what was asked for, what is known of it, and the record of an experiment that completed."""
+
+    request: Request
+    seen: Seen
+    record: ExperimentRecord | None = None
+
+    @property
+    def state(self) -> State:
+        """See `dissmodel.service.state.settle`."""
+        return settle(self.seen)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the state never changes again."""
+        return self.seen.outcome is not None or self.seen.has_record
+
+    @property
+    def percent(self) -> int:
+        """How far it is, 0 to 100."""
+        state, entry = self.state, self.seen.entry
+        if state == "completed":
+            return 100
+        if entry is None or state not in {"running", "delivering"}:
+            return 0
+        start, progress = _PHASES.get(entry.progress.phase, 0), entry.progress
+        share = min(progress.step / progress.steps, 1.0) if progress.steps > 0 else 0.0
+        return start + int((_PHASES["save"] - start) * share) if progress.phase == "run" else start
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last lines of its log."""
+        if self.seen.outcome is not None:
+            return self.seen.outcome.log
+        return self.seen.entry.progress.lines if self.seen.entry is not None else ()
+
+    @property
+    def logged(self) -> int:
+        """How many lines its log has, of which `lines` are the last."""
+        if self.seen.outcome is not None:
+            return max(self.seen.outcome.logged, len(self.lines))
+        return max(self.seen.entry.progress.logged if self.seen.entry is not None else 0, len(self.lines))
+
+
+def document_of(view: View) -> dict[str, Any]:
+    """Return a job in the form of the HTTP API."""
+    request, record, outcome, entry = view.request, view.record, view.seen.outcome, view.seen.entry
+    progress = entry.progress if entry is not None else None
+    error = outcome.error if outcome is not None else None
+    commit = (record.model_commit if record is not None else "") or request.commit
+    shown = redact_document({"resolved_spec": request.spec, "parameters": request.parameters})
+    attempts = outcome.attempts if outcome is not None else entry.attempts if entry is not None else 0
+    found: dict[str, Any] = plain(
+        {
+            "job_id": request.experiment_id,
+            "experiment_id": request.experiment_id,
+            "status": LEGACY.get(view.state, view.state),
+            "model_name": request.model_name,
+            "created_at": utc(request.submitted_at),
+            "finished_at": utc(outcome.finished_at) if outcome is not None else None,
+            "output_path": uri_of(record.output_path) if record is not None else None,
+            "output_sha256": record.output_sha256 if record is not None else None,
+            "input_sha256": (record.source.checksum or None) if record is not None else None,
+            "logs": [
+                f"Record created — model={request.model_name} commit={commit or 'unknown'}",
+                *view.lines[-_SHOWN_LINES:],
+                *([error.message[:LINE_LENGTH]] if error is not None else ()),
+            ],
+            "code_version": record.code_version if record is not None else None,
+            "model_commit": commit or None,
+            "resolved_spec": record.resolved_spec if record is not None else shown["resolved_spec"],
+            "parameters": record.parameters if record is not None else shown["parameters"],
+            "progress": view.percent,
+            "phase": (progress.phase or None) if progress is not None else None,
+            "step": progress.step if progress is not None else None,
+            "steps": progress.steps if progress is not None else None,
+            "attempt": attempts,
+            "error": error.model_dump() if error is not None else None,
+            "reproduces": request.reproduces,
+        }
+    )
+    return found
+
+
+def utc(time: datetime) -> str:
+    """Return a time in UTC as ISO 8601, with a Z.
+
+    >>> utc(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02T03:04:05.000000Z'
+    """
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def uri_of(path: str | None) -> str | None:
+    """Return where a result is as a URI: of a file of this machine, ``file://``.
+
+    >>> uri_of("s3://bucket/experiments/1a2b/output.tif")
+    's3://bucket/experiments/1a2b/output.tif'
+    """
+    if path is None:
+        return None
+    here = parse(path).path
+    return path if here is None else Path(here).absolute().as_uri()
+
+
+def publication_of(record: ExperimentRecord, uri: str) -> Mapping[str, Any]:
+    """Return what a publication has to say of an experiment whose record is at `uri`."""
+    return {
+        "experiment_id": record.experiment_id,
+        "model_name": record.model_name,
+        "model_commit": record.model_commit,
+        "code_version": record.code_version,
+        "input": record.source.model_dump(mode="json"),
+        "column_map": record.column_map,
+        "band_map": record.band_map,
+        "parameters": record.parameters,
+        "resolved_spec": record.resolved_spec,
+        "output_path": uri_of(record.output_path),
+        "output_sha256": record.output_sha256,
+        "logs": record.logs,
+        "note": f'Anyone who can read the place can run it again: dissmodel reproduce "{uri}"',
+        "record_digest": record.record_digest,
+        "bundle": f'dissmodel record bundle "{uri}" --output {record.experiment_id[:8]}.zip',
+    }

@@ -1,0 +1,121 @@
+"""What is refused before a request is understood: foreign callers, bodies that are too large or too slow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from fastapi import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.service.answers import answer
+from dissmodel.service.auth import Keys, refuse_foreign
+from dissmodel.service.metrics import Metrics
+
+JSON_BYTES, UPLOAD_BYTES = 1 << 20, 5 << 30
+UPLOAD = "/data/upload"
+PATIENCE_S = 30.0
+"""How long a body may take, and a part of it that does not come."""
+SLOWEST = 1 << 16
+"""The bytes a second that prolong it."""
+
+_FORM_BYTES = 1 << 16
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"content-security-policy": b"default-src 'self'",
+    b"cache-control": b"no-store",
+}
+_LOG = logging.getLogger("dissmodel.service.requests")
+
+
+class Refusal(HTTPException):
+    """An error in the middle of a body, in the form that the framework passes on."""
+
+    def __init__(self, error: DissmodelError) -> None:
+        super().__init__(answer(error).status_code, error.message)
+        self.error = error
+
+
+class Guard:
+    """Looks at each request first, and notes how it ended."""
+
+    def __init__(self, app: ASGIApp, *, keys: Keys, metrics: Metrics) -> None:
+        self._app, self._keys, self._metrics = app, keys, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        request, began, status = Request(scope), time.monotonic(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = {name.lower() for name, _ in message["headers"]}
+                more = [pair for pair in _HEADERS.items() if pair[0] not in given]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        try:
+            try:
+                body = self._body(request, receive)
+            except DissmodelError as error:
+                await answer(error)(scope, receive, noting)
+            else:
+                await self._app(scope, body, noting)
+        finally:
+            route = scope.get("route")
+            path = getattr(route, "path", "")  # as it is declared: what was sent may hold anything
+            seconds = time.monotonic() - began
+            self._metrics.answered(path, status, seconds)
+            caller = getattr(request.state, "caller", None)
+            job = scope.get("path_params", {}).get("experiment_id") if status < 400 else None  # noqa: PLR2004
+            noted = {"method": scope["method"], "path": path, "status": status, "seconds": round(seconds, 4)}
+            noted |= {"user": caller.name if caller is not None else None, "experiment_id": job}
+            _LOG.info("request", extra=noted)
+
+    def _body(self, request: Request, receive: Receive) -> Receive:
+        if not self._keys.are_needed:
+            client = request.client.host if request.client is not None else None
+            refuse_foreign(request.headers.get("host", ""), request.headers.get("origin"), client)
+        limit = UPLOAD_BYTES + _FORM_BYTES if request.url.path == UPLOAD else JSON_BYTES
+        length = request.headers.get("content-length", "0")
+        if not length.isascii() or not length.isdecimal() or int(length[:20]) > limit:
+            raise _too_large(limit)
+        return _limited(receive, limit)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    began, size, is_whole = time.monotonic(), 0, False
+
+    async def limited() -> Message:
+        nonlocal size, is_whole
+        if is_whole:  # what comes now is that the client has gone, whenever it does
+            return await receive()
+        left = began + PATIENCE_S + size / SLOWEST - time.monotonic()
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, min(left, PATIENCE_S)))
+        except TimeoutError:
+            error = UsageError("The body of the request came too slowly.", "Send it again.", code="body_slow")
+            raise Refusal(error) from None
+        size += len(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
+        if size > limit:
+            raise Refusal(_too_large(limit))
+        return message
+
+    return limited
+
+
+def _too_large(limit: int) -> UsageError:
+    return UsageError(
+        f"The body of the request has more than {limit:,} bytes.",
+        "Upload large data: POST /data/upload",
+        code="body_too_large",
+    )

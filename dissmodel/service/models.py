@@ -1,0 +1,168 @@
+"""The models that jobs may name, from the last sync and what is installed; no model's code is imported."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dissmodel import temporary
+from dissmodel.environments import Requirement
+from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.experiment.naming import naming
+from dissmodel.record.redact import redact, redact_document
+from dissmodel.registry import index, plugins
+from dissmodel.registry.spec import Spec, load_spec
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-]{1,100})?")
+_INLINE = "model_spec_toml"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that a job can run: the tables of its spec, and the registry that they are from.
+
+    An installed model has no spec. `given` are parameters that its client wrote into the spec.
+    """
+
+    name: str
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    registry: str = ""
+    commit: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
+    """Return a row for each model of registries and installed packages, also for those with a problem.
+
+    `summary` tells what a model of an installed package is.
+    """
+    entries, offers = index.entries(), plugins.offers()
+    times = Counter([*(entry.name for entry in entries), *(offer.name for offer in offers)])
+    rows = []
+    for entry in entries:
+        spec = entry.spec or Spec(entry.path, {})
+        rows.append(
+            {
+                "name": entry.name if times[entry.name] == 1 else entry.qualified,
+                "class": spec.executor,
+                "description": redact(spec.description),
+                "registry": entry.registry,
+                "commit": entry.commit,
+                "package": redact(spec.package) or None,
+                "problem": (entry.problem or entry.warning).removeprefix(f"{entry.path}: ") or None,
+            }
+        )
+    for offer in offers:
+        name = offer.name if times[offer.name] == 1 else offer.qualified
+        of_installed = {"registry": offer.origin, "commit": None, "package": None, "problem": None}
+        text = summary(Model(name))
+        rows.append({"name": name, "class": offer.name, "description": text, **of_installed})
+    return sorted(rows, key=lambda row: str(row["name"]))
+
+
+def find_model(name: str, package: str | None = None) -> Model:
+    """Return the model that a client named: ``name`` or ``registry/name``, never a file.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    package : str, optional
+        The package that has it, in place of what the registry says.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model (code ``"unknown_model"``), or several (``"ambiguous_model"``), or it can't
+        have that name (``"bad_model_name"``) or package (``"bad_package"``).
+    InvalidInput
+        If its TOML can't be used.
+    """
+    _check_name(name)
+    entry = index.find(name)
+    if entry is not None:
+        assert entry.spec is not None  # else `find` raises
+        found = Model(name, entry.spec.resolved, entry.registry, entry.commit or "")
+    elif not (offers := _offers(name)) and package is None:
+        known = [offer.name for offer in plugins.offers()] + [entry.name for entry in index.entries()]
+        raise UsageError(
+            f"There is no model {name!r}.",
+            f"{did_you_mean(name, known)} List them: GET /models".strip(),
+            code="unknown_model",
+        )
+    elif package is None and len(offers) > 1:
+        names = ", ".join(offer.qualified for offer in offers)
+        hint = f"Choose one: {names}."
+        raise UsageError(f"{name}: more than one package offers this model.", hint, code="ambiguous_model")
+    else:
+        found = Model(name)
+    if package is not None:
+        table = {"name": name, "class": name, **found.spec.get("model", {})}
+        table["package"] = _check_package(package, "package")
+        found = Model(name, {"model": table}, found.registry, found.commit)
+    return found
+
+
+def inline_model(text: str) -> Model:
+    """Return the model of a TOML that a client sent.
+
+    Raises
+    ------
+    UsageError
+        If it names a file, a folder, or a module of this machine (codes ``"bad_model_name"``,
+        ``"bad_package"``).
+    InvalidInput
+        If it can't be used.
+    """
+    with temporary.new_folder() as folder:
+        path = folder / "model.toml"
+        with naming({str(path): _INLINE}):
+            path.write_text(text, encoding="utf-8")
+            spec = load_spec(path)
+    name = spec.executor
+    if name is None:
+        raise UsageError(f"{_INLINE} names no model.", "Add class to its [model].", code="bad_model_name")
+    for one in (name, spec.model.get("name", name)):
+        _check_name(str(one))
+    if spec.package:
+        _check_package(spec.package, f"{_INLINE}: package")
+    elif "executor_module" in spec.model:
+        raise UsageError(
+            f"{_INLINE}: executor_module without a package.",
+            "Add package, or leave executor_module out.",
+            code="bad_package",
+        )
+    return Model(str(spec.model.get("name", name)), spec.resolved, given=spec.parameters)
+
+
+def shown_spec(model: Model) -> Any:
+    """Return the tables of a model's spec without secrets that its author wrote into them."""
+    tables = model.spec or {"model": {"name": model.name, "class": model.name}}
+    return redact_document({"resolved_spec": tables})["resolved_spec"]
+
+
+def _offers(name: str) -> list[plugins.Offer]:
+    return [offer for offer in plugins.offers() if name in {offer.name, offer.qualified}]
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} is not the name of a model.",
+            "A name has letters, digits, - and _, and may follow the name of its registry: coast/flood.",
+            code="bad_model_name",
+        )
+
+
+def _check_package(text: str, what: str) -> str:
+    if Requirement.parse(text, Path.cwd()).kind == "path":
+        raise UsageError(
+            f"{what}: {text[:80]!r} is a folder of this machine.",
+            "Give it as name==version or git+https://host/org/repo@tag.",
+            code="bad_package",
+        )
+    return text

@@ -1,0 +1,103 @@
+"""The paths that clients have only here: events, logs, the index, differences, pictures, operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Request, Response
+from starlette.responses import PlainTextResponse, StreamingResponse
+
+from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.experiment.diff import sections
+from dissmodel.service.auth import router
+from dissmodel.service.legacy import Id
+from dissmodel.service.parts import Parts, parts_of
+from dissmodel.service.queue import QueueAway
+
+open_to_all, reader = router(None), router("reader")
+ROUTERS = (open_to_all, reader)
+
+
+@open_to_all.get("/ready")
+def ready(request: Request) -> Mapping[str, Any]:
+    """Tell whether storage and queue answer, and the registries were fetched once."""
+    parts = parts_of(request)
+    found = {"storage": _answers(parts, "storage"), "queue": _answers(parts, "queue")}
+    found["registries"] = parts.sync is None or parts.sync.is_ready
+    missing = [name for name, is_ready in found.items() if not is_ready]
+    if missing:
+        raise StorageError(f"Not ready: {', '.join(missing)}.", "Try again soon.", code="not_ready")
+    return {"status": "ready"}
+
+
+def _answers(parts: Parts, what: str) -> bool:
+    truth = parts.service.truth
+    try:
+        if what == "queue":
+            parts.service.queue.counts()
+        else:
+            truth.place.storage.stat(truth.place.key("ready"))
+    except DissmodelError:
+        return False
+    return True
+
+
+@reader.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> PlainTextResponse:
+    """Return numbers for Prometheus."""
+    parts = parts_of(request)
+    try:
+        waiting = {str(name): count for name, count in parts.service.queue.counts().items()}
+    except QueueAway:
+        waiting = {}
+    text = parts.metrics.text(parts.board.numbers(), waiting, parts.streams.open)
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+@reader.get("/jobs/{experiment_id}/events", response_class=StreamingResponse)
+async def events(
+    experiment_id: Id, request: Request, last: Annotated[str | None, Header(alias="Last-Event-ID")] = None
+) -> Response:
+    """Stream the states and the progress of a job, until it has ended."""
+    stream = await parts_of(request).streams.begin(experiment_id, last)
+    if stream is None:  # so that a browser asks no more
+        return Response(status_code=204)
+    return StreamingResponse(stream, media_type="text/event-stream")
+
+
+@reader.get("/jobs/{experiment_id}/log")
+def log(experiment_id: Id, request: Request, after: Annotated[int, Query(ge=0)] = 0) -> Mapping[str, Any]:
+    """Return the lines of a job's log after number `after`, as far as they are kept."""
+    view = parts_of(request).service.look(experiment_id)
+    lines, logged = view.lines, view.logged
+    first = max(after, logged - len(lines))
+    return {
+        "experiment_id": experiment_id,
+        "status": view.state,
+        "first": first + 1,
+        "next": logged,
+        "lines": lines[len(lines) - (logged - first) :] if first < logged else (),
+    }
+
+
+@reader.get("/experiments/{experiment_id}/diff/{other_id}")
+def diff(experiment_id: Id, other_id: str, request: Request) -> Mapping[str, Any]:
+    """Return what differs between the runs of two experiments."""
+    service = parts_of(request).service
+    found = sections(service.completed(experiment_id), service.completed(other_id))
+    return {
+        "a": experiment_id,
+        "b": other_id,
+        "same": not found,
+        "sections": [
+            {
+                "name": section.name,
+                "differences": [
+                    {"what": one.what, "a": one.recorded, "b": one.now, "matters": one.matters}
+                    for one in section.differences
+                ],
+            }
+            for section in found
+        ],
+    }

@@ -1,0 +1,115 @@
+"""The JSON Schemas of models' parameters: a process of its own loads the models, which are foreign code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dissmodel import environments, temporary
+from dissmodel.config import load_settings
+from dissmodel.errors import UsageError
+from dissmodel.service.job_process import environment
+from dissmodel.service.models import Model
+
+_PATIENCE_S = 30
+_MAX_BYTES = 1 << 20
+_PATHS = frozenset({"path", "file-path", "directory-path"})
+_LOG = logging.getLogger(__name__)
+
+
+class Schemas:
+    """What models' parameters are, each looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, model: Model) -> dict[str, Any] | None:
+        """Return the JSON Schema of a model's parameters; None where that is not known.
+
+        So it is where the model declares none, or its package is not installed.
+        """
+        self.learn([model])
+        return self._known.get(_key(model), {}).get("schema")
+
+    def summary(self, model: Model) -> str:
+        """Return what a model is, as far as its class was loaded already; empty if not."""
+        return str(self._known.get(_key(model), {}).get("summary", ""))
+
+    def learn(self, models: Sequence[Model]) -> None:
+        """Look up several models in one process."""
+        with self._lock:
+            wanted = [one for one in models if _key(one) not in self._known and _is_installed(one)]
+            if not wanted:
+                return
+            found = _described(wanted)
+            self._known.update(zip(map(_key, wanted), found, strict=False))
+
+    def refuse_paths(self, model: Model, parameters: Mapping[str, Any]) -> None:
+        """Refuse values of parameters that are paths: they would be of the worker's machine.
+
+        Raises
+        ------
+        UsageError
+            With code ``"path_parameter"``.
+        """
+        schema = (self.of(model) if parameters else None) or {}
+        properties = schema.get("properties") or {}
+        paths = [name for name, one in properties.items() if _is_path(one, schema)]
+        # Another name may be an alias of a path: the schema has none of them.
+        refused = [name for name in parameters if paths and (name in paths or name not in properties)]
+        if refused:
+            others = ", ".join(name for name in properties if name not in paths)
+            raise UsageError(
+                f"{refused[0][:80]}: a job may give no path to this model.",
+                f"It takes: {others}." if others else "Leave it out.",
+                code="path_parameter",
+            )
+
+
+def _key(model: Model) -> str:
+    return json.dumps([model.name, model.spec, model.commit], sort_keys=True, default=str)
+
+
+def _is_installed(model: Model) -> bool:
+    package = str(model.spec.get("model", {}).get("package", "")).strip()
+    return not package or package in set(environments.ready(load_settings().data_dir))
+
+
+def _described(models: Sequence[Model]) -> list[dict[str, Any]]:
+    asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in models]
+    try:
+        with temporary.new_folder() as folder:
+            for name in ("home", "tmp"):
+                (folder / name).mkdir()
+            environ = environment(os.environ, folder)
+            environ["DISSMODEL_DATA"] = str(load_settings().data_dir)  # it has the environments of packages
+            done = subprocess.run(
+                [sys.executable, "-m", "dissmodel.service.describe"],
+                input=json.dumps(asked, default=str),
+                cwd=folder,
+                env=environ,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE_S,
+                check=True,
+            )
+        found: list[dict[str, Any]] = json.loads(done.stdout[:_MAX_BYTES])
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        _LOG.warning("the parameters of models are not known: %s", type(error).__name__)
+        return []
+    return found
+
+
+def _is_path(schema: Any, whole: Mapping[str, Any]) -> bool:
+    """Return whether a value may be a path, alone or in a list or a table."""
+    text = json.dumps(schema)
+    return any(f'"format": "{one}"' in text for one in _PATHS) or any(
+        f'"#/$defs/{name}"' in text and _is_path(one, {}) for name, one in whole.get("$defs", {}).items()
+    )

@@ -1,0 +1,184 @@
+"""The server: the HTTP API, the sync of registries and the workers, until somebody ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from dissmodel.config import load_settings
+from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.experiment.layout import outputs_place
+from dissmodel.registry import plugins
+from dissmodel.service.app import create_app
+from dissmodel.service.auth import is_loopback
+from dissmodel.service.models import Model
+from dissmodel.service.parts import Parts
+from dissmodel.service.queue.open import open_queue
+from dissmodel.service.service import Service
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.truth import Truth
+from dissmodel.storage.settings import StorageSettings
+
+_FRESH_S, _LOOK_S = 10.0, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_GRACE_S, _STREAMS_S = 70.0, 10
+_LOG = logging.getLogger(__name__)
+
+
+def open_service(settings: ServiceSettings) -> Service:
+    """Return the service that the settings say; no object store is asked yet.
+
+    Raises
+    ------
+    DissmodelError
+        If a place or the queue can't be opened.
+    """
+    storage = StorageSettings.of(load_settings())
+    truth = Truth(outputs_place(settings.place, storage))
+    return Service(settings, truth, open_queue(settings), outputs_place(settings.inputs, storage))
+
+
+def serve(
+    settings: ServiceSettings, *, host: str, port: int, workers: int, ready: Callable[[str], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM; jobs that run then have some time to end.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        What is set.
+    host, port : str, int
+        Where to listen; 0 is a free port.
+    workers : int
+        How many processes take jobs.
+    ready : callable
+        Called with the URL once requests are taken.
+
+    Raises
+    ------
+    UsageError
+        If others could reach a service without keys (code ``"keys_needed"``), or something listens there
+        already (``"address_in_use"``).
+    DissmodelError
+        If a place, the queue or the keys can't be opened.
+    """
+    service = open_service(settings)
+    app = create_app(service)
+    if not app.state.keys.are_needed and not is_loopback(host):
+        raise UsageError(
+            f"--host {host}: other machines could use this service, and it has no keys.",
+            "Make a key: dissmodel serve --new-key NAME, or leave --host out.",
+            code="keys_needed",
+        )
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_listener(host, port))
+        stack.enter_context(_working(workers))
+        stack.enter_context(_keeping_fresh(app.state.parts))
+        shown = f"[{host}]" if ":" in host else host
+        ready(f"http://{shown}:{listener.getsockname()[1]}")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_STREAMS_S,
+        )
+        _Server(config, app.state.parts).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server whose streams end when it is asked to end: it waits for open answers."""
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note that the process is to end."""
+        self._parts.streams.close()
+        super().handle_exit(sig, frame)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"--host {host} --port {port}: the service can't listen there: {why}.",
+            "Give another port: --port 8001",
+            code="address_in_use",
+        ) from error
+
+
+@contextlib.contextmanager
+def _working(count: int) -> Iterator[None]:
+    """Keep so many workers for the block: one that dies is started again, later each time."""
+    ends = threading.Event()
+    threads = [threading.Thread(target=_keep_worker, args=(ends,)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+
+
+def _keep_worker(ends: threading.Event) -> None:
+    pause_s = _FIRST_PAUSE_S
+    while not ends.is_set():
+        began = time.monotonic()
+        words = [sys.executable, "-m", "dissmodel", "worker"]
+        # In a session of its own, so that Ctrl-C in a terminal does not reach it twice.
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as worker:  # noqa: S603
+            while worker.poll() is None and not ends.wait(_LOOK_S):
+                pass
+            if ends.is_set():
+                _end(worker)
+                return
+        pause_s = _FIRST_PAUSE_S if time.monotonic() - began > _LONGEST_PAUSE_S else pause_s
+        _LOG.error("a worker ended with %s; another one is started in %g s", worker.returncode, pause_s)
+        ends.wait(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    try:
+        worker.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+
+
+@contextlib.contextmanager
+def _keeping_fresh(parts: Parts) -> Iterator[None]:
+    """Keep the list of jobs up to date for the block, and look up what installed models are."""
+    ends = threading.Event()
+
+    def keep() -> None:
+        offers = plugins.offers()
+        parts.service.schemas.learn([Model(offer.name) for offer in offers])
+        while not ends.wait(_FRESH_S):
+            try:
+                parts.board.refresh()
+            except DissmodelError as error:
+                _LOG.warning("%s", error.message, extra={"code": error.code})
+
+    thread = threading.Thread(target=keep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()

@@ -1,0 +1,120 @@
+"""A file that a client sends: streamed to a temporary file, then put where inputs are."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import File, FormParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+
+from dissmodel import temporary
+from dissmodel.errors import DissmodelError, UsageError, disk_errors
+from dissmodel.experiment.layout import Place
+from dissmodel.record.digest import sha256_file
+from dissmodel.service.jobs import uri_of
+
+_NAME = re.compile(r"\w[\w .()+=,@-]{0,199}")
+_FOLDER = "inputs"
+_FORM = {"MAX_FIELDS": 2, "MAX_FIELD_SIZE": 1000, "MAX_MEMORY_FILE_SIZE": 0}
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it logs names as they were sent
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was put: its URI, its label, its sha256 and its bytes."""
+
+    uri: str
+    label: str
+    sha256: str
+    size: int
+
+
+async def receive(pieces: AsyncIterator[bytes], content_type: str, place: Place, scratch: Path) -> Upload:
+    """Put the file of a multipart form where inputs are, as ``inputs/LABEL/FILE``.
+
+    Parameters
+    ----------
+    pieces : async iterator of bytes
+        The form, as it comes.
+    content_type : str
+        The header of that name.
+    place : Place
+        Where inputs are.
+    scratch : Path
+        The folder of temporary files.
+
+    Raises
+    ------
+    UsageError
+        If it is no form with `file` and `label`, or they are not valid names (code ``"bad_upload"``).
+    StorageError
+        If another file has the name (code ``"object_exists"``), or a disk or the place fails.
+    """
+    fields: dict[str, str] = {}
+    files: list[File] = []
+
+    def keep(field: Any) -> None:
+        fields[(field.field_name or b"").decode(errors="replace")] = (field.value or b"").decode(
+            errors="replace"
+        )
+
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise _refused("this is not multipart/form-data")
+    with disk_errors(f"{scratch}: the upload can't be stored", "Free some space on the disk."):
+        await run_in_threadpool(scratch.mkdir, parents=True, exist_ok=True)
+        with temporary.new_folder(scratch) as folder:
+            config = cast("Any", {**_FORM, "UPLOAD_DIR": str(folder)})
+            form = FormParser("multipart/form-data", keep, files.append, boundary=boundary, config=config)
+            try:
+                async for piece in pieces:
+                    await run_in_threadpool(form.write, piece)
+                await run_in_threadpool(form.finalize)
+                if len(files) != 1 or files[0].field_name != b"file":
+                    raise _refused("it has no file, or several")
+                files[0].file_object.flush()
+                return await run_in_threadpool(_put, files[0], fields.get("label"), place)
+            except FormParserError as error:
+                raise _refused("the form is malformed") from error
+            finally:
+                for file in files:
+                    file.close()
+
+
+def _put(file: File, label: str | None, place: Place) -> Upload:
+    name = (file.file_name or b"").decode(errors="replace")
+    for what, text in (("label", label), ("the name of the file", name)):
+        if text is None or not _NAME.fullmatch(text):
+            raise _refused(f"{what} is {text[:80]!r}" if text else f"{what} is missing")
+    assert label is not None  # as was just checked
+    assert file.actual_file_name is not None  # nothing stays in memory
+    path, key = Path(file.actual_file_name.decode()), f"{_FOLDER}/{label}/{name}"
+    found = Upload(str(uri_of(f"{place.uri}{key}")), label, sha256_file(path), path.stat().st_size)
+    try:
+        place.storage.put(path, place.key(key), sha256=found.sha256, only_new=True)
+    except DissmodelError as error:
+        if error.code != "object_exists" or not _is_there(place, key, found):
+            raise
+    return found
+
+
+def _is_there(place: Place, key: str, upload: Upload) -> bool:
+    stat = place.storage.stat(place.key(key))
+    if stat is None or stat.size != upload.size:
+        return False
+    return (stat.sha256 or place.sha256(key, limit=upload.size)) == upload.sha256
+
+
+def _refused(why: str) -> UsageError:
+    return UsageError(
+        f"The upload is refused: {why}.",
+        "Send multipart/form-data with file and label; names have letters, digits, spaces and _.()+=,@-",
+        code="bad_upload",
+    )

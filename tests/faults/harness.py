@@ -1,0 +1,510 @@
+"""A service under faults: the API, workers, jobs and Redis are killed while jobs run. Prints what came of it.
+
+Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed.
+
+A client posts jobs of a second, half of which have another result each time that they run; two workers with
+leases of 2 s run them. After every half second or so a fault:
+
+api         SIGKILL to the API
+worker      SIGKILL to a worker
+child       SIGKILL to the process of a job
+deliver     SIGKILL to a worker before or after it puts an object of a result, its record too
+redis       SIGKILL to Redis, which is started again within 3 s
+flush       FLUSHALL
+pause       SIGSTOP to a worker for longer than its lease, then SIGCONT: two workers hold the same job
+term        SIGTERM to a worker, which has a second to end
+cancel      a job is cancelled
+place       a file is in the place of the place for up to 3 s: everything there fails
+
+The first five are the kills that are counted. What is killed is started again.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from uuid import uuid4
+
+from dissmodel.config import load_settings
+from dissmodel.errors import DissmodelError
+from dissmodel.experiment.layout import outputs_place
+from dissmodel.record.digest import sha256_file
+from dissmodel.service.queue import QueueAway
+from dissmodel.service.queue.open import open_queue
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.truth import Truth
+from dissmodel.storage.settings import StorageSettings
+from support import echo
+from support.redis_server import RedisServer
+
+LEASE_S = 2.0
+OPEN = 6
+IDLE = 0.8
+LATE_S = 150.0
+KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
+OTHERS = {"flush": 1, "pause": 2, "term": 1, "cancel": 2, "place": 1}
+TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s": 1.0}
+WORK = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+from dissmodel.service.hold import Times
+from dissmodel.service.logs import log_to
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.worker import work
+from dissmodel.storage.local import LocalStorage
+
+folder, times, whole = Path(sys.argv[1]), json.loads(sys.argv[2]), LocalStorage.put
+
+def note(name, *words):
+    with open(folder / name, "a") as log:
+        log.write(" ".join(map(str, (*words, os.getpid(), time.time()))) + "\\n")
+
+def die(key, when):
+    try:
+        (folder / f"kill-{when}").unlink()
+    except FileNotFoundError:
+        return
+    note("hits", key.split("/")[1], "deliver")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def put(self, path, key, **how):
+    key_in_place = key[key.index("experiments/"):] if "experiments/" in key else ""
+    if key_in_place:
+        die(key_in_place, "before")
+    found = whole(self, path, key, **how)
+    if key_in_place.endswith("/record.json"):
+        note("puts", key_in_place.split("/")[1])
+    if key_in_place:
+        die(key_in_place, "after")
+    return found
+
+LocalStorage.put = put
+log_to()
+times["again_s"] = tuple(times["again_s"])
+work(ServiceSettings.load(), times=Times(**times))
+"""
+
+
+class Service:
+    """Place, queue and two workers in a folder."""
+
+    def __init__(self, folder, kind):
+        self.folder = folder
+        for name in ("config.toml", "data", "cache"):
+            os.environ[f"DISSMODEL_{name.partition('.')[0].upper()}"] = str(folder / "user" / name)
+        os.environ["DISSMODEL_SERVICE_LEASE"] = str(LEASE_S)
+        packages, redis = folder / "packages", folder / "redis"
+        for made in (packages, redis):
+            made.mkdir(parents=True)
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [str(echo.install(packages)), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        )
+        self.redis = None
+        if kind == "redis":
+            self.redis = RedisServer(redis, keeps=True)
+            os.environ["DISSMODEL_SERVICE_QUEUE"] = self.redis.url
+        self.settings = ServiceSettings.load()
+        for made in (self.settings.inputs, self.settings.place):
+            Path(made).mkdir(parents=True, exist_ok=True)
+        (Path(self.settings.inputs) / "data.bin").write_bytes(b"some bytes")
+        self.truth = Truth(outputs_place(self.settings.place, StorageSettings.of(load_settings())))
+        self.queue = open_queue(self.settings)
+        self.exits = Counter()
+        self.is_over = False
+        self.log = (folder / "log").open("ab")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.api = self._api()
+        self.workers = [self._started() for _ in range(2)]
+        self.supervisor = threading.Thread(target=self._supervise, daemon=True)
+        self.supervisor.start()
+
+    def _started(self):
+        words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES)]
+        return subprocess.Popen(words, stderr=self.log, stdout=self.log)
+
+    def _api(self):
+        words = [sys.executable, "-m", "dissmodel", "serve", "--port", str(self.port), "--workers", "0"]
+        return subprocess.Popen(words, stderr=self.log, stdout=self.log)
+
+    def ask(self, method, path, body=None, key=""):
+        """Return what the API answers; None if it is not there, or can't reach what it needs."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 503 or (method == "DELETE" and error.code == 400):
+                    return None
+                raise RuntimeError(f"{method} {path}: {error.code} {error.read()!r}") from error
+        except (OSError, ValueError):  # refused, cut, or late
+            return None
+
+    def _supervise(self):
+        while not self.is_over:
+            if self.api.poll() is not None and not self.is_over:
+                self.api = self._api()
+            for number, worker in enumerate(self.workers):
+                if worker.poll() is not None and not self.is_over:
+                    self.exits[str(worker.returncode)] += 1
+                    self.workers[number] = self._started()
+            time.sleep(0.1)
+
+    def end(self):
+        self.is_over = True
+        self.supervisor.join()
+        ending = [self.api, *self.workers]
+        for worker in ending:
+            worker.terminate()
+        hung = 0
+        for worker in ending:
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                hung += 1
+                worker.kill()
+                worker.wait()
+        self.queue.close()
+        if self.redis is not None:
+            self.redis.kill()
+        self.log.close()
+        return hung
+
+    def children(self, pid):
+        """The processes of jobs that a worker has, each with its job."""
+        found = {}
+        with contextlib.suppress(OSError):
+            for file in Path(f"/proc/{pid}/task").glob("*/children"):
+                for child in file.read_text().split():
+                    if job := job_of(child):
+                        found[int(child)] = job
+        return found
+
+    def all_children(self):
+        return [
+            int(one.name)
+            for one in Path("/proc").iterdir()
+            if one.name.isdigit() and job_of(one.name, str(self.folder)) is not None
+        ]
+
+    def held_by(self, pid, jobs):
+        """The jobs whose lease a worker has."""
+        try:
+            seen = self.queue.view(jobs)
+        except QueueAway:
+            return set()
+        return {job for job, entry in seen.items() if entry.is_leased and f"-{pid}-" in entry.worker}
+
+
+def job_of(pid, below=""):
+    """The job of a process; None if it is another one, or is over."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_text()
+        if "dissmodel.service.child" in words and below in words:
+            return re.search(r"([0-9a-f]{32})\.[0-9a-f]{32}", words)[1]
+    return None
+
+
+def send(pid, signum):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signum)
+        return True
+    return False
+
+
+def exchange(one, other):
+    """Let two paths change their files, in one step."""
+    c = ctypes.CDLL(None, use_errno=True)
+    here, exchanged = -100, 2
+    return c.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchanged) == 0
+
+
+class Trial:
+    """Jobs and faults, and what is known of both."""
+
+    def __init__(self, folder, *, queue, kills, jobs, seed):
+        self.chance = random.Random(seed)
+        self.service = Service(folder, queue)
+        self.folder, self.wanted, self.count = folder, kills, jobs
+        self.jobs, self.keys, self.cancelled, self.changed = [], [], set(), set()
+        self.unanswered, self.is_away = 0, False
+        self.faults, self.hits, self.records = Counter(), Counter(), {}
+        kinds = {name: share for name, share in KILLS.items() if queue == "redis" or name != "redis"}
+        others = {name: share for name, share in OTHERS.items() if queue == "redis" or name != "flush"}
+        self.shares = kinds | others
+        self.kinds = set(kinds)
+        self.timers, self.answers = [], {}
+        self.is_over = False
+
+    @property
+    def killed(self):
+        return sum(self.faults[kind] for kind in KILLS)
+
+    def open(self):
+        return [job for job in self.jobs if not self.has(job, "outcome.json")]
+
+    @property
+    def place(self):
+        """The folder of the place, wherever it is just now."""
+        place = Path(self.service.settings.place)
+        return self.folder / "away" if self.is_away else place
+
+    def has(self, job, name):
+        return (self.place / "jobs" / job / name).exists()
+
+    def submit(self):
+        """Submit jobs so that some are always open, until there are enough and enough was killed."""
+        while len(self.jobs) < self.count or self.killed < self.wanted:
+            if len(self.open()) < OPEN:
+                key = uuid4().hex
+                body = {
+                    "model_name": "echo",
+                    "input_dataset": "data.bin",
+                    "priority": self.chance.choice(["high", "normal", "low"]),
+                    "parameters": {
+                        "do": self.chance.choice(["random", "copy"]),
+                        "pause": self.chance.uniform(0.1, 1.5),
+                        "note": str(self.folder / f"starts-{key}"),
+                    },
+                }
+                # A client that has no answer asks again, with the same key.
+                while (answer := self.service.ask("POST", "/submit_job", body, key)) is None:
+                    self.unanswered += 1
+                    time.sleep(0.2)
+                self.jobs.append(answer["job_id"])
+                self.keys.append(key)
+            time.sleep(0.05)
+
+    def watch(self):
+        """Look whether a record that is there ever changes."""
+        while not self.is_over:
+            for path in self.place.glob("experiments/*/record.json"):
+                try:
+                    status = path.stat()
+                except OSError:  # the place is being moved
+                    continue
+                now = (status.st_ino, status.st_mtime_ns, status.st_size)
+                if self.records.setdefault(path.parent.name, now) != now:
+                    self.changed.add(path.parent.name)
+            time.sleep(0.1)
+
+    def harm(self):
+        while self.killed < self.wanted:
+            time.sleep(self.chance.uniform(0.1, 1.2))
+            (kind,) = self.chance.choices(list(self.shares), list(self.shares.values()))
+            if getattr(self, "place_away" if kind == "place" else kind)() is not False:
+                self.faults[kind] += 1
+
+    def hit(self, jobs):
+        with (self.folder / "hits").open("a") as log:
+            log.writelines(f"{job} fault\n" for job in jobs)
+
+    def any_worker(self):
+        return self.chance.choice(self.service.workers)
+
+    def worker(self):
+        pid = self.any_worker().pid
+        held = set(self.service.children(pid).values())
+        if not held and self.chance.random() < IDLE:  # it has just begun
+            return False
+        if not send(pid, signal.SIGKILL):
+            return False
+        # Its leases outlast it.
+        self.hit(held | self.service.held_by(pid, self.jobs[-200:]))
+        return True
+
+    def child(self):
+        children = {}
+        for worker in self.service.workers:
+            children |= self.service.children(worker.pid)
+        if not children:
+            return False
+        pid = self.chance.choice(list(children))
+        if not send(pid, signal.SIGKILL):
+            return False
+        self.hit([children[pid]])
+        return True
+
+    def deliver(self):
+        order = self.folder / f"kill-{self.chance.choice(['before', 'after'])}"
+        order.touch()
+        until = time.monotonic() + 20
+        while order.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        try:
+            order.unlink()
+        except FileNotFoundError:
+            return True
+        return False
+
+    def redis(self):
+        self.service.redis.kill()
+        time.sleep(self.chance.uniform(0, 3))
+        self.service.redis.start()
+        return True
+
+    def flush(self):
+        with self.service.redis.client() as client:
+            client.flushall()
+
+    def pause(self):
+        pid = self.any_worker().pid
+        held = set(self.service.children(pid).values()) | self.service.held_by(pid, self.jobs[-200:])
+        if not held or not send(pid, signal.SIGSTOP):
+            return False
+        self.hit(held)
+        timer = threading.Timer(2 * LEASE_S, send, (pid, signal.SIGCONT))
+        timer.start()
+        self.timers.append(timer)
+        return True
+
+    def term(self):
+        return send(self.any_worker().pid, signal.SIGTERM)
+
+    def cancel(self):
+        jobs = [job for job in self.open() if job not in self.cancelled]
+        if not jobs:
+            return False
+        job = self.chance.choice(jobs)
+        # Without an answer it may be cancelled, and may not be.
+        self.cancelled.add(job)
+        return self.service.ask("DELETE", f"/job/{job}") is not None
+
+    def api(self):
+        return send(self.service.api.pid, signal.SIGKILL)
+
+    def place_away(self):
+        place, away = Path(self.service.settings.place), self.folder / "away"
+        away.touch()
+        if not exchange(place, away):
+            return False
+        self.is_away = True
+        time.sleep(self.chance.uniform(0.2, 3))
+        exchange(place, away)
+        self.is_away = False
+        return True
+
+    def run(self):
+        began = time.monotonic()
+        watcher = threading.Thread(target=self.watch, daemon=True)
+        submitter = threading.Thread(target=self.submit, daemon=True)
+        watcher.start()
+        submitter.start()
+        self.harm()
+        submitter.join()
+        for timer in self.timers:
+            timer.join()
+        harmed = time.monotonic()
+        late = harmed + LATE_S
+        while self.open() and time.monotonic() < late:
+            time.sleep(0.2)
+        settled = time.monotonic()
+        self.told()
+        hung = self.service.end()
+        time.sleep(1)
+        self.is_over = True
+        watcher.join()
+        orphans = self.service.all_children()
+        for pid in orphans:
+            send(pid, signal.SIGKILL)
+        return self.found() | {
+            "orphans": len(orphans),
+            "hung_workers": hung,
+            "harmed_s": round(harmed - began, 1),
+            "settled_s": round(settled - harmed, 1),
+        }
+
+    def told(self):
+        """Note what the API tells of each job at the end."""
+        for job in self.jobs:
+            until = time.monotonic() + 30
+            while (answer := self.service.ask("GET", f"/job/{job}")) is None and time.monotonic() < until:
+                time.sleep(0.2)
+            self.answers[job] = answer["status"] if answer else "no answer"
+
+    def found(self):
+        truth = self.service.truth
+        self.hits.update(line.split()[0] for line in self.lines("hits"))
+        puts = Counter(line.split()[0] for line in self.lines("puts"))
+        statuses, wrong = Counter(), []
+        for job in self.jobs:
+            try:
+                outcome, digest = truth.outcome(job), truth.record_digest(job)
+            except DissmodelError as error:
+                wrong.append(f"{job}: {error.message}")
+                continue
+            code = outcome.error.code if outcome is not None and outcome.error is not None else ""
+            statuses[f"{outcome.status if outcome else None} {code}".strip()] += 1
+            wrong += [f"{job}: {why}" for why in self.faults_of(job, outcome, digest, code, puts[job])]
+        others = {job for job, _ in truth.jobs()} ^ set(self.jobs)
+        wrong += [f"{job}: it was not submitted, or is not there" for job in others]
+        starts = [len(self.lines(f"starts-{key}")) for key in self.keys]
+        return {
+            "faults": dict(self.faults),
+            "kills": self.killed,
+            "jobs": len(self.jobs),
+            "posts_without_answer": self.unanswered,
+            "outcomes": dict(statuses),
+            "wrong": wrong,
+            "started_again": sum(max(0, number - 1) for number in starts),
+            "hits": sum(self.hits.values()),
+            "killed_often": sum(number >= 3 for number in self.hits.values()),
+            "worker_exits": dict(self.service.exits),
+        }
+
+    def faults_of(self, job, outcome, digest, code, puts):
+        if outcome is None:
+            yield "it has no outcome"
+            return
+        if self.answers[job] != outcome.status:
+            yield f"it is {outcome.status}, and the API says {self.answers[job]}"
+        if job in self.changed or puts > 1:
+            yield f"its record was put {puts} times"
+        if outcome.status == "completed":
+            if outcome.record_digest != digest:
+                yield f"its outcome is of {outcome.record_digest}, its record {digest}"
+            yield from self.differences(job)
+        elif digest is not None and not (outcome.status == "cancelled" and job in self.cancelled):
+            yield f"it has a record, and is {outcome.status} {code}"
+        if outcome.status == "cancelled" and job not in self.cancelled:
+            yield "nobody cancelled it"
+        if outcome.status == "failed" and (code != "worker_lost" or self.hits[job] < 3):
+            message = outcome.error.message if outcome.error else ""
+            yield f"it failed after {self.hits[job]} hits: {code} {message}"
+
+    def differences(self, job):
+        """The files of a result that are not as its record says."""
+        folder = Path(self.service.settings.place) / "experiments" / job
+        record = json.loads((folder / "record.json").read_text())
+        for name, file in record["files"].items():
+            if sha256_file(folder / file["path"]) != file["sha256"]:
+                yield f"its {name} is not as recorded"
+
+    def lines(self, name):
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / name).read_text().splitlines()
+        return []
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.stdout.write(json.dumps(Trial(folder, **json.loads(sys.argv[2])).run(), indent=1) + "\n")
