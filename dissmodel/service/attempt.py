@@ -53,8 +53,8 @@ def attempt(
     stop: threading.Event,
     threads: int | None = None,
     times: Times | None = None,
-) -> None:
-    """Try a job that was taken: run it and deliver the result, unless it has ended.
+) -> bool:
+    """Try a job that was taken: run it and deliver the result; return whether the result is in the place now.
 
     Whatever happens, it ends with an outcome, waits again, or is another worker's; what it raised is in the
     outcome or in the log.
@@ -78,16 +78,17 @@ def attempt(
     hold = Hold(
         job, queue=queue, truth=truth, worker=worker, lease_s=settings.lease_s, stop=stop, times=times
     )
+    tried = _Attempt(hold, truth, queue, settings, threads, times)
     try:
-        if hold.take() == "lost":
-            return
-        with hold.kept():
-            _Attempt(hold, truth, queue, settings, threads, times).run()
+        if hold.take() != "lost":
+            with hold.kept():
+                tried.run()
     except QueueAway as error:  # it waits again once the queue is there
         _log.warning(error.message, extra={"experiment_id": job})
     finally:
         with contextlib.suppress(QueueAway):
             queue.free(job, hold.token)
+    return tried.is_settled
 
 
 @dataclass
@@ -104,6 +105,7 @@ class _Attempt:
     counted: int = 0
     failures: int = 0
     left: dict[str, Any] | None = None  # the record of a run that had to end
+    is_settled: bool = False
 
     @property
     def job(self) -> str:
@@ -252,6 +254,7 @@ class _Attempt:
         if self.settings.legacy_objects:
             self._put_legacy_objects()
         self._end(self._outcome("completed", record_digest=digest))
+        self.is_settled = True
         return True
 
     def _put_legacy_objects(self) -> None:
