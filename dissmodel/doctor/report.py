@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dissmodel.config import UserSettings
 from dissmodel.doctor import holdings, interpreter, libraries, network, programs
+from dissmodel.doctor import server as servers
 from dissmodel.environments import uv
 from dissmodel.errors import DissmodelError
 from dissmodel.executor.findings import Collector, Finding, Severity
@@ -45,13 +46,25 @@ class Diagnosis:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def doctor(*, offline: bool = False) -> Diagnosis:
+def doctor(*, offline: bool = False, server: str | None = None) -> Diagnosis:
     """Look at all that dissmodel needs on this machine, at once; change nothing.
 
-    With `offline` no request is sent to the network.
+    With `offline` no request is sent to the network; where a `server` is named, only that is looked at.
 
     What is broken is a finding, and so is a check without an answer in time.
+
+    Raises
+    ------
+    UsageError
+        If `server` is not the URL of a service.
     """
+    if server is not None:
+        url = servers.check_url(server)
+        looks = {url: servers.look_at_health, f"{url}/ready": servers.look_at_readiness}
+        patience = servers.SECONDS + 1
+        return _diagnosis(
+            [TimedCheck(what, partial(look, url=url), patience) for what, look in looks.items()]
+        )
     at_settings = Collector("settings")
     settings = holdings.look_at_settings(at_settings)
     if settings is None:
@@ -70,6 +83,10 @@ def doctor(*, offline: bool = False) -> Diagnosis:
         *_places(settings),
         *_network(settings, offline=offline),
     ]
+    return _diagnosis(checks)
+
+
+def _diagnosis(checks: Sequence[TimedCheck]) -> Diagnosis:
     return Diagnosis(tuple(
         Finding(finding.severity, redact(finding.subject), redact(finding.message), redact(finding.hint))
         for finding in findings_of(checks)

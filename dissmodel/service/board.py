@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from dissmodel.errors import DissmodelError, StorageError, UsageError
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.progress import Silent
 from dissmodel.service.documents import Request
 from dissmodel.service.jobs import View, document_of, utc
 from dissmodel.service.queue import Entry
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 from dissmodel.service.state import LEGACY, Seen, State
 from dissmodel.service.truth import REQUEST
@@ -125,7 +126,7 @@ class Board:
         self.refresh()
         time_text, mark, job = (after or "").partition("~")
         if after is not None and not mark:
-            raise UsageError(f"after={after[:80]!r} is of no page.", "Take it from next.", code="bad_page")
+            raise refused("bad_page", f"after={after[:80]!r} is of no page.")
         named = [f"<{state}>" for state in get_args(State) if status in {state, LEGACY.get(state)}]
         values = {
             "limit": limit + 1,

@@ -12,9 +12,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.service.jobs import View, document_of
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 from dissmodel.service.state import Seen
 
@@ -61,11 +62,7 @@ class Streams:
             If there is no such job, the place fails, or there are too many streams (``"too_many_streams"``).
         """
         if self._open >= MOST:
-            raise UsageError(
-                f"There are {MOST} streams of events.",
-                "Ask for the job: GET /job/ID",
-                code="too_many_streams",
-            )
+            raise refused("too_many_streams", f"There are {MOST} streams of events.")
         view = await run_in_threadpool(self._service.look, job)
         if view.has_ended and _id_of(view) == last:
             return None

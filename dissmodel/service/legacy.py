@@ -30,23 +30,9 @@ Key = Annotated[
 Status = Literal["pending", "queued", "running", "delivering", "completed", "failed", "cancelled"]
 _LINKED = "/files/{expires}/{signature}/{place}/{key:path}"
 _BYTES_OF_MB = 1_000_000
-_UPLOAD: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "label"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "label": {"type": "string"},
-                    },
-                }
-            }
-        },
-    }
-}
+_FIELDS = {"file": {"type": "string", "format": "binary"}, "label": {"type": "string"}}
+_FORM = {"schema": {"type": "object", "required": ["file", "label"], "properties": _FIELDS}}
+_UPLOAD = {"requestBody": {"required": True, "content": {"multipart/form-data": _FORM}}}
 
 
 @open_to_all.get("/health")

@@ -18,6 +18,7 @@ from dissmodel.errors import DissmodelError, UsageError, disk_errors
 from dissmodel.experiment.layout import Place
 from dissmodel.record.digest import sha256_file
 from dissmodel.service.jobs import uri_of
+from dissmodel.service.refusals import refused
 
 _NAME = re.compile(r"\w[\w .()+=,@-]{0,199}")
 _FOLDER = "inputs"
@@ -117,8 +118,4 @@ def _is_there(place: Place, key: str, upload: Upload) -> bool:
 
 
 def _refused(why: str) -> UsageError:
-    return UsageError(
-        f"The upload is refused: {why}.",
-        "Send multipart/form-data with file and label; names have letters, digits, spaces and _.()+=,@-",
-        code="bad_upload",
-    )
+    return refused("bad_upload", f"The upload is refused: {why}.")
