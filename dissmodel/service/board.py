@@ -59,6 +59,7 @@ SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.sec
 """
 _VERSION = 1
 _FRESH_S, _LISTED_S = 1.0, 60.0
+_MOST_TOLD = 100
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,14 @@ class Board:
         Whose jobs.
     file : Path
         The cache; one of another place or version is made anew.
+    completed : callable, optional
+        Called with the id of each job that was found to have completed, if these are not too many.
     """
 
-    def __init__(self, service: Service, file: Path) -> None:
-        self._service, self._file = service, file
+    def __init__(
+        self, service: Service, file: Path, completed: Callable[[str], None] = lambda _job: None
+    ) -> None:
+        self._service, self._file, self._completed = service, file, completed
         self._opened: sqlite3.Connection | None = None
         self._using, self._refreshing = threading.Lock(), threading.Lock()
         self._fresh_at = self._listed_at = -1e9
@@ -194,6 +199,9 @@ class Board:
         with self._database() as database:
             statement = "UPDATE job SET state = ?, document = ?, has_ended = ? WHERE id = ?"
             database.executemany(statement, changed)
+        completed = [one.request.experiment_id for one in views if one.state == "completed"]
+        for job in completed if len(completed) <= _MOST_TOLD else ():
+            self._completed(job)
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
