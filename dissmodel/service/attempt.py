@@ -22,9 +22,9 @@ from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
 from dissmodel.service import inputs, packages
-from dissmodel.service.documents import MAX_BYTES, Outcome, Problem, Request
+from dissmodel.service.documents import MAX_BYTES, Ended, Outcome, Problem, Request
 from dissmodel.service.hold import Hold, LetGo, Times
-from dissmodel.service.job_process import Ended, JobProcess
+from dissmodel.service.job_process import JobEnd, JobProcess
 from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.state import DELIVER
@@ -38,6 +38,7 @@ MOST_LOST = 3
 """How many attempts may end without a word; then the job has failed."""
 
 _LOOK_S = 0.1
+_ROOM = "Make room, or choose another data folder: DISSMODEL_DATA"
 _LOCK = ".lock"
 _log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ def attempt(
     stop: threading.Event,
     threads: int | None = None,
     times: Times | None = None,
-) -> None:
-    """Try a job that was taken: run it and deliver the result, unless it has ended.
+) -> bool:
+    """Try a job that was taken: run it and deliver the result; return whether the result is in the place now.
 
     Whatever happens, it ends with an outcome, waits again, or is another worker's; what it raised is in the
     outcome or in the log.
@@ -77,16 +78,17 @@ def attempt(
     hold = Hold(
         job, queue=queue, truth=truth, worker=worker, lease_s=settings.lease_s, stop=stop, times=times
     )
+    tried = _Attempt(hold, truth, queue, settings, threads, times)
     try:
-        if hold.take() == "lost":
-            return
-        with hold.kept():
-            _Attempt(hold, truth, queue, settings, threads, times).run()
+        if hold.take() != "lost":
+            with hold.kept():
+                tried.run()
     except QueueAway as error:  # it waits again once the queue is there
         _log.warning(error.message, extra={"experiment_id": job})
     finally:
         with contextlib.suppress(QueueAway):
             queue.free(job, hold.token)
+    return tried.is_settled
 
 
 @dataclass
@@ -103,6 +105,7 @@ class _Attempt:
     counted: int = 0
     failures: int = 0
     left: dict[str, Any] | None = None  # the record of a run that had to end
+    is_settled: bool = False
 
     @property
     def job(self) -> str:
@@ -112,18 +115,20 @@ class _Attempt:
     def run(self) -> None:
         """Try; see `attempt`."""
         try:
-            self._try()
-        except LetGo:
-            self._let_go()
+            try:
+                self._try()
+            except LetGo:
+                self._let_go()
         except StorageError as error:
             self._again(error)
         except DissmodelError as error:
             self._fail(error)
+        except OSError as error:
+            self._again(StorageError(f"{error.filename or 'The disk'}: {error.strerror or error}.", _ROOM))
         except Exception as error:  # noqa: BLE001  (a bug must end neither the worker nor the job without a word)
-            _log.exception("The attempt failed.", extra={"experiment_id": self.job})
-            self._fail(
-                DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", code="bug")
-            )
+            _log.exception("The attempt failed.", extra=self._about())
+            said = f"This is a bug in dissmodel: {type(error).__name__}: {error}"
+            self._fail(DissmodelError(said, code="bug"))
 
     def _try(self) -> None:
         request = self.request = self.truth.request(self.job)
@@ -133,20 +138,12 @@ class _Attempt:
         if self._settle():
             return
         if self.truth.cancelled(self.job) is not None:
-            self._end(Outcome(status="cancelled"))
+            self._end(self._outcome("cancelled"))
             return
         self.counted = self._counted(1)
         if self.counted > MOST_LOST:
-            self._end(
-                self._failed(
-                    Problem(
-                        code="worker_lost",
-                        message=f"Each of {MOST_LOST} attempts ended without a word: its worker, or its "
-                        "process, was killed or crashed.",
-                        hint="See the worker's log; a run may have used more memory than there is.",
-                    )
-                )
-            )
+            self.counted -= 1  # this one never began
+            self._end_lost(f"Each of {MOST_LOST} attempts ended without a word: its worker was killed.")
             return
         self.hold.allow(request.timeout_s)
         _log.info("The attempt begins.", extra=self._about(attempt=self.counted))
@@ -157,12 +154,12 @@ class _Attempt:
             elif ended.error is not None:
                 if ended.retry:
                     raise StorageError(ended.error.message, ended.error.hint, code=ended.error.code)
-                self._end(self._failed(ended.error, _document(ended.record)))
+                self._end(self._outcome("failed", error=ended.error, record=_document(ended.record)))
             else:
                 assert ended.record is not None  # it completed
                 self._deliver_patiently(ended.record)
 
-    def _ran(self, request: Request, scratch: Path) -> Ended:
+    def _ran(self, request: Request, scratch: Path) -> JobEnd:
         """Fetch and install what the run needs, then run it; say how that ended."""
         core = load_settings()
         result = scratch / "result"
@@ -232,7 +229,7 @@ class _Attempt:
         """Put the experiment into the place, unless its record is there, then the outcome."""
         self.hold.tell(DELIVER)
         if self.truth.cancelled(self.job) is not None and not self.truth.has_record(self.job):
-            self._end(Outcome(status="cancelled"))
+            self._end(self._outcome("cancelled"))
             return
         if self.hold.beat() == "lost":
             raise LetGo
@@ -256,9 +253,8 @@ class _Attempt:
             return False
         if self.settings.legacy_objects:
             self._put_legacy_objects()
-        self._end(
-            Outcome(status="completed", record_digest=digest, log=self.hold.log, attempts=self._attempts)
-        )
+        self._end(self._outcome("completed", record_digest=digest))
+        self.is_settled = True
         return True
 
     def _put_legacy_objects(self) -> None:
@@ -279,39 +275,33 @@ class _Attempt:
         self.hold.warn(f"The process of the run {how}.")
         if self.counted < MOST_LOST:
             self._wait_again(0)
-            return
-        message = f"The process of the run {how}, in the last of {MOST_LOST} attempts."
-        hint = "A run may have used more memory than there is; or the model is broken."
-        self._end(self._failed(Problem(code="worker_lost", message=message, hint=hint)))
+        else:
+            self._end_lost(f"The process of the run {how}, in the last of {MOST_LOST} attempts.")
+
+    def _end_lost(self, message: str) -> None:
+        hint = "A run may have used more memory than there is. See the log of the worker."
+        problem = Problem(code="worker_lost", message=message, hint=hint)
+        self._end(self._outcome("failed", error=problem))
 
     def _let_go(self) -> None:
+        """Do what the reason for letting the job go asks for."""
         why = self.hold.why
         _log.info("The job is let go: %s.", why, extra=self._about())
-        match why:
-            case "cancelled":
-                self._settle_or(
-                    Outcome(status="cancelled", record=self.left, log=self.hold.log, attempts=self._attempts)
-                )
-            case "timeout":
-                assert self.request is not None  # it has the time
-                problem = Problem(
-                    code="timeout",
-                    message=f"The run took longer than {self.request.timeout_s:g} s.",
-                    hint="Let jobs take longer: service.timeout",
-                )
-                self._settle_or(self._failed(problem, self.left))
-            case "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
-                self._take_back()
-            case "stopped":
-                self._take_back()
-                self._wait_again(0)
-
-    def _settle_or(self, outcome: Outcome) -> None:
-        try:
-            if not self._settle():
-                self._end(outcome)
-        except StorageError as error:
-            self._again(error)
+        if why == "lost":  # to a pause, or to a queue that forgot the lease; this worker is not lost
+            self._take_back()
+        elif why == "stopped":
+            self._take_back()
+            self._wait_again(0)
+        elif why == "cancelled" and not self._settle():
+            self._end(self._outcome("cancelled", record=self.left))
+        elif why == "timeout" and not self._settle():
+            assert self.request is not None  # it has the time
+            problem = Problem(
+                code="timeout",
+                message=f"The run took longer than {self.request.timeout_s:g} s.",
+                hint="Let jobs take longer: service.timeout",
+            )
+            self._end(self._outcome("failed", error=problem, record=self.left))
 
     def _again(self, error: StorageError) -> None:
         """Let the job wait after storage has failed, or let it fail at last."""
@@ -327,15 +317,15 @@ class _Attempt:
     def _fail(self, error: DissmodelError) -> None:
         problem = Problem(code=error.code, message=redact(error.message), hint=redact(error.hint))
         try:
-            self._end(self._failed(problem))
-        except StorageError as away:  # not even that can be written: somebody tries again later
-            _log.warning(away.message, extra=self._about(code=away.code))
+            self._end(self._outcome("failed", error=problem))
+        except (StorageError, OSError) as away:  # not even that can be written: somebody tries again later
+            _log.warning("%s", away, extra=self._about())
             self._wait_again(self.times.again_s[-1] if self.times.again_s else 0)
 
-    def _failed(self, problem: Problem, record: dict[str, Any] | None = None) -> Outcome:
-        return Outcome(
-            status="failed", error=problem, record=record, log=self.hold.log, attempts=self._attempts
-        )
+    def _outcome(self, status: Ended, **more: Any) -> Outcome:
+        """Return how the job ended, with what is known of it here."""
+        attempts = self.counted + self.failures
+        return Outcome(status=status, log=self.hold.log, logged=self.hold.logged, attempts=attempts, **more)
 
     def _end(self, outcome: Outcome) -> None:
         """Write how the job ended; what stands there already stands."""
@@ -345,6 +335,7 @@ class _Attempt:
             outcome.status,
             extra=self._about(first=is_first, code=outcome.error.code if outcome.error else None),
         )
+        self.hold.end()
         with contextlib.suppress(QueueAway):
             self.queue.done(self.job)
             self.queue.done(self._failures_id)
@@ -373,11 +364,6 @@ class _Attempt:
         """What counts the failures of storage in the queue."""
         return f"{self.job}.storage"
 
-    @property
-    def _attempts(self) -> int:
-        """How many attempts there were, as far as is known here."""
-        return self.counted + self.failures
-
     def _about(self, **more: Any) -> dict[str, Any]:
         return {
             "experiment_id": self.job,
@@ -401,12 +387,12 @@ def fitting(outcome: Outcome) -> Outcome:
 def scratch_folder(settings: ServiceSettings, job: str, token: str) -> Iterator[Path]:
     """Give a new folder for an attempt, locked and removed after the block."""
     parent = settings.data_dir / "scratch"
-    with disk_errors(str(parent), "Make room, or choose another data folder: DISSMODEL_DATA"):
+    with disk_errors(str(parent), _ROOM):
         parent.mkdir(parents=True, exist_ok=True)
         parent.chmod(0o700)
     folder = parent / f"{job}.{token}"
     with contextlib.ExitStack() as stack:
-        with disk_errors(str(folder), "Make room, or choose another data folder: DISSMODEL_DATA"):
+        with disk_errors(str(folder), _ROOM):
             stack.enter_context(locks.held(folder.with_name(folder.name + _LOCK)))
             folder.mkdir(mode=0o700)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

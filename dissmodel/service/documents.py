@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dissmodel.errors import InvalidInput
 
@@ -27,9 +27,21 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def storable(text: str) -> str:
+    r"""Return a text as UTF-8 can hold it: a model may print half of a character.
+
+    >>> storable("sea \ud83d")
+    'sea ?'
+    """
+    return text.encode(errors="replace").decode()
+
+
 def now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
+
+
+_Text = Annotated[str, AfterValidator(storable)]
 
 
 class _Document(BaseModel):
@@ -138,8 +150,8 @@ class Problem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     code: str
-    message: str
-    hint: str = ""
+    message: _Text
+    hint: _Text = ""
 
 
 class Outcome(_Document):

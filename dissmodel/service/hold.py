@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from dissmodel.errors import DissmodelError
 from dissmodel.record.redact import redact
-from dissmodel.service.documents import LINE_LENGTH, LOG_LINES
+from dissmodel.service.documents import LINE_LENGTH, LOG_LINES, storable
 from dissmodel.service.queue import KEPT_LINES, Answer, Progress, Queue, QueueAway
 from dissmodel.service.truth import Truth
 
@@ -102,6 +102,11 @@ class Hold:
         with self._lock:
             return tuple(self._lines)
 
+    @property
+    def logged(self) -> int:
+        """How many lines the run has had in all."""
+        return self._logged
+
     def allow(self, seconds: float) -> None:
         """Let the job take so many seconds from now on."""
         self._until = time.monotonic() + seconds
@@ -185,7 +190,7 @@ class Hold:
     def output(self, line: str) -> None:
         """Keep a line in the log of the run."""
         with self._lock:
-            self._lines.append(redact(line[: 2 * LINE_LENGTH])[:LINE_LENGTH])
+            self._lines.append(storable(redact(line[: 2 * LINE_LENGTH])[:LINE_LENGTH]))
             self._logged += 1
             self._is_new = True
 

@@ -39,7 +39,10 @@ def admit(uri: str, settings: ServiceSettings) -> str:
     if _BARE.fullmatch(uri) and not uri.startswith("."):
         inputs = settings.inputs.rstrip("/")
         return f"{inputs}/{uri}" if parse(inputs).path is None else (Path(inputs) / uri).as_uri()
-    place = parse(uri)
+    try:
+        place = parse(uri)
+    except UsageError:
+        raise _refused(uri[:_SHOWN]) from None
     own = [settings.inputs, f"{settings.place.rstrip('/')}/{FOLDER}"]
     if place.path is not None:
         local = [Path(one) for one in own if parse(one).path is not None]

@@ -41,7 +41,7 @@ _BEGINNINGS = ("LC_", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_")
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnd:
     """How the process of an attempt ended.
 
     `record` is that of the run, of a failed one too; `error` is why it failed, and `retry` whether it may go
@@ -68,14 +68,14 @@ class JobProcess:
         self._end: dict[str, Any] | None = None
         path = scratch / "task.json"
         task.write(path)
-        _furnish(scratch, data_dir, trust)
+        data = _furnish(scratch, data_dir, trust)
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter, and a path of ours)
             [sys.executable, "-P", "-X", "utf8", "-m", "dissmodel.service.child", str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=scratch,
-            env=environment(os.environ, scratch),
+            env=environment(os.environ, scratch) | {"DISSMODEL_DATA": str(data)},
             start_new_session=True,
         )
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: PT018  (pipes)
@@ -91,7 +91,7 @@ class JobProcess:
         """Its number."""
         return self._process.pid
 
-    def wait(self, seconds: float) -> Ended | None:
+    def wait(self, seconds: float) -> JobEnd | None:
         """Return how it ended; None if it has not ended within so many seconds."""
         try:
             code = self._process.wait(seconds)
@@ -105,20 +105,20 @@ class JobProcess:
             how = (
                 f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             )
-            return Ended(crashed=how)
+            return JobEnd(crashed=how)
         record = Path(str(said["record"])) if said.get("record") else None
         if record is not None and not record.resolve().is_relative_to(self._scratch.resolve()):
             record = None
         if said.get("status") == "completed" and record is not None:
-            return Ended(record)
+            return JobEnd(record)
         error = said.get("error")
         told = {name: str(value) for name, value in (error if isinstance(error, dict) else {}).items()}
         problem = Problem(
             code=told.get("code", "run_failed"), message=told.get("message", ""), hint=told.get("hint", "")
         )
-        return Ended(record, problem, retry=said.get("retry") is True)
+        return JobEnd(record, problem, retry=said.get("retry") is True)
 
-    def stop(self, patience: float) -> Ended | None:
+    def stop(self, patience: float) -> JobEnd | None:
         """Let it end and leave a record; kill it, and all that it started, after so many seconds.
 
         Returns how it ended; None if it can't be killed now.
@@ -178,18 +178,21 @@ def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
             yield line
 
 
-def _furnish(scratch: Path, data_dir: Path, trust: Sequence[str]) -> None:
-    """Make the folders and the settings of a child process.
+def _furnish(scratch: Path, data_dir: Path, trust: Sequence[str]) -> Path:
+    """Make the folders and the settings of a child process; return its data folder.
 
-    Its data folder has the environments of packages in it, and nothing else; its settings say which packages
-    are trusted.
+    That has the environments of packages in it and nothing else; the settings say what is trusted.
     """
     for name in ("home", "data", "tmp"):
         (scratch / name).mkdir()
     shared = data_dir / "environments"
     shared.mkdir(parents=True, exist_ok=True)
-    (scratch / "data" / "environments").symlink_to(shared, target_is_directory=True)
     (scratch / "config.toml").write_text(f"trust = {json.dumps(list(trust))}\n", encoding="utf-8")
+    try:
+        (scratch / "data" / "environments").symlink_to(shared, target_is_directory=True)
+    except OSError:  # Windows lets only some users make links
+        return data_dir
+    return scratch / "data"
 
 
 def environment(own: Mapping[str, str], scratch: Path) -> dict[str, str]:
@@ -209,8 +212,7 @@ def environment(own: Mapping[str, str], scratch: Path) -> dict[str, str]:
     cache = Path(user_cache_dir("dissmodel", appauthor=False))
     folders = {"TMPDIR": scratch / "tmp", "TEMP": scratch / "tmp", "TMP": scratch / "tmp"}
     folders |= dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), scratch / "home")
-    folders |= {"DISSMODEL_DATA": scratch / "data", "DISSMODEL_CACHE": scratch / "cache"}
-    folders["DISSMODEL_CONFIG"] = scratch / "config.toml"
+    folders |= {"DISSMODEL_CACHE": scratch / "cache", "DISSMODEL_CONFIG": scratch / "config.toml"}
     caches = {"NUMBA_CACHE_DIR": cache / "numba", "MPLCONFIGDIR": cache / "matplotlib"}
     told = {name: str(folder) for name, folder in folders.items()}
     return {name: str(folder) for name, folder in caches.items()} | kept | told

@@ -64,10 +64,11 @@ def log_to(stream: TextIO | None = None, environ: Mapping[str, str] | None = Non
         If there is no such level.
     """
     environ = os.environ if environ is None else environ
-    level = (environ.get("DISSMODEL_LOG_LEVEL") or "info").upper()
+    said = environ.get("DISSMODEL_LOG_LEVEL") or "info"
+    level = said.upper()
     if level not in _LEVELS:
         raise UsageError(
-            f"DISSMODEL_LOG_LEVEL: there is no level {level[:40]!r}.",
+            f"DISSMODEL_LOG_LEVEL: there is no level {said[:40]!r}.",
             f"Take one of {', '.join(_LEVELS).lower()}.",
         )
     logger = logging.getLogger("dissmodel")

@@ -11,16 +11,20 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from types import FrameType
 from uuid import uuid4
 
 from dissmodel.config import load_settings
+from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
 from dissmodel.service.attempt import attempt, sweep
 from dissmodel.service.hold import Times
-from dissmodel.service.queue import Queue, QueueAway
+from dissmodel.service.indexing import Indexing
+from dissmodel.service.queue import Queue
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.reconcile import Reconciler
 from dissmodel.service.settings import ServiceSettings
@@ -52,7 +56,7 @@ def work(
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
-    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain)
+    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain, Indexing(truth))
     with worker.signals():
         reconciler.start()
         try:
@@ -77,6 +81,7 @@ class _Worker:
     jobs: int
     times: Times
     drain: bool
+    indexing: Indexing
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,22 +107,21 @@ class _Worker:
         threads = [threading.Thread(target=self._take_jobs, daemon=True) for _ in range(self.jobs)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads) and not self.closing.is_set():
-            self.closing.wait(_LOOK_S)
+        self._wait_for(threads, self.closing)
         if self.closing.is_set():
             _log.info("The worker takes no more jobs.", extra={"worker": self.name})
-            self._wait_for(threads, self.times.grace_s)
+            self._wait_for(threads, self.stop, self.times.grace_s)
             self.stop.set()
-            self._wait_for(threads, _LAST_S)
+            self._wait_for(threads, threading.Event(), _LAST_S)
         _log.info("The worker ends.", extra={"worker": self.name})
 
-    def _wait_for(self, threads: list[threading.Thread], seconds: float) -> None:
-        waited = 0.0
-        while waited < seconds and any(thread.is_alive() for thread in threads) and not self.stop.wait(0):
-            self.stop.wait(_LOOK_S)
-            waited += _LOOK_S
-        for thread in threads if self.stop.is_set() else ():
-            thread.join(max(0.0, seconds - waited))
+    @staticmethod
+    def _wait_for(threads: list[threading.Thread], event: threading.Event, seconds: float = inf) -> None:
+        """Wait until all threads have ended, or for an event, or for some seconds; signals come meanwhile."""
+        until = time.monotonic() + seconds
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < until:
+            if event.wait(_LOOK_S):
+                return
 
     def _take_jobs(self) -> None:
         while not self.closing.is_set():
@@ -127,17 +131,25 @@ class _Worker:
                     if self.drain and self._is_drained():
                         return
                     continue
-            except QueueAway as error:
+                if self.closing.is_set():  # it came just now
+                    self._put_back(job)
+                    return
+            except DissmodelError as error:
                 _log.warning(error.message, extra={"worker": self.name})
                 self.closing.wait(1)
                 continue
             with self._one_more():
                 self._attempt(job)
 
+    def _put_back(self, job: str) -> None:
+        request = self.truth.request(job)
+        if request is not None:
+            self.queue.put(job, request.priority)
+
     def _attempt(self, job: str) -> None:
         cpus = os.cpu_count() or 1
         try:
-            attempt(
+            is_delivered = attempt(
                 job,
                 truth=self.truth,
                 queue=self.queue,
@@ -147,6 +159,8 @@ class _Worker:
                 threads=None if self.jobs == 1 else max(1, cpus // self.jobs),
                 times=self.times,
             )
+            if is_delivered:
+                self.indexing.note(job)
         except Exception:  # noqa: BLE001  (a bug: the job is held no more, and waits again)
             _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 

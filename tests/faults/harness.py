@@ -1,10 +1,11 @@
-"""A service under faults: workers, children and Redis are killed while jobs run. Prints what came of it.
+"""A service under faults: the API, workers, jobs and Redis are killed while jobs run. Prints what came of it.
 
 Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed.
 
-Two workers with leases of 2 s run jobs of a second, half of which have another result each time that they
-run. After every half second or so a fault:
+A client posts jobs of a second, half of which have another result each time that they run; two workers with
+leases of 2 s run them. After every half second or so a fault:
 
+api         SIGKILL to the API
 worker      SIGKILL to a worker
 child       SIGKILL to the process of a job
 deliver     SIGKILL to a worker before or after it puts an object of a result, its record too
@@ -13,20 +14,25 @@ flush       FLUSHALL
 pause       SIGSTOP to a worker for longer than its lease, then SIGCONT: two workers hold the same job
 term        SIGTERM to a worker, which has a second to end
 cancel      a job is cancelled
+place       a file is in the place of the place for up to 3 s: everything there fails
 
-The first four are the kills that are counted. What is killed is started again.
+The first five are the kills that are counted. What is killed is started again.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from uuid import uuid4
@@ -35,8 +41,6 @@ from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
 from dissmodel.record.digest import sha256_file
-from dissmodel.service.documents import Cancel, Request
-from dissmodel.service.inputs import admit
 from dissmodel.service.queue import QueueAway
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.settings import ServiceSettings
@@ -49,9 +53,9 @@ LEASE_S = 2.0
 OPEN = 6
 IDLE = 0.8
 LATE_S = 150.0
-KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2}
-OTHERS = {"flush": 1, "pause": 2, "term": 1, "cancel": 2}
-TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0], "grace_s": 1.0}
+KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
+OTHERS = {"flush": 1, "pause": 2, "term": 1, "cancel": 2, "place": 1}
+TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s": 1.0}
 WORK = """
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -120,6 +124,9 @@ class Service:
         self.exits = Counter()
         self.is_over = False
         self.log = (folder / "log").open("ab")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.api = self._api()
         self.workers = [self._started() for _ in range(2)]
         self.supervisor = threading.Thread(target=self._supervise, daemon=True)
         self.supervisor.start()
@@ -128,8 +135,33 @@ class Service:
         words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES)]
         return subprocess.Popen(words, stderr=self.log, stdout=self.log)
 
+    def _api(self):
+        words = [sys.executable, "-m", "dissmodel", "serve", "--port", str(self.port), "--workers", "0"]
+        return subprocess.Popen(words, stderr=self.log, stdout=self.log)
+
+    def ask(self, method, path, body=None, key=""):
+        """Return what the API answers; None if it is not there, or can't reach what it needs."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 503 or (method == "DELETE" and error.code == 400):
+                    return None
+                raise RuntimeError(f"{method} {path}: {error.code} {error.read()!r}") from error
+        except (OSError, ValueError):  # refused, cut, or late
+            return None
+
     def _supervise(self):
         while not self.is_over:
+            if self.api.poll() is not None and not self.is_over:
+                self.api = self._api()
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None and not self.is_over:
                     self.exits[str(worker.returncode)] += 1
@@ -139,10 +171,11 @@ class Service:
     def end(self):
         self.is_over = True
         self.supervisor.join()
-        for worker in self.workers:
+        ending = [self.api, *self.workers]
+        for worker in ending:
             worker.terminate()
         hung = 0
-        for worker in self.workers:
+        for worker in ending:
             try:
                 worker.wait(20)
             except subprocess.TimeoutExpired:
@@ -197,6 +230,13 @@ def send(pid, signum):
     return False
 
 
+def exchange(one, other):
+    """Let two paths change their files, in one step."""
+    c = ctypes.CDLL(None, use_errno=True)
+    here, exchanged = -100, 2
+    return c.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchanged) == 0
+
+
 class Trial:
     """Jobs and faults, and what is known of both."""
 
@@ -204,13 +244,14 @@ class Trial:
         self.chance = random.Random(seed)
         self.service = Service(folder, queue)
         self.folder, self.wanted, self.count = folder, kills, jobs
-        self.jobs, self.cancelled, self.changed = [], {}, set()
+        self.jobs, self.keys, self.cancelled, self.changed = [], [], set(), set()
+        self.unanswered, self.is_away = 0, False
         self.faults, self.hits, self.records = Counter(), Counter(), {}
         kinds = {name: share for name, share in KILLS.items() if queue == "redis" or name != "redis"}
         others = {name: share for name, share in OTHERS.items() if queue == "redis" or name != "flush"}
         self.shares = kinds | others
         self.kinds = set(kinds)
-        self.timers = []
+        self.timers, self.answers = [], {}
         self.is_over = False
 
     @property
@@ -220,38 +261,46 @@ class Trial:
     def open(self):
         return [job for job in self.jobs if not self.has(job, "outcome.json")]
 
+    @property
+    def place(self):
+        """The folder of the place, wherever it is just now."""
+        place = Path(self.service.settings.place)
+        return self.folder / "away" if self.is_away else place
+
     def has(self, job, name):
-        return (Path(self.service.settings.place) / "jobs" / job / name).exists()
+        return (self.place / "jobs" / job / name).exists()
 
     def submit(self):
         """Submit jobs so that some are always open, until there are enough and enough was killed."""
         while len(self.jobs) < self.count or self.killed < self.wanted:
             if len(self.open()) < OPEN:
-                job, service = uuid4().hex, self.service
-                request = Request(
-                    experiment_id=job,
-                    timeout_s=60,
-                    model_name="echo",
-                    input=admit("data.bin", service.settings),
-                    priority=self.chance.choice(["high", "normal", "low"]),
-                    parameters={
+                key = uuid4().hex
+                body = {
+                    "model_name": "echo",
+                    "input_dataset": "data.bin",
+                    "priority": self.chance.choice(["high", "normal", "low"]),
+                    "parameters": {
                         "do": self.chance.choice(["random", "copy"]),
                         "pause": self.chance.uniform(0.1, 1.5),
-                        "note": str(self.folder / f"starts-{job}"),
+                        "note": str(self.folder / f"starts-{key}"),
                     },
-                )
-                service.truth.put(job, request)
-                with contextlib.suppress(QueueAway):
-                    service.queue.put(job, request.priority)
-                self.jobs.append(job)
+                }
+                # A client that has no answer asks again, with the same key.
+                while (answer := self.service.ask("POST", "/submit_job", body, key)) is None:
+                    self.unanswered += 1
+                    time.sleep(0.2)
+                self.jobs.append(answer["job_id"])
+                self.keys.append(key)
             time.sleep(0.05)
 
     def watch(self):
         """Look whether a record that is there ever changes."""
-        place = Path(self.service.settings.place)
         while not self.is_over:
-            for path in place.glob("experiments/*/record.json"):
-                status = path.stat()
+            for path in self.place.glob("experiments/*/record.json"):
+                try:
+                    status = path.stat()
+                except OSError:  # the place is being moved
+                    continue
                 now = (status.st_ino, status.st_mtime_ns, status.st_size)
                 if self.records.setdefault(path.parent.name, now) != now:
                     self.changed.add(path.parent.name)
@@ -261,7 +310,7 @@ class Trial:
         while self.killed < self.wanted:
             time.sleep(self.chance.uniform(0.1, 1.2))
             (kind,) = self.chance.choices(list(self.shares), list(self.shares.values()))
-            if getattr(self, kind)() is not False:
+            if getattr(self, "place_away" if kind == "place" else kind)() is not False:
                 self.faults[kind] += 1
 
     def hit(self, jobs):
@@ -335,10 +384,22 @@ class Trial:
         if not jobs:
             return False
         job = self.chance.choice(jobs)
-        self.service.truth.put(job, Cancel(by="harness"))
-        with contextlib.suppress(QueueAway):
-            self.service.queue.cancel(job)
-        self.cancelled[job] = time.time()
+        # Without an answer it may be cancelled, and may not be.
+        self.cancelled.add(job)
+        return self.service.ask("DELETE", f"/job/{job}") is not None
+
+    def api(self):
+        return send(self.service.api.pid, signal.SIGKILL)
+
+    def place_away(self):
+        place, away = Path(self.service.settings.place), self.folder / "away"
+        away.touch()
+        if not exchange(place, away):
+            return False
+        self.is_away = True
+        time.sleep(self.chance.uniform(0.2, 3))
+        exchange(place, away)
+        self.is_away = False
         return True
 
     def run(self):
@@ -356,6 +417,7 @@ class Trial:
         while self.open() and time.monotonic() < late:
             time.sleep(0.2)
         settled = time.monotonic()
+        self.told()
         hung = self.service.end()
         time.sleep(1)
         self.is_over = True
@@ -369,6 +431,14 @@ class Trial:
             "harmed_s": round(harmed - began, 1),
             "settled_s": round(settled - harmed, 1),
         }
+
+    def told(self):
+        """Note what the API tells of each job at the end."""
+        for job in self.jobs:
+            until = time.monotonic() + 30
+            while (answer := self.service.ask("GET", f"/job/{job}")) is None and time.monotonic() < until:
+                time.sleep(0.2)
+            self.answers[job] = answer["status"] if answer else "no answer"
 
     def found(self):
         truth = self.service.truth
@@ -384,11 +454,14 @@ class Trial:
             code = outcome.error.code if outcome is not None and outcome.error is not None else ""
             statuses[f"{outcome.status if outcome else None} {code}".strip()] += 1
             wrong += [f"{job}: {why}" for why in self.faults_of(job, outcome, digest, code, puts[job])]
-        starts = [len(self.lines(f"starts-{job}")) for job in self.jobs]
+        others = {job for job, _ in truth.jobs()} ^ set(self.jobs)
+        wrong += [f"{job}: it was not submitted, or is not there" for job in others]
+        starts = [len(self.lines(f"starts-{key}")) for key in self.keys]
         return {
             "faults": dict(self.faults),
             "kills": self.killed,
             "jobs": len(self.jobs),
+            "posts_without_answer": self.unanswered,
             "outcomes": dict(statuses),
             "wrong": wrong,
             "started_again": sum(max(0, number - 1) for number in starts),
@@ -401,6 +474,8 @@ class Trial:
         if outcome is None:
             yield "it has no outcome"
             return
+        if self.answers[job] != outcome.status:
+            yield f"it is {outcome.status}, and the API says {self.answers[job]}"
         if job in self.changed or puts > 1:
             yield f"its record was put {puts} times"
         if outcome.status == "completed":

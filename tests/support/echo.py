@@ -57,6 +57,9 @@ class Echo(ModelExecutor):
                         os.write(number, b'{"event":1}\\n[]\\n' + end + b"\\n")
                     except OSError:
                         pass
+            case "surrogate":
+                progress.current().output("half of a character: \\ud83d")
+                raise RuntimeError("half of a character: \\ud83d")
             case "random":
                 data = os.urandom(16)
             case "disk":

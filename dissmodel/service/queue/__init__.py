@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from dissmodel.errors import StorageError
 from dissmodel.service.documents import Priority
@@ -42,17 +44,16 @@ class Progress:
         """Return it as a queue keeps it."""
         return json.dumps(asdict(self))
 
-    @classmethod
-    def from_text(cls, text: str | None) -> Self:
+    @staticmethod
+    def from_text(text: str | None) -> Progress:
         """Read what a queue has kept; a text that is no progress tells of none."""
         try:
-            given = json.loads(text or "{}")
-            numbers = (int(given.get(name, 0)) for name in ("step", "steps", "logged"))
-            step, steps, logged = numbers
-            lines = tuple(str(line) for line in given.get("lines", ()))
-            return cls(str(given.get("phase", "")), step, steps, lines, logged)
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            return cls()
+            return _READ.validate_json(text) if text else Progress()
+        except ValidationError:
+            return Progress()
+
+
+_READ = TypeAdapter(Progress)
 
 
 @dataclass(frozen=True)

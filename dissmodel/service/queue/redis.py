@@ -2,8 +2,8 @@
 
 What it keeps: for each priority a sorted set of the jobs that wait, by when they were put, and a sorted set
 of those with a delay, by when it is over; for each job a lease, which Redis lets expire, and a hash of what
-outlasts the lease. Every change is one script or one transaction, so it happens whole or not at all. All
-times are those of the server's clock: where that is set back, leases and delays last longer by as much.
+outlasts the lease. Every call is one script, so it happens whole or not at all. All times are those of the
+server's clock: where that is set back, leases and delays last longer by as much.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, TypeVar, cast
 
 import redis
 from redis.backoff import NoBackoff
-from redis.client import Pipeline
 from redis.retry import Retry
 
 from dissmodel.errors import UsageError
@@ -36,18 +35,35 @@ _ANSWER_S = 1.0
 _PATIENCE_S = 120.0
 _PAUSE_S = 0.25
 _BLOCK_S = 5.0
-_KEPT_S = 30 * 24 * 3600
 _VIEWED = 1000  # so many jobs the server tells of at a time; other clients wait for that
 
 _WAITING = [f"dissmodel:waiting:{name}" for name in PRIORITIES]
 _DELAYED = [f"dissmodel:delayed:{name}" for name in PRIORITIES]
 
-# A turn is never before a turn that was given already, whatever happens to the clock.
-_TURNS = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+# What the scripts share. ARGV[1] is the job, or the first; KEYS are `_WAITING`, then `_DELAYED`.
+_SHARED = """
+local job = ARGV[1]
+local function lease_of(job) return 'dissmodel:lease:' .. job end
+local function about(job) return 'dissmodel:job:' .. job end
+local function waits(job)
+    for key = 1, 6 do
+        if redis.call('ZSCORE', KEYS[key], job) then return 1 end
+    end
+    return 0
+end
+local function remove()
+    for key = 1, 6 do redis.call('ZREM', KEYS[key], job) end
+end
+local function keep(name, value)
+    redis.call('HSET', about(job), name, value)
+    redis.call('EXPIRE', about(job), 30 * 24 * 3600)
+end
+local function now()
+    local time = redis.call('TIME')
+    return time[1] * 1000000 + time[2]
+end
 local function line_up(line, job)
-    local turn = now
+    local turn = now()  -- never before a turn that was given already, whatever happens to the clock
     for other = 1, 3 do
         local last = redis.call('ZRANGE', KEYS[other], -1, -1, 'WITHSCORES')[2]
         if last then turn = math.max(turn, last + 1) end
@@ -55,27 +71,19 @@ local function line_up(line, job)
     redis.call('ZADD', KEYS[line], turn, job)
 end
 """
-_PUT = f"""{_TURNS}
-local job, line, delay = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-for key = 1, 6 do
-    if redis.call('ZSCORE', KEYS[key], job) then return end
-end
-if delay > 0 then
-    redis.call('ZADD', KEYS[3 + line], now + delay, job)
-else
-    line_up(line, job)
-end
+_PUT = """
+local line, delay = tonumber(ARGV[2]), tonumber(ARGV[3])
+if waits(job) == 1 then return end
+if delay > 0 then redis.call('ZADD', KEYS[3 + line], now() + delay, job) else line_up(line, job) end
 """
-_TAKE = f"""{_TURNS}
+_TAKE = """
+local first, found
 for line = 1, 3 do
-    local due = redis.call('ZRANGEBYSCORE', KEYS[3 + line], '-inf', now, 'LIMIT', 0, 1000)
+    local due = redis.call('ZRANGEBYSCORE', KEYS[3 + line], '-inf', now(), 'LIMIT', 0, 1000)
     for _, job in ipairs(due) do
         redis.call('ZREM', KEYS[3 + line], job)
         line_up(line, job)
     end
-end
-local first, found
-for line = 1, 3 do
     local head = redis.call('ZRANGE', KEYS[line], 0, 0, 'WITHSCORES')
     if head[1] then
         local turn = head[2] + (line - 2) * ARGV[1]
@@ -85,21 +93,44 @@ end
 return found and redis.call('ZPOPMIN', KEYS[found])[1]
 """
 _BEAT = """
-local holder = redis.call('HGET', KEYS[1], 'token')
-if holder and holder ~= ARGV[1] then return 'lost' end
-redis.call('HSET', KEYS[1], 'token', ARGV[1], 'progress', ARGV[3], 'worker', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return redis.call('HGET', KEYS[2], 'cancelled') and 'cancel' or 'ok'
+local holder = redis.call('HGET', lease_of(job), 'token')
+if holder and holder ~= ARGV[2] then return 'lost' end
+redis.call('HSET', lease_of(job), 'token', ARGV[2], 'progress', ARGV[4], 'worker', ARGV[5])
+redis.call('PEXPIRE', lease_of(job), ARGV[3])
+return redis.call('HGET', about(job), 'cancelled') and 'cancel' or 'ok'
 """
 _COUNT = """
-local attempts = math.max(0, (redis.call('HGET', KEYS[1], 'attempts') or 0) + ARGV[1])
-redis.call('HSET', KEYS[1], 'attempts', attempts)
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+local attempts = math.max(0, (redis.call('HGET', about(job), 'attempts') or 0) + ARGV[2])
+keep('attempts', attempts)
 return attempts
 """
 _FREE = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
+if redis.call('HGET', lease_of(job), 'token') ~= ARGV[2] then return 0 end
+return redis.call('DEL', lease_of(job))
+"""
+_CANCEL = """
+remove()
+keep('cancelled', 1)
+"""
+_DONE = """
+remove()
+redis.call('DEL', lease_of(job), about(job))
+"""
+_VIEW = """
+local seen = {}
+for number, job in ipairs(ARGV) do
+    local lease = redis.call('HMGET', lease_of(job), 'token', 'progress', 'worker')
+    local attempts = tonumber(redis.call('HGET', about(job), 'attempts') or 0)
+    seen[number] = {waits(job), lease[1] and 1 or 0, attempts, lease[2] or '', lease[3] or ''}
+end
+return seen
+"""
+_COUNTS = """
+local lengths = {}
+for line = 1, 3 do
+    lengths[line] = redis.call('ZCARD', KEYS[line]) + redis.call('ZCARD', KEYS[3 + line])
+end
+return lengths
 """
 
 
@@ -131,8 +162,7 @@ class RedisQueue:
 
     def put(self, job: str, priority: Priority, *, delay_s: float = 0) -> None:
         """See `Queue.put`."""
-        line = PRIORITIES.index(priority) + 1
-        self._eval(_PUT, [*_WAITING, *_DELAYED], job, line, max(0, round(delay_s * 1e6)))
+        self._eval(_PUT, job, PRIORITIES.index(priority) + 1, round(delay_s * 1e6))
 
     def take(self, worker: str, *, wait_s: float = 1) -> str | None:  # noqa: ARG002  (the first beat tells it)
         """See `Queue.take`."""
@@ -151,71 +181,39 @@ class RedisQueue:
 
     def beat(self, job: str, token: str, progress: Progress, worker: str = "") -> Answer:
         """See `Queue.beat`."""
-        keys = [_lease(job), _job(job)]
-        return cast("Answer", self._eval(_BEAT, keys, token, self._lease_ms, progress.to_text(), worker))
+        answer = self._eval(_BEAT, job, token, self._lease_ms, progress.to_text(), worker)
+        return cast("Answer", answer)
 
     def count(self, job: str, by: int = 1) -> int:
         """See `Queue.count`."""
-        return int(self._eval(_COUNT, [_job(job)], by, _KEPT_S))
+        return int(self._eval(_COUNT, job, by))
 
     def free(self, job: str, token: str) -> bool:
         """See `Queue.free`."""
-        return bool(self._eval(_FREE, [_lease(job)], token))
+        return bool(self._eval(_FREE, job, token))
 
     def cancel(self, job: str) -> None:
         """See `Queue.cancel`."""
-
-        def commands(pipe: Pipeline) -> None:
-            _remove(pipe, job)
-            pipe.hset(_job(job), "cancelled", "1")
-            pipe.expire(_job(job), _KEPT_S)
-
-        self._together(commands)
+        self._eval(_CANCEL, job)
 
     def done(self, job: str) -> None:
         """See `Queue.done`."""
-
-        def commands(pipe: Pipeline) -> None:
-            _remove(pipe, job)
-            pipe.delete(_lease(job), _job(job))
-
-        self._together(commands)
+        self._eval(_DONE, job)
 
     def view(self, jobs: Iterable[str]) -> Mapping[str, Entry]:
         """See `Queue.view`; of more than a thousand jobs, at an instant for each thousand."""
         asked, found = list(jobs), {}
         for start in range(0, len(asked), _VIEWED):
             some = asked[start : start + _VIEWED]
-
-            def commands(pipe: Pipeline, some: list[str] = some) -> None:
-                for key in (*_WAITING, *_DELAYED):
-                    pipe.zmscore(key, some)
-                for job in some:
-                    pipe.hmget(_lease(job), "token", "progress", "worker")
-                    pipe.hget(_job(job), "attempts")
-
-            answers = self._together(commands)
-            lines, rest = answers[: 2 * len(PRIORITIES)], answers[2 * len(PRIORITIES) :]
-            for number, job in enumerate(some):
-                (token, progress, worker), attempts = rest[2 * number : 2 * number + 2]
-                found[job] = Entry(
-                    is_waiting=any(line[number] is not None for line in lines),
-                    is_leased=token is not None,
-                    attempts=int(attempts or 0),
-                    progress=Progress.from_text(progress),
-                    worker=worker or "",
-                )
+            for job, (waits, held, attempts, text, worker) in zip(
+                some, self._eval(_VIEW, *some), strict=True
+            ):
+                found[job] = Entry(bool(waits), bool(held), attempts, Progress.from_text(text), worker)
         return found
 
     def counts(self) -> Mapping[Priority, int]:
         """See `Queue.counts`."""
-
-        def commands(pipe: Pipeline) -> None:
-            for key in (*_WAITING, *_DELAYED):
-                pipe.zcard(key)
-
-        lengths = self._together(commands)
-        return {name: lengths[line] + lengths[line + 3] for line, name in enumerate(PRIORITIES)}
+        return dict(zip(PRIORITIES, self._eval(_COUNTS, ""), strict=True))
 
     def close(self) -> None:
         """See `Queue.close`."""
@@ -224,7 +222,7 @@ class RedisQueue:
 
     def _next(self, wait_s: float) -> str | None:
         """Return the job whose turn it is, or the first that comes soon."""
-        job = self._eval(_TAKE, [*_WAITING, *_DELAYED], round(TURN_S * 1e6), client=self._blocking)
+        job = self._eval(_TAKE, round(TURN_S * 1e6), client=self._blocking)
         if job is None and wait_s > 0:
             seconds = min(wait_s, _BLOCK_S)
             found = self._ask(self._blocking, lambda client: client.bzpopmin(_WAITING, seconds))
@@ -253,19 +251,9 @@ class RedisQueue:
         known_secrets.learn(client.get_connection_kwargs().get("password"))
         return client
 
-    def _eval(
-        self, script: str, keys: list[str], *arguments: str | int, client: redis.Redis | None = None
-    ) -> Any:
-        words = [str(word) for word in (*keys, *arguments)]
-        return self._ask(client or self._quick, lambda client: client.eval(script, len(keys), *words))
-
-    def _together(self, commands: Callable[[Pipeline], None]) -> list[Any]:
-        def transaction(client: redis.Redis) -> list[Any]:
-            with client.pipeline(transaction=True) as pipe:
-                commands(pipe)
-                return pipe.execute()
-
-        return self._ask(self._quick, transaction)
+    def _eval(self, script: str, *arguments: str | int, client: redis.Redis | None = None) -> Any:
+        words = [*_WAITING, *_DELAYED, *map(str, arguments)]
+        return self._ask(client or self._quick, lambda client: client.eval(_SHARED + script, 6, *words))
 
     def _ask(self, client: redis.Redis, command: Callable[[redis.Redis], _Result]) -> _Result:
         try:
@@ -309,16 +297,3 @@ class RedisQueue:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def _lease(job: str) -> str:
-    return f"dissmodel:lease:{job}"
-
-
-def _job(job: str) -> str:
-    return f"dissmodel:job:{job}"
-
-
-def _remove(pipe: Pipeline, job: str) -> None:
-    for key in (*_WAITING, *_DELAYED):
-        pipe.zrem(key, job)

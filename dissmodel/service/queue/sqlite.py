@@ -75,10 +75,6 @@ WHERE id IN (SELECT value FROM json_each(:jobs))
 """  # noqa: S608
 
 
-class _OtherFile(Exception):
-    """The file is a database, but not a queue of this version."""
-
-
 class SqliteQueue:
     """See `dissmodel.service.queue.Queue`.
 
@@ -210,13 +206,14 @@ class SqliteQueue:
             try:
                 try:
                     return action(self._connected())
-                except (sqlite3.DatabaseError, _OtherFile) as error:
+                except sqlite3.DatabaseError as error:
                     self._close()
-                    if not (isinstance(error, _OtherFile) or _code(error) in _BROKEN):
+                    # Without a code it is ours, see `_prepare`.
+                    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF not in _BROKEN:
                         raise
                     self._put_aside(error)
                     return action(self._connected())
-            except (sqlite3.Error, OSError, StorageError, _OtherFile) as error:
+            except (sqlite3.Error, OSError, StorageError) as error:
                 self._close()
                 raise QueueAway(
                     f"{self._path}: the queue can't be used: {str(error).rstrip('.')}.",
@@ -276,16 +273,12 @@ def _now() -> dict[str, float]:
     return {"now": time.monotonic(), "wall": time.time()}
 
 
-def _code(error: sqlite3.DatabaseError) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
 def _prepare(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:  # put aside, it would be put aside by the newer one in turn
         raise StorageError("a newer version of dissmodel made it")
     if version < _VERSION and (version or db.execute("SELECT 1 FROM sqlite_master").fetchone()):
-        raise _OtherFile("it is not a queue of this version")
+        raise sqlite3.DatabaseError("it is not a queue of this version")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     if version < _VERSION:

@@ -172,7 +172,12 @@ def test_a_job_whose_workers_are_killed_three_times_fails(house, note):
     house.start()
 
     outcome = house.ended(job)
-    assert ("failed", "worker_lost", 3) == (outcome.status, outcome.error.code, notes(house))
+    assert ("failed", "worker_lost", 3, 3) == (
+        outcome.status,
+        outcome.error.code,
+        outcome.attempts,
+        notes(house),
+    )
 
 
 def test_a_worker_that_is_told_to_stop_ends_its_job_and_takes_no_other(house):
