@@ -10,7 +10,6 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -62,15 +61,6 @@ _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some jobs, the newest first; how many there are in all, and what the next page comes after."""
-
-    jobs: tuple[dict[str, Any], ...]
-    total: int
-    next: str | None
-
-
 class Board:
     """The list of jobs; what it has of a job that has ended is final.
 
@@ -107,8 +97,8 @@ class Board:
         status: str | None = None,
         model: str | None = None,
         after: str | None = None,
-    ) -> Page:
-        """Return a page of the list.
+    ) -> Mapping[str, Any]:
+        """Return a page of the list: ``experiments``, the newest first, ``total``, and the ``next`` page.
 
         Parameters
         ----------
@@ -144,9 +134,9 @@ class Board:
             (total,) = database.execute(_COUNT, values).fetchone()
             rows = database.execute(_PAGE, values).fetchall()
         entries = self._service.entries(*(row[0] for row in rows))
-        jobs = tuple(_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit])
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(jobs, total, f"{last[1]}~{last[0]}" if last is not None else None)
+        jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
+        following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
+        return {"experiments": jobs, "total": total, "next": following}
 
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""
