@@ -28,7 +28,7 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it logs names a
 
 async def receive(
     pieces: AsyncIterator[bytes], content_type: str, place: Place, scratch: Path
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Put the file of a multipart form where inputs are, as ``inputs/LABEL/FILE``; return what is there.
 
     Parameters
