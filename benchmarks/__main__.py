@@ -16,6 +16,7 @@ COMMANDS = (
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Registries", ["registry.py"]),
     ("Records", ["records.py"]),
+    ("The index of records", ["index.py"]),
     ("Redaction", ["redact.py"]),
     ("Models in environments of their own", ["isolated.py"]),
     ("Pushing", ["push.py"]),

@@ -71,7 +71,8 @@ def make(folder: Path, count: int) -> int:
         place = folder / f"{number // PER_FOLDER:03}"
         place.mkdir(parents=True, exist_ok=True)
         # Not `store.write`: it waits for the disk each time.
-        (place / f"r{number}.record.json").write_bytes(store.dumps(store.to_document(record_of(number))))
+        path = place / f"r{number}.record.json"
+        path.write_bytes(store.document_and_bytes(record_of(number), path)[1])
     return (folder / "000" / "r0.record.json").stat().st_size
 
 

@@ -644,6 +644,7 @@ def records(
     since: datetime | None = None,
     sort: str = "-when",
     verify: bool = False,
+    index: bool = False,
 ) -> Listing:
     """List the records in a folder and below it.
 
@@ -661,6 +662,8 @@ def records(
         ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
     verify : bool
         Hash results and inputs too.
+    index : bool
+        Read only what is new or changed since the last list with the index; the answer is the same.
 
     Returns
     -------
@@ -682,6 +685,7 @@ def records(
         since=since if since is None or since.tzinfo is not None else since.astimezone(),
         sort=sort,
         verify=verify,
+        index=index,
     )
     with call_reporter() as reporter:
         return list_records(request, reporter)

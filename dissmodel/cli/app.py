@@ -192,11 +192,12 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.push:push",
         "pull": "dissmodel.cli.pull:pull",
+        "serve": "dissmodel.cli.serve:serve",
         "worker": "dissmodel.cli.worker:worker",
+        "ingest": "dissmodel.cli.ingest:ingest",
         "doctor": "dissmodel.cli.doctor:doctor",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
-        "serve": "dissmodel.cli.serve:serve",
         "config": "dissmodel.cli.config:app",
         "env": "dissmodel.cli.env:app",
     }

@@ -19,7 +19,7 @@ from dissmodel.cli.render import (
 
 if TYPE_CHECKING:
     from dissmodel.registries.check import RegistryCheck, SpecFinding
-    from dissmodel.registries.models import RegistryModels, RegistryModelView
+    from dissmodel.registries.models import RegistryModel, RegistryModels, RegistryModelView
     from dissmodel.registries.sources import SyncReport
     from dissmodel.registry.sync import Outcome
 
@@ -51,17 +51,20 @@ def models(found: RegistryModels, *, as_json: bool) -> None:
     if as_json:
         print_json(as_dict(found))
         return
+    is_grouped = any(row.group for row in found.models)
     rows = [
         (
             f"{row.registry}/{row.name}",
+            *((row.group or "-",) if is_grouped else ()),
             row.substrate or "-",
             row.package or "-",
             ("yes" if row.installed else "no") if row.usable else "broken",
-            " ".join(filter(None, (row.description if row.usable else "", row.problem))),
+            " ".join(filter(None, (_what(row) if row.usable else "", row.problem))),
         )
         for row in found.models
     ]
-    print_table(("model", "substrate", "package", "installed", "what it is"), rows)
+    group = ("group",) if is_grouped else ()
+    print_table(("model", *group, "substrate", "package", "installed", "what it is"), rows)
     print_warnings(found.problems)
 
 
@@ -73,7 +76,7 @@ def model(view: RegistryModelView, *, as_json: bool) -> None:
         print_json(plain({**as_dict(view), "row": None, **as_dict(view.row)}))
         return
     row = view.row
-    print_line(f"{row.registry}/{row.name}: {row.description}".rstrip(": "))
+    print_line(f"{row.registry}/{row.name}: {_what(row)}".rstrip(": "))
     facts = [
         ("from", view.url),
         ("commit", view.commit or "none"),
@@ -81,6 +84,7 @@ def model(view: RegistryModelView, *, as_json: bool) -> None:
         ("executor", str(view.spec.get("class") or view.spec.get("name") or row.name)),
         ("package", row.package or "none: it comes with dissmodel or is installed"),
         ("module", str(view.spec.get("executor_module", ""))),
+        ("group", row.group),
         ("substrate", row.substrate),
         ("dissmodel", str(view.spec.get("dissmodel", ""))),
         ("installed", "yes" if row.installed else "no"),
@@ -110,6 +114,10 @@ def check(checked: RegistryCheck, *, as_json: bool, errors_only: bool) -> None:
         errors = sum(finding.severity == "error" for finding in checked.findings)
         counts = {"model": checked.files, "error": errors, "warning": len(checked.findings) - errors}
         print_line(", ".join(count(number, what) for what, number in counts.items()))
+
+
+def _what(row: RegistryModel) -> str:
+    return ": ".join(filter(None, (row.title, row.description)))
 
 
 def _outcome(outcome: Outcome) -> None:

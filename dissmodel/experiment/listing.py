@@ -14,7 +14,7 @@ from dissmodel.experiment.verify import Check, verified, verify
 from dissmodel.progress import Reporter, Silent
 from dissmodel.record import store
 from dissmodel.record.plain import plain
-from dissmodel.record.scan import Summary, names, summary_of
+from dissmodel.record.scan import Summary, names, same_value, summary_of
 from dissmodel.storage.uri import is_remote, parse
 
 State = Literal["ok", "differs", "missing", "not checked"]
@@ -41,6 +41,8 @@ class ListRequest:
         ``when``, ``model``, ``status`` or ``output``; a ``-`` before the name reverses the order.
     verify : bool
         Whether to check files and inputs too.
+    index : bool
+        Whether to read only records that are new or changed since the user's index was brought up to date.
     """
 
     folder: str
@@ -50,6 +52,7 @@ class ListRequest:
     since: datetime | None = None
     sort: str = "-when"
     verify: bool = False
+    index: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     kept: list[Row] = []
     unreadable: list[str] = []
     records: list[Summary] = []
-    for path, record, document in _records(request.folder, reporter or Silent()):
+    for path, record, document in _records(request, reporter or Silent()):
         if isinstance(record, DissmodelError):
             unreadable.append(record.message)
             continue
@@ -173,9 +176,16 @@ def _checks(
 
 
 def _records(
-    folder: str, reporter: Reporter
+    request: ListRequest, reporter: Reporter
 ) -> Iterator[tuple[Path | str, Summary | DissmodelError, dict[str, Any] | None]]:
-    """Yield where each record lies, its summary or why it has none, and the document of a local record."""
+    """Yield where each record lies, its summary or why it has none, and the document where it was read."""
+    folder = request.folder
+    if request.index:
+        from dissmodel.experiment.ingest import indexed_records  # noqa: PLC0415  (most lists need no database)
+
+        for where, outcome in indexed_records(folder, reporter):
+            yield where, outcome, None
+        return
     if is_remote(folder):
         from dissmodel.config import load_settings  # noqa: PLC0415  (as above)
         from dissmodel.experiment.placed import placed_records  # noqa: PLC0415  (it loads what speaks to servers)
@@ -225,15 +235,10 @@ def _matches(record: Summary, request: ListRequest) -> bool:
         and request.status in {None, record.status}
         and (request.since is None or (record.created_at is not None and record.created_at >= request.since))
         and all(
-            name in record.parameters and _equal(record.parameters[name], plain(value))
+            name in record.parameters and same_value(record.parameters[name], plain(value))
             for name, value in request.parameters.items()
         )
     )
-
-
-def _equal(recorded: Any, given: Any) -> bool:
-    """Say whether two values are the same parameter: 1 is 1.0, but not true."""
-    return isinstance(recorded, bool) is isinstance(given, bool) and bool(recorded == given)
 
 
 def _output(path: Path | str, record: Summary) -> str | None:

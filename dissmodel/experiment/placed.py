@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dissmodel.errors import Differs, DissmodelError, StorageError
 from dissmodel.experiment.layout import FOLDER, MOST_OBJECTS, RECORD, Place, open_place
@@ -33,12 +34,13 @@ _UNREADABLE = frozenset(
 
 
 @dataclass(frozen=True)
-class _Object:
-    """The object of a record; the id of its experiment where its folder bears it."""
+class PlacedRecord:
+    """The object of a record, by its name in the place; the id of the experiment if its folder bears it."""
 
-    key: str
+    name: str
     size: int
     experiment_id: str | None
+    etag: str | None = None
 
 
 def placed_records(
@@ -55,46 +57,69 @@ def placed_records(
         them.
     """
     place = open_place(text, settings)
-    there = list(_objects(place))
+    there: list[PlacedRecord] = []
+    size = 0
+    for one in records_in(place):
+        there.append(one)
+        size += one.size
+        if len(there) > MOST_RECORDS or size > MOST_BYTES:
+            raise _too_much(place, f"{MOST_RECORDS:,} records or {MOST_BYTES:,} bytes of them")
+    outcomes = read_each(place, there, reporter)
+    return [
+        (f"{place.uri}{one.name}", outcome[1] if isinstance(outcome, tuple) else outcome)
+        for one, outcome in zip(there, outcomes, strict=True)
+    ]
+
+
+def records_in(place: Place, *, most: int = MOST_OBJECTS) -> Iterator[PlacedRecord]:
+    """Yield the records in a place and below, unread.
+
+    Raises
+    ------
+    StorageError
+        If the place can't be listed, or holds more than `most` objects.
+    """
+    for number, stat in enumerate(place.storage.list(place.prefix)):
+        if number >= most:
+            raise _too_much(place, f"{most:,} objects")
+        name = stat.key.removeprefix(place.prefix)
+        experiment = _EXPERIMENT.fullmatch(name)
+        if experiment is not None or name == RECORD or name.endswith(store.SUFFIX):
+            folder = (experiment[1] or experiment[2]) if experiment is not None else None
+            yield PlacedRecord(name, stat.size, folder, stat.etag)
+
+
+def read_each(
+    place: Place, there: Sequence[PlacedRecord], reporter: Reporter
+) -> list[tuple[dict[str, Any], Summary] | DissmodelError]:
+    """Return the document and the summary of each record; or why that record can't be relied on.
+
+    Raises
+    ------
+    DissmodelError
+        If the place fails.
+    """
     pool = Pool(reporter)
     pool.expect("download", sum(one.size for one in there))
 
-    def read(one: _Object) -> Summary:
-        with pool.moving(one.size):
-            return _read(place, one)
+    def read(one: PlacedRecord) -> tuple[dict[str, Any], Summary]:
+        limit = min(one.size, store.MAX_BYTES)
+        with pool.moving(one.size), placed(place, one.name, limit=limit) as source:
+            source.refuse_changed()
+            refuse_other_id(source.given, source.record.experiment_id, one.experiment_id)
+            return source.document, summary_of(source.document, source.given)
 
-    outcomes = pool.each(read, there)
-    for outcome in outcomes:  # what can't be reached now is not a record that can't be read
+    found = []
+    for outcome in pool.each(read, there):  # what can't be reached now is not a record that can't be read
         if isinstance(outcome, DissmodelError) and outcome.code not in _UNREADABLE:
             raise outcome
-    found = zip(there, outcomes, strict=True)
-    return [(f"{place.uri}{one.key}", outcome) for one, outcome in found if outcome is not None]
-
-
-def _objects(place: Place) -> Iterator[_Object]:
-    records = size = 0
-    for number, stat in enumerate(place.storage.list(place.prefix)):
-        if number >= MOST_OBJECTS:
-            raise _too_much(place, f"{MOST_OBJECTS:,} objects")
-        key = stat.key.removeprefix(place.prefix)
-        experiment = _EXPERIMENT.fullmatch(key)
-        if experiment is None and key != RECORD and not key.endswith(store.SUFFIX):
-            continue
-        records, size = records + 1, size + stat.size
-        if records > MOST_RECORDS or size > MOST_BYTES:
-            raise _too_much(place, f"{MOST_RECORDS:,} records or {MOST_BYTES:,} bytes of them")
-        yield _Object(key, stat.size, (experiment[1] or experiment[2]) if experiment is not None else None)
+        if outcome is not None:
+            found.append(outcome)
+    return found
 
 
 def _too_much(place: Place, what: str) -> StorageError:
     return StorageError(f"{place.uri}: there are more than {what}.", "Name a subfolder.")
-
-
-def _read(place: Place, one: _Object) -> Summary:
-    with placed(place, one.key, limit=min(one.size, store.MAX_BYTES)) as source:
-        source.refuse_changed()
-        refuse_other_id(source.given, source.record.experiment_id, one.experiment_id)
-        return summary_of(source.document, source.given)
 
 
 def refuse_other_id(uri: str, experiment_id: str, of_folder: str | None) -> None:

@@ -93,12 +93,8 @@ class Source:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the record does not match its own digest.
-
-        Only the public DisSModel wrote records without a digest; from any other record it was removed.
-        """
-        noted = self.record.record_digest
-        return noted != self.digest and (noted is not None or self.record.schema_version > 0)
+        """Whether the record does not match its own digest."""
+        return digest.is_changed(self.document, self.digest)
 
     @property
     def in_bucket(self) -> bool:

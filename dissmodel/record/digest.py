@@ -77,5 +77,14 @@ def record_digest(document: Mapping[str, Any]) -> str:
     return f"sha256:{sha256_bytes(canonical(document))}"
 
 
+def is_changed(document: Mapping[str, Any], digest: str) -> bool:
+    """Return whether a record with this digest does not match the digest that is written in it.
+
+    Only the public DisSModel wrote records without a digest; from any other record it was removed.
+    """
+    noted = document.get("record_digest")
+    return noted != digest and (noted is not None or document.get("schema_version", 0) > 0)
+
+
 def _without(value: Any, name: str) -> Any:
     return {key: kept for key, kept in value.items() if key != name} if isinstance(value, Mapping) else value

@@ -153,3 +153,8 @@ def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
         return Summary.model_validate(document)
     except ValidationError as error:
         raise store.misfit(shown, error) from error
+
+
+def same_value(recorded: Any, given: Any) -> bool:
+    """Say whether two values are the same parameter: 1 is 1.0, but not true."""
+    return isinstance(recorded, bool) is isinstance(given, bool) and bool(recorded == given)

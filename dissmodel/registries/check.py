@@ -13,8 +13,10 @@ from typing import Any, Literal
 from dissmodel.environments.requirement import Requirement
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.registries.placeholders import is_reserved, placeholder_in
+from dissmodel.registry.catalog import read_catalog
 from dissmodel.registry.index import file_problem, files_in
 from dissmodel.registry.spec import MAX_BYTES, Spec, SpecError, load_spec
+from dissmodel.registry.state import CATALOG
 
 Severity = Literal["warning", "error"]
 Further = Callable[[Spec], Iterator["SpecFinding"]]
@@ -70,7 +72,7 @@ def check_registry(path: Path, further: Further | None = None) -> RegistryCheck:
         is_models = path.name == "models" and not (path / "models").exists()
         models = path if is_models else path / "models"
         files = [(models / name, why) for name, why in files_in(models)]
-        others = [*_not_taken(models)]
+        others = [*_not_taken(models), *_catalog(models)]
     elif path.is_file():
         files, others = [(path, file_problem(path.name) if path.suffix == ".toml" else "")], []
     else:
@@ -99,6 +101,23 @@ def _not_taken(models: Path) -> Iterator[SpecFinding]:
         if path.suffix != ".toml" and path.name.lower() not in {"readme.md", ".gitkeep"}:
             message = "this file is ignored; models are in models/NAME.toml."
             yield SpecFinding("warning", str(path), None, message)
+
+
+def _catalog(models: Path) -> Iterator[SpecFinding]:
+    """Yield what is wrong with the catalog beside the models; each model works without it."""
+    catalog = read_catalog(models.parent)
+    path = str(models.parent / CATALOG)
+    if catalog.is_unread:
+        hint = 'Install a parser: python -m pip install "ruamel.yaml>=0.18"'
+        yield SpecFinding("warning", path, None, "it is not checked: no parser for YAML is installed.", hint)
+    found = [(one.line, one.message, one.hint) for one in catalog.problems]
+    found += [
+        (line, f"there is no model {name[:_SHOWN]!r}.", "Take it out, or add its TOML.")
+        for name, line in catalog.lines.items()
+        if file_problem(f"{name}.toml") or not (models / f"{name}.toml").is_file()
+    ]
+    for line, message, hint in sorted(found, key=lambda one: one[0] or 0):
+        yield SpecFinding("warning", path, line, message, hint)
 
 
 def _check(path: Path, further: Further | None) -> list[SpecFinding]:

@@ -13,12 +13,17 @@ from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.registries.sources import NONE_KNOWN
 from dissmodel.registry import index, plugins
+from dissmodel.registry.catalog import CatalogEntry
 from dissmodel.registry.spec import Spec
+from dissmodel.registry.state import CATALOG
 
 
 @dataclass(frozen=True)
 class RegistryModel:
-    """One line of the list; `problem` says why a model can't be used, or what is odd about a usable one."""
+    """One line of the list; `problem` says why a model can't be used, or what is odd about a usable one.
+
+    `title` and `group` are those of the registry's catalog, as is `description` if the catalog has one.
+    """
 
     name: str
     registry: str
@@ -28,6 +33,8 @@ class RegistryModel:
     installed: bool
     problem: str
     usable: bool
+    title: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class RegistryModelView:
 def list_registry_models() -> RegistryModels:
     """Return the models of all registries, as they are on this machine."""
     is_installed = _installed()
-    models, problems = [], []
+    models, problems, unread = [], [], []
     registries = index.registries()
     if not registries:
         problems.append(f"No registry is known. {NONE_KNOWN}")
@@ -61,10 +68,25 @@ def list_registry_models() -> RegistryModels:
         if registry.folder is None:
             problems.append(f"{registry.name}: not synced yet. dissmodel registry sync {registry.name}")
             continue
+        catalog = index.catalog_of(registry)
+        if catalog.is_unread:
+            unread.append(registry.name)
+        elif catalog.problems:
+            first = catalog.problems[0]
+            line = f":{first.line}" if first.line is not None else ""
+            problems.append(
+                f"{registry.name}: {CATALOG}{line}: {first.message}"
+                f" See all: dissmodel registry check {registry.folder}"
+            )
         try:
-            models += [_row(entry, is_installed) for entry in index.entries_of(registry)]
+            models += [
+                _row(entry, is_installed, catalog.of(entry.name)) for entry in index.entries_of(registry)
+            ]
         except InvalidInput as error:
             problems.append(f"{registry.name}: {error.message} {error.hint}".rstrip())
+    if unread:
+        why = f"titles and groups of {', '.join(unread)} are not shown: no parser for YAML is installed."
+        problems.append(f'{why} Install it: python -m pip install "ruamel.yaml>=0.18"')
     return RegistryModels(tuple(sorted(models, key=lambda row: (row.name, row.registry))), tuple(problems))
 
 
@@ -91,7 +113,7 @@ def show_registry_model(text: str) -> RegistryModelView:
     shown = redact_document(said)  # whoever wrote it may have given away what is a secret
     registry = next(one for one in index.registries(settings) if one.name == entry.registry)
     return RegistryModelView(
-        _row(entry, _installed()),
+        _row(entry, _installed(), index.catalog_of(registry).of(entry.name)),
         registry.url,
         entry.commit,
         entry.path,
@@ -107,15 +129,19 @@ def _installed() -> Callable[[Spec], bool]:
     return lambda spec: spec.package.strip() in packages if spec.package else spec.executor in models
 
 
-def _row(entry: index.RegistryEntry, is_installed: Callable[[Spec], bool]) -> RegistryModel:
+def _row(
+    entry: index.RegistryEntry, is_installed: Callable[[Spec], bool], said: CatalogEntry
+) -> RegistryModel:
     spec = entry.spec or Spec(entry.path, {})
     return RegistryModel(
         entry.name,
         entry.registry,
         spec.substrate,
         redact(spec.package),
-        redact(spec.description),
+        redact(said.description or spec.description),
         entry.spec is not None and is_installed(spec),
         (entry.problem or entry.warning).removeprefix(f"{entry.path}: "),
         entry.spec is not None,
+        redact(said.title),
+        redact(said.group),
     )

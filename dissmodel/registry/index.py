@@ -12,8 +12,17 @@ from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_m
 from dissmodel.progress import current
 from dissmodel.record.git import checkout_of
 from dissmodel.registry import plugins
+from dissmodel.registry.catalog import Catalog, read_catalog
 from dissmodel.registry.spec import Spec, load_spec
-from dissmodel.registry.state import State, folder_of, is_fetched, read_state, snapshot_of, synced_names
+from dissmodel.registry.state import (
+    State,
+    folder_of,
+    has_fetched_catalog,
+    is_fetched,
+    read_state,
+    snapshot_of,
+    synced_names,
+)
 
 MOST = 10_000
 """How many models a registry may have."""
@@ -104,6 +113,17 @@ def entries_of(registry: Registry) -> tuple[RegistryEntry, ...]:
         files = {**dict.fromkeys((f"{name}.toml" for name in state.models), ""), **state.refused}
         found = [_entry(registry, file, state.commit, why) for file, why in files.items()]
     return tuple(sorted(found, key=lambda entry: entry.name))
+
+
+def catalog_of(registry: Registry) -> Catalog:
+    """Return what the registry's ``catalog.yaml`` says about its models; it never fails."""
+    if registry.folder is None:
+        return Catalog()
+    if not registry.in_place and (
+        registry.state is None or not has_fetched_catalog(registry.folder, registry.state)
+    ):
+        return Catalog()
+    return read_catalog(registry.folder)
 
 
 def find(text: str, settings: Settings | None = None, *, packages: bool = True) -> RegistryEntry | None:

@@ -12,6 +12,7 @@ from dissmodel.record.digest import sha256_file
 from dissmodel.record.store import write_atomically
 
 MAX_BYTES = 16 << 20
+CATALOG = "catalog.yaml"
 _NAME = "state.json"
 _VERSION = 1
 
@@ -22,7 +23,8 @@ class State:
 
     The URL has no secret; of a folder that is read in place it is the path. `branch` is what was asked for,
     `commit` what was found (None for a folder that git doesn't know), `synced_at` UTC in ISO 8601. `models`
-    are name → sha256 of the TOML, `refused` are file → why it was not taken.
+    are name → sha256 of the TOML, `refused` are file → why it was not taken. `catalog` is the sha256 of the
+    catalog, empty if there is none, and None in what older versions left.
     """
 
     url: str
@@ -32,6 +34,7 @@ class State:
     models: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     in_place: bool = False
+    catalog: str | None = None
 
 
 def folder_of(data_dir: Path, registry: str) -> Path:
@@ -57,7 +60,9 @@ def snapshot_of(folder: Path, state: State) -> Path:
 def is_intact(folder: Path, state: State) -> bool:
     """Return whether the copy of a registry is what was fetched, file for file."""
     models = snapshot_of(folder, state) / "models"
-    return all(is_fetched(models / f"{name}.toml", state) for name in state.models)
+    return _catalog_of(models.parent) == state.catalog and all(
+        is_fetched(models / f"{name}.toml", state) for name in state.models
+    )
 
 
 def is_fetched(path: Path, state: State) -> bool:
@@ -65,6 +70,20 @@ def is_fetched(path: Path, state: State) -> bool:
     with contextlib.suppress(OSError):
         return sha256_file(path) == state.models.get(path.stem)
     return False
+
+
+def has_fetched_catalog(folder: Path, state: State) -> bool:
+    """Return whether the copy of a registry has a catalog, and it is what was fetched."""
+    return bool(state.catalog) and _catalog_of(folder) == state.catalog
+
+
+def _catalog_of(folder: Path) -> str | None:
+    try:
+        return sha256_file(folder / CATALOG)
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return None
 
 
 def read_state(folder: Path) -> State | None:
@@ -77,7 +96,7 @@ def read_state(folder: Path) -> State | None:
         state = State(**document)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    texts = (state.url, state.branch or "", state.commit or "", state.synced_at)
+    texts = (state.url, state.branch or "", state.commit or "", state.synced_at, state.catalog or "")
     maps = (state.models, state.refused)
     if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, dict) for one in maps):
         return None

@@ -14,11 +14,13 @@ from dissmodel.config import Remote
 from dissmodel.errors import InvalidInput, StorageError, did_you_mean, disk_errors
 from dissmodel.git import Repository
 from dissmodel.locks import required
+from dissmodel.progress import current
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.record.git import checkout_of
+from dissmodel.registry.catalog import MAX_BYTES as MAX_CATALOG
 from dissmodel.registry.index import MOST, files_in, no_registry, refusal, twins
 from dissmodel.registry.spec import MAX_BYTES
-from dissmodel.registry.state import State, folder_of, is_intact, read_state, write_state
+from dissmodel.registry.state import CATALOG, State, folder_of, is_intact, read_state, write_state
 
 _PATIENCE_S = 60.0
 _MOST_BYTES = 64 << 20
@@ -96,9 +98,11 @@ def _brought(folder: Path, remote: Remote, branch: str | None, before: State | N
         repository.fetch(f"+{ref}:{_FETCHED}", largest=MAX_BYTES)
         commit = repository.commit(_FETCHED)
         models, refused = _read(repository)
-        _put(models, Path(scratch), folder / commit)
+        catalog = _catalog(repository)
+        _put(models, catalog, Path(scratch), folder / commit)
     digests = {name: sha256_bytes(content) for name, content in models.items()}
-    return State(remote.url, branch, commit, _now(), digests, refused)
+    noted = sha256_bytes(catalog) if catalog is not None else ""
+    return State(remote.url, branch, commit, _now(), digests, refused, catalog=noted)
 
 
 def _from_folder(remote: Remote, folder: Path) -> State:
@@ -159,6 +163,18 @@ def _read(repository: Repository) -> tuple[dict[str, bytes], dict[str, str]]:
     return {file.removesuffix(".toml"): contents[name] for file, name in sorted(taken.items())}, refused
 
 
+def _catalog(repository: Repository) -> bytes | None:
+    """Return the catalog of what was fetched; None if there is none, or none that may be taken."""
+    for mode, name, path in repository.tree(_FETCHED, CATALOG):
+        size = repository.sizes().get(name) if path == CATALOG and mode not in {_LINK, _SUBMODULE} else None
+        if size is not None and size <= MAX_CATALOG:
+            return repository.blobs([name])[name]
+        why = f"it has to be a file of at most {MAX_CATALOG >> 10} KiB"
+        current().warn(f"{repository.url}: {CATALOG} is ignored: {why}.")
+        break
+    return None
+
+
 def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
     if mode == _SUBMODULE:
         return "a registry holds files, and this is a submodule"
@@ -169,12 +185,14 @@ def _refusal(file: str, mode: str, size: int | None, *, is_twin: bool) -> str:
     )
 
 
-def _put(models: Mapping[str, bytes], scratch: Path, target: Path) -> None:
+def _put(models: Mapping[str, bytes], catalog: bytes | None, scratch: Path, target: Path) -> None:
     """Write a copy beside the one in use; only the name of the whole is given to it."""
     new = scratch / "tree"
     (new / "models").mkdir(parents=True)
     for name, content in models.items():
         (new / "models" / f"{name}.toml").write_bytes(content)
+    if catalog is not None:
+        (new / CATALOG).write_bytes(catalog)
     if target.exists():  # of a sync that was killed, or a file in it was changed
         target.rename(scratch / "old")
     new.rename(target)

@@ -27,6 +27,7 @@ STATUSES = {
     "object_missing": HTTPStatus.NOT_FOUND,
     "record_missing": HTTPStatus.NOT_FOUND,
     "no_record": HTTPStatus.NOT_FOUND,
+    "no_picture": HTTPStatus.NOT_FOUND,
     "body_slow": HTTPStatus.REQUEST_TIMEOUT,
     "ambiguous_model": HTTPStatus.CONFLICT,
     "not_ended": HTTPStatus.CONFLICT,
@@ -36,6 +37,8 @@ STATUSES = {
     "queue_full": HTTPStatus.TOO_MANY_REQUESTS,
     "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
     "sync_failed": HTTPStatus.BAD_GATEWAY,
+    "storage_key": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "storage_bucket": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of each error that a client can cause, by its code."""

@@ -22,16 +22,18 @@ from dissmodel.service.board import Board
 from dissmodel.service.bodies import Problem
 from dissmodel.service.downloads import Downloads
 from dissmodel.service.events import Streams
+from dissmodel.service.indexing import Indexing
 from dissmodel.service.limits import Guard, Refusal
 from dissmodel.service.metrics import Metrics
-from dissmodel.service.parts import Parts, Sync
+from dissmodel.service.parts import Parts
 from dissmodel.service.service import Service
+from dissmodel.service.syncing import Syncing
 
 _ERRORS = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503)
 _LOG = logging.getLogger(__name__)
 
 
-def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
+def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
     """Return the HTTP API of a service.
 
     Raises
@@ -41,11 +43,13 @@ def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
     """
     settings = service.settings
     metrics, streams = Metrics(), Streams(service)
+    board = Board(service, settings.data_dir / "board.db")
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         streams.close()
+        board.close()
 
     app = FastAPI(
         title="dissmodel",
@@ -58,11 +62,12 @@ def create_app(service: Service, *, sync: Sync | None = None) -> FastAPI:
     app.state.keys = Keys(settings.keys_file, settings.admin_keys)
     app.state.parts = Parts(
         service,
-        Board(service, settings.data_dir / "board.db"),
+        board,
         Downloads({"outputs": service.truth.place, "inputs": service.inputs}, settings.data_dir),
         streams,
         metrics,
-        sync,
+        Indexing(service.truth),
+        syncing,
     )
     for router in (*legacy.ROUTERS, *new.ROUTERS):
         app.include_router(router)

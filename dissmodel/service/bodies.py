@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from dissmodel.executor.schemas import InlineJobRequest, JobRequest
+from dissmodel.experiment.index import MOST_ROWS
+from dissmodel.record.plain import plain
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what no JSON document can hold: NaN, halves of surrogate pairs."""
-    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    """Refuse what a record can't hold as it is: NaN, halves of surrogate pairs, what is nested too deep."""
+    if plain(value) != value:
+        raise ValueError("it holds NaN, an infinite number, a text that is not UTF-8, or too many levels")
     return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:  # in the year 1 or 9999
+        raise ValueError("it is out of the range of times") from None
 
 
 def _names(value: Any) -> Any:
@@ -96,3 +106,14 @@ class Jobs(BaseModel):
     experiments: list[JobDocument]
     total: int
     next: str | None
+
+
+class Experiments(BaseModel):
+    """Which experiments are asked for."""
+
+    model: str | None = None
+    status: str | None = None
+    since: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    input: str | None = Field(default=None, description="the sha256 of the input")
+    after: str | None = None
+    limit: int = Field(default=100, ge=1, le=MOST_ROWS)

@@ -39,6 +39,11 @@ class View:
         return self.seen.outcome is not None or self.seen.has_record
 
     @property
+    def is_queued(self) -> bool:
+        """Whether the queue has it: it waits, or a worker holds it."""
+        return self.seen.entry is not None and (self.seen.entry.is_waiting or self.seen.entry.is_leased)
+
+    @property
     def percent(self) -> int:
         """How far it is, 0 to 100."""
         state, entry = self.state, self.seen.entry
@@ -100,6 +105,7 @@ def document_of(view: View) -> dict[str, Any]:
             "attempt": attempts,
             "error": error.model_dump() if error is not None else None,
             "reproduces": request.reproduces,
+            "seconds": record.metrics.get("time_total_sec") if record is not None else None,
         }
     )
     return found

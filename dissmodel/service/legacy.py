@@ -186,7 +186,7 @@ def linked_file(expires: int, signature: str, place: str, key: str, request: Req
 @admin.post("/admin/sync")
 def sync(request: Request) -> Mapping[str, Any]:
     """Fetch the registries now, and return what was found."""
-    syncing = parts_of(request).sync
+    syncing = parts_of(request).syncing
     if syncing is None:
         return {"message": "There is no registry.", "git_output": "", "registries": []}
     return syncing.once()

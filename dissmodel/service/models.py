@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,13 +12,14 @@ from typing import Any
 
 from dissmodel import temporary
 from dissmodel.environments import Requirement
-from dissmodel.errors import UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean
 from dissmodel.experiment.naming import naming
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-]{1,100})?")
+_LOG = logging.getLogger(__name__)
 _INLINE = "model_spec_toml"
 
 
@@ -40,16 +42,19 @@ def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
 
     `summary` tells what a model of an installed package is.
     """
-    entries, offers = index.entries(), plugins.offers()
-    times = Counter([*(entry.name for entry in entries), *(offer.name for offer in offers)])
+    known, offers = index.registries(), plugins.offers()
+    found = [(registry, entry) for registry in known for entry in _entries(registry)]
+    times = Counter([*(entry.name for _, entry in found), *(offer.name for offer in offers)])
     rows = []
-    for entry in entries:
-        spec = entry.spec or Spec(entry.path, {})
+    for registry, entry in found:
+        spec, about = entry.spec or Spec(entry.path, {}), index.catalog_of(registry).of(entry.name)
         rows.append(
             {
                 "name": entry.name if times[entry.name] == 1 else entry.qualified,
                 "class": spec.executor,
-                "description": redact(spec.description),
+                "title": about.title or None,
+                "description": redact(about.description or spec.description),
+                "group": about.group or None,
                 "registry": entry.registry,
                 "commit": entry.commit,
                 "package": redact(spec.package) or None,
@@ -58,9 +63,10 @@ def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
         )
     for offer in offers:
         name = offer.name if times[offer.name] == 1 else offer.qualified
-        of_installed = {"registry": offer.origin, "commit": None, "package": None, "problem": None}
+        of_installed = dict.fromkeys(("title", "group", "commit", "package", "problem"))
         text = summary(Model(name))
-        rows.append({"name": name, "class": offer.name, "description": text, **of_installed})
+        row = {"name": name, "class": offer.name, "description": text, "registry": offer.origin}
+        rows.append({**of_installed, **row})
     return sorted(rows, key=lambda row: str(row["name"]))
 
 
@@ -143,6 +149,14 @@ def shown_spec(model: Model) -> Any:
     """Return the tables of a model's spec without secrets that its author wrote into them."""
     tables = model.spec or {"model": {"name": model.name, "class": model.name}}
     return redact_document({"resolved_spec": tables})["resolved_spec"]
+
+
+def _entries(registry: index.Registry) -> tuple[index.RegistryEntry, ...]:
+    try:
+        return index.entries_of(registry)
+    except InvalidInput as error:  # the folder of a registry that is read in place is none any more
+        _LOG.warning("%s: %s", registry.name, error.message)
+        return ()
 
 
 def _offers(name: str) -> list[plugins.Offer]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
@@ -10,9 +12,12 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
+from dissmodel.record.plain import plain
 from dissmodel.service.auth import router
+from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
+from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader = router(None), router("reader")
@@ -24,7 +29,7 @@ def ready(request: Request) -> Mapping[str, Any]:
     """Tell whether storage and queue answer, and the registries were fetched once."""
     parts = parts_of(request)
     found = {"storage": _answers(parts, "storage"), "queue": _answers(parts, "queue")}
-    found["registries"] = parts.sync is None or parts.sync.is_ready
+    found["registries"] = parts.syncing is None or parts.syncing.is_ready
     missing = [name for name, is_ready in found.items() if not is_ready]
     if missing:
         raise StorageError(f"Not ready: {', '.join(missing)}.", "Try again soon.", code="not_ready")
@@ -79,6 +84,29 @@ def log(experiment_id: Id, request: Request, after: Annotated[int, Query(ge=0)] 
         "next": logged,
         "lines": lines[len(lines) - (logged - first) :] if first < logged else (),
     }
+
+
+@reader.get("/experiments")
+def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -> Mapping[str, Any]:
+    """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
+    query = request.query_params.items()
+    parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
+    page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
+    return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
+
+
+def _value(text: str) -> Any:
+    """Return what a value in a query means: a number, true, false or a text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+@reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)
+def preview(experiment_id: Id, request: Request) -> Response:
+    """Return a picture of the result: before, after and change."""
+    return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dissmodel import environments, temporary
+from dissmodel import environments
 from dissmodel.config import load_settings
-from dissmodel.errors import UsageError
-from dissmodel.service.job_process import environment
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.service import foreign
 from dissmodel.service.models import Model
 
-_PATIENCE_S = 30
 _MAX_BYTES = 1 << 20
 _PATHS = frozenset({"path", "file-path", "directory-path"})
 _LOG = logging.getLogger(__name__)
@@ -85,24 +81,10 @@ def _is_installed(model: Model) -> bool:
 def _described(models: Sequence[Model]) -> list[dict[str, Any]]:
     asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in models]
     try:
-        with temporary.new_folder() as folder:
-            for name in ("home", "tmp"):
-                (folder / name).mkdir()
-            environ = environment(os.environ, folder)
-            environ["DISSMODEL_DATA"] = str(load_settings().data_dir)  # it has the environments of packages
-            done = subprocess.run(
-                [sys.executable, "-m", "dissmodel.service.describe"],
-                input=json.dumps(asked, default=str),
-                cwd=folder,
-                env=environ,
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE_S,
-                check=True,
-            )
-        found: list[dict[str, Any]] = json.loads(done.stdout[:_MAX_BYTES])
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        _LOG.warning("the parameters of models are not known: %s", type(error).__name__)
+        said = foreign.run("dissmodel.service.describe", given=json.dumps(asked, default=str))
+        found: list[dict[str, Any]] = json.loads(said[:_MAX_BYTES])
+    except (StorageError, ValueError) as error:
+        _LOG.warning("the parameters of models are not known: %s", error)
         return []
     return found
 

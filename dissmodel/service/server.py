@@ -25,6 +25,7 @@ from dissmodel.service.parts import Parts
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.service import Service
 from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.syncing import Syncing
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
 
@@ -72,7 +73,8 @@ def serve(
         If a place, the queue or the keys can't be opened.
     """
     service = open_service(settings)
-    app = create_app(service)
+    syncing = Syncing(settings)
+    app = create_app(service, syncing=syncing)
     if not app.state.keys.are_needed and not is_loopback(host):
         raise UsageError(
             f"--host {host}: other machines could use this service, and it has no keys.",
@@ -81,6 +83,8 @@ def serve(
         )
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_listener(host, port))
+        stack.enter_context(syncing.running())
+        stack.enter_context(app.state.parts.indexing.running())
         stack.enter_context(_working(workers))
         stack.enter_context(_keeping_fresh(app.state.parts))
         shown = f"[{host}]" if ":" in host else host
@@ -168,8 +172,7 @@ def _keeping_fresh(parts: Parts) -> Iterator[None]:
     ends = threading.Event()
 
     def keep() -> None:
-        offers = plugins.offers()
-        parts.service.schemas.learn([Model(offer.name) for offer in offers])
+        parts.service.schemas.learn([Model(offer.name) for offer in plugins.offers()])
         while not ends.wait(_FRESH_S):
             try:
                 parts.board.refresh()

@@ -15,7 +15,7 @@ from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.experiment.layout import RECORD, Place
 from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
-from dissmodel.service.documents import Cancel, Request, is_id
+from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
 from dissmodel.service.models import Model
@@ -174,6 +174,16 @@ class Service:
         with contextlib.suppress(QueueAway):
             if sum(self.queue.counts().values()) >= MOST_QUEUED:
                 raise UsageError(f"{MOST_QUEUED:,} jobs wait already.", "Try again later.", code="queue_full")
+        try:
+            size = len(request.to_bytes())
+        except ValueError:  # a table in a table in a table …
+            size = MAX_BYTES + 1
+        if size > MAX_BYTES:
+            raise UsageError(
+                "The job can't be written down: it is nested too deep, or too large.",
+                "Leave out what the model does not need.",
+                code="body_too_large",
+            )
         if not self.truth.put(request.experiment_id, request):
             return self.submitted(request.experiment_id, request.digest) or request
         try:

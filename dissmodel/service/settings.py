@@ -41,6 +41,9 @@ class ServiceSettings:
         fetched.
     legacy_objects : bool
         Whether the objects that older notebooks read are written too.
+    registry, branch : str
+        Where the default registry is fetched from, if ``CONFIGS_REPO`` says it (it may hold a token), and its
+        branch from ``CONFIGS_BRANCH``.
     """
 
     data_dir: Path
@@ -57,6 +60,8 @@ class ServiceSettings:
     lease_s: float = LEASE_S
     sync_s: float = SYNC_S
     legacy_objects: bool = False
+    registry: str = field(default="", repr=False)
+    branch: str = ""
 
     @classmethod
     def load(
@@ -96,6 +101,8 @@ class ServiceSettings:
             lease_s=_seconds(settings, environ, "service.lease", "", LEASE_S),
             sync_s=min(sync_s, LONGEST_SYNC_S),
             legacy_objects=bool(settings.value("service.legacy_objects")),
+            registry=environ.get("CONFIGS_REPO", "").strip(),
+            branch=environ.get("CONFIGS_BRANCH", "").strip(),
         )
 
 

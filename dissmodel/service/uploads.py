@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from python_multipart.exceptions import FormParserError
+from python_multipart.exceptions import FileError, FormParserError
 from python_multipart.multipart import File, FormParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
@@ -72,15 +72,19 @@ async def receive(pieces: AsyncIterator[bytes], content_type: str, place: Place,
         await run_in_threadpool(scratch.mkdir, parents=True, exist_ok=True)
         with temporary.new_folder(scratch) as folder:
             config = cast("Any", {**_FORM, "UPLOAD_DIR": str(folder)})
-            form = FormParser("multipart/form-data", keep, files.append, boundary=boundary, config=config)
             try:
+                form = FormParser("multipart/form-data", keep, files.append, boundary=boundary, config=config)
                 async for piece in pieces:
                     await run_in_threadpool(form.write, piece)
                 await run_in_threadpool(form.finalize)
                 if len(files) != 1 or files[0].field_name != b"file":
                     raise _refused("it has no file, or several")
+                if files[0].in_memory:  # it is empty
+                    files[0].flush_to_disk()
                 files[0].file_object.flush()
                 return await run_in_threadpool(_put, files[0], fields.get("label"), place)
+            except FileError:  # of the disk
+                raise
             except FormParserError as error:
                 raise _refused("the form is malformed") from error
             finally:

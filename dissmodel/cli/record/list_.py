@@ -58,6 +58,9 @@ def list_records(
     verify: Annotated[
         bool, typer.Option("--verify", help="Hash results and inputs too, as record verify does.")
     ] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="Read only what is new or changed since the last --index.")
+    ] = False,
     csv: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the whole list as CSV; - is standard output.")
     ] = None,
@@ -69,6 +72,7 @@ def list_records(
 
     For a bucket, or a part of it, these are the records that were pushed there. A file that can't be read
     as a record is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
+    With --index, for thousands of records, the answer is the same and comes sooner.
 
     Example: dissmodel record list --model coastal_raster --since 7d
     """
@@ -90,6 +94,7 @@ def list_records(
             since=since,
             sort=sort,
             verify=verify,
+            index=index,
         )
     if file is not None:
         store.write_atomically(file, render_records.as_csv(listing).encode())

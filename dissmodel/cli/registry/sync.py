@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dissmodel.cli import options
+from dissmodel.cli.session import session
 from dissmodel.cli.values import parse_span
 from dissmodel.errors import UsageError
 
@@ -40,7 +41,8 @@ def sync(
 
     request = registry.SyncRequest(name, repo, branch)
     if watch is None:
-        report = registry.sync(request)
+        with session(quiet=quiet):
+            report = registry.sync(request)
         render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
         if report.failures:
             sys.exit(next(iter(report.failures.values())).exit_code)
@@ -50,6 +52,7 @@ def sync(
         raise UsageError(
             f"--watch: {watch!r} is not a time.", "Write a number and its unit, as in --watch 15m."
         )
-    for report in registry.watch(request, span.total_seconds()):
-        render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
-        sys.stdout.flush()
+    with session(quiet=quiet):
+        for report in registry.watch(request, span.total_seconds()):
+            render_registry.sync_report(report, as_json=as_json, errors_only=quiet)
+            sys.stdout.flush()

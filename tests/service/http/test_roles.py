@@ -24,6 +24,8 @@ ROUTES = {
     "GET /jobs/{experiment_id}/log": "reader",
     "GET /experiments/{experiment_id}/record": "reader",
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
+    "GET /experiments/{experiment_id}/preview.png": "reader",
+    "GET /experiments": "reader",
     "GET /download": "reader",
     "GET /metrics": "reader",
     "POST /submit_job": "submitter",
