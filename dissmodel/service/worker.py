@@ -21,7 +21,7 @@ from uuid import uuid4
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
-from dissmodel.service.attempt import attempt, sweep
+from dissmodel.service.attempt import attempt
 from dissmodel.service.hold import Times
 from dissmodel.service.indexing import Indexing
 from dissmodel.service.queue import Queue
@@ -52,7 +52,6 @@ def work(
     """
     times = times or Times()
     _hide()
-    sweep(settings)
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)

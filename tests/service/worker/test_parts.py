@@ -269,7 +269,7 @@ def test_a_full_disk_is_waited_for_and_is_the_reason_in_the_end(service, monkeyp
     def fails(*_args):
         raise error
 
-    monkeypatch.setattr("dissmodel.service.attempt.scratch_folder", fails)
+    monkeypatch.setattr("dissmodel.service.attempt._made", fails)
     times = Times(again_s=(30.0, 120.0))
     first, second, third = (tried(service, times) for _ in range(3))
 
@@ -285,7 +285,7 @@ def test_a_bug_ends_the_job_with_an_outcome(service, monkeypatch, caplog):
     def fails(*_args):
         raise ZeroDivisionError("a secret=hidden-value")
 
-    monkeypatch.setattr("dissmodel.service.attempt.scratch_folder", fails)
+    monkeypatch.setattr("dissmodel.service.attempt._made", fails)
     entry, outcome = tried(service, Times())
 
     assert ("failed", "bug", False) == (outcome.status, outcome.error.code, entry.is_leased)
