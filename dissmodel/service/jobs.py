@@ -77,7 +77,7 @@ class View:
 def document_of(view: View) -> dict[str, Any]:
     """Return a job in the form of the HTTP API."""
     request, record, outcome, entry = view.request, view.record, view.seen.outcome, view.seen.entry
-    progress = entry.progress if entry is not None else None
+    progress = entry.progress if entry is not None and entry.is_leased else None
     error = outcome.error if outcome is not None else None
     commit = (record.model_commit if record is not None else "") or request.commit
     shown = redact_document({"resolved_spec": request.spec, "parameters": request.parameters})

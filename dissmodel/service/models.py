@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,18 @@ class Model:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1)
+def installed() -> tuple[plugins.Offer, ...]:
+    """Return what installed packages offer; packages that are installed later count at the next start."""
+    return plugins.offers()
+
+
 def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
     """Return a row for each model of registries and installed packages, also for those with a problem.
 
     `summary` tells what a model of an installed package is.
     """
-    known, offers = index.registries(), plugins.offers()
+    known, offers = index.registries(), installed()
     found = [(registry, entry) for registry in known for entry in _entries(registry)]
     times = Counter([*(entry.name for _, entry in found), *(offer.name for offer in offers)])
     rows = []
@@ -83,18 +90,18 @@ def find_model(name: str, package: str | None = None) -> Model:
         If its TOML can't be used.
     """
     _check_name(name)
-    entry = index.find(name)
-    if entry is not None:
-        assert entry.spec is not None  # else `find` raises
-        found = Model(name, entry.spec.resolved, entry.registry, entry.commit or "")
-    elif not (offers := _offers(name)) and package is None:
-        known = [offer.name for offer in plugins.offers()] + [entry.name for entry in index.entries()]
+    entry = index.find(name, packages=False)
+    offers = [offer for offer in installed() if name in {offer.name, offer.qualified}]
+    sources = [offer.qualified for offer in offers] + ([entry.qualified] if entry is not None else [])
+    if len(sources) > 1:
+        message = f"{name}: more than one package or registry offers this model: {', '.join(sources)}."
+        raise refused("ambiguous_model", message)
+    if not sources and package is None:
+        known = [offer.name for offer in installed()] + [one.name for one in index.entries()]
         raise refused("unknown_model", f"There is no model {name!r}. {did_you_mean(name, known)}")
-    elif package is None and len(offers) > 1:
-        names = ", ".join(offer.qualified for offer in offers)
-        raise refused("ambiguous_model", f"{name}: more than one package offers this model: {names}.")
-    else:
-        found = Model(name)
+    found = Model(name)
+    if entry is not None and entry.spec is not None:  # else `find` raises
+        found = Model(name, entry.spec.resolved, entry.registry, entry.commit or "")
     if package is not None:
         table = {"name": name, "class": name, **found.spec.get("model", {})}
         table["package"] = _check_package(package, "package")
@@ -142,10 +149,6 @@ def _entries(registry: index.Registry) -> tuple[index.RegistryEntry, ...]:
     except InvalidInput as error:  # the folder of a registry that is read in place is none any more
         _LOG.warning("%s: %s", registry.name, error.message)
         return ()
-
-
-def _offers(name: str) -> list[plugins.Offer]:
-    return [offer for offer in plugins.offers() if name in {offer.name, offer.qualified}]
 
 
 def _check_name(name: str) -> None:

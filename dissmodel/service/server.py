@@ -18,10 +18,9 @@ import uvicorn
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
-from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
 from dissmodel.service.auth import is_loopback
-from dissmodel.service.models import Model
+from dissmodel.service.models import Model, installed
 from dissmodel.service.parts import Parts
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.refusals import refused
@@ -95,6 +94,7 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=_STREAMS_S,
         )
+        logging.getLogger("uvicorn").handlers = logging.getLogger("dissmodel").handlers  # JSON, no secrets
         _Server(config, app.state.parts).run(sockets=[listener])
 
 
@@ -141,9 +141,9 @@ def _keep_worker(ends: threading.Event) -> None:
     pause_s = _FIRST_PAUSE_S
     while not ends.is_set():
         began = time.monotonic()
-        words = [sys.executable, "-m", "dissmodel", "worker"]
+        words = [sys.executable, "-m", "dissmodel.service.served"]
         # In a session of its own, so that Ctrl-C in a terminal does not reach it twice.
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as worker:  # noqa: S603
+        with subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True) as worker:  # noqa: S603
             while worker.poll() is None and not ends.wait(_LOOK_S):
                 pass
             if ends.is_set():
@@ -174,4 +174,4 @@ def _keep_fresh(parts: Parts, ends: threading.Event) -> None:
 
 def _learn(service: Service) -> None:
     """Look up what installed models are, before somebody asks."""
-    service.schemas.learn([Model(offer.name) for offer in plugins.offers()])
+    service.schemas.learn([Model(offer.name) for offer in installed()])

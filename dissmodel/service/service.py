@@ -133,6 +133,7 @@ class Service:
         except QueueAway as error:
             _LOG.warning("%s", error.message, extra={"experiment_id": job})
         self._note(request)
+        _LOG.info("The job was submitted.", extra={"experiment_id": job, "user": by})
         return request
 
     def _earlier(self, job: str, digest: str) -> Request | None:
@@ -189,6 +190,7 @@ class Service:
         with contextlib.suppress(QueueAway):  # the place has it: whoever takes the job looks there first
             self.queue.cancel(job)
         self._note(view.request)
+        _LOG.info("The job is to be cancelled.", extra={"experiment_id": job, "user": by})
         return view
 
     def record(self, experiment: str) -> dict[str, Any]:
