@@ -17,6 +17,7 @@ COMMANDS = (
     ("Registries", ["registry.py"]),
     ("Records", ["records.py"]),
     ("The index of records", ["index.py"]),
+    ("The service", ["service.py"]),
     ("Redaction", ["redact.py"]),
     ("Models in environments of their own", ["isolated.py"]),
     ("Pushing", ["push.py"]),

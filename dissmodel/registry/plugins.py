@@ -6,10 +6,12 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -74,12 +76,25 @@ class LoadedModel:
 
 def offers() -> tuple[Offer, ...]:
     """Return every model that an installed package offers, by name; nothing is imported."""
+    return _offers(tuple((place, _changed(place)) for place in sys.path))
+
+
+@lru_cache(maxsize=1)  # a service asks again and again, and to read what is installed takes long
+def _offers(_installed: tuple[tuple[str, int], ...]) -> tuple[Offer, ...]:
     found: dict[tuple[str, str], Offer] = {}
     for point in entry_points(group=GROUP):
         distribution = point.dist.name if point.dist is not None else "unknown"
         origin = BUILTIN if distribution == "dissmodel" else distribution
         found.setdefault((origin, point.name), Offer(point.name, origin, distribution, point))
     return tuple(sorted(found.values(), key=lambda offer: (offer.name, offer.origin)))
+
+
+def _changed(place: str) -> int:
+    """Return when a folder of packages was changed last: when one was installed, or removed."""
+    try:
+        return os.stat(place or os.curdir).st_mtime_ns  # noqa: PTH116  (a text, many times)
+    except (OSError, ValueError):
+        return 0
 
 
 def find(text: str, module: str | None = None) -> LoadedModel:

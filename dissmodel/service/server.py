@@ -114,11 +114,14 @@ class _Server(uvicorn.Server):
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         what = f"--host {host} --port {port}: the service can't listen there: {why}."
         raise refused("address_in_use", what) from error
+    # Connections have it from the listener; without it a body may wait 40 ms after its headers.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 @contextlib.contextmanager
@@ -174,4 +177,5 @@ def _keep_fresh(parts: Parts, ends: threading.Event) -> None:
 
 def _learn(service: Service) -> None:
     """Look up what installed models are, before somebody asks."""
-    service.schemas.learn([Model(offer.name) for offer in installed()])
+    with contextlib.suppress(DissmodelError):  # then whoever asks is told
+        service.schemas.learn([Model(offer.name) for offer in installed()])

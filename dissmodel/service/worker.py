@@ -21,7 +21,7 @@ from uuid import uuid4
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
-from dissmodel.service.attempt import attempt, sweep
+from dissmodel.service.attempt import attempt
 from dissmodel.service.hold import Times
 from dissmodel.service.indexing import Indexing
 from dissmodel.service.queue import Queue
@@ -52,7 +52,6 @@ def work(
     """
     times = times or Times()
     _hide()
-    sweep(settings)
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
@@ -84,8 +83,7 @@ class _Worker:
     indexing: Indexing
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    active: int = 0
+    active: set[str] = field(default_factory=set)
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -138,8 +136,9 @@ class _Worker:
                 _log.warning(error.message, extra={"worker": self.name})
                 self.closing.wait(1)
                 continue
-            with self._one_more():
-                self._attempt(job)
+            self.active.add(job)
+            self._attempt(job)
+            self.active.discard(job)
 
     def _put_back(self, job: str) -> None:
         request = self.truth.request(job)
@@ -165,18 +164,7 @@ class _Worker:
             _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 
     def _is_drained(self) -> bool:
-        with self.lock:
-            return not self.active and not sum(self.queue.counts().values())
-
-    @contextlib.contextmanager
-    def _one_more(self) -> Iterator[None]:
-        with self.lock:
-            self.active += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.active -= 1
+        return not self.active and not sum(self.queue.counts().values())
 
 
 def _hide() -> None:
