@@ -18,6 +18,10 @@ EXIT_BROKEN = 1
 
 def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Send no request to the network.")] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Check a service instead: whether it answers and is ready."),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -32,7 +36,7 @@ def doctor(
     from dissmodel.doctor.report import DoctorRequest
     from dissmodel.doctor.report import doctor as look
 
-    diagnosis = look(DoctorRequest(offline=offline))
+    diagnosis = look(DoctorRequest(offline=offline, server=server))
     _render(diagnosis, as_json=as_json, errors_only=quiet)
     if not diagnosis.ok:
         sys.exit(EXIT_BROKEN)

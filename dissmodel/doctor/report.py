@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from dissmodel.config import Settings
-from dissmodel.doctor import holdings, interpreter, libraries, network, programs
+from dissmodel.doctor import holdings, interpreter, libraries, network, programs, server
 from dissmodel.doctor.checkup import TimedCheck, findings_of
 from dissmodel.environments import uv
 from dissmodel.executor.findings import Collector, Finding, Severity
@@ -23,9 +24,10 @@ _MOST_INDEXES = 8
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """How to look; `offline` asks nothing of the network."""
+    """How to look: `offline` asks nothing of the network; only a `server` is looked at where one is named."""
 
     offline: bool = False
+    server: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,19 @@ def doctor(request: DoctorRequest) -> Diagnosis:
     """Look at all that dissmodel needs on this machine, at once; change nothing.
 
     What is broken is a finding, and so is a check without an answer in time.
+
+    Raises
+    ------
+    UsageError
+        If `server` is not the URL of a service.
     """
+    if request.server is not None:
+        url = server.check_url(request.server)
+        looks = {url: server.look_at_health, f"{url}/ready": server.look_at_readiness}
+        patience = server.SECONDS + 1
+        return _diagnosis(
+            [TimedCheck(what, partial(look, url=url), patience) for what, look in looks.items()]
+        )
     at_settings = Collector("settings")
     settings = holdings.look_at_settings(at_settings)
     if settings is None:
@@ -63,6 +77,10 @@ def doctor(request: DoctorRequest) -> Diagnosis:
         *_places(settings),
         *_network(settings, request),
     ]
+    return _diagnosis(checks)
+
+
+def _diagnosis(checks: Sequence[TimedCheck]) -> Diagnosis:
     return Diagnosis(tuple(
         Finding(finding.severity, redact(finding.subject), redact(finding.message), redact(finding.hint))
         for finding in findings_of(checks)

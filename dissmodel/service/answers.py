@@ -1,8 +1,7 @@
-"""From an error of dissmodel to an HTTP answer: one table of statuses, one form of body."""
+"""From an error of dissmodel to an HTTP answer: one form of body."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -10,59 +9,26 @@ from starlette.responses import JSONResponse
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError, UsageError
 from dissmodel.record.plain import plain
 from dissmodel.record.redact import redact
+from dissmodel.service.refusals import REFUSALS
 
-RETRY_S = 30
-"""After how many seconds a client that was refused because too much waits may ask again."""
-
-STATUSES = {
-    "no_key": HTTPStatus.UNAUTHORIZED,
-    "wrong_key": HTTPStatus.FORBIDDEN,
-    "wrong_role": HTTPStatus.FORBIDDEN,
-    "foreign_request": HTTPStatus.FORBIDDEN,
-    "link_invalid": HTTPStatus.FORBIDDEN,
-    "not_completed": HTTPStatus.BAD_REQUEST,
-    "job_ended": HTTPStatus.BAD_REQUEST,
-    "unknown_job": HTTPStatus.NOT_FOUND,
-    "unknown_model": HTTPStatus.NOT_FOUND,
-    "object_missing": HTTPStatus.NOT_FOUND,
-    "record_missing": HTTPStatus.NOT_FOUND,
-    "no_record": HTTPStatus.NOT_FOUND,
-    "no_picture": HTTPStatus.NOT_FOUND,
-    "body_slow": HTTPStatus.REQUEST_TIMEOUT,
-    "ambiguous_model": HTTPStatus.CONFLICT,
-    "not_ended": HTTPStatus.CONFLICT,
-    "object_exists": HTTPStatus.CONFLICT,
-    "key_reused": HTTPStatus.CONFLICT,
-    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "queue_full": HTTPStatus.TOO_MANY_REQUESTS,
-    "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
-    "sync_failed": HTTPStatus.BAD_GATEWAY,
-    "storage_key": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "storage_bucket": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
-}
-"""The status of each error that a client can cause, by its code."""
-
-_CLASSES: tuple[tuple[type[DissmodelError], HTTPStatus], ...] = (
-    (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (Differs, HTTPStatus.CONFLICT),
-    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+_CLASSES = (
+    (StorageError, 503),
+    (Differs, 409),
+    (UsageError, 422),
+    (InvalidInput, 422),
+    (DissmodelError, 500),
 )
-_HEADERS = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
-    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": str(RETRY_S)},
-}
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "30"}}
 
 
-def status_of(error: DissmodelError) -> HTTPStatus:
+def status_of(error: DissmodelError) -> int:
     """Return the status of an error: by its code, else by its class.
 
-    >>> status_of(StorageError("s3://bucket: nothing answers.")).value
+    >>> status_of(StorageError("s3://bucket: nothing answers."))
     503
     """
-    by_class = (status for kind, status in _CLASSES if isinstance(error, kind))
-    return STATUSES.get(error.code) or next(by_class, HTTPStatus.INTERNAL_SERVER_ERROR)
+    by_class = next(status for kind, status in _CLASSES if isinstance(error, kind))
+    return REFUSALS[error.code][0] if error.code in REFUSALS else by_class
 
 
 def answer(error: DissmodelError) -> JSONResponse:
@@ -72,6 +38,5 @@ def answer(error: DissmodelError) -> JSONResponse:
 
 def problem(status: int, detail: Any, code: str, hint: str = "") -> JSONResponse:
     """Return an answer in the form that every error has."""
-    headers = _HEADERS.get(HTTPStatus(status))
     content = {"detail": plain(detail), "code": code, "hint": plain(hint)}
-    return JSONResponse(content, status_code=status, headers=headers)
+    return JSONResponse(content, status_code=status, headers=_HEADERS.get(status))

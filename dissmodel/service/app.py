@@ -43,7 +43,8 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
     """
     settings = service.settings
     metrics, streams = Metrics(), Streams(service)
-    board = Board(service, settings.data_dir / "board.db")
+    indexing = Indexing(service.truth)
+    board = Board(service, settings.data_dir / "board.db", indexing.note)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +67,7 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
         Downloads({"outputs": service.truth.place, "inputs": service.inputs}, settings.data_dir),
         streams,
         metrics,
-        Indexing(service.truth),
+        indexing,
         syncing,
     )
     for router in (*legacy.ROUTERS, *new.ROUTERS):

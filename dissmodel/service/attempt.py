@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dissmodel import locks
+from dissmodel import temporary
 from dissmodel.config import load_settings
-from dissmodel.errors import DissmodelError, StorageError, disk_errors
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.layout import RECORD
-from dissmodel.experiment.source import open_source
+from dissmodel.experiment.source import open_source, placed
 from dissmodel.progress import Silent, reporting
 from dissmodel.record import store
-from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
 from dissmodel.service import inputs, packages
@@ -29,17 +26,15 @@ from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.state import DELIVER
 from dissmodel.service.task import Task
-from dissmodel.service.truth import Truth
+from dissmodel.service.truth import Truth, put_new
 from dissmodel.sharing.pull import PullRequest, pull
 from dissmodel.sharing.push import PushRequest, push
-from dissmodel.storage.base import Storage
 
 MOST_LOST = 3
 """How many attempts may end without a word; then the job has failed."""
 
 _LOOK_S = 0.1
 _ROOM = "Make room, or choose another data folder: DISSMODEL_DATA"
-_LOCK = ".lock"
 _log = logging.getLogger(__name__)
 
 
@@ -53,8 +48,8 @@ def attempt(
     stop: threading.Event,
     threads: int | None = None,
     times: Times | None = None,
-) -> None:
-    """Try a job that was taken: run it and deliver the result, unless it has ended.
+) -> bool:
+    """Try a job that was taken: run it and deliver the result; return whether the result is in the place now.
 
     Whatever happens, it ends with an outcome, waits again, or is another worker's; what it raised is in the
     outcome or in the log.
@@ -78,16 +73,17 @@ def attempt(
     hold = Hold(
         job, queue=queue, truth=truth, worker=worker, lease_s=settings.lease_s, stop=stop, times=times
     )
+    tried = _Attempt(hold, truth, queue, settings, threads, times)
     try:
-        if hold.take() == "lost":
-            return
-        with hold.kept():
-            _Attempt(hold, truth, queue, settings, threads, times).run()
+        if hold.take() != "lost":
+            with hold.kept():
+                tried.run()
     except QueueAway as error:  # it waits again once the queue is there
         _log.warning(error.message, extra={"experiment_id": job})
     finally:
         with contextlib.suppress(QueueAway):
             queue.free(job, hold.token)
+    return tried.is_settled
 
 
 @dataclass
@@ -104,6 +100,7 @@ class _Attempt:
     counted: int = 0
     failures: int = 0
     left: dict[str, Any] | None = None  # the record of a run that had to end
+    is_settled: bool = False
 
     @property
     def job(self) -> str:
@@ -145,7 +142,9 @@ class _Attempt:
             return
         self.hold.allow(request.timeout_s)
         _log.info("The attempt begins.", extra=self._about(attempt=self.counted))
-        with scratch_folder(self.settings, self.job, self.hold.token) as scratch:
+        with temporary.new_folder(_made(self.settings.data_dir / "scratch")) as folder:
+            scratch = folder / f"{self.job}.{self.hold.token}"
+            scratch.mkdir()
             ended = self._ran(request, scratch)
             if ended.crashed:
                 self._crashed(ended.crashed)
@@ -162,36 +161,26 @@ class _Attempt:
         core = load_settings()
         result = scratch / "result"
         result.mkdir()
-        shared: dict[str, Any] = {
-            "experiment_id": self.job,
-            "folder": result,
-            "threads": self.threads,
-            "memory": self.settings.memory,
-        }
         with reporting(self.hold), contextlib.ExitStack() as stack:
             self.hold.phase("fetch")
+            path = package = None
             if request.kind == "reproduce":
                 path = self._pulled(request, scratch)
                 source = stack.enter_context(open_source(path))
                 packages.of_record(path, source.record, core, self.hold)
                 found = stack.enter_context(inputs.recorded(source, self.settings))
-                task = Task(**shared, source=found, recorded=path)
             else:
                 package = packages.of_request(request, core, self.hold)
-                task = Task(
-                    **shared,
-                    source=stack.enter_context(inputs.fetched(request.input, self.settings)),
-                    model=request.model_name,
-                    spec=request.spec,
-                    commit=request.commit,
-                    package=package,
-                    parameters=request.parameters,
-                    column_map=request.column_map,
-                    band_map=request.band_map,
-                    input_format=request.input_format,
-                    layer=request.layer,
-                    seed=request.seed,
-                )
+                found = stack.enter_context(inputs.fetched(request.input, self.settings))
+            task = Task(
+                request=request,
+                folder=result,
+                source=found,
+                package=package,
+                threads=self.threads,
+                memory=self.settings.memory,
+                recorded=path,
+            )
             self.hold.check()
             process = JobProcess(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self.hold)
             stack.callback(process.close)
@@ -252,19 +241,16 @@ class _Attempt:
         if self.settings.legacy_objects:
             self._put_legacy_objects()
         self._end(self._outcome("completed", record_digest=digest))
+        self.is_settled = True
         return True
 
     def _put_legacy_objects(self) -> None:
         """Write the record and the times of the phases under the names that older notebooks read."""
-        place, short = self.truth.experiment(self.job), self.job[:SHORT_ID]
-        with scratch_folder(self.settings, self.job, f"{self.hold.token}-legacy") as folder:
-            path = folder / f"{short}{store.SUFFIX}"
-            place.storage.get(place.key(RECORD), path, limit=store.MAX_BYTES)
-            record = store.read(path)
-            times = folder / profiling_name(record)
-            times.write_text(profiling_text(record), encoding="utf-8")
-            for file, kind in ((path, "application/json"), (times, "text/markdown")):
-                _put_new(place.storage, file, place.key(file.name), kind)
+        place = self.truth.experiment(self.job)
+        with placed(place, RECORD) as source:
+            record, times = store.dumps(source.document), profiling_text(source.record).encode()
+            put_new(place, f"{self.job[:SHORT_ID]}{store.SUFFIX}", record, "application/json")
+            put_new(place, profiling_name(source.record), times, "text/markdown")
 
     def _crashed(self, how: str) -> None:
         """Let a job whose process ended without a word wait again, as often as that may happen."""
@@ -380,35 +366,6 @@ def fitting(outcome: Outcome) -> Outcome:
     return outcome
 
 
-@contextlib.contextmanager
-def scratch_folder(settings: ServiceSettings, job: str, token: str) -> Iterator[Path]:
-    """Give a new folder for an attempt, locked and removed after the block."""
-    parent = settings.data_dir / "scratch"
-    with disk_errors(str(parent), _ROOM):
-        parent.mkdir(parents=True, exist_ok=True)
-        parent.chmod(0o700)
-    folder = parent / f"{job}.{token}"
-    with contextlib.ExitStack() as stack:
-        with disk_errors(str(folder), _ROOM):
-            stack.enter_context(locks.held(folder.with_name(folder.name + _LOCK)))
-            folder.mkdir(mode=0o700)
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield folder
-
-
-def sweep(settings: ServiceSettings) -> None:
-    """Remove the folders that killed workers left; those in use are locked."""
-    parent = settings.data_dir / "scratch"
-    with contextlib.suppress(OSError):
-        names = {
-            path.name.removesuffix(_LOCK) for path in parent.iterdir() if not locks.is_owner_file(path.name)
-        }
-        for name in names:
-            with contextlib.suppress(OSError), locks.held(parent / f"{name}{_LOCK}") as is_left:
-                if is_left:
-                    shutil.rmtree(parent / name, ignore_errors=True)
-
-
 def _document(record: Path | None) -> dict[str, Any] | None:
     """Return what the record of a run that did not complete says, without secrets."""
     if record is not None:
@@ -418,9 +375,6 @@ def _document(record: Path | None) -> dict[str, Any] | None:
     return None
 
 
-def _put_new(storage: Storage, file: Path, key: str, media_type: str) -> None:
-    try:
-        storage.put(file, key, sha256=sha256_file(file), media_type=media_type, only_new=True)
-    except DissmodelError as error:
-        if error.code != "object_exists":
-            raise
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

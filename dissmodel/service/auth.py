@@ -12,25 +12,33 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from dissmodel.errors import StorageError, UsageError
+from dissmodel.errors import disk_errors
+from dissmodel.service.refusals import refused
 
 Role = Literal["reader", "submitter", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """The roles, the weakest first; each may do what those before it may."""
 
 _MAX_BYTES = 1 << 20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_EXAMPLE = (
-    'Each key has lines: [NAME], role = "submitter", sha256 = "…". Make one: dissmodel serve --new-key NAME'
-)
+
+
+class _Key(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_FILE = TypeAdapter(dict[_Name, _Key])
 
 
 @dataclass(frozen=True)
@@ -93,35 +101,28 @@ class Keys:
         """
         if not self.are_needed:
             return Caller("local", "admin")
-        hint = "Send it as X-API-Key: KEY, or Authorization: Bearer KEY."
         if not key:
-            raise UsageError("This needs an API key.", hint, code="no_key")
+            raise refused("no_key", "This needs an API key.")
         given = hashlib.sha256(key.encode()).hexdigest()
         found = None
         for name, (role, sha256) in self._known().items():  # all of them, so that the time says nothing
             if hmac.compare_digest(given, sha256):
                 found = Caller(name, role)
         if found is None:
-            raise UsageError("This API key is not known here.", hint, code="wrong_key")
+            raise refused("wrong_key", "This API key is not known here.")
         return found
 
     def _known(self) -> Mapping[str, tuple[Role, str]]:
         if self._file is None:
             return self._admins
-        try:
-            with self._lock:
-                status = self._file.stat()
-                version = (status.st_mtime_ns, status.st_size, status.st_ino)
-                if version != self._version:
-                    with self._file.open("rb") as stream:
-                        self._of_file = parse_keys(stream.read(_MAX_BYTES), str(self._file))
-                    self._version = version
-                return {**self._of_file, **self._admins}
-        except OSError as error:
-            why = error.strerror or error
-            raise StorageError(
-                f"{self._file}: the keys can't be read: {why}.", "Check its rights."
-            ) from error
+        with self._lock, disk_errors(f"{self._file}: the keys can't be read", "Check its rights."):
+            status = self._file.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if version != self._version:
+                with self._file.open("rb") as stream:
+                    self._of_file = parse_keys(stream.read(_MAX_BYTES), str(self._file))
+                self._version = version
+            return {**self._of_file, **self._admins}
 
 
 def parse_keys(data: bytes, where: str) -> Mapping[str, tuple[Role, str]]:
@@ -133,22 +134,16 @@ def parse_keys(data: bytes, where: str) -> Mapping[str, tuple[Role, str]]:
         If it is anything else (code ``"bad_keys"``); the message shows no value of it.
     """
     try:
-        document = tomllib.loads(data.decode())
+        found = _FILE.validate_python(tomllib.loads(data.decode()))
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        what = f"{'.'.join(map(str, first['loc']))[:80]}: {first['msg']}"
+        raise refused("bad_keys", f"{where}: {what}.") from None
     except (ValueError, RecursionError):
-        raise UsageError(f"{where}: this is not TOML in UTF-8.", _EXAMPLE, code="bad_keys") from None
-    for name, table in document.items():
-        if not _NAME.fullmatch(name) or not isinstance(table, dict) or set(table) != {"role", "sha256"}:
-            what = f"[{name[:64]}] is not a name with role and sha256"
-        elif table["role"] not in ROLES:
-            what = f"the role of [{name}] is none of {', '.join(ROLES)}"
-        elif not isinstance(table["sha256"], str) or not _SHA256.fullmatch(table["sha256"]):
-            what = f"the sha256 of [{name}] is not 64 hex digits"
-        else:
-            continue
-        raise UsageError(f"{where}: {what}.", _EXAMPLE, code="bad_keys")
-    if not document:
-        raise UsageError(f"{where}: there is no key in it.", _EXAMPLE, code="bad_keys")
-    return {name: (table["role"], table["sha256"]) for name, table in document.items()}
+        raise refused("bad_keys", f"{where}: this is not TOML in UTF-8.") from None
+    if not found:
+        raise refused("bad_keys", f"{where}: there is no key in it.")
+    return {name: (key.role, key.sha256) for name, key in found.items()}
 
 
 def new_key(name: str, role: str) -> tuple[str, str]:
@@ -204,11 +199,8 @@ def _authorized(request: Request, role: Role) -> Caller:
     bearer = token.strip() if scheme.lower() == "bearer" else None
     caller = keys.caller(request.headers.get("X-API-Key") or bearer)
     if not caller.may(role):
-        raise UsageError(
-            f"The key {caller.name} has the role {caller.role}; this needs {role}.",
-            "Ask the administrator of the service for another key.",
-            code="wrong_role",
-        )
+        what = f"The key {caller.name} has the role {caller.role}; this needs {role}."
+        raise refused("wrong_role", what)
     return caller
 
 
@@ -232,11 +224,7 @@ def refuse_foreign(host: str, origin: str | None, client: str | None) -> None:
         what = "a web page of another site"
     else:
         return
-    raise UsageError(
-        f"This service has no keys, and the request is from {what}.",
-        "Use http://127.0.0.1:PORT on the same machine, or set keys: dissmodel serve --new-key NAME",
-        code="foreign_request",
-    )
+    raise refused("foreign_request", f"This service has no keys, and the request is from {what}.")
 
 
 def is_loopback(host: str) -> bool:

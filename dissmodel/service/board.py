@@ -10,15 +10,15 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from dissmodel.errors import DissmodelError, StorageError, UsageError
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.progress import Silent
 from dissmodel.service.documents import Request
 from dissmodel.service.jobs import View, document_of, utc
 from dissmodel.service.queue import Entry
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 from dissmodel.service.state import LEGACY, Seen, State
 from dissmodel.service.truth import REQUEST
@@ -58,15 +58,7 @@ SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.sec
 """
 _VERSION = 1
 _FRESH_S, _LISTED_S = 1.0, 60.0
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some jobs, the newest first; how many there are in all, and what the next page comes after."""
-
-    jobs: tuple[dict[str, Any], ...]
-    total: int
-    next: str | None
+_MOST_TOLD = 100
 
 
 class Board:
@@ -78,10 +70,14 @@ class Board:
         Whose jobs.
     file : Path
         The cache; one of another place or version is made anew.
+    completed : callable, optional
+        Called with the id of each job that was found to have completed, if these are not too many.
     """
 
-    def __init__(self, service: Service, file: Path) -> None:
-        self._service, self._file = service, file
+    def __init__(
+        self, service: Service, file: Path, completed: Callable[[str], None] = lambda _job: None
+    ) -> None:
+        self._service, self._file, self._completed = service, file, completed
         self._opened: sqlite3.Connection | None = None
         self._using, self._refreshing = threading.Lock(), threading.Lock()
         self._fresh_at = self._listed_at = -1e9
@@ -101,8 +97,8 @@ class Board:
         status: str | None = None,
         model: str | None = None,
         after: str | None = None,
-    ) -> Page:
-        """Return a page of the list.
+    ) -> Mapping[str, Any]:
+        """Return a page of the list: ``experiments``, the newest first, ``total``, and the ``next`` page.
 
         Parameters
         ----------
@@ -125,7 +121,7 @@ class Board:
         self.refresh()
         time_text, mark, job = (after or "").partition("~")
         if after is not None and not mark:
-            raise UsageError(f"after={after[:80]!r} is of no page.", "Take it from next.", code="bad_page")
+            raise refused("bad_page", f"after={after[:80]!r} is of no page.")
         named = [f"<{state}>" for state in get_args(State) if status in {state, LEGACY.get(state)}]
         values = {
             "limit": limit + 1,
@@ -138,9 +134,9 @@ class Board:
             (total,) = database.execute(_COUNT, values).fetchone()
             rows = database.execute(_PAGE, values).fetchall()
         entries = self._service.entries(*(row[0] for row in rows))
-        jobs = tuple(_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit])
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(jobs, total, f"{last[1]}~{last[0]}" if last is not None else None)
+        jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
+        following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
+        return {"experiments": jobs, "total": total, "next": following}
 
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""
@@ -193,6 +189,9 @@ class Board:
         with self._database() as database:
             statement = "UPDATE job SET state = ?, document = ?, has_ended = ? WHERE id = ?"
             database.executemany(statement, changed)
+        completed = [one.request.experiment_id for one in views if one.state == "completed"]
+        for job in completed if len(completed) <= _MOST_TOLD else ():
+            self._completed(job)
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

@@ -104,38 +104,35 @@ class Events:
 def _run(task: Task, reporter: Reporter) -> Path:
     """Run the task's model and return the path of its record."""
     os.chdir(task.folder)  # a result without a name of its own goes there
-    consent = Consent(offline=True)  # what has to be installed is installed
+    asked = task.request
+    shared: dict[str, Any] = {
+        "at_hand": task.source,
+        "threads": task.threads,
+        "consent": Consent(offline=True),  # what has to be installed is installed
+        "experiment_id": asked.experiment_id,
+    }
     if task.recorded is not None:
         from dissmodel.reproducing.reproduce import ReproduceRequest, reproduce  # noqa: PLC0415  (each loads what it needs)
 
-        again = ReproduceRequest(
-            record=task.recorded,
-            at_hand=task.source,
-            threads=task.threads,
-            consent=consent,
-            experiment_id=task.experiment_id,
-        )
-        path = reproduce(again, reporter).record_path
+        path = reproduce(ReproduceRequest(record=task.recorded, **shared), reporter).record_path
         assert path is not None  # only a check leaves none
         return path
     from dissmodel.running.model import GivenSpec  # noqa: PLC0415  (as above)
     from dissmodel.running.run import RunRequest, run  # noqa: PLC0415  (as above)
 
+    spec = GivenSpec(asked.spec, asked.model_name, asked.commit, task.package) if asked.spec else None
     request = RunRequest(
-        model=None if task.spec else task.model,
-        spec=GivenSpec(task.spec, task.model, task.commit, task.package) if task.spec else None,
-        parameters=task.parameters,
+        model=asked.model_name if spec is None else None,
+        spec=spec,
+        parameters=asked.parameters,
         parameters_from="request",
         input=str(task.source.path),
-        at_hand=task.source,
-        column_map=task.column_map,
-        band_map=task.band_map,
-        format=task.input_format,
-        layer=task.layer,
-        seed=task.seed,
-        threads=task.threads,
-        consent=consent,
-        experiment_id=task.experiment_id,
+        column_map=asked.column_map,
+        band_map=asked.band_map,
+        format=asked.input_format,
+        layer=asked.layer,
+        seed=asked.seed,
+        **shared,
     )
     return run(request, reporter).record_path
 

@@ -13,8 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from dissmodel.errors import MissingFile, UsageError, disk_errors
+from dissmodel.errors import disk_errors
 from dissmodel.experiment.layout import Place
+from dissmodel.service.refusals import refused
 from dissmodel.storage.local import LocalStorage
 from dissmodel.storage.names import check_key
 from dissmodel.storage.uri import parse
@@ -36,7 +37,7 @@ class Downloads:
         ------
         UsageError
             If it is in none of the places (code ``"uri_refused"``).
-        MissingFile
+        UsageError
             If there is no such object (code ``"object_missing"``).
         StorageError
             If the place fails.
@@ -44,9 +45,7 @@ class Downloads:
         name, key = self._named(uri)
         place = self.places[name]
         if place.storage.stat(place.key(key)) is None:
-            raise MissingFile(
-                f"{uri[:200]}: there is no such object.", "Check its name.", code="object_missing"
-            )
+            raise refused("object_missing", f"{uri[:200]}: there is no such object.")
         url = place.storage.presign(place.key(key), seconds)
         if url is not None:
             return url
@@ -60,7 +59,7 @@ class Downloads:
         ------
         UsageError
             If the link is not valid, or not any more (code ``"link_invalid"``).
-        MissingFile
+        UsageError
             If the file is gone.
         """
         expected = self._signature(expires, name, key)
@@ -72,13 +71,9 @@ class Downloads:
             or place is None
             or not isinstance(place.storage, LocalStorage)
         ):
-            raise UsageError(
-                "This link is not valid, or not any more.",
-                "Ask for another one: GET /download",
-                code="link_invalid",
-            )
+            raise refused("link_invalid", "This link is not valid, or not any more.")
         if place.storage.stat(place.key(key)) is None:  # it follows no links
-            raise MissingFile(f"{key[:200]}: there is no such file.", code="object_missing")
+            raise refused("object_missing", f"{key[:200]}: there is no such file.")
         return place.storage.folder.joinpath(*place.key(key).split("/"))
 
     def _named(self, uri: str) -> tuple[str, str]:
@@ -87,11 +82,7 @@ class Downloads:
             text = uri if parsed.path is None else parsed.path.as_posix()
             if text.startswith(place.uri) and (parsed.path is None) == place.uri.startswith("s3://"):
                 return name, check_key(text.removeprefix(place.uri), place.uri)
-        raise UsageError(
-            f"{parsed.shown[:200]}: this is not in the places of the service.",
-            "Give the output_path of a job, or the uri of an upload.",
-            code="uri_refused",
-        )
+        raise refused("uri_refused", f"{parsed.shown[:200]}: this is not in the places of the service.")
 
     def _signature(self, expires: int, name: str, key: str) -> str:
         text = f"{expires}\0{name}\0{key}"

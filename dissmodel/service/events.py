@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.service.jobs import View, document_of
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 from dissmodel.service.state import Seen
 
@@ -26,27 +28,21 @@ _SHOWN = ("status", "progress", "phase", "step", "steps", "attempt", "error", "o
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass
-class _Topic:
-    view: View
-    listeners: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Streams:
     """The open streams of a process."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._topics: dict[str, _Topic] = {}
-        self._open = 0
+        self._views: dict[str, View] = {}
+        self._listeners: Counter[str] = Counter()
+        self._looked = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._is_closing = False
 
     @property
     def open(self) -> int:
         """How many there are."""
-        return self._open
+        return self._listeners.total()
 
     def close(self) -> None:
         """Let all streams end within a second; safe to call from a signal's handler."""
@@ -60,65 +56,56 @@ class Streams:
         DissmodelError
             If there is no such job, the place fails, or there are too many streams (``"too_many_streams"``).
         """
-        if self._open >= MOST:
-            raise UsageError(
-                f"There are {MOST} streams of events.",
-                "Ask for the job: GET /job/ID",
-                code="too_many_streams",
-            )
+        if self.open >= MOST:
+            raise refused("too_many_streams", f"There are {MOST} streams of events.")
         view = await run_in_threadpool(self._service.look, job)
         if view.has_ended and _id_of(view) == last:
             return None
         return self._stream(view, last)
 
     async def _stream(self, view: View, last: str | None) -> AsyncIterator[bytes]:
-        job = view.request.experiment_id
-        topic = self._topics.setdefault(job, _Topic(view))
-        topic.listeners += 1
-        self._open += 1
+        job, told_at = view.request.experiment_id, time.monotonic()
+        self._listeners[job] += 1
+        self._views.setdefault(job, view)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
             while True:
-                view, changed = topic.view, topic.changed
+                view, looked = self._views[job], self._looked
                 if _id_of(view) != last:
-                    last = _id_of(view)
-                    yield _event(view, last)
+                    last, told_at = _id_of(view), time.monotonic()
+                    yield f"id: {last}\nevent: state\ndata: {json.dumps(_content(view))}\n\n".encode()
+                elif time.monotonic() - told_at > _SILENCE_S:
+                    told_at = time.monotonic()
+                    yield b": still here\n\n"
                 if view.has_ended or self._is_closing:
                     return
-                try:
-                    await asyncio.wait_for(changed.wait(), _SILENCE_S)
-                except TimeoutError:
-                    yield b": still here\n\n"
+                await looked.wait()
         finally:
-            self._open -= 1
-            topic.listeners -= 1
-            if not topic.listeners:
-                self._topics.pop(job, None)
+            self._listeners[job] -= 1
+            if not self._listeners[job]:
+                del self._listeners[job], self._views[job]
 
     async def _look(self) -> None:
-        while self._topics:
+        while self._views:
             await asyncio.sleep(_EVERY_S)
-            topics = dict(self._topics)
             try:
-                views = await run_in_threadpool(self._views, {job: one.view for job, one in topics.items()})
+                found = await run_in_threadpool(self._looked_again, dict(self._views))
+                self._views |= {job: view for job, view in found.items() if job in self._views}
             except DissmodelError as error:  # what is not known now is asked for again
                 _LOG.warning("%s", error.message, extra={"code": error.code})
-                views = {}
-            for job, topic in topics.items():
-                topic.view = views.get(job, topic.view)
-                topic.changed.set()
-                topic.changed = asyncio.Event()
+            finally:
+                self._looked.set()
+                self._looked = asyncio.Event()
 
-    def _views(self, known: dict[str, View]) -> dict[str, View]:
+    def _looked_again(self, known: dict[str, View]) -> dict[str, View]:
         entries, found = self._service.queue.view(known), {}
         for job, view in known.items():
-            entry = entries.get(job)
-            if entry is not None and (entry.is_leased or entry.is_waiting):
-                found[job] = View(view.request, Seen(entry=entry))
-            else:
+            found[job] = View(view.request, Seen(entry=entries.get(job)))
+            if not found[job].is_queued:
+                found[job] = view
                 with suppress(DissmodelError):
-                    found[job] = self._service.look_again(view.request, entry)
+                    found[job] = self._service.look_again(view.request, None)
         return found
 
 
@@ -130,7 +117,3 @@ def _content(view: View) -> dict[str, Any]:
 def _id_of(view: View) -> str:
     """Return what an event is known by: the same state and progress have the same id, on any server."""
     return sha256_bytes(json.dumps(_content(view)).encode())[:16]
-
-
-def _event(view: View, name: str) -> bytes:
-    return f"id: {name}\nevent: state\ndata: {json.dumps(_content(view))}\n\n".encode()

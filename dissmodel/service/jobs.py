@@ -18,6 +18,10 @@ from dissmodel.storage.uri import parse
 # How far a job is at the begin of each phase, of 100; the phase "run" goes on by steps.
 _PHASES = {"fetch": 0, "validate": 10, "load": 12, "run": 15, "save": 90, "deliver": 95}
 _SHOWN_LINES = 100
+_PUBLISHED = (
+    *("experiment_id", "model_name", "model_commit", "code_version", "column_map", "band_map"),
+    *("parameters", "resolved_spec", "logs", "record_digest"),
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class View:
 def document_of(view: View) -> dict[str, Any]:
     """Return a job in the form of the HTTP API."""
     request, record, outcome, entry = view.request, view.record, view.seen.outcome, view.seen.entry
-    progress = entry.progress if entry is not None else None
+    progress = entry.progress if entry is not None and entry.is_leased else None
     error = outcome.error if outcome is not None else None
     commit = (record.model_commit if record is not None else "") or request.commit
     shown = redact_document({"resolved_spec": request.spec, "parameters": request.parameters})
@@ -134,20 +138,12 @@ def uri_of(path: str | None) -> str | None:
 
 def publication_of(record: ExperimentRecord, uri: str) -> Mapping[str, Any]:
     """Return what a publication has to say of an experiment whose record is at `uri`."""
+    kept = record.model_dump(mode="json", include=set(_PUBLISHED))
     return {
-        "experiment_id": record.experiment_id,
-        "model_name": record.model_name,
-        "model_commit": record.model_commit,
-        "code_version": record.code_version,
+        **kept,
         "input": record.source.model_dump(mode="json"),
-        "column_map": record.column_map,
-        "band_map": record.band_map,
-        "parameters": record.parameters,
-        "resolved_spec": record.resolved_spec,
         "output_path": uri_of(record.output_path),
         "output_sha256": record.output_sha256,
-        "logs": record.logs,
         "note": f'Anyone who can read the place can run it again: dissmodel reproduce "{uri}"',
-        "record_digest": record.record_digest,
         "bundle": f'dissmodel record bundle "{uri}" --output {record.experiment_id[:8]}.zip',
     }

@@ -29,34 +29,19 @@ Key = Annotated[
 ]
 Status = Literal["pending", "queued", "running", "delivering", "completed", "failed", "cancelled"]
 _LINKED = "/files/{expires}/{signature}/{place}/{key:path}"
-_BYTES_OF_MB = 1_000_000
-_UPLOAD: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "label"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "label": {"type": "string"},
-                    },
-                }
-            }
-        },
-    }
-}
+_FIELDS = {"file": {"type": "string", "format": "binary"}, "label": {"type": "string"}}
+_FORM = {"schema": {"type": "object", "required": ["file", "label"], "properties": _FIELDS}}
+_UPLOAD = {"requestBody": {"required": True, "content": {"multipart/form-data": _FORM}}}
 
 
 @open_to_all.get("/health")
-def health() -> Mapping[str, str]:
+async def health() -> Mapping[str, str]:
     """Tell that the process lives."""
     return {"status": "healthy", "timestamp": utc(now())}
 
 
 @open_to_all.get("/")
-def root() -> Mapping[str, str]:
+async def root() -> Mapping[str, str]:
     """Tell what this is."""
     return {"service": "dissmodel", "version": __version__, "docs": "/openapi.json"}
 
@@ -115,8 +100,7 @@ def list_jobs(
     after: str | None = None,
 ) -> Any:
     """List jobs, the newest first; `after` is what the page before gave as `next`."""
-    page = parts_of(request).board.page(limit=limit, status=status, model=model, after=after)
-    return {"experiments": page.jobs, "total": page.total, "next": page.next}
+    return parts_of(request).board.page(limit=limit, status=status, model=model, after=after)
 
 
 @submitter.delete("/job/{experiment_id}")
@@ -155,9 +139,7 @@ async def upload(request: Request) -> Mapping[str, Any]:
     service = parts_of(request).service
     scratch = service.settings.data_dir / "uploads"
     kind = request.headers.get("content-type", "")
-    made = await uploads.receive(request.stream(), kind, service.inputs, scratch)
-    size = round(made.size / _BYTES_OF_MB, 3)
-    return {"uri": made.uri, "label": made.label, "checksum": made.sha256, "size_mb": size}
+    return await uploads.receive(request.stream(), kind, service.inputs, scratch)
 
 
 @reader.get("/download")

@@ -14,6 +14,7 @@ from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.service.answers import answer
 from dissmodel.service.auth import Keys, refuse_foreign
 from dissmodel.service.metrics import Metrics
+from dissmodel.service.refusals import refused
 
 JSON_BYTES, UPLOAD_BYTES = 1 << 20, 5 << 30
 UPLOAD = "/data/upload"
@@ -102,8 +103,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), max(0.0, min(left, PATIENCE_S)))
         except TimeoutError:
-            error = UsageError("The body of the request came too slowly.", "Send it again.", code="body_slow")
-            raise Refusal(error) from None
+            raise Refusal(refused("body_slow", "The body of the request came too slowly.")) from None
         size += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
         if size > limit:
@@ -114,8 +114,4 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 
 def _too_large(limit: int) -> UsageError:
-    return UsageError(
-        f"The body of the request has more than {limit:,} bytes.",
-        "Upload large data: POST /data/upload",
-        code="body_too_large",
-    )
+    return refused("body_too_large", f"The body of the request has more than {limit:,} bytes.")

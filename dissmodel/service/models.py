@@ -7,16 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dissmodel import temporary
 from dissmodel.environments import Requirement
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, did_you_mean
 from dissmodel.experiment.naming import naming
 from dissmodel.record.redact import redact, redact_document
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec
+from dissmodel.service.refusals import refused
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-]{1,100})?")
 _LOG = logging.getLogger(__name__)
@@ -37,30 +39,29 @@ class Model:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1)
+def installed() -> tuple[plugins.Offer, ...]:
+    """Return what installed packages offer; packages that are installed later count at the next start."""
+    return plugins.offers()
+
+
 def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
     """Return a row for each model of registries and installed packages, also for those with a problem.
 
     `summary` tells what a model of an installed package is.
     """
-    known, offers = index.registries(), plugins.offers()
+    known, offers = index.registries(), installed()
     found = [(registry, entry) for registry in known for entry in _entries(registry)]
     times = Counter([*(entry.name for _, entry in found), *(offer.name for offer in offers)])
     rows = []
     for registry, entry in found:
         spec, about = entry.spec or Spec(entry.path, {}), index.catalog_of(registry).of(entry.name)
-        rows.append(
-            {
-                "name": entry.name if times[entry.name] == 1 else entry.qualified,
-                "class": spec.executor,
-                "title": about.title or None,
-                "description": redact(about.description or spec.description),
-                "group": about.group or None,
-                "registry": entry.registry,
-                "commit": entry.commit,
-                "package": redact(spec.package) or None,
-                "problem": (entry.problem or entry.warning).removeprefix(f"{entry.path}: ") or None,
-            }
-        )
+        name = entry.name if times[entry.name] == 1 else entry.qualified
+        text = redact(about.description or spec.description)
+        problem = (entry.problem or entry.warning).removeprefix(f"{entry.path}: ") or None
+        row = {"name": name, "class": spec.executor, "description": text, "registry": entry.registry}
+        row |= {"commit": entry.commit, "package": redact(spec.package) or None, "problem": problem}
+        rows.append({**row, "title": about.title or None, "group": about.group or None})
     for offer in offers:
         name = offer.name if times[offer.name] == 1 else offer.qualified
         of_installed = dict.fromkeys(("title", "group", "commit", "package", "problem"))
@@ -89,23 +90,18 @@ def find_model(name: str, package: str | None = None) -> Model:
         If its TOML can't be used.
     """
     _check_name(name)
-    entry = index.find(name)
-    if entry is not None:
-        assert entry.spec is not None  # else `find` raises
+    entry = index.find(name, packages=False)
+    offers = [offer for offer in installed() if name in {offer.name, offer.qualified}]
+    sources = [offer.qualified for offer in offers] + ([entry.qualified] if entry is not None else [])
+    if len(sources) > 1:
+        message = f"{name}: more than one package or registry offers this model: {', '.join(sources)}."
+        raise refused("ambiguous_model", message)
+    if not sources and package is None:
+        known = [offer.name for offer in installed()] + [one.name for one in index.entries()]
+        raise refused("unknown_model", f"There is no model {name!r}. {did_you_mean(name, known)}")
+    found = Model(name)
+    if entry is not None and entry.spec is not None:  # else `find` raises
         found = Model(name, entry.spec.resolved, entry.registry, entry.commit or "")
-    elif not (offers := _offers(name)) and package is None:
-        known = [offer.name for offer in plugins.offers()] + [entry.name for entry in index.entries()]
-        raise UsageError(
-            f"There is no model {name!r}.",
-            f"{did_you_mean(name, known)} List them: GET /models".strip(),
-            code="unknown_model",
-        )
-    elif package is None and len(offers) > 1:
-        names = ", ".join(offer.qualified for offer in offers)
-        hint = f"Choose one: {names}."
-        raise UsageError(f"{name}: more than one package offers this model.", hint, code="ambiguous_model")
-    else:
-        found = Model(name)
     if package is not None:
         table = {"name": name, "class": name, **found.spec.get("model", {})}
         table["package"] = _check_package(package, "package")
@@ -131,17 +127,13 @@ def inline_model(text: str) -> Model:
             spec = load_spec(path)
     name = spec.executor
     if name is None:
-        raise UsageError(f"{_INLINE} names no model.", "Add class to its [model].", code="bad_model_name")
+        raise refused("bad_model_name", f"{_INLINE}: its [model] has no class, so it names no model.")
     for one in (name, spec.model.get("name", name)):
         _check_name(str(one))
     if spec.package:
         _check_package(spec.package, f"{_INLINE}: package")
     elif "executor_module" in spec.model:
-        raise UsageError(
-            f"{_INLINE}: executor_module without a package.",
-            "Add package, or leave executor_module out.",
-            code="bad_package",
-        )
+        raise refused("bad_package", f"{_INLINE}: it has executor_module without package.")
     return Model(str(spec.model.get("name", name)), spec.resolved, given=spec.parameters)
 
 
@@ -159,24 +151,12 @@ def _entries(registry: index.Registry) -> tuple[index.RegistryEntry, ...]:
         return ()
 
 
-def _offers(name: str) -> list[plugins.Offer]:
-    return [offer for offer in plugins.offers() if name in {offer.name, offer.qualified}]
-
-
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name[:80]!r} is not the name of a model.",
-            "A name has letters, digits, - and _, and may follow the name of its registry: coast/flood.",
-            code="bad_model_name",
-        )
+        raise refused("bad_model_name", f"{name[:80]!r} is not the name of a model.")
 
 
 def _check_package(text: str, what: str) -> str:
     if Requirement.parse(text, Path.cwd()).kind == "path":
-        raise UsageError(
-            f"{what}: {text[:80]!r} is a folder of this machine.",
-            "Give it as name==version or git+https://host/org/repo@tag.",
-            code="bad_package",
-        )
+        raise refused("bad_package", f"{what}: {text[:80]!r} is a folder of this machine.")
     return text

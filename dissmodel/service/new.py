@@ -91,6 +91,7 @@ def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -
     """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
     query = request.query_params.items()
     parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
+    parts_of(request).board.refresh()  # what has ended since is indexed
     page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
     return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
 

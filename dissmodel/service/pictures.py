@@ -10,6 +10,7 @@ from dissmodel.experiment.layout import RECORD
 from dissmodel.experiment.source import placed
 from dissmodel.record.store import write_atomically
 from dissmodel.service import foreign
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 
 _MOST = 1000
@@ -53,5 +54,4 @@ def _keep(file: Path, drawn: bytes) -> None:
 
 
 def _none(experiment: str, why: str) -> UsageError:
-    hint = f"Get the files: GET /experiments/{experiment}/record"
-    return UsageError(f"There is no picture of {experiment}: {why}.", hint, code="no_picture")
+    return refused("no_picture", f"There is no picture of {experiment}: {why}.")

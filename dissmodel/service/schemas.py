@@ -10,9 +10,10 @@ from typing import Any
 
 from dissmodel import environments
 from dissmodel.config import load_settings
-from dissmodel.errors import StorageError, UsageError
+from dissmodel.errors import StorageError
 from dissmodel.service import foreign
 from dissmodel.service.models import Model
+from dissmodel.service.refusals import refused
 
 _MAX_BYTES = 1 << 20
 _PATHS = frozenset({"path", "file-path", "directory-path"})
@@ -59,14 +60,10 @@ class Schemas:
         properties = schema.get("properties") or {}
         paths = [name for name, one in properties.items() if _is_path(one, schema)]
         # Another name may be an alias of a path: the schema has none of them.
-        refused = [name for name in parameters if paths and (name in paths or name not in properties)]
-        if refused:
+        wrong = [name for name in parameters if paths and (name in paths or name not in properties)]
+        if wrong:
             others = ", ".join(name for name in properties if name not in paths)
-            raise UsageError(
-                f"{refused[0][:80]}: a job may give no path to this model.",
-                f"It takes: {others}." if others else "Leave it out.",
-                code="path_parameter",
-            )
+            raise refused("path_parameter", f"{wrong[0][:80]}: this may be a path. No paths are: {others}.")
 
 
 def _key(model: Model) -> str:

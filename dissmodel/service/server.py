@@ -9,20 +9,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FrameType
 
 import uvicorn
 
 from dissmodel.config import load_settings
-from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
-from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
 from dissmodel.service.auth import is_loopback
-from dissmodel.service.models import Model
+from dissmodel.service.models import Model, installed
 from dissmodel.service.parts import Parts
 from dissmodel.service.queue.open import open_queue
+from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.syncing import Syncing
@@ -76,17 +77,14 @@ def serve(
     syncing = Syncing(settings)
     app = create_app(service, syncing=syncing)
     if not app.state.keys.are_needed and not is_loopback(host):
-        raise UsageError(
-            f"--host {host}: other machines could use this service, and it has no keys.",
-            "Make a key: dissmodel serve --new-key NAME, or leave --host out.",
-            code="keys_needed",
-        )
+        what = f"--host {host}: other machines could use this service, and it has no keys."
+        raise refused("keys_needed", what)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_listener(host, port))
         stack.enter_context(syncing.running())
         stack.enter_context(app.state.parts.indexing.running())
-        stack.enter_context(_working(workers))
-        stack.enter_context(_keeping_fresh(app.state.parts))
+        stack.enter_context(_threads([_keep_worker] * workers + [partial(_keep_fresh, app.state.parts)]))
+        threading.Thread(target=_learn, args=(service,), daemon=True).start()
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
@@ -96,6 +94,7 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=_STREAMS_S,
         )
+        logging.getLogger("uvicorn").handlers = logging.getLogger("dissmodel").handlers  # JSON, no secrets
         _Server(config, app.state.parts).run(sockets=[listener])
 
 
@@ -118,18 +117,15 @@ def _listener(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"--host {host} --port {port}: the service can't listen there: {why}.",
-            "Give another port: --port 8001",
-            code="address_in_use",
-        ) from error
+        what = f"--host {host} --port {port}: the service can't listen there: {why}."
+        raise refused("address_in_use", what) from error
 
 
 @contextlib.contextmanager
-def _working(count: int) -> Iterator[None]:
-    """Keep so many workers for the block: one that dies is started again, later each time."""
+def _threads(targets: Sequence[Callable[[threading.Event], None]]) -> Iterator[None]:
+    """Run functions in threads for the block; each ends soon after the event that it gets is set."""
     ends = threading.Event()
-    threads = [threading.Thread(target=_keep_worker, args=(ends,)) for _ in range(count)]
+    threads = [threading.Thread(target=target, args=(ends,)) for target in targets]
     for thread in threads:
         thread.start()
     try:
@@ -141,12 +137,13 @@ def _working(count: int) -> Iterator[None]:
 
 
 def _keep_worker(ends: threading.Event) -> None:
+    """Keep a worker: if it dies another one is started, later each time."""
     pause_s = _FIRST_PAUSE_S
     while not ends.is_set():
         began = time.monotonic()
-        words = [sys.executable, "-m", "dissmodel", "worker"]
+        words = [sys.executable, "-m", "dissmodel.service.served"]
         # In a session of its own, so that Ctrl-C in a terminal does not reach it twice.
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as worker:  # noqa: S603
+        with subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True) as worker:  # noqa: S603
             while worker.poll() is None and not ends.wait(_LOOK_S):
                 pass
             if ends.is_set():
@@ -166,22 +163,15 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
         worker.kill()
 
 
-@contextlib.contextmanager
-def _keeping_fresh(parts: Parts) -> Iterator[None]:
-    """Keep the list of jobs up to date for the block, and look up what installed models are."""
-    ends = threading.Event()
+def _keep_fresh(parts: Parts, ends: threading.Event) -> None:
+    """Keep the list of jobs up to date."""
+    while not ends.wait(_FRESH_S):
+        try:
+            parts.board.refresh()
+        except DissmodelError as error:
+            _LOG.warning("%s", error.message, extra={"code": error.code})
 
-    def keep() -> None:
-        parts.service.schemas.learn([Model(offer.name) for offer in plugins.offers()])
-        while not ends.wait(_FRESH_S):
-            try:
-                parts.board.refresh()
-            except DissmodelError as error:
-                _LOG.warning("%s", error.message, extra={"code": error.code})
 
-    thread = threading.Thread(target=keep, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
+def _learn(service: Service) -> None:
+    """Look up what installed models are, before somebody asks."""
+    service.schemas.learn([Model(offer.name) for offer in installed()])

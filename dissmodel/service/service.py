@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -11,15 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from dissmodel.errors import InvalidInput, UsageError
+from dissmodel.errors import InvalidInput
 from dissmodel.experiment.layout import RECORD, Place
 from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
 from dissmodel.service.models import Model
 from dissmodel.service.queue import Entry, Queue, QueueAway
+from dissmodel.service.refusals import refused
 from dissmodel.service.schemas import Schemas
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.state import Seen
@@ -58,51 +59,13 @@ class Service:
     schemas: Schemas = field(default_factory=Schemas)
     noted: list[Callable[[Request], None]] = field(default_factory=list)
 
-    def job_id(self, by: str, key: str | None, path: str) -> str:
-        """Return the id of a new job: with an idempotency key, the same for the same user, key and path.
-
-        Raises
-        ------
-        UsageError
-            If the key is too long.
-        """
-        if key is None:
-            return uuid4().hex
-        if not key or len(key) > _LONGEST_KEY:
-            raise UsageError(
-                f"Idempotency-Key: it has {len(key)} characters.",
-                f"Send 1 to {_LONGEST_KEY} characters, such as a UUID.",
-                code="bad_key",
-            )
-        return hashlib.sha256(f"{by}\0{key}\0{path}".encode()).hexdigest()[:32]
-
-    def submitted(self, job: str, digest: str) -> Request | None:
-        """Return what was submitted before with the same idempotency key; None if nothing was.
-
-        Raises
-        ------
-        UsageError
-            If it was another body (code ``"key_reused"``).
-        """
-        earlier = self.truth.request(job)
-        if earlier is not None and earlier.digest != digest:
-            raise UsageError(
-                "This Idempotency-Key was sent before with another body.",
-                "Send another key with each new job.",
-                code="key_reused",
-            )
-        return earlier
-
     def run(
-        self,
-        fields: Mapping[str, Any],
-        find: Callable[[], Model],
-        *,
-        by: str,
-        key: str | None,
-        path: str,
+        self, fields: Mapping[str, Any], find: Callable[[], Model], *, by: str, key: str | None, path: str
     ) -> Request:
         """Submit a run; nothing is fetched, and no model's code is loaded.
+
+        If the queue is away, the job is put there later. With an idempotency key, the same body of the same
+        user to the same path gives the same job.
 
         Parameters
         ----------
@@ -115,83 +78,69 @@ class Service:
 
         Raises
         ------
+        StorageError
+            If the place fails; then there is no job.
         DissmodelError
-            If it can't be such a job; then there is none.
+            If it can't be such a job (``"key_reused"``: another body had the key), or too many jobs wait
+            (``"queue_full"``).
         """
-        job, digest = self.job_id(by, key, path), digest_of(fields)
-        earlier = self.submitted(job, digest) if key is not None else None
-        if earlier is not None:
-            return earlier
-        model = find()
-        given = {**model.given, **fields["parameters"]}
-        self.schemas.refuse_paths(model, given)
-        request = Request(
-            **{name: fields[name] for name in _GIVEN},
-            input=admit(fields["input_dataset"], self.settings),
-            experiment_id=job,
-            submitted_by=by,
-            timeout_s=self.settings.timeout_s,
-            model_name=model.name,
-            spec=model.spec,
-            registry=model.registry,
-            commit=model.commit,
-            digest=digest,
-        )
-        return self.submit(request)
+
+        def make() -> dict[str, Any]:
+            model = find()
+            self.schemas.refuse_paths(model, {**model.given, **fields["parameters"]})
+            source = {"registry": model.registry, "commit": model.commit, "spec": model.spec}
+            read = admit(fields["input_dataset"], self.settings)
+            return (
+                {name: fields[name] for name in _GIVEN} | source | {"model_name": model.name, "input": read}
+            )
+
+        return self._submit(fields, make, by, key, path)
 
     def reproduce(self, experiment: str, *, by: str, key: str | None, path: str) -> Request:
         """Submit a run of an experiment again; errors as for `completed` and `run`."""
-        job, digest = self.job_id(by, key, path), digest_of({"reproduces": experiment})
-        earlier = self.submitted(job, digest) if key is not None else None
+
+        def make() -> dict[str, Any]:
+            record = self.completed(experiment)
+            source = {"model_name": record.model_name, "spec": record.resolved_spec}
+            return {"kind": "reproduce", "reproduces": experiment, "commit": record.model_commit, **source}
+
+        return self._submit({"reproduces": experiment}, make, by, key, path)
+
+    def _submit(
+        self, body: Mapping[str, Any], make: Callable[[], dict[str, Any]], by: str, key: str | None, path: str
+    ) -> Request:
+        job, digest = _new_id(by, key, path), sha256_bytes(json.dumps(body, sort_keys=True).encode())
+        earlier = self._earlier(job, digest) if key is not None else None
         if earlier is not None:
             return earlier
-        record = self.completed(experiment)
-        request = Request(
-            experiment_id=job,
-            kind="reproduce",
-            submitted_by=by,
-            timeout_s=self.settings.timeout_s,
-            model_name=record.model_name,
-            spec=record.resolved_spec,
-            commit=record.model_commit,
-            reproduces=experiment,
-            digest=digest,
-        )
-        return self.submit(request)
-
-    def submit(self, request: Request) -> Request:
-        """Write down what is asked for, then let it wait; return what stands.
-
-        If the queue is away, its jobs are put there later.
-
-        Raises
-        ------
-        UsageError
-            If too many jobs wait (code ``"queue_full"``), or `request` can't be stored.
-        StorageError
-            If the place fails; then there is no job.
-        """
         with contextlib.suppress(QueueAway):
             if sum(self.queue.counts().values()) >= MOST_QUEUED:
-                raise UsageError(f"{MOST_QUEUED:,} jobs wait already.", "Try again later.", code="queue_full")
+                raise refused("queue_full", f"{MOST_QUEUED:,} jobs wait already.")
+        told = {"experiment_id": job, "submitted_by": by, "digest": digest, **make()}
+        request = Request.model_validate({"timeout_s": self.settings.timeout_s, **told})
         try:
             size = len(request.to_bytes())
         except ValueError:  # a table in a table in a table …
             size = MAX_BYTES + 1
         if size > MAX_BYTES:
-            raise UsageError(
-                "The job can't be written down: it is nested too deep, or too large.",
-                "Leave out what the model does not need.",
-                code="body_too_large",
+            raise refused(
+                "body_too_large", "The job can't be written down: it is too large, or nested too deep."
             )
-        if not self.truth.put(request.experiment_id, request):
-            return self.submitted(request.experiment_id, request.digest) or request
+        if not self.truth.put(job, request):
+            return self._earlier(job, digest) or request
         try:
-            self.queue.put(request.experiment_id, request.priority)
+            self.queue.put(job, request.priority)
         except QueueAway as error:
-            _LOG.warning("%s", error.message, extra={"experiment_id": request.experiment_id})
+            _LOG.warning("%s", error.message, extra={"experiment_id": job})
         self._note(request)
+        _LOG.info("The job was submitted.", extra={"experiment_id": job, "user": by})
         return request
+
+    def _earlier(self, job: str, digest: str) -> Request | None:
+        earlier = self.truth.request(job)
+        if earlier is not None and earlier.digest != digest:
+            raise refused("key_reused", "This Idempotency-Key was sent before with another body.")
+        return earlier
 
     def look(self, job: str) -> View:
         """Return a job as the place and the queue know it.
@@ -205,7 +154,7 @@ class Service:
         """
         request = self.truth.request(job) if is_id(job) else None
         if request is None:
-            raise UsageError(f"There is no job {job[:80]!r}.", "List them: GET /jobs", code="unknown_job")
+            raise refused("unknown_job", f"There is no job {job[:80]!r}.")
         return self.look_again(request, self.entries(job).get(job))
 
     def look_again(self, request: Request, entry: Entry | None) -> View:
@@ -236,15 +185,12 @@ class Service:
         """
         view = self.look(job)
         if view.has_ended or view.state == "cancelled":
-            raise UsageError(
-                f"The job {job} has ended already: it is {view.state}.",
-                "Only a job that waits or runs can be cancelled.",
-                code="job_ended",
-            )
+            raise refused("job_ended", f"The job {job} has ended already: it is {view.state}.")
         self.truth.put(job, Cancel(by=by))
         with contextlib.suppress(QueueAway):  # the place has it: whoever takes the job looks there first
             self.queue.cancel(job)
         self._note(view.request)
+        _LOG.info("The job is to be cancelled.", extra={"experiment_id": job, "user": by})
         return view
 
     def record(self, experiment: str) -> dict[str, Any]:
@@ -263,16 +209,8 @@ class Service:
         if view.seen.outcome is not None and view.seen.outcome.record is not None:
             return dict(view.seen.outcome.record)
         if view.state in {"failed", "cancelled"}:
-            raise UsageError(
-                f"The job {experiment} is {view.state}, and has no record.",
-                f"See why: GET /job/{experiment}",
-                code="no_record",
-            )
-        raise UsageError(
-            f"The job {experiment} is {view.state}: there is no record yet.",
-            "Ask again when it has ended.",
-            code="not_ended",
-        )
+            raise refused("no_record", f"The job {experiment} is {view.state}, and has no record.")
+        raise refused("not_ended", f"The job {experiment} is {view.state}: there is no record yet.")
 
     def completed(self, experiment: str) -> ExperimentRecord:
         """Return the record of an experiment that completed.
@@ -286,11 +224,7 @@ class Service:
         if found is not None:
             return found[0]
         view = self.look(experiment)
-        raise UsageError(
-            f"The job {experiment} is {view.state}, not completed.",
-            "Only an experiment that completed has a result.",
-            code="not_completed",
-        )
+        raise refused("not_completed", f"The job {experiment} is {view.state}, not completed.")
 
     def _note(self, request: Request) -> None:
         for tell in self.noted:
@@ -308,6 +242,9 @@ class Service:
             return None
 
 
-def digest_of(body: Mapping[str, Any]) -> str:
-    """Return the digest of what a client sent, whatever the order of its names."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+def _new_id(by: str, key: str | None, path: str) -> str:
+    if key is None:
+        return uuid4().hex
+    if not 0 < len(key) <= _LONGEST_KEY:
+        raise refused("bad_key", f"Idempotency-Key: it has {len(key)} characters.")
+    return sha256_bytes(f"{by}\0{key}\0{path}".encode())[:32]

@@ -11,7 +11,7 @@ from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.layout import FOLDER, RECORD, Place
 from dissmodel.experiment.placed import refuse_other_id
 from dissmodel.experiment.source import placed
-from dissmodel.record.digest import sha256_file
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.service.documents import MAX_BYTES, Cancel, Outcome, Request, is_id
 
 _Document = TypeVar("_Document", Request, Cancel, Outcome)
@@ -77,22 +77,7 @@ class Truth:
     def put(self, job: str, document: Request | Cancel | Outcome) -> bool:
         """Write a document, unless one is there; return whether this one stands."""
         folder = self.place.below(JOBS).below(job)
-        with temporary.new_folder() as scratch:
-            file = scratch / "document"
-            file.write_bytes(document.to_bytes())
-            try:
-                folder.storage.put(
-                    file,
-                    folder.key(_FILES[type(document)]),
-                    sha256=sha256_file(file),
-                    media_type="application/json",
-                    only_new=True,
-                )
-            except DissmodelError as error:
-                if error.code != "object_exists":
-                    raise
-                return False
-        return True
+        return put_new(folder, _FILES[type(document)], document.to_bytes(), "application/json")
 
     def experiment(self, job: str) -> Place:
         """Return the folder of the job's experiment."""
@@ -121,3 +106,19 @@ class Truth:
                     raise
                 return None
             return kind.from_bytes(file.read_bytes(), f"{folder.uri}{name}")
+
+
+def put_new(folder: Place, name: str, data: bytes, media_type: str) -> bool:
+    """Write an object, unless one of that name is there; return whether this one stands."""
+    with temporary.new_folder() as scratch:
+        file = scratch / "object"
+        file.write_bytes(data)
+        try:
+            folder.storage.put(
+                file, folder.key(name), sha256=sha256_bytes(data), media_type=media_type, only_new=True
+            )
+        except DissmodelError as error:
+            if error.code != "object_exists":
+                raise
+            return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,25 +17,19 @@ from dissmodel.errors import DissmodelError, UsageError, disk_errors
 from dissmodel.experiment.layout import Place
 from dissmodel.record.digest import sha256_file
 from dissmodel.service.jobs import uri_of
+from dissmodel.service.refusals import refused
 
 _NAME = re.compile(r"\w[\w .()+=,@-]{0,199}")
 _FOLDER = "inputs"
+_BYTES_OF_MB = 1_000_000
 _FORM = {"MAX_FIELDS": 2, "MAX_FIELD_SIZE": 1000, "MAX_MEMORY_FILE_SIZE": 0}
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it logs names as they were sent
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file that was put: its URI, its label, its sha256 and its bytes."""
-
-    uri: str
-    label: str
-    sha256: str
-    size: int
-
-
-async def receive(pieces: AsyncIterator[bytes], content_type: str, place: Place, scratch: Path) -> Upload:
-    """Put the file of a multipart form where inputs are, as ``inputs/LABEL/FILE``.
+async def receive(
+    pieces: AsyncIterator[bytes], content_type: str, place: Place, scratch: Path
+) -> dict[str, Any]:
+    """Put the file of a multipart form where inputs are, as ``inputs/LABEL/FILE``; return what is there.
 
     Parameters
     ----------
@@ -92,33 +85,27 @@ async def receive(pieces: AsyncIterator[bytes], content_type: str, place: Place,
                     file.close()
 
 
-def _put(file: File, label: str | None, place: Place) -> Upload:
+def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:
     name = (file.file_name or b"").decode(errors="replace")
     for what, text in (("label", label), ("the name of the file", name)):
         if text is None or not _NAME.fullmatch(text):
             raise _refused(f"{what} is {text[:80]!r}" if text else f"{what} is missing")
-    assert label is not None  # as was just checked
     assert file.actual_file_name is not None  # nothing stays in memory
     path, key = Path(file.actual_file_name.decode()), f"{_FOLDER}/{label}/{name}"
-    found = Upload(str(uri_of(f"{place.uri}{key}")), label, sha256_file(path), path.stat().st_size)
+    sha256, size = sha256_file(path), path.stat().st_size
     try:
-        place.storage.put(path, place.key(key), sha256=found.sha256, only_new=True)
+        place.storage.put(path, place.key(key), sha256=sha256, only_new=True)
     except DissmodelError as error:
-        if error.code != "object_exists" or not _is_there(place, key, found):
+        if error.code != "object_exists":
             raise
-    return found
-
-
-def _is_there(place: Place, key: str, upload: Upload) -> bool:
-    stat = place.storage.stat(place.key(key))
-    if stat is None or stat.size != upload.size:
-        return False
-    return (stat.sha256 or place.sha256(key, limit=upload.size)) == upload.sha256
+        stat = place.storage.stat(place.key(key))
+        if stat is None or stat.size != size:
+            raise
+        if (stat.sha256 or place.sha256(key, limit=size)) != sha256:
+            raise
+    uri = uri_of(f"{place.uri}{key}")
+    return {"uri": uri, "label": label, "checksum": sha256, "size_mb": round(size / _BYTES_OF_MB, 3)}
 
 
 def _refused(why: str) -> UsageError:
-    return UsageError(
-        f"The upload is refused: {why}.",
-        "Send multipart/form-data with file and label; names have letters, digits, spaces and _.()+=,@-",
-        code="bad_upload",
-    )
+    return refused("bad_upload", f"The upload is refused: {why}.")

@@ -21,8 +21,9 @@ from uuid import uuid4
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
-from dissmodel.service.attempt import attempt, sweep
+from dissmodel.service.attempt import attempt
 from dissmodel.service.hold import Times
+from dissmodel.service.indexing import Indexing
 from dissmodel.service.queue import Queue
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.reconcile import Reconciler
@@ -51,11 +52,10 @@ def work(
     """
     times = times or Times()
     _hide()
-    sweep(settings)
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
-    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain)
+    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain, Indexing(truth))
     with worker.signals():
         reconciler.start()
         try:
@@ -80,6 +80,7 @@ class _Worker:
     jobs: int
     times: Times
     drain: bool
+    indexing: Indexing
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -147,7 +148,7 @@ class _Worker:
     def _attempt(self, job: str) -> None:
         cpus = os.cpu_count() or 1
         try:
-            attempt(
+            is_delivered = attempt(
                 job,
                 truth=self.truth,
                 queue=self.queue,
@@ -157,6 +158,8 @@ class _Worker:
                 threads=None if self.jobs == 1 else max(1, cpus // self.jobs),
                 times=self.times,
             )
+            if is_delivered:
+                self.indexing.note(job)
         except Exception:  # noqa: BLE001  (a bug: the job is held no more, and waits again)
             _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 

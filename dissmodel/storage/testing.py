@@ -12,6 +12,8 @@ from unittest import SkipTest
 from dissmodel.errors import Differs, DissmodelError, InvalidInput, StorageError
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.storage.base import TOO_MANY, Storage
+from dissmodel.storage.place import open_storage
+from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.testing_proxy import Proxy
 
 Seed = Callable[[str, bytes], None]
@@ -257,6 +259,15 @@ class StorageContract(ReadingContract):
         assert storage.stat("folder/a") is None
         assert storage.stat("folder") is None
         assert storage.stat("folder/b") is not None
+
+    def test_a_url_for_others(self, storage: Storage, seed: Seed, tmp_path: Path) -> None:
+        """It reads that object, where the place has such URLs."""
+        seed("a b/c.bin", b"content")
+        url = storage.presign("a b/c.bin", 60)
+        if url is not None:
+            there, key = open_storage(url, StorageSettings())
+            there.get(key, tmp_path / "copy", limit=100)
+            assert (tmp_path / "copy").read_bytes() == b"content"
 
     def test_illegal_keys_are_not_written(self, storage: Storage, tmp_path: Path) -> None:
         """Nor deleted."""

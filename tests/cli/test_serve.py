@@ -113,8 +113,15 @@ def worker_of(pid):
     found = subprocess.run(
         ["ps", "-o", "pid,args", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )
-    lines = [line.split() for line in found.stdout.splitlines() if "dissmodel worker" in line]
+    lines = [line.split() for line in found.stdout.splitlines() if "dissmodel.service.served" in line]
     return int(lines[0][0]) if lines else None
+
+
+def is_alive(pid):
+    said = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return bool(said.strip()) and not said.startswith("Z")
 
 
 def refused(environ, *words):
@@ -122,6 +129,14 @@ def refused(environ, *words):
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert 2 == done.returncode, done.stderr
     return done.stderr
+
+
+def test_a_worker_ends_with_its_server(environ):
+    with serve(environ, "--workers", "1") as (process, _, _log):
+        worker = until(lambda: worker_of(process.pid))
+        process.kill()
+        process.wait()
+        until(lambda: not is_alive(worker))
 
 
 def test_what_can_not_be_served_is_told(environ, tmp_path):
@@ -134,7 +149,9 @@ def test_what_can_not_be_served_is_told(environ, tmp_path):
     assert "dissmodel serve --new-key NAME" in said
     assert "can't listen there" in refused({**environ, "API_KEYS": KEY}, "--host", "192.0.2.1")
     (tmp_path / "keys.toml").write_text("x = 1")
-    assert "[x] is not a name" in refused({**environ, "DISSMODEL_SERVICE_KEYS": str(tmp_path / "keys.toml")})
+    assert "keys.toml: x: Input should be" in refused(
+        {**environ, "DISSMODEL_SERVICE_KEYS": str(tmp_path / "keys.toml")}
+    )
     assert "neither sqlite nor the URL of a Redis" in refused(
         {**environ, "DISSMODEL_SERVICE_QUEUE": "rabbit"}
     )

@@ -1,7 +1,8 @@
 """What a job may ask for, that it is written down once, and what is left if something is away."""
 
 import json
-import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -337,9 +338,16 @@ def test_an_error_shows_no_secret(house, monkeypatch):
     assert "planted" not in json.dumps(found)
 
 
-def test_no_model_is_loaded_in_the_server(house):
-    import sys
+def test_no_model_is_loaded_in_the_server(registry):
+    look = (
+        "import sys, dissmodel.service.server\n"
+        "from dissmodel.service import models\n"
+        "from dissmodel.service.schemas import Schemas\n"
+        "schemas = Schemas()\n"
+        "assert models.list_models(schemas.summary)\n"
+        "assert schemas.of(models.find_model('coastal_raster'))['properties']\n"
+        "print({'dissmodel.models', 'numpy', 'rasterio', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
 
-    assert "dissmodel.models" not in sys.modules
-    assert "dissmodel.models.coastal.raster" not in sys.modules
-    assert os.environ.get("PATH")
+    assert "set()" == done.stdout.strip()

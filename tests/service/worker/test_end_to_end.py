@@ -1,5 +1,7 @@
 """A job from its request to its outcome, by a real worker."""
 
+from dissmodel.experiment.index import search
+from dissmodel.experiment.ingest import default_index
 from dissmodel.record.digest import record_digest, sha256_bytes
 
 
@@ -16,4 +18,5 @@ def test_a_job_completes(house):
     assert [] == record["command"]
     assert {"the model says hello", "and a library complains"} <= set(outcome.log)
     assert not house.queue.view([job])[job].is_waiting
+    assert [job] == [row.experiment_id for row in search(default_index()).rows]
     assert [] == list((house.settings.data_dir / "scratch").iterdir())

@@ -1,23 +1,29 @@
 """The parts of a worker, each alone."""
 
+import errno
 import io
 import json
 import logging
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dissmodel.errors import UsageError
-from dissmodel.service.attempt import fitting
-from dissmodel.service.documents import MAX_BYTES, Outcome, Problem
+from dissmodel.errors import StorageError, UsageError
+from dissmodel.experiment.layout import outputs_place
+from dissmodel.service.attempt import attempt, fitting
+from dissmodel.service.documents import MAX_BYTES, Outcome, Problem, Request
 from dissmodel.service.hold import Hold, LetGo, Times
 from dissmodel.service.inputs import admit
 from dissmodel.service.job_process import environment
 from dissmodel.service.logs import JsonLines, log_to
-from dissmodel.service.queue import QueueAway
+from dissmodel.service.queue import Progress, QueueAway
+from dissmodel.service.queue.open import open_queue
 from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.truth import Truth
 from dissmodel.service.worker import worker_name
+from dissmodel.storage.settings import StorageSettings
 
 
 @pytest.fixture
@@ -166,7 +172,7 @@ def test_a_log_line_is_one_object_without_secrets(monkeypatch):
     assert JsonLines().format(logging.makeLogRecord({"msg": "m", "levelname": "INFO"}))
 
 
-class Queue:
+class ToldQueue:
     """A queue that answers what it is told to."""
 
     def __init__(self, *answers):
@@ -181,18 +187,18 @@ class Queue:
         return answer
 
 
-class Truth:
+class NothingCancelled:
     def cancelled(self, _job):
         return None
 
 
 def hold(queue, **words):
     given = {"worker": "w", "lease_s": 0.3, "stop": threading.Event(), "times": Times(look_s=0.05)}
-    return Hold("ab", queue=queue, truth=Truth(), **{**given, **words})
+    return Hold("ab", queue=queue, truth=NothingCancelled(), **{**given, **words})
 
 
 def test_a_job_is_let_go_when_it_is_lost():
-    held = hold(Queue("ok", QueueAway("away"), "lost"))
+    held = hold(ToldQueue("ok", QueueAway("away"), "lost"))
     with held.kept(), pytest.raises(LetGo):
         held.wait(30)
 
@@ -201,7 +207,7 @@ def test_a_job_is_let_go_when_it_is_lost():
 
 def test_a_job_is_let_go_when_its_time_is_over_or_the_worker_stops():
     stop = threading.Event()
-    late, stopped = hold(Queue("ok")), hold(Queue("ok"), stop=stop)
+    late, stopped = hold(ToldQueue("ok")), hold(ToldQueue("ok"), stop=stop)
     late.allow(0)
     stop.set()
 
@@ -212,7 +218,7 @@ def test_a_job_is_let_go_when_its_time_is_over_or_the_worker_stops():
 
 
 def test_progress_travels_with_the_next_beat():
-    queue = Queue("ok")
+    queue = ToldQueue("ok")
     held = hold(queue)
     held.phase("run")
     held.step(3, 7)
@@ -232,6 +238,66 @@ def test_progress_travels_with_the_next_beat():
     assert "line 1499" == progress.lines[-2]
     assert 2000 == len(progress.lines[-1])
     assert 1000 == len(held.log)
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    """A place with a job, a queue in SQLite, and settings, in this process."""
+    for name in ("DATA", "CACHE"):
+        monkeypatch.setenv(f"DISSMODEL_{name}", str(tmp_path / name.lower()))
+    settings = ServiceSettings.load()
+    queue = open_queue(settings)
+    truth = Truth(outputs_place(settings.place, StorageSettings()))
+    job = "ab" * 16
+    truth.put(
+        job, Request(experiment_id=job, timeout_s=60, model_name="echo", input="x.tif", priority="high")
+    )
+    yield SimpleNamespace(job=job, settings=settings, queue=queue, truth=truth)
+    queue.close()
+
+
+def tried(service, times):
+    words = {"truth": service.truth, "queue": service.queue, "settings": service.settings}
+    attempt(service.job, worker="w", stop=threading.Event(), times=times, **words)
+    return service.queue.view([service.job])[service.job], service.truth.outcome(service.job)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left"), StorageError("The place is away.")]
+)
+def test_a_full_disk_is_waited_for_and_is_the_reason_in_the_end(service, monkeypatch, error):
+    def fails(*_args):
+        raise error
+
+    monkeypatch.setattr("dissmodel.service.attempt._made", fails)
+    times = Times(again_s=(30.0, 120.0))
+    first, second, third = (tried(service, times) for _ in range(3))
+
+    for entry, outcome in (first, second):
+        assert (True, False, 0, None) == (entry.is_waiting, entry.is_leased, entry.attempts, outcome)
+    entry, outcome = third
+    assert ("failed", "storage", 3) == (outcome.status, outcome.error.code, outcome.attempts)
+    assert not entry.is_waiting
+    assert service.queue.take("w", wait_s=0) is None
+
+
+def test_a_bug_ends_the_job_with_an_outcome(service, monkeypatch, caplog):
+    def fails(*_args):
+        raise ZeroDivisionError("a secret=hidden-value")
+
+    monkeypatch.setattr("dissmodel.service.attempt._made", fails)
+    entry, outcome = tried(service, Times())
+
+    assert ("failed", "bug", False) == (outcome.status, outcome.error.code, entry.is_leased)
+    assert "hidden-value" not in outcome.error.message
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_queue_of_a_job_that_is_held_loses_nothing(service):
+    assert "ok" == service.queue.beat(service.job, "another", Progress("run", 1, 2), "v")
+    entry, outcome = tried(service, Times())
+
+    assert ("v", "run", True, None) == (entry.worker, entry.progress.phase, entry.is_leased, outcome)
 
 
 def test_no_two_workers_have_one_name(monkeypatch):

@@ -419,7 +419,7 @@ def test_the_log_tells_of_which_job_it_is(house):
 
 def test_scratch_of_a_killed_worker_is_swept_and_that_of_a_living_one_stays(house):
     scratch = house.settings.data_dir / "scratch"
-    left = scratch / f"{'0' * 32}.left"
+    left = scratch / ".dissmodel_tmp-0123456789ab"
     left.mkdir(parents=True)
     (left / "big").write_bytes(b"x")
     job = house.submit(parameters={"pause": 3})
