@@ -13,6 +13,7 @@ from dissmodel.errors import StorageError
 from dissmodel.service.job_process import environment
 
 _PATIENCE_S = 60
+_MAX_CHARACTERS = 4 << 20
 
 
 def run(module: str, *words: str, given: str = "") -> str:
@@ -43,4 +44,4 @@ def run(module: str, *words: str, given: str = "") -> str:
         except (OSError, subprocess.SubprocessError, UnicodeError) as error:
             what = f"{module} failed: {type(error).__name__}."
             raise StorageError(what, "The server's log may have more.", code="process_failed") from error
-        return done.stdout
+        return done.stdout[:_MAX_CHARACTERS]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dissmodel import environments
 from dissmodel.config import load_settings
-from dissmodel.errors import StorageError
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.service import foreign
 from dissmodel.service.models import Model
 from dissmodel.service.refusals import refused
 
-_MAX_BYTES = 1 << 20
+_MOST = 1000
 _PATHS = frozenset({"path", "file-path", "directory-path"})
-_LOG = logging.getLogger(__name__)
 
 
 class Schemas:
@@ -40,13 +38,22 @@ class Schemas:
         return str(self._known.get(_key(model), {}).get("summary", ""))
 
     def learn(self, models: Sequence[Model]) -> None:
-        """Look up several models in one process."""
+        """Look up several models in one process.
+
+        Raises
+        ------
+        StorageError
+            If that fails.
+        """
         with self._lock:
             wanted = [one for one in models if _key(one) not in self._known and _is_installed(one)]
             if not wanted:
                 return
-            found = _described(wanted)
-            self._known.update(zip(map(_key, wanted), found, strict=False))
+            asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in wanted]
+            said = foreign.run("dissmodel.service.describe", given=json.dumps(asked, default=str))
+            if len(self._known) > _MOST:  # specs that clients sent
+                self._known.clear()
+            self._known.update(zip(map(_key, wanted), json.loads(said), strict=True))
 
     def refuse_paths(self, model: Model, parameters: Mapping[str, Any]) -> None:
         """Refuse values of parameters that are paths: they would be of the worker's machine.
@@ -55,6 +62,8 @@ class Schemas:
         ------
         UsageError
             With code ``"path_parameter"``.
+        StorageError
+            If it can't be found out which parameters are paths.
         """
         schema = (self.of(model) if parameters else None) or {}
         properties = schema.get("properties") or {}
@@ -67,23 +76,13 @@ class Schemas:
 
 
 def _key(model: Model) -> str:
-    return json.dumps([model.name, model.spec, model.commit], sort_keys=True, default=str)
+    text = json.dumps([model.name, model.spec, model.commit], sort_keys=True, default=str)
+    return sha256_bytes(text.encode())
 
 
 def _is_installed(model: Model) -> bool:
     package = str(model.spec.get("model", {}).get("package", "")).strip()
     return not package or package in set(environments.ready(load_settings().data_dir))
-
-
-def _described(models: Sequence[Model]) -> list[dict[str, Any]]:
-    asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in models]
-    try:
-        said = foreign.run("dissmodel.service.describe", given=json.dumps(asked, default=str))
-        found: list[dict[str, Any]] = json.loads(said[:_MAX_BYTES])
-    except (StorageError, ValueError) as error:
-        _LOG.warning("the parameters of models are not known: %s", error)
-        return []
-    return found
 
 
 def _is_path(schema: Any, whole: Mapping[str, Any]) -> bool:

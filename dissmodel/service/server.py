@@ -174,4 +174,5 @@ def _keep_fresh(parts: Parts, ends: threading.Event) -> None:
 
 def _learn(service: Service) -> None:
     """Look up what installed models are, before somebody asks."""
-    service.schemas.learn([Model(offer.name) for offer in installed()])
+    with contextlib.suppress(DissmodelError):  # then whoever asks is told
+        service.schemas.learn([Model(offer.name) for offer in installed()])
