@@ -271,9 +271,13 @@ class Trial:
         return (self.place / "jobs" / job / name).exists()
 
     def submit(self):
-        """Submit jobs so that some are always open, until there are enough and enough was killed."""
+        """Submit jobs so that some are always open, until enough was killed; give up where none ends."""
+        last = time.monotonic()
         while len(self.jobs) < self.count or self.killed < self.wanted:
+            if time.monotonic() - last > LATE_S:
+                return
             if len(self.open()) < OPEN:
+                last = time.monotonic()
                 key = uuid4().hex
                 body = {
                     "model_name": "echo",
