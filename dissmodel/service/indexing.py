@@ -14,7 +14,7 @@ from dissmodel.experiment.ingest import default_index, ingest_place, scope_of
 from dissmodel.experiment.layout import FOLDER
 from dissmodel.service.truth import Truth
 
-EVERY_S = 600.0
+EVERY_S, NOTE_S = 600.0, 5.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,7 +40,7 @@ class Indexing:
     def note(self, job: str) -> None:
         """Ingest the experiment of a job that was delivered; what fails is done by the next ingest of all."""
         try:
-            ingest_place(self._index, self._place.below(job), patience=0)
+            ingest_place(self._index, self._place.below(job), patience=NOTE_S)
         except DissmodelError as error:
             _LOG.info("%s", error.message, extra={"code": error.code})
 

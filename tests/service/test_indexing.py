@@ -78,6 +78,7 @@ def test_what_nobody_noted_is_found_after_a_while(truth, tmp_path, monkeypatch):
 
 
 def test_who_is_not_alone_leaves_it_to_the_next_ingest(truth, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "NOTE_S", 0)
     indexing = Indexing(truth)
     assert set() == found(indexing)
     job = deliver(tmp_path, 1)
