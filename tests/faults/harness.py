@@ -374,7 +374,7 @@ class Trial:
         return False
 
     def go_on(self, pid):
-        timer = threading.Timer(3 * LEASE_S, send, (pid, signal.SIGCONT))
+        timer = threading.Timer(self.chance.uniform(2, 10) * LEASE_S, send, (pid, signal.SIGCONT))
         timer.start()
         self.timers.append(timer)
 
