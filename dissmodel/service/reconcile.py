@@ -6,12 +6,12 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dissmodel.errors import DissmodelError
-from dissmodel.service.documents import Outcome
+from dissmodel.service.documents import Outcome, Priority
 from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.truth import CANCEL, OUTCOME, REQUEST, Truth
 
@@ -71,38 +71,50 @@ def reconcile(
         del unknown[job]
     done: dict[str, list[str]] = {"put": [], "completed": [], "cancelled": []}
     problems: dict[str, DissmodelError] = {}
+    forgotten: list[tuple[str, str, Priority]] = []
+    for job, attempts in _missed(queue, unknown, is_cancelled, grace_s=grace_s, now=now):
+        try:
+            status = _settle(truth, queue, job, attempts, is_cancelled=is_cancelled[job])
+            request = truth.request(job) if status is None else None
+        except DissmodelError as error:
+            if isinstance(error, QueueAway) or error.code in _AWAY:
+                raise
+            problems[job] = error
+            if error.code not in _PASSING:
+                unknown[job] = math.inf
+            continue
+        if status is not None:
+            done[status].append(job)
+            del unknown[job]
+        elif request is not None:  # None: somebody empties the place
+            forgotten.append((request.submitted_at.isoformat(), job, request.priority))
+    for _, job, priority in sorted(forgotten):  # their turns are those of their submission again
+        queue.put(job, priority)
+        done["put"].append(job)
+        del unknown[job]
+    return Reconciled(**{name: tuple(found) for name, found in done.items()}, problems=problems)
+
+
+def _missed(
+    queue: Queue, unknown: dict[str, float], is_cancelled: Mapping[str, bool], *, grace_s: float, now: float
+) -> Iterator[tuple[str, int]]:
+    """Yield the jobs to settle, each with its attempts, and note those that are missed or no longer so."""
     jobs = list(is_cancelled)
     for start in range(0, len(jobs), _AT_A_TIME):
         for job, entry in queue.view(jobs[start : start + _AT_A_TIME]).items():
             if entry.is_leased or (entry.is_waiting and not is_cancelled[job]):
                 unknown.pop(job, None)
-                continue
-            age_s = now - unknown.setdefault(job, now)
-            if age_s < (0 if is_cancelled[job] else grace_s):
-                continue
-            try:
-                what = _settle(truth, queue, job, entry.attempts, is_cancelled=is_cancelled[job])
-            except DissmodelError as error:
-                if isinstance(error, QueueAway) or error.code in _AWAY:
-                    raise
-                problems[job] = error
-                if error.code not in _PASSING:
-                    unknown[job] = math.inf
-            else:
-                done[what].append(job)
-                del unknown[job]
-    return Reconciled(**{name: tuple(found) for name, found in done.items()}, problems=problems)
+            elif now - unknown.setdefault(job, now) >= (0 if is_cancelled[job] else grace_s):
+                yield job, entry.attempts
 
 
 def _settle(
     truth: Truth, queue: Queue, job: str, attempts: int, *, is_cancelled: bool
-) -> Literal["put", "completed", "cancelled"]:
+) -> Literal["completed", "cancelled"] | None:
+    """Write the outcome of a job that nobody holds; return how it ended, None if it has not."""
     digest = truth.record_digest(job)
     if digest is None and not is_cancelled:
-        request = truth.request(job)
-        if request is not None:  # somebody empties the place
-            queue.put(job, request.priority)
-        return "put"
+        return None
     status: Literal["completed", "cancelled"] = "cancelled" if digest is None else "completed"
     truth.put(job, Outcome(status=status, attempts=attempts, record_digest=digest))
     queue.done(job)

@@ -12,6 +12,7 @@ deliver     SIGKILL to a worker before or after it puts an object of a result, i
 redis       SIGKILL to Redis, which is started again within 3 s
 flush       FLUSHALL
 pause       SIGSTOP to a worker for longer than its lease, then SIGCONT: two workers hold the same job
+late        the same before or after it puts an object of a result: both deliver
 term        SIGTERM to a worker, which has a second to end
 cancel      a job is cancelled
 place       a file is in the place of the place for up to 3 s: everything there fails
@@ -54,7 +55,7 @@ OPEN = 6
 IDLE = 0.8
 LATE_S = 150.0
 KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
-OTHERS = {"flush": 1, "pause": 2, "term": 1, "cancel": 2, "place": 1}
+OTHERS = {"flush": 1, "pause": 2, "late": 2, "term": 1, "cancel": 2, "place": 1}
 TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s": 1.0}
 WORK = """
 import json, os, random, signal, sys, time
@@ -71,23 +72,24 @@ def note(name, *words):
     with open(folder / name, "a") as log:
         log.write(" ".join(map(str, (*words, os.getpid(), time.time()))) + "\\n")
 
-def die(key, when):
-    try:
-        (folder / f"kill-{when}").unlink()
-    except FileNotFoundError:
-        return
-    note("hits", key.split("/")[1], "deliver")
-    os.kill(os.getpid(), signal.SIGKILL)
+def harm(key, when):
+    for name, signum in (("kill", signal.SIGKILL), ("stop", signal.SIGSTOP)):
+        try:
+            (folder / f"{name}-{when}").unlink()
+        except FileNotFoundError:
+            continue
+        note("hits", key.split("/")[1], name)
+        os.kill(os.getpid(), signum)
 
 def put(self, path, key, **how):
     key_in_place = key[key.index("experiments/"):] if "experiments/" in key else ""
     if key_in_place:
-        die(key_in_place, "before")
+        harm(key_in_place, "before")
     found = whole(self, path, key, **how)
     if key_in_place.endswith("/record.json"):
         note("puts", key_in_place.split("/")[1])
     if key_in_place:
-        die(key_in_place, "after")
+        harm(key_in_place, "after")
     return found
 
 LocalStorage.put = put
@@ -348,7 +350,18 @@ class Trial:
         return True
 
     def deliver(self):
-        order = self.folder / f"kill-{self.chance.choice(['before', 'after'])}"
+        return self.ordered("kill")
+
+    def late(self):
+        if not self.ordered("stop"):
+            return False
+        pid = int(self.lines("hits")[-1].split()[2])
+        self.go_on(pid)
+        return True
+
+    def ordered(self, what):
+        """Let the next worker that delivers do that to itself; return whether one did."""
+        order = self.folder / f"{what}-{self.chance.choice(['before', 'after'])}"
         order.touch()
         until = time.monotonic() + 20
         while order.exists() and time.monotonic() < until:
@@ -356,8 +369,14 @@ class Trial:
         try:
             order.unlink()
         except FileNotFoundError:
+            time.sleep(0.2)  # it is noted by now
             return True
         return False
+
+    def go_on(self, pid):
+        timer = threading.Timer(self.chance.uniform(2, 10) * LEASE_S, send, (pid, signal.SIGCONT))
+        timer.start()
+        self.timers.append(timer)
 
     def redis(self):
         self.service.redis.kill()
@@ -375,9 +394,7 @@ class Trial:
         if not held or not send(pid, signal.SIGSTOP):
             return False
         self.hit(held)
-        timer = threading.Timer(2 * LEASE_S, send, (pid, signal.SIGCONT))
-        timer.start()
-        self.timers.append(timer)
+        self.go_on(pid)
         return True
 
     def term(self):

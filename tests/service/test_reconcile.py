@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -74,6 +75,17 @@ def test_a_job_that_the_queue_forgot_is_put_again_after_the_grace(queue, submit,
     assert {"high": 1, "normal": 0, "low": 1} == queue.counts()
     assert Reconciled() == passes(1000)
     assert [high, low] == [queue.take("w", wait_s=0) for _ in range(2)]
+
+
+def test_jobs_are_put_again_in_the_order_of_their_submission(queue, folder_truth, new_id):
+    begin, jobs, unknown = datetime(2026, 1, 1, tzinfo=UTC), [new_id() for _ in range(20)], {}
+    for number, job in enumerate(jobs):
+        at = begin + timedelta(milliseconds=500 * number)
+        folder_truth.put(job, Request(experiment_id=job, timeout_s=60, model_name="m", submitted_at=at))
+    for now in (0, GRACE_S):
+        reconcile(folder_truth, queue, unknown, grace_s=GRACE_S, now=now)
+
+    assert jobs == [queue.take("w", wait_s=0) for _ in jobs]
 
 
 def test_a_job_that_waits_or_is_held_is_left_alone(truth, queue, submit, passes, deliver):
