@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import linecache
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NamedTuple
 
 from dissmodel.errors import DissmodelError, RunFailed, StorageError, did_you_mean
@@ -29,6 +30,20 @@ class Place(NamedTuple):
             path = path.relative_to(Path.cwd())
         source = linecache.getline(self.path, self.line).strip()
         return f"{path}, line {self.line}{f' ({source[:_LONGEST]})' if source else ''}"
+
+
+def place_of(method: Callable[..., object]) -> Place:
+    """Return the line where a method begins."""
+    code = method.__code__
+    return Place(code.co_filename, code.co_firstlineno)
+
+
+def calling_place() -> Place:
+    """Return the line, outside the kit, that called it."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  (inspect.stack reads the source of every frame)
+    while frame is not None and frame.f_code.co_filename.startswith(_KIT):
+        frame = frame.f_back
+    return Place("", 0) if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)
 
 
 class ModelMistake(RunFailed):

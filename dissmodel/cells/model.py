@@ -19,7 +19,7 @@ from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Pixels
-from dissmodel.cells.mistakes import ModelMistake, author_errors
+from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
 from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
 from dissmodel.cells.reading import CellData, read_cells
 from dissmodel.cells.space import CellSpace, NextState, NowState, Written
@@ -219,8 +219,9 @@ class CellModel(ModelExecutor):
             returned: object = self.step(space, step)
         if returned is not None:
             raise ModelMistake(
-                f"{type(self).__name__}.step returned {type(returned).__name__}; what it returns is lost.",
+                f"step returned {type(returned).__name__}, and what it returns is lost.",
                 "Write the new state: self.next.NAME[…] = …",
+                place_of(self.step),
             )
         written = space.end()
         for one in written:
@@ -240,15 +241,17 @@ class CellModel(ModelExecutor):
             measured: object = self.measure(space)
         if not isinstance(measured, Mapping):
             raise ModelMistake(
-                f"{type(self).__name__}.measure returned {type(measured).__name__}, not numbers by name.",
+                f"measure returned {type(measured).__name__}, not numbers by name.",
                 'return {"built": cells.count(self.built == 1)}',
+                place_of(self.measure),
             )
-        row |= {str(name): _number(name, value, type(self).__name__) for name, value in measured.items()}
+        row |= {str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()}
         if table and row.keys() != table.keys():
             missing = ", ".join(sorted(row.keys() ^ table.keys()))
             raise ModelMistake(
-                f"{type(self).__name__}.measure did not return the same names in step {step}: {missing}.",
+                f"measure did not return the same names in step {step} as before: {missing}.",
                 "Return every measure after every step.",
+                place_of(self.measure),
             )
         for name, value in row.items():
             table.setdefault(name, []).append(value)
@@ -366,11 +369,12 @@ def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
     )
 
 
-def _number(name: str, value: Any, model: str) -> float | int:
+def _number(name: str, value: Any, place: Place) -> float | int:
     plain = value.item() if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0 else value
     if not isinstance(plain, int | float):
         raise ModelMistake(
-            f"{model}.measure returned {type(value).__name__} for {name!r}, which is not a number.",
+            f"measure returned {type(value).__name__} for {name!r}, which is not a number.",
             "cells.count(…), cells.total(…) and cells.mean(…) give a number.",
+            place,
         )
     return int(plain) if isinstance(plain, bool) else plain

@@ -58,7 +58,7 @@ class CellParameters(BaseModel):
     ([5, 10, 20], 2)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     end_time: _Step = Field(
         default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP

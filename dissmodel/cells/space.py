@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells.draws import uniform
 from dissmodel.cells.fields import Field
-from dissmodel.cells.mistakes import ModelMistake, Place
+from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
 from dissmodel.cells.near import Near, Topology, neighbors
 from dissmodel.errors import did_you_mean
 
@@ -266,8 +265,7 @@ class CellSpace:
         return self._fields[name]
 
     def _note_place(self, name: str) -> None:
-        frame = sys._getframe(4)  # noqa: SLF001  (the caller of the descriptor)
-        self._places[name] = Place(frame.f_code.co_filename, frame.f_lineno)
+        self._places[name] = calling_place()
 
     def _check_shape(self, values: NDArray[Any], what: str) -> None:
         if np.shape(values) != (self.size,):

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.errors import UsageError, did_you_mean, extra_hint
+from dissmodel.errors import DissmodelError, UsageError, did_you_mean, extra_hint
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.registry.lazy import load_executor
 
@@ -218,6 +219,14 @@ def _import_file(path: Path) -> ModuleType:
         line, said = "", str(error)
         if isinstance(error, SyntaxError) and error.lineno is not None:
             line, said = f", line {error.lineno}", error.msg
+        if isinstance(error, DissmodelError):  # a declaration that a class of ours refused
+            lines = [
+                one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(full)
+            ]
+            line = f", line {lines[-1]}" if lines else ""
+            raise UsageError(
+                f"{path}{line} can't be loaded: {said}", error.hint, code="model_unloadable"
+            ) from error
         raise UsageError(
             f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
             extra_hint(error) or f"See the error: python {path}",
