@@ -1,0 +1,1 @@
+"""The model kit: what every cell-space model needs, written once."""
