@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.near import Topology, grid_topology, link_topology
+from dissmodel.cells.grids import grid_topology
+from dissmodel.cells.near import GRID_KINDS, Topology, polygon_topology
 from dissmodel.errors import UsageError
 from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from affine import Affine
     from geopandas import GeoDataFrame
     from rasterio.crs import CRS
-
-    from dissmodel.geo.vector.sparse import Neighborhood
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,9 +76,14 @@ class Pixels:
         """Return rows of the file, of a picture: a view."""
         return turned(picture, self.flipped)[rows]
 
-    def topology(self, kind: str, radius: float) -> Topology:
+    def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        return grid_topology(self.inside, self.order, kind, radius)
+        if kind not in GRID_KINDS or k is not None:
+            raise UsageError(
+                f"Pixels have no neighbourhood {kind!r}{'' if k is None else ' with k'}.",
+                f"Use one of {', '.join(GRID_KINDS)}.",
+            )
+        return grid_topology(self.inside, self.order, GRID_KINDS[kind], 1 if radius is None else radius)
 
     def place(self, cell: int) -> str:
         """Return where a cell is in its file, for people."""
@@ -117,15 +121,14 @@ class Pixels:
 class Polygons:
     """Cells that are polygons, one for each feature, visited in the order of the features.
 
-    `found` is canonical name → name of the column; `links` says who is whose neighbour, where the polygons
-    are no cells of a grid; `pixels` are the same cells on their grid, where they are.
+    `found` is canonical name → name of the column; `pixels` are the same cells on their grid, where columns
+    say the row and the column of each; `touching` are the neighbours by the geometry where they don't.
     """
 
     frame: GeoDataFrame
     found: Mapping[str, str]
-    links: Neighborhood | None = None
+    touching: Topology | None = None
     pixels: Pixels | None = None
-    flipped: tuple[bool, bool] = field(default=(False, False), init=False)
 
     @property
     def cells(self) -> int:
@@ -137,17 +140,13 @@ class Polygons:
         pixels = self.pixels or pixels_of(self)
         return pixels.picture(values, outside)
 
-    def topology(self, kind: str, radius: float) -> Topology:
+    def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        if self.pixels is not None:
-            return self.pixels.topology(kind, radius)
-        if (kind, radius) != ("moore", 1):
-            raise UsageError(
-                f"neighbors(kind={kind!r}, radius={radius:g}) needs a grid, and these polygons are on none.",
-                "Give polygons with the columns row and col, or a raster.",
-            )
-        assert self.links is not None  # cells without pixels have them
-        return link_topology(self.links)
+        if self.pixels is not None and kind in GRID_KINDS:
+            return self.pixels.topology(kind, radius, k)
+        if self.touching is not None and (kind, radius, k) == ("moore", None, None):
+            return self.touching
+        return polygon_topology(self.frame, kind, radius=radius, k=k)
 
     def place(self, cell: int) -> str:
         """Return which feature a cell is, for people."""
@@ -173,9 +172,11 @@ def pixels_of(polygons: Polygons) -> Pixels:
     grid = cells_to_grid(frame, row=found.get("row", "row"), col=found.get("col", "col"))
     index = np.full(grid.shape, -1, dtype=np.int64)
     index[grid.rows, grid.cols] = np.arange(len(frame))
+    inside = index >= 0
+    features = index[inside]
     return Pixels(
-        inside=index >= 0,
-        order=None if in_rows(index) else index,
+        inside=inside,
+        order=None if np.all(features[1:] > features[:-1]) else index,
         # A corner of -0.0 is one of 0.0 once it was written and read.
         transform=Affine(*(part + 0.0 for part in grid.transform[:6])),
         crs=None if frame.crs is None else CRS.from_user_input(frame.crs),
@@ -190,9 +191,3 @@ def is_rotated(transform: Affine) -> bool:
 def turned(picture: NDArray[Any], flipped: tuple[bool, bool]) -> NDArray[Any]:
     """Return a picture with its rows and columns the other way round where a file is `flipped`: a view."""
     return picture[:: -1 if flipped[0] else 1, :: -1 if flipped[1] else 1]
-
-
-def in_rows(order: NDArray[np.signedinteger[Any]]) -> bool:
-    """Return whether a visiting order, -1 outside, is row by row."""
-    places = order[order >= 0]
-    return bool(np.all(places[1:] > places[:-1]))

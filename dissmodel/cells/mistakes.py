@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
-from dissmodel.errors import DissmodelError, RunFailed, StorageError, did_you_mean
+from dissmodel.errors import DissmodelError, RunFailed, StorageError, UsageError, did_you_mean
 
 _KIT = str(Path(__file__).parent)
 _LONGEST = 200
@@ -68,10 +68,11 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
         raise
     except Exception as error:
         found = _innermost(error.__traceback__, method.__code__.co_filename)
-        if found is None or (isinstance(error, DissmodelError) and not isinstance(error, ModelMistake)):
+        told_before = isinstance(error, ModelMistake | UsageError)
+        if found is None or (isinstance(error, DissmodelError) and not told_before):
             raise
         first, place = found
-        if isinstance(error, ModelMistake):
+        if isinstance(error, ModelMistake | UsageError):
             told = ModelMistake(error.message, error.hint, place)
         else:
             written = _written_to(place) if isinstance(error, ValueError) else None

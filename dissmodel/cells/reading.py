@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from dissmodel.cells import names
 from dissmodel.cells.fields import Field, Numbers
-from dissmodel.cells.layout import Layout, Pixels, Polygons, in_rows, is_rotated, pixels_of, turned
+from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, turned
+from dissmodel.cells.near import Topology, polygon_topology
 from dissmodel.cells.parameters import CellParameters
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import Problems
@@ -34,8 +35,6 @@ ORDER = "order"
 _NAMED = 5
 _LARGEST_INTEGER = 2.0**53
 _NUMBERS = "iuf"
-# A table of the bounding rectangle of polygons has at most so many places per cell, or a million.
-_PLACES_PER_CELL, _SMALL_TABLE = 16, 2**20
 _OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
 
 
@@ -403,7 +402,7 @@ def _read_polygons(
     present = [str(column) for column in frame.columns if column != frame.geometry.name]
     found = names.find("column", tuple(fields), column_map, present, problems)
     values: dict[str, NDArray[Any]] = {}
-    step, links, pixels = 0, None, None
+    step, touching, pixels = 0, None, None
     for name, declared in fields.items():
         if name in found:
             with problems.at():
@@ -417,14 +416,14 @@ def _read_polygons(
     with problems.at():
         parameters.check_steps(step)
     with problems.at():
-        links, pixels = _neighbours(frame, found)
+        touching, pixels = _neighbours(frame, found)
     with problems.at():
         crs = _settled_crs(frame.crs, parameters.crs)
         if frame.crs is None and crs is not None:
             frame = frame.set_crs(parameters.crs)
     if problems.failed:
         return None
-    layout = Polygons(frame=frame, found=found, links=links, pixels=pixels)
+    layout = Polygons(frame=frame, found=found, touching=touching, pixels=pixels)
     return CellData(layout=layout, target=layout, values=values, step=step)
 
 
@@ -459,8 +458,8 @@ def _refuse_near_passo(present: Sequence[str]) -> None:
         )
 
 
-def _neighbours(frame: GeoDataFrame, found: Mapping[str, str]) -> tuple[Any, Pixels | None]:
-    """Return who is whose neighbour, as links or by the grid that the polygons are the cells of."""
+def _neighbours(frame: GeoDataFrame, found: Mapping[str, str]) -> tuple[Topology | None, Pixels | None]:
+    """Return who is whose neighbour: by the geometry, or as pixels where columns say row and column."""
     if {"row", "col"} <= found.keys():
         try:
             return None, pixels_of(Polygons(frame=frame, found=found))
@@ -473,19 +472,4 @@ def _neighbours(frame: GeoDataFrame, found: Mapping[str, str]) -> tuple[Any, Pix
                 "decides which cells are neighbours.",
                 code=error.code,
             ) from error
-    # What polygons need is not loaded for a raster.
-    from dissmodel.geo.vector.cells import rectangles  # noqa: PLC0415  (as above)
-    from dissmodel.geo.vector.neighborhood import neighborhood_of  # noqa: PLC0415  (as above)
-    from dissmodel.geo.vector.polygons import polygons_of  # noqa: PLC0415  (as above)
-
-    places = rectangles(polygons_of(frame))
-    if places is not None:
-        rows, cols = (part - part.min() for part in places)
-        shape = (int(rows.max()) + 1, int(cols.max()) + 1)
-        if shape[0] * shape[1] <= max(_PLACES_PER_CELL * len(frame), _SMALL_TABLE):
-            order = np.full(shape, -1, np.int64)
-            order[rows, cols] = np.arange(len(frame))
-            inside = order >= 0
-            if np.count_nonzero(inside) == len(frame):  # else two polygons are in one place
-                return None, Pixels(inside=inside, order=None if in_rows(order) else order)
-    return neighborhood_of(frame), None
+    return polygon_topology(frame), None

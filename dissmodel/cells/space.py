@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dissmodel.cells.draws import uniform
+from dissmodel.cells import draws, near
 from dissmodel.cells.fields import Field
 from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
-from dissmodel.cells.near import Near, Topology, neighbors
+from dissmodel.cells.near import Near, Topology
 from dissmodel.errors import did_you_mean
 
 if TYPE_CHECKING:
     from dissmodel.cells.layout import Layout
 
-_NAMED_STREAM = 1 << 63
 _FULL_BYTE = np.uint8(255)
 
 
@@ -106,7 +104,9 @@ class CellSpace:
     def __len__(self) -> int:
         return self.size
 
-    def neighbors(self, values: NDArray[Any], *, kind: str = "moore", radius: float = 1) -> Near:
+    def neighbors(
+        self, values: NDArray[Any], *, kind: str = "moore", radius: float | None = None, k: int | None = None
+    ) -> Near:
         """Return the values of the neighbours of each cell: ``.sum() .count() .any() .min() .max() .mean()``.
 
         Parameters
@@ -114,15 +114,18 @@ class CellSpace:
         values : ndarray of shape (cells,)
             Truth values, integers or floats.
         kind : str
-            On pixels ``"moore"`` or ``"von_neumann"``; polygons have those of their dataset.
-        radius : float
-            Of the neighbourhood, in pixels.
+            ``"moore"`` (or ``"queen"``: cells that touch), ``"von_neumann"`` (or ``"rook"``: cells that share
+            an edge), on a grid ``"circle"``, for polygons ``"k_nearest"`` or ``"distance"`` of centroids.
+        radius : float, optional
+            In cells, 1 by default; of ``"distance"`` in units of the CRS.
+        k : int, optional
+            How many, for ``"k_nearest"``.
         """
-        self._check_shape(values, "neighbors")
-        topology = self._topologies.get((kind, radius))
+        asked = (kind, radius, k)
+        topology = self._topologies.get(asked)
         if topology is None:
-            topology = self._topologies[kind, radius] = self._layout.topology(kind, radius)
-        return neighbors(topology, values)
+            topology = self._topologies[asked] = self._layout.topology(*asked)
+        return near.neighbors(topology, values)
 
     def random(self, stream: str | None = None) -> NDArray[np.float64]:
         """Return a random number from 0 to 1 (without 1) for each cell.
@@ -134,23 +137,18 @@ class CellSpace:
         if stream is None:
             number, self._streams = self._streams, self._streams + 1
         else:
-            number = int.from_bytes(sha256(stream.encode()).digest()[:8], "little") | _NAMED_STREAM
-        return uniform(self._seed(), number, self._step, 0, self.size)
+            number = draws.stream_number(stream)
+        return draws.uniform(self._seed(), number, self._step, 0, self.size)
 
     def choice(
-        self, values: ArrayLike, weights: ArrayLike | None = None, *, stream: str | None = None
+        self, options: ArrayLike, weights: ArrayLike | None = None, *, stream: str | None = None
     ) -> NDArray[Any]:
-        """Return for each cell one of `values`, drawn with the chances `weights` (all equal by default)."""
-        given = np.asarray(values)
-        chances = np.ones(len(given)) if weights is None else np.asarray(weights, np.float64)
-        if chances.shape != given.shape or given.ndim != 1 or not (chances >= 0).all() or not chances.any():
-            raise ModelMistake(
-                f"choice has {len(given)} values and the weights {chances.tolist()}.",
-                "cells.choice([1, 2], weights=[0.3, 0.7]): a weight of 0 or more for each value.",
-            )
-        edges = np.cumsum(chances)
-        chosen = np.searchsorted(edges, self.random(stream) * edges[-1], side="right")
-        return np.asarray(given[np.minimum(chosen, np.flatnonzero(chances)[-1])])
+        """Return one of the options for each cell, drawn as `random` draws.
+
+        `weights` says how often each option is chosen, relative to the others, shape (options,) or (options,
+        cells); equal without them.
+        """
+        return draws.choice(self.random(stream), options, weights)
 
     def count(self, where: NDArray[np.bool_]) -> int:
         """Return the number of cells where `where` is true."""

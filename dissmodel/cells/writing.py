@@ -64,8 +64,7 @@ def target_of(data: CellData, path: str) -> Layout:
             DissmodelWarning,
             stacklevel=2,
         )
-    known = layout.pixels
-    return known if known is not None and known.transform is not None else pixels_of(layout)
+    return layout.pixels or pixels_of(layout)
 
 
 def write_cells(data: CellData, path: Path, fields: Mapping[str, Field], layer: str) -> dict[str, str]:
