@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from dissmodel.cells.grids import GridKind, grid_topology
 from dissmodel.cells.links import link_topology
 from dissmodel.errors import DissmodelWarning, UsageError, WrongType, WrongValue, did_you_mean
-from dissmodel.geo.vector.cells import rectangles
-from dissmodel.geo.vector.polygons import Geometries, polygons_of
-from dissmodel.geo.vector.strategies import Strategy, neighborhood_of
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.polygons import Geometries
+    from dissmodel.geo.vector.strategies import Strategy
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -242,6 +243,9 @@ def polygon_topology(
     UsageError
         If there is no such kind, `k` or `radius` is missing, wrong or not the kind's, or it needs a grid.
     """
+    # A raster needs none of what polygons need.
+    from dissmodel.geo.vector.strategies import neighborhood_of  # noqa: PLC0415  (as above)
+
     known = {**GRID_KINDS, **LINK_KINDS}
     if kind not in known:
         raise UsageError(f"There is no neighbourhood {kind!r}.", did_you_mean(kind, known))
@@ -261,6 +265,9 @@ def polygon_topology(
 
 def _picture_of(polygons: Geometries) -> tuple[Bools, Array] | None:
     """Return where polygons are on their grid, and their order; None without a grid or with one too empty."""
+    from dissmodel.geo.vector.cells import rectangles  # noqa: PLC0415  (a raster needs no shapely)
+    from dissmodel.geo.vector.polygons import polygons_of  # noqa: PLC0415  (as above)
+
     places = rectangles(polygons_of(polygons))
     if places is None:
         return None
