@@ -19,22 +19,34 @@ GridKind = Literal["moore", "von_neumann", "circle"]
 
 
 class Grid:
-    """Cells that are pixels; see `dissmodel.cells.near.Topology`."""
+    """Cells that are pixels; see `dissmodel.cells.near.Topology`.
+
+    Values lie row after row in one array, with as many empty places after each row as the window reaches to a
+    side. So every neighbour is at a fixed distance in it, and what looks over an edge finds an empty place.
+    """
 
     def __init__(
         self, inside: NDArray[np.bool_], places: NDArray[np.intp] | None, reach: dict[int, int]
     ) -> None:
         """Take the flat places of the cells in visiting order, None for row-major; `reach` is of `window`."""
-        self.shape: tuple[int, int] = inside.shape
-        self.warned = False
-        is_full = bool(inside.all())
-        self._inside = None if is_full or places is not None else inside
-        self._places = places
+        rows, cols = inside.shape
         self.cells = int(np.count_nonzero(inside))
+        self.warned = False
+        self._cols, self._width = cols, cols + max(reach.values())
+        self._size = rows * self._width
+        # Where cells are, unless all places of the grid are cells in order: a mask, or the place of each
+        # cell and the cell of each place (`cells` where it is empty).
+        self._mask: NDArray[np.bool_] | None = None
+        self._places: NDArray[np.intp] | None = None
+        if places is not None:
+            self._places = places // max(cols, 1) * self._width + places % max(cols, 1)
+            self._cell_at = np.full(self._size, self.cells, np.intp)
+            self._cell_at[self._places] = np.arange(self.cells)
+        elif self.cells < inside.size:
+            self._mask = np.pad(inside, ((0, 0), (0, self._width - cols))).ravel()
         self._reach = reach
-        offsets = [(down, right) for down, width in reach.items() for right in range(-width, width + 1)]
+        offsets = [(down, right) for down, wide in reach.items() for right in range(-wide, wide + 1)]
         self._offsets = [offset for offset in offsets if offset != (0, 0)]
-        self._sorted: list[Offset] | None = self._offsets if places is None else self._in_visiting_order()
         self._links: Links | None = None
         self._counts: NDArray[np.int64] | None = None
 
@@ -57,25 +69,23 @@ class Grid:
         """Return the sum over the neighbours."""
         values = addends(values, len(self._offsets))
         if values.dtype.kind != "f":
-            return self._on_cells(self._window_sum(self._picture(values, 0)))
-        if self._sorted is None:
+            return self._on_cells(self._window_sum(self._laid_out(values, 0)))
+        if self._places is not None:  # the order of the neighbours differs from cell to cell
             return self._as_links().sum(values)
-        seen = self._picture(values, 0)
+        seen = self._laid_out(values, 0)
         found = np.zeros_like(seen)
-        for offset in self._sorted:
-            here, there = _overlap(self.shape, offset)
-            # Beyond the edge, nothing is added; a cell outside the space adds 0.0, which changes no sum.
-            found[here] += seen[there]
+        # An empty place adds 0.0, which changes no sum that began with 0.0.
+        for offset in self._offsets:
+            self._apply(np.add, found, seen, offset)
         return self._on_cells(found)
 
     def extreme(self, values: Array, *, largest: bool) -> Array:
         """Return the largest or smallest value of the neighbours."""
         choose, start = np.maximum if largest else np.minimum, identity(values.dtype, largest)
-        seen = self._picture(values, start)
+        seen = self._laid_out(values, start)
         found = np.full_like(seen, start)
         for offset in self._offsets:
-            here, there = _overlap(self.shape, offset)
-            choose(found[here], seen[there], out=found[here])
+            self._apply(choose, found, seen, offset)
         return self._on_cells(found)
 
     def _window_sum(self, seen: Array) -> Array:
@@ -84,63 +94,56 @@ class Grid:
         Sums of one row's cells, at most `width` away, grow with the width and are used by each row that is as
         wide. An overflow on the way does no harm: integers of a fixed size add modulo a power of 2.
         """
-        across, found = seen.copy(), np.zeros_like(seen)
-        np.negative(seen, out=found)
+        across, found = seen.copy(), np.negative(seen)
         for width in range(max(self._reach.values()) + 1):
             if width:
-                for right in (-width, width):
-                    here, there = _overlap(self.shape, (0, right))
-                    across[here] += seen[there]
-            for down in (down for down, wide in self._reach.items() if wide == width):
-                here, there = _overlap(self.shape, (down, 0))
-                found[here] += across[there]
+                self._apply(np.add, across, seen, (0, -width))
+                self._apply(np.add, across, seen, (0, width))
+            for down, wide in self._reach.items():
+                if wide == width:
+                    self._apply(np.add, found, across, (down, 0))
         return found
 
-    def _picture(self, values: Array, outside: Any) -> Array:
-        """Return values of the cells as rows and columns."""
-        if self._places is None and self._inside is None:
-            return values.reshape(self.shape)
-        picture = np.full(self.shape, outside, values.dtype)
-        if self._places is None:
-            picture[self._inside] = values
-        else:
-            picture.ravel()[self._places] = values
-        return picture
+    def _apply(self, ufunc: np.ufunc, found: Array, seen: Array, offset: Offset) -> None:
+        """Apply `ufunc` to what was found so far and to what each place sees at an offset."""
+        shift = offset[0] * self._width + offset[1]
+        length = max(0, self._size - abs(shift))
+        here, there = max(0, -shift), max(0, shift)
+        so_far = found[here : here + length]
+        ufunc(so_far, seen[there : there + length], out=so_far)
 
-    def _on_cells(self, picture: Array) -> Array:
-        """Return what a picture has at the cells, in visiting order."""
+    def _laid_out(self, values: Array, empty: Any) -> Array:
+        """Return the values of cells at their places, and `empty` at all others."""
+        if self._mask is not None:
+            laid_out = np.full(self._size, empty, values.dtype)
+            laid_out[self._mask] = values
+            return laid_out
+        laid_out = np.empty(self._size, values.dtype)
         if self._places is not None:
-            return picture.ravel().take(self._places)
-        return picture.ravel() if self._inside is None else picture[self._inside]
+            padded = np.append(values, np.asarray(empty, values.dtype))
+            return padded.take(self._cell_at, out=laid_out, mode="clip")
+        rows = laid_out.reshape(-1, self._width)
+        rows[:, : self._cols] = values.reshape(-1, self._cols)
+        rows[:, self._cols :] = empty
+        return laid_out
 
-    def _in_visiting_order(self) -> list[Offset] | None:
-        """Return the offsets as every cell's neighbours are visited, None if cells differ in that.
-
-        Cells don't differ where they are visited along rows or columns, from whatever corner.
-        """
-        assert self._places is not None
-        rows, cols = np.divmod(self._places, self.shape[1])
-        height, width = self.shape
-        for down, right in product((1, -1), repeat=2):
-            for by_row, step in ((True, width), (False, height)):
-                key = down * rows * step + right * cols if by_row else right * cols * step + down * rows
-                if np.all(key[1:] > key[:-1]):
-                    rank = [
-                        (down * i, right * j) if by_row else (right * j, down * i) for i, j in self._offsets
-                    ]
-                    return [offset for _, offset in sorted(zip(rank, self._offsets, strict=True))]
-        return None
+    def _on_cells(self, found: Array) -> Array:
+        """Return what was found at the cells, in visiting order."""
+        if self._mask is not None:
+            return found[self._mask]
+        if self._places is not None:
+            # With "clip", the fastest way, which writes to `out` at once.
+            return found.take(self._places, out=np.empty(self.cells, found.dtype), mode="clip")
+        return found.reshape(-1, self._width)[:, : self._cols].ravel()
 
     def _as_links(self) -> Links:
-        """Return the same neighbours by their numbers: where the order differs from cell to cell."""
+        """Return the same neighbours by their numbers."""
         if self._links is None:
-            assert self._places is not None
-            ranks = self._picture(np.arange(self.cells, dtype=number_type(self.cells)), -1)
-            numbers = np.full((self.cells, len(self._offsets)), -1, ranks.dtype)
+            ranks = self._laid_out(np.arange(self.cells, dtype=number_type(self.cells)), -1)
+            numbers = np.empty((self.cells, len(self._offsets)), ranks.dtype)
             for side, offset in enumerate(self._offsets):
-                here, there = _overlap(self.shape, offset)
                 seen = np.full_like(ranks, -1)
-                seen[here] = ranks[there]
+                self._apply(np.maximum, seen, ranks, offset)
                 numbers[:, side] = self._on_cells(seen)
             numbers.sort(axis=1)
             is_cell = numbers >= 0
@@ -179,6 +182,16 @@ def grid_topology(
     if order is None:
         return Grid(inside, None, reach)
     order = np.asarray(order)
+    if order.shape == inside.shape:
+        # Windows are the same mirrored and transposed, so what is visited along rows or columns, from
+        # whatever corner, is row-major when it is turned.
+        for down, right, by_row in product((1, -1), (1, -1), (True, False)):
+            turned = [
+                array[::down, ::right] if by_row else array[::down, ::right].T for array in (inside, order)
+            ]
+            ranks = turned[1][turned[0]]
+            if np.array_equal(ranks, np.arange(len(ranks))):
+                return Grid(np.ascontiguousarray(turned[0]), None, reach)
     cells = int(np.count_nonzero(inside))
     places = np.full(cells, -1, np.intp)
     if order.shape == inside.shape and order.dtype.kind in "iu":
@@ -190,7 +203,7 @@ def grid_topology(
             f"The order ({order.dtype}, shape {order.shape}) does not number the {cells} cells.",
             f"Give each cell of the {inside.shape} grid its own number from 0 to {cells - 1}.",
         )
-    return Grid(inside, None if np.all(places[1:] > places[:-1]) else places, reach)
+    return Grid(inside, places, reach)
 
 
 def window(kind: GridKind, radius: float) -> dict[int, int]:
@@ -222,13 +235,3 @@ def _width(kind: GridKind, radius: float, down: int) -> int:
         return most - abs(down)
     # A distance is rounded once, as between centres of polygons, and then compared.
     return max(width for width in range(most + 1) if math.sqrt(width * width + down * down) <= radius)
-
-
-def _overlap(shape: tuple[int, int], offset: Offset) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return which cells have a neighbour at the offset, and those neighbours."""
-    here, there = [], []
-    for size, shift in zip(shape, offset, strict=True):
-        length = max(0, size - abs(shift))
-        here.append(slice(max(0, -shift), max(0, -shift) + length))
-        there.append(slice(max(0, shift), max(0, shift) + length))
-    return (here[0], here[1]), (there[0], there[1])

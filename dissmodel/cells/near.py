@@ -82,8 +82,9 @@ class Counts(np.ndarray[Any, np.dtype[np.uint8]]):
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        plain = _plain if ufunc in _COMPARISONS else _widened
-        return getattr(ufunc, method)(*plain(inputs), **plain(kwargs))
+        if ufunc in _COMPARISONS and method == "__call__" and not kwargs:
+            return ufunc(*(one.view(np.ndarray) if isinstance(one, Counts) else one for one in inputs))
+        return getattr(ufunc, method)(*_widened(inputs), **_widened(kwargs))
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -94,12 +95,6 @@ class Counts(np.ndarray[Any, np.dtype[np.uint8]]):
 
 
 _COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
-
-
-def _plain(given: Any) -> Any:
-    if isinstance(given, tuple):
-        return tuple(one.view(np.ndarray) if isinstance(one, Counts) else one for one in given)
-    return {name: _plain(one) if isinstance(one, tuple) else one for name, one in given.items()}
 
 
 def _widened(given: Any) -> Any:
