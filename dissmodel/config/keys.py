@@ -167,6 +167,8 @@ def from_toml(key: Key, value: object) -> Value:
         if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
             raise _wrong(key, "it has to be a list of texts.", f'Write it as {key.name} = ["...", "..."]')
         return tuple(_checked_text(key, text) for text in value)
+    if key.kind == "seconds" and type(value) in {int, float}:
+        value = str(value)
     if not isinstance(value, str):
         raise _wrong(key, "it has to be text.", "Write it in quotes.")
     return _lasting(key, _checked_text(key, value))

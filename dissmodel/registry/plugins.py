@@ -9,6 +9,7 @@ import inspect
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.errors import UsageError, did_you_mean, extra_hint
+from dissmodel.errors import DissmodelError, UsageError, did_you_mean, extra_hint
 from dissmodel.registry.classes import ExecutorRegistry
 
 if TYPE_CHECKING:
@@ -229,6 +230,14 @@ def _import_file(path: Path) -> ModuleType:
         line, said = "", str(error)
         if isinstance(error, SyntaxError) and error.lineno is not None:
             line, said = f", line {error.lineno}", error.msg
+        if isinstance(error, DissmodelError):  # a declaration that a class of ours refused
+            lines = [
+                one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(full)
+            ]
+            line = f", line {lines[-1]}" if lines else ""
+            raise UsageError(
+                f"{path}{line} can't be loaded: {said}", error.hint, code="model_unloadable"
+            ) from error
         raise UsageError(
             f"{path}{line} can't be loaded: {type(error).__name__}: {said}",
             extra_hint(error) or f"See the error: python {path}",

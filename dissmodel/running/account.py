@@ -40,6 +40,10 @@ def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
     if isinstance(given.step_metrics, dict):
         opening.step_metrics = given.step_metrics
     opening.logs = _lines(given)
+    if opening.seed is None and "seed" in opening.parameters and isinstance(given.seed, int):
+        # The parameter was given, or the model needed a seed and drew it.
+        opening.seed = opening.parameters["seed"] = given.seed
+        opening.parameter_origin["seed"] = str(given.parameter_origin.get("seed"))
 
 
 def completed(

@@ -82,7 +82,13 @@ def test_registries_and_the_default_one(load):
     "name", sorted(set(KEYS) - {"storage.region", "storage.bucket", "storage.inputs_bucket"})
 )
 def test_a_project_may_not_say_whom_to_trust_or_where_things_go(load, name):
-    fit = {"list": '["x"]', "flag": "false", "registry": '"https://example.org/x"', "size": '"1 GB"'}
+    fit = {
+        "list": '["x"]',
+        "flag": "false",
+        "registry": '"https://example.org/x"',
+        "size": '"1 GB"',
+        "seconds": "30",
+    }
     value = fit.get(KEYS[name].kind, '"/x"')
     with pytest.raises(InvalidInput) as caught:
         load(project=f"{name} = {value}")

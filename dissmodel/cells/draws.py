@@ -1,0 +1,146 @@
+"""Random draws, one a cell, that depend on nothing but the seed, the stream, the step and the cell's rank.
+
+The generator is Philox4x64-10 (J. K. Salmon and others, Parallel random numbers: as easy as 1, 2, 3, 2011),
+whose output is defined by integers alone. NumPy promises its own conversion to floats for one version only,
+so the conversion is done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dissmodel.errors import WrongValue
+
+Floats = NDArray[np.float64]
+
+_WORDS = 4  # of 64 bits, that one block of the generator has
+_BLOCK = 2**14  # words that are converted while the processor's cache holds them
+_UNUSED_BITS = np.uint64(11)  # a float64 between 0 and 1 has 53 bits
+_UNIT = 2.0**-53
+_NAMED = 2**63
+_MOST = 2**64
+
+
+def uniform(seed: int, stream: int, step: int, first: int, count: int) -> Floats:
+    """Return the draws of the cells with the ranks `first` to ``first + count - 1``.
+
+    The draw of a cell is the upper 53 bits of a word, times 2**-53: the word ``rank % 4`` of the block that
+    ``numpy.random.Philox(key=(seed, stream), counter=(rank // 4, 0, step, 0))`` makes first.
+
+    Parameters
+    ----------
+    seed, stream, step : int
+        0 to 2**64 - 1 each.
+    first, count : int
+        Places of the cells in visiting order, from 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (count,)
+        At least 0 and less than 1, multiples of 2**-53.
+
+    Raises
+    ------
+    WrongValue
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> whole = uniform(1, 0, 7, 0, 10)
+    >>> bool(np.all(whole[6:9] == uniform(1, 0, 7, 6, 3)))
+    True
+    """
+    for name, value in (
+        ("seed", seed),
+        ("stream", stream),
+        ("step", step),
+        ("first", first),
+        ("count", count),
+    ):
+        if not 0 <= value < _MOST:
+            raise WrongValue(f"{name} is {value}.", "Give a whole number from 0 to 2**64 - 1.")
+    counter = np.array([first // _WORDS, 0, step, 0], np.uint64)
+    generator = np.random.Philox(key=np.array([seed, stream], np.uint64), counter=counter)
+    generator.random_raw(first % _WORDS, output=False)
+    draws = np.empty(count)
+    for start in range(0, count, _BLOCK):
+        some = draws[start : start + _BLOCK]
+        words = generator.random_raw(len(some))
+        words >>= _UNUSED_BITS
+        np.multiply(words.view(np.int64), _UNIT, out=some)  # signed integers become floats faster
+    return draws
+
+
+def stream_number(name: str) -> int:
+    """Return the number of a named stream: 2**63 and more, so that streams without a name are apart.
+
+    >>> stream_number("spread") == stream_number("spread") != stream_number("die")
+    True
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") | _NAMED
+
+
+def choice(draws: Floats, options: ArrayLike, weights: ArrayLike | None = None) -> NDArray[Any]:
+    """Return for each draw one of the options.
+
+    Parameters
+    ----------
+    draws : ndarray of float64, shape (n,)
+        At least 0 and less than 1, as `uniform` returns them.
+    options : array-like, shape (k,)
+        What is chosen from.
+    weights : array-like of numbers, shape (k,) or (k, n), optional
+        How often each option is chosen, relative to the others (of all cells, or of each cell); equal
+        without them.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In the type of the options.
+
+    Raises
+    ------
+    WrongValue
+        If there are no options, the weights have another shape, are negative or not finite, or all are 0.
+
+    Notes
+    -----
+    The weights are added one at a time; chosen is the first option whose sum is more than the draw times the
+    sum of all. That takes sums and products only, so it is the same on every machine.
+
+    Examples
+    --------
+    >>> choice(np.array([0.0, 0.3, 0.9]), ["stay", "go"], [1, 3]).tolist()
+    ['stay', 'go', 'go']
+    """
+    options = np.asarray(options)
+    if options.ndim != 1 or not len(options):
+        raise WrongValue(f"There are options of the shape {options.shape}.", "Give a list of at least one.")
+    if weights is None:
+        # A draw is at most 1 - 2**-53, and its product with a whole number rounds to less than the number.
+        return options[(draws * len(options)).astype(np.intp)]
+    shares = np.asarray(weights, np.float64)
+    if shares.shape not in {options.shape, (len(options), len(draws))}:
+        raise WrongValue(
+            f"The weights have the shape {shares.shape}, for {len(options)} options and {len(draws)} cells.",
+            f"Give {len(options)} numbers, or as many rows with a number for each cell.",
+        )
+    sums = np.cumsum(shares, axis=0)
+    if (
+        not np.isfinite(shares).all()
+        or (shares < 0).any()
+        or not np.all((sums[-1] > 0) & np.isfinite(sums[-1]))
+    ):
+        raise WrongValue(
+            "Some weights are negative or not finite, or all weights of a cell are 0.",
+            "Give weights from 0 on, at least one of them more than 0.",
+        )
+    level = draws * sums[-1]
+    chosen = np.zeros(len(draws), np.intp)
+    for bound in sums[:-1]:
+        chosen += level >= bound
+    return options[chosen]

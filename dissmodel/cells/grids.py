@@ -1,0 +1,237 @@
+"""Neighbours on a grid of pixels: sums, counts and extremes over a window round each cell."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.cells.links import Links, addends, identity
+from dissmodel.errors import UsageError, WrongValue, did_you_mean
+from dissmodel.geo.vector.sparse import Neighborhood, number_type
+
+Array = NDArray[Any]
+Offset = tuple[int, int]
+GridKind = Literal["moore", "von_neumann", "circle"]
+
+
+class Grid:
+    """Cells that are pixels; see `dissmodel.cells.near.Topology`.
+
+    Values lie row after row in one array, with as many empty places after each row as the window reaches to a
+    side. So every neighbour is at a fixed distance in it, and what looks over an edge finds an empty place.
+    """
+
+    def __init__(
+        self, inside: NDArray[np.bool_], places: NDArray[np.intp] | None, reach: dict[int, int]
+    ) -> None:
+        """Take the flat places of the cells in visiting order, None for row-major; `reach` is of `window`."""
+        rows, cols = inside.shape
+        self.cells = int(np.count_nonzero(inside))
+        self.warned = False
+        self._cols, self._width = cols, cols + max(reach.values())
+        self._size = rows * self._width
+        # Where cells are, unless all places of the grid are cells in order: a mask, or the place of each
+        # cell and the cell of each place (`cells` where it is empty).
+        self._mask: NDArray[np.bool_] | None = None
+        self._places: NDArray[np.intp] | None = None
+        if places is not None:
+            self._places = places // max(cols, 1) * self._width + places % max(cols, 1)
+            self._cell_at = np.full(self._size, self.cells, np.intp)
+            self._cell_at[self._places] = np.arange(self.cells)
+        elif self.cells < inside.size:
+            self._mask = np.pad(inside, ((0, 0), (0, self._width - cols))).ravel()
+        self._reach = reach
+        offsets = [(down, right) for down, wide in reach.items() for right in range(-wide, wide + 1)]
+        self._offsets = [offset for offset in offsets if offset != (0, 0)]
+        self._links: Links | None = None
+        self._counts: NDArray[np.int64] | None = None
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of neighbours."""
+        if self._counts is None:
+            self._counts = self.count(np.ones(self.cells, np.bool_)).astype(np.int64)
+            self._counts.flags.writeable = False
+        return self._counts
+
+    def weight(self) -> NDArray[np.int64]:
+        """Return the number of neighbours: on a grid all weigh 1."""
+        return self.counts()
+
+    def count(self, truths: NDArray[np.bool_]) -> Array:
+        """Return how many neighbours are true."""
+        return self.sum(truths)
+
+    def sum(self, values: Array) -> Array:
+        """Return the sum over the neighbours."""
+        values = addends(values, len(self._offsets))
+        if values.dtype.kind != "f":
+            return self._on_cells(self._window_sum(self._laid_out(values, 0)))
+        if self._places is not None:  # the order of the neighbours differs from cell to cell
+            return self._as_links().sum(values)
+        seen = self._laid_out(values, 0)
+        found = np.zeros_like(seen)
+        # An empty place adds 0.0, which changes no sum that began with 0.0.
+        for offset in self._offsets:
+            self._apply(np.add, found, seen, offset)
+        return self._on_cells(found)
+
+    def extreme(self, values: Array, *, largest: bool) -> Array:
+        """Return the largest or smallest value of the neighbours."""
+        choose, start = np.maximum if largest else np.minimum, identity(values.dtype, largest)
+        seen = self._laid_out(values, start)
+        found = np.full_like(seen, start)
+        for offset in self._offsets:
+            self._apply(choose, found, seen, offset)
+        return self._on_cells(found)
+
+    def _window_sum(self, seen: Array) -> Array:
+        """Return the sum of integers over the window, in as few passes as its form allows.
+
+        Sums of one row's cells, at most `width` away, grow with the width and are used by each row that is as
+        wide. An overflow on the way does no harm: integers of a fixed size add modulo a power of 2.
+        """
+        across, found = seen.copy(), np.negative(seen)
+        for width in range(max(self._reach.values()) + 1):
+            if width:
+                self._apply(np.add, across, seen, (0, -width))
+                self._apply(np.add, across, seen, (0, width))
+            for down, wide in self._reach.items():
+                if wide == width:
+                    self._apply(np.add, found, across, (down, 0))
+        return found
+
+    def _apply(self, ufunc: np.ufunc, found: Array, seen: Array, offset: Offset) -> None:
+        """Apply `ufunc` to what was found so far and to what each place sees at an offset."""
+        shift = offset[0] * self._width + offset[1]
+        length = max(0, self._size - abs(shift))
+        here, there = max(0, -shift), max(0, shift)
+        so_far = found[here : here + length]
+        ufunc(so_far, seen[there : there + length], out=so_far)
+
+    def _laid_out(self, values: Array, empty: Any) -> Array:
+        """Return the values of cells at their places, and `empty` at all others."""
+        if self._mask is not None:
+            laid_out = np.full(self._size, empty, values.dtype)
+            laid_out[self._mask] = values
+            return laid_out
+        laid_out = np.empty(self._size, values.dtype)
+        if self._places is not None:
+            padded = np.append(values, np.asarray(empty, values.dtype))
+            return padded.take(self._cell_at, out=laid_out, mode="clip")
+        rows = laid_out.reshape(-1, self._width)
+        rows[:, : self._cols] = values.reshape(-1, self._cols)
+        rows[:, self._cols :] = empty
+        return laid_out
+
+    def _on_cells(self, found: Array) -> Array:
+        """Return what was found at the cells, in visiting order."""
+        if self._mask is not None:
+            return found[self._mask]
+        if self._places is not None:
+            # With "clip", the fastest way, which writes to `out` at once.
+            return found.take(self._places, out=np.empty(self.cells, found.dtype), mode="clip")
+        return found.reshape(-1, self._width)[:, : self._cols].ravel()
+
+    def _as_links(self) -> Links:
+        """Return the same neighbours by their numbers."""
+        if self._links is None:
+            ranks = self._laid_out(np.arange(self.cells, dtype=number_type(self.cells)), -1)
+            numbers = np.empty((self.cells, len(self._offsets)), ranks.dtype)
+            for side, offset in enumerate(self._offsets):
+                seen = np.full_like(ranks, -1)
+                self._apply(np.maximum, seen, ranks, offset)
+                numbers[:, side] = self._on_cells(seen)
+            numbers.sort(axis=1)
+            is_cell = numbers >= 0
+            offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(is_cell, axis=1), dtype=np.int64)])
+            self._links = Links(Neighborhood(offsets, numbers[is_cell]))
+        return self._links
+
+
+def grid_topology(
+    inside: NDArray[np.bool_], order: Array | None = None, kind: GridKind = "moore", radius: float = 1
+) -> Grid:
+    """Return the topology of the cells of a raster.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (rows, cols)
+        Where the cells are.
+    order : ndarray of integers, shape (rows, cols), optional
+        The place of each cell in the visiting order, from 0; outside the space it is not read. Row-major
+        without it.
+    kind : {"moore", "von_neumann", "circle"}
+        A square window, a diamond (at most `radius` steps along rows and columns), or all cells whose centre
+        is at most `radius` away.
+    radius : number
+        In cells, at least 1; whole for a square and a diamond.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind, or the radius is none.
+    WrongValue
+        If `order` does not number the cells.
+    """
+    inside = np.asarray(inside, np.bool_)
+    reach = window(kind, radius)
+    if order is None:
+        return Grid(inside, None, reach)
+    order = np.asarray(order)
+    if order.shape == inside.shape:
+        # Windows are the same mirrored and transposed, so what is visited along rows or columns, from
+        # whatever corner, is row-major when it is turned.
+        for down, right, by_row in product((1, -1), (1, -1), (True, False)):
+            turned = [
+                array[::down, ::right] if by_row else array[::down, ::right].T for array in (inside, order)
+            ]
+            ranks = turned[1][turned[0]]
+            if np.array_equal(ranks, np.arange(len(ranks))):
+                return Grid(np.ascontiguousarray(turned[0]), None, reach)
+    cells = int(np.count_nonzero(inside))
+    places = np.full(cells, -1, np.intp)
+    if order.shape == inside.shape and order.dtype.kind in "iu":
+        ranks = order[inside].astype(np.intp)
+        if np.all((ranks >= 0) & (ranks < cells)):
+            places[ranks] = np.flatnonzero(inside)
+    if np.any(places < 0):
+        raise WrongValue(
+            f"The order ({order.dtype}, shape {order.shape}) does not number the {cells} cells.",
+            f"Give each cell of the {inside.shape} grid its own number from 0 to {cells - 1}.",
+        )
+    return Grid(inside, places, reach)
+
+
+def window(kind: GridKind, radius: float) -> dict[int, int]:
+    """Return for each row of a window, counted from the cell's own, how far it reaches to both sides.
+
+    >>> window("von_neumann", 2)
+    {-2: 0, -1: 1, 0: 2, 1: 1, 2: 0}
+    """
+    if kind not in get_args(GridKind):
+        raise UsageError(
+            f"There is no neighbourhood {kind!r} on a grid.", did_you_mean(kind, get_args(GridKind))
+        )
+    is_number = isinstance(radius, (int, float, np.number)) and not isinstance(radius, bool)
+    if not is_number or not 1 <= radius < math.inf or (kind != "circle" and radius != int(radius)):
+        raise UsageError(
+            f"A radius of {radius!r} cells is not possible for the neighbourhood {kind!r}.",
+            "Give a number of cells from 1 on, such as radius=2"
+            + ("." if kind == "circle" else '; only kind="circle" takes a fraction.'),
+        )
+    most = int(radius)
+    return {down: _width(kind, radius, down) for down in range(-most, most + 1)}
+
+
+def _width(kind: GridKind, radius: float, down: int) -> int:
+    most = int(radius)
+    if kind == "moore":
+        return most
+    if kind == "von_neumann":
+        return most - abs(down)
+    # A distance is rounded once, as between centres of polygons, and then compared.
+    return max(width for width in range(most + 1) if math.sqrt(width * width + down * down) <= radius)

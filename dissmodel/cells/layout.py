@@ -1,0 +1,193 @@
+"""Where the cells of a dataset are, pixels of a grid or polygons, and the order in which they are visited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.cells.grids import grid_topology
+from dissmodel.cells.near import GRID_KINDS, Topology, polygon_topology
+from dissmodel.errors import UsageError
+from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from geopandas import GeoDataFrame
+    from rasterio.crs import CRS
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pixels:
+    """Cells that are pixels.
+
+    Attributes
+    ----------
+    inside : ndarray of bool, shape (rows, cols)
+        Where the cells are; the northernmost row first, the westernmost column first, but for a rotated grid
+        and one without a transform, which are as their file stores them.
+    order : ndarray of integers, shape (rows, cols), or None
+        The place of each cell in visiting order, -1 where no cell is; None: row by row.
+    transform, crs
+        As the file has them, and so not turned; None: it has none.
+    flipped : tuple of (bool, bool)
+        Whether the file stores its rows from south to north, and its columns from east to west.
+    """
+
+    inside: NDArray[np.bool_]
+    order: NDArray[np.signedinteger[Any]] | None = None
+    transform: Affine | None = None
+    crs: CRS | None = None
+    flipped: tuple[bool, bool] = (False, False)
+
+    @cached_property
+    def cells(self) -> int:
+        """The number of cells."""
+        return int(np.count_nonzero(self.inside))
+
+    @cached_property
+    def flat(self) -> NDArray[np.intp] | None:
+        """The pixel of each cell in visiting order, counted row by row; None: all pixels, row by row."""
+        if self.order is None:
+            return None if self.inside.all() else np.flatnonzero(self.inside)
+        flat = np.empty(self.cells, np.intp)
+        flat[self.order[self.inside]] = np.flatnonzero(self.inside)
+        return flat
+
+    def on_cells(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of a picture, as stored in `inside`, over the cells: a copy."""
+        flat = self.flat
+        return picture.ravel().copy() if flat is None else picture.ravel()[flat]
+
+    def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
+        """Return values over the cells as a picture."""
+        flat = self.flat
+        if flat is None:
+            return values.reshape(self.inside.shape)
+        picture = np.full(self.inside.size, outside, values.dtype)
+        picture[flat] = values
+        return picture.reshape(self.inside.shape)
+
+    def as_stored(self, picture: NDArray[Any], rows: slice) -> NDArray[Any]:
+        """Return rows of the file, of a picture: a view."""
+        return turned(picture, self.flipped)[rows]
+
+    def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
+        """Return who is whose neighbour."""
+        if kind not in GRID_KINDS or k is not None:
+            raise UsageError(
+                f"Pixels have no neighbourhood {kind!r}{'' if k is None else ' with k'}.",
+                f"Use one of {', '.join(GRID_KINDS)}.",
+            )
+        return grid_topology(self.inside, self.order, GRID_KINDS[kind], 1 if radius is None else radius)
+
+    def place(self, cell: int) -> str:
+        """Return where a cell is in its file, for people."""
+        flat = self.flat
+        row, col = divmod(cell if flat is None else int(flat[cell]), self.inside.shape[1])
+        rows, cols = self.inside.shape
+        row = rows - 1 - row if self.flipped[0] else row
+        col = cols - 1 - col if self.flipped[1] else col
+        return f"row {row}, column {col}, counted from 0"
+
+    @property
+    def said(self) -> str:
+        """The size, for people."""
+        rows, cols = self.inside.shape
+        return f"{rows} rows × {cols} columns"
+
+    @property
+    def grid(self) -> Grid:
+        """The grid, as a record has it."""
+        order = ORDER_OF_THE_INPUT
+        if self.order is None:
+            turned = self.transform is not None and not is_rotated(self.transform)
+            order = ORDER_OF_THE_MAP if turned else ORDER_OF_THE_FILE
+        rows, cols = self.inside.shape
+        return Grid(
+            shape=(rows, cols),
+            transform=None if self.transform is None else tuple(self.transform)[:6],
+            crs=None if self.crs is None else self.crs.to_wkt(),
+            cells=self.cells,
+            order=order,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Polygons:
+    """Cells that are polygons, one for each feature, visited in the order of the features.
+
+    `found` is canonical name → name of the column; `pixels` are the same cells on their grid, where columns
+    say the row and the column of each; `touching` are the neighbours by the geometry where they don't.
+    """
+
+    frame: GeoDataFrame
+    found: Mapping[str, str]
+    touching: Topology | None = None
+    pixels: Pixels | None = None
+
+    @property
+    def cells(self) -> int:
+        """The number of cells."""
+        return len(self.frame)
+
+    def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
+        """Return values over the cells as a picture; raise UsageError where they are on no grid."""
+        pixels = self.pixels or pixels_of(self)
+        return pixels.picture(values, outside)
+
+    def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
+        """Return who is whose neighbour."""
+        if self.pixels is not None and kind in GRID_KINDS:
+            return self.pixels.topology(kind, radius, k)
+        if self.touching is not None and (kind, radius, k) == ("moore", None, None):
+            return self.touching
+        return polygon_topology(self.frame, kind, radius=radius, k=k)
+
+    def place(self, cell: int) -> str:
+        """Return which feature a cell is, for people."""
+        return f"feature {cell}, counted from 0"
+
+    @property
+    def said(self) -> str:
+        """What they are, for people."""
+        return "polygons"
+
+
+Layout: TypeAlias = Pixels | Polygons
+
+
+def pixels_of(polygons: Polygons) -> Pixels:
+    """Return polygons as pixels of their grid; raise InvalidInput if they are the cells of none."""
+    from affine import Affine  # noqa: PLC0415  (a raster has loaded it, and polygons may do without)
+    from rasterio.crs import CRS  # noqa: PLC0415  (as above)
+
+    from dissmodel.io.convert import cells_to_grid  # noqa: PLC0415  (as above)
+
+    frame, found = polygons.frame, polygons.found
+    grid = cells_to_grid(frame, row=found.get("row", "row"), col=found.get("col", "col"))
+    index = np.full(grid.shape, -1, dtype=np.int64)
+    index[grid.rows, grid.cols] = np.arange(len(frame))
+    inside = index >= 0
+    features = index[inside]
+    return Pixels(
+        inside=inside,
+        order=None if np.all(features[1:] > features[:-1]) else index,
+        # A corner of -0.0 is one of 0.0 once it was written and read.
+        transform=Affine(*(part + 0.0 for part in grid.transform[:6])),
+        crs=None if frame.crs is None else CRS.from_user_input(frame.crs),
+    )
+
+
+def is_rotated(transform: Affine) -> bool:
+    """Return whether rows and columns of a grid don't run along the axes of its coordinates."""
+    return bool(transform.b or transform.d)
+
+
+def turned(picture: NDArray[Any], flipped: tuple[bool, bool]) -> NDArray[Any]:
+    """Return a picture with its rows and columns the other way round where a file is `flipped`: a view."""
+    return picture[:: -1 if flipped[0] else 1, :: -1 if flipped[1] else 1]

@@ -1,0 +1,191 @@
+"""Neighbours of any cells, given by their numbers: sums, counts and extremes over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.errors import InvalidInput, WrongType, WrongValue
+from dissmodel.geo.vector.sparse import Neighborhood, number_type
+
+Array = NDArray[Any]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_MOST_IN_A_BYTE = 255
+_WIDEST = 8  # bytes
+
+
+class Links:
+    """Cells whose neighbours are given by their numbers; see `dissmodel.cells.near.Topology`."""
+
+    def __init__(self, neighborhood: Neighborhood, weights: Floats | None = None) -> None:
+        counts = neighborhood.count
+        counts.flags.writeable = False
+        self.cells = len(neighborhood)
+        self.warned = False
+        self._counts, self._most = counts, int(counts.max(initial=0))
+        # Cells with many neighbours first: level k holds the neighbour number k of all cells that have it.
+        self._order = np.argsort(-counts, kind="stable")
+        ascending = -counts[self._order]
+        first = neighborhood.offsets[:-1][self._order]
+        self._levels: list[NDArray[np.intp]] = []
+        self._weights: list[Floats] = []
+        for level in range(self._most):
+            at = first[: np.searchsorted(ascending, -level)] + level
+            self._levels.append(neighborhood.neighbors[at].astype(np.intp))
+            if weights is not None:
+                self._weights.append(weights[at])
+
+    def counts(self) -> Integers:
+        """Return the number of neighbours."""
+        return self._counts
+
+    def weight(self) -> Array:
+        """Return the sum of the neighbours' weights; their number without weights."""
+        return self.sum(np.ones(self.cells)) if self._weights else self._counts
+
+    def count(self, truths: NDArray[np.bool_]) -> Array:
+        """Return how many neighbours are true, without weights."""
+        return self._reduce(addends(truths, self._most), np.add, 0)
+
+    def sum(self, values: Array) -> Array:
+        """Return the sum over the neighbours, each times its weight."""
+        if not self._weights:
+            return self._reduce(addends(values, self._most), np.add, 0)
+        return self._reduce(
+            addends(values, self._most).astype(np.float64, copy=False), np.add, 0, self._weights
+        )
+
+    def extreme(self, values: Array, *, largest: bool) -> Array:
+        """Return the largest or smallest value of the neighbours, without weights."""
+        return self._reduce(values, np.maximum if largest else np.minimum, identity(values.dtype, largest))
+
+    def _reduce(
+        self, values: Array, ufunc: np.ufunc, start: Any, weights: list[Floats] | None = None
+    ) -> Array:
+        """Apply `ufunc` to `start` and the neighbours' values, one at a time in visiting order."""
+        found, seen = np.full(self.cells, start, values.dtype), np.empty(self.cells, values.dtype)
+        for number, level in enumerate(self._levels):
+            heard = seen[: len(level)]
+            values.take(level, out=heard, mode="clip")  # which writes to `out` at once
+            if weights is not None:
+                heard *= weights[number]
+            so_far = found[: len(level)]
+            ufunc(so_far, heard, out=so_far)
+        seen[self._order] = found
+        return seen
+
+
+def link_topology(neighborhood: Neighborhood, weights: Floats | None = None) -> Links:
+    """Return the topology of a neighbourhood.
+
+    Parameters
+    ----------
+    neighborhood : Neighborhood
+        Cells are numbered in visiting order.
+    weights : ndarray of float64, shape (links,), optional
+        The weight of each of the neighbourhood's ``neighbors``; `sum` and `mean` use them.
+
+    Raises
+    ------
+    WrongValue
+        If there is not one finite weight a link.
+    """
+    if weights is not None:
+        weights = np.asarray(weights, np.float64)
+        if weights.shape != neighborhood.neighbors.shape or not np.isfinite(weights).all():
+            raise WrongValue(
+                f"The weights have the shape {weights.shape}, for {len(neighborhood.neighbors)} links, "
+                "or some are not finite.",
+                "Give one finite number for each neighbour of each cell.",
+            )
+    return Links(neighborhood, weights)
+
+
+def table_topology(cells: int, first: Array, second: Array, weights: Array | None = None) -> Links:
+    """Return the topology of a table: the cell `second[i]` is a neighbour of the cell `first[i]`.
+
+    Parameters
+    ----------
+    cells : int
+        The number of cells.
+    first, second : ndarray of integers, shape (links,)
+        Numbers of cells in visiting order, from 0; in any order. A link has one direction.
+    weights : ndarray of numbers, shape (links,), optional
+        The weight of each link; `sum` and `mean` use them.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is no cell, or a link stands twice.
+    WrongValue
+        If the columns have no integers or not one length, or the weights do not fit.
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    if (
+        first.ndim != 1
+        or first.shape != second.shape
+        or first.dtype.kind not in "iu"
+        or second.dtype.kind not in "iu"
+    ):
+        raise WrongValue(
+            f"The table's cells ({first.dtype}, shape {first.shape}) and neighbours ({second.dtype}, shape "
+            f"{second.shape}) are not integers of one length.",
+            "Give two columns of cell numbers, counted from 0.",
+        )
+    for column in (first, second):
+        unknown = (column < 0) | (column >= cells)
+        if unknown.any():
+            raise InvalidInput(
+                f"{np.count_nonzero(unknown)} of {len(column)} rows of the table name a cell that is not "
+                f"among the {cells} cells; the first is {column[unknown][0]}.",
+                "Number the cells in visiting order, counted from 0.",
+            )
+    links = first.astype(np.int64) * cells + second.astype(np.int64)
+    order = np.argsort(links, kind="stable")
+    links = links[order]
+    repeated = links[1:][links[1:] == links[:-1]]
+    if len(repeated):
+        raise InvalidInput(
+            f"{len(repeated)} rows of the table repeat a link; the first is {repeated[0] // cells}, "
+            f"{repeated[0] % cells}.",
+            "Remove the duplicates, or add their weights.",
+        )
+    offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells).astype(
+        np.int64, copy=False
+    )
+    neighborhood = Neighborhood(offsets, (links % max(cells, 1)).astype(number_type(cells)))
+    return link_topology(neighborhood, None if weights is None else np.asarray(weights, np.float64)[order])
+
+
+def addends(values: Array, most: int) -> Array:
+    """Return values in the type in which at most `most` of them are added.
+
+    Floats are added as float64, integers exactly as int64, truths as bytes where their number fits.
+    """
+    kind, size = values.dtype.kind, values.dtype.itemsize
+    if kind == "b":
+        return values.view(np.uint8) if most <= _MOST_IN_A_BYTE else values.astype(np.int64)
+    if kind in "iu":
+        if size == _WIDEST and values.size:
+            largest = max(abs(int(values.min())), abs(int(values.max())))
+            if largest * max(most, 1) > np.iinfo(np.int64).max:
+                raise WrongValue(
+                    f"The values reach {largest}: the sum of {most} such integers does not fit 64 bits.",
+                    "Add floats: values.astype(float).",
+                )
+        return values.astype(np.int64, copy=False)
+    if kind == "f" and size <= _WIDEST:
+        return values.astype(np.float64, copy=False)
+    raise WrongType(f"Values of the type {values.dtype} can't be added.", "Give truths, integers or floats.")
+
+
+def identity(dtype: np.dtype[Any], largest: bool) -> Any:  # noqa: FBT001  (of two functions only)
+    """Return the value of a type that loses against all others in the search for the largest or smallest."""
+    if dtype.kind == "f":
+        return -np.inf if largest else np.inf
+    limits = np.iinfo(dtype)
+    return limits.min if largest else limits.max

@@ -1,0 +1,380 @@
+"""A model of cells: its fields, its parameters and its rule."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from dissmodel import progress
+from dissmodel.cells import names
+from dissmodel.cells.fields import Classes, Field
+from dissmodel.cells.layout import Pixels
+from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
+from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
+from dissmodel.cells.reading import CellData, read_cells
+from dissmodel.cells.space import CellSpace, NextState, NowState, Written
+from dissmodel.cells.writing import RASTERS, VECTORS, check_savable, most_bytes, target_of, write_cells
+from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
+from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.utils import default_output_uri
+from dissmodel.io import open_dataset
+
+# What a file of an empty image takes, with its tags, its style and the record.
+_BESIDE_BYTES = 100_000
+_DRAWN_BITS = 32  # a seed that people can type
+
+
+class CellModel(ModelExecutor):
+    """A model whose state is a value of each of its fields in each cell.
+
+    A subclass declares `name`, its fields (`Classes`, `Numbers`) and parameters (`Parameter`) as class
+    attributes, and `step`, its rule. In a rule, ``self.NAME`` is a field at the start of the step, read-only,
+    and ``self.next.NAME`` the same field at the end of the step, to write and to read what was written. The
+    model runs on rasters and on polygons, with the same result.
+
+    Raises
+    ------
+    UsageError
+        Where the class is defined: if it declares no field or no rule, or a name that is taken.
+
+    Examples
+    --------
+    >>> from dissmodel.cells import Classes
+    >>> class Spread(CellModel):
+    ...     name = "spread"
+    ...     wet = Classes({0: "dry", 1: "wet"})
+    ...     def step(self, cells, now):
+    ...         self.next.wet[cells.neighbors(self.wet == 1).any()] = 1
+    >>> list(Spread.fields), list(Spread.Parameters.model_fields)
+    (['wet'], ['end_time', 'seed', 'snapshots', 'every', 'crs'])
+    >>> from dissmodel.executor import ExecutorRegistry
+    >>> _ = ExecutorRegistry._executors.pop("spread")
+    """
+
+    fields: ClassVar[Mapping[str, Field]] = {}
+    Parameters: ClassVar[type[Any]] = CellParameters
+    output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        _check_names(cls, own, "field", _TAKEN)
+        cls.fields = {**cls.fields, **own}
+        cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
+        parameters = {name: value for name, value in vars(cls).items() if isinstance(value, FieldInfo)}
+        _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
+        cls.Parameters = parameters_of(cls, cls.Parameters)
+        if "name" in vars(cls):
+            _check_declared(cls)
+        super().__init_subclass__(**kwargs)
+
+    @abstractmethod
+    def step(self, cells: CellSpace, now: int) -> None:
+        """Advance the state by one step: write ``self.next``. `now` is the step's number, from 1."""
+
+    def measure(self, cells: CellSpace) -> Mapping[str, float]:  # noqa: ARG002  (a subclass uses it)
+        """Return numbers about the state after a step, by name, beside the number of cells of each class."""
+        return {}
+
+    @property
+    def next(self) -> Self:
+        """The fields at the end of the step, to write and to read what was written."""
+        shadow: Self = vars(self).get("_next", self)
+        return shadow
+
+    if not TYPE_CHECKING:  # to a type checker a misspelt field is an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to type in place of a name that the model does not have."""
+            raise AttributeError(f"The model has no field and no parameter {name!r}.", name=name, obj=self)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Refuse what is neither a field nor there before the run: it would be no part of the state."""
+            if "_state" in vars(self) and not isinstance(getattr(type(self), name, None), Field):
+                near = did_you_mean(name, self.fields)
+                raise ModelMistake(
+                    f"self.{name} was set, and that is no field: a result does not hold it, and a run that "
+                    "goes on from the result would lack it.",
+                    f"Use a local variable, or declare a field: {name} = Numbers(). "
+                    + (near if near.startswith("Did") else ""),
+                )
+            super().__setattr__(name, value)
+
+    # The executor.
+
+    def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> CellParameters:
+        """Validate the record and return its parameters; `problems` raises a problem or collects it."""
+        parameters: CellParameters = self.Parameters.model_validate(record.parameters)
+        names.check_map("band", tuple(self.fields), record.band_map, problems)
+        names.check_map("column", tuple(self.fields), record.column_map, problems)
+        if not record.source.uri:
+            problems.tell(UsageError("There is no input.", "--input FILE"))
+        with problems.at():
+            _given_seed(record, parameters)
+        return parameters
+
+    def validate(self, record: ExperimentRecord) -> None:
+        """Check parameters, maps, the seed, and that there is an input to read."""
+        self.check(record)
+
+    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
+        """Read the input and return everything that is wrong with it, and whether the result has room."""
+        collector = Collector(record.source.uri)
+        parameters: CellParameters = self.Parameters()
+        with collector.at():
+            parameters = self.check(record, collector)
+        with collector.at(), _opened(record) as (data, _):
+            read = self._read(data, parameters, record, collector)
+            if read is not None:
+                steps = f"steps {read.step + 1} to {parameters.end_time}"
+                collector.add("ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}")
+                if record.output_path is not None:
+                    with collector.at():
+                        read = replace(read, target=target_of(read, record.output_path))
+                        check_savable(read, record.output_path, losses=True)
+                size = most_bytes(read, len(self.fields)) * (1 + parameters.kept_after(read.step))
+                look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
+        return collector.findings
+
+    def load(self, record: ExperimentRecord) -> CellData:
+        """Read the input and note its digest; refuse what the output's format can't hold before the run."""
+        with _opened(record) as (data, checksum):
+            read = self._read(data, self.Parameters.model_validate(record.parameters), record, RAISED)
+        assert read is not None  # where problems are raised there is a result or an error
+        record.source.checksum = checksum
+        if record.output_path is None:
+            suffix = RASTERS[0] if isinstance(read.layout, Pixels) else VECTORS[0]
+            record.output_path = default_output_uri(record.experiment_id, suffix)
+        read = replace(read, target=target_of(read, record.output_path))
+        check_savable(read, record.output_path, losses=False)
+        if isinstance(read.target, Pixels):
+            record.grid = read.target.grid
+        return read
+
+    def run(self, data: CellData, record: ExperimentRecord) -> CellData:
+        """Apply the rule up to ``end_time``; note the measures of each step, write the states to be kept."""
+        parameters: CellParameters = self.Parameters.model_validate(record.parameters)
+        space = CellSpace(self.fields, data.values, data.layout, lambda: _seed_of(record, parameters))
+        self._enter(space, parameters)
+        table: dict[str, list[float | int]] = {}
+        changed = False
+        first, last = data.step + 1, parameters.end_time
+        try:
+            for step in range(first, last + 1):
+                written = self._advance(space, step)
+                changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
+                self._note(table, step, space)
+                progress.current().step(step - first + 1, last - first + 1, space.size)
+                if parameters.keeps(step):
+                    self._keep(replace(data, values=space.values(), step=step), record)
+        finally:
+            record.step_metrics = table
+        if not changed:
+            warnings.warn(
+                f"The rule of {self.name} changed nothing in the steps {first} to {last}.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
+        return replace(data, values=space.values(), step=last)
+
+    def save(self, result: CellData, record: ExperimentRecord) -> ExperimentRecord:
+        """Write the result and its style; note their digests."""
+        for name, digest in self._write(result, Path(str(record.output_path))).items():
+            record.add_artifact(name, digest)
+        record.status = "completed"
+        return record
+
+    def _read(
+        self, data: Any, parameters: CellParameters, record: ExperimentRecord, problems: Problems
+    ) -> CellData | None:
+        return read_cells(
+            data,
+            self.fields,
+            parameters,
+            band_map=record.band_map,
+            column_map=record.column_map,
+            problems=problems,
+        )
+
+    def _enter(self, space: CellSpace, parameters: CellParameters) -> None:
+        shadow = object.__new__(type(self))
+        values = {name: getattr(parameters, name) for name in type(parameters).model_fields}
+        for model, state in ((self, NowState(space)), (shadow, NextState(space))):
+            vars(model).update(values | {"_state": state, "_next": shadow})
+
+    def _advance(self, space: CellSpace, step: int) -> list[Written]:
+        """Do one step and return the fields that it wrote; raise `ModelMistake` if it wrote a wrong value."""
+        space.begin(step)
+        with author_errors(self.step, self.fields):
+            returned: object = self.step(space, step)
+        if returned is not None:
+            raise ModelMistake(
+                f"step returned {type(returned).__name__}, and what it returns is lost.",
+                "Write the new state: self.next.NAME[…] = …",
+                place_of(self.step),
+            )
+        written = space.end()
+        for one in written:
+            if not one.field.is_right(one.after):
+                raise _wrong_value(one, space, step)
+        return written
+
+    def _note(self, table: dict[str, list[float | int]], step: int, space: CellSpace) -> None:
+        """Add a row of measures to the table."""
+        row: dict[str, Any] = {"step": step}
+        for name, field in self.fields.items():
+            if isinstance(field, Classes) and field.changes:
+                codes = space.read(name)
+                for one in field.legend:
+                    row[f"{name}_{one.name.replace(' ', '_')}"] = int(np.count_nonzero(codes == one.code))
+        with author_errors(self.measure, self.fields):
+            measured: object = self.measure(space)
+        if not isinstance(measured, Mapping):
+            raise ModelMistake(
+                f"measure returned {type(measured).__name__}, not numbers by name.",
+                'return {"built": cells.count(self.built == 1)}',
+                place_of(self.measure),
+            )
+        row |= {str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()}
+        if table and row.keys() != table.keys():
+            missing = ", ".join(sorted(row.keys() ^ table.keys()))
+            raise ModelMistake(
+                f"measure did not return the same names in step {step} as before: {missing}.",
+                "Return every measure after every step.",
+                place_of(self.measure),
+            )
+        for name, value in row.items():
+            table.setdefault(name, []).append(value)
+
+    def _keep(self, data: CellData, record: ExperimentRecord) -> None:
+        output = Path(str(record.output_path))
+        path = output.with_name(f"{output.stem}.step{data.step:04d}{output.suffix}")
+        # The bar shows steps, and the result itself warns of what its format loses.
+        with progress.reporting(progress.Silent()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DissmodelWarning)
+            record.add_artifact(f"step_{data.step}", self._write(data, path)["output"])
+
+    def _write(self, data: CellData, path: Path) -> dict[str, str]:
+        return write_cells(data, path, self.fields, self.name)
+
+
+_TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})
+_TAKEN = _TAKEN_BY_MODEL | {
+    *(name for name in dir(CellSpace) if not name.startswith("_")),
+    *("size", "cells", "now", "geometry"),
+    *(name for optional in names.OPTIONAL.values() for name in optional),
+}
+
+
+def _check_names(cls: type, declared: Iterable[str], kind: str, taken: Iterable[str]) -> None:
+    for name in declared:
+        if name in taken or name.startswith("_"):
+            why = "begins with _" if name.startswith("_") else "is taken"
+            free = f"{name.strip('_')}_{'of_cells' if kind == 'field' else 'given'}"
+            raise UsageError(
+                f"{cls.__name__} declares a {kind} {name}, and this name {why}.",
+                f"Give it another name, such as {free}.",
+                code="model_mistake",
+            )
+
+
+def _check_declared(cls: type[CellModel]) -> None:
+    """Raise UsageError if a model lacks something that every model has."""
+    if not cls.fields:
+        raise UsageError(
+            f"{cls.__name__} declares no field.",
+            'Give it one, such as: built = Classes({0: "open", 1: "built"})',
+            code="model_mistake",
+        )
+    rule = inspect.getattr_static(cls, "step")
+    fits = callable(rule) and rule is not CellModel.step
+    if fits:
+        try:
+            inspect.signature(rule).bind(0, 1, 2)
+        except TypeError:
+            fits = False
+    if not fits:
+        raise UsageError(
+            f"{cls.__name__} has no rule: a method step that takes the cells and the number of the step.",
+            "def step(self, cells: CellSpace, now: int) -> None:",
+            code="model_mistake",
+        )
+    try:
+        cls.Parameters()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = ".".join(map(str, problem["loc"]))
+        raise UsageError(
+            f"{cls.__name__}: the default of the parameter {name} is not right: {problem['msg']}.",
+            f"{name} = Parameter(…): the first argument is the default.",
+            code="model_mistake",
+        ) from error
+
+
+def _opened(record: ExperimentRecord) -> Any:
+    source = record.source
+    return open_dataset(source.uri, fmt=record.input_format, layer=source.layer)
+
+
+def _given_seed(record: ExperimentRecord, parameters: CellParameters) -> int | None:
+    """Return the seed that was given, as --seed or as the parameter; raise UsageError if both differ."""
+    given = {seed for seed in (record.seed, parameters.seed) if seed is not None}
+    if len(given) > 1:
+        raise UsageError(
+            f"--seed {record.seed} and the parameter seed = {parameters.seed} are the same thing.",
+            f"Give one: --seed {record.seed}",
+        )
+    seed = next(iter(given), None)
+    if seed is not None and seed >= SEEDS:
+        raise UsageError(f"The seed {seed} is too large: a seed is below 2**64.", "--seed 1")
+    return seed
+
+
+def _seed_of(record: ExperimentRecord, parameters: CellParameters) -> int:
+    """Return the seed of a run that draws; without a given seed draw it, say it and note it in the record."""
+    seed = _given_seed(record, parameters)
+    if seed is None:
+        seed = secrets.randbits(_DRAWN_BITS)
+        record.parameter_origin["seed"] = "drawn"
+        progress.current().output(
+            f"The model draws random numbers; its seed was drawn: {seed}. The same again: --seed {seed}"
+        )
+    if record.seed is None:
+        record.seed = record.parameters["seed"] = seed
+    return seed
+
+
+def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
+    """Return the error of a field that a step gave a value that it does not take."""
+    wrong = one.field.wrong(one.after)
+    first = int(np.argmax(wrong))
+    value = one.after[first]
+    what = "NaN" if np.isnan(value) else f"the value {value:g}"
+    before = one.before[first]
+    return ModelMistake(
+        f"In step {step} the rule gave {np.count_nonzero(wrong)} cells a value of {one.field.name} that "
+        f"it does not take; the first got {what} and had {before:g} ({space.place(first)}).",
+        f"{one.field.name} takes {one.field.takes}.",
+        one.place,
+    )
+
+
+def _number(name: str, value: Any, place: Place) -> float | int:
+    plain = value.item() if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0 else value
+    if not isinstance(plain, int | float):
+        raise ModelMistake(
+            f"measure returned {type(value).__name__} for {name!r}, which is not a number.",
+            "cells.count(…), cells.total(…) and cells.mean(…) give a number.",
+            place,
+        )
+    return int(plain) if isinstance(plain, bool) else plain

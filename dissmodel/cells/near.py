@@ -1,0 +1,277 @@
+"""The values of each cell's neighbours: what ``cells.neighbors(values)`` returns."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.cells.grids import GridKind, grid_topology
+from dissmodel.cells.links import link_topology
+from dissmodel.errors import DissmodelWarning, UsageError, WrongType, WrongValue, did_you_mean
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.polygons import Geometries
+    from dissmodel.geo.vector.strategies import Strategy
+
+Array = NDArray[Any]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# On a grid the first two words of a pair have one meaning, and so a model runs on pixels and polygons alike.
+GRID_KINDS: dict[str, GridKind] = {
+    "moore": "moore",
+    "queen": "moore",
+    "von_neumann": "von_neumann",
+    "rook": "von_neumann",
+    "circle": "circle",
+}
+LINK_KINDS: dict[str, Strategy] = {
+    "moore": "queen",
+    "queen": "queen",
+    "von_neumann": "rook",
+    "rook": "rook",
+    "k_nearest": "k_nearest",
+    "distance": "distance_band",
+}
+# A picture of the polygons' grid may have so many places a cell, or so many in all.
+_PLACES_PER_CELL = 16
+_SMALL_PICTURE = 2**20
+
+
+class Topology(Protocol):
+    """Who is whose neighbour. All arrays are one-dimensional over the cells in visiting order.
+
+    Floats are added as float64 from 0.0 in visiting order of the neighbours, one at a time; integers exactly,
+    as int64; truths exactly, as uint8 where a cell has at most 255 neighbours. What is outside the space is
+    no neighbour. Sums have weights where there are any; counts and extremes have none.
+    """
+
+    cells: int
+    warned: bool
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of neighbours; read-only."""
+
+    def weight(self) -> Array:
+        """Return the sum of the neighbours' weights; their number without weights."""
+
+    def count(self, truths: Bools) -> Array:
+        """Return how many neighbours are true."""
+
+    def sum(self, values: Array) -> Array:
+        """Return the sum over the neighbours."""
+
+    def extreme(self, values: Array, *, largest: bool) -> Array:
+        """Return the largest or smallest of the neighbours' integers or floats.
+
+        A cell without neighbours has the least number of the type for the largest, and the other way round.
+        """
+
+
+class Counts(np.ndarray[Any, np.dtype[np.uint8]]):
+    """Counts in a byte each: compared as they are, which is fast, and widened to int64 for all else.
+
+    So no arithmetic wraps round at 255 or below 0.
+
+    >>> near = np.array([0, 3], np.uint8).view(Counts)
+    >>> (near >= 3).tolist(), (near - 1).tolist(), (near * 100).tolist()
+    ([False, True], [-1, 2], [0, 300])
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc in _COMPARISONS and method == "__call__" and not kwargs:
+            return ufunc(*(one.view(np.ndarray) if isinstance(one, Counts) else one for one in inputs))
+        return getattr(ufunc, method)(*_widened(inputs), **_widened(kwargs))
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, np.ndarray) else int(found)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return func(*_widened(args), **_widened(kwargs))
+
+
+_COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
+
+
+def _widened(given: Any) -> Any:
+    if isinstance(given, Counts):
+        return given.view(np.ndarray).astype(np.int64)
+    if isinstance(given, (tuple, list)):
+        return type(given)(_widened(one) for one in given)
+    return {name: _widened(one) for name, one in given.items()} if isinstance(given, dict) else given
+
+
+class Near:
+    """The values of each cell's neighbours. All results are one-dimensional, in visiting order.
+
+    A cell is not its own neighbour (a table may say so), and what is outside the space is no neighbour.
+    """
+
+    def __init__(self, topology: Topology, values: Array) -> None:
+        self._topology, self._values = topology, values
+
+    def sum(self) -> Array:
+        """Return the sum: of floats float64, added from 0.0 in visiting order; of integers and truths exact.
+
+        Where the neighbourhood has weights, each value is multiplied by its weight first; the sum is float64.
+        """
+        return _exact(self._topology.sum(self._values))
+
+    def count(self) -> Array:
+        """Return how many neighbours are true; of numbers, how many neighbours there are."""
+        if self._values.dtype.kind != "b":
+            return self._topology.counts()
+        return _exact(self._topology.count(self._values))
+
+    def any(self) -> Bools:
+        """Return where a neighbour is true; of numbers, where one is not 0 (NaN is not)."""
+        return np.asarray(self._topology.count(self._values != 0) > 0)
+
+    def min(self) -> Array:
+        """Return the smallest value, in the type of the values; NaN if a neighbour is NaN.
+
+        Without neighbours it is NaN; of integers, which have no NaN, the largest number of their type; of
+        truths True.
+        """
+        return self._extreme(largest=False)
+
+    def max(self) -> Array:
+        """Return the largest value, in the type of the values; NaN if a neighbour is NaN.
+
+        Without neighbours it is NaN; of integers, which have no NaN, the least number of their type; of
+        truths False.
+        """
+        return self._extreme(largest=True)
+
+    def mean(self) -> Floats:
+        """Return the sum by the number of neighbours, or by the sum of their weights: float64.
+
+        Without neighbours it is NaN, and a warning says how many cells have none.
+        """
+        weight, sums = self._topology.weight(), self._topology.sum(self._values)
+        without = np.count_nonzero(weight == 0)
+        if without and not self._topology.warned:
+            self._topology.warned = True
+            warnings.warn(
+                f"{without} of {self._topology.cells} cells have no neighbours, or none with a weight: "
+                "their mean is NaN.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
+        means = np.full(self._topology.cells, np.nan)
+        np.divide(sums, weight, out=means, where=weight != 0)
+        return means
+
+    def _extreme(self, *, largest: bool) -> Array:
+        values, kind = self._values, self._values.dtype.kind
+        if kind == "b":
+            found = self._topology.extreme(values.view(np.uint8), largest=largest)
+            return found.astype(np.bool_)
+        if kind != "f":
+            return self._topology.extreme(values, largest=largest)
+        # Which zero is larger, 0.0 or -0.0, would depend on the machine.
+        found = self._topology.extreme(values + 0.0, largest=largest)
+        found[self._topology.counts() == 0] = np.nan
+        return found
+
+
+def neighbors(topology: Topology, values: Array) -> Near:
+    """Return the neighbours' values.
+
+    Parameters
+    ----------
+    topology : Topology
+        Who is whose neighbour.
+    values : ndarray of bool, integers or floats, shape (topology.cells,)
+        One a cell, in visiting order.
+
+    Raises
+    ------
+    WrongValue
+        If there is not one value a cell.
+    WrongType
+        If the values are neither truths nor numbers.
+    """
+    values = np.asarray(values)
+    if values.shape != (topology.cells,):
+        raise WrongValue(
+            f"neighbors() was given values of the shape {values.shape}; the space has "
+            f"{topology.cells} cells.",
+            "Give one value for each cell: self.NAME, or a comparison such as self.NAME == 1.",
+        )
+    if values.dtype.kind not in "biuf":
+        raise WrongType(
+            f"neighbors() was given values of the type {values.dtype}.", "Give truths, integers or floats."
+        )
+    return Near(topology, values)
+
+
+def _exact(sums: Array) -> Array:
+    return sums.view(Counts) if sums.dtype == np.uint8 else sums
+
+
+def polygon_topology(
+    polygons: Geometries, kind: str = "queen", *, radius: float | None = None, k: int | None = None
+) -> Topology:
+    """Return the topology of polygons; that of pixels where the polygons are the cells of a grid.
+
+    Parameters
+    ----------
+    polygons : GeoDataFrame, GeoSeries, sequence or ndarray of shapely geometries
+        Valid polygons and multipolygons in visiting order.
+    kind : str
+        ``"queen"`` (they touch; ``"moore"`` too), ``"rook"`` (they share an edge; ``"von_neumann"`` too),
+        ``"k_nearest"`` or ``"distance"`` (of centroids), on the cells of a grid ``"circle"``.
+    radius : number, optional
+        For ``"distance"`` in units of the CRS; for the kinds of a grid in cells, 1 without it.
+    k : int, optional
+        For ``"k_nearest"`` only: how many.
+
+    Raises
+    ------
+    InvalidInput
+        If a geometry is missing, empty, invalid or no polygon, or two that touch cover the same area.
+    UsageError
+        If there is no such kind, `k` or `radius` is missing, wrong or not the kind's, or it needs a grid.
+    """
+    # A raster needs none of what polygons need.
+    from dissmodel.geo.vector.strategies import neighborhood_of  # noqa: PLC0415  (as above)
+
+    known = {**GRID_KINDS, **LINK_KINDS}
+    if kind not in known:
+        raise UsageError(f"There is no neighbourhood {kind!r}.", did_you_mean(kind, known))
+    if kind in GRID_KINDS and k is None:
+        picture = _picture_of(polygons)
+        if picture is not None:
+            return grid_topology(*picture, GRID_KINDS[kind], 1 if radius is None else radius)
+        if kind not in LINK_KINDS or (radius is not None and radius != 1):
+            raise UsageError(
+                f"The polygons are not the cells of a grid, so there is no neighbourhood {kind!r} with the "
+                f"radius {1 if radius is None else radius}, in cells.",
+                'Use kind="distance" with a radius in units of the CRS.',
+            )
+        radius = None
+    return link_topology(neighborhood_of(polygons, LINK_KINDS[kind], radius=radius, k=k))
+
+
+def _picture_of(polygons: Geometries) -> tuple[Bools, Array] | None:
+    """Return where polygons are on their grid, and their order; None without a grid or with one too empty."""
+    from dissmodel.geo.vector.cells import rectangles  # noqa: PLC0415  (a raster needs no shapely)
+    from dissmodel.geo.vector.polygons import polygons_of  # noqa: PLC0415  (as above)
+
+    places = rectangles(polygons_of(polygons))
+    if places is None:
+        return None
+    rows, cols = places
+    shape = int(rows.max()) + 1, int(cols.max()) + 1
+    if shape[0] * shape[1] > max(_PLACES_PER_CELL * len(rows), _SMALL_PICTURE):
+        return None
+    order = np.full(shape, -1, np.int64)
+    order[rows, cols] = np.arange(len(rows))
+    inside = order >= 0
+    # Of two polygons in one place, `neighborhood_of` tells.
+    return (inside, order) if np.count_nonzero(inside) == len(rows) else None

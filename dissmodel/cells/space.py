@@ -1,0 +1,334 @@
+"""The cells of a model in a run: their state, the next one, and what rules ask of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dissmodel.cells import draws, near
+from dissmodel.cells.fields import Field
+from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
+from dissmodel.cells.near import Near, Topology
+from dissmodel.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from dissmodel.cells.layout import Layout
+
+_FULL_BYTE = np.uint8(255)
+
+
+class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
+    """A field in the state after the step: what does not fit its type is refused when it is written."""
+
+    declared: Field | None
+
+    def __array_finalize__(self, _made_from: object) -> None:
+        self.declared = getattr(_made_from, "declared", None)
+
+    def __setitem__(self, key: Any, values: Any) -> None:
+        field = self.declared
+        if not self.flags.writeable:
+            raise _does_not_change(field)
+        if field is not None and self.dtype == np.uint8:
+            values = _as_codes(field, values)
+        if not (isinstance(key, np.ndarray) and key.dtype == bool and key.shape == self.shape) or np.ndim(
+            values
+        ):
+            super().__setitem__(key, values)
+        elif self.dtype == np.uint8:
+            # self = value where key: three passes that a compiler vectorises.
+            plain = self.view(np.ndarray)
+            chosen = np.multiply(key.view(np.uint8), _FULL_BYTE)
+            chosen &= plain ^ np.uint8(values)
+            plain ^= chosen
+        else:
+            np.putmask(self, key, values)
+
+
+class Written(NamedTuple):
+    """A field that a step wrote: its array before and after the step, and the line that named it last."""
+
+    field: Field
+    before: NDArray[Any]
+    after: NDArray[Any]
+    place: Place
+
+
+class CellSpace:
+    """The cells that a rule works on, all of one dataset.
+
+    Every array of one value per cell has the shape (cells,), in visiting order: that of a map's rows from
+    north to south, that of the features, or that of the band ``order``; whatever the dataset is, pixels or
+    polygons.
+
+    Attributes
+    ----------
+    size : int
+        The number of cells.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        values: Mapping[str, NDArray[Any]],
+        layout: Layout,
+        seed: Callable[[], int],
+    ) -> None:
+        self.size = layout.cells
+        self._layout = layout
+        self._fields = fields
+        self._seed = seed
+        self._now: dict[str, NDArray[Any]] = {}
+        self._after: dict[str, NextArray] = {}
+        self._spare: dict[str, NDArray[Any]] = {}
+        self._places: dict[str, Place] = {}
+        self._topologies: dict[Any, Topology] = {}
+        self._step = self._streams = 0
+        self._stepping = False
+        for name, array in values.items():
+            self._now[name] = _read_only(array)
+
+    if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to type in place of a name that a cell space does not have."""
+            if name in self.__dict__.get("_fields", {}):
+                raise ModelMistake(f"A field belongs to the model, not to its cells: {name}.", f"self.{name}")
+            public = [one for one in dir(type(self)) if not one.startswith("_")]
+            raise AttributeError(f"The cells have no {name!r}. {did_you_mean(name, public)}")
+
+    def __len__(self) -> int:
+        return self.size
+
+    def neighbors(
+        self, values: NDArray[Any], *, kind: str = "moore", radius: float | None = None, k: int | None = None
+    ) -> Near:
+        """Return the values of the neighbours of each cell: ``.sum() .count() .any() .min() .max() .mean()``.
+
+        Parameters
+        ----------
+        values : ndarray of shape (cells,)
+            Truth values, integers or floats.
+        kind : str
+            ``"moore"`` (or ``"queen"``: cells that touch), ``"von_neumann"`` (or ``"rook"``: cells that share
+            an edge), on a grid ``"circle"``, for polygons ``"k_nearest"`` or ``"distance"`` of centroids.
+        radius : float, optional
+            In cells, 1 by default; of ``"distance"`` in units of the CRS.
+        k : int, optional
+            How many, for ``"k_nearest"``.
+        """
+        asked = (kind, radius, k)
+        topology = self._topologies.get(asked)
+        if topology is None:
+            topology = self._topologies[asked] = self._layout.topology(*asked)
+        return near.neighbors(topology, values)
+
+    def random(self, stream: str | None = None) -> NDArray[np.float64]:
+        """Return a random number from 0 to 1 (without 1) for each cell.
+
+        They depend on the seed, the step and the place in visiting order: the same in every dataset of these
+        cells and in any number of threads. A second call in one step gives other numbers; calls with the
+        same name `stream` give the same.
+        """
+        if stream is None:
+            number, self._streams = self._streams, self._streams + 1
+        else:
+            number = draws.stream_number(stream)
+        return draws.uniform(self._seed(), number, self._step, 0, self.size)
+
+    def choice(
+        self, options: ArrayLike, weights: ArrayLike | None = None, *, stream: str | None = None
+    ) -> NDArray[Any]:
+        """Return one of the options for each cell, drawn as `random` draws.
+
+        `weights` says how often each option is chosen, relative to the others, shape (options,) or (options,
+        cells); equal without them.
+        """
+        return draws.choice(self.random(stream), options, weights)
+
+    def count(self, where: NDArray[np.bool_]) -> int:
+        """Return the number of cells where `where` is true."""
+        self._check_shape(where, "count")
+        return int(np.count_nonzero(where))
+
+    def total(self, values: NDArray[Any]) -> float:
+        """Return the sum over all cells: of floats the exact sum, rounded once."""
+        self._check_shape(values, "total")
+        if values.dtype.kind == "f":
+            return math.fsum(values.tolist())
+        return int(values.sum(dtype=np.int64))
+
+    def mean(self, values: NDArray[Any]) -> float:
+        """Return the mean over all cells: of floats the exact sum, rounded once, by their number."""
+        return self.total(values) / self.size
+
+    def grid(self, values: NDArray[Any], outside: float | None = None) -> NDArray[Any]:
+        """Return values as a picture: shape (rows, columns), the northernmost row first.
+
+        `outside` is what stands where no cell is: NaN for floats and 0 for the rest by default. Polygons
+        that are no cells of a grid have no picture.
+        """
+        self._check_shape(values, "grid")
+        if outside is None:
+            outside = math.nan if values.dtype.kind == "f" else 0
+        return self._layout.picture(values, outside)
+
+    # What a run does with it.
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Return a field at the start of the step, read-only."""
+        return self._now[name]
+
+    def writable(self, name: str) -> NextArray:
+        """Return a field at the end of the step."""
+        array = self._after.get(name)
+        if array is None:
+            field = self._field_to_write(name)
+            if not field.changes:
+                array = self._now[name].view(NextArray)
+            else:
+                array = self._fresh(name)
+                np.copyto(array, self._now[name])
+                self._after[name] = array
+        self._note_place(name)
+        array.declared = self._fields[name]
+        return array
+
+    def write(self, name: str, values: Any) -> None:
+        """Replace a whole field at the end of the step."""
+        field = self._field_to_write(name)
+        if not field.changes:
+            raise _does_not_change(field)
+        after = self._after.get(name)
+        if values is after:  # the end of self.next.NAME += …
+            return
+        given = np.asarray(values)
+        if given.shape not in {(), (self.size,)}:
+            raise ModelMistake(
+                f"The values written to {name} have the shape {given.shape}; the field has ({self.size},), "
+                "one value per cell.",
+                f"self.next.{name} = an array of that shape; in one dimension, not rows and columns.",
+            )
+        if given.dtype.kind not in "biuf":
+            raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
+        if field.dtype == np.uint8:
+            given = np.asarray(_as_codes(field, given))
+        if after is None:
+            after = self._after[name] = self._fresh(name)
+        np.copyto(after, given, casting="unsafe")
+        self._note_place(name)
+
+    def begin(self, step: int) -> None:
+        """Begin a step."""
+        self._step, self._streams, self._stepping = step, 0, True
+        self._places.clear()
+
+    def end(self) -> list[Written]:
+        """End the step: what was written becomes the state."""
+        self._stepping = False
+        written = []
+        for name, array in self._after.items():
+            before, after = self._now[name], array.view(np.ndarray)
+            written.append(Written(self._fields[name], before, after, self._places[name]))
+            self._now[name] = _read_only(after)
+            self._spare[name] = before
+        self._after.clear()
+        return written
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """Return the state: each field by its name, read-only."""
+        return dict(self._now)
+
+    def place(self, cell: int) -> str:
+        """Return where a cell is in its dataset, for people."""
+        return self._layout.place(cell)
+
+    def _fresh(self, name: str) -> NextArray:
+        spare = self._spare.pop(name, None)
+        if spare is None or spare.base is None or not spare.base.flags.writeable:
+            spare = np.empty(self.size, self._fields[name].dtype)
+        else:
+            spare = spare.base
+        return spare.view(NextArray)
+
+    def _field_to_write(self, name: str) -> Field:
+        if not self._stepping:
+            raise ModelMistake(
+                f"self.next.{name} was used outside of step.", f"In measure, self.{name} is the new state."
+            )
+        return self._fields[name]
+
+    def _note_place(self, name: str) -> None:
+        self._places[name] = calling_place()
+
+    def _check_shape(self, values: NDArray[Any], what: str) -> None:
+        if np.shape(values) != (self.size,):
+            raise ModelMistake(
+                f"{what} got the shape {np.shape(values)}; it takes one value per cell, ({self.size},).",
+                f"cells.{what}(self.NAME == 1)",
+            )
+
+
+class NowState:
+    """The arrays of ``self``."""
+
+    def __init__(self, space: CellSpace) -> None:
+        self._space = space
+        self.array = space.read
+
+    def assign(self, name: str, _values: Any) -> None:
+        """Refuse it."""
+        raise ModelMistake(
+            f"self.{name} is the state at the start of the step, which is read-only.",
+            f"self.next.{name} = …",
+        )
+
+
+class NextState:
+    """The arrays of ``self.next``."""
+
+    def __init__(self, space: CellSpace) -> None:
+        self._space = space
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return a field, to write and to read what was written."""
+        return self._space.writable(name)
+
+    def assign(self, name: str, values: Any) -> None:
+        """Replace a whole field."""
+        self._space.write(name, values)
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _as_codes(field: Field, values: Any) -> Any:
+    """Return values as codes; raise `ModelMistake` if one is no whole number of a byte."""
+    given = np.asarray(values)
+    if given.dtype.kind in "bu" and given.dtype.itemsize == 1:
+        return values
+    with np.errstate(invalid="ignore"):
+        codes = given.astype(np.uint8) if given.dtype.kind in "biuf" else np.zeros(given.shape, np.uint8)
+    lost = codes != given
+    if np.any(lost):
+        shown = given[lost].ravel()[0] if given.ndim else given
+        raise ModelMistake(
+            f"{np.count_nonzero(lost)} values written to {field.name} are no codes; the first is {shown}.",
+            f"{field.name} takes {field.takes}.",
+        )
+    return codes
+
+
+def _does_not_change(field: Field | None) -> ModelMistake:
+    name = field.name if field is not None else "NAME"
+    return ModelMistake(
+        f"The field {name} is declared with changes=False: the rule can't write it.",
+        f"If it changes, declare it without changes=False: {name} = …",
+    )

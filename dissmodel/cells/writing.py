@@ -1,0 +1,214 @@
+"""The state of a model as a dataset, in the format of the path's suffix, and a QGIS style beside it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel.cells.fields import Classes, Field, Numbers
+from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
+from dissmodel.cells.reading import ORDER, PASSO, CellData
+from dissmodel.cells.style import polygon_qml, raster_qml
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
+from dissmodel.io._utils import write_text
+from dissmodel.record.digest import sha256_file
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame, GeoSeries
+
+RASTERS = (".tif", ".tiff")
+VECTORS = (".gpkg", ".parquet", ".fgb", ".geojson", ".json", ".shp")
+
+_EXACT = 2**53
+_NAMED = 10
+_SHAPEFILE_NAME = 10  # bytes
+# The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
+_FIELD_BYTES, _COORDINATE_BYTES, _FEATURE_BYTES = 40, 25, 200
+_NUMBER_BYTES = 8
+_Some = Callable[[slice], NDArray[Any]]
+
+
+def is_raster(path: str | Path) -> bool:
+    """Tell whether a path is that of a raster, by its suffix."""
+    return Path(path).suffix.lower() in RASTERS
+
+
+def target_of(data: CellData, path: str) -> Layout:
+    """Return how the cells are written to `path`: polygons as pixels where that is a raster.
+
+    Raises UsageError or InvalidInput if they can't be.
+    """
+    layout = data.layout
+    if isinstance(layout, Pixels):
+        if not is_raster(path):
+            raise UsageError(
+                f"{path}: the input is a raster, and its cells are written as a raster.",
+                f"--output {Path(path).with_suffix('.tif').name}",
+                code="output_suffix",
+            )
+        return layout
+    if not is_raster(path):
+        return layout
+    geometry = layout.frame.geometry.name
+    left = [str(name) for name in layout.frame if name not in layout.found.values() and name != geometry]
+    if left:
+        warnings.warn(
+            f"The raster has the fields of the model only, without {', '.join(left[:_NAMED])}"
+            f"{' …' if len(left) > _NAMED else ''}.",
+            DissmodelWarning,
+            stacklevel=2,
+        )
+    return layout.pixels or pixels_of(layout)
+
+
+def write_cells(data: CellData, path: Path, fields: Mapping[str, Field], layer: str) -> dict[str, str]:
+    """Write data as its target; and its style. Return the digest of each file by its name in a record."""
+    coloured = next((field for field in fields.values() if isinstance(field, Classes)), None)
+    style = None
+    if isinstance(data.target, Pixels):
+        _write_raster(data, data.target, path, fields)
+        written = {"output": sha256_file(path)}
+        if coloured is not None:
+            style = raster_qml(coloured.legend, list(fields).index(coloured.name) + 1)
+    else:
+        from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
+
+        written = {"output": save_gdf(with_values(data.target, data.values, data.step), path, layer=layer)}
+        if coloured is not None:
+            column = data.target.found[coloured.name]
+            if path.suffix.lower() == ".shp":  # it cuts names
+                column = column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
+            style = polygon_qml(coloured.legend, column)
+    if style is not None:
+        written["style"] = write_text(style, path.with_suffix(".qml"))
+    return written
+
+
+def most_bytes(data: CellData, fields: int) -> int:
+    """Return how many bytes a dataset of so many fields takes at most: a raster without compression."""
+    layout = data.target
+    if isinstance(layout, Pixels):
+        return _NUMBER_BYTES * (fields + len(data.others) + (layout.order is not None)) * layout.inside.size
+    columns = layout.frame.drop(columns=layout.frame.geometry.name)
+    names = sum(len(str(name)) + _FIELD_BYTES for name in columns)
+    coordinates = int(layout.frame.geometry.count_coordinates().sum())
+    held = int(columns.memory_usage(index=False, deep=True).sum())
+    return held + 2 * _COORDINATE_BYTES * coordinates + (_FEATURE_BYTES + names) * len(columns)
+
+
+def check_savable(data: CellData, path: str, *, losses: bool) -> None:
+    """Refuse features that the format of `path` can't hold; with `losses` warn of what it changes."""
+    if isinstance(data.target, Polygons):
+        from dissmodel.io.vector import check_savable as check  # noqa: PLC0415  (a raster needs no pandas)
+
+        check(with_values(data.target, data.values, data.step), path, losses=losses)
+
+
+def with_values(layout: Polygons, values: Mapping[str, NDArray[Any]], step: int) -> GeoDataFrame:
+    """Return the features with the values of the fields; all other columns are unchanged.
+
+    A column keeps its type where that holds every value exactly, else it becomes float64; ``passo`` is added
+    where it isn't there.
+    """
+    frame, found = layout.frame, layout.found
+    new: dict[str, NDArray[Any]] = {
+        found[name]: array.astype(np.int64) if array.dtype.kind == "u" else array
+        for name, array in values.items()
+    }
+    new[found.get(PASSO, PASSO)] = np.full(layout.cells, step, dtype=np.int64)
+    return frame.assign(**{name: _typed(array, frame.get(name)) for name, array in new.items()})
+
+
+def _typed(values: NDArray[Any], before: GeoSeries | None) -> Any:
+    """Return `values` in the type that they had before, if it holds them."""
+    if before is None:
+        return values
+    with np.errstate(invalid="ignore", over="ignore"):
+        kept = values.astype(getattr(before.dtype, "numpy_dtype", before.dtype))
+    return kept if np.array_equal(kept, values) else values.astype(np.float64)
+
+
+def _write_raster(data: CellData, layout: Pixels, path: Path, fields: Mapping[str, Field]) -> None:
+    from dissmodel.io.raster import write_geotiff  # noqa: PLC0415  (polygons need no such writer)
+
+    own = dict(data.values)
+    if layout.order is not None:
+        own[ORDER] = np.arange(layout.cells, dtype=np.int32 if layout.cells < 2**31 else np.int64)
+    dtype, nodata = _type_of(own, data.others)
+    outside = np.asarray(nodata, dtype)
+    bands: dict[str, _Some] = {}
+    for name, array in own.items():
+        picture = layout.picture(array.astype(dtype, copy=False), nodata)
+        bands[name] = partial(layout.as_stored, picture)
+    for name, (array, absent) in data.others.items():
+        bands[name] = partial(_as_written, array, absent, data.masked, outside)
+    write_geotiff(
+        path,
+        bands,
+        shape=(layout.inside.shape[0], layout.inside.shape[1]),
+        dtype=dtype,
+        nodata=nodata,
+        transform=layout.transform,
+        crs=layout.crs,
+        tags={PASSO: str(data.step)},
+        band_tags={
+            name: {"unit": field.unit}
+            for name, field in fields.items()
+            if isinstance(field, Numbers) and field.unit
+        },
+    )
+
+
+def _as_written(
+    array: NDArray[Any],
+    absent: tuple[float, ...],
+    masked: NDArray[np.bool_] | None,
+    outside: NDArray[Any],
+    rows: slice,
+) -> NDArray[Any]:
+    """Return rows of a band that the model does not declare, with the result's own nodata value."""
+    part = array[rows]
+    hidden = _hidden(part, absent)
+    if masked is not None:
+        hidden |= masked[rows]
+    return np.where(hidden, outside, part.astype(outside.dtype))
+
+
+def _hidden(values: NDArray[Any], absent: tuple[float, ...]) -> NDArray[np.bool_]:
+    hidden: NDArray[np.bool_] = np.isnan(values)
+    for value in absent:
+        hidden |= values == value
+    return hidden
+
+
+def _type_of(
+    own: Mapping[str, NDArray[Any]], others: Mapping[str, tuple[NDArray[Any], tuple[float, ...]]]
+) -> tuple[np.dtype[Any], float]:
+    """Return the dtype of a GeoTIFF with these bands, and a nodata value that is a value of none.
+
+    A GeoTIFF has one of each: integers of at most 32 bits where all bands are integers and leave a value
+    free, else float64 and NaN.
+    """
+    bands = [*((array, ()) for array in own.values()), *others.values()]
+    common = np.result_type(*(array for array, _ in bands))
+    if common.kind in "iu" and common.itemsize < _NUMBER_BYTES:
+        bounds = np.iinfo(common)
+        nodata = bounds.max if common.kind == "u" else bounds.min
+        if not any(nodata not in absent and (array == nodata).any() for array, absent in bands):
+            return common, float(nodata)
+    for name, (array, _) in others.items():
+        if array.dtype.kind in "iu" and array.dtype.itemsize == _NUMBER_BYTES:
+            lost = (array > _EXACT) | (array < -_EXACT if array.dtype.kind == "i" else False)
+            if lost.any():
+                raise InvalidInput(
+                    f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "
+                    f"fields of the model ({np.count_nonzero(lost)} pixels).",
+                    "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
+                )
+    return np.dtype(np.float64), float("nan")

@@ -1,0 +1,145 @@
+"""A model of the kit as its author writes it, from the command line: the examples of docs/cells.md."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+
+from cli.test_startup import COMMAND, loaded
+from dissmodel.io import load_dataset, save_dataset
+from dissmodel.io.raster import write_geotiff
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def town(dissmodel):
+    """Write growth.py as the docs have it, and a town as town.tif and town.gpkg, in the current folder."""
+    from geopandas import GeoDataFrame
+
+    Path("growth.py").write_text(re.search(r"```python\n(# growth\.py\n.*?)```", DOCS, re.DOTALL)[1])
+    draws = np.random.default_rng(1)
+    built = (draws.random((12, 15)) < 0.3).astype(float)
+    slope = draws.random((12, 15)) * 30
+    write_geotiff(
+        "town.tif",
+        {"built": built.__getitem__, "slope": slope.__getitem__},
+        shape=built.shape,
+        dtype="float64",
+        nodata=-9999.0,
+        transform=Affine(30, 0, 600_000, 0, -30, 9_700_000),
+        crs="EPSG:31984",
+    )
+    row, col = np.divmod(np.arange(built.size), 15)
+    west, north = 600_000 + 30 * col, 9_700_000 - 30 * row
+    columns = {"built": built.ravel().astype(int), "slope": slope.ravel(), "row": row, "col": col}
+    boxes = shapely.box(west, north - 30, west + 30, north)
+    save_dataset(GeoDataFrame(columns, geometry=boxes, crs="EPSG:31984"), "town.gpkg")
+    return dissmodel
+
+
+def record_of(name):
+    return json.loads(Path(f"{name}.record.json").read_text())
+
+
+def test_the_commands_of_the_docs(town):
+    commands = [line[2:].split() for line in DOCS.splitlines() if line.startswith("$ dissmodel ")]
+    for command in commands:
+        said = town(*command[1:])
+
+        assert 0 == said.code, said.err
+
+    (pixels, _), _ = load_dataset("after.tif")
+    polygons, _ = load_dataset("after_cells.gpkg")
+    assert pixels.get("built").ravel().tobytes() == polygons["built"].to_numpy(np.float64).tobytes()
+    assert "identical-file" in town("compare", "after.tif", "after_raster.tif").out
+    assert record_of("after")["step_metrics"] == record_of("after_cells")["step_metrics"]
+    assert {"step", "built_open", "built_built", "built"} == record_of("after")["step_metrics"].keys()
+
+
+def test_a_seed_that_was_drawn_is_said_and_recorded(town):
+    said = town("run", "growth.py", "--input", "town.tif", "--output", "a.tif")
+
+    record = record_of("a")
+    assert f"its seed was drawn: {record['seed']}." in said.err
+    assert record["seed"] == record["parameters"]["seed"]
+    assert "drawn" == record["parameter_origin"]["seed"]
+    town("run", "growth.py", "--input", "town.tif", "--output", "b.tif", "--seed", record["seed"])
+    assert record["artifacts"] == record_of("b")["artifacts"]
+    again = town("reproduce", "a.record.json", "--model", "growth.py", "--yes")
+    assert "identical-file" in again.out, again.err
+
+
+def test_a_model_that_does_not_draw_has_no_seed(town):
+    said = town("run", "game_of_life", "--input", "town.tif", "--band-map", "alive=built", "-o", "a.tif")
+
+    assert 0 == said.code, said.err
+    assert record_of("a")["seed"] is None
+
+
+def test_two_seeds(town):
+    said = town("run", "growth.py", "-i", "town.tif", "-o", "a.tif", "--seed", "1", "--param", "seed=2")
+
+    assert (2, "Give one: --seed 1") == (said.code, said.err.splitlines()[1].strip())
+
+
+def test_a_run_without_an_output_is_named_after_its_input(town):
+    town("run", "growth.py", "--input", "town.tif", "--seed", "1")
+    town("run", "growth.py", "--input", "town.gpkg", "--seed", "1")
+
+    assert [".gpkg", ".tif"] == sorted(
+        path.suffix for path in Path().glob("growth_*[!y]") if path.suffix not in {".qml", ".json"}
+    )
+
+
+def test_an_error_of_the_author_is_in_the_record(town):
+    Path("growth.py").write_text(Path("growth.py").read_text().replace("self.next.built[", "self.built["))
+
+    said = town("run", "growth.py", "--input", "town.tif", "--output", "a.tif", "--seed", "1")
+
+    assert 1 == said.code
+    assert said.err.startswith(
+        "error: growth.py, line 18 (self.built[ready & (cells.random() < self.rate)] = 1): "
+    )
+    failed = record_of(
+        next(path.name.removesuffix(".record.json") for path in Path().glob("a.*.record.json"))
+    )
+    assert failed["error"]["message"] in said.err
+    assert "growth.py, line 18" in town("record", "show", *Path().glob("a.*.record.json")).out
+
+
+def test_a_geotiff_runs_without_what_polygons_need(town):
+    said, found = loaded(
+        COMMAND, "run", "growth.py", "-i", "town.tif", "-o", "r.tif", "-p", "end_time=2", "--seed", "1"
+    )
+
+    assert (0, "") == (said.returncode, said.stderr)
+    assert set() == found & {
+        "pandas",
+        "geopandas",
+        "pyogrio",
+        "shapely",
+        "matplotlib",
+        "xarray",
+        "scipy",
+        "numba",
+    }
+
+
+def test_the_example_of_the_game_of_life(dissmodel):
+    maker = ROOT / "examples" / "life" / "make_life.py"
+    subprocess.run([sys.executable, str(maker)], check=True)
+
+    said = dissmodel("run", "game_of_life", "-i", "life.tif", "-o", "after.tif", "-p", "end_time=60")
+
+    assert 0 == said.code, said.err
+    population = record_of("after")["step_metrics"]["alive_alive"]
+    # The gun is as it was after 30 steps, and has sent out a glider of five cells.
+    assert [36 + 5, 36 + 10] == [population[29], population[59]]
