@@ -51,7 +51,7 @@ from support import echo
 from support.redis_server import RedisServer
 
 LEASE_S = 2.0
-OPEN = 6
+OPEN = 3
 IDLE = 0.8
 LATE_S = 150.0
 KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
