@@ -20,9 +20,10 @@ from typing import Any, TextIO
 
 from dissmodel import gdal_settings
 from dissmodel.consent import Consent
-from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.errors import StorageError
 from dissmodel.executor.child import end_all, end_with_parent
 from dissmodel.progress import Reporter, reporting_warnings
+from dissmodel.running.account import as_failure
 from dissmodel.service.documents import LINE_LENGTH
 from dissmodel.service.task import Task
 
@@ -47,7 +48,7 @@ def main() -> None:
             record = _run(task, events)
         events.send("end", status="completed", record=str(record))
     except BaseException as error:  # noqa: BLE001  (the worker is told, whatever it is)
-        told = error if isinstance(error, DissmodelError) else _as_ours(error)
+        told = as_failure(error, task.request.model_name, "open")
         events.send(
             "end",
             status="failed",
@@ -135,16 +136,6 @@ def _run(task: Task, reporter: Reporter) -> Path:
         **shared,
     )
     return run(request, reporter).record_path
-
-
-def _as_ours(error: BaseException) -> DissmodelError:
-    if isinstance(error, KeyboardInterrupt):
-        return DissmodelError("The run was interrupted.", code="interrupted")
-    if isinstance(error, MemoryError):
-        return DissmodelError(
-            "There is not enough memory.", "Let jobs use more: service.memory", code="memory"
-        )
-    return DissmodelError(f"This is a bug in dissmodel: {type(error).__name__}: {error}", code="bug")
 
 
 def _limit(memory: int | None) -> None:

@@ -86,37 +86,29 @@ class JobProcess:
         for reader in self._readers:
             reader.start()
 
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._process.pid
-
     def wait(self, seconds: float) -> JobEnd | None:
         """Return how it ended; None if it has not ended within so many seconds."""
         try:
-            code = self._process.wait(seconds)
+            number = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         self._kill()
         for reader in self._readers:
             reader.join(_READERS_S)
-        said = self._end
-        if said is None:
-            how = (
-                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            )
-            return JobEnd(crashed=how)
-        record = Path(str(said["record"])) if said.get("record") else None
-        if record is not None and not record.resolve().is_relative_to(self._scratch.resolve()):
-            record = None
-        if said.get("status") == "completed" and record is not None:
-            return JobEnd(record)
-        error = said.get("error")
-        told = {name: str(value) for name, value in (error if isinstance(error, dict) else {}).items()}
-        problem = Problem(
-            code=told.get("code", "run_failed"), message=told.get("message", ""), hint=told.get("hint", "")
-        )
-        return JobEnd(record, problem, retry=said.get("retry") is True)
+        match self._end:
+            case {"status": "completed", "record": str(path)} if record := self._ours(path):
+                return JobEnd(record)
+            case {"error": {"code": str(code), "message": str(said), "hint": str(hint)}, **more}:
+                problem = Problem(code=code, message=said, hint=hint)
+                return JobEnd(self._ours(more.get("record")), problem, retry=more.get("retry") is True)
+        by_signal = f"was killed by {signal.Signals(-number).name}" if number < 0 else ""
+        return JobEnd(crashed=by_signal or f"ended with exit code {number}")
+
+    def _ours(self, record: object) -> Path | None:
+        """Return the path of a record if the process could write it into its scratch folder."""
+        if isinstance(record, str) and Path(record).resolve().is_relative_to(self._scratch.resolve()):
+            return Path(record)
+        return None
 
     def stop(self, patience: float) -> JobEnd | None:
         """Let it end and leave a record; kill it, and all that it started, after so many seconds.
@@ -149,22 +141,20 @@ class JobProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _hear(self, stream: IO[bytes]) -> None:
+        """Pass on what the process says; a model may find the pipe, and what it writes there is ignored."""
         for line in _lines(stream, _LONGEST):
-            try:
-                event = json.loads(line)
-                name = event["event"]
-                if name == "end":
-                    self._end = event
-                elif name == "phase":
-                    self._hold.tell(str(event["name"])[:LINE_LENGTH])
-                elif name in {"step", "transferred"}:
-                    self._hold.tell(None, int(event["done"]), int(event["total"]))
-                elif name == "warn":
-                    self._hold.warn(str(event["text"]))
-                elif name == "output":
-                    self._hold.output(str(event["text"]))
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue  # a model found the pipe, and what it writes there is no event
+            with contextlib.suppress(ValueError, RecursionError):
+                match json.loads(line):
+                    case {"event": "end"} as said:
+                        self._end = said
+                    case {"event": "phase", "name": str(name)}:
+                        self._hold.tell(name[:LINE_LENGTH])
+                    case {"event": "step" | "transferred", "done": int(done), "total": int(total)}:
+                        self._hold.tell(None, done, total)
+                    case {"event": "warn", "text": str(text)}:
+                        self._hold.warn(text)
+                    case {"event": "output", "text": str(text)}:
+                        self._hold.output(text)
 
     def _keep(self, stream: IO[bytes]) -> None:
         for line in _lines(stream, 2 * LINE_LENGTH):

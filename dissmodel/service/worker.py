@@ -83,8 +83,7 @@ class _Worker:
     indexing: Indexing
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    active: int = 0
+    active: set[str] = field(default_factory=set)
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -137,8 +136,9 @@ class _Worker:
                 _log.warning(error.message, extra={"worker": self.name})
                 self.closing.wait(1)
                 continue
-            with self._one_more():
-                self._attempt(job)
+            self.active.add(job)
+            self._attempt(job)
+            self.active.discard(job)
 
     def _put_back(self, job: str) -> None:
         request = self.truth.request(job)
@@ -164,18 +164,7 @@ class _Worker:
             _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 
     def _is_drained(self) -> bool:
-        with self.lock:
-            return not self.active and not sum(self.queue.counts().values())
-
-    @contextlib.contextmanager
-    def _one_more(self) -> Iterator[None]:
-        with self.lock:
-            self.active += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.active -= 1
+        return not self.active and not sum(self.queue.counts().values())
 
 
 def _hide() -> None:

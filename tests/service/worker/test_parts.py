@@ -293,11 +293,20 @@ def test_a_bug_ends_the_job_with_an_outcome(service, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_queue_of_a_job_that_is_held_loses_nothing(service):
+def test_a_job_that_another_worker_holds_is_left_alone(service, caplog):
+    caplog.set_level("INFO")
     assert "ok" == service.queue.beat(service.job, "another", Progress("run", 1, 2), "v")
     entry, outcome = tried(service, Times())
 
     assert ("v", "run", True, None) == (entry.worker, entry.progress.phase, entry.is_leased, outcome)
+    assert [] == caplog.records
+
+
+def test_an_attempt_that_loses_its_job_does_not_count(service, monkeypatch):
+    monkeypatch.setattr(Hold, "why", property(lambda _self: "lost"))
+    entry, outcome = tried(service, Times())
+
+    assert (False, 0, None) == (entry.is_waiting, entry.attempts, outcome)
 
 
 def test_no_two_workers_have_one_name(monkeypatch):
