@@ -23,10 +23,11 @@ def serve(
 ) -> None:
     """Serve many people: an HTTP API, the sync of registries, and workers that run jobs.
 
-    Without keys only this machine may ask. Jobs and results are in service.place, by default a folder in the
-    data folder. Ctrl-C or SIGTERM ends it; a job that runs has 50 seconds to end, else it is run again later.
+    Without keys only this machine may ask: dissmodel serve --port 8000 --workers 2. Jobs and results are in
+    service.place, by default a folder in the data folder. Ctrl-C or SIGTERM ends it; a job that runs has 50
+    seconds to end, else it is run again later. The log is on standard error, one JSON object a line.
 
-    Example: dissmodel serve --port 8000 --workers 2
+    Example: dissmodel serve --new-key ana --role submitter
     """
     try:
         from dissmodel.service.auth import new_key as made

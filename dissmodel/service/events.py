@@ -99,13 +99,13 @@ class Streams:
                 self._looked = asyncio.Event()
 
     def _looked_again(self, known: dict[str, View]) -> dict[str, View]:
-        entries, found = self._service.queue.view(known), {}
+        entries, found = self._service.entries(*known), {}
         for job, view in known.items():
-            found[job] = View(view.request, Seen(entry=entries.get(job)))
-            if not found[job].is_queued:
-                found[job] = view
-                with suppress(DissmodelError):
-                    found[job] = self._service.look_again(view.request, None)
+            new = View(view.request, Seen(entry=entries.get(job)))
+            with suppress(DissmodelError):
+                new = new if new.is_queued else self._service.look_again(view.request, None)
+                if entries or new.has_ended:  # with the queue away only the end of a job is known
+                    found[job] = new
         return found
 
 

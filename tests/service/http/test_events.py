@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dissmodel.service import events
-from dissmodel.service.queue import Progress
+from dissmodel.service.queue import Progress, QueueAway
 from support.http_api import KEYS, until
 
 
@@ -134,3 +134,17 @@ def test_a_log_is_read_piece_by_piece(house):
 
 def pick_log(found):
     return found["lines"], found["next"]
+
+
+def test_with_the_queue_away_a_stream_has_the_end_of_its_job(house, monkeypatch):
+    job = house.job()["job_id"]
+    beat(house, job, "run", 1, 4)
+    stream = parsed(lines_of(house, job))
+    assert ("running", 33) == pick(next(stream))
+
+    def away(*_args):
+        raise QueueAway("Redis does not answer.")
+
+    monkeypatch.setattr(type(house.service.queue), "view", away)
+    threading.Timer(0.3, house.complete, [job]).start()
+    assert ["completed"] == [event["status"] for _, event in stream]
