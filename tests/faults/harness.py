@@ -504,8 +504,9 @@ class Trial:
             if outcome.record_digest != digest:
                 yield f"its outcome is of {outcome.record_digest}, its record {digest}"
             yield from self.differences(job)
-        elif digest is not None and job not in self.stopped:
-            # A worker that stood still just before its record comes too late to change how the job ended.
+        elif digest is not None and job not in self.stopped | self.cancelled:
+            # A worker that stood still, or had no queue, just before its record comes too late to change how
+            # the job ended.
             yield f"it has a record, and is {outcome.status} {code}"
         if outcome.status == "cancelled" and job not in self.cancelled:
             yield "nobody cancelled it"
