@@ -14,6 +14,7 @@ COMMANDS = (
     ("A whole run, and start-up", ["startup.py"]),
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
+    ("Cells", ["cells.py"]),
     ("Registries", ["registry.py"]),
     ("Records", ["records.py"]),
     ("The index of records", ["index.py"]),

@@ -14,7 +14,7 @@ from dissmodel.errors import UsageError, WrongValue, did_you_mean
 from dissmodel.geo.vector.sparse import Neighborhood, number_type
 
 Array = NDArray[Any]
-Offset = tuple[int, int]
+Shift = tuple[slice, slice]
 GridKind = Literal["moore", "von_neumann", "circle"]
 
 
@@ -44,9 +44,16 @@ class Grid:
             self._cell_at[self._places] = np.arange(self.cells)
         elif self.cells < inside.size:
             self._mask = np.pad(inside, ((0, 0), (0, self._width - cols))).ravel()
-        self._reach = reach
         offsets = [(down, right) for down, wide in reach.items() for right in range(-wide, wide + 1)]
-        self._offsets = [offset for offset in offsets if offset != (0, 0)]
+        self._shifts = [self._shift(down, right) for down, right in offsets if (down, right) != (0, 0)]
+        # How far a sum of one row's cells has to grow, and at which rows it is then used.
+        self._passes = [
+            (
+                [self._shift(0, right) for right in sorted({-width, width} - {0})],
+                [self._shift(down, 0) for down, wide in reach.items() if wide == width],
+            )
+            for width in range(max(reach.values()) + 1)
+        ]
         self._links: Links | None = None
         self._counts: NDArray[np.int64] | None = None
 
@@ -67,7 +74,7 @@ class Grid:
 
     def sum(self, values: Array) -> Array:
         """Return the sum over the neighbours."""
-        values = addends(values, len(self._offsets))
+        values = addends(values, len(self._shifts))
         if values.dtype.kind != "f":
             return self._on_cells(self._window_sum(self._laid_out(values, 0)))
         if self._places is not None:  # the order of the neighbours differs from cell to cell
@@ -75,8 +82,8 @@ class Grid:
         seen = self._laid_out(values, 0)
         found = np.zeros_like(seen)
         # An empty place adds 0.0, which changes no sum that began with 0.0.
-        for offset in self._offsets:
-            self._apply(np.add, found, seen, offset)
+        for shift in self._shifts:
+            _apply(np.add, found, seen, shift)
         return self._on_cells(found)
 
     def extreme(self, values: Array, *, largest: bool) -> Array:
@@ -84,8 +91,8 @@ class Grid:
         choose, start = np.maximum if largest else np.minimum, identity(values.dtype, largest)
         seen = self._laid_out(values, start)
         found = np.full_like(seen, start)
-        for offset in self._offsets:
-            self._apply(choose, found, seen, offset)
+        for shift in self._shifts:
+            _apply(choose, found, seen, shift)
         return self._on_cells(found)
 
     def _window_sum(self, seen: Array) -> Array:
@@ -95,22 +102,19 @@ class Grid:
         wide. An overflow on the way does no harm: integers of a fixed size add modulo a power of 2.
         """
         across, found = seen.copy(), np.negative(seen)
-        for width in range(max(self._reach.values()) + 1):
-            if width:
-                self._apply(np.add, across, seen, (0, -width))
-                self._apply(np.add, across, seen, (0, width))
-            for down, wide in self._reach.items():
-                if wide == width:
-                    self._apply(np.add, found, across, (down, 0))
+        for growing, using in self._passes:
+            for shift in growing:
+                _apply(np.add, across, seen, shift)
+            for shift in using:
+                _apply(np.add, found, across, shift)
         return found
 
-    def _apply(self, ufunc: np.ufunc, found: Array, seen: Array, offset: Offset) -> None:
-        """Apply `ufunc` to what was found so far and to what each place sees at an offset."""
-        shift = offset[0] * self._width + offset[1]
+    def _shift(self, down: int, right: int) -> Shift:
+        """Return the places that have a neighbour at an offset, and those neighbours."""
+        shift = down * self._width + right
         length = max(0, self._size - abs(shift))
         here, there = max(0, -shift), max(0, shift)
-        so_far = found[here : here + length]
-        ufunc(so_far, seen[there : there + length], out=so_far)
+        return slice(here, here + length), slice(there, there + length)
 
     def _laid_out(self, values: Array, empty: Any) -> Array:
         """Return the values of cells at their places, and `empty` at all others."""
@@ -140,16 +144,22 @@ class Grid:
         """Return the same neighbours by their numbers."""
         if self._links is None:
             ranks = self._laid_out(np.arange(self.cells, dtype=number_type(self.cells)), -1)
-            numbers = np.empty((self.cells, len(self._offsets)), ranks.dtype)
-            for side, offset in enumerate(self._offsets):
+            numbers = np.empty((self.cells, len(self._shifts)), ranks.dtype)
+            for side, shift in enumerate(self._shifts):
                 seen = np.full_like(ranks, -1)
-                self._apply(np.maximum, seen, ranks, offset)
+                _apply(np.maximum, seen, ranks, shift)
                 numbers[:, side] = self._on_cells(seen)
             numbers.sort(axis=1)
             is_cell = numbers >= 0
             offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(is_cell, axis=1), dtype=np.int64)])
             self._links = Links(Neighborhood(offsets, numbers[is_cell]))
         return self._links
+
+
+def _apply(ufunc: np.ufunc, found: Array, seen: Array, shift: Shift) -> None:
+    """Apply `ufunc` to what was found so far and to what each place sees."""
+    so_far = found[shift[0]]
+    ufunc(so_far, seen[shift[1]], out=so_far)
 
 
 def grid_topology(

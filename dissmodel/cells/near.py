@@ -6,6 +6,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import shapely
+from affine import Affine
 from numpy.typing import NDArray
 
 from dissmodel.cells.grids import GridKind, grid_topology
@@ -212,6 +214,59 @@ def neighbors(topology: Topology, values: Array) -> Near:
 
 def _exact(sums: Array) -> Array:
     return sums.view(Counts) if sums.dtype == np.uint8 else sums
+
+
+def pixel_topology(
+    inside: Bools,
+    order: Array | None,
+    kind: str = "moore",
+    *,
+    radius: float | None = None,
+    k: int | None = None,
+    transform: Affine | None = None,
+    crs: Any = None,
+) -> Topology:
+    """Return the topology of pixels, by the kinds that polygons have too.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (rows, cols)
+        Where the cells are.
+    order : ndarray of integers, shape (rows, cols), or None
+        The place of each cell in the visiting order; row-major without it.
+    kind, radius, k
+        As `polygon_topology` takes them; for ``"k_nearest"`` and ``"distance"`` each pixel becomes a polygon.
+    transform : affine.Affine, optional
+        From (column, row) of this grid to coordinates, for ``"k_nearest"`` and ``"distance"``; without it, a
+        pixel is one unit wide and high.
+    crs : optional
+        Of these coordinates.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind, or `k` or `radius` is missing, wrong or not the kind's.
+    WrongValue
+        If `order` does not number the cells.
+    """
+    if kind in GRID_KINDS and k is None:
+        return grid_topology(inside, order, GRID_KINDS[kind], 1 if radius is None else radius)
+    import geopandas as gpd  # noqa: PLC0415  (few models on pixels need polygons)
+
+    rows, cols = np.nonzero(inside)
+    if order is not None:
+        visited = np.argsort(order[inside])
+        rows, cols = rows[visited], cols[visited]
+    corners = np.stack(
+        [cols + np.array([[0], [1], [1], [0]]), rows + np.array([[0], [0], [1], [1]])], axis=-1
+    )
+    to_crs = Affine.identity() if transform is None else transform
+    x, y = corners[..., 0], corners[..., 1]
+    placed = np.stack(
+        [to_crs.c + x * to_crs.a + y * to_crs.b, to_crs.f + x * to_crs.d + y * to_crs.e], axis=-1
+    )
+    polygons = gpd.GeoSeries(shapely.polygons(placed.swapaxes(0, 1)), crs=crs)
+    return polygon_topology(polygons, kind, radius=radius, k=k)
 
 
 def polygon_topology(

@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dissmodel.cells.grids import grid_topology, window
 from dissmodel.cells.links import Links, link_topology, table_topology
-from dissmodel.cells.near import Counts, neighbors, polygon_topology
+from dissmodel.cells.near import Counts, neighbors, pixel_topology, polygon_topology
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, WrongType, WrongValue
 from dissmodel.geo.vector.sparse import Neighborhood
 from dissmodel.geo.vector.strategies import neighborhood_of
@@ -145,6 +146,39 @@ def test_a_radius_in_cells_means_the_same_on_polygons_of_a_grid():
     for kind, radius in (("moore", 2), ("von_neumann", 3), ("circle", 2.3)):
         pixels = grid_topology(np.ones((5, 6), bool), kind=kind, radius=radius)
         assert bits(pixels.sum(values)) == bits(polygon_topology(polygons, kind, radius=radius).sum(values))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("moore", {"radius": 2}),
+        ("rook", {}),
+        ("circle", {"radius": 1.5}),
+        ("k_nearest", {"k": 5}),
+        ("distance", {"radius": 65.0}),
+    ],
+)
+def test_pixels_have_every_kind_of_neighbour_with_the_bits_of_polygons(kind, options):
+    rng = np.random.default_rng(2)
+    inside = rng.random((7, 9)) < 0.8
+    rows, cols = np.nonzero(inside)
+    visit = rng.permutation(len(rows))
+    rows, cols = rows[visit], cols[visit]
+    order = np.full(inside.shape, -1)
+    order[rows, cols] = np.arange(len(rows))
+    polygons = shapely.box(cols * 30.0 + 5, 9 - rows * 20.0 - 20, cols * 30.0 + 35, 9 - rows * 20.0)
+    values = floats(len(rows), 5)
+
+    pixels = pixel_topology(inside, order, kind, transform=Affine(30, 0, 5, 0, -20, 9), **options)
+
+    assert bits(polygon_topology(polygons, kind, **options).sum(values)) == bits(pixels.sum(values))
+
+
+def test_distances_of_pixels_in_degrees_are_warned_of():
+    with pytest.warns(DissmodelWarning, match="geographic"):
+        pixel_topology(np.ones((2, 2), bool), None, "distance", radius=1.0, crs="EPSG:4326")
+    with pytest.raises(UsageError, match="has no k"):
+        pixel_topology(np.ones((2, 2), bool), None, "moore", k=3)
 
 
 @st.composite
