@@ -27,14 +27,11 @@ def contents(path: Path, limit: int) -> bytes:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise Unfit("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
-    with open(path, "rb", opener=_without_waiting) as stream:
+    # A pipe that has come in the place of the file would be waited for, for ever; Windows has none.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as stream:
         # Not more than there is: room for 16 MiB takes longer to get than a record to read.
         data = stream.read(min(status.st_size, limit) + 1)
     if len(data) > limit:
         raise Unfit(f"it has more than {limit} bytes")
     return data
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    # A pipe in the place of a file would be waited for, for ever; Windows has none.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
