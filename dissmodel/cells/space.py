@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,27 @@ if TYPE_CHECKING:
     from dissmodel.cells.layout import Layout
 
 _FULL_BYTE = np.uint8(255)
+
+G = TypeVar("G", bound=np.generic)
+W = TypeVar("W", bound=np.bool_ | np.integer[Any])
+
+if TYPE_CHECKING:
+
+    class NearWhole(Near, Generic[W]):
+        """The neighbours' truths or integers; counts in a byte each behave as int64."""
+
+        def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def min(self) -> NDArray[W]: ...  # noqa: D102
+        def max(self) -> NDArray[W]: ...  # noqa: D102
+
+    class NearFloats(Near):
+        """The neighbours' floats."""
+
+        def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def min(self) -> NDArray[np.float64]: ...  # noqa: D102
+        def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
 
 class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
@@ -104,9 +125,30 @@ class CellSpace:
     def __len__(self) -> int:
         return self.size
 
+    if TYPE_CHECKING:
+
+        @overload
+        def neighbors(
+            self,
+            values: NDArray[W],
+            *,
+            kind: str = ...,
+            radius: float | None = ...,
+            k: int | None = ...,
+        ) -> NearWhole[W]: ...
+        @overload
+        def neighbors(
+            self,
+            values: NDArray[np.floating[Any]],
+            *,
+            kind: str = ...,
+            radius: float | None = ...,
+            k: int | None = ...,
+        ) -> NearFloats: ...
+
     def neighbors(
         self, values: NDArray[Any], *, kind: str = "moore", radius: float | None = None, k: int | None = None
-    ) -> Near:
+    ) -> Any:
         """Return the values of the neighbours of each cell: ``.sum() .count() .any() .min() .max() .mean()``.
 
         Parameters
@@ -166,7 +208,7 @@ class CellSpace:
         """Return the mean over all cells: of floats the exact sum, rounded once, by their number."""
         return self.total(values) / self.size
 
-    def grid(self, values: NDArray[Any], outside: float | None = None) -> NDArray[Any]:
+    def grid(self, values: NDArray[G], outside: float | None = None) -> NDArray[G]:
         """Return values as a picture: shape (rows, columns), the northernmost row first.
 
         `outside` is what stands where no cell is: NaN for floats and 0 for the rest by default. Polygons

@@ -12,6 +12,9 @@ from support import growth
 CODES = "dissmodel.cells.fields.Codes"
 VALUES = "dissmodel.cells.fields.Values"
 TRUTHS = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.bool[bool]]]"
+WHOLE = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.signedinteger[numpy._typing._nbit_base._64Bit]]]"
+BYTES = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.unsignedinteger[numpy._typing._nbit_base._8Bit]]]"
+FLOATS = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.float64]]"
 
 TYPES = {
     "self.built": CODES,
@@ -24,6 +27,12 @@ TYPES = {
     "self.slope != 1": TRUTHS,
     "self.slope < 15": TRUTHS,
     "cells.random() < self.rate": TRUTHS,
+    "cells.neighbors(self.built == 1).sum()": WHOLE,
+    "cells.neighbors(self.built).max()": BYTES,
+    "cells.neighbors(self.slope).sum()": FLOATS,
+    "cells.neighbors(self.slope).mean()": FLOATS,
+    "cells.neighbors(self.slope).any()": TRUTHS,
+    "cells.grid(self.slope)": FLOATS,
     "cells.count(self.built == 1)": "int",
     "self.next": "growth.Growth",
 }
