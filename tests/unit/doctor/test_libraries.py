@@ -103,7 +103,7 @@ def test_each_model_that_breaks_is_told_and_the_others_are_loaded(look, on_path)
         assert why in message
         assert f"pip uninstall {name}_package" in hint
     assert "ok" == last[0]
-    assert last[1].startswith("7 can be loaded: ")
+    assert last[1].startswith("8 can be loaded: ")
 
 
 def test_a_model_that_hangs_is_named(look, on_path, monkeypatch):
