@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
@@ -252,6 +251,7 @@ def pixel_topology(
     if kind in GRID_KINDS and k is None:
         return grid_topology(inside, order, GRID_KINDS[kind], 1 if radius is None else radius)
     import geopandas as gpd  # noqa: PLC0415  (few models on pixels need polygons)
+    import shapely  # noqa: PLC0415  (as above)
 
     rows, cols = np.nonzero(inside)
     if order is not None:

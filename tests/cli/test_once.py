@@ -29,11 +29,12 @@ SINGLE = [
 def test_an_option_with_one_value_is_refused_where_it_is_given_twice(dissmodel, words):
     *path, option = words
 
-    said = dissmodel(*path, f"{option}=1", option, "2", "--json")
+    said = dissmodel(*path, f"{option}=1", option, "2")
 
     assert 2 == said.code
-    assert f"{option} is given twice: 1 and 2." == said.json["error"]["message"]
-    assert said.json["error"]["hint"]
+    message, hint = said.err.splitlines()
+    assert f"error: {option} is given twice: 1 and 2." == message
+    assert hint.strip()
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
