@@ -192,6 +192,7 @@ def test_a_circle_ends(dissmodel, to):
     )
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_no_problem(dissmodel):
     for number in range(1500):
         leave(f"r{number}", f"r{number + 1}" if number < 1499 else None)

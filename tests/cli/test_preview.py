@@ -74,6 +74,7 @@ def test_the_picture_of_a_record_is_that_of_its_run(grid):
 
 
 @pytest.mark.parametrize(("model", "output"), [("coastal_raster", "r.tif"), ("coastal_vector", "r.gpkg")])
+@pytest.mark.slow
 def test_the_areas_of_the_real_coast_are_exact(dissmodel, shared, model, output):
     """Polygons before; after, the same as polygons and as pixels."""
     said = dissmodel(
@@ -95,6 +96,7 @@ def test_the_areas_of_the_real_coast_are_exact(dissmodel, shared, model, output)
     assert 2 * share == pytest.approx(colours("r.preview.png")[RED], rel=0.7)
 
 
+@pytest.mark.slow
 def test_raster_and_polygons_of_one_coast_look_the_same(grid, make_coast):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "cells.gpkg"])
     for model, source, output in (

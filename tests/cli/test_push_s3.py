@@ -31,6 +31,7 @@ FAULTS = {
     "503": ("status", {"status": 503}),
     "403": ("status", {"status": 403}),
 }
+EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name == "stall")) for name in FAULTS]  # it waits
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def is_whole(place, experiment_id=ID):
     return True
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", EACH)
 def test_after_a_fault_anywhere_it_is_whole_or_has_no_record(proxy, buckets, tmp_path, fault):
     kind, more = FAULTS[fault]
     to, _ = buckets()
@@ -240,7 +241,7 @@ def test_an_input_of_several_is_sent_once(proxy, buckets, tmp_path):
     assert 1 == sum("PUT /dissmodel-inputs/" in request for request in proxy.requests)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", EACH)
 def test_a_pull_with_a_fault_leaves_nothing_wrong_and_goes_on(proxy, buckets, tmp_path, fault):
     kind, more = FAULTS[fault]
     path = made(tmp_path / f"pulled-{fault}")

@@ -130,6 +130,7 @@ def test_it_computes_on_ours_what_it_computes_on_the_public_one(land, unpacked):
     assert theirs["resolved_spec"]["model"] == ours["resolved_spec"]["model"]
 
 
+@pytest.mark.slow
 def test_records_and_rasters_are_read_in_both_directions(land, unpacked):
     package, public = unpacked(PACKAGE), unpacked(PUBLIC)
     ours, our_path = run("ours/r.tif", package)

@@ -38,6 +38,7 @@ def file(tmp_path):
 
 class Faults(FaultContract):
     server = ""
+    test_a_large_file = pytest.mark.slow(FaultContract.test_a_large_file)
 
     @pytest.fixture
     def proxy(self, request, proxy_of):

@@ -336,6 +336,7 @@ def test_the_input_of_a_run_is_never_replaced_by_it(place):
     assert place.holds()
 
 
+@pytest.mark.slow
 def test_ten_thousand_files(over_a_pair, place):
     save = (
         WROTE

@@ -35,6 +35,7 @@ def start(place):
 
 
 @pytest.mark.parametrize("first", ["one", "two"])
+@pytest.mark.slow
 def test_the_second_is_refused_by_name_while_the_first_runs(place, start, waiting, ending, first):
     second = {"one": "two", "two": "one"}[first]
     for number in range(10):

@@ -166,12 +166,14 @@ def test_a_token_is_not_told_to_whom_the_server_sends_us(dissmodel, served):
     assert asked == len(target.asked)
 
 
+@pytest.mark.slow
 def test_a_remote_that_never_answers(dissmodel, silent_url):
     said = dissmodel("registry", "sync", "--repo", silent_url, "--json")
 
     assert (5, "registry_timeout") == (said.code, said.json["error"]["code"])
 
 
+@pytest.mark.slow
 def test_a_remote_that_stops_answering(dissmodel, published, served):
     dissmodel("registry", "sync", "--repo", published.url)
     said = dissmodel("registry", "sync", "--repo", served(stalls="git-upload-pack").url, "--json")

@@ -128,7 +128,9 @@ def holding(folders, secrets, spared):
     ]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", [pytest.param(name, marks=[pytest.mark.slow] * (name != "MINIO")) for name in PLACES]
+)
 def test_credentials_are_nowhere(session, rclone, s3, model, tmp_path, place):
     server, folder = rclone
     s3.put(s3.folder / "grid.bin", s3.data)

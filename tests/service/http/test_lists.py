@@ -109,6 +109,7 @@ def test_what_can_not_be_read_hides_no_other_job(house, place_uri):
     assert [good] == ids(house.get("/jobs"))
 
 
+@pytest.mark.slow
 def test_a_list_of_many_jobs_is_quick_to_page(settings, service):
     board = Board(service, settings.data_dir / "board.db")
     board.refresh()

@@ -162,6 +162,7 @@ def test_a_job_whose_worker_is_killed_is_run_by_another_worker(house, note):
     until(lambda: not list((house.settings.data_dir / "scratch").iterdir()))  # the first one's is swept
 
 
+@pytest.mark.slow
 def test_a_job_whose_workers_are_killed_three_times_fails(house, note):
     job = house.submit(parameters={"pause": 300, "note": note}, timeout_s=1000)
     for _ in range(3):
@@ -191,6 +192,7 @@ def test_a_worker_that_is_told_to_stop_ends_its_job_and_takes_no_other(house):
     assert house.queue.view([later])[later].is_waiting
 
 
+@pytest.mark.slow
 def test_a_job_that_does_not_end_in_time_is_let_go_and_not_counted(house, note):
     job = house.submit(parameters={"pause": 6, "note": note})
     worker = house.start(times={"grace_s": 0.5})
@@ -207,6 +209,7 @@ def test_a_job_that_does_not_end_in_time_is_let_go_and_not_counted(house, note):
     assert ("completed", 1, 2) == (outcome.status, outcome.attempts, notes(house))
 
 
+@pytest.mark.slow
 def test_a_worker_that_stood_still_ends_without_a_word(house, note):
     job = house.submit(parameters={"pause": 5, "do": "random", "note": note})
     first = house.start()

@@ -279,6 +279,7 @@ def run(script, **environment):
 
 
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
+@pytest.mark.slow
 def test_a_compile_is_announced_once_in_the_life_of_a_cache(tmp_path, monkeypatch, variable):
     if variable == "XDG_CACHE_HOME" and sys.platform != "linux":
         pytest.skip("the variable moves the user's cache on Linux")
@@ -306,6 +307,7 @@ def test_a_cache_that_is_taken_away_is_no_failure(tmp_path):
     assert [COMPILING, "9"] == run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_passed_over(tmp_path):
     folder = {"NUMBA_CACHE_DIR": str(tmp_path)}
     run(STEP, **folder)
