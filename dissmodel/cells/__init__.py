@@ -1,7 +1,30 @@
-"""A model of cells is its fields, its parameters and its rule; the kit does the rest."""
+"""A model of cells is its fields, its parameters and its rule; the kit does the rest.
 
-from dissmodel.cells.fields import Classes, Numbers, Parameter
-from dissmodel.cells.model import CellModel
-from dissmodel.cells.space import CellSpace
+The public names load on first use, so that a model that needs a part of the kit loads that part only.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dissmodel.cells.fields import Classes, Numbers, Parameter
+    from dissmodel.cells.model import CellModel
+    from dissmodel.cells.space import CellSpace
 
 __all__ = ["CellModel", "CellSpace", "Classes", "Numbers", "Parameter"]
+
+_MODULES = {
+    "CellModel": "model",
+    "CellSpace": "space",
+    "Classes": "fields",
+    "Numbers": "fields",
+    "Parameter": "fields",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -44,18 +44,19 @@ def find(
     if lost:
         each = [_lost(kind, fields, {name: actual}, present) for name, actual in lost.items()]
         problems.tell_all(each, _lost(kind, fields, lost, present))
-    for actual in dict.fromkeys(found.values()):
-        twins = [name for name, other in found.items() if other == actual]
+    own = {}
+    for name, actual in found.items():
+        twins = [other for other in found if found[other] == actual]
         if len(twins) > 1:
             problems.tell(
                 UsageError(
                     f"The {kind} {actual!r} can't be {' and '.join(twins)} at once.",
-                    f"Change --{kind}-map {twins[0]}=NAME",
+                    f"Change --{kind}-map {name}=NAME",
                 )
             )
-            for name in twins:
-                del found[name]
-    return found
+        else:
+            own[name] = actual
+    return own
 
 
 def check_map(kind: Kind, fields: Sequence[str], mapping: Mapping[str, Any], problems: Problems) -> None:

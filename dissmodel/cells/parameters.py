@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     create_model,
-    field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -42,14 +41,29 @@ def _countable(value: int) -> int:
     return value
 
 
-_Whole = Annotated[int, BeforeValidator(_not_text)]
-_Step = Annotated[_Whole, AfterValidator(_countable), Field(ge=1)]
+def _read_by_proj(given: str) -> str:
+    import rasterio  # noqa: PLC0415  (parameters are shown without GDAL)
+
+    try:
+        with rasterio.Env():  # without it, PROJ writes to standard error itself
+            rasterio.CRS.from_user_input(given)
+    except rasterio.errors.CRSError as error:
+        raise ValueError("this is not a coordinate reference system that PROJ reads") from error
+    return given
+
+
+Number = Annotated[float, BeforeValidator(_not_text)]
+Whole = Annotated[int, BeforeValidator(_not_text)]
+Countable = Annotated[Whole, AfterValidator(_countable)]
+"""A whole number that every format of a result holds exactly."""
+Step = Annotated[Countable, Field(ge=1)]
+CrsText = Annotated[str, AfterValidator(_read_by_proj)]
 _STEP: dict[str, Any] = {"unit": "step"}
-_NUMBERS = {int: _Whole, float: Annotated[float, BeforeValidator(_not_text), Field(allow_inf_nan=False)]}
+_NUMBERS = {int: Whole, float: Annotated[Number, Field(allow_inf_nan=False)]}
 
 
-class CellParameters(BaseModel):
-    """What a user may set of every model of cells.
+class KeepsStates(BaseModel):
+    """What follows from ``end_time``, ``snapshots`` and ``every``, which a subclass declares.
 
     Examples
     --------
@@ -58,33 +72,10 @@ class CellParameters(BaseModel):
     ([5, 10, 20], 2)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-    end_time: _Step = Field(
-        default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP
-    )
-    seed: _Whole | None = Field(
-        default=None,
-        ge=0,
-        lt=SEEDS,
-        description="Of the random numbers; --seed is the same",
-        json_schema_extra={"unit": ""},
-    )
-    snapshots: tuple[_Step, ...] | None = Field(
-        default=None,
-        description="Steps after which the state is also kept, such as [10,20]",
-        json_schema_extra=_STEP,
-    )
-    every: _Step | None = Field(
-        default=None,
-        description="Also keep the state after every N steps, before the last step",
-        json_schema_extra=_STEP,
-    )
-    crs: str | None = Field(
-        default=None,
-        description="Coordinate reference system of an input that has none",
-        json_schema_extra={"unit": ""},
-    )
+    if TYPE_CHECKING:  # the order of parameters is the subclass's
+        end_time: int
+        snapshots: tuple[int, ...] | None
+        every: int | None
 
     @model_validator(mode="after")
     def _snapshots_are_steps_of_the_run(self) -> Self:
@@ -98,19 +89,6 @@ class CellParameters(BaseModel):
                 f"snapshots = {_listed(given)}: {_listed(late)} come after end_time = {self.end_time}"
             )
         return self
-
-    @field_validator("crs")
-    @classmethod
-    def _proj_reads_it(cls, given: str | None) -> str | None:
-        if given is not None:
-            import rasterio  # noqa: PLC0415  (parameters are shown without GDAL)
-
-            try:
-                with rasterio.Env():  # without it, PROJ writes to standard error itself
-                    rasterio.CRS.from_user_input(given)
-            except rasterio.errors.CRSError as error:
-                raise ValueError("this is not a coordinate reference system that PROJ reads") from error
-        return given
 
     def check_steps(self, step: int) -> None:
         """Raise `InvalidInput` if a run on from the state after `step` has no step, or lacks a snapshot's."""
@@ -142,6 +120,38 @@ class CellParameters(BaseModel):
     def _is_multiple(self, step: int) -> bool:
         # The last step is the result itself.
         return self.every is not None and step % self.every == 0 and step < self.end_time
+
+
+class CellParameters(KeepsStates):
+    """What a user may set of every model of cells."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    end_time: Step = Field(
+        default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP
+    )
+    seed: Whole | None = Field(
+        default=None,
+        ge=0,
+        lt=SEEDS,
+        description="Of the random numbers; --seed is the same",
+        json_schema_extra={"unit": ""},
+    )
+    snapshots: tuple[Step, ...] | None = Field(
+        default=None,
+        description="Steps after which the state is also kept, such as [10,20]",
+        json_schema_extra=_STEP,
+    )
+    every: Step | None = Field(
+        default=None,
+        description="Also keep the state after every N steps, before the last step",
+        json_schema_extra=_STEP,
+    )
+    crs: CrsText | None = Field(
+        default=None,
+        description="Coordinate reference system of an input that has none",
+        json_schema_extra={"unit": ""},
+    )
 
 
 def parameters_of(model: type, base: type[CellParameters]) -> type[CellParameters]:

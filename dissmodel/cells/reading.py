@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells import names
+from dissmodel.cells import file_values, names
 from dissmodel.cells.fields import Field, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, turned
 from dissmodel.cells.near import Topology, polygon_topology
@@ -21,11 +21,9 @@ from dissmodel.cells.parameters import CellParameters
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import Problems
 from dissmodel.io.bands import ArrayBands, Bands, band_named
-from dissmodel.io.stored import equal
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
-    from rasterio.crs import CRS
 
 PASSO = "passo"
 """The tag or the column with the step that a dataset belongs to."""
@@ -35,7 +33,7 @@ ORDER = "order"
 _NAMED = 5
 _LARGEST_INTEGER = 2.0**53
 _NUMBERS = "iuf"
-_OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
+_numbers = partial(file_values.numbers, kinds="iufb")  # truth values are codes, too
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,16 +105,16 @@ def _read_bands(
     others: dict[str, tuple[NDArray[Any], tuple[float, ...]]] = {}
     masked = None
     with problems.at():
-        step = _step_of_tag(bands.meta["tags"].get(PASSO))
+        step = file_values.step_of_tag(bands.meta["tags"].get(PASSO))
     with problems.at():
-        crs = _settled_crs(bands.meta["crs"], parameters.crs)
+        crs = file_values.settled_crs(bands.meta["crs"], parameters.crs)
     with problems.at():
         parameters.check_steps(step)
     if fields.keys() <= found.keys():
         with problems.at():
             raw, inside, masked = _raw_bands(bands, fields, found, flipped)
             others = {
-                name: (turned(raw[name], flipped), _nodata(notes[name], name))
+                name: (turned(raw[name], flipped), file_values.nodata_of(notes[name], name))
                 for name in bands.dtypes
                 if name not in found.values()
             }
@@ -182,7 +180,7 @@ def _raw_bands(
     nodata = {
         name: tuple(
             value
-            for value in _nodata(bands.meta["bands"][found[name]], name)
+            for value in file_values.nodata_of(bands.meta["bands"][found[name]], name)
             if not _is_a_value(declared, name, value)
         )
         for name, declared in fields.items()
@@ -195,7 +193,7 @@ def _raw_bands(
     lacking: Counter[str] = Counter()
     partly = 0
     for rows, values, valid in bands.blocks(list(raw)):
-        absent = {name: _absent(values[found[name]], nodata[name]) for name in fields}
+        absent = {name: file_values.absent(values[found[name]], nodata[name]) for name in fields}
         some = ~np.logical_and.reduce(list(absent.values()))
         keep = ~np.logical_or.reduce(list(absent.values()))
         if valid is not None:
@@ -236,37 +234,6 @@ def _is_a_value(declared: Field, name: str, value: float) -> bool:
         stacklevel=2,
     )
     return True
-
-
-def _absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
-    """Return where a band has no value: NaN, or one of `values`."""
-    absent: NDArray[np.bool_] = np.isnan(band)
-    for value in values:
-        if band.dtype.kind in "iu":
-            absent |= equal(band, value)
-            continue
-        with np.errstate(over="ignore"):
-            same = np.asarray(value).astype(band.dtype)
-        if np.isinf(same) == math.isinf(value):
-            absent |= band == same
-    return absent
-
-
-def _nodata(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    """Return the nodata values that the file declares or the band's tag holds, but for NaN."""
-    values = [] if note["nodata"] is None else [note["nodata"]]
-    tag = note["tags"].get("nodata")
-    if tag is not None:
-        try:
-            # A float doesn't hold all digits of a 64-bit integer.
-            values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
-        except ValueError:
-            warnings.warn(
-                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, not a number; it is ignored.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
-    return tuple(value for value in values if not math.isnan(value))
 
 
 def _warn_of_unit(declared: Field | None, note: Mapping[str, Any], what: str) -> None:
@@ -332,61 +299,6 @@ def _refuse(given: NDArray[Any], wrong: NDArray[np.bool_], what: str, hint: str)
     raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")
 
 
-def _step_of_tag(tag: str | None) -> int:
-    """Return the step that the input belongs to, from its tag; 0 without a tag."""
-    if tag is None:
-        return 0
-    try:
-        step = float(tag)
-    except ValueError:
-        raise InvalidInput(
-            f"The tag passo is {str(tag)[:40]!r}, which is not a step.", "A step is an integer of 0 or more."
-        ) from None
-    return _one_step(np.array([step]), "The tag passo")
-
-
-def _one_step(values: NDArray[Any], where: str) -> int:
-    """Return the one step in `values`; raise InvalidInput if there are several, or it is none."""
-    found = np.unique(values)
-    if found.size > 1:
-        raise InvalidInput(
-            f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells must belong to the same step.",
-        )
-    step = float(found[0])
-    if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
-        raise InvalidInput(f"{where} is {step:g}, which is not a step.", "A step is an integer of 0 or more.")
-    return int(step)
-
-
-def _settled_crs(own: Any, wanted: str | None) -> CRS | None:
-    """Return the CRS of a dataset, or that of the parameter where the dataset has none.
-
-    Raises InvalidInput if the dataset has a CRS and the parameter is a different CRS.
-    """
-    from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
-
-    given = None if wanted is None else CRS.from_user_input(wanted)
-    if own:
-        settled = CRS.from_user_input(own)
-        if given is not None and given != settled:
-            code = settled.to_epsg()
-            shown = f"EPSG:{code}" if code else str(settled.to_wkt()).partition('"')[2].partition('"')[0]
-            raise InvalidInput(
-                f"crs = {wanted!r} is not the input's own coordinate reference system, {shown}.",
-                "Leave the parameter out; it is for inputs without a CRS, and reprojects nothing.",
-            )
-        return settled
-    if given is None:
-        warnings.warn(
-            "The input has no coordinate reference system; the output will have none. "
-            "Set one with --param crs=EPSG:…",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-    return given
-
-
 def _read_polygons(
     frame: GeoDataFrame,
     fields: Mapping[str, Field],
@@ -410,15 +322,15 @@ def _read_polygons(
                 values[name] = _checked(declared, given, partial("feature {}, counted from 0".format))
     with problems.at():
         if PASSO in found:
-            step = _one_step(_numbers(frame, found[PASSO]), f"The column {found[PASSO]!r}")
+            step = file_values.one_step(_numbers(frame, found[PASSO]), f"The column {found[PASSO]!r}")
         else:
-            _refuse_near_passo(present)
+            file_values.refuse_near_passo(present)
     with problems.at():
         parameters.check_steps(step)
     with problems.at():
         touching, pixels = _neighbours(frame, found)
     with problems.at():
-        crs = _settled_crs(frame.crs, parameters.crs)
+        crs = file_values.settled_crs(frame.crs, parameters.crs)
         if frame.crs is None and crs is not None:
             frame = frame.set_crs(parameters.crs)
     if problems.failed:
@@ -427,49 +339,9 @@ def _read_polygons(
     return CellData(layout=layout, target=layout, values=values, step=step)
 
 
-def _numbers(frame: GeoDataFrame, column: str) -> NDArray[Any]:
-    """Return a column of numbers as float64, NaN where it is null."""
-    values = frame[column]
-    if values.dtype.kind not in "iufb":
-        there = values.notna().to_numpy()
-        number = int(np.argmax(there))
-        what = (
-            f"holds {values.dtype} values, not numbers, in {np.count_nonzero(there)} of {len(values)} "
-            f"features; the first is feature {number}, counted from 0: {str(values.iloc[number])[:40]!r}"
-            if there.any()
-            else f"has no value in any of {len(values)} features"
-        )
-        raise InvalidInput(
-            f"The column {column!r} {what}.",
-            "Fix the file, or name another column with --column-map",
-            code="illegal_value",
-        )
-    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
-
-
-def _refuse_near_passo(present: Sequence[str]) -> None:
-    """Refuse a column whose name differs from passo in capitals only: a GeoPackage can't hold both."""
-    near = [name for name in present if name.casefold() == PASSO]
-    if near:
-        raise InvalidInput(
-            f"The column {near[0]!r} and passo, which the result needs, would have one name.",
-            f"If it holds the step of the features: --column-map passo={near[0]}; else rename it.",
-            code="ambiguous_column",
-        )
-
-
 def _neighbours(frame: GeoDataFrame, found: Mapping[str, str]) -> tuple[Topology | None, Pixels | None]:
     """Return who is whose neighbour: by the geometry, or as pixels where columns say row and column."""
     if {"row", "col"} <= found.keys():
-        try:
+        with file_values.by_row_and_col(found):
             return None, pixels_of(Polygons(frame=frame, found=found))
-        except InvalidInput as error:
-            if error.code not in _OFF_GRID:
-                raise
-            raise InvalidInput(
-                error.message,
-                f"Fix {found['row']!r} and {found['col']!r}, or rename them: without them the geometry "
-                "decides which cells are neighbours.",
-                code=error.code,
-            ) from error
     return polygon_topology(frame), None

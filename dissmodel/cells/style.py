@@ -6,9 +6,11 @@ QGIS takes the file that has the name of the dataset and the suffix ``.qml``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from dissmodel.geo.legend import CellClass
+from dissmodel.io._utils import write_text
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
@@ -49,6 +51,14 @@ def polygon_qml(classes: Iterable[CellClass], field: str) -> str:
         )
     looks = {"type": "categorizedSymbol", "attr": field, "symbollevels": "0", "forceraster": "0"}
     return _text(_element("renderer-v2", categories, symbols, **looks))
+
+
+def write_style(dataset: Path, style: str) -> str:
+    """Write a style beside the file that it is for; return its sha256.
+
+    Raises StorageError if it can't be written.
+    """
+    return write_text(style, dataset.with_suffix(".qml"))
 
 
 def _fill(layer: ET.Element, colour: str) -> None:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
 from dissmodel.cells.reading import ORDER, PASSO, CellData
-from dissmodel.cells.style import polygon_qml, raster_qml
+from dissmodel.cells.style import polygon_qml, raster_qml, write_style
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
-from dissmodel.io._utils import write_text
 from dissmodel.record.digest import sha256_file
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def write_cells(data: CellData, path: Path, fields: Mapping[str, Field], layer: 
                 column = column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
             style = polygon_qml(coloured.legend, column)
     if style is not None:
-        written["style"] = write_text(style, path.with_suffix(".qml"))
+        written["style"] = write_style(path, style)
     return written
 
 

@@ -6,26 +6,22 @@ Bands are worked on in blocks along the first axis, so that a check needs little
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.cells.file_values import LARGEST_INTEGER
+from dissmodel.errors import InvalidInput
 from dissmodel.models.coastal.classes import LEGAL_SOIL, LEGAL_USE, NO_SOIL, NO_USE
-
-if TYPE_CHECKING:
-    from rasterio.crs import CRS
 
 LOWEST, HIGHEST = -500.0, 9000.0
 """Between these a number can be an elevation, m."""
 
 _BLOCK = 1 << 20
 _NAMED = 5
-_LARGEST_INTEGER = 2.0**53
 _INT32 = np.iinfo(np.int32)
 
 Bools = NDArray[np.bool_]
@@ -111,7 +107,7 @@ class VisitingOrder:
         self._inside[rows] = keep
         given = given[keep]
         with np.errstate(invalid="ignore"):
-            integer = (np.rint(given) == given) & (np.abs(given) <= _LARGEST_INTEGER)
+            integer = (np.rint(given) == given) & (np.abs(given) <= LARGEST_INTEGER)
         _count(self._wrong, given[~integer])
         given = np.where(integer, given, 0).astype(np.int64)
         small = not given.size or (given.min() >= _INT32.min and given.max() <= _INT32.max)
@@ -156,65 +152,6 @@ def _on_grid(places: NDArray[np.signedinteger[Any]], inside: Bools) -> NDArray[n
     order = np.full(inside.shape, -1, dtype=places.dtype)
     order[inside] = places
     return order
-
-
-def last_step(values: NDArray[Any], where: str) -> int:
-    """Return the step that the input belongs to, the one number in `values`.
-
-    Raises InvalidInput if there are several, or it is not an integer of 0 or more.
-    """
-    found = np.unique(values)
-    if found.size > 1:
-        raise InvalidInput(
-            f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells must belong to the same step.",
-        )
-    step = float(found[0])
-    if not (0 <= step <= _LARGEST_INTEGER and step.is_integer()):
-        raise InvalidInput(f"{where} is {step:g}, which is not a step.", "A step is an integer of 0 or more.")
-    return int(step)
-
-
-def check_end(end_time: int, step: int) -> None:
-    """Raise `InvalidInput` if a run from the state after `step` would end before its first step."""
-    if end_time <= step:
-        raise InvalidInput(
-            f"end_time = {end_time} comes before the first step, {step + 1}: "
-            f"the input belongs to step {step}.",
-            f"--param end_time=N, {step + 1} or more: steps are counted from the first run.",
-            code="end_time",
-        )
-
-
-def settled_crs(own: Any, wanted: str | None) -> CRS | None:
-    """Return the CRS of a dataset, or the one that a parameter sets where the dataset has none.
-
-    Raises InvalidInput if the dataset has a CRS and the parameter is a different one.
-    """
-    from rasterio.crs import CRS  # noqa: PLC0415  (checks of numbers need no GDAL)
-
-    given = None if wanted is None else CRS.from_user_input(wanted)
-    if own:
-        settled = CRS.from_user_input(own)
-        if given is not None and given != settled:
-            raise InvalidInput(
-                f"crs = {wanted!r} is not the input's own coordinate reference system, {_crs_name(settled)}.",
-                "Leave the parameter out; it is for inputs without a CRS, and reprojects nothing.",
-            )
-        return settled
-    if given is None:
-        warnings.warn(
-            "The input has no coordinate reference system; the output will have none. "
-            "Set one with --param crs=EPSG:…",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-    return given
-
-
-def _crs_name(crs: CRS) -> str:
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.to_wkt()).partition('"')[2].partition('"')[0]
 
 
 def _count(counter: Counter[float], values: NDArray[Any]) -> None:

@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from dissmodel.errors import InvalidInput
-
-_SHOWN = 10
-_MOST = 2**53  # a column of floats, as shapefiles have it, counts no further
-
-
-def _not_text(value: object) -> object:
-    if isinstance(value, bool | str):
-        kind = "a truth value" if isinstance(value, bool) else "text"
-        raise ValueError(f"this is {kind}, not a number")  # noqa: TRY004  (pydantic wants ValueError)
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_not_text)]
-
-
-def _countable(value: int) -> int:
-    if value > _MOST:
-        raise ValueError(f"no file holds a step beyond {_MOST} exactly")
-    return value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_not_text), AfterValidator(_countable)]
-Step = Annotated[WholeNumber, Field(ge=1)]
+from dissmodel.cells.parameters import Countable, CrsText, KeepsStates, Number, Step
 
 
 class RiseParameters(BaseModel):
@@ -66,7 +31,7 @@ class RiseParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     flood: ClassVar[bool] = True
 
-    end_time: WholeNumber = Field(
+    end_time: Countable = Field(
         default=88,
         ge=1,
         description="Last step, counted from the start of the first run",
@@ -80,7 +45,7 @@ class RiseParameters(BaseModel):
         description="Rise of the sea level per step (IPCC RCP8.5)",
         json_schema_extra={"unit": "m/step"},
     )
-    crs: str | None = Field(
+    crs: CrsText | None = Field(
         default=None,
         description="Coordinate reference system of an input that has none",
         json_schema_extra={"unit": ""},
@@ -106,19 +71,6 @@ class RiseParameters(BaseModel):
                 del kept[other]
         return kept
 
-    @field_validator("crs")
-    @classmethod
-    def _proj_reads_it(cls, given: str | None) -> str | None:
-        if given is not None:
-            import rasterio  # noqa: PLC0415  (parameters are shown without GDAL)
-
-            try:
-                with rasterio.Env():  # without it, PROJ writes to standard error itself
-                    rasterio.CRS.from_user_input(given)
-            except rasterio.errors.CRSError as error:
-                raise ValueError("this is not a coordinate reference system that PROJ reads") from error
-        return given
-
 
 class TideParameters(RiseParameters):
     """What a user may set wherever mangrove migrates."""
@@ -138,15 +90,8 @@ class TideParameters(RiseParameters):
     )
 
 
-class SeaParameters(RiseParameters):
-    """What a user may set of every model that writes the state of a coast.
-
-    Examples
-    --------
-    >>> parameters = SeaParameters(end_time=30, snapshots=[5], every=10)
-    >>> [step for step in range(1, 31) if parameters.keeps(step)], parameters.kept_after(5)
-    ([5, 10, 20], 2)
-    """
+class SeaParameters(RiseParameters, KeepsStates):
+    """What a user may set of every model that writes the state of a coast."""
 
     resolution: Number | None = Field(
         default=None,
@@ -160,49 +105,12 @@ class SeaParameters(RiseParameters):
         description="Steps after which the state is also kept, such as [10,20]",
         json_schema_extra={"unit": "step"},
     )
-    every: WholeNumber | None = Field(
+    every: Countable | None = Field(
         default=None,
         ge=1,
         description="Also keep the state after every N steps, before the last step",
         json_schema_extra={"unit": "step"},
     )
-
-    @model_validator(mode="after")
-    def _snapshots_are_steps_of_the_run(self) -> Self:
-        given = self.snapshots or ()
-        twice = [step for step, count in Counter(given).items() if count > 1]
-        if twice:
-            raise ValueError(f"snapshots = {_listed(given)}: {_listed(twice)} are given more than once")
-        late = [step for step in given if step > self.end_time]
-        if late:
-            raise ValueError(
-                f"snapshots = {_listed(given)}: {_listed(late)} come after end_time = {self.end_time}"
-            )
-        return self
-
-    def check_snapshots(self, step: int) -> None:
-        """Raise `InvalidInput` if a snapshot is asked for that a run on from `step` never has."""
-        early = [one for one in self.snapshots or () if one <= step]
-        if early:
-            raise InvalidInput(
-                f"snapshots = {_listed(self.snapshots or ())}: {_listed(early)} come before the first step, "
-                f"{step + 1}: the input belongs to step {step}.",
-                f"Name steps from {step + 1} to {self.end_time}: steps are counted from the first run.",
-                code="snapshots",
-            )
-
-    def keeps(self, step: int) -> bool:
-        """Return whether the state after `step` is to be kept beside the result."""
-        return step in (self.snapshots or ()) or self._is_multiple(step)
-
-    def kept_after(self, step: int) -> int:
-        """Return how many states are kept after `step`."""
-        named = sum(one > step and not self._is_multiple(one) for one in self.snapshots or ())
-        return named + (0 if self.every is None else (self.end_time - 1) // self.every - step // self.every)
-
-    def _is_multiple(self, step: int) -> bool:
-        # The last step is the result itself.
-        return self.every is not None and step % self.every == 0 and step < self.end_time
 
 
 class FloodParameters(SeaParameters):
@@ -241,8 +149,3 @@ class ValidationParameters(TideParameters):
     def for_a_run(self) -> CoastalParameters:
         """Return the parameters of the runs that are compared."""
         return CoastalParameters.model_validate(self.model_dump(exclude={"tolerance"}))
-
-
-def _listed(steps: Iterable[int]) -> str:
-    shown = [str(step) for step in itertools.islice(steps, _SHOWN + 1)]
-    return ", ".join(shown[:_SHOWN]) + (" …" if len(shown) > _SHOWN else "")

@@ -13,6 +13,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from dissmodel.cells import file_values
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.vector.neighborhood import Neighborhood, grid, neighborhood_of
@@ -23,9 +24,6 @@ from dissmodel.models.coastal.state import CellState, CoastalState
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
-
-OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
-"""Codes of the errors of polygons that are not the cells of a grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +58,17 @@ def read_fields(
         "uso": partial(checks.whole, "uso"),
         "solo": partial(checks.whole, "solo"),
         "alt": partial(checks.whole, "alt"),
-        "passo": lambda steps: checks.last_step(steps, f"The column {found['passo']!r}"),
+        "passo": lambda steps: file_values.one_step(steps, f"The column {found['passo']!r}"),
     }
     nothing = np.zeros(len(cells), np.uint8)
     values: dict[str, Any] = {"uso": nothing, "solo": nothing, "alt": np.zeros(len(cells)), "passo": 0}
     for name, checked in read.items():
         if name in found:
             with problems.at():
-                values[name] = checked(_numbers(cells, found[name]))
+                values[name] = checked(file_values.numbers(cells, found[name]))
     with problems.at():
-        checks.check_end(parameters.end_time, values["passo"])
-        parameters.check_snapshots(values["passo"])
+        parameters.check_steps(values["passo"])
     return Fields(values["uso"], values["solo"], values["alt"], values["passo"], found)
-
-
-def _numbers(cells: GeoDataFrame, column: str) -> NDArray[np.float64]:
-    """Return a column as float64, NaN where it is null."""
-    values = cells[column]
-    if values.dtype.kind not in "iuf":
-        there = values.notna().to_numpy()
-        number = int(np.argmax(there))
-        what = (
-            f"holds {values.dtype} values, not numbers, in {np.count_nonzero(there)} of {len(values)} "
-            f"features; the first is feature {number}, counted from 0: {str(values.iloc[number])[:40]!r}"
-            if there.any()
-            else f"has no value in any of {len(values)} features"
-        )
-        raise InvalidInput(
-            f"The column {column!r} {what}.",
-            "Fix the file, or name another column with --column-map",
-            code="illegal_value",
-        )
-    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 @dataclass(slots=True)
@@ -127,12 +104,13 @@ def read_cells(
     if values is None:
         return None
     with problems.at():
-        _refuse_near_passo(frame, values.found)
+        if "passo" not in values.found:
+            file_values.refuse_near_passo(map(str, frame.columns))
     neighborhood = None
     with problems.at():
         neighborhood = _neighborhood(frame, values.found)
     with problems.at():
-        checks.settled_crs(frame.crs, parameters.crs)
+        file_values.settled_crs(frame.crs, parameters.crs)
     if problems.failed or neighborhood is None:
         return None
     if frame.crs is None and parameters.crs is not None:
@@ -141,34 +119,14 @@ def read_cells(
     return Cells(frame, state, values.found)
 
 
-def _refuse_near_passo(frame: GeoDataFrame, found: Mapping[str, str]) -> None:
-    """Refuse a column whose name differs from passo in capitals only: a GeoPackage can't hold both."""
-    near = [str(name) for name in frame.columns if str(name).casefold() == "passo"]
-    if near and "passo" not in found:
-        raise InvalidInput(
-            f"The column {near[0]!r} and passo, which the result needs, would have one name.",
-            f"If it holds the step of the features: --column-map passo={near[0]}; else rename it.",
-            code="ambiguous_column",
-        )
-
-
 def _neighborhood(frame: GeoDataFrame, found: Mapping[str, str]) -> Neighborhood:
     if not {"row", "col"} <= found.keys():
         return neighborhood_of(frame)
     # Only numbers that have to fit the geometry need what makes pixels of it.
     from dissmodel.io.convert import cells_to_grid  # noqa: PLC0415  (it loads GDAL)
 
-    try:
+    with file_values.by_row_and_col(found):
         places = cells_to_grid(frame, row=found["row"], col=found["col"])
-    except InvalidInput as error:
-        if error.code not in OFF_GRID:
-            raise
-        raise InvalidInput(
-            error.message,
-            f"Fix {found['row']!r} and {found['col']!r}, or rename them: without them the geometry "
-            "decides which cells are neighbours.",
-            code=error.code,
-        ) from error
     return grid(places.rows, places.cols)
 
 
@@ -214,7 +172,7 @@ def read_polygons(
     with problems.at():
         index, transform = _pixels(cells, values.found, parameters.resolution)
     with problems.at():
-        crs = checks.settled_crs(cells.crs, parameters.crs)
+        crs = file_values.settled_crs(cells.crs, parameters.crs)
     if problems.failed:
         return None
     inside = index >= 0

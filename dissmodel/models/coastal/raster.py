@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.style import raster_qml, write_style
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import Problems
 from dissmodel.io.raster import write_geotiff
-from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
+from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE
 from dissmodel.models.coastal.contract import StateExecutor
 from dissmodel.models.coastal.names import FIELDS
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters, SeaParameters
 from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CoastalState
-from dissmodel.models.coastal.style import qml, write_style
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
 
@@ -86,7 +86,7 @@ class CoastalRaster(StateExecutor[CoastalState]):
             crs=data.crs,
             tags={"passo": str(data.step)},
         )
-        return sha256_file(path), write_style(path, qml())
+        return sha256_file(path), write_style(path, raster_qml(LAND_USES, band=1))
 
 
 def grid_of(state: CoastalState) -> Grid:

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
+from dissmodel.cells import file_values
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.bands import ArrayBands, Bands, band_named
-from dissmodel.io.stored import equal
 from dissmodel.models.coastal import checks, names
 from dissmodel.models.coastal.classes import SOILS
 from dissmodel.models.coastal.parameters import SeaParameters
@@ -110,14 +109,13 @@ def read_raster(
                 with problems.at():
                     values[name] = field.checked()
     with problems.at():
-        values["step"] = _step(meta["tags"].get("passo"))
+        values["step"] = file_values.step_of_tag(meta["tags"].get("passo"))
     with problems.at():
         values["transform"] = _transform(meta["transform"], parameters.resolution)
     with problems.at():
-        values["crs"] = checks.settled_crs(meta["crs"], parameters.crs)
+        values["crs"] = file_values.settled_crs(meta["crs"], parameters.crs)
     with problems.at():
-        checks.check_end(parameters.end_time, values.get("step", 0))
-        parameters.check_snapshots(values.get("step", 0))
+        parameters.check_steps(values.get("step", 0))
     return None if problems.failed else CoastalState(**values)
 
 
@@ -150,20 +148,6 @@ def _find(
     return dict(zip(names.FIELDS, present, strict=True))
 
 
-def _absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
-    """Return where a band has no value: NaN, or one of `values`."""
-    absent: NDArray[np.bool_] = np.isnan(band)
-    for value in values:
-        if band.dtype.kind in "iu":
-            absent |= equal(band, value)
-            continue
-        with np.errstate(over="ignore"):
-            same = np.asarray(value).astype(band.dtype)
-        if np.isinf(same) == math.isinf(value):
-            absent |= band == same
-    return absent
-
-
 def _flipped(transform: Affine | None) -> tuple[bool, bool]:
     """Return whether a file stores its rows from south to north, and its columns from east to west."""
     if transform is None or is_rotated(transform):
@@ -182,7 +166,9 @@ def _fill(
     height = bands.shape[0]
     turn = tuple(slice(None, None, -1 if flip else 1) for flip in flipped)
     notes = bands.meta["bands"]
-    declared = {name: _declared(notes[found[name]], name) for name in names.FIELDS if name in found}
+    declared = {
+        name: file_values.nodata_of(notes[found[name]], name) for name in names.FIELDS if name in found
+    }
     absent = {
         name: (*_NOT_REAL[name], *(value for value in declared[name] if not is_real(value)))
         for name, is_real in _IS_REAL.items()
@@ -192,12 +178,12 @@ def _fill(
     alone = dict.fromkeys(_NOT_REAL, 0)
     for rows, values, valid in bands.blocks([found[name] for name in fields]):
         given = {name: values[found[name]] for name in fields}
-        covered = ~_absent(given["uso"], (0.0, *declared["uso"]))
+        covered = ~file_values.absent(given["uso"], (0.0, *declared["uso"]))
         if valid is not None:
             covered &= valid
         keep = covered.copy()
         for name, nothing in absent.items():
-            lacks = covered & _absent(given[name], nothing)
+            lacks = covered & file_values.absent(given[name], nothing)
             alone[name] += int(np.count_nonzero(lacks))
             keep &= ~lacks
         lack += int(np.count_nonzero(covered & ~keep))
@@ -218,36 +204,6 @@ def _fill(
             "Check the values of the band, or choose another: --band-map uso=NAME",
             code="empty_space",
         )
-
-
-def _declared(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    """Return the nodata values that the file declares or the band's tag holds, but for NaN."""
-    values = [] if note["nodata"] is None else [note["nodata"]]
-    tag = note["tags"].get("nodata")
-    if tag is not None:
-        try:
-            # A float doesn't hold all digits of a 64-bit integer.
-            values.append(int(tag) if tag.strip().removeprefix("-").isdecimal() else float(tag))
-        except ValueError:
-            warnings.warn(
-                f"The band {name} has the tag nodata = {str(tag)[:40]!r}, not a number; it is ignored.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
-    return tuple(value for value in values if not math.isnan(value))
-
-
-def _step(tag: str | None) -> int:
-    """Return the step that the input belongs to, from its tag; 0 without a tag."""
-    if tag is None:
-        return 0
-    try:
-        step = float(tag)
-    except ValueError:
-        raise InvalidInput(
-            f"The tag passo is {str(tag)[:40]!r}, which is not a step.", "A step is an integer of 0 or more."
-        ) from None
-    return checks.last_step(np.array([step]), "The tag passo")
 
 
 def _transform(own: Affine | None, resolution: float | None) -> Affine | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.file_values import OFF_GRID
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
@@ -22,7 +23,7 @@ from dissmodel.models.coastal.metrics import columns
 from dissmodel.models.coastal.model import Simulation, advance
 from dissmodel.models.coastal.names import FIELDS
 from dissmodel.models.coastal.parameters import ValidationParameters
-from dissmodel.models.coastal.polygons import OFF_GRID, read_cells
+from dissmodel.models.coastal.polygons import read_cells
 from dissmodel.models.coastal.raster import grid_of
 from dissmodel.models.coastal.report import PICTURE, Agreement, Subject, agreement, in_words, report, verdict
 from dissmodel.models.coastal.space import read_space

@@ -6,14 +6,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from dissmodel.cells.style import polygon_qml, write_style
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED, Problems
+from dissmodel.models.coastal.classes import LAND_USES
 from dissmodel.models.coastal.contract import StateExecutor
 from dissmodel.models.coastal.parameters import FloodParameters, MangroveParameters, SeaParameters
 from dissmodel.models.coastal.polygons import Cells, read_cells, with_state
 from dissmodel.models.coastal.state import CellState
-from dissmodel.models.coastal.style import polygon_qml, write_style
 
 _SHAPEFILE_NAME = 10  # bytes
 # The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
@@ -75,7 +76,7 @@ class CoastalVector(StateExecutor[Cells]):
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (as above)
 
         output = save_gdf(with_state(data), path, layer=self.name)
-        return output, write_style(path, polygon_qml(_field_name(data.found["uso"], path)))
+        return output, write_style(path, polygon_qml(LAND_USES, _field_name(data.found["uso"], path)))
 
 
 class FloodVector(CoastalVector):

@@ -11,13 +11,13 @@ import rasterio
 from pydantic import ValidationError
 
 from dissmodel import progress
+from dissmodel.cells.style import raster_qml
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.models.coastal.model import simulate
 from dissmodel.models.coastal.raster import CoastalRaster
-from dissmodel.models.coastal.style import qml
 from dissmodel.record.digest import sha256_file
 
 FEW = {"end_time": 3, "sea_level_rise_rate": 0.5}
@@ -206,7 +206,7 @@ print([name for name in ("pandas", "geopandas", "matplotlib", "pyogrio", "shapel
 
 
 def test_the_style_has_every_class_in_a_colour_of_its_own():
-    root = ET.fromstring(qml().partition("\n")[2])
+    root = ET.fromstring(raster_qml(LAND_USES, 1).partition("\n")[2])
 
     entries = root.findall("./pipe/rasterrenderer[@type='paletted'][@band='1']/colorPalette/paletteEntry")
     assert [str(code) for code in range(1, 11)] == [entry.get("value") for entry in entries]

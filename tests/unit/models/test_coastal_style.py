@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import shapely
 
+from dissmodel.cells.style import polygon_qml, raster_qml, write_style
 from dissmodel.errors import StorageError
 from dissmodel.geo.legend import CellClass
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.coastal.style import polygon_qml, qml, write_style
 
 SUFFIXES = [".tif", ".gpkg", ".fgb", ".parquet", ".geojson", ".shp"]
 # Everything that another process could have otherwise.
@@ -105,7 +105,7 @@ def parsed(text):
 
 @pytest.mark.parametrize("classes", [LAND_USES, SOILS])
 def test_each_class_has_a_symbol_in_its_colour(classes):
-    renderer = parsed(polygon_qml("uso", classes))
+    renderer = parsed(polygon_qml(classes, "uso"))
 
     assert ("categorizedSymbol", "uso") == (renderer.get("type"), renderer.get("attr"))
     symbols = {one.get("name"): one for one in renderer.findall("./symbols/symbol[@type='fill']")}
@@ -125,11 +125,11 @@ def test_each_class_has_a_symbol_in_its_colour(classes):
 def test_a_name_is_a_name_whatever_is_in_it():
     odd = "a\"<b>&'ç"
 
-    assert odd == parsed(polygon_qml(odd, [CellClass(1, odd, "#010203")])).get("attr")
+    assert odd == parsed(polygon_qml([CellClass(1, odd, "#010203")], odd)).get("attr")
 
 
 def test_a_style_lies_beside_its_dataset(tmp_path):
-    digest = write_style(tmp_path / "r.step0010.gpkg", qml())
+    digest = write_style(tmp_path / "r.step0010.gpkg", raster_qml(LAND_USES, 1))
 
     content = (tmp_path / "r.step0010.qml").read_bytes()
     assert hashlib.sha256(content).hexdigest() == digest
@@ -140,4 +140,4 @@ def test_a_style_that_can_t_be_written_is_said_so(tmp_path):
     (tmp_path / "no").touch()
 
     with pytest.raises(StorageError, match=r"no[/\\]r\.qml"):
-        write_style(tmp_path / "no" / "r.tif", qml())
+        write_style(tmp_path / "no" / "r.tif", raster_qml(LAND_USES, 1))
