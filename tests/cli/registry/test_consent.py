@@ -95,7 +95,7 @@ def test_no_at_a_terminal_installs_nothing(at_terminal, home, answer):
 def test_who_leaves_the_question_open_has_not_agreed(at_terminal, home, answer, ended):
     code, screen = at_terminal(answer)
 
-    assert (ended, 1) == (code, screen.count("[y/N]:"))
+    assert (ended, 1) == (code, screen.count("[y/N]:")), screen
     assert "bug" not in screen
     assert [] == approved(home)
     assert ["data.bin"] == [path.name for path in Path().iterdir()]
