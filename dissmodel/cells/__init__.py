@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dissmodel.cells.fields import Classes, Numbers, Parameter
+    from dissmodel.cells.kernels import Neighbors, Value, kernel
     from dissmodel.cells.model import CellModel
     from dissmodel.cells.space import CellSpace
 
-__all__ = ["CellModel", "CellSpace", "Classes", "Numbers", "Parameter"]
+__all__ = ["CellModel", "CellSpace", "Classes", "Neighbors", "Numbers", "Parameter", "Value", "kernel"]
 
 _MODULES = {
     "CellModel": "model",
     "CellSpace": "space",
     "Classes": "fields",
+    "Neighbors": "kernel_near",
     "Numbers": "fields",
     "Parameter": "fields",
+    "Value": "kernel_near",
+    "kernel": "kernels",
 }
 
 

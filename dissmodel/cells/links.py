@@ -26,18 +26,23 @@ class Links:
         counts.flags.writeable = False
         self.cells = len(neighborhood)
         self.warned = False
-        self._counts, self._most = counts, int(counts.max(initial=0))
+        self.neighborhood, self.weights = neighborhood, weights
+        self._counts, self.most = counts, int(counts.max(initial=0))
         # Cells with many neighbours first: level k holds the neighbour number k of all cells that have it.
         self._order = np.argsort(-counts, kind="stable")
         ascending = -counts[self._order]
         first = neighborhood.offsets[:-1][self._order]
         self._levels: list[NDArray[np.intp]] = []
         self._weights: list[Floats] = []
-        for level in range(self._most):
+        for level in range(self.most):
             at = first[: np.searchsorted(ascending, -level)] + level
             self._levels.append(neighborhood.neighbors[at].astype(np.intp))
             if weights is not None:
                 self._weights.append(weights[at])
+
+    def as_links(self) -> Links:
+        """Return itself, as a grid returns its neighbours by their numbers."""
+        return self
 
     def counts(self) -> Integers:
         """Return the number of neighbours."""
@@ -49,14 +54,14 @@ class Links:
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true, without weights."""
-        return self._reduce(addends(truths, self._most), np.add, 0)
+        return self._reduce(addends(truths, self.most), np.add, 0)
 
     def sum(self, values: Array) -> Array:
         """Return the sum over the neighbours, each times its weight."""
         if not self._weights:
-            return self._reduce(addends(values, self._most), np.add, 0)
+            return self._reduce(addends(values, self.most), np.add, 0)
         return self._reduce(
-            addends(values, self._most).astype(np.float64, copy=False), np.add, 0, self._weights
+            addends(values, self.most).astype(np.float64, copy=False), np.add, 0, self._weights
         )
 
     def extreme(self, values: Array, *, largest: bool) -> Array:

@@ -68,6 +68,8 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
         raise
     except Exception as error:
         found = _innermost(error.__traceback__, method.__code__.co_filename)
+        if isinstance(error, ModelMistake) and error.place is not None:
+            raise
         told_before = isinstance(error, ModelMistake | UsageError)
         if found is None or (isinstance(error, DissmodelError) and not told_before):
             raise

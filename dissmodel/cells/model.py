@@ -179,6 +179,8 @@ class CellModel(ModelExecutor):
                     self._keep(replace(data, values=space.values(), step=step), record)
         finally:
             record.step_metrics = table
+            if record.runtime is not None and space.kernel is not None:
+                record.runtime.kernel, record.runtime.threads = space.kernel
         if not changed:
             warnings.warn(
                 f"The rule of {self.name} changed nothing in the steps {first} to {last}.",

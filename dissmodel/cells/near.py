@@ -115,6 +115,11 @@ class Near:
     def __init__(self, topology: Topology, values: Array) -> None:
         self._topology, self._values = topology, values
 
+    @property
+    def parts(self) -> tuple[Topology, Array]:
+        """Who is whose neighbour, and the value of each cell, shape (cells,)."""
+        return self._topology, self._values
+
     def sum(self) -> Array:
         """Return the sum: of floats float64, added from 0.0 in visiting order; of integers and truths exact.
 

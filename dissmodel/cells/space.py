@@ -24,20 +24,23 @@ G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
+    from dissmodel.cells.kernels import Neighbors
 
-    class NearWhole(Near, Generic[W]):
+    # Neighbors too, which is what a kernel gets of them for each cell.
+
+    class NearWhole(Near, Neighbors, Generic[W]):  # type: ignore[misc]
         """The neighbours' truths or integers; counts in a byte each behave as int64."""
 
         def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[W]: ...  # noqa: D102
         def max(self) -> NDArray[W]: ...  # noqa: D102
 
-    class NearFloats(Near):
+    class NearFloats(Near, Neighbors):  # type: ignore[misc]
         """The neighbours' floats."""
 
         def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[np.float64]: ...  # noqa: D102
         def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
@@ -90,6 +93,8 @@ class CellSpace:
     ----------
     size : int
         The number of cells.
+    kernel : tuple of (str, int), or None
+        What computed the last rule that is a `kernel`, and on how many threads.
     """
 
     def __init__(
@@ -107,7 +112,10 @@ class CellSpace:
         self._after: dict[str, NextArray] = {}
         self._spare: dict[str, NDArray[Any]] = {}
         self._places: dict[str, Place] = {}
+        self._lent: list[NDArray[Any]] = []
+        self._adopted: set[str] = set()
         self._topologies: dict[Any, Topology] = {}
+        self.kernel: tuple[str, int] | None = None
         self._step = self._streams = 0
         self._stepping = False
         for name, array in values.items():
@@ -236,6 +244,9 @@ class CellSpace:
                 array = self._fresh(name)
                 np.copyto(array, self._now[name])
                 self._after[name] = array
+        elif name in self._adopted:  # what a rule returned stays what it is
+            self._adopted.remove(name)
+            array = self._after[name] = array.copy()
         self._note_place(name)
         array.declared = self._fields[name]
         return array
@@ -259,10 +270,23 @@ class CellSpace:
             raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
         if field.dtype == np.uint8:
             given = np.asarray(_as_codes(field, given))
-        if after is None:
+        self._note_place(name)
+        if self._adopt(name, given):
+            return
+        if after is None or name in self._adopted:
+            self._adopted.discard(name)
             after = self._after[name] = self._fresh(name)
         np.copyto(after, given, casting="unsafe")
-        self._note_place(name)
+
+    def lend(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array for the result of a `kernel`, shape (cells,), not filled.
+
+        A field to which a read-only view of the whole is written takes the array without a copy.
+        """
+        spare = next((name for name in self._spare if self._fields[name].dtype == dtype), None)
+        array = np.empty(self.size, dtype) if spare is None else _owner(self._fresh(spare))
+        self._lent.append(array)
+        return array
 
     def begin(self, step: int) -> None:
         """Begin a step."""
@@ -279,6 +303,8 @@ class CellSpace:
             self._now[name] = _read_only(after)
             self._spare[name] = before
         self._after.clear()
+        self._adopted.clear()
+        self._lent.clear()
         return written
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -296,6 +322,18 @@ class CellSpace:
         else:
             spare = spare.base
         return spare.view(NextArray)
+
+    def _adopt(self, name: str, given: NDArray[Any]) -> bool:
+        """Take an array that was lent as the field's, if `given` is all of it; tell whether it is."""
+        owner = _owner(given)
+        is_whole = given.flags.c_contiguous and given.nbytes == owner.nbytes and not given.flags.writeable
+        fits = owner.dtype == self._fields[name].dtype and given.dtype in {owner.dtype, np.dtype(np.bool_)}
+        if not (is_whole and fits and any(array is owner for array in self._lent)):
+            return False
+        self._lent = [array for array in self._lent if array is not owner]
+        self._after[name] = owner.view(NextArray)
+        self._adopted.add(name)
+        return True
 
     def _field_to_write(self, name: str) -> Field:
         if not self._stepping:
@@ -343,6 +381,12 @@ class NextState:
     def assign(self, name: str, values: Any) -> None:
         """Replace a whole field."""
         self._space.write(name, values)
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
