@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import secrets
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -25,14 +24,14 @@ from dissmodel.cells.reading import CellData, read_cells
 from dissmodel.cells.space import CellSpace, NextState, NowState, Written
 from dissmodel.cells.writing import RASTERS, VECTORS, check_savable, most_bytes, target_of, write_cells
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.seeds import RunSeed
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
-_DRAWN_BITS = 32  # a seed that people can type
 
 
 class CellModel(ModelExecutor):
@@ -340,16 +339,13 @@ def _given_seed(record: ExperimentRecord, parameters: CellParameters) -> int | N
 
 def _seed_of(record: ExperimentRecord, parameters: CellParameters) -> int:
     """Return the seed of a run that draws; without a given seed draw it, say it and note it in the record."""
-    seed = _given_seed(record, parameters)
-    if seed is None:
-        seed = secrets.randbits(_DRAWN_BITS)
+    given = _given_seed(record, parameters)
+    seed = seeds.current() or RunSeed(given)
+    if seed.is_drawn:
         record.parameter_origin["seed"] = "drawn"
-        progress.current().output(
-            f"The model draws random numbers; its seed was drawn: {seed}. The same again: --seed {seed}"
-        )
     if record.seed is None:
-        record.seed = record.parameters["seed"] = seed
-    return seed
+        record.seed = record.parameters["seed"] = seed.value
+    return seed.use()
 
 
 def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
