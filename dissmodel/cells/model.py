@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
-from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
+from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
 from dissmodel.cells.reading import CellData, read_cells
 from dissmodel.cells.space import CellSpace, NextState, NowState, Written
 from dissmodel.cells.writing import RASTERS, VECTORS, check_savable, most_bytes, target_of, write_cells
@@ -71,8 +70,7 @@ class CellModel(ModelExecutor):
         _check_names(cls, own, "field", _TAKEN)
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
-        parameters = {name: value for name, value in vars(cls).items() if isinstance(value, FieldInfo)}
-        _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
+        _check_names(cls, declared_in(cls), "parameter", _TAKEN_BY_MODEL)
         cls.Parameters = parameters_of(cls, cls.Parameters)
         if "name" in vars(cls):
             _check_declared(cls)
@@ -130,9 +128,12 @@ class CellModel(ModelExecutor):
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
         """Read the input and return everything that is wrong with it, and whether the result has room."""
         collector = Collector(record.source.uri)
-        parameters: CellParameters = self.Parameters()
+        usable: list[CellParameters] = []
         with collector.at():
-            parameters = self.check(record, collector)
+            usable.append(self.check(record, collector))
+        if not usable:
+            return collector.findings
+        parameters = usable[0]
         with collector.at(), _opened(record) as (data, _):
             read = self._read(data, parameters, record, collector)
             if read is not None:
@@ -312,7 +313,10 @@ def _check_declared(cls: type[CellModel]) -> None:
     try:
         cls.Parameters()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        problems = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+        if not problems:  # a table that every run gives
+            return
+        problem = problems[0]
         name = ".".join(map(str, problem["loc"]))
         raise UsageError(
             f"{cls.__name__}: the default of the parameter {name} is not right: {problem['msg']}.",
