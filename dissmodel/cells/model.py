@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
-from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
+from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
 from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
 from dissmodel.cells.writing import (
     RASTERS,
@@ -104,7 +103,7 @@ class CellModel(ModelExecutor):
             _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
-        parameters = {name: value for name, value in vars(cls).items() if isinstance(value, FieldInfo)}
+        parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         if parameters or cls.Parameters is CellParameters:
             cls.Parameters = parameters_of(cls, cls.Parameters)
@@ -444,9 +443,10 @@ def _check_declared(cls: type[CellModel]) -> None:
     try:
         cls.Parameters()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        if problem["type"] == "missing":  # a parameter that has no default
+        problems = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+        if not problems:  # a table that every run gives
             return
+        problem = problems[0]
         name = ".".join(map(str, problem["loc"]))
         raise UsageError(
             f"{cls.__name__}: the default of the parameter {name} is not right: {problem['msg']}.",
