@@ -23,7 +23,16 @@ from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_o
 from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
 from dissmodel.cells.reading import CellData, read_cells
 from dissmodel.cells.space import CellSpace, NextState, NowState, Written
-from dissmodel.cells.writing import RASTERS, VECTORS, check_savable, most_bytes, target_of, write_cells
+from dissmodel.cells.writing import (
+    RASTERS,
+    SERIES,
+    VECTORS,
+    check_savable,
+    is_series,
+    most_bytes,
+    target_of,
+    write_cells,
+)
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
@@ -64,7 +73,7 @@ class CellModel(ModelExecutor):
 
     fields: ClassVar[Mapping[str, Field]] = {}
     Parameters: ClassVar[type[Any]] = CellParameters
-    output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS)
+    output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS, *SERIES)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
@@ -142,7 +151,8 @@ class CellModel(ModelExecutor):
                     with collector.at():
                         read = replace(read, target=target_of(read, record.output_path))
                         check_savable(read, record.output_path, losses=True)
-                size = most_bytes(read, len(self.fields)) * (1 + parameters.kept_after(read.step))
+                kept = _keeping(parameters, record).kept_after(read.step)
+                size = most_bytes(read, record.output_path, self.fields, kept)
                 look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
 
@@ -164,6 +174,11 @@ class CellModel(ModelExecutor):
     def run(self, data: CellData, record: ExperimentRecord) -> CellData:
         """Apply the rule up to ``end_time``; note the measures of each step, write the states to be kept."""
         parameters: CellParameters = self.Parameters.model_validate(record.parameters)
+        keeping = _keeping(parameters, record)
+        if is_series(record.output_path):
+            from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
+
+            series.begin(data, Path(str(record.output_path)), self.fields, self.name)
         space = CellSpace(self.fields, data.values, data.layout, lambda: _seed_of(record, parameters))
         self._enter(space, parameters)
         table: dict[str, list[float | int]] = {}
@@ -175,7 +190,7 @@ class CellModel(ModelExecutor):
                 changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
                 self._note(table, step, space)
                 progress.current().step(step - first + 1, last - first + 1, space.size)
-                if parameters.keeps(step):
+                if keeping.keeps(step):
                     self._keep(replace(data, values=space.values(), step=step), record)
         finally:
             record.step_metrics = table
@@ -258,6 +273,11 @@ class CellModel(ModelExecutor):
 
     def _keep(self, data: CellData, record: ExperimentRecord) -> None:
         output = Path(str(record.output_path))
+        if is_series(output):
+            from dissmodel.cells import series  # noqa: PLC0415  (as above)
+
+            series.add_state(data, output, self.fields)
+            return
         path = output.with_name(f"{output.stem}.step{data.step:04d}{output.suffix}")
         # The bar shows steps, and the result itself warns of what its format loses.
         with progress.reporting(progress.Silent()), warnings.catch_warnings():
@@ -324,6 +344,13 @@ def _check_declared(cls: type[CellModel]) -> None:
 def _opened(record: ExperimentRecord) -> Any:
     source = record.source
     return open_dataset(source.uri, fmt=record.input_format, layer=source.layer)
+
+
+def _keeping(parameters: CellParameters, record: ExperimentRecord) -> CellParameters:
+    """Return the parameters with the steps that are kept: all of a series, unless some are asked for."""
+    if is_series(record.output_path) and parameters.every is None and parameters.snapshots is None:
+        return parameters.model_copy(update={"every": 1})
+    return parameters
 
 
 def _given_seed(record: ExperimentRecord, parameters: CellParameters) -> int | None:

@@ -20,6 +20,7 @@ from dissmodel.cells.near import Topology, polygon_topology
 from dissmodel.cells.parameters import CellParameters
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import Problems
+from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.bands import ArrayBands, Bands, band_named
 
 if TYPE_CHECKING:
@@ -74,17 +75,11 @@ def read_cells(
     """
     if isinstance(data, tuple):
         data = ArrayBands(*data)
+    if isinstance(data, RasterBackend):
+        data = ArrayBands.of_variables(data)
     if isinstance(data, Bands):
         return _read_bands(data, fields, parameters, band_map, problems)
-    if hasattr(data, "geometry"):
-        return _read_polygons(data, fields, parameters, column_map, problems)
-    problems.tell(
-        InvalidInput(
-            "A NetCDF file or a Zarr folder is not a space of cells.",
-            "Give a GeoTIFF, or a dataset of polygons.",
-        )
-    )
-    return None
+    return _read_polygons(data, fields, parameters, column_map, problems)
 
 
 def _read_bands(
