@@ -36,6 +36,7 @@ from dissmodel.cells.writing import (
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.host import Reach
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 
@@ -131,6 +132,13 @@ class CellModel(ModelExecutor):
         with problems.at():
             _given_seed(record, parameters)
         return parameters
+
+    @classmethod
+    def step_reach(cls, parameters: Mapping[str, Any]) -> Reach:
+        """Return how far a step sees with these values of the parameters."""
+        from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (a run has no use for it)
+
+        return find_reach(cls, cls.Parameters.model_validate(parameters))
 
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps, the seed, and that there is an input to read."""

@@ -80,8 +80,11 @@ def is_series(head: bytes | Path) -> bool:
     if isinstance(head, Path):
         if head.suffix.lower() != ".nc" or not head.is_file():
             return False
-        with head.open("rb") as stream:
-            head = stream.read(_SERIES_HEAD_BYTES)
+        try:
+            with head.open("rb") as stream:
+                head = stream.read(_SERIES_HEAD_BYTES)
+        except OSError:  # what reads the file says why
+            return False
     return _SERIES.match(head) is not None
 
 
