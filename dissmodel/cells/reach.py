@@ -264,7 +264,8 @@ class _Sample:
         shape = (side + 4, side)
         places = np.ix_(*(np.arange(size) * _BLOCKS // size for size in shape))
         self.pictures: dict[str, NDArray[Any]] = {}
-        for name, field in model.fields.items():
+        self._fields = model().fields_for(parameters)
+        for name, field in self._fields.items():
             values = legal_values(field, generator, (_BLOCKS, _BLOCKS) if blocks else shape).astype(
                 field.dtype
             )
@@ -277,7 +278,7 @@ class _Sample:
         corner = Affine.translation(window[1].start or 0, window[0].start or 0)
         layout = Pixels(inside=self.inside[window], transform=Affine.scale(_SIDE, -_SIDE) @ corner)
         values = {name: picture[window][self.inside[window]] for name, picture in pictures.items()}
-        return self._model.fields, values, layout, lambda: _SEED
+        return self._fields, values, layout, lambda: _SEED
 
     def do(self, space: CellSpace, step: int) -> None:
         """Let the rule begin a step."""

@@ -17,7 +17,8 @@ from pyproj import CRS
 from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, is_rotated
-from dissmodel.cells.reading import ORDER, CellData
+from dissmodel.cells.pictures import ORDER
+from dissmodel.cells.reading import PASSO, CellData
 from dissmodel.errors import UsageError
 from dissmodel.io.formats import SERIES_MARK
 from dissmodel.io.netcdf import CELL, FORMAT, GRID, HEAD_BYTES, PLACES, TIME, netcdf_library, state_bytes
@@ -38,7 +39,7 @@ def check(data: CellData, path: str) -> None:
     other = f"--output {Path(path).with_suffix('.tif' if isinstance(layout, Pixels) else '.gpkg').name}"
     if isinstance(layout, Pixels) and layout.transform is not None and is_rotated(layout.transform):
         raise UsageError(f"{path}: the rows of a NetCDF series run along x; this grid is rotated.", other)
-    for name in (*data.values, *data.others):
+    for name in (*data.fields, *data.others):
         if name in _RESERVED or "/" in name or not name.isprintable() or name != name.strip():
             raise UsageError(f"{path}: a NetCDF series holds no variable {name!r}.", f"Rename it, or {other}")
     if _slots(layout) * _NUMBERS.itemsize > _LARGEST:
@@ -51,37 +52,39 @@ def check(data: CellData, path: str) -> None:
             )
 
 
-def series_bytes(data: CellData, fields: Mapping[str, Field], states: int) -> int:
-    """Return how many bytes a series of so many states takes."""
+def most_bytes(data: CellData, kept: int) -> int:
+    """Return how many bytes a series takes at most: the first state, those that are kept, and the last."""
     count = _slots(data.target)
-    changing = [(_type_of(field)[0], count) for field in fields.values() if field.changes]
-    constant = [(_type_of(field)[0], count) for field in fields.values() if not field.changes]
+    changing = [(_type_of(field)[0], count) for field in data.fields.values() if field.changes]
+    changing += [(_NUMBERS, 1)] * len(data.counters)
+    constant = [(_type_of(field)[0], count) for field in data.fields.values() if not field.changes]
     constant += [(_wider(band.dtype), count) for band, _ in data.others.values()]
     constant += [(_NUMBERS, count)] * 2  # the visiting order, or the centres of cells on no grid
-    return _HEAD_BYTES + state_bytes(constant) + states * state_bytes([(_NUMBERS, 1), *changing])
+    return _HEAD_BYTES + state_bytes(constant) + (kept + 2) * state_bytes(changing)
 
 
-def begin(data: CellData, path: Path, fields: Mapping[str, Field], title: str) -> None:
+def begin(data: CellData, path: Path, title: str) -> None:
     """Make a series with its first state."""
     with _naming_room(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with netcdf_library().Dataset(path, "w", format=FORMAT) as file:
             file.setncatts({SERIES_MARK: 1.0, HEAD_BYTES: 0.0, "Conventions": "CF-1.8", "title": title})
-            _define(file, data, fields)
+            _define(file, data)
         with netcdf_library().Dataset(path, "a") as file:
             file.setncattr(HEAD_BYTES, float(path.stat().st_size))
-    add_state(data, path, fields)
+    add_state(data, path)
 
 
-def add_state(data: CellData, path: Path, fields: Mapping[str, Field]) -> None:
+def add_state(data: CellData, path: Path) -> None:
     """Add a state to a series, unless it is the last already; no other state is in memory."""
     with _naming_room(path), netcdf_library().Dataset(path, "a") as file:
         file.set_auto_maskandscale(False)
         at = len(file.dimensions[TIME])
         if at and file[TIME][at - 1] == data.step:
             return
-        file[TIME][at] = data.step
-        for name, field in fields.items():
+        for name, count in data.counters.items():
+            file[TIME if name == PASSO else name][at] = count
+        for name, field in data.fields.items():
             if field.changes:
                 file[name][at] = _stored(data.target, data.values[name], *_type_of(field))
 
@@ -95,7 +98,7 @@ def _naming_room(path: Path) -> Iterator[None]:
         raise unwritten(path, str(error), path.parent, size) from error
 
 
-def _define(file: Any, data: CellData, fields: Mapping[str, Field]) -> None:
+def _define(file: Any, data: CellData) -> None:
     """Define the variables of a series, and write those that have the same values in all states."""
     layout = data.target
     over = PLACES if isinstance(layout, Pixels) else (CELL,)
@@ -105,6 +108,8 @@ def _define(file: Any, data: CellData, fields: Mapping[str, Field]) -> None:
         file.createDimension(name, size)
     time = file.createVariable(TIME, _NUMBERS, (TIME,))
     time.setncatts({"long_name": "step, counted from the start of the first run", "units": "1", "axis": "T"})
+    for name in data.counters.keys() - {PASSO}:
+        file.createVariable(name, _NUMBERS, (TIME,)).units = "1"
     common = _define_places(file, layout)
 
     def constant(name: str, values: NDArray[Any], fill: float, attributes: Mapping[str, Any]) -> None:
@@ -113,7 +118,7 @@ def _define(file: Any, data: CellData, fields: Mapping[str, Field]) -> None:
         variable.setncatts({**attributes, **common})
         variable[:] = values
 
-    for name, field in fields.items():
+    for name, field in data.fields.items():
         dtype, fill = _type_of(field)
         if field.changes:
             variable = file.createVariable(name, dtype, (TIME, *over), fill_value=fill)
@@ -121,7 +126,7 @@ def _define(file: Any, data: CellData, fields: Mapping[str, Field]) -> None:
         else:
             constant(name, _stored(layout, data.values[name], dtype, fill), fill, _attributes(field))
     if isinstance(layout, Pixels) and layout.order is not None:
-        order = _stored(layout, np.arange(layout.cells), _NUMBERS, math.nan)
+        order = _stored(layout, layout.order, _NUMBERS, math.nan)
         constant(ORDER, order, math.nan, {"long_name": "place in the visiting order"})
     for name, (band, absent) in data.others.items():
         dtype, fill = _wider(band.dtype), _fill_of(_wider(band.dtype))
@@ -189,10 +194,10 @@ def _fill_of(dtype: np.dtype[Any]) -> float:
 
 def _stored(layout: Layout, values: NDArray[Any], dtype: np.dtype[Any], fill: float) -> NDArray[Any]:
     """Return values over the cells as the file has them."""
-    values = values.astype(dtype, copy=False)
     if not isinstance(layout, Pixels):
-        return values
-    return layout.as_stored(layout.picture(values, fill), slice(None))
+        return values.astype(dtype)
+    picture = np.where(layout.inside, layout.picture(values.astype(dtype), fill), dtype.type(fill))
+    return layout.as_stored(picture, slice(None))
 
 
 def _slots(layout: Layout) -> int:

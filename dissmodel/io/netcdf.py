@@ -83,7 +83,11 @@ class SeriesDataset:
                 raise ValueError("its end is missing")
             if not all(step >= 0 and float(step).is_integer() for step in steps):
                 raise ValueError("its steps are no whole numbers")
-            self.step = int(steps[-1])
+            self._counters = {
+                "passo" if one.name == TIME else one.name: str(int(one[-1]))
+                for one in states
+                if one.dimensions == (TIME,)
+            }
             self.is_grid = CELL not in file.dimensions
             over = PLACES if self.is_grid else (CELL,)
             sizes = [len(file.dimensions[name]) for name in over]
@@ -113,9 +117,9 @@ class SeriesDataset:
         self.block_shapes = [(1, self.width)] * self.count
 
     def tags(self, number: int | None = None) -> dict[str, str]:
-        """Return the tags of a band, or those of the file: ``passo``, the last step."""
+        """Return the tags of a band, or those of the file: ``passo`` and other numbers of the last state."""
         if number is None:
-            return {"passo": str(self.step)}
+            return self._counters
         unit = getattr(self._bands[number - 1][1], "units", "1")
         return {} if unit == "1" else {"unit": str(unit)}
 
