@@ -86,6 +86,8 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     row = view.row
     about = ", ".join(filter(None, [row.substrate, row.source]))
     print_text(f"{row.name} ({about}): {row.summary}".rstrip(": "), indent=2)
+    if view.reach is not None:
+        print_text(view.reach.said, indent=2)
     rows = [
         (
             one.name,
