@@ -214,6 +214,8 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows = [("file", source.uri), ("version", source.version), ("sha256", source.checksum)]
     rows.append(("layer", source.layer or ""))
     rows += [("beside", name) for name in source.sidecars]
+    for other in record.sources:
+        rows += [(other.name, other.uri), ("", f"sha256 {other.checksum}")]
     maps = {**record.band_map, **record.column_map}
     rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
     if record.grid is not None:
