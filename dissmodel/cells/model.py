@@ -249,12 +249,8 @@ class CellModel(ModelExecutor):
                 read = self.read(data, record, parameters, collector)
                 if read is not None:
                     steps = f"steps {read.step + 1} to {parameters.end_time}"
-                    collector.add(
-                        "ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}"
-                    )
-                    if record.output_path is not None:
-                        with collector.at():
-                            self._aim(read, record.output_path, losses=True)
+                    collector.add("ok", f"{self.said(read)}, {read.layout.cells} cells in the space, {steps}")
+                    self.aim(read, record, collector, losses=True)
             size = self.most_bytes(data, read, parameters)
             if read is not None and is_series(record.output_path):
                 from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
@@ -269,10 +265,10 @@ class CellModel(ModelExecutor):
             read = self.read(data, record, self.parameters(record), RAISED)
         assert read is not None  # where problems are raised there is a result or an error
         record.source.checksum = checksum
-        if record.output_path is None:
+        if record.output_path is None and self.output_suffix != "/":
             suffix = RASTERS[0] if isinstance(read.layout, Pixels) else VECTORS[0]
             record.output_path = default_output_uri(record.experiment_id, self.output_suffix or suffix)
-        self._aim(read, record.output_path, losses=False)
+        self.aim(read, record, RAISED, losses=False)
         if isinstance(read.target, Pixels):
             record.grid = read.target.grid
         return read
@@ -333,10 +329,16 @@ class CellModel(ModelExecutor):
             return most_bytes_of(opened, len(self.fields_for(parameters)))
         return most_bytes(data) * (1 + int(parameters.kept_after(data.step)))
 
-    def _aim(self, data: CellData, path: str, *, losses: bool) -> None:
-        """Decide how data is written to `path`; refuse what its format can't hold, or warn of `losses`."""
-        data.target = target_of(data, path)
-        check_savable(data, path, losses=losses)
+    def said(self, data: CellData) -> str:
+        """Return what kind of space the data is, for people."""
+        return data.layout.said
+
+    def aim(self, data: CellData, record: ExperimentRecord, problems: Problems, *, losses: bool) -> None:
+        """Decide how data is written; refuse what the output's format can't hold, or warn of `losses`."""
+        if record.output_path is not None:
+            with problems.at():
+                data.target = target_of(data, record.output_path)
+                check_savable(data, record.output_path, losses=losses)
 
     def _enter(self, space: CellSpace, parameters: Any) -> None:
         from dissmodel.cells.space import NextState, NowState  # noqa: PLC0415  (see `simulate`)
