@@ -128,6 +128,12 @@ def optional_consent(given: object) -> Consent | None:
     return given
 
 
+def named_files(given: object, name: str) -> dict[str, str]:
+    """Return paths or URLs by name."""
+    found = _mapping(given, name, '{"demand": "demand.csv"}')
+    return {each: text(one, f"{name}[{each!r}]") for each, one in found.items()}
+
+
 def column_map(given: object) -> dict[str, str]:
     """Return the names of columns by the model's names."""
     example = '{"uso": "LandUse"}'
@@ -158,6 +164,11 @@ def _value(given: object, where: str) -> object:
     given = _of_python(given)
     if given is None or isinstance(given, bool | int | float | str | date | time):
         return given
+    if isinstance(given, os.PathLike):
+        return text(given, where)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(given, pandas.DataFrame):
+        given = given.to_dict("list")
     if isinstance(given, list | tuple):
         return [_value(one, f"{where}[{number}]") for number, one in enumerate(given)]
     if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from dissmodel.cells.kernels import Neighbors, Value, kernel
     from dissmodel.cells.model import CellModel
     from dissmodel.cells.space import CellSpace
+    from dissmodel.cells.table import Table
 
-__all__ = ["CellModel", "CellSpace", "Classes", "Neighbors", "Numbers", "Parameter", "Value", "kernel"]
+__all__ = [
+    "CellModel",
+    "CellSpace",
+    "Classes",
+    "Neighbors",
+    "Numbers",
+    "Parameter",
+    "Table",
+    "Value",
+    "kernel",
+]
 
 _MODULES = {
     "CellModel": "model",
@@ -23,6 +34,7 @@ _MODULES = {
     "Neighbors": "kernel_near",
     "Numbers": "fields",
     "Parameter": "fields",
+    "Table": "table",
     "Value": "kernel_near",
     "kernel": "kernels",
 }

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from dissmodel.cells.links import Links, addends, identity
 from dissmodel.errors import UsageError, WrongValue, did_you_mean
-from dissmodel.geo.vector.sparse import Neighborhood, number_type
 
 Array = NDArray[Any]
 Shift = tuple[slice, slice]
@@ -84,16 +83,18 @@ class Grid:
         """Whether the cells are visited row by row of `inside`."""
         return self._places is None
 
-    def weight(self) -> NDArray[np.int64]:
-        """Return the number of neighbours: on a grid all weigh 1."""
-        return self.counts()
+    def links(self) -> NDArray[np.int64]:
+        """Return each cell and neighbour, in visiting order."""
+        return self.as_links().links()
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true."""
         return self.sum(truths)
 
-    def sum(self, values: Array) -> Array:
-        """Return the sum over the neighbours."""
+    def sum(self, values: Array, weights: NDArray[np.float64] | None = None) -> Array:
+        """Return the sum over the neighbours, each times its weight."""
+        if weights is not None:
+            return self.as_links().sum(values, weights)
         values = addends(values, self.most)
         if values.dtype.kind != "f":
             return self._on_cells(self._window_sum(self._laid_out(values, 0)))
@@ -162,6 +163,8 @@ class Grid:
 
     def as_links(self) -> Links:
         """Return the same neighbours by their numbers."""
+        from dissmodel.geo.vector.sparse import Neighborhood, number_type  # noqa: PLC0415  (few need links)
+
         if self._links is None:
             ranks = self._laid_out(np.arange(self.cells, dtype=number_type(self.cells)), -1)
             numbers = np.empty((self.cells, len(self._shifts)), ranks.dtype)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -23,9 +23,11 @@ from dissmodel.cells import kernel_build, kernel_near
 from dissmodel.cells.grids import Grid
 from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cache_folder, cut, inlined, kept
 from dissmodel.cells.kernel_source import NearForm, Rule, loop_source
-from dissmodel.cells.links import Links
 from dissmodel.cells.mistakes import ModelMistake, Place
 from dissmodel.executor.config import settings
+
+if TYPE_CHECKING:
+    from dissmodel.cells.kernels import Given
 
 Array = NDArray[Any]
 
@@ -119,13 +121,14 @@ class Loop(CompiledKernel):
         names |= AS | {"fill": fill, "rule": self._compiled_rule}
         self._loop = kept(names["loop"], folder, OPTIONS)
 
-    def run(self, arrays: Mapping[str, Any], topologies: Mapping[str, Grid | Links], out: Array) -> bool:
+    def run(self, given: Mapping[str, Given], out: Array) -> bool:
         """Write the results to `out`; return whether they fit it."""
-        found = {f"{name}__all": array for name, array in arrays.items()}
+        found = {f"{name}__all": one.values for name, one in given.items()}
         runs: tuple[Array, ...] = ()
         size, shape = len(out), (0, 0)
         for name, form in self._forms.items():
-            topology = topologies[name]
+            topology = given[name].topology
+            assert topology is not None
             if form.reach is not None and isinstance(topology, Grid):
                 runs, size = topology.runs, len(topology.runs[0])
                 shape = 2 * self._margin + 1, topology.inside.shape[1] + 2 * self._margin
@@ -135,14 +138,16 @@ class Loop(CompiledKernel):
             numbers = links.neighborhood.neighbors
             # As unsigned numbers: an index that can be negative costs a test.
             found[f"{name}__numbers"] = numbers.view(f"u{numbers.itemsize}")
-            found[f"{name}__offsets"], found[f"{name}__weights"] = links.neighborhood.offsets, links.weights
+            found[f"{name}__offsets"], found[f"{name}__weights"] = (
+                links.neighborhood.offsets,
+                given[name].weights,
+            )
         frames = [name for name in self._names if name.endswith("__frame")]
         parts = []
         for first, last in cut(size, max(1, min(self.threads, len(out) // _FEWEST))):
             found |= {name: np.empty(shape, found[name[: -len("frame")] + "all"].dtype) for name in frames}
-            parts.append(
-                (runs, first, last, *(found[name] for name in self._names), out, np.zeros(1, np.int64))
-            )
+            arguments = [found[name] for name in self._names]
+            parts.append((runs, first, last, *arguments, out, np.zeros(1, np.int64)))
         self._run(self._ready_for(out.dtype, parts[0]), parts)
         return out.dtype != np.uint8 or not any(part[-1][0] for part in parts)
 

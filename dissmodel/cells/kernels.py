@@ -41,12 +41,13 @@ class Given(NamedTuple):
 
     `kind` is ``"b"``, ``"i"`` or ``"f"`` for truths, integers and floats of shape (cells,), in `values` as
     uint8, uint8 or int64, and float64; ``"parameter"`` for a number. With a `topology` the values are those
-    of neighbours.
+    of neighbours, with `weights` in the order of the links, or None.
     """
 
     kind: str
     values: Any
     topology: Grid | Links | None = None
+    weights: Array | None = None
 
 
 class Kernel(Generic[P, W]):
@@ -72,7 +73,7 @@ class Kernel(Generic[P, W]):
         else:
             result = result.view(Counts if result.dtype == np.uint8 else np.ndarray)
         result.flags.writeable = False
-        return result
+        return cells.result_of(result, args, kwargs)
 
     def _given(self, cells: CellSpace, args: Any, kwargs: Any) -> dict[str, Given]:
         name, call = self._rule.name, f"{self._rule.name}(cells, {', '.join(self._rule.parameters)})"
@@ -85,8 +86,9 @@ class Kernel(Generic[P, W]):
         return {parameter: self._one(cells, parameter, value) for parameter, value in bound.items()}
 
     def _one(self, cells: CellSpace, parameter: str, value: Any) -> Given:
-        topology, values = value.parts if isinstance(value, Near) else (None, value)
+        topology, values, weights = value.parts if isinstance(value, Near) else (None, value, None)
         if isinstance(values, np.ndarray) and values.ndim:
+            values = np.asarray(values)
             if values.shape != (cells.size,) or values.dtype.kind not in "biuf":
                 raise ModelMistake(
                     f"{parameter} of {self._rule.name} has {values.dtype} values, shape {values.shape}; "
@@ -95,7 +97,10 @@ class Kernel(Generic[P, W]):
                 )
             assert topology is None or isinstance(topology, Grid | Links)
             most = 1 if topology is None else topology.most
-            return Given(values.dtype.kind.replace("u", "i"), _plain(values, most), topology)
+            if topology is not None and weights is not None:
+                topology = topology.as_links()
+                weights = topology.in_order(weights)
+            return Given(values.dtype.kind.replace("u", "i"), _plain(values, most), topology, weights)
         number = value.item() if isinstance(value, np.generic | np.ndarray) else value
         if not isinstance(number, bool | int | float):
             raise ModelMistake(
@@ -122,14 +127,12 @@ class Kernel(Generic[P, W]):
 
     def _compute(self, loop: Loop, cells: CellSpace, given: Mapping[str, Given]) -> Array:
         """Compute the compiled rule."""
-        arrays = {name: one.values for name, one in given.items()}
-        topologies = {name: one.topology for name, one in given.items() if one.topology is not None}
         out = cells.lend(np.dtype(np.float64 if self._rule.returns == "float" else np.uint8))
         try:
-            if loop.run(arrays, topologies, out):
+            if loop.run(given, out):
                 return out
             out = np.empty(cells.size, np.int64)
-            loop.run(arrays, topologies, out)
+            loop.run(given, out)
         except ArithmeticError:  # a compiled loop knows no line of the author's
             self._interpret(cells.size, given)
             raise
@@ -169,7 +172,7 @@ def near_forms(given: Mapping[str, Given]) -> dict[str, NearForm]:
             name,
             kind,
             topology.reach if on_grid and isinstance(topology, Grid) else None,
-            isinstance(topology, Links) and topology.weights is not None,
+            given[name].weights is not None,
             _limits(dtype),
         )
         for name, kind, dtype, topology in nears
@@ -189,7 +192,7 @@ def _column(size: int, given: Given) -> Iterable[Any]:
         return values
     links = given.topology.as_links()
     numbers, offsets = links.neighborhood.neighbors.tolist(), links.neighborhood.offsets.tolist()
-    weights, limits = links.weights, _limits(given.values.dtype)
+    weights, limits = given.weights, _limits(given.values.dtype)
     return (
         Neighbors(
             given.kind,

@@ -61,7 +61,8 @@ def test_the_commands_of_the_docs(town):
     assert pixels.get("built").ravel().tobytes() == polygons["built"].to_numpy(np.float64).tobytes()
     assert "identical-file" in town("compare", "after.tif", "after_raster.tif").out
     assert record_of("after")["step_metrics"] == record_of("after_cells")["step_metrics"]
-    assert {"step", "built_open", "built_built", "built"} == record_of("after")["step_metrics"].keys()
+    classes = {"built_open", "built_open_area_m2", "built_built", "built_built_area_m2"}
+    assert {"step", "built"} | classes == record_of("after")["step_metrics"].keys()
 
 
 def test_a_seed_that_was_drawn_is_said_and_recorded(town):
@@ -131,6 +132,20 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
         "scipy",
         "numba",
     }
+
+
+def test_a_model_loads_no_more_than_the_coast(town, make_coast):
+    """Beside NumPy's generators, which the coast does not draw from."""
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "coast.zip"])
+    counts = []
+    for words in (("coastal_raster", "-i", "coast.zip"), ("growth.py", "-i", "town.tif")):
+        said, _ = loaded(COMMAND, "run", *words, "-o", f"{len(counts)}.tif", "-p", "end_time=2", "-q")
+        assert (0, "") == (said.returncode, said.stderr)
+        modules = json.loads(Path("loaded.json").read_text())
+        counts.append(sum(not name.startswith("numpy.random") for name in modules))
+
+    coast, kit = counts
+    assert kit <= coast
 
 
 def test_the_example_of_the_game_of_life(dissmodel):

@@ -13,6 +13,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dissmodel
 from dissmodel.cells import CellModel, CellSpace, Classes, Neighbors, Numbers, Value, kernel, kernels
 from dissmodel.cells.grids import grid_topology
 from dissmodel.cells.kernel_build import COMPILING
@@ -20,8 +21,10 @@ from dissmodel.cells.layout import Pixels
 from dissmodel.cells.links import Links, table_topology
 from dissmodel.cells.mistakes import ModelMistake
 from dissmodel.cells.near import neighbors, polygon_topology
+from dissmodel.cells.reach import find_reach
 from dissmodel.errors import DissmodelWarning
 from dissmodel.executor.config import RunContext, within
+from dissmodel.executor.host import Reach
 
 BURNING = 2
 ASKED = ("sum", "count", "any", "min", "max", "mean")
@@ -98,18 +101,20 @@ def bits(values):
 
 
 @st.composite
-def topologies(draw, windows=WINDOWS):
-    """Windows on rasters with holes, in any order, and tables with weights."""
+def neighborhoods(draw, windows=WINDOWS):
+    """Windows on rasters with holes, in any order, and tables; and weights, or None."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     if draw(st.booleans()):
         cells = draw(st.integers(1, 12))
-        first, second = np.nonzero(rng.random((cells, cells)) < 0.3)
-        return table_topology(cells, first, second, rng.random(len(first)) if draw(st.booleans()) else None)
-    inside = rng.random(rng.integers(1, 8, 2)) < draw(st.sampled_from([0.5, 0.8, 1.0]))
-    inside[0, 0] = True
-    order = np.full(inside.shape, -1)
-    order[inside] = rng.permutation(np.count_nonzero(inside))
-    return grid_topology(inside, order if draw(st.booleans()) else None, *draw(st.sampled_from(windows)))
+        topology = table_topology(cells, rng.permutation(np.argwhere(rng.random((cells, cells)) < 0.3)))
+    else:
+        inside = rng.random(rng.integers(1, 8, 2)) < draw(st.sampled_from([0.5, 0.8, 1.0]))
+        inside[0, 0] = True
+        order = np.full(inside.shape, -1)
+        order[inside] = rng.permutation(np.count_nonzero(inside))
+        order = order if draw(st.booleans()) else None
+        topology = grid_topology(inside, order, *draw(st.sampled_from(windows)))
+    return topology, rng.random(topology.counts().sum()) if draw(st.booleans()) else None
 
 
 def some_values(cells, seed):
@@ -124,10 +129,11 @@ def some_values(cells, seed):
 
 
 @settings(deadline=None, max_examples=100)
-@given(topologies(), st.integers(0, 2**32), st.sampled_from(["truths", "codes", "integers", "floats"]))
+@given(neighborhoods(), st.integers(0, 2**32), st.sampled_from(["truths", "codes", "integers", "floats"]))
 @pytest.mark.filterwarnings("ignore:.*have no neighbours")
-def test_the_neighbours_of_a_cell_give_what_arrays_give(topology, seed, kind):
-    near = neighbors(topology, some_values(topology.cells, seed)[kind])
+def test_the_neighbours_of_a_cell_give_what_arrays_give(neighborhood, seed, kind):
+    topology, weights = neighborhood
+    near = neighbors(topology, some_values(topology.cells, seed)[kind], weights)
 
     for what, method in enumerate(ASKED):
         found = in_python(asked, space(topology.cells), near, what)
@@ -142,26 +148,28 @@ LEVEL, MIXED, ANY = kernel(level), kernel(mixed), kernel(asked)
 
 
 @settings(deadline=None, max_examples=60)
-@given(topologies([("moore", 1)]), st.integers(0, 2**32))
-def test_a_compiled_rule_has_the_bits_of_python(topology, seed):
+@given(neighborhoods([("moore", 1)]), st.integers(0, 2**32))
+def test_a_compiled_rule_has_the_bits_of_python(neighborhood, seed):
+    topology, weights = neighborhood
     values = some_values(topology.cells, seed)
-    given = (space(topology.cells), values["codes"], neighbors(topology, values["floats"]))
+    given = (space(topology.cells), values["codes"], neighbors(topology, values["floats"], weights))
 
     assert bits(in_python(level, *given)) == bits(compiled(LEVEL, *given))
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=100)
-@given(topologies(), st.sampled_from(WINDOWS), st.integers(0, 2**32))
-def test_any_rule_compiled_in_any_window_has_the_bits_of_python(topology, window, seed):
+@given(neighborhoods(), st.sampled_from(WINDOWS), st.integers(0, 2**32))
+def test_any_rule_compiled_in_any_window_has_the_bits_of_python(neighborhood, window, seed):
+    topology, weights = neighborhood
     values = some_values(topology.cells, seed)
     wide = topology if isinstance(topology, Links) else grid_topology(topology.inside, None, *window)
-    near, far = neighbors(topology, values["codes"]), neighbors(wide, values["floats"])
+    near, far = neighbors(topology, values["codes"], weights), neighbors(wide, values["floats"])
     given = (space(topology.cells), values["truths"], near, far, seed % 3)
 
     assert bits(in_python(mixed, *given)) == bits(compiled(MIXED, *given))
     for what, some in enumerate(values.values()):
-        given = (space(topology.cells), neighbors(topology, some), (what + seed) % len(ASKED))
+        given = (space(topology.cells), neighbors(topology, some, weights), (what + seed) % len(ASKED))
         assert bits(in_python(asked, *given)) == bits(compiled(ANY, *given))
 
 
@@ -296,18 +304,21 @@ def test_a_division_by_zero_is_an_error_with_the_authors_line():
 class Fire(CellModel):
     name = "kernel_fire"
     state = Classes({0: "bare", 1: "fuel", 2: "burning", 3: "burnt"})
-    chance: float = 0.3
 
     def step(self, cells: CellSpace, now: int) -> None:
         self.next.state = kernel(catches)(cells, self.state, cells.neighbors(self.state), cells.random(), 0.3)
 
 
-def test_a_run_notes_what_computed_its_rule(raster, run):
-    state = np.random.default_rng(1).integers(0, 3, (6, 7))
+def test_the_reach_of_a_rule_is_that_of_its_neighbours():
+    assert Reach(1) == find_reach(Fire, Fire.Parameters())
 
-    done = run(Fire, raster(state=state, dtype="uint8", nodata=None), seed=1, end_time=2)
 
-    assert done.record.runtime is None or "python" == done.record.runtime.kernel
+def test_a_run_notes_what_computed_its_rule(raster, tmp_path):
+    source = raster(state=np.array([[0, 1, 2], [1, 1, 1]]), dtype="uint8", nodata=None)
+
+    record = dissmodel.run("kernel_fire", input=source, output=tmp_path / "out.tif", seed=1).record
+
+    assert ("python", 1) == (record.runtime.kernel, record.runtime.threads)
 
 
 SCRIPT = """
