@@ -45,6 +45,26 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far a step of a model sees.
+
+    `cells` is the distance, in cells, of the farthest cell that the next state of a cell depends on; None if
+    the step needs the `whole` space, or if the distance is not known: `why` says why.
+    """
+
+    cells: int | None
+    why: str = ""
+    whole: bool = False
+
+    @property
+    def said(self) -> str:
+        """The reach, for people."""
+        if self.cells is None:
+            return f"{'needs the whole space' if self.whole else 'reach not known'}: {self.why}"
+        return f"reach: {self.cells} cell{'' if self.cells == 1 else 's'}"
+
+
+@dataclass(frozen=True)
 class Usage:
     """What a run took: CPU seconds, bytes at most, the native libraries that it loaded; None: not known."""
 
@@ -106,6 +126,12 @@ class InProcess:
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)
+
+    def reach(self, resolved: parameters.ResolvedParameters) -> Reach | None:
+        """Return how far a step sees with these parameters; None for a model that can't be asked."""
+        find = getattr(self.executor, "step_reach", None)
+        with contextlib.redirect_stdout(sys.stderr):  # what a rule prints is no answer
+            return None if find is None else find(resolved.values)
 
     def schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None if the model declares none."""

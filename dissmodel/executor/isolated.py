@@ -20,7 +20,7 @@ from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
 from dissmodel.executor.config import RunContext
 from dissmodel.executor.findings import Finding
-from dissmodel.executor.host import InProcess, ModelInfo, Usage
+from dissmodel.executor.host import InProcess, ModelInfo, Reach, Usage
 from dissmodel.inherited import refuses_threads
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
@@ -104,6 +104,11 @@ class Isolated:
         """Return a row per parameter."""
         rows = self._ask("describe", resolved=dataclasses.asdict(resolved))
         return wire.from_wire(tuple[parameters.Parameter, ...], rows)
+
+    def reach(self, resolved: parameters.ResolvedParameters) -> Reach | None:
+        """Return how far a step sees with these parameters; None for a model that can't be asked."""
+        found = self._ask("reach", resolved=dataclasses.asdict(resolved))
+        return wire.from_wire(Reach | None, found)  # type: ignore[arg-type]
 
     def schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None if the model declares none."""
