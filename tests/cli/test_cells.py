@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,15 +129,3 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
         "scipy",
         "numba",
     }
-
-
-def test_the_example_of_the_game_of_life(dissmodel):
-    maker = ROOT / "examples" / "life" / "make_life.py"
-    subprocess.run([sys.executable, str(maker)], check=True)
-
-    said = dissmodel("run", "game_of_life", "-i", "life.tif", "-o", "after.tif", "-p", "end_time=60")
-
-    assert 0 == said.code, said.err
-    population = record_of("after")["step_metrics"]["alive_alive"]
-    # The gun is as it was after 30 steps, and has sent out a glider of five cells.
-    assert [36 + 5, 36 + 10] == [population[29], population[59]]
