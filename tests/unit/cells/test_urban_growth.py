@@ -65,8 +65,8 @@ def test_steps_are_those_of_the_publication(raster, run, alpha, inertia):
 
 
 def test_a_town_worked_by_hand(raster, run):
-    """With alpha = 0 every v is 2: the potential is 2 · 0.5 · (1 + 3) = 4 beside the town, 2 · 0.5 · (1 + 1) =
-    2 two cells away, 2 · 0.9 · (1 + 0) = 1.8 further on, and 2 · 0.5 + 10 = 11 in the town."""
+    """With alpha = 0 every v is 2. So the potential is 2 · 0.5 · (1 + 3) = 4 beside the town, 2 two cells
+    away, 2 · 0.9 · (1 + 0) = 1.8 further on, and 2 · 0.5 + 10 = 11 in the town."""
     source = raster(
         land=np.array([[OPEN, OPEN, OPEN, URBAN, FIXED, OPEN]]),
         suitability=np.array([[0.9, 0.5, 0.5, 0.5, 1.0, 0.5]]),
