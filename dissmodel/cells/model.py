@@ -71,6 +71,10 @@ class CellModel(ModelExecutor):
         _check_names(cls, own, "field", _TAKEN)
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
+        cls.input_fields = {
+            name: f"{field.takes}{'' if field.changes else '; does not change'}"
+            for name, field in cls.fields.items()
+        }
         parameters = {name: value for name, value in vars(cls).items() if isinstance(value, FieldInfo)}
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         cls.Parameters = parameters_of(cls, cls.Parameters)
