@@ -30,7 +30,7 @@ class ModelInfo:
     """What a model's class declares; see `ModelExecutor`.
 
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
-    a registry or a file.
+    a registry or a file. `names_files`: one of its parameters may name a file.
     """
 
     name: str
@@ -42,6 +42,7 @@ class ModelInfo:
     input_fields: Mapping[str, str] = field(default_factory=dict)
     declared: bool = False
     origin: str = ""
+    names_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class InProcess:
             input_fields=model.input_fields,
             declared=model.Parameters is not None,
             origin=self._origin,
+            names_files=parameters.names_files(model.Parameters),
         )
 
     def code(self) -> Code:

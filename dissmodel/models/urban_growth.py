@@ -46,7 +46,7 @@ class UrbanGrowth(CellModel):
     def validate(self, record: ExperimentRecord) -> None:
         """Check that the demand reaches to the last year too."""
         super().validate(record)
-        given = self.Parameters.model_validate(record.parameters)
+        given = self.parameters(record)
         given.demand.at(given.start_year + given.end_time, "cells")
 
     def step(self, cells: CellSpace, now: int) -> None:

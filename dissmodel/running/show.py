@@ -69,7 +69,7 @@ def show_model(request: ModelRequest) -> ModelView:
     with open_model(request) as model:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
-        resolved = parameters.settled(checked, request.see_parameters)
+        resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
         info = host.info
         return ModelView(
             _row(info), host.describe(resolved), info.declared, resolved.warnings, info.input_fields

@@ -130,3 +130,12 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
         "scipy",
         "numba",
     }
+
+
+def test_validate_asks_the_author_of_the_model_too(town):
+    words = ("-i", "town.tif", "--band-map", "alive=built")
+    right = town("validate", "game_of_life", *words, "-p", "rule=B2/S")
+    wrong = town("validate", "game_of_life", *words, "-p", "rule=2/3")
+
+    assert (0, 3) == (right.code, wrong.code)
+    assert 1 == wrong.out.count("rule = '2/3' is not a rule of life.")

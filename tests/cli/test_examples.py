@@ -53,11 +53,15 @@ def test_fire(follow):
     assert Path("burned.preview.png").is_file()
 
 
-def test_town(follow):
+def test_town(follow, dissmodel):
     follow("town")
+    words = ("-i", "town.tif", "-p", "demand=demand.csv", "-p")
+    enough, short = (dissmodel("validate", "urban_growth", *words, f"end_time={last}") for last in (20, 21))
 
     demand = [int(row["cells"]) for row in csv.DictReader(Path("demand.csv").read_text().splitlines())]
     assert 20 == len(demand)
     for stem in ("grown", "sprawl"):
         assert demand == metrics(stem)["land_urban"]
     assert Path("grown.preview.png").is_file()
+    assert (0, 3) == (enough.code, short.code)
+    assert "has no row with year = 2041; it has 2021 to 2040" in short.out

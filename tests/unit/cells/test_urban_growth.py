@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from dissmodel.errors import InvalidInput
 from dissmodel.models.urban_growth import UrbanGrowth
@@ -100,8 +101,6 @@ def test_a_demand_that_the_land_can_not_meet(raster, run):
         run(UrbanGrowth, source, seed=1, end_time=2, demand=table([2, 3]))
 
 
-def test_a_table_that_ends_too_early_is_told_before_the_run(raster, run):
-    source = raster(land=np.zeros((1, 3)), suitability=np.ones((1, 3)))
-
-    with pytest.raises(InvalidInput, match="no row with year = 2023"):
-        run(UrbanGrowth, source, seed=1, end_time=3, demand=table([1, 2]))
+def test_a_weight_is_a_finite_number():
+    with pytest.raises(ValidationError, match=r"weights\.0\n  Input should be a finite number"):
+        UrbanGrowth.Parameters(demand=table([1]), weights=[math.inf])
