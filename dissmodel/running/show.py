@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.executor.host import InProcess, ModelInfo, Reach
 from dissmodel.registry import index, plugins
 from dissmodel.running.model import ModelRequest, load, open_model, parameter_layers
 
@@ -39,6 +39,7 @@ class ModelView:
     declared: bool
     warnings: tuple[str, ...]
     input_fields: Mapping[str, str]
+    reach: Reach | None = None  # of a step, where the model can be asked
 
 
 def list_models() -> ModelList:
@@ -72,7 +73,12 @@ def show_model(request: ModelRequest) -> ModelView:
         resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
         info = host.info
         return ModelView(
-            _row(info), host.describe(resolved), info.declared, resolved.warnings, info.input_fields
+            _row(info),
+            host.describe(resolved),
+            info.declared,
+            resolved.warnings,
+            info.input_fields,
+            host.reach(resolved),
         )
 
 

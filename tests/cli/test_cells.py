@@ -132,6 +132,20 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
     }
 
 
+def test_a_model_loads_no_more_than_the_coast(town, make_coast):
+    """Beside NumPy's generators, which the coast does not draw from."""
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "coast.zip"])
+    counts = []
+    for words in (("coastal_raster", "-i", "coast.zip"), ("growth.py", "-i", "town.tif")):
+        said, _ = loaded(COMMAND, "run", *words, "-o", f"{len(counts)}.tif", "-p", "end_time=2", "-q")
+        assert (0, "") == (said.returncode, said.stderr)
+        modules = json.loads(Path("loaded.json").read_text())
+        counts.append(sum(not name.startswith("numpy.random") for name in modules))
+
+    coast, kit = counts
+    assert kit <= coast
+
+
 def test_validate_asks_the_author_of_the_model_too(town):
     words = ("-i", "town.tif", "--band-map", "alive=built")
     right = town("validate", "game_of_life", *words, "-p", "rule=B2/S")
