@@ -101,10 +101,8 @@ def _is_installed(module: str) -> bool:
 
 def _start(like: str) -> str:
     """Return the name of the built-in model `like`; raise UsageError if it is not a model in one file."""
-    built_in = {
-        offer.name: offer.entry_point.module for offer in plugins.offers() if offer.origin == "builtin"
-    }
-    name = like.removeprefix("builtin/")
+    built_in = {one.name: one.entry_point.module for one in plugins.offers() if one.origin == plugins.BUILTIN}
+    name = like.removeprefix(f"{plugins.BUILTIN}/")
     starts = [one for one, module in built_in.items() if module == f"dissmodel.models.{one}"]
     if name in starts:
         return name

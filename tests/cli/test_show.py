@@ -246,6 +246,6 @@ def test_a_model_of_cells_says_which_bands_or_columns_it_needs(dissmodel):
 
     lines = [[cell.strip() for cell in columns(line)] for line in said.out.splitlines()]
     assert ["fire", "one of 1 (no fuel), 2 (unburned), 3 (burning), 4 (burned)"] in lines
-    assert ["elevation", "a finite number m; does not change"] in lines
+    assert ["elevation", "a finite number in m; does not change"] in lines
     fields = dissmodel("show", "fire_spread", "--json").json["input_fields"]
     assert ["fire", "vegetation", "density", "elevation"] == list(fields)
