@@ -1,0 +1,84 @@
+"""The rows of the parameters' tables: what a class has in a region."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from dissmodel.cells.parameters import Number, Whole
+
+Finite = Annotated[Number, Field(allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+def _also(name: str, *others: str) -> AliasChoices:
+    return AliasChoices(name, *others)
+
+
+class Named(BaseModel):
+    """A table whose names have synonyms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_per_name(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        kept = dict(given)
+        for name, field in cls.model_fields.items():
+            if not isinstance(field.validation_alias, AliasChoices):
+                continue
+            first, *others = [str(one) for one in field.validation_alias.choices if one in kept] or [name]
+            for other in others:
+                if kept[other] != kept[first]:
+                    raise ValueError(
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same; give one"
+                    )
+                del kept[other]
+        return kept
+
+
+class Entry(Named):
+    """What a class has in a region."""
+
+    lu: str
+    region: Annotated[Whole, Field(ge=1)] = 1
+
+
+class PotentialEntry(Entry):
+    """The coefficients of a class in a region."""
+
+    const: Finite = 0.0
+    betas: dict[str, Finite] = {}
+    is_log: bool = Field(default=False, validation_alias=_also("is_log", "isLog"))
+    ro: Finite = 0.0
+    min_reg: Finite = 0.0
+    max_reg: Finite = 1.0
+    const_change: Finite = 0.1
+    elasticity: Finite = 0.0
+    perc_neighbors_use: Annotated[Finite, Field(gt=0)] | None = Field(
+        default=None, validation_alias=_also("perc_neighbors_use", "percNeighborsUse")
+    )
+
+
+class AllocationEntry(Entry):
+    """How a class may change in a region."""
+
+    static: Literal[-1, 0, 1] = -1
+    min_value: Share = 0.0
+    max_value: Share = 1.0
+    min_change: Share = 0.0
+    max_change: Share = 1.0
+    change_limit: Share = Field(default=1.0, validation_alias=_also("change_limit", "change_limiar_value"))
+    max_change_above: Share = Field(
+        default=0.0, validation_alias=_also("max_change_above", "max_change_above_limiar")
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for low, high in (("min_value", "max_value"), ("min_change", "max_change")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} = {getattr(self, low):g} exceeds {high} = {getattr(self, high):g}")
+        return self
