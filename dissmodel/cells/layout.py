@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.grids import grid_topology
-from dissmodel.cells.near import GRID_KINDS, Topology, polygon_topology
-from dissmodel.errors import UsageError
+from dissmodel.cells.near import GRID_KINDS, Topology, pixel_topology, polygon_topology
+from dissmodel.cells.places import PixelPlaces, Places, PolygonPlaces
+from dissmodel.errors import InvalidInput
 from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
 
 if TYPE_CHECKING:
     from affine import Affine
     from geopandas import GeoDataFrame
     from rasterio.crs import CRS
+
+_CORNERS = 5
+_SAME = 1e-6  # of a cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,12 +82,26 @@ class Pixels:
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        if kind not in GRID_KINDS or k is not None:
-            raise UsageError(
-                f"Pixels have no neighbourhood {kind!r}{'' if k is None else ' with k'}.",
-                f"Use one of {', '.join(GRID_KINDS)}.",
-            )
-        return grid_topology(self.inside, self.order, GRID_KINDS[kind], 1 if radius is None else radius)
+        at, crs = self._transform_of_picture, self.crs
+        return pixel_topology(self.inside, self.order, kind, radius=radius, k=k, transform=at, crs=crs)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the cells are."""
+        return PixelPlaces(self.inside, self.order, self._transform_of_picture, self.crs)
+
+    @property
+    def _transform_of_picture(self) -> Affine | None:
+        """The transform of `inside`, whatever way round the file stores it."""
+        if self.transform is None or not any(self.flipped):
+            return self.transform
+        rows, cols = self.inside.shape
+        a, b, c, d, e, f = self.transform[:6]
+        if self.flipped[0]:
+            e, f = -e, f + rows * e
+        if self.flipped[1]:
+            a, c = -a, c + cols * a
+        return type(self.transform)(a, b, c, d, e, f)
 
     def place(self, cell: int) -> str:
         """Return where a cell is in its file, for people."""
@@ -137,16 +155,27 @@ class Polygons:
 
     def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
         """Return values over the cells as a picture; raise UsageError where they are on no grid."""
-        pixels = self.pixels or pixels_of(self)
-        return pixels.picture(values, outside)
+        return self._on_grid.picture(values, outside)
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        if self.pixels is not None and kind in GRID_KINDS:
+        if self.pixels is not None and kind in GRID_KINDS and k is None:
             return self.pixels.topology(kind, radius, k)
         if self.touching is not None and (kind, radius, k) == ("moore", None, None):
             return self.touching
         return polygon_topology(self.frame, kind, radius=radius, k=k)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the cells are: those of pixels where polygons fill the pixels of a grid, with equal bits."""
+        with contextlib.suppress(InvalidInput):
+            if _fill(self.frame, self._on_grid):
+                return self._on_grid.places
+        return PolygonPlaces(self.frame, self.frame.crs)
+
+    @cached_property
+    def _on_grid(self) -> Pixels:
+        return self.pixels or pixels_of(self)
 
     def place(self, cell: int) -> str:
         """Return which feature a cell is, for people."""
@@ -180,6 +209,30 @@ def pixels_of(polygons: Polygons) -> Pixels:
         # A corner of -0.0 is one of 0.0 once it was written and read.
         transform=Affine(*(part + 0.0 for part in grid.transform[:6])),
         crs=None if frame.crs is None else CRS.from_user_input(frame.crs),
+    )
+
+
+def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
+    """Return whether each polygon is the rectangle of its pixel, but for the rounding of its coordinates."""
+    import shapely  # noqa: PLC0415  (a frame has loaded it)
+
+    polygons = np.asarray(frame.geometry)
+    places = pixels.places
+    assert pixels.transform is not None  # polygons on a grid have one
+    width, height = pixels.transform.a, -pixels.transform.e
+    west, south, east, north = shapely.bounds(polygons).T
+    return bool(
+        (shapely.get_num_coordinates(polygons) == _CORNERS).all()
+        and (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
+        and all(
+            (np.abs(found - expected) < _SAME * size).all()
+            for found, expected, size in (
+                (west, places.x - width / 2, width),
+                (east, places.x + width / 2, width),
+                (south, places.y - height / 2, height),
+                (north, places.y + height / 2, height),
+            )
+        )
     )
 
 

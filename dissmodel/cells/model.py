@@ -83,7 +83,7 @@ class CellModel(ModelExecutor):
         """Advance the state by one step: write ``self.next``. `now` is the step's number, from 1."""
 
     def measure(self, cells: CellSpace) -> Mapping[str, float]:  # noqa: ARG002  (a subclass uses it)
-        """Return numbers about the state after a step, by name, beside the number of cells of each class."""
+        """Return numbers about the state after a step, by name, beside the cells and area of each class."""
         return {}
 
     @property
@@ -234,9 +234,7 @@ class CellModel(ModelExecutor):
         row: dict[str, Any] = {"step": step}
         for name, field in self.fields.items():
             if isinstance(field, Classes) and field.changes:
-                codes = space.read(name)
-                for one in field.legend:
-                    row[f"{name}_{one.name.replace(' ', '_')}"] = int(np.count_nonzero(codes == one.code))
+                row |= space.measures(name, field.legend)
         with author_errors(self.measure, self.fields):
             measured: object = self.measure(space)
         if not isinstance(measured, Mapping):

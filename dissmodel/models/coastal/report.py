@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.metrics import match_percent
 from dissmodel.models.coastal.parameters import ValidationParameters
 
 PICTURE = "scatter.png"
 
 _UNITS = {"alt": "m"}
-_DECIMALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +133,8 @@ class Agreement:
 
     @property
     def match(self) -> float:
-        """The share of cells that agree, in per cent, cut to four decimals: 100 only if all do."""
-        share = 100 * (self.cells - self.apart) / self.cells
-        scale: int = 10**_DECIMALS
-        return math.floor(share * scale) / scale
+        """The share of cells that agree, in per cent."""
+        return match_percent(self.cells - self.apart, self.cells)
 
 
 def agreement(name: str, a: NDArray[np.generic], b: NDArray[np.generic], tolerance: float = 0.0) -> Agreement:
