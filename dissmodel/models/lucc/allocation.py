@@ -26,8 +26,8 @@ class Limits:
     cell_area, max_difference : float
         In the unit of the demand.
     max_iteration : int
-    initial, lowest, highest : float
-        The elasticity of a class.
+    elasticity : tuple of float
+        Of a class in the first try, the least, and the largest.
     factor : float
         What a unit of missing area adds to the potential of a class (CLUE-S).
     """
@@ -35,9 +35,7 @@ class Limits:
     cell_area: float
     max_difference: float
     max_iteration: int = 1000
-    initial: float = 0.1
-    lowest: float = 0.001
-    highest: float = 1.5
+    elasticity: tuple[float, float, float] = (0.1, 0.001, 1.5)
     factor: float = 0.0001
 
 

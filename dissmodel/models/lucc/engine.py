@@ -36,10 +36,12 @@ class ContinuousRun:
         self.demand = demand
         self.cell_area = p.cell_area
         self.shares = Shares(p.land_use_types, shares, nodata, complement)
-        self.potential = ContinuousPotential.of_kind(p.potential_kind)(cells, p.potentials(), self.shares)
+        self.potential = ContinuousPotential.of_kind(p.potential_kind)(
+            cells, p.potential_entries(), self.shares
+        )
         self.allocation = ContinuousAllocation.of_kind(p.allocation_kind)(
             self.potential,
-            p.allocations(),
+            p.allocation_entries(),
             p.limits(),
             kernel,
             corrects=p.cell_correction,
@@ -83,7 +85,7 @@ class DiscreteRun:
         p = parameters
         self.demand = demand
         self.use = use
-        self.potential = DiscretePotential.of_kind(p.potential_kind)(cells, p.potentials())
+        self.potential = DiscretePotential.of_kind(p.potential_kind)(cells, p.potential_entries())
         matrix = None if p.transition_matrix is None else np.array(p.transition_matrix, np.bool_)
         self.allocation = DiscreteAllocation.of_kind(p.allocation_kind)(
             cells,

@@ -6,30 +6,25 @@ import itertools
 from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import Field, model_validator
 
 from dissmodel.cells.parameters import CrsText, Whole
 from dissmodel.errors import did_you_mean
 from dissmodel.models.lucc import kinds as _kinds  # noqa: F401  (makes them known)
 from dissmodel.models.lucc.allocation import ContinuousAllocation, DiscreteAllocation, Limits
-from dissmodel.models.lucc.component import Component
-from dissmodel.models.lucc.entries import AllocationEntry, Entry, Finite, Named, PotentialEntry
+from dissmodel.models.lucc.entries import AllocationEntry, Entry, Finite, Named, PotentialEntry, given
 from dissmodel.models.lucc.potential import ContinuousPotential, DiscretePotential, Potential
 
 E = TypeVar("E", bound=Entry)
 Name = Annotated[str, Field(min_length=1)]
-Positive = Annotated[Finite, Field(gt=0)]
-NotNegative = Annotated[Finite, Field(ge=0)]
+Area = Annotated[Finite, Field(ge=0)]
 Sign = Literal[-1, 0, 1]
+Switch = Literal[0, 1]
 _SIGNS = {"Increase": 1, "Decrease": -1}
 
 
-def _also(name: str, *others: str) -> AliasChoices:
-    return AliasChoices(name, *others)
-
-
 class TwoDates(Named):
-    """Demand on a line between the input and its columns `final`."""
+    """Demand on a line between the input and the columns `final` of it."""
 
     kind: Literal["two_dates"]
     start_year: Whole
@@ -44,9 +39,9 @@ class TwoDates(Named):
 
     def signs(self, start: list[float], final: list[float]) -> list[int]:
         """Return whether each class grows, shrinks or stays."""
-        given = self.direction or (None,) * len(self.final)
+        said = self.direction or (None,) * len(self.final)
         found = [(after > before) - (after < before) for before, after in zip(start, final, strict=True)]
-        return [sign if one is None else _SIGNS.get(one, 0) for sign, one in zip(found, given, strict=True)]
+        return [sign if one is None else _SIGNS.get(one, 0) for sign, one in zip(found, said, strict=True)]
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -56,171 +51,142 @@ class TwoDates(Named):
 
 
 class LuccParameters(Named):
-    """What a user may set of both models; `of` reads every published form of it."""
+    """What a user may set of both models, in any of the published forms."""
 
-    potential_kinds: ClassVar[type[Potential]]
-    allocation_kinds: ClassVar[type[Component]]
+    potentials: ClassVar[type[Potential]]
 
-    land_use_types: Annotated[tuple[Name, ...], Field(min_length=2)] = Field(
-        description="The classes, in order: the names of their columns or bands"
+    land_use_types: Annotated[tuple[Name, ...], Field(min_length=2)] = given(
+        ..., "The classes, in order: the names of their columns or bands"
     )
-    complementar_lu: str | None = Field(
-        default=None, validation_alias=_also("complementar_lu", "complementary_lu", "complementarLU"),
-        description="The class that takes what the others leave",
-    )  # fmt: skip
-    land_use_no_data: str | None = Field(
-        default=None, validation_alias=_also("land_use_no_data", "landUseNoData"),
-        description="The class that is no land",
-    )  # fmt: skip
-    cell_area: Positive = Field(
-        validation_alias=_also("cell_area", "cellArea"),
-        description="Area of a cell, in the unit of the demand",
+    complementar_lu: str | None = given(
+        None,
+        "The class that takes what the others leave",
+        "complementar_lu",
+        "complementary_lu",
+        "complementarLU",
     )
-    n_steps: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None,
-        description="How many steps from the start year, which is one; by default all of the demand",
+    land_use_no_data: str | None = given(
+        None, "The class that is no land", "land_use_no_data", "landUseNoData"
     )
-    max_difference: NotNegative = Field(
-        validation_alias=_also("max_difference", "maxDifference"),
-        description="How far the area of a class may be from its demand",
+    cell_area: Finite = given(..., "Area of a cell, in the unit of the demand", "cell_area", "cellArea", gt=0)
+    n_steps: Whole | None = given(
+        None, "Steps from the start year, which is one; as many as the demand has", ge=1
     )
-    max_iteration: Annotated[Whole, Field(ge=1)] = Field(
-        default=1000, validation_alias=_also("max_iteration", "maxIteration"), description="Tries of a step"
+    max_difference: Finite = given(
+        ..., "How far the area of a class may be from its demand", "max_difference", "maxDifference", ge=0
     )
-    region_attr: str | None = Field(
-        default=None, validation_alias=_also("region_attr", "regionAttr"),
-        description="The column of the region of each cell, 1 and up",
-    )  # fmt: skip
-    order_attr: str | None = Field(
-        default=None, validation_alias=_also("order_attr", "orderAttr"),
-        description="The column of numbers by which cells are visited",
-    )  # fmt: skip
-    demand_csv: str | None = Field(default=None, description="A table of the area of each class in each step")
-    demand: tuple[tuple[NotNegative, ...], ...] | TwoDates | None = Field(
-        default=None, description="The same as rows, or what two dates lie at"
+    max_iteration: Whole = given(1000, "Tries of a step", "max_iteration", "maxIteration", ge=1)
+    region_attr: str | None = given(None, "The column of the region of each cell, 1 and up")
+    order_attr: str | None = given(
+        None, "The column of numbers by which cells are visited", "order_attr", "orderAttr"
     )
-    potential_kind: str = Field(description="How the potential is computed")
-    allocation_kind: str = Field(description="How the demand is allocated")
-    potential: tuple[Any, ...] = Field(
-        default=(), validation_alias=_also("potential", "potential_data"),
-        description="The coefficients of each class in each region",
-    )  # fmt: skip
-    driver_columns: tuple[str, ...] = Field(default=(), description="Columns that must exist")
-    resolution: Positive | None = Field(default=None, description="Size of a pixel")
-    crs: CrsText | None = Field(
-        default=None, description="Coordinate reference system of an input that has none"
+    demand_csv: str | None = given(None, "A table of the area of each class in each step")
+    demand: tuple[tuple[Area, ...], ...] | TwoDates | None = given(
+        None, "The same as rows, or between two dates"
     )
+    potential_kind: str = given(..., "How the potential is computed")
+    allocation_kind: str = given(..., "How the demand is allocated")
+    potential: tuple[Any, ...] = given(
+        (), "The coefficients of each class in each region", "potential", "potential_data"
+    )
+    driver_columns: tuple[str, ...] = given((), "Columns that must exist")
+    resolution: Finite | None = given(None, "Size of a pixel", gt=0)
+    crs: CrsText | None = given(None, "Coordinate reference system of an input that has none")
 
     @model_validator(mode="before")
     @classmethod
-    def _published_forms(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        kept = cls._one_form(dict(given))
-        return cls._inferred(kept)
-
-    @classmethod
-    def _one_form(cls, kept: dict[str, Any]) -> dict[str, Any]:
-        """Return the tables in the one form that the fields have."""
-        for name, inner in (
-            ("land_use_types", "types"),
-            ("transition_matrix", "data"),
-            ("driver_columns", "cols"),
-        ):
-            table = kept.get(name)
-            if isinstance(table, dict) and set(table) == {inner}:
-                kept[name] = table[inner]
-        scalars = kept.get("allocation")
-        if isinstance(scalars, dict):  # [model.allocation] as one plain table
-            del kept["allocation"]
-            for name, value in scalars.items():
+    def _published_forms(cls, found: Any) -> Any:
+        """Return the tables in the form that the fields have, and the kinds that follow from them."""
+        if not isinstance(found, dict):
+            return found
+        kept = dict(found)
+        inner = {"land_use_types": "types", "transition_matrix": "data", "driver_columns": "cols"}
+        for name, key in inner.items():
+            if isinstance(kept.get(name), dict) and set(kept[name]) == {key}:
+                kept[name] = kept[name][key]
+        if isinstance(kept.get("allocation"), dict):  # [model.allocation] as one plain table
+            for name, value in kept.pop("allocation").items():
                 if kept.setdefault(name, value) != value:
                     raise ValueError(f"{name} = {kept[name]!r} and allocation.{name} = {value!r}: give one")
         demand = kept.get("demand")
         if isinstance(demand, dict):
+            by_class = {name for name in ("final", "direction") if isinstance(demand.get(name), dict)}
             classes = kept.get("land_use_types") or ()
-            kept["demand"] = demand | {
-                name: [demand[name].get(lu) for lu in classes]
-                for name in ("final", "direction")
-                if isinstance(demand.get(name), dict)
-            }
-        return kept
+            kept["demand"] = demand | {name: [demand[name].get(lu) for lu in classes] for name in by_class}
+        return {**cls._kinds_of(kept), **kept}
 
     @classmethod
-    def _inferred(cls, kept: dict[str, Any]) -> dict[str, Any]:
-        """Return what was given and the kinds that follow from it."""
-        return kept
+    def _kinds_of(cls, found: dict[str, Any]) -> dict[str, str]:
+        """Return the kinds of potential and allocation, where they are not given."""
+        raise NotImplementedError
 
     @model_validator(mode="after")
     def _classes_are_known(self) -> Self:
-        twice = [name for name, count in Counter(self.land_use_types).items() if count > 1]
+        classes = self.land_use_types
+        twice = [name for name, count in Counter(classes).items() if count > 1]
         if twice:
             raise ValueError(f"land_use_types has {', '.join(twice)} more than once")
         for name in ("complementar_lu", "land_use_no_data"):
-            lu = getattr(self, name)
-            if lu is not None and lu not in self.land_use_types:
-                raise ValueError(f"{name} = {lu!r} is no class. {did_you_mean(lu, self.land_use_types)}")
+            _check_class(name, getattr(self, name) or classes[0], classes)
         if (self.demand is None) == (self.demand_csv is None):
             raise ValueError("give demand_csv, demand or [model.demand], and only one of them")
-        rows = self.demand if isinstance(self.demand, tuple) else ()
-        wrong = [number for number, row in enumerate(rows) if len(row) != len(self.land_use_types)]
-        if wrong:
-            raise ValueError(
-                f"demand, row {wrong[0]}: {len(rows[wrong[0]])} areas for {len(self.land_use_types)} classes"
-            )
-        if isinstance(self.demand, TwoDates):
-            for name in ("final", "direction"):
-                given = getattr(self.demand, name)
-                if given is not None and len(given) != len(self.land_use_types):
-                    raise ValueError(
-                        f"demand.{name} has {len(given)} values for {len(self.land_use_types)} classes"
-                    )
+        rows: Any = self.demand or ()
+        if isinstance(rows, TwoDates):
+            rows = rows.final, rows.direction or classes
+        for row in rows:
+            if len(row) != len(classes):
+                raise ValueError(f"demand: {len(row)} values for {len(classes)} classes")
         return self
 
     def index(self, lu: str | None) -> int | None:
         """Return the place of a class."""
         return None if lu is None else self.land_use_types.index(lu)
 
-    def by_region(self, name: str, entries: tuple[Any, ...], kind: type[E]) -> list[list[E]]:
-        """Return entries[region][class] of a table.
+    def by_region(self, name: str, rows: tuple[Any, ...], kind: type[E]) -> list[list[E]]:
+        """Return entries[region][class] of a table, whose rows may leave out classes in their order.
 
         Raises
         ------
         ValueError
             For a class that is missing, unknown or given twice in a region.
         """
-        classes, found = self.land_use_types, dict[tuple[int, str], E]()
-        unnamed: Counter[int] = Counter()
-        for given in itertools.chain.from_iterable(
-            one if isinstance(one, list | tuple) else (one,) for one in entries
-        ):
-            row = dict(given)
-            region = row.get("region", 1)
-            if "lu" not in row:
-                if unnamed[region] >= len(classes):
-                    raise ValueError(f"{name}, region {region}: there are more rows than classes")
-                row["lu"] = classes[unnamed[region]]
+        classes = self.land_use_types
+        found: dict[tuple[int, str], E] = {}
+        unnamed: Counter[Any] = Counter()
+        for row in rows or [{"lu": lu} for lu in classes]:
+            values = dict(row)
+            region = values.get("region", 1)
+            if "lu" not in values:
+                if unnamed[region] == len(classes):
+                    raise ValueError(f"{name}: region {region} has more rows than there are classes")
+                values["lu"] = classes[unnamed[region]]
                 unnamed[region] += 1
-            entry = kind.model_validate(row)
-            if entry.lu not in classes:
-                raise ValueError(f"{name}: {entry.lu!r} is no class. {did_you_mean(entry.lu, classes)}")
+            entry = kind.model_validate(values)
+            _check_class(name, entry.lu, classes)
             if (entry.region, entry.lu) in found:
-                raise ValueError(f"{name}: class {entry.lu} is given twice for region {entry.region}")
+                raise ValueError(f"{name}: class {entry.lu} has two rows for region {entry.region}")
             found[entry.region, entry.lu] = entry
-        regions = range(1, 1 + max((region for region, _ in found), default=0))
+        regions = range(1, 1 + max(region for region, _ in found))
         for region, lu in itertools.product(regions, classes):
             if (region, lu) not in found:
-                raise ValueError(f"{name}: there is no row for class {lu} in region {region}")
+                raise ValueError(f"{name}: class {lu} has no row for region {region}")
         return [[found[region, lu] for lu in classes] for region in regions]
 
-    def potentials(self) -> list[list[PotentialEntry]]:
-        """Return the coefficients by region and class; defaults where there is no table."""
-        given = self.potential or tuple({"lu": lu} for lu in self.land_use_types)
-        found = self.by_region("potential", given, self.potential_kinds.of_kind(self.potential_kind).Entry)
+    def potential_entries(self) -> list[list[PotentialEntry]]:
+        """Return the coefficients by region and class."""
+        kind = self.potentials.of_kind(self.potential_kind)
+        found = self.by_region("potential", self.potential, kind.Entry)
         used = {name for row in itertools.chain(*found) for name in row.model_fields_set}
         if {"ro", "elasticity"} <= used:
             raise ValueError(
                 "potential has ro, of spatial_lag, and elasticity, of logistic: give one of them"
+            )
+        lacking = [
+            one for one in kind.needs if any(getattr(row, one) is None for row in itertools.chain(*found))
+        ]
+        if lacking:
+            raise ValueError(
+                f"potential_kind = {self.potential_kind!r} needs {', '.join(lacking)} of each class"
             )
         return found
 
@@ -228,134 +194,109 @@ class LuccParameters(Named):
 class ContinuousParameters(LuccParameters):
     """What a user may set of ``lucc_continuous``."""
 
-    potential_kinds = ContinuousPotential
-    allocation_kinds = ContinuousAllocation
+    potentials = ContinuousPotential
 
-    initial_elasticity: Positive = Field(
-        default=0.1, validation_alias=_also("initial_elasticity", "initialElasticity"),
-        description="What a potential is multiplied by in the first try",
-    )  # fmt: skip
-    min_elasticity: Positive = Field(
-        default=0.001,
-        validation_alias=_also("min_elasticity", "minElasticity"),
-        description="Its least value",
+    initial_elasticity: Finite = given(
+        0.1,
+        "What a potential is multiplied by in the first try",
+        "initial_elasticity",
+        "initialElasticity",
+        gt=0,
     )
-    max_elasticity: Positive = Field(
-        default=1.5,
-        validation_alias=_also("max_elasticity", "maxElasticity"),
-        description="Its largest value",
+    min_elasticity: Finite = given(0.001, "Its least value", "min_elasticity", "minElasticity", gt=0)
+    max_elasticity: Finite = given(1.5, "Its largest value", "max_elasticity", "maxElasticity", gt=0)
+    cell_correction: bool | None = given(
+        None, "Whether the shares of each cell are corrected in each try; as the kind of allocation does"
     )
-    cell_correction: bool | None = Field(
-        default=None, description="Whether the shares of each cell are corrected in each try"
+    attr_protection: str | None = given(
+        None, "The column of the protected share of each cell", "attr_protection", "attrProtection"
     )
-    attr_protection: str | None = Field(
-        default=None, validation_alias=_also("attr_protection", "attrProtection"),
-        description="The column of the protected share of each cell",
-    )  # fmt: skip
-    region_alloc_attr: str | None = Field(
-        default=None, validation_alias=_also("region_alloc_attr", "regionAllocAttr"),
-        description='The column of regions of the allocation; region_attr by default, "" for one region',
-    )  # fmt: skip
-    allocation: tuple[Any, ...] = Field(
-        default=(), validation_alias=_also("allocation", "allocation_data"),
-        description="How each class may change in each region",
-    )  # fmt: skip
-    static: dict[str, Sign] | None = Field(
-        default=None, description="1: a class stays; -1: changes as the demand does; 0: both ways"
+    region_alloc_attr: str | None = given(
+        None, 'The column of regions of the allocation; region_attr, or "" for one region'
     )
+    allocation: tuple[Any, ...] = given(
+        (), "How each class may change in each region", "allocation", "allocation_data"
+    )
+    static: dict[str, Sign] = given({}, "1: a class stays; -1: it changes as the demand does; 0: both ways")
 
     @classmethod
-    def _inferred(cls, kept: dict[str, Any]) -> dict[str, Any]:
-        rows = _rows(kept, "potential", "potential_data")
-        limits = _rows(kept, "allocation", "allocation_data")
-        full = {"change_limit", "change_limiar_value"}
-        saturates = (
-            kept.get("attr_protection")
-            or kept.get("attrProtection")
-            or any(full & set(row) for row in limits)
-        )
-        kept.setdefault("potential_kind", "spatial_lag" if any("ro" in row for row in rows) else "linear")
-        kept.setdefault("allocation_kind", "saturation" if saturates else "clue")
-        return kept
+    def _kinds_of(cls, found: dict[str, Any]) -> dict[str, str]:
+        rows = _rows(found, "potential", "potential_data")
+        limits = {name for row in _rows(found, "allocation", "allocation_data") for name in row}
+        saturates = found.get("attr_protection") or found.get("attrProtection")
+        saturates = saturates or limits & {"change_limit", "change_limiar_value"}
+        return {
+            "potential_kind": "spatial_lag" if any("ro" in row for row in rows) else "linear",
+            "allocation_kind": "saturation" if saturates else "clue",
+        }
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.complementar_lu is None:
             raise ValueError("complementar_lu is missing: the class that takes what the others leave")
-        if not self.min_elasticity <= self.initial_elasticity <= self.max_elasticity:
-            raise ValueError(
-                f"initial_elasticity = {self.initial_elasticity:g} is not between min_elasticity = "
-                f"{self.min_elasticity:g} and max_elasticity = {self.max_elasticity:g}"
-            )
-        self.potentials()
-        self.allocations()
+        low, first, high = self.min_elasticity, self.initial_elasticity, self.max_elasticity
+        if not low <= first <= high:
+            raise ValueError(f"initial_elasticity = {first:g} is not from {low:g} to {high:g}")
+        ContinuousAllocation.of_kind(self.allocation_kind)
+        self.potential_entries()
+        self.allocation_entries()
         return self
 
-    def allocations(self) -> list[list[AllocationEntry]]:
+    def allocation_entries(self) -> list[list[AllocationEntry]]:
         """Return how classes may change, by region and class."""
-        static = self.static or {}
-        for lu in static:
-            if lu not in self.land_use_types:
-                raise ValueError(f"static: {lu!r} is no class. {did_you_mean(lu, self.land_use_types)}")
-        if not self.allocation:
-            plain = [{"lu": lu, "static": static.get(lu, -1)} for lu in self.land_use_types]
-            return self.by_region("allocation", tuple(plain), AllocationEntry)
+        for lu in self.static:
+            _check_class("static", lu, self.land_use_types)
         entries = self.by_region("allocation", self.allocation, AllocationEntry)
-        for entry in itertools.chain(*entries):
-            wanted = static.get(entry.lu, entry.static)
-            if "static" in entry.model_fields_set and wanted != entry.static:
-                raise ValueError(f"static.{entry.lu} = {wanted} and allocation has {entry.static}: give one")
+        for one in itertools.chain(*entries):
+            wanted = self.static.get(one.lu, one.static)
+            if "static" in one.model_fields_set and wanted != one.static:
+                raise ValueError(f"static.{one.lu} = {wanted} and allocation has {one.static}: give one")
         return [
-            [one.model_copy(update={"static": static.get(one.lu, one.static)}) for one in row]
+            [one.model_copy(update={"static": self.static.get(one.lu, one.static)}) for one in row]
             for row in entries
         ]
 
     def limits(self) -> Limits:
         """Return when a try is accepted."""
-        return Limits(
-            self.cell_area, self.max_difference, self.max_iteration,
-            self.initial_elasticity, self.min_elasticity, self.max_elasticity,
-        )  # fmt: skip
+        elasticity = self.initial_elasticity, self.min_elasticity, self.max_elasticity
+        return Limits(self.cell_area, self.max_difference, self.max_iteration, elasticity)
 
 
 class DiscreteParameters(LuccParameters):
     """What a user may set of ``lucc_discrete``."""
 
-    potential_kinds = DiscretePotential
-    allocation_kinds = DiscreteAllocation
+    potentials = DiscretePotential
 
-    factor_iteration: Positive = Field(
-        default=0.0001, validation_alias=_also("factor_iteration", "factorIteration"),
-        description="What a unit of lacking area adds to the potential of a class in a try",
-    )  # fmt: skip
-    ties: Literal["order", "luccme"] = Field(
-        default="order",
-        description="Which of cells with one potential comes first: as visited, or as Lua sorts",
+    factor_iteration: Finite = given(
+        1e-4,
+        "What a lacking unit of area adds to a potential in a try",
+        "factor_iteration",
+        "factorIteration",
+        gt=0,
     )
-    transition_matrix: tuple[tuple[tuple[Literal[0, 1], ...], ...], ...] | None = Field(
-        default=None, description="transition_matrix[region][from][to]: 1 where a class may become another"
+    ties: Literal["order", "luccme"] = given(
+        "order", "Which of cells with one potential comes first: as they are visited, or as Lua sorts"
+    )
+    transition_matrix: tuple[tuple[tuple[Switch, ...], ...], ...] | None = given(
+        None, "transition_matrix[region][from][to]: 1 where a class may become another"
     )
 
     @classmethod
-    def _inferred(cls, kept: dict[str, Any]) -> dict[str, Any]:
-        kept.setdefault("potential_kind", "logistic")
-        kept.setdefault("allocation_kind", "clue_s")
-        return kept
+    def _kinds_of(cls, found: dict[str, Any]) -> dict[str, str]:  # noqa: ARG003  (the other model's matter)
+        return {"potential_kind": "logistic", "allocation_kind": "clue_s"}
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         size = len(self.land_use_types)
-        for number, matrix in enumerate(self.transition_matrix or (), 1):
+        for region, matrix in enumerate(self.transition_matrix or (), 1):
             if len(matrix) != size or any(len(row) != size for row in matrix):
                 raise ValueError(
-                    f"transition_matrix, region {number}: it has to be {size} rows of {size} values"
+                    f"transition_matrix of region {region}: {size} rows of {size} values, 0 or 1"
                 )
-        if (
-            self.transition_matrix is None
-            and DiscreteAllocation.of_kind(self.allocation_kind).needs_transitions
-        ):
+        kind = DiscreteAllocation.of_kind(self.allocation_kind)
+        if kind.needs_transitions and not self.transition_matrix:
             raise ValueError(f"allocation_kind = {self.allocation_kind!r} needs a transition_matrix")
-        self.potentials()
+        self.potential_entries()
         return self
 
     def limits(self) -> Limits:
@@ -363,7 +304,12 @@ class DiscreteParameters(LuccParameters):
         return Limits(self.cell_area, self.max_difference, self.max_iteration, factor=self.factor_iteration)
 
 
-def _rows(kept: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+def _check_class(name: str, lu: str, classes: tuple[str, ...]) -> None:
+    if lu not in classes:
+        raise ValueError(f"{name}: {lu!r} is no class. {did_you_mean(lu, classes)}")
+
+
+def _rows(found: dict[str, Any], *names: str) -> list[dict[str, Any]]:
     """Return the rows of a table, whatever else it may hold."""
-    given = next((kept[name] for name in names if name in kept), ())
-    return [row for row in given if isinstance(row, dict)] if isinstance(given, list | tuple) else []
+    table = next((found[name] for name in names if name in found), ())
+    return [row for row in table if isinstance(row, dict)] if isinstance(table, list | tuple) else []

@@ -21,6 +21,8 @@ class Potential(Component):
 
     Entry: ClassVar[type[PotentialEntry]] = PotentialEntry
     """The model of a row of its table; a subclass may add coefficients."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The coefficients without a default."""
 
     def __init__(self, cells: Cells, entries: Entries) -> None:
         self.cells = cells

@@ -56,7 +56,7 @@ class Clue(ContinuousAllocation):
         """Try until the demand is met."""
         shares, limits = self.shares, self.limits
         count = len(shares.names)
-        direction, elasticity = np.sign(step.demand - step.previous), np.full(count, limits.initial)
+        direction, elasticity = np.sign(step.demand - step.previous), np.full(count, limits.elasticity[0])
         np.copyto(shares.now, shares.past)
         trial = None
         if step.number:
@@ -102,20 +102,21 @@ class Clue(ContinuousAllocation):
 
     def _compare(self, step: Step, areas: Floats, direction: Floats, elasticity: Floats) -> int:
         """Adapt elasticities, directions and constants; return how many constants."""
-        limits, modified = self.limits, 0
+        _, lowest, highest = self.limits.elasticity
+        modified = 0
         for region in range(len(self.potential.entries)):
             for lu, (area, demand) in enumerate(zip(areas.tolist(), step.demand.tolist(), strict=True)):
                 towards = float(direction[lu])
                 if step.number == 0 and towards == 0:
                     towards = 1.0 if demand >= area else -1.0
                 elasticity[lu] *= _ratio(demand, area) if towards == 1 else _ratio(area, demand)
-                if elasticity[lu] > limits.highest:
-                    elasticity[lu] = limits.highest
+                if elasticity[lu] > highest:
+                    elasticity[lu] = highest
                     self.potential.modify(region, lu, towards)
                     modified += 1
-                if elasticity[lu] < limits.lowest:
+                if elasticity[lu] < lowest:
                     if self._rules[0, lu, 0] < 0:
-                        elasticity[lu] = limits.lowest
+                        elasticity[lu] = lowest
                         self.potential.modify(region, lu, -towards)
                         modified += 1
                     else:

@@ -68,7 +68,8 @@ def correct(  # noqa: C901, PLR0915  (one rule, and numba calls no plain functio
                         v -= least + reach
                     if down == free:
                         v += reach - most
-                    v = max(v, 0.0)
+                    if v < 0.0:  # noqa: PLR1730  (of two zeros max takes either)
+                        v = 0.0
                 if rules[r, i, 0] == -1.0:
                     before = past[i, at]
                     if (direction[i] == 1.0 and v < before) or (direction[i] == -1.0 and v > before):
@@ -84,8 +85,10 @@ def correct(  # noqa: C901, PLR0915  (one rule, and numba calls no plain functio
                     fixed += v
                 moved += abs(v - past[i, at])
             over = loose - (1.0 - fixed)
-            if turn < ROUNDS and abs(over) <= OFF:
+            if turn < ROUNDS - 1 and abs(over) <= OFF:
                 break
+            if turn == ROUNDS - 1 and abs(over) <= OFF:
+                continue  # LuccME scales after the last round, even if it was right
             if turn == ROUNDS and loose == 0.0:
                 return corrected, at
             if turn == ROUNDS or moved == 0.0:
@@ -97,7 +100,7 @@ def correct(  # noqa: C901, PLR0915  (one rule, and numba calls no plain functio
                 for i in range(classes):
                     v = now[i, j]
                     v -= abs(v - past[i, at]) * (over / moved)
-                    now[i, j] = max(v, 0.0)
+                    now[i, j] = 0.0 if v < 0.0 else v  # noqa: FURB136  (as above)
     return corrected, -1
 
 

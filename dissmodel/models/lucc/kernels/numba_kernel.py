@@ -1,5 +1,7 @@
 """The tries compiled: blocks of cells that stay in the processor's cache, from the shares to their sums."""
 
+# ruff: noqa: FURB136  (max and min of a zero and a zero of the other sign depend on the compiler)
+
 from __future__ import annotations
 
 from typing import Any
@@ -41,27 +43,19 @@ def _changed(before: Any, potential: Any, rule: Any, pull: Any, fullness: Any) -
         reaches = (grows & (change >= above)) | (shrinks & (abs(change) >= above))
         change = slow if (static < 1.0) & (fullness > limit) & reaches else change
     share = before + change if (static == 0.0) | ((static == -1.0) & (grows | shrinks)) else before
-    share = max(share, 0.0)
+    share = 0.0 if share < 0.0 else share
     if fullness is not None:
         below = share < low
     else:
-        share = min(share, 1.0)
+        share = 1.0 if share > 1.0 else share
         below = share <= low
-    share = (min(low, before)) if below else share
-    return (max(high, before)) if share > high else share
+    share = (low if before >= low else before) if below else share
+    return (high if before <= high else before) if share > high else share
 
 
 @inlined
-def _rule(rules: Any, region: Any, i: Any) -> Any:
-    return (
-        rules[region, i, 0],
-        rules[region, i, 1],
-        rules[region, i, 2],
-        rules[region, i, 3],
-        rules[region, i, 4],
-        rules[region, i, 5],
-        rules[region, i, 6],
-    )
+def _rule(of: Any) -> Any:
+    return of[0], of[1], of[2], of[3], of[4], of[5], of[6]
 
 
 @inlined
@@ -71,14 +65,14 @@ def _change(given: Any, out: Any, where: Any, pull: Any) -> None:
     rules, regions, saturation, i = where
     if saturation.size:
         for j in range(out.size):
-            rule = _rule(rules, regions[j], i)
+            rule = _rule(rules[regions[j], i])
             out[j] = _changed(past[j], potential[j], rule, pull, saturation[j])
     elif rules.shape[0] > 1:
         for j in range(out.size):
-            rule = _rule(rules, regions[j], i)
+            rule = _rule(rules[regions[j], i])
             out[j] = _changed(past[j], potential[j], rule, pull, None)
     else:
-        rule = _rule(rules, 0, i)
+        rule = _rule(rules[0, i])
         for j in range(out.size):
             out[j] = _changed(past[j], potential[j], rule, pull, None)
 
