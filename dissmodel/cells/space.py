@@ -402,11 +402,10 @@ class CellSpace:
 
     def _fresh(self, name: str) -> NextArray:
         spare = self._spare.pop(name, None)
-        if spare is None or spare.base is None or not spare.base.flags.writeable:
-            spare = np.empty(self.size, self._fields[name].dtype)
-        else:
-            spare = spare.base
-        return spare.view(NextArray)
+        base = None if spare is None else spare.base
+        if base is None or base.shape != (self.size,) or not base.flags.writeable:  # such as a picture
+            base = np.empty(self.size, self._fields[name].dtype)
+        return base.view(NextArray)
 
     def _field_to_write(self, name: str) -> Field:
         if not self._stepping:
