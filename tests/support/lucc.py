@@ -65,16 +65,15 @@ def start(columns, parameters, kernel):
     is_shares = isinstance(parameters, ContinuousParameters)
     regions = columns[parameters.region_attr].astype(np.int64) if parameters.region_attr else None
     cells = Cells(
-        columns["row"].astype(np.int64),
-        columns["col"].astype(np.int64),
+        columns["row"].size,
         {name: values.astype("f8") for name, values in columns.items() if values.dtype.kind in "iuf"},
+        lambda: (columns["row"].astype(np.int64), columns["col"].astype(np.int64)),
         regions,
         regions,
     )
     shares = np.stack([columns[name] for name in parameters.land_use_types]).astype("f8")
     if parameters.demand_csv:
-        with Path(parameters.demand_csv).open(encoding="utf-8") as lines:
-            demand = read_demand(lines, parameters.land_use_types, "demand_csv")
+        demand = read_demand(Path(parameters.demand_csv), parameters.land_use_types)
     else:
         demand = np.array(parameters.demand, "f8")
     if is_shares:
@@ -84,15 +83,8 @@ def start(columns, parameters, kernel):
 
 def steps(run):
     """Do all steps of a run; return the outcome of each and the areas after it."""
-    found, finals = [], []
-    for number in range(len(run.demand)):
-        found.append(run.step(number))
-        if isinstance(run, ContinuousRun):
-            finals.append([float(np.add.accumulate(one)[-1]) * run.cell_area for one in run.shares.now])
-            run.go_on()
-        else:
-            finals.append(np.bincount(run.use, minlength=run.demand.shape[1]).tolist())
-    return found, finals
+    found = [(run.step(number), run.areas()) for number in range(len(run.demand))]
+    return [list(one) for one in zip(*found, strict=True)]
 
 
 def parameters_of(case):

@@ -150,14 +150,13 @@ class DiscreteAllocation(Component):
 
     needs_transitions: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (as many things decide)
         self,
         cells: Cells,
         names: tuple[str, ...],
         nodata: int | None,
         limits: Limits,
         kernel: Kernel,
-        *,
         transitions: Flags | None = None,
         ties: str = "order",
     ) -> None:
@@ -166,9 +165,10 @@ class DiscreteAllocation(Component):
         self.nodata = nodata
         self.limits = limits
         self.kernel = kernel
-        self.ties = ties
         self.transitions = transitions
-        self.regions = np.zeros(cells.size, np.int64) if cells.regions is None else cells.regions - 1
+        self.ties = ties
+        regions = cells.allocation_regions
+        self.regions = np.zeros(cells.size, np.int64) if regions is None else regions - 1
 
     @abstractmethod
     def allocate(self, step: Step, potential: Floats, use: Whole) -> tuple[Whole, Outcome]:

@@ -18,10 +18,11 @@ class Component:
     """A potential or an allocation.
 
     A package adds its own as a subclass with a `kind`, in the module of its model or as an entry point of the
-    group ``dissmodel.lucc``.
+    group ``dissmodel.lucc``. `needs_grid`: it asks for neighbours.
     """
 
     kind: ClassVar[str] = ""
+    needs_grid: ClassVar[bool] = False
 
     @classmethod
     def kinds(cls) -> dict[str, type[Self]]:

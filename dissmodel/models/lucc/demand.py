@@ -5,67 +5,73 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from dissmodel.errors import InvalidInput, did_you_mean
+from dissmodel import bounded
+from dissmodel.errors import InvalidInput, near_names
 from dissmodel.models.lucc.space import Floats
+
+MAX_BYTES = 16 << 20
+"""The bytes that a table may have."""
 
 _TIMES = ("year", "step")
 
 
-def read_demand(lines: Iterable[str], classes: Sequence[str], where: str) -> Floats:
-    """Return the demands of a CSV table, shape (steps, classes); its columns may be in any order.
+def read_demand(path: Path, classes: Sequence[str]) -> Floats:
+    """Return the demands of a CSV file, shape (steps, classes); its columns may be in any order.
 
     Raises
     ------
     InvalidInput
-        For a missing, unknown or repeated column, text where a number belongs, and a year or step that does
-        not follow on the one before.
+        For a file that can't be read, a missing, unknown or repeated column, a value that is no area, and a
+        year or step that is not one more than the one before.
     """
-    reader = csv.reader(lines)
-    header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
-    _check_header(header, classes, where)
-    rows, times = [], []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise _wrong(where, f"line {reader.line_num} has {len(cells)} values, the header {len(header)}.")
-        row = {}
-        for name, text in zip(header, cells, strict=True):
-            try:
-                row[name] = float(text)
-            except ValueError:
-                raise _wrong(
-                    where, f"line {reader.line_num}, {name}: {text.strip()!r} is no number."
-                ) from None
-        rows.append([row[name] for name in classes])
-        times += [row[name] for name in header if name in _TIMES]
-    for before, after in itertools.pairwise(times):
-        if after != before + 1:
-            raise _wrong(where, f"{after:g} follows on {before:g}; a year or step is one more than the last.")
-    return np.array(rows, np.float64).reshape(len(rows), len(classes))
+    try:
+        text = bounded.contents(path, MAX_BYTES).decode("utf-8-sig")
+        records = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), strict=True)]
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: no UTF-8, or a NUL in the name
+        raise _wrong(path, getattr(error, "strerror", None) or str(error)) from error
+    header, *rows = [row for row in records if any(row)] or [[]]
+    _check_header(path, header, classes)
+    values = []
+    for number, row in enumerate(rows, 2):
+        try:
+            values.append([float(text) for text in row])
+        except ValueError as error:
+            raise _wrong(path, f"row {number}: {error}") from None
+        if len(row) != len(header):
+            raise _wrong(path, f"row {number} has {len(row)} values, the header {len(header)}")
+    table = np.array(values, np.float64).reshape(len(rows), len(header))
+    areas = table[:, [header.index(name) for name in classes]]
+    for number, area in enumerate(areas.tolist(), 2):
+        wrong = [
+            f"{name} = {one:g}" for name, one in zip(classes, area, strict=True) if not 0 <= one < math.inf
+        ]
+        if wrong:
+            raise _wrong(path, f"row {number}: {wrong[0]} is no area")
+    for name in set(header) & set(_TIMES):
+        for before, after in itertools.pairwise(table[:, header.index(name)].tolist()):
+            if after != before + 1:
+                raise _wrong(path, f"{name} {after:g} comes after {before:g}, not {before + 1:g}")
+    return areas
 
 
-def _check_header(header: Sequence[str], classes: Sequence[str], where: str) -> None:
+def _check_header(path: Path, header: Sequence[str], classes: Sequence[str]) -> None:
     missing = [name for name in classes if name not in header]
+    extra = [name for name in header if name not in {*classes, *_TIMES} or header.count(name) > 1]
     if missing:
-        near = did_you_mean(missing[0], set(header) - set(classes))
-        raise _wrong(where, f"there is no column {', '.join(missing)}. {near}")
-    extra = [name for name in header if name not in {*classes, *_TIMES}]
-    twice = [name for place, name in enumerate(header) if name in header[:place]]
-    if extra or twice or all(name in header for name in _TIMES):
-        raise _wrong(where, f"its columns are {', '.join(header)}.")
+        near = "".join(f"; did you mean {one!r}?" for one in near_names(missing[0], extra)[:1])
+        raise _wrong(path, f"there is no column {', '.join(missing)}{near}")
+    if extra:
+        raise _wrong(path, f"the column {extra[0]!r} is no class, or there twice")
 
 
-def _wrong(where: str, what: str) -> InvalidInput:
-    return InvalidInput(
-        f"{where}: {what}",
-        "A column for each class, and year or step if you like; a row for each step.",
-        code="demand",
-    )
+def _wrong(path: Path, what: str) -> InvalidInput:
+    hint = "A demand has a column for each class, maybe year or step, and a row for each step."
+    return InvalidInput(f"demand_csv = {path.name}: {what}.", hint, code="demand")
 
 
 def two_dates(
@@ -79,14 +85,14 @@ def two_dates(
         The area of each class in the first year, and `years` later.
     signs : sequence of int
         1: the class grows by the same area each year; -1: it shrinks; 0: it stays.
+
+    >>> two_dates([10.0, 0.0], [4.0, 6.0], 4, [-1, 1], 6).tolist()
+    [[10.0, 0.0], [9.0, 2.0], [8.0, 4.0], [7.0, 6.0], [4.0, 6.0], [3.0, 8.0]]
     """
-    yearly = [
-        abs(after - before) / years * sign for before, after, sign in zip(start, final, signs, strict=True)
-    ]
+    dates = zip(start, final, signs, strict=True)
+    yearly = [abs(after - before) / years * sign for before, after, sign in dates]
     rows = [[math.floor(area + 0.5) for area in start]]
     for step in range(1, steps):
-        if step == years:
-            rows.append([math.floor(area + 0.5) for area in final])
-        else:
-            rows.append([math.floor(area + more + 0.5) for area, more in zip(rows[-1], yearly, strict=True)])
+        here = final if step == years else [a + b for a, b in zip(rows[-1], yearly, strict=True)]
+        rows.append([math.floor(area + 0.5) for area in here])
     return np.array(rows, np.float64)

@@ -31,7 +31,7 @@ class Potential(Component):
 
     def weighted(self, start: float, betas: dict[str, float], where: Chosen) -> Floats:
         """Return start + Σ beta·driver, from the left, of some cells."""
-        found = np.full(self.cells.rows[where].size, start)
+        found = np.full(np.arange(self.cells.size)[where].size, start)
         for name, beta in betas.items():
             found += beta * self.cells.drivers[name][where]
         return found

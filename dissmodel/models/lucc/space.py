@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -23,28 +24,30 @@ class Cells:
 
     Attributes
     ----------
-    rows, cols : int64, shape (cells,)
-        The place of each in the grid; the smallest row is at the top.
+    size : int
+        How many there are.
     drivers : dict of name to float64, shape (cells,)
+    grid : callable
+        Returns the row and the column of each, int64, shape (cells,); the smallest row is at the top. It is
+        called where neighbours count.
     regions, allocation_regions : int64, shape (cells,), optional
-        The region of each for potential and transitions, and for allocation: 1 and up; None: all in region 1.
+        The region of each for the potential, and for rules or transitions: 1 and up; None: all in region 1.
+    named : callable
+        Returns where a cell is, for people.
     """
 
-    rows: Whole
-    cols: Whole
+    size: int
     drivers: dict[str, Floats]
+    grid: Callable[[], tuple[Whole, Whole]]
     regions: Whole | None = None
     allocation_regions: Whole | None = None
-
-    @property
-    def size(self) -> int:
-        """The number of cells."""
-        return self.rows.size
+    named: Callable[[int], str] = "cell {}".format
 
     @cached_property
     def neighbours(self) -> NDArray[np.intp]:
         """The 8 Moore neighbours of each, shape (8, cells), from the top left, row-major; `size`: none."""
-        rows, cols = self.rows - self.rows.min(), self.cols - self.cols.min() + 1
+        rows, cols = self.grid()
+        rows, cols = rows - rows.min(), cols - cols.min() + 1
         width = int(cols.max()) + 2
         places = rows * width + cols
         order = np.argsort(places, kind="stable")

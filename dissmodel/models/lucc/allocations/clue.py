@@ -91,9 +91,8 @@ class Clue(ContinuousAllocation):
         sums = np.empty_like(areas)
         corrected, failed = self.kernel.attempt(trial, pull, sums)
         if failed >= 0:
-            place = f"row {self.cells.rows[failed]}, col {self.cells.cols[failed]}"
             raise InvalidInput(
-                f"The shares of the cell at {place} can't be corrected to 1: every class of it is fixed.",
+                f"The shares of a cell ({self.cells.named(failed)}) can't be corrected to 1: all are fixed.",
                 "Give a class room (min_value, max_value, static), or switch off cell_correction.",
                 code="cell_correction",
             )

@@ -12,6 +12,7 @@ class Saturation(Clue):
     """LuccME's AllocationCClueLikeSaturation (Aguiar 2006): slower where the surroundings are full."""
 
     kind = "saturation"
+    needs_grid = True
     corrects = True
 
     def area(self, shares: Floats) -> float:

@@ -12,6 +12,7 @@ class NeighAttract(Logistic):
     """As logistic, times how far the neighbours of the class exceed a part of all neighbours."""
 
     kind = "neigh_attract"
+    needs_grid = True
     needs = ("perc_neighbors_use",)
 
     def suitability(self, lu: int, use: Whole) -> Floats:

@@ -13,6 +13,7 @@ class Neighbours(DiscretePotential):
     """The part of the neighbours that have the class; 0 without neighbours."""
 
     kind = "neigh"
+    needs_grid = True
 
     def suitability(self, lu: int, use: Whole) -> Floats:
         """Return the potential of a class."""
@@ -23,6 +24,7 @@ class NeighboursAndDistance(InverseDistance):
     """The part of the neighbours that have the class, and the inverse distance."""
 
     kind = "neigh_inverse"
+    needs_grid = True
 
     def suitability(self, lu: int, use: Whole) -> Floats:
         """Return the potential of a class."""

@@ -16,6 +16,7 @@ class SpatialLag(ContinuousPotential):
     """const + Σ beta·driver + ro·(mean share around) (LuccME's PotentialCSpatialLagRegression)."""
 
     kind = "spatial_lag"
+    needs_grid = True
 
     def begin(self) -> None:
         """Keep constants, which accumulate, and weights, which are halved, during a run."""
