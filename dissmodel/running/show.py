@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.executor.host import InProcess, ModelInfo, Reach
 from dissmodel.registry import index, plugins
 from dissmodel.running.model import ModelRequest, load, open_model, parameter_layers
 
@@ -37,6 +37,7 @@ class ModelView:
     parameters: tuple[parameters.Parameter, ...]
     declared: bool
     warnings: tuple[str, ...]
+    reach: Reach | None = None  # of a step, where the model can be asked
 
 
 def list_models() -> ModelList:
@@ -68,7 +69,13 @@ def show_model(request: ModelRequest) -> ModelView:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
         resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
-        return ModelView(_row(host.info), host.describe(resolved), host.info.declared, resolved.warnings)
+        return ModelView(
+            _row(host.info),
+            host.describe(resolved),
+            host.info.declared,
+            resolved.warnings,
+            host.reach(resolved),
+        )
 
 
 def _row(info: ModelInfo) -> ModelRow:
