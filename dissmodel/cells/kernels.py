@@ -174,9 +174,18 @@ def near_forms(given: Mapping[str, Given]) -> dict[str, NearForm]:
             topology.reach if on_grid and isinstance(topology, Grid) else None,
             given[name].weights is not None,
             _limits(dtype),
+            tuple(own for own, one in given.items() if _is_same(one, given[name])),
         )
         for name, kind, dtype, topology in nears
     }
+
+
+def _is_same(own: Given, near: Given) -> bool:
+    """Tell whether the values of neighbours are those of which a cell's own value is given."""
+    if own.topology is not None or own.kind != near.kind:
+        return False
+    base = own.values.base
+    return base is not None and base is near.values.base and base.nbytes == own.values.nbytes
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
