@@ -35,7 +35,7 @@ from dissmodel.cells.writing import (
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor
-from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_memory, look_at_room
 from dissmodel.executor.host import Reach
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
@@ -253,6 +253,11 @@ class CellModel(ModelExecutor):
                     collector.add(
                         "ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}"
                     )
+                    if type(self).simulate is CellModel.simulate:
+                        from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (see `step_reach`)
+
+                        look_at_memory(read.memory_bytes, collector)
+                        collector.keep(Finding("ok", self.name, find_reach(type(self), parameters).said))
                     if record.output_path is not None:
                         with collector.at():
                             self._aim(read, record.output_path, losses=True)
