@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import secrets
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -34,9 +33,10 @@ from dissmodel.cells.writing import (
     write_cells,
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_memory, look_at_room
 from dissmodel.executor.host import Reach
+from dissmodel.executor.seeds import RunSeed
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
-_DRAWN_BITS = 32  # a seed that people can type
 
 
 class CellModel(ModelExecutor):
@@ -216,14 +215,19 @@ class CellModel(ModelExecutor):
     @classmethod
     def step_reach(cls, parameters: Mapping[str, Any]) -> Reach | None:
         """Return how far a step sees with these values of the parameters; None without a rule."""
+        if not cls._has_rule():
+            return None
         from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (a run has no use for it)
 
-        if cls.simulate is not CellModel.simulate:
-            return None
         try:
             return find_reach(cls, cls.Parameters.model_validate(parameters))
         except ValidationError:
             return Reach(None, "a parameter has no value")
+
+    @classmethod
+    def _has_rule(cls) -> bool:
+        """Return whether the kit does the steps, by the rule ``step``."""
+        return cls.simulate is CellModel.simulate
 
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps, the seed, and that there is an input to read.
@@ -250,17 +254,13 @@ class CellModel(ModelExecutor):
                 read = self.read(data, record, parameters, collector)
                 if read is not None:
                     steps = f"steps {read.step + 1} to {parameters.end_time}"
-                    collector.add(
-                        "ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}"
-                    )
-                    if type(self).simulate is CellModel.simulate:
+                    collector.add("ok", f"{self.said(read)}, {read.layout.cells} cells in the space, {steps}")
+                    if self._has_rule():
                         from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (see `step_reach`)
 
                         look_at_memory(read.memory_bytes, collector)
                         collector.keep(Finding("ok", self.name, find_reach(type(self), parameters).said))
-                    if record.output_path is not None:
-                        with collector.at():
-                            self._aim(read, record.output_path, losses=True)
+                    self.aim(read, record, collector, losses=True)
             size = self.most_bytes(data, read, parameters)
             if read is not None and is_series(record.output_path):
                 from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
@@ -275,10 +275,10 @@ class CellModel(ModelExecutor):
             read = self.read(data, record, self.parameters(record), RAISED)
         assert read is not None  # where problems are raised there is a result or an error
         record.source.checksum = checksum
-        if record.output_path is None:
+        if record.output_path is None and self.output_suffix != "/":
             suffix = RASTERS[0] if isinstance(read.layout, Pixels) else VECTORS[0]
             record.output_path = default_output_uri(record.experiment_id, self.output_suffix or suffix)
-        self._aim(read, record.output_path, losses=False)
+        self.aim(read, record, RAISED, losses=False)
         if isinstance(read.target, Pixels):
             record.grid = read.target.grid
         return read
@@ -339,10 +339,16 @@ class CellModel(ModelExecutor):
             return most_bytes_of(opened, len(self.fields_for(parameters)))
         return most_bytes(data) * (1 + int(parameters.kept_after(data.step)))
 
-    def _aim(self, data: CellData, path: str, *, losses: bool) -> None:
-        """Decide how data is written to `path`; refuse what its format can't hold, or warn of `losses`."""
-        data.target = target_of(data, path)
-        check_savable(data, path, losses=losses)
+    def said(self, data: CellData) -> str:
+        """Return what kind of space the data is, for people."""
+        return data.layout.said
+
+    def aim(self, data: CellData, record: ExperimentRecord, problems: Problems, *, losses: bool) -> None:
+        """Decide how data is written; refuse what the output's format can't hold, or warn of `losses`."""
+        if record.output_path is not None:
+            with problems.at():
+                data.target = target_of(data, record.output_path)
+                check_savable(data, record.output_path, losses=losses)
 
     def _enter(self, space: CellSpace, parameters: Any) -> None:
         from dissmodel.cells.space import NextState, NowState  # noqa: PLC0415  (see `simulate`)
@@ -422,7 +428,7 @@ _TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})
 def _taken(cls: type[CellModel]) -> frozenset[str]:
     """Return the names that no field may have."""
     taken = _TAKEN_BY_MODEL | {"geometry", *names.OPTIONAL["band"], *names.OPTIONAL["column"]}
-    if cls.simulate is not CellModel.simulate:  # there is no rule in which a name has two meanings
+    if not cls._has_rule():  # there is no rule in which a name has two meanings
         return taken
     from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (see `CellModel.simulate`)
 
@@ -517,16 +523,13 @@ def _given_seed(record: ExperimentRecord, parameters: Any) -> int | None:
 
 def _seed_of(record: ExperimentRecord, parameters: Any) -> int:
     """Return the seed of a run that draws; without a given seed draw it, say it and note it in the record."""
-    seed = _given_seed(record, parameters)
-    if seed is None:
-        seed = secrets.randbits(_DRAWN_BITS)
+    given = _given_seed(record, parameters)
+    seed = seeds.current() or RunSeed(given)
+    if seed.is_drawn:
         record.parameter_origin["seed"] = "drawn"
-        progress.current().output(
-            f"The model draws random numbers; its seed was drawn: {seed}. The same again: --seed {seed}"
-        )
     if record.seed is None:
-        record.seed = record.parameters["seed"] = seed
-    return seed
+        record.seed = record.parameters["seed"] = seed.value
+    return seed.use()
 
 
 def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:

@@ -347,14 +347,14 @@ def _columns(
                 file_values.refuse_near(name, present)
             elif name in counters:
                 numbers = file_values.numbers(frame, found[name])
-                counters[name] = file_values.one_counter(numbers, f"The column {found[name]!r}")
+                counters[name] = file_values.one_counter(numbers, name, f"The column {found[name]!r}")
     return found, values, counters
 
 
 def _column(frame: GeoDataFrame, column: str, declared: Field) -> NDArray[Any]:
     """Return a column in the field's dtype; raise InvalidInput if it has a value that the field refuses."""
     # Truth values are codes, too, where these are 0 and 1.
-    truths = isinstance(declared, Classes) and declared.takes_nodata(0) and declared.takes_nodata(1)
+    truths = isinstance(declared, Classes) and {one.code for one in declared.legend} <= {0, 1}
     given = file_values.numbers(frame, column, kinds=_NUMBERS + "b" * truths)
     values, right = declared.read(given)
     if not right.all():

@@ -209,7 +209,7 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) 
     write_geotiff(
         path,
         bands,
-        shape=(layout.inside.shape[0], layout.inside.shape[1]),
+        shape=layout.shape,
         dtype=dtype,
         nodata=nodata,
         transform=layout.transform,

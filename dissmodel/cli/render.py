@@ -201,7 +201,8 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         if runtime.kernel is not None:
             threads = f", {count(runtime.threads, 'thread')}" if runtime.threads is not None else ""
             rows.append(("kernel", f"{runtime.kernel}{threads}"))
-    rows.append(("seed", str(record.seed) if record.seed is not None else ""))
+    origin = "  (drawn)" if record.parameter_origin.get("seed") == "drawn" else ""
+    rows.append(("seed", f"{record.seed}{origin}" if record.seed is not None else ""))
     if record.peak_memory_bytes is not None:
         rows.append(("memory", f"at most {size(record.peak_memory_bytes)}"))
     rows.append(("command", " ".join(record.command)))
@@ -213,6 +214,8 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows = [("file", source.uri), ("version", source.version), ("sha256", source.checksum)]
     rows.append(("layer", source.layer or ""))
     rows += [("beside", name) for name in source.sidecars]
+    for other in record.sources:
+        rows += [(other.name, other.uri), ("", f"sha256 {other.checksum}")]
     maps = {**record.band_map, **record.column_map}
     rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
     if record.grid is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import random
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
+from dissmodel.executor.seeds import RunSeed, given_seed, seeded
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.executor.watched import Given
 from dissmodel.geo.legend import Legend
@@ -148,18 +148,17 @@ class InProcess:
 
     def run(self, record: ExperimentRecord, context: RunContext) -> ExperimentRecord:
         """Run the lifecycle and return what ``save`` returned; if it fails, `record` has what it noted."""
-        if context.seed is not None:
-            import numpy as np  # noqa: PLC0415  (only a seeded run needs it here)
-
-            random.seed(context.seed)
-            np.random.seed(context.seed % 2**32)  # noqa: NPY002  (models draw from the global generator)
+        seed = RunSeed(given_seed(context.seed, record.parameters))
         given = Given.in_record(record)
+        saved = record
         try:
-            with within(context):
+            with within(context), seeded(seed, self.executor):
                 saved, _ = execute_lifecycle(self.executor(), record)
         except Exception as error:
             given.explain(error)
             raise
+        finally:
+            saved.seed = seed.value if seed.used else context.seed
         for sentence in given.never_read(declared=self.executor.Parameters is not None):
             progress.current().warn(sentence)
         return saved

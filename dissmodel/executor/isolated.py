@@ -135,6 +135,7 @@ class Isolated:
                 noted = store.read(saved)
                 record.metrics, record.logs = noted.metrics, noted.logs
                 record.step_metrics = noted.step_metrics
+                record.seed, record.parameters = noted.seed, noted.parameters
             raise
         self._usage = wire.from_wire(Usage, answer)
         return store.read(saved)

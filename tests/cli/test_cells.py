@@ -183,6 +183,20 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
     }
 
 
+def test_a_model_loads_no_more_than_the_coast(town, make_coast):
+    """Beside NumPy's generators, which the coast does not draw from."""
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "coast.zip"])
+    counts = []
+    for words in (("coastal_raster", "-i", "coast.zip"), ("growth.py", "-i", "town.tif")):
+        said, _ = loaded(COMMAND, "run", *words, "-o", f"{len(counts)}.tif", "-p", "end_time=2", "-q")
+        assert (0, "") == (said.returncode, said.stderr)
+        modules = json.loads(Path("loaded.json").read_text())
+        counts.append(sum(not name.startswith("numpy.random") for name in modules))
+
+    coast, kit = counts
+    assert kit <= coast
+
+
 def test_the_example_of_the_game_of_life(dissmodel):
     maker = ROOT / "examples" / "life" / "make_life.py"
     subprocess.run([sys.executable, str(maker)], check=True)
