@@ -265,6 +265,13 @@ class CellModel(ModelExecutor):
             look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
 
+    @classmethod
+    def code_findings(cls) -> Iterable[Finding]:
+        """Return a warning about what the rule uses that differs between machines."""
+        from dissmodel.cells import portable  # noqa: PLC0415  (a run needs none of it)
+
+        return portable.findings(cls.step, cls.name)
+
     def load(self, record: ExperimentRecord) -> Any:
         """Read the input and note its digest; refuse what the output's format can't hold before the run."""
         with _opened(record) as (data, checksum):

@@ -87,6 +87,11 @@ class ModelExecutor(ABC):
         look_at_dataset(record.source.uri, record.input_format, record.source.layer, collector)
         return collector.findings
 
+    @classmethod
+    def code_findings(cls) -> Iterable[Finding]:
+        """Return warnings about the code itself, which `validate` shows; by default none."""
+        return ()
+
     @abstractmethod
     def load(self, record: ExperimentRecord) -> Any:
         """Read the input at ``record.source.uri`` and return what `run` works on."""
