@@ -93,7 +93,8 @@ def run(
         The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a file
         in the current folder, named by the model and the id of the run.
     parameters : mapping, optional
-        Parameters by name: numbers, texts, booleans, lists and mappings of these; NumPy scalars too.
+        Parameters by name: numbers, texts, booleans, lists and mappings of these; NumPy scalars too. A table
+        also as a path or a DataFrame.
     toml : str or path-like, optional
         The model's TOML: parameters and names. Arguments win over it.
     band_map, column_map : mapping, optional

@@ -158,6 +158,11 @@ def _value(given: object, where: str) -> object:
     given = _of_python(given)
     if given is None or isinstance(given, bool | int | float | str | date | time):
         return given
+    if isinstance(given, os.PathLike):
+        return text(given, where)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(given, pandas.DataFrame):
+        given = given.to_dict("list")
     if isinstance(given, list | tuple):
         return [_value(one, f"{where}[{number}]") for number, one in enumerate(given)]
     if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from dissmodel.cells.fields import Classes, Numbers, Parameter
     from dissmodel.cells.model import CellModel
     from dissmodel.cells.space import CellSpace
+    from dissmodel.cells.table import Table
 
-__all__ = ["CellModel", "CellSpace", "Classes", "Numbers", "Parameter"]
+__all__ = ["CellModel", "CellSpace", "Classes", "Numbers", "Parameter", "Table"]
 
 _MODULES = {
     "CellModel": "model",
@@ -21,6 +22,7 @@ _MODULES = {
     "Classes": "fields",
     "Numbers": "fields",
     "Parameter": "fields",
+    "Table": "table",
 }
 
 

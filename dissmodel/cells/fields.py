@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast, overload
 
 import numpy as np
@@ -49,13 +49,27 @@ class State(Protocol):
 
 
 class Field(ABC):
-    """A value for each cell, under the name of a class attribute."""
+    """A value for each cell, under the name of a class attribute.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Of the arrays in memory.
+    outside : float
+        What a picture of the field holds where no cell is.
+    """
 
     dtype: np.dtype[Any]
+    outside: float
 
-    def __init__(self, *, changes: bool) -> None:
+    def __init__(
+        self, *, changes: bool, default: float | None, absent: Sequence[float], decides: bool
+    ) -> None:
         self.name = ""
         self.changes = changes
+        self.default = default
+        self.absent = tuple(absent)
+        self.decides = decides
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -66,8 +80,12 @@ class Field(ABC):
         """The values that the field takes, for people."""
 
     @abstractmethod
+    def read(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return values of any real dtype in one that the field's holds, and where the field takes them."""
+
     def wrong(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Return where values of any real dtype are none of the field's; same shape."""
+        return ~self.read(values)[1]
 
     @abstractmethod
     def is_right(self, values: NDArray[Any]) -> bool:
@@ -87,8 +105,10 @@ class Classes(Field):
         Each code, 0 to 255, and the name of its class.
     colours : mapping of int to str, optional
         The colours of the classes on a map, as ``#rrggbb``.
-    changes : bool
-        Whether the rule may write it.
+    changes, default, absent, decides
+        As of `Numbers`.
+    outside : int
+        What a kernel on pictures finds where no cell is.
 
     Raises
     ------
@@ -99,9 +119,18 @@ class Classes(Field):
     dtype = np.dtype(np.uint8)
 
     def __init__(
-        self, names: Mapping[int, str], *, colours: Mapping[int, str] | None = None, changes: bool = True
+        self,
+        names: Mapping[int, str],
+        *,
+        colours: Mapping[int, str] | None = None,
+        changes: bool = True,
+        default: int | None = None,
+        absent: Sequence[float] = (),
+        decides: bool = False,
+        outside: int = 0,
     ) -> None:
-        super().__init__(changes=changes)
+        super().__init__(changes=changes, default=default, absent=absent, decides=decides)
+        self.outside = outside
         colours = colours or {}
         for code in (*names, *colours):
             if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= _HIGHEST_CODE:
@@ -114,6 +143,8 @@ class Classes(Field):
                 raise UsageError(f"The colour {colour} is of {code}, and no class has that code.", "Name it.")
             if len(colour) != len("#rrggbb") or not colour.startswith("#") or not _is_hex(colour[1:]):
                 raise UsageError(f"{colour!r} is not a colour.", 'Write it as "#b2182b".')
+        if default is not None and default not in names:
+            raise UsageError(f"The default {default!r} is the code of no class.", "Name it.")
         if not names:
             raise UsageError("Classes without a class.", 'Classes({0: "open", 1: "built"})')
         self.legend: Legend = tuple(
@@ -141,12 +172,12 @@ class Classes(Field):
         """The codes and their classes."""
         return "one of " + ", ".join(f"{one.code} ({one.name})" for one in self.legend)
 
-    def wrong(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return where values are no code of a class."""
+    def read(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return values as codes, and where they are those of classes."""
         with np.errstate(invalid="ignore"):  # NaN has no byte; the comparison finds it
             codes = values.astype(np.uint8)
         right: NDArray[np.bool_] = (codes == values) & self._legal[codes]
-        return ~right
+        return codes, right
 
     def is_right(self, values: NDArray[Any]) -> bool:
         """Tell whether all are codes of a class."""
@@ -170,14 +201,31 @@ class Numbers(Field):
         The least and the largest number that it takes.
     changes : bool
         Whether the rule may write it.
+    default : float, optional
+        What each cell has where the dataset lacks the field, which is in the result all the same; without
+        it, every dataset needs the field.
+    absent : sequence of float
+        Numbers that mean no value in a raster, beside NaN and the nodata value that the file declares.
+    decides : bool
+        Whether this field alone decides which pixels are cells: a pixel without its value is none, silently,
+        and a nodata value that the file declares means no value here also where it could be one.
     """
 
     dtype = np.dtype(np.float64)
+    outside = math.nan
 
     def __init__(
-        self, *, unit: str = "", ge: float | None = None, le: float | None = None, changes: bool = True
+        self,
+        *,
+        unit: str = "",
+        ge: float | None = None,
+        le: float | None = None,
+        changes: bool = True,
+        default: float | None = None,
+        absent: Sequence[float] = (),
+        decides: bool = False,
     ) -> None:
-        super().__init__(changes=changes)
+        super().__init__(changes=changes, default=default, absent=absent, decides=decides)
         self.unit = unit
         self.ge, self.le = ge, le
         self._low = -math.inf if ge is None else ge
@@ -204,10 +252,12 @@ class Numbers(Field):
         said = " and ".join(f"{sign}{bound:g}" for sign, bound in bounds.items() if bound is not None)
         return " ".join(filter(None, ["a finite number", said, self.unit]))
 
-    def wrong(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return where values are out of bounds, infinite or NaN."""
+    def read(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return values as they are, and where they are finite and within the bounds."""
         right = (values >= self._low) & (values <= self._high)
-        return ~right if values.dtype.kind in "iu" else ~(right & np.isfinite(values))
+        if values.dtype.kind == "f" and not math.isfinite(self._high - self._low):
+            right &= np.isfinite(values)
+        return values, right
 
     def is_right(self, values: NDArray[Any]) -> bool:
         """Tell whether all are within the bounds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from rasterio.crs import CRS
 
+    from dissmodel.cells.fields import Field
+
 LARGEST_INTEGER = 2.0**53
 """Up to here a float64 counts."""
 OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
 """Codes of the errors of polygons that are not the cells of a grid."""
+
+_NAMED = 5
 
 
 def absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
@@ -55,31 +60,58 @@ def nodata_of(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
     return tuple(value for value in values if not math.isnan(value))
 
 
-def step_of_tag(tag: str | None) -> int:
-    """Return the step that the input belongs to, from its tag; 0 without a tag."""
-    if tag is None:
-        return 0
+def counter_of_tag(name: str, tag: str) -> int:
+    """Return the step or another count that a raster's tag holds."""
     try:
-        step = float(tag)
+        count = float(tag)
     except ValueError:
         raise InvalidInput(
-            f"The tag passo is {str(tag)[:40]!r}, which is not a step.", "A step is an integer of 0 or more."
+            f"The tag {name} is {str(tag)[:40]!r}, which is not a step.", "Steps are integers of 0 or more."
         ) from None
-    return one_step(np.array([step]), "The tag passo")
+    return one_counter(np.array([count]), f"The tag {name}")
 
 
-def one_step(values: NDArray[Any], where: str) -> int:
-    """Return the one step in `values`; raise InvalidInput if there are several, or it is none."""
+def one_counter(values: NDArray[Any], where: str) -> int:
+    """Return the one step or count in `values`; raise InvalidInput if there are several, or it is none."""
     found = np.unique(values)
     if found.size > 1:
         raise InvalidInput(
             f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells must belong to the same step.",
+            "All cells must have the same.",
         )
-    step = float(found[0])
-    if not (0 <= step <= LARGEST_INTEGER and step.is_integer()):
-        raise InvalidInput(f"{where} is {step:g}, which is not a step.", "A step is an integer of 0 or more.")
-    return int(step)
+    count = float(found[0])
+    if not (0 <= count <= LARGEST_INTEGER and count.is_integer()):
+        raise InvalidInput(f"{where} is {count:g}, which is not a step.", "Steps are integers of 0 or more.")
+    return int(count)
+
+
+def count_values(counter: Counter[float], values: NDArray[Any]) -> None:
+    """Count the cells of each value."""
+    if values.size:
+        for value, cells in zip(*np.unique(values, return_counts=True), strict=True):
+            counter[float(value)] += int(cells)
+
+
+def refuse_field(declared: Field, wrong: Counter[float], first: str, more: str = "") -> None:
+    """Raise InvalidInput if there are wrong values of a field; `first` is the place of the first of them."""
+    refuse(
+        f"{declared.name} holds values that it does not take",
+        wrong,
+        f"The first is {first}, counted from 0. {declared.name} takes {declared.takes}.{more}",
+    )
+
+
+def refuse(what: str, wrong: Counter[float], hint: str) -> None:
+    """Raise InvalidInput with the wrong values and the number of cells of each, the most frequent first."""
+    if not wrong:
+        return
+    # NaN is not itself, so blocks count it under several keys.
+    merged: Counter[str] = Counter()
+    for value, cells in wrong.items():
+        merged["none (NaN)" if math.isnan(value) else f"{value:.15g}"] += cells
+    named = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(_NAMED)]
+    more = f" and {len(merged) - _NAMED} more values" if len(merged) > _NAMED else ""
+    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")
 
 
 def settled_crs(own: Any, wanted: str | None) -> CRS | None:
@@ -130,13 +162,14 @@ def numbers(frame: GeoDataFrame, column: str, *, kinds: str = "iuf") -> NDArray[
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def refuse_near_passo(present: Iterable[str]) -> None:
-    """Refuse a column whose name differs from passo in capitals only: a GeoPackage can't hold both."""
-    near = [name for name in present if name.casefold() == "passo"]
+def refuse_near(name: str, present: Iterable[str]) -> None:
+    """Refuse a column whose name differs from a new one in capitals only: a GeoPackage can't hold both."""
+    near = [one for one in present if one.casefold() == name.casefold()]
     if near:
+        what = "the step of the features" if name == "passo" else "the same"
         raise InvalidInput(
-            f"The column {near[0]!r} and passo, which the result needs, would have one name.",
-            f"If it holds the step of the features: --column-map passo={near[0]}; else rename it.",
+            f"The column {near[0]!r} and {name}, which the result needs, would have one name.",
+            f"If it holds {what}: --column-map {name}={near[0]}; else rename it.",
             code="ambiguous_column",
         )
 

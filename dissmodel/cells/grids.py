@@ -64,16 +64,18 @@ class Grid:
             self._counts.flags.writeable = False
         return self._counts
 
-    def weight(self) -> NDArray[np.int64]:
-        """Return the number of neighbours: on a grid all weigh 1."""
-        return self.counts()
+    def links(self) -> NDArray[np.int64]:
+        """Return each cell and neighbour, in visiting order."""
+        return self._as_links().links()
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true."""
         return self.sum(truths)
 
-    def sum(self, values: Array) -> Array:
-        """Return the sum over the neighbours."""
+    def sum(self, values: Array, weights: NDArray[np.float64] | None = None) -> Array:
+        """Return the sum over the neighbours, each times its weight."""
+        if weights is not None:
+            return self._as_links().sum(values, weights)
         values = addends(values, len(self._shifts))
         if values.dtype.kind != "f":
             return self._on_cells(self._window_sum(self._laid_out(values, 0)))

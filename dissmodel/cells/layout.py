@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.grids import grid_topology
-from dissmodel.cells.near import GRID_KINDS, Topology, polygon_topology
-from dissmodel.errors import UsageError
+from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.record.schema import ORDER_OF_THE_FILE, ORDER_OF_THE_INPUT, ORDER_OF_THE_MAP, Grid
 
 if TYPE_CHECKING:
     from affine import Affine
     from geopandas import GeoDataFrame
     from rasterio.crs import CRS
+
+    from dissmodel.cells.near import Topology
+    from dissmodel.cells.places import Places
+    from dissmodel.geo.vector.sparse import Neighborhood
+
+_INT32_CELLS = 2**31
+_CORNERS = 5
+_SAME = 1e-6  # of a cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,12 +68,14 @@ class Pixels:
         return flat
 
     def on_cells(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """Return the values of a picture, as stored in `inside`, over the cells: a copy."""
+        """Return the values of a picture, which has the shape of `inside`, over the cells."""
         flat = self.flat
-        return picture.ravel().copy() if flat is None else picture.ravel()[flat]
+        return picture.ravel() if flat is None else picture.ravel()[flat]
 
     def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
-        """Return values over the cells as a picture."""
+        """Return values over the cells as a picture; a picture as it is."""
+        if values.ndim == 2:  # noqa: PLR2004  (rows and columns)
+            return values
         flat = self.flat
         if flat is None:
             return values.reshape(self.inside.shape)
@@ -78,12 +89,30 @@ class Pixels:
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        if kind not in GRID_KINDS or k is not None:
-            raise UsageError(
-                f"Pixels have no neighbourhood {kind!r}{'' if k is None else ' with k'}.",
-                f"Use one of {', '.join(GRID_KINDS)}.",
-            )
-        return grid_topology(self.inside, self.order, GRID_KINDS[kind], 1 if radius is None else radius)
+        from dissmodel.cells.near import pixel_topology  # noqa: PLC0415  (kernels of a model's own need none)
+
+        at, crs = self._transform_of_picture, self.crs
+        return pixel_topology(self.inside, self.order, kind, radius=radius, k=k, transform=at, crs=crs)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the cells are."""
+        from dissmodel.cells.places import PixelPlaces  # noqa: PLC0415  (as above)
+
+        return PixelPlaces(self.inside, self.order, self._transform_of_picture, self.crs)
+
+    @property
+    def _transform_of_picture(self) -> Affine | None:
+        """The transform of `inside`, whatever way round the file stores it."""
+        if self.transform is None or not any(self.flipped):
+            return self.transform
+        rows, cols = self.inside.shape
+        a, b, c, d, e, f = self.transform[:6]
+        if self.flipped[0]:
+            e, f = -e, f + rows * e
+        if self.flipped[1]:
+            a, c = -a, c + cols * a
+        return type(self.transform)(a, b, c, d, e, f)
 
     def place(self, cell: int) -> str:
         """Return where a cell is in its file, for people."""
@@ -122,12 +151,11 @@ class Polygons:
     """Cells that are polygons, one for each feature, visited in the order of the features.
 
     `found` is canonical name → name of the column; `pixels` are the same cells on their grid, where columns
-    say the row and the column of each; `touching` are the neighbours by the geometry where they don't.
+    say the row and the column of each. Where they don't, the geometry decides who is whose neighbour.
     """
 
     frame: GeoDataFrame
     found: Mapping[str, str]
-    touching: Topology | None = None
     pixels: Pixels | None = None
 
     @property
@@ -135,18 +163,54 @@ class Polygons:
         """The number of cells."""
         return len(self.frame)
 
+    @cached_property
+    def touching(self) -> Topology:
+        """Who is whose neighbour, where no columns say the row and the column."""
+        from dissmodel.cells.near import polygon_topology  # noqa: PLC0415  (see `Pixels.topology`)
+
+        return polygon_topology(self.frame)
+
+    @cached_property
+    def neighborhood(self) -> Neighborhood:
+        """Who is whose neighbour, as numbers of cells, for kernels of a model's own."""
+        from dissmodel.geo.vector.neighborhood import grid, neighborhood_of  # noqa: PLC0415  (as above)
+
+        if self.pixels is None:
+            return neighborhood_of(self.frame)
+        flat = np.arange(self.cells) if self.pixels.flat is None else self.pixels.flat
+        return grid(*np.divmod(flat, self.pixels.inside.shape[1]))
+
+    def on_cells(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values, which are one for each cell."""
+        return values
+
     def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
         """Return values over the cells as a picture; raise UsageError where they are on no grid."""
-        pixels = self.pixels or pixels_of(self)
-        return pixels.picture(values, outside)
+        return self._on_grid.picture(values, outside)
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
-        if self.pixels is not None and kind in GRID_KINDS:
+        from dissmodel.cells.near import GRID_KINDS, polygon_topology  # noqa: PLC0415  (see `Pixels.topology`)
+
+        if self.pixels is not None and kind in GRID_KINDS and k is None:
             return self.pixels.topology(kind, radius, k)
-        if self.touching is not None and (kind, radius, k) == ("moore", None, None):
+        if (kind, radius, k) == ("moore", None, None):
             return self.touching
         return polygon_topology(self.frame, kind, radius=radius, k=k)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the cells are: those of pixels where polygons fill the pixels of a grid, with equal bits."""
+        from dissmodel.cells.places import PolygonPlaces  # noqa: PLC0415  (see `Pixels.topology`)
+
+        with contextlib.suppress(InvalidInput):
+            if _fill(self.frame, self._on_grid):
+                return self._on_grid.places
+        return PolygonPlaces(self.frame, self.frame.crs)
+
+    @cached_property
+    def _on_grid(self) -> Pixels:
+        return self.pixels or pixels_of(self)
 
     def place(self, cell: int) -> str:
         """Return which feature a cell is, for people."""
@@ -163,23 +227,116 @@ Layout: TypeAlias = Pixels | Polygons
 
 def pixels_of(polygons: Polygons) -> Pixels:
     """Return polygons as pixels of their grid; raise InvalidInput if they are the cells of none."""
+    return placed(polygons)[0]
+
+
+def placed(polygons: Polygons, resolution: float | None = None) -> tuple[Pixels, NDArray[np.int64]]:
+    """Return polygons as pixels, and which feature each pixel is, -1 outside, shape (rows, cols).
+
+    Each feature is one pixel of their grid. A resolution that is not the grid's resamples them, and then the
+    pixels of a feature follow each other in visiting order, row by row.
+
+    Raises
+    ------
+    InvalidInput
+        If no resolution is given and they are the cells of no grid, or no pixel is in a feature.
+    """
     from affine import Affine  # noqa: PLC0415  (a raster has loaded it, and polygons may do without)
     from rasterio.crs import CRS  # noqa: PLC0415  (as above)
 
-    from dissmodel.io.convert import cells_to_grid  # noqa: PLC0415  (as above)
-
-    frame, found = polygons.frame, polygons.found
-    grid = cells_to_grid(frame, row=found.get("row", "row"), col=found.get("col", "col"))
-    index = np.full(grid.shape, -1, dtype=np.int64)
-    index[grid.rows, grid.cols] = np.arange(len(frame))
+    frame = polygons.frame
+    index, transform = _features(frame, polygons.found, resolution)
     inside = index >= 0
     features = index[inside]
-    return Pixels(
+    order = None
+    if np.any(features[1:] < features[:-1]):
+        order = ranked(np.argsort(features, kind="stable"), inside)
+    pixels = Pixels(
         inside=inside,
-        order=None if np.all(features[1:] > features[:-1]) else index,
+        order=order,
         # A corner of -0.0 is one of 0.0 once it was written and read.
-        transform=Affine(*(part + 0.0 for part in grid.transform[:6])),
+        transform=Affine(*(part + 0.0 for part in transform[:6])),
         crs=None if frame.crs is None else CRS.from_user_input(frame.crs),
+    )
+    return pixels, index
+
+
+def _features(
+    frame: GeoDataFrame, found: Mapping[str, str], resolution: float | None
+) -> tuple[NDArray[np.int64], Affine]:
+    """Return which feature each pixel is, -1 outside, and the transform."""
+    from dissmodel.io.convert import cells_to_grid, resample_cells  # noqa: PLC0415  (see `placed`)
+
+    try:
+        grid = cells_to_grid(frame, row=found.get("row", "row"), col=found.get("col", "col"))
+    except InvalidInput:
+        if resolution is None:
+            raise
+    else:
+        sides = (grid.transform.a, -grid.transform.e)
+        if resolution is None or all(math.isclose(side, resolution, rel_tol=1e-6) for side in sides):
+            index = np.full(grid.shape, -1, dtype=np.int64)
+            index[grid.rows, grid.cols] = np.arange(len(frame))
+            return index, grid.transform
+    index, transform = resample_cells(frame, resolution)
+    present = np.unique(index[index >= 0]).size
+    if not present:
+        raise InvalidInput(
+            f"No cell is in the space: none covers the centre of a pixel of {resolution:g} m.",
+            "Give a smaller one: --param resolution=…",
+            code="empty_space",
+        )
+    if present < len(frame):
+        warnings.warn(
+            f"At a resolution of {resolution:g}, {len(frame) - present} of {len(frame)} cells have no pixel.",
+            DissmodelWarning,
+            stacklevel=2,
+        )
+    return index, transform
+
+
+def ranked(visit: NDArray[np.intp], inside: NDArray[np.bool_]) -> NDArray[np.signedinteger[Any]]:
+    """Return the place of each cell in visiting order, given the cells, counted row by row, in this order."""
+    places = np.empty(visit.size, rank_type(visit.size))
+    places[visit] = np.arange(visit.size, dtype=places.dtype)
+    return on_grid(places, inside)
+
+
+def on_grid(
+    places: NDArray[np.signedinteger[Any]], inside: NDArray[np.bool_]
+) -> NDArray[np.signedinteger[Any]]:
+    """Return places of the cells, row by row, as a picture with -1 outside."""
+    order = np.full(inside.shape, -1, dtype=places.dtype)
+    order[inside] = places
+    return order
+
+
+def rank_type(cells: int) -> type[np.signedinteger[Any]]:
+    """Return the type of numbers of so many cells."""
+    return np.int32 if cells <= _INT32_CELLS else np.int64
+
+
+def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
+    """Return whether each polygon is the rectangle of its pixel, but for the rounding of its coordinates."""
+    import shapely  # noqa: PLC0415  (a frame has loaded it)
+
+    polygons = np.asarray(frame.geometry)
+    places = pixels.places
+    assert pixels.transform is not None  # polygons on a grid have one
+    width, height = pixels.transform.a, -pixels.transform.e
+    west, south, east, north = shapely.bounds(polygons).T
+    return bool(
+        (shapely.get_num_coordinates(polygons) == _CORNERS).all()
+        and (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
+        and all(
+            (np.abs(found - expected) < _SAME * size).all()
+            for found, expected, size in (
+                (west, places.x - width / 2, width),
+                (east, places.x + width / 2, width),
+                (south, places.y - height / 2, height),
+                (north, places.y + height / 2, height),
+            )
+        )
     )
 
 

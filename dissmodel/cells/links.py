@@ -21,121 +21,86 @@ _WIDEST = 8  # bytes
 class Links:
     """Cells whose neighbours are given by their numbers; see `dissmodel.cells.near.Topology`."""
 
-    def __init__(self, neighborhood: Neighborhood, weights: Floats | None = None) -> None:
+    def __init__(self, neighborhood: Neighborhood, weight_order: Integers | None = None) -> None:
+        """Take neighbours, and the place of each link's weight where weights are given in another order."""
         counts = neighborhood.count
         counts.flags.writeable = False
         self.cells = len(neighborhood)
         self.warned = False
+        self._neighborhood, self._weight_order = neighborhood, weight_order
         self._counts, self._most = counts, int(counts.max(initial=0))
         # Cells with many neighbours first: level k holds the neighbour number k of all cells that have it.
         self._order = np.argsort(-counts, kind="stable")
         ascending = -counts[self._order]
-        first = neighborhood.offsets[:-1][self._order]
+        self._first = neighborhood.offsets[:-1][self._order]
         self._levels: list[NDArray[np.intp]] = []
-        self._weights: list[Floats] = []
         for level in range(self._most):
-            at = first[: np.searchsorted(ascending, -level)] + level
+            at = self._first[: np.searchsorted(ascending, -level)] + level
             self._levels.append(neighborhood.neighbors[at].astype(np.intp))
-            if weights is not None:
-                self._weights.append(weights[at])
 
     def counts(self) -> Integers:
         """Return the number of neighbours."""
         return self._counts
 
-    def weight(self) -> Array:
-        """Return the sum of the neighbours' weights; their number without weights."""
-        return self.sum(np.ones(self.cells)) if self._weights else self._counts
+    def links(self) -> Integers:
+        """Return each cell and neighbour, shape (links, 2), in visiting order."""
+        cells = np.repeat(np.arange(self.cells), self._counts)
+        return np.column_stack([cells, self._neighborhood.neighbors.astype(np.int64)])
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true, without weights."""
         return self._reduce(addends(truths, self._most), np.add, 0)
 
-    def sum(self, values: Array) -> Array:
+    def sum(self, values: Array, weights: Floats | None = None) -> Array:
         """Return the sum over the neighbours, each times its weight."""
-        if not self._weights:
-            return self._reduce(addends(values, self._most), np.add, 0)
-        return self._reduce(
-            addends(values, self._most).astype(np.float64, copy=False), np.add, 0, self._weights
-        )
+        values = addends(values, self._most)
+        if weights is None:
+            return self._reduce(values, np.add, 0)
+        if self._weight_order is not None:
+            weights = weights[self._weight_order]
+        return self._reduce(values.astype(np.float64, copy=False), np.add, 0, weights)
 
     def extreme(self, values: Array, *, largest: bool) -> Array:
         """Return the largest or smallest value of the neighbours, without weights."""
         return self._reduce(values, np.maximum if largest else np.minimum, identity(values.dtype, largest))
 
-    def _reduce(
-        self, values: Array, ufunc: np.ufunc, start: Any, weights: list[Floats] | None = None
-    ) -> Array:
+    def _reduce(self, values: Array, ufunc: np.ufunc, start: Any, weights: Floats | None = None) -> Array:
         """Apply `ufunc` to `start` and the neighbours' values, one at a time in visiting order."""
         found, seen = np.full(self.cells, start, values.dtype), np.empty(self.cells, values.dtype)
         for number, level in enumerate(self._levels):
             heard = seen[: len(level)]
             values.take(level, out=heard, mode="clip")  # which writes to `out` at once
             if weights is not None:
-                heard *= weights[number]
+                heard *= weights[self._first[: len(level)] + number]
             so_far = found[: len(level)]
             ufunc(so_far, heard, out=so_far)
         seen[self._order] = found
         return seen
 
 
-def link_topology(neighborhood: Neighborhood, weights: Floats | None = None) -> Links:
-    """Return the topology of a neighbourhood.
-
-    Parameters
-    ----------
-    neighborhood : Neighborhood
-        Cells are numbered in visiting order.
-    weights : ndarray of float64, shape (links,), optional
-        The weight of each of the neighbourhood's ``neighbors``; `sum` and `mean` use them.
-
-    Raises
-    ------
-    WrongValue
-        If there is not one finite weight a link.
-    """
-    if weights is not None:
-        weights = np.asarray(weights, np.float64)
-        if weights.shape != neighborhood.neighbors.shape or not np.isfinite(weights).all():
-            raise WrongValue(
-                f"The weights have the shape {weights.shape}, for {len(neighborhood.neighbors)} links, "
-                "or some are not finite.",
-                "Give one finite number for each neighbour of each cell.",
-            )
-    return Links(neighborhood, weights)
-
-
-def table_topology(cells: int, first: Array, second: Array, weights: Array | None = None) -> Links:
-    """Return the topology of a table: the cell `second[i]` is a neighbour of the cell `first[i]`.
+def table_topology(cells: int, table: Array) -> Links:
+    """Return the topology of a table: each row is a cell and a neighbour of the cell.
 
     Parameters
     ----------
     cells : int
         The number of cells.
-    first, second : ndarray of integers, shape (links,)
-        Numbers of cells in visiting order, from 0; in any order. A link has one direction.
-    weights : ndarray of numbers, shape (links,), optional
-        The weight of each link; `sum` and `mean` use them.
+    table : ndarray of integers, shape (links, 2)
+        Numbers of cells in visiting order, from 0; rows in any order. A link has one direction.
 
     Raises
     ------
     InvalidInput
         If a number is no cell, or a link stands twice.
     WrongValue
-        If the columns have no integers or not one length, or the weights do not fit.
+        If the table has no integers or not two columns.
     """
-    first, second = np.asarray(first), np.asarray(second)
-    if (
-        first.ndim != 1
-        or first.shape != second.shape
-        or first.dtype.kind not in "iu"
-        or second.dtype.kind not in "iu"
-    ):
+    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "iu":  # noqa: PLR2004  (two columns)
         raise WrongValue(
-            f"The table's cells ({first.dtype}, shape {first.shape}) and neighbours ({second.dtype}, shape "
-            f"{second.shape}) are not integers of one length.",
-            "Give two columns of cell numbers, counted from 0.",
+            f"The table of neighbours ({table.dtype}, shape {table.shape}) has no two columns of integers.",
+            "Give a row for each link: the number of a cell and that of its neighbour, counted from 0.",
         )
+    first, second = table.T
     for column in (first, second):
         unknown = (column < 0) | (column >= cells)
         if unknown.any():
@@ -152,13 +117,13 @@ def table_topology(cells: int, first: Array, second: Array, weights: Array | Non
         raise InvalidInput(
             f"{len(repeated)} rows of the table repeat a link; the first is {repeated[0] // cells}, "
             f"{repeated[0] % cells}.",
-            "Remove the duplicates, or add their weights.",
+            "Remove the duplicates, or add their weights up.",
         )
     offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells).astype(
         np.int64, copy=False
     )
     neighborhood = Neighborhood(offsets, (links % max(cells, 1)).astype(number_type(cells)))
-    return link_topology(neighborhood, None if weights is None else np.asarray(weights, np.float64)[order])
+    return Links(neighborhood, order)
 
 
 def addends(values: Array, most: int) -> Array:

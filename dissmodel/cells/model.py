@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import secrets
 import warnings
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
-from dissmodel.cells.layout import Pixels
+from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
-from dissmodel.cells.parameters import SEEDS, CellParameters, parameters_of
-from dissmodel.cells.reading import CellData, read_cells
-from dissmodel.cells.space import CellSpace, NextState, NowState, Written
-from dissmodel.cells.writing import RASTERS, VECTORS, check_savable, most_bytes, target_of, write_cells
+from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
+from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
+from dissmodel.cells.writing import (
+    RASTERS,
+    VECTORS,
+    RasterForm,
+    check_savable,
+    most_bytes,
+    most_bytes_of,
+    target_of,
+    write_cells,
+)
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
+
+if TYPE_CHECKING:
+    from dissmodel.cells.space import CellSpace, Written
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
@@ -42,6 +52,24 @@ class CellModel(ModelExecutor):
     attributes, and `step`, its rule. In a rule, ``self.NAME`` is a field at the start of the step, read-only,
     and ``self.next.NAME`` the same field at the end of the step, to write and to read what was written. The
     model runs on rasters and on polygons, with the same result.
+
+    A model whose form is published before, or that has compiled kernels of its own, overrides more: see
+    `fields_for`, `check`, `prepare`, `check_cells` and `simulate`.
+
+    Attributes
+    ----------
+    fields : Mapping of str to Field
+        The fields that the class declares, in the order of the bands.
+    first_step : int
+        The number of the first step on a dataset without ``passo``.
+    counters : Mapping of str to int
+        Whole numbers of 0 or more that belong to a whole dataset and that a run has to go on from, and what
+        they are at the start: as ``passo``, each is a tag of a raster and a column of polygons.
+    raster_form : RasterForm
+        How rasters are written.
+    substrate : str
+        ``"raster"``: the model computes on pixels, and polygons become pixels when they are read; a parameter
+        ``resolution`` resamples them. ``"vector"``: it takes polygons only. By default either.
 
     Raises
     ------
@@ -63,28 +91,81 @@ class CellModel(ModelExecutor):
     """
 
     fields: ClassVar[Mapping[str, Field]] = {}
+    first_step: ClassVar[int] = 1
+    counters: ClassVar[Mapping[str, int]] = {}
+    raster_form: ClassVar[RasterForm] = RasterForm()
     Parameters: ClassVar[type[Any]] = CellParameters
     output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        _check_names(cls, own, "field", _TAKEN)
+        if own:
+            _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
-        parameters = {name: value for name, value in vars(cls).items() if isinstance(value, FieldInfo)}
+        parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
-        cls.Parameters = parameters_of(cls, cls.Parameters)
+        if parameters or cls.Parameters is CellParameters:
+            cls.Parameters = parameters_of(cls, cls.Parameters)
         if "name" in vars(cls):
             _check_declared(cls)
         super().__init_subclass__(**kwargs)
 
-    @abstractmethod
     def step(self, cells: CellSpace, now: int) -> None:
         """Advance the state by one step: write ``self.next``. `now` is the step's number, from 1."""
+        raise NotImplementedError
 
     def measure(self, cells: CellSpace) -> Mapping[str, float]:  # noqa: ARG002  (a subclass uses it)
-        """Return numbers about the state after a step, by name, beside the number of cells of each class."""
+        """Return numbers about the state after a step, by name, beside the cells and area of each class."""
         return {}
+
+    # What a model with kernels or with a form of its own overrides.
+
+    def fields_for(self, parameters: Any) -> Mapping[str, Field]:  # noqa: ARG002  (a subclass uses it)
+        """Return the fields of a run: those that the class declares, or others that the parameters name."""
+        return self.fields
+
+    def prepare(self, layout: Layout) -> None:
+        """Find what the run needs of the layout; what is wrong with it is told before the run.
+
+        By default the neighbours of polygons. Where problems are collected, there may be wrong values.
+        """
+        if isinstance(layout, Polygons) and layout.pixels is None:
+            _ = layout.touching
+
+    def check_cells(self, data: CellData, parameters: Any, problems: Problems) -> None:
+        """Check what concerns several fields or the whole space, of data whose every value is right.
+
+        Give what is wrong to `problems`, which raises or collects it.
+        """
+
+    def simulate(
+        self, data: CellData, steps: range, record: ExperimentRecord
+    ) -> Iterator[Mapping[str, float]]:
+        """Do one step after the other; after each yield its measures, by name.
+
+        A model with kernels of its own overrides it and works on ``data.values`` in place: of polygons arrays
+        of one dimension, of pixels those or pictures, as they were read from a raster (see `CellData`).
+        What comes after the last ``yield`` is run, too. The kit writes states and ``passo``.
+        """
+        from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (kernels of a model's own need none)
+
+        parameters = self.parameters(record)
+        values = {name: data.layout.on_cells(array) for name, array in data.values.items()}
+        space = CellSpace(data.fields, values, data.layout, lambda: _seed_of(record, parameters))
+        self._enter(space, parameters)
+        changed = False
+        for step in steps:
+            written = self._advance(space, step)
+            changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
+            data.values.update(space.values())
+            yield self._measures(space)
+        if not changed:
+            warnings.warn(
+                f"The rule of {self.name} changed nothing in the steps {steps[0]} to {steps[-1]}.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
 
     @property
     def next(self) -> Self:
@@ -112,11 +193,17 @@ class CellModel(ModelExecutor):
 
     # The executor.
 
-    def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> CellParameters:
+    @classmethod
+    def parameters(cls, record: ExperimentRecord) -> Any:
+        """Return the record's parameters; raise `pydantic.ValidationError` if the model doesn't take them."""
+        return cls.Parameters.model_validate(record.parameters)
+
+    def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> Any:
         """Validate the record and return its parameters; `problems` raises a problem or collects it."""
-        parameters: CellParameters = self.Parameters.model_validate(record.parameters)
-        names.check_map("band", tuple(self.fields), record.band_map, problems)
-        names.check_map("column", tuple(self.fields), record.column_map, problems)
+        parameters = self.parameters(record)
+        fields = tuple(self.fields_for(parameters))
+        names.check_map("band", fields, record.band_map, problems)
+        names.check_map("column", (*fields, *self.counters), record.column_map, problems)
         if not record.source.uri:
             problems.tell(UsageError("There is no input.", "--input FILE"))
         with problems.at():
@@ -124,89 +211,114 @@ class CellModel(ModelExecutor):
         return parameters
 
     def validate(self, record: ExperimentRecord) -> None:
-        """Check parameters, maps, the seed, and that there is an input to read."""
+        """Check parameters, maps, the seed, and that there is an input to read.
+
+        Raises UsageError if a map names what the model doesn't read, or there is no input;
+        pydantic.ValidationError if a parameter is unknown or out of bounds.
+        """
         self.check(record)
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
         """Read the input and return everything that is wrong with it, and whether the result has room."""
         collector = Collector(record.source.uri)
-        parameters: CellParameters = self.Parameters()
+        parameters = None
         with collector.at():
             parameters = self.check(record, collector)
+        if parameters is None:
+            try:
+                parameters = self.Parameters()
+            except ValidationError:  # some have no default
+                return collector.findings
         with collector.at(), _opened(record) as (data, _):
-            read = self._read(data, parameters, record, collector)
-            if read is not None:
-                steps = f"steps {read.step + 1} to {parameters.end_time}"
-                collector.add("ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}")
-                if record.output_path is not None:
-                    with collector.at():
-                        read = replace(read, target=target_of(read, record.output_path))
-                        check_savable(read, record.output_path, losses=True)
-                size = most_bytes(read, len(self.fields)) * (1 + parameters.kept_after(read.step))
-                look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
+            read = None
+            with collector.at():
+                read = self.read(data, record, parameters, collector)
+                if read is not None:
+                    steps = f"steps {read.step + 1} to {parameters.end_time}"
+                    collector.add(
+                        "ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}"
+                    )
+                    if record.output_path is not None:
+                        with collector.at():
+                            self._aim(read, record.output_path, losses=True)
+            size = self.most_bytes(data, read, parameters)
+            look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
 
-    def load(self, record: ExperimentRecord) -> CellData:
+    def load(self, record: ExperimentRecord) -> Any:
         """Read the input and note its digest; refuse what the output's format can't hold before the run."""
         with _opened(record) as (data, checksum):
-            read = self._read(data, self.Parameters.model_validate(record.parameters), record, RAISED)
+            read = self.read(data, record, self.parameters(record), RAISED)
         assert read is not None  # where problems are raised there is a result or an error
         record.source.checksum = checksum
         if record.output_path is None:
             suffix = RASTERS[0] if isinstance(read.layout, Pixels) else VECTORS[0]
-            record.output_path = default_output_uri(record.experiment_id, suffix)
-        read = replace(read, target=target_of(read, record.output_path))
-        check_savable(read, record.output_path, losses=False)
+            record.output_path = default_output_uri(record.experiment_id, self.output_suffix or suffix)
+        self._aim(read, record.output_path, losses=False)
         if isinstance(read.target, Pixels):
             record.grid = read.target.grid
         return read
 
-    def run(self, data: CellData, record: ExperimentRecord) -> CellData:
-        """Apply the rule up to ``end_time``; note the measures of each step, write the states to be kept."""
-        parameters: CellParameters = self.Parameters.model_validate(record.parameters)
-        space = CellSpace(self.fields, data.values, data.layout, lambda: _seed_of(record, parameters))
-        self._enter(space, parameters)
+    def run(self, data: Any, record: ExperimentRecord) -> Any:
+        """Do the steps up to ``end_time``; note the measures of each, write the states to be kept."""
+        parameters = self.parameters(record)
+        steps = range(data.step + 1, parameters.end_time + 1)
         table: dict[str, list[float | int]] = {}
-        changed = False
-        first, last = data.step + 1, parameters.end_time
         try:
-            for step in range(first, last + 1):
-                written = self._advance(space, step)
-                changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
-                self._note(table, step, space)
-                progress.current().step(step - first + 1, last - first + 1, space.size)
+            # In this order, what `simulate` has to do after the last step is done, too.
+            for step, measures in zip(steps, self.simulate(data, steps, record), strict=True):
+                data.counters[PASSO] = step
+                self._note(table, {"step": step, **measures})
+                progress.current().step(step - steps.start + 1, len(steps), data.layout.cells)
                 if parameters.keeps(step):
-                    self._keep(replace(data, values=space.values(), step=step), record)
+                    self._keep(data, record)
         finally:
             record.step_metrics = table
-        if not changed:
-            warnings.warn(
-                f"The rule of {self.name} changed nothing in the steps {first} to {last}.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
-        return replace(data, values=space.values(), step=last)
+        return data
 
-    def save(self, result: CellData, record: ExperimentRecord) -> ExperimentRecord:
+    def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
         """Write the result and its style; note their digests."""
         for name, digest in self._write(result, Path(str(record.output_path))).items():
             record.add_artifact(name, digest)
         record.status = "completed"
         return record
 
-    def _read(
-        self, data: Any, parameters: CellParameters, record: ExperimentRecord, problems: Problems
+    def read(
+        self, data: Any, record: ExperimentRecord, parameters: Any, problems: Problems
     ) -> CellData | None:
-        return read_cells(
+        """Return what the model works on from an opened dataset; None if there are collected problems."""
+        read = read_cells(
             data,
-            self.fields,
-            parameters,
-            band_map=record.band_map,
-            column_map=record.column_map,
-            problems=problems,
+            Wanted(
+                fields=_named(self.fields_for(parameters)),
+                parameters=parameters,
+                band_map=record.band_map,
+                column_map=record.column_map,
+                counters={PASSO: self.first_step - 1, **self.counters},
+                substrate=self.substrate,
+                others=self.raster_form.others,
+                prepare=self.prepare,
+            ),
+            problems,
         )
+        if read is not None:
+            self.check_cells(read, parameters, problems)
+        return None if problems.failed else read
 
-    def _enter(self, space: CellSpace, parameters: CellParameters) -> None:
+    def most_bytes(self, opened: Any, data: CellData | None, parameters: Any) -> int:
+        """Return how many bytes all results take at most; `data` is None if the dataset has problems."""
+        if data is None:
+            return most_bytes_of(opened, len(self.fields_for(parameters)))
+        return most_bytes(data) * (1 + int(parameters.kept_after(data.step)))
+
+    def _aim(self, data: CellData, path: str, *, losses: bool) -> None:
+        """Decide how data is written to `path`; refuse what its format can't hold, or warn of `losses`."""
+        data.target = target_of(data, path)
+        check_savable(data, path, losses=losses)
+
+    def _enter(self, space: CellSpace, parameters: Any) -> None:
+        from dissmodel.cells.space import NextState, NowState  # noqa: PLC0415  (see `simulate`)
+
         shadow = object.__new__(type(self))
         values = {name: getattr(parameters, name) for name in type(parameters).model_fields}
         for model, state in ((self, NowState(space)), (shadow, NextState(space))):
@@ -216,7 +328,7 @@ class CellModel(ModelExecutor):
         """Do one step and return the fields that it wrote; raise `ModelMistake` if it wrote a wrong value."""
         space.begin(step)
         with author_errors(self.step, self.fields):
-            returned: object = self.step(space, step)
+            returned: object = self.step(space, step)  # type: ignore[func-returns-value]
         if returned is not None:
             raise ModelMistake(
                 f"step returned {type(returned).__name__}, and what it returns is lost.",
@@ -229,14 +341,12 @@ class CellModel(ModelExecutor):
                 raise _wrong_value(one, space, step)
         return written
 
-    def _note(self, table: dict[str, list[float | int]], step: int, space: CellSpace) -> None:
-        """Add a row of measures to the table."""
-        row: dict[str, Any] = {"step": step}
+    def _measures(self, space: CellSpace) -> dict[str, Any]:
+        """Return the measures of the state: the number of cells of each class, and what `measure` returns."""
+        row: dict[str, Any] = {}
         for name, field in self.fields.items():
             if isinstance(field, Classes) and field.changes:
-                codes = space.read(name)
-                for one in field.legend:
-                    row[f"{name}_{one.name.replace(' ', '_')}"] = int(np.count_nonzero(codes == one.code))
+                row |= space.measures(name, field.legend)
         with author_errors(self.measure, self.fields):
             measured: object = self.measure(space)
         if not isinstance(measured, Mapping):
@@ -245,11 +355,16 @@ class CellModel(ModelExecutor):
                 'return {"built": cells.count(self.built == 1)}',
                 place_of(self.measure),
             )
-        row |= {str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()}
+        return row | {
+            str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()
+        }
+
+    def _note(self, table: dict[str, list[float | int]], row: Mapping[str, Any]) -> None:
+        """Add a row of measures to the table."""
         if table and row.keys() != table.keys():
             missing = ", ".join(sorted(row.keys() ^ table.keys()))
             raise ModelMistake(
-                f"measure did not return the same names in step {step} as before: {missing}.",
+                f"measure did not return the same names in step {row['step']} as before: {missing}.",
                 "Return every measure after every step.",
                 place_of(self.measure),
             )
@@ -265,15 +380,30 @@ class CellModel(ModelExecutor):
             record.add_artifact(f"step_{data.step}", self._write(data, path)["output"])
 
     def _write(self, data: CellData, path: Path) -> dict[str, str]:
-        return write_cells(data, path, self.fields, self.name)
+        return write_cells(data, path, self.name, self.raster_form)
 
 
 _TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})
-_TAKEN = _TAKEN_BY_MODEL | {
-    *(name for name in dir(CellSpace) if not name.startswith("_")),
-    *("size", "cells", "now", "geometry"),
-    *(name for optional in names.OPTIONAL.values() for name in optional),
-}
+
+
+def _taken(cls: type[CellModel]) -> frozenset[str]:
+    """Return the names that no field may have."""
+    taken = _TAKEN_BY_MODEL | {"geometry", *names.OPTIONAL["band"], *names.OPTIONAL["column"]}
+    if cls.simulate is not CellModel.simulate:  # there is no rule in which a name has two meanings
+        return taken
+    from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (see `CellModel.simulate`)
+
+    return taken | {"size", "cells", "now", *(one for one in dir(CellSpace) if not one.startswith("_"))}
+
+
+def _named(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """Return fields that know their names, which those that parameters name don't."""
+    named = dict(fields)
+    for name, field in fields.items():
+        if field.name != name:
+            named[name] = copy.copy(field)
+            named[name].name = name
+    return named
 
 
 def _check_names(cls: type, declared: Iterable[str], kind: str, taken: Iterable[str]) -> None:
@@ -290,15 +420,16 @@ def _check_names(cls: type, declared: Iterable[str], kind: str, taken: Iterable[
 
 def _check_declared(cls: type[CellModel]) -> None:
     """Raise UsageError if a model lacks something that every model has."""
-    if not cls.fields:
+    if not cls.fields and cls.fields_for is CellModel.fields_for:
         raise UsageError(
             f"{cls.__name__} declares no field.",
             'Give it one, such as: built = Classes({0: "open", 1: "built"})',
             code="model_mistake",
         )
     rule = inspect.getattr_static(cls, "step")
-    fits = callable(rule) and rule is not CellModel.step
-    if fits:
+    has_kernels = cls.simulate is not CellModel.simulate
+    fits = has_kernels or (callable(rule) and rule is not CellModel.step)
+    if fits and not has_kernels:
         try:
             inspect.signature(rule).bind(0, 1, 2)
         except TypeError:
@@ -312,7 +443,10 @@ def _check_declared(cls: type[CellModel]) -> None:
     try:
         cls.Parameters()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        problems = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+        if not problems:  # a table that every run gives
+            return
+        problem = problems[0]
         name = ".".join(map(str, problem["loc"]))
         raise UsageError(
             f"{cls.__name__}: the default of the parameter {name} is not right: {problem['msg']}.",
@@ -321,17 +455,18 @@ def _check_declared(cls: type[CellModel]) -> None:
         ) from error
 
 
-def _opened(record: ExperimentRecord) -> Any:
+def _opened(record: ExperimentRecord) -> AbstractContextManager[tuple[Any, str]]:
     source = record.source
     return open_dataset(source.uri, fmt=record.input_format, layer=source.layer)
 
 
-def _given_seed(record: ExperimentRecord, parameters: CellParameters) -> int | None:
+def _given_seed(record: ExperimentRecord, parameters: Any) -> int | None:
     """Return the seed that was given, as --seed or as the parameter; raise UsageError if both differ."""
-    given = {seed for seed in (record.seed, parameters.seed) if seed is not None}
+    own = getattr(parameters, "seed", None)  # a model that never draws has no such parameter
+    given = {seed for seed in (record.seed, own) if seed is not None}
     if len(given) > 1:
         raise UsageError(
-            f"--seed {record.seed} and the parameter seed = {parameters.seed} are the same thing.",
+            f"--seed {record.seed} and the parameter seed = {own} are the same thing.",
             f"Give one: --seed {record.seed}",
         )
     seed = next(iter(given), None)
@@ -340,7 +475,7 @@ def _given_seed(record: ExperimentRecord, parameters: CellParameters) -> int | N
     return seed
 
 
-def _seed_of(record: ExperimentRecord, parameters: CellParameters) -> int:
+def _seed_of(record: ExperimentRecord, parameters: Any) -> int:
     """Return the seed of a run that draws; without a given seed draw it, say it and note it in the record."""
     seed = _given_seed(record, parameters)
     if seed is None:

@@ -18,12 +18,22 @@ _SHOWN = 20
 
 
 def find(
-    kind: Kind, fields: Sequence[str], mapping: Mapping[str, Any], present: Sequence[str], problems: Problems
+    kind: Kind,
+    fields: Sequence[str],
+    mapping: Mapping[str, Any],
+    present: Sequence[str],
+    problems: Problems,
+    *,
+    optional: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return canonical name → name in the file; optional names only where the file has them.
 
     A name that `mapping` lacks is the name in the file. Where problems are collected, names with a problem
     are left out.
+
+    >>> from dissmodel.executor.findings import RAISED
+    >>> find("band", ["uso", "alt"], {"uso": "landuse"}, ["alt", "landuse"], RAISED)
+    {'uso': 'landuse', 'alt': 'alt'}
 
     Raises
     ------
@@ -32,10 +42,10 @@ def find(
     InvalidInput
         If a band or column that is needed, or was mapped, is missing.
     """
-    check_map(kind, fields, mapping, problems)
+    check_map(kind, (*fields, *optional), mapping, problems)
     found: dict[str, str] = {}
     lost: dict[str, str] = {}
-    for name in (*fields, *OPTIONAL[kind]):
+    for name in (*fields, *optional, *OPTIONAL[kind]):
         actual = str(mapping.get(name, name))
         if actual in present:
             found[name] = actual

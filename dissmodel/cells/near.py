@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells.grids import GridKind, grid_topology
-from dissmodel.cells.links import link_topology
+from dissmodel.cells.links import Links
 from dissmodel.errors import DissmodelWarning, UsageError, WrongType, WrongValue, did_you_mean
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Topology(Protocol):
 
     Floats are added as float64 from 0.0 in visiting order of the neighbours, one at a time; integers exactly,
     as int64; truths exactly, as uint8 where a cell has at most 255 neighbours. What is outside the space is
-    no neighbour. Sums have weights where there are any; counts and extremes have none.
+    no neighbour.
     """
 
     cells: int
@@ -56,14 +56,14 @@ class Topology(Protocol):
     def counts(self) -> NDArray[np.int64]:
         """Return the number of neighbours; read-only."""
 
-    def weight(self) -> Array:
-        """Return the sum of the neighbours' weights; their number without weights."""
+    def links(self) -> NDArray[np.int64]:
+        """Return each cell and neighbour, shape (links, 2), in visiting order."""
 
     def count(self, truths: Bools) -> Array:
         """Return how many neighbours are true."""
 
-    def sum(self, values: Array) -> Array:
-        """Return the sum over the neighbours."""
+    def sum(self, values: Array, weights: Floats | None = None) -> Array:
+        """Return the sum over the neighbours, each times the weight of its link."""
 
     def extreme(self, values: Array, *, largest: bool) -> Array:
         """Return the largest or smallest of the neighbours' integers or floats.
@@ -112,15 +112,15 @@ class Near:
     A cell is not its own neighbour (a table may say so), and what is outside the space is no neighbour.
     """
 
-    def __init__(self, topology: Topology, values: Array) -> None:
-        self._topology, self._values = topology, values
+    def __init__(self, topology: Topology, values: Array, weights: Floats | None) -> None:
+        self._topology, self._values, self._weights = topology, values, weights
 
     def sum(self) -> Array:
         """Return the sum: of floats float64, added from 0.0 in visiting order; of integers and truths exact.
 
-        Where the neighbourhood has weights, each value is multiplied by its weight first; the sum is float64.
+        With weights, each value is multiplied by its weight first; the sum is float64.
         """
-        return _exact(self._topology.sum(self._values))
+        return _exact(self._topology.sum(self._values, self._weights))
 
     def count(self) -> Array:
         """Return how many neighbours are true; of numbers, how many neighbours there are."""
@@ -135,16 +135,16 @@ class Near:
     def min(self) -> Array:
         """Return the smallest value, in the type of the values; NaN if a neighbour is NaN.
 
-        Without neighbours it is NaN; of integers, which have no NaN, the largest number of their type; of
-        truths True.
+        Without neighbours it is NaN; of integers, which have no NaN, the largest number of their type, and a
+        warning says how many cells have none; of truths True.
         """
         return self._extreme(largest=False)
 
     def max(self) -> Array:
         """Return the largest value, in the type of the values; NaN if a neighbour is NaN.
 
-        Without neighbours it is NaN; of integers, which have no NaN, the least number of their type; of
-        truths False.
+        Without neighbours it is NaN; of integers, which have no NaN, the least number of their type, and a
+        warning says how many cells have none; of truths False.
         """
         return self._extreme(largest=True)
 
@@ -153,18 +153,12 @@ class Near:
 
         Without neighbours it is NaN, and a warning says how many cells have none.
         """
-        weight, sums = self._topology.weight(), self._topology.sum(self._values)
-        without = np.count_nonzero(weight == 0)
-        if without and not self._topology.warned:
-            self._topology.warned = True
-            warnings.warn(
-                f"{without} of {self._topology.cells} cells have no neighbours, or none with a weight: "
-                "their mean is NaN.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
+        number: Array = self._topology.counts()
+        if self._weights is not None:
+            number = self._topology.sum(np.ones(self._topology.cells), self._weights)
         means = np.full(self._topology.cells, np.nan)
-        np.divide(sums, weight, out=means, where=weight != 0)
+        np.divide(self._topology.sum(self._values, self._weights), number, out=means, where=number != 0)
+        self._warn_of(number == 0, "mean", means)
         return means
 
     def _extreme(self, *, largest: bool) -> Array:
@@ -172,15 +166,28 @@ class Near:
         if kind == "b":
             found = self._topology.extreme(values.view(np.uint8), largest=largest)
             return found.astype(np.bool_)
-        if kind != "f":
-            return self._topology.extreme(values, largest=largest)
+        alone = self._topology.counts() == 0
         # Which zero is larger, 0.0 or -0.0, would depend on the machine.
-        found = self._topology.extreme(values + 0.0, largest=largest)
-        found[self._topology.counts() == 0] = np.nan
+        found = self._topology.extreme(values + 0.0 if kind == "f" else values, largest=largest)
+        if kind == "f":
+            found[alone] = np.nan
+        self._warn_of(alone, "max" if largest else "min", found)
         return found
 
+    def _warn_of(self, alone: Bools, what: str, found: Array) -> None:
+        """Warn once of cells without neighbours, and say what they get."""
+        if alone.any() and not self._topology.warned:
+            self._topology.warned = True
+            weights = "" if self._weights is None else ", or none with a weight"
+            warnings.warn(
+                f"{np.count_nonzero(alone)} of {len(alone)} cells have no neighbours{weights}: {what}() is "
+                f"{found[np.argmax(alone)]} there.",
+                DissmodelWarning,
+                stacklevel=3,
+            )
 
-def neighbors(topology: Topology, values: Array) -> Near:
+
+def neighbors(topology: Topology, values: Array, weights: ArrayLike | None = None) -> Near:
     """Return the neighbours' values.
 
     Parameters
@@ -189,11 +196,13 @@ def neighbors(topology: Topology, values: Array) -> Near:
         Who is whose neighbour.
     values : ndarray of bool, integers or floats, shape (topology.cells,)
         One a cell, in visiting order.
+    weights : array-like of numbers, shape (links,), optional
+        One for each row of the table of neighbours, or of ``topology.links()``.
 
     Raises
     ------
     WrongValue
-        If there is not one value a cell.
+        If there is not one value for each cell, and one finite weight for each link.
     WrongType
         If the values are neither truths nor numbers.
     """
@@ -208,7 +217,16 @@ def neighbors(topology: Topology, values: Array) -> Near:
         raise WrongType(
             f"neighbors() was given values of the type {values.dtype}.", "Give truths, integers or floats."
         )
-    return Near(topology, values)
+    if weights is not None:
+        links, given = int(topology.counts().sum()), np.asarray(weights)
+        if given.shape != (links,) or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
+            raise WrongValue(
+                f"neighbors() was given weights of the type {given.dtype} and the shape {given.shape}, for "
+                f"{links} links, or weights that are not finite.",
+                "Give a finite number for each row of the table, or of cells.links() of the same kind.",
+            )
+        weights = given.astype(np.float64)
+    return Near(topology, values, weights)
 
 
 def _exact(sums: Array) -> Array:
@@ -310,7 +328,7 @@ def polygon_topology(
                 'Use kind="distance" with a radius in units of the CRS.',
             )
         radius = None
-    return link_topology(neighborhood_of(polygons, LINK_KINDS[kind], radius=radius, k=k))
+    return Links(neighborhood_of(polygons, LINK_KINDS[kind], radius=radius, k=k))
 
 
 def _picture_of(polygons: Geometries) -> tuple[Bools, Array] | None:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from dissmodel.errors import InvalidInput
+from dissmodel.executor.named_files import TakesFile
 
 SEEDS = 2**64
 """How many seeds there are: 0 and up."""
@@ -154,15 +155,24 @@ class CellParameters(KeepsStates):
     )
 
 
+def declared_in(model: type) -> dict[str, FieldInfo | TakesFile]:
+    """Return the parameters that a class itself declares; a `TakesFile` is a `Table`."""
+    return {name: value for name, value in vars(model).items() if isinstance(value, FieldInfo | TakesFile)}
+
+
 def parameters_of(model: type, base: type[CellParameters]) -> type[CellParameters]:
     """Return the parameters of `base` and those that the class `model` itself declares."""
-    own = {name: value for name, value in vars(model).items() if isinstance(value, FieldInfo)}
     annotations = vars(model).get("__annotations__", {})
     fields: dict[str, Any] = {}
-    for name, declared in own.items():
-        hint = annotations.get(name, type(declared.default))
+    for name, declared in declared_in(model).items():
+        hint = annotations.get(name, type(getattr(declared, "default", None)))
         if isinstance(hint, str):  # from __future__ import annotations
             hint = _evaluated(hint, model)
+        if isinstance(declared, TakesFile):
+            from dissmodel.cells.table import field_of  # noqa: PLC0415  (few models have a table)
+
+            fields[name] = field_of(declared, hint if name in annotations else None)
+            continue
         fields[name] = (_NUMBERS.get(hint, hint), declared)
         setattr(model, name, declared.default)
     made: type[CellParameters] = create_model(

@@ -3,97 +3,127 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
-from typing import Any, Protocol
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells.links import addends
+from dissmodel.cells.sums import exact_sums, parts_of
 from dissmodel.errors import WrongValue
-from dissmodel.geo.raster.backend import RasterBackend
-from dissmodel.geo.vector.polygons import Geometries, polygons_of
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.polygons import Geometries
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-
-class Places(Protocol):
-    """Where cells are. All arrays are float64, one-dimensional over the cells in visiting order."""
-
-    @property
-    def x(self) -> Floats:
-        """Where centres are from west to east, in units of the CRS."""
-
-    @property
-    def y(self) -> Floats:
-        """Where centres are from south to north, in units of the CRS."""
-
-    @property
-    def area(self) -> Floats:
-        """Areas in m²: on a geographic CRS those on its ellipsoid, with geodesics as edges.
-
-        Without a CRS they are in units of the coordinates, squared.
-        """
-
-    def distance_to(self, mask: Bools) -> Floats:
-        """Return how far each cell's centre is from the nearest centre in `mask`, in m.
-
-        It is 0.0 for the cells of `mask`, and infinite if `mask` is empty. On a projected CRS it is the
-        straight line, whatever lies between. On a geographic CRS it is the geodesic to the centre that is
-        nearest on a straight line through the ellipsoid, which may exceed the shortest geodesic by less than
-        its 10,000,000th part within 100 km. Without a CRS it is in units of the coordinates.
-        """
+_CODES = 256  # of a byte
+_MASKS = 4  # whose distances are kept
+_DEGREE = math.pi / 180
 
 
-class _Centres:
-    """What pixels and polygons have in common."""
+class Places:
+    """Where cells are. All arrays are float64, read-only, one-dimensional over the cells in visiting order.
 
-    def __init__(self, x: Floats, y: Floats, crs: Any) -> None:
-        self.x, self.y = x, y
+    Attributes
+    ----------
+    x, y : ndarray
+        Centres, in units of the CRS; of polygons the centroids, in the plane of the coordinates.
+    area : ndarray
+        Areas in m²: on a geographic CRS those on its ellipsoid, with geodesics as edges; on a projected CRS
+        those in its plane. Without a CRS they are in units of the coordinates, squared.
+    same_area : float or None
+        The area of each cell, where that is one for all and known without `area`.
+    has_areas : bool
+        Whether the areas are in m² because the CRS says so, and `area` raises no error.
+    """
+
+    x: Floats
+    y: Floats
+    area: Floats
+    same_area: float | None = None
+
+    def __init__(self, crs: Any) -> None:
+        """Take a CRS that PROJ reads, or None."""
         self._geod: Any = None
         self._metres = 1.0  # that a unit has
+        self._degrees = 1.0  # as above
+        self.has_areas = False
         if crs is not None:
-            from pyproj import CRS  # noqa: PLC0415  (only where areas and distances are asked for)
+            from rasterio.crs import CRS  # noqa: PLC0415  (only where areas and distances are asked for)
 
             crs = CRS.from_user_input(crs)
-            self._geod = crs.get_geod() if crs.is_geographic else None
-            if self._geod is None and crs.axis_info:
-                self._metres = float(crs.axis_info[0].unit_conversion_factor)
+            unit = crs.units_factor[1]
+            self.has_areas = crs.is_projected or crs.is_geographic
+            if crs.is_geographic:
+                import pyproj  # noqa: PLC0415  (a plane needs no geodesics)
+
+                self._geod = pyproj.CRS.from_user_input(crs).get_geod()
+                # Of a degree the quotient is 1, but for its rounding; other units are few, such as the grad.
+                self._degrees = 1.0 if math.isclose(unit, _DEGREE) else unit / _DEGREE
+            else:
+                self._metres = unit
+        self._to = lru_cache(_MASKS)(self._distance)
 
     def distance_to(self, mask: Bools) -> Floats:
-        """Return the distance to the nearest centre in `mask`."""
+        """Return how far each cell's centre is from the nearest centre in `mask`, in m; kept for some masks.
+
+        It is 0.0 for the cells of `mask`, and infinite if `mask` is empty. On a projected CRS it is the
+        straight line in its plane, whatever lies between. On a geographic CRS it is the geodesic to the
+        centre that is nearest on a straight line through the ellipsoid, which may exceed the shortest
+        geodesic by less than its 10,000,000th part within 100 km. Without a CRS it is in units of the
+        coordinates.
+        """
         mask = np.asarray(mask)
-        if mask.dtype != np.bool_ or mask.shape != self.x.shape:
+        cells = len(self)
+        if mask.dtype != np.bool_ or mask.shape != (cells,):
             raise WrongValue(
                 f"distance_to() was given a mask of the type {mask.dtype} and the shape {mask.shape}; "
-                f"the space has {len(self.x)} cells.",
+                f"the space has {cells} cells.",
                 "Give a comparison of a field, such as self.NAME == 1.",
             )
+        return self._to(np.packbits(mask).tobytes()).copy()
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def _distance(self, bits: bytes) -> Floats:
+        mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(self)).view(np.bool_)
         if not mask.any():
-            return np.full(len(mask), np.inf)
+            return np.full(len(self), np.inf)
         if self._geod is None:
-            nearest = self._nearest(mask)
-            east, north = self.x - self.x[nearest], self.y - self.y[nearest]
+            east, north = self._to_nearest(mask)
             # A square root is the same on every machine; a hypotenuse depends on the C library.
-            return np.sqrt(east * east + north * north) * self._metres
-        nearest = _nearest_point(self._on_ellipsoid(), mask)
-        return np.asarray(self._geod.inv(self.x, self.y, self.x[nearest], self.y[nearest])[2])
+            return np.asarray(np.sqrt(east * east + north * north) * self._metres)
+        x, y = self.x * self._degrees, self.y * self._degrees
+        nearest = _nearest_point(self._on_ellipsoid(x, y), mask)
+        return np.asarray(self._geod.inv(x, y, x[nearest], y[nearest])[2])
 
-    def _nearest(self, mask: Bools) -> NDArray[np.intp]:
-        """Return for each cell which cell of the mask is nearest in the plane."""
-        return _nearest_point(np.column_stack([self.x, self.y]), mask)
+    def _to_nearest(self, mask: Bools) -> tuple[Floats, Floats]:
+        """Return the way from each cell to the nearest cell of the mask in the plane, along both axes."""
+        nearest = _nearest_point(np.column_stack([self.x, self.y]), mask)
+        return self.x - self.x[nearest], self.y - self.y[nearest]
 
-    def _on_ellipsoid(self) -> Floats:
+    def _on_ellipsoid(self, x: Floats, y: Floats) -> Floats:
         """Return geocentric coordinates, in which the straight line is nearly as good as the geodesic."""
-        east, north = np.radians(self.x), np.radians(self.y)
+        east, north = np.radians(x), np.radians(y)
         across = self._geod.a / np.sqrt(1 - self._geod.es * np.sin(north) ** 2)
         flat = across * np.cos(north)
         up = across * (1 - self._geod.es) * np.sin(north)
         return np.column_stack([flat * np.cos(east), flat * np.sin(east), up])
+
+    def areas_of(self, codes: NDArray[np.uint8]) -> Floats:
+        """Return the area of the cells of each code from 0 to 255: the exact sum, rounded once."""
+        sums = [np.bincount(codes, part, _CODES) for part in self._parts]
+        return np.array([math.fsum(of_code) for of_code in zip(*sums, strict=True)])
+
+    @cached_property
+    def _parts(self) -> list[Floats]:
+        return list(parts_of(self.area))
 
 
 def _nearest_point(points: Floats, mask: Bools) -> NDArray[np.intp]:
@@ -104,8 +134,8 @@ def _nearest_point(points: Floats, mask: Bools) -> NDArray[np.intp]:
     return found
 
 
-class PixelPlaces(_Centres):
-    """Where pixels are; see `Places`.
+class PixelPlaces(Places):
+    """Where pixels are.
 
     Parameters
     ----------
@@ -120,50 +150,72 @@ class PixelPlaces(_Centres):
     """
 
     def __init__(self, inside: Bools, order: Array | None, transform: Affine | None, crs: Any) -> None:
-        self._inside = inside
-        rows, cols = np.nonzero(inside)
-        if order is not None:
-            visited = np.argsort(order[inside])
-            rows, cols = rows[visited], cols[visited]
-        self._rows, self._cols, self._crs = rows, cols, crs
+        super().__init__(crs)
+        self._inside, self._order, self._crs = inside, order, crs
         self._transform = t = Affine.identity() if transform is None else transform
-        right, down = cols.astype(np.float64) + 0.5, rows.astype(np.float64) + 0.5
         self._is_rotated = bool(t.b or t.d)
-        if self._is_rotated:
-            super().__init__(t.c + right * t.a + down * t.b, t.f + right * t.d + down * t.e, crs)
-        else:
-            super().__init__(t.c + right * t.a, t.f + down * t.e, crs)
+        if self._geod is None:
+            self.same_area = abs(t.determinant) * self._metres**2
+        elif self._is_rotated:
+            self.has_areas = False
 
     @cached_property
-    def area(self) -> Floats:
-        """Areas in m²."""
-        if self._geod is None:
-            return np.full(len(self.x), abs(self._transform.determinant) * self._metres**2)
+    def _at(self) -> tuple[Array, Array]:
+        rows, cols = np.nonzero(self._inside)
+        if self._order is None:
+            return rows, cols
+        visited = np.argsort(self._order[self._inside])
+        return rows[visited], cols[visited]
+
+    def __len__(self) -> int:
+        return len(self._at[0])
+
+    @cached_property
+    def x(self) -> Floats:  # type: ignore[override]  # mypy takes it for one that can't be set
+        """Centres from west to east."""
+        t, (rows, cols) = self._transform, self._at
+        x = t.c + (cols + 0.5) * t.a
+        return _read_only(x + (rows + 0.5) * t.b if t.b else x)
+
+    @cached_property
+    def y(self) -> Floats:  # type: ignore[override]  # as above
+        """Centres from south to north."""
+        t, (rows, cols) = self._transform, self._at
+        y = t.f + (rows + 0.5) * t.e
+        return _read_only(y + (cols + 0.5) * t.d if t.d else y)
+
+    @cached_property
+    def area(self) -> Floats:  # type: ignore[override]  # as above
+        """Areas."""
+        if self.same_area is not None:
+            return _read_only(np.full(len(self), self.same_area))
         if self._is_rotated:
             raise WrongValue(
                 "The grid is rotated in a geographic CRS: the areas of its cells are not known.",
                 "Warp the raster so that its rows run from west to east: gdalwarp OLD.tif NEW.tif",
             )
-        backend = RasterBackend(self._inside.shape, transform=self._transform, crs=self._crs)
-        return backend.cell_area()[self._rows, self._cols]
+        from dissmodel.geo.raster.backend import RasterBackend  # noqa: PLC0415  (a plane needs none)
 
-    def _nearest(self, mask: Bools) -> NDArray[np.intp]:
+        # Columns differ in their longitude only, and so one has the areas of all.
+        degrees = Affine.scale(self._degrees) @ self._transform
+        column = RasterBackend((self._inside.shape[0], 1), transform=degrees, crs=self._crs)
+        return _read_only(column.cell_area()[self._at[0], 0])
+
+    def _to_nearest(self, mask: Bools) -> tuple[Floats, Floats]:
         if self._is_rotated:
-            return super()._nearest(mask)
+            return super()._to_nearest(mask)
         from scipy.ndimage import distance_transform_edt  # noqa: PLC0415  (only distances need scipy)
 
+        rows, cols = self._at
         away = np.ones(self._inside.shape, np.bool_)
-        away[self._rows[mask], self._cols[mask]] = False
+        away[rows[mask], cols[mask]] = False
         size = abs(self._transform.e), abs(self._transform.a)
-        rows, cols = distance_transform_edt(away, size, return_distances=False, return_indices=True)
-        numbers = np.empty(self._inside.shape, np.intp)
-        numbers[self._rows, self._cols] = np.arange(len(mask))
-        found: NDArray[np.intp] = numbers[rows[self._rows, self._cols], cols[self._rows, self._cols]]
-        return found
+        to_rows, to_cols = distance_transform_edt(away, size, return_distances=False, return_indices=True)
+        return (cols - to_cols[rows, cols]) * size[1], (rows - to_rows[rows, cols]) * size[0]
 
 
-class PolygonPlaces(_Centres):
-    """Where polygons are; see `Places`. Their centres are centroids, in the plane of their coordinates.
+class PolygonPlaces(Places):
+    """Where polygons are.
 
     Parameters
     ----------
@@ -174,18 +226,28 @@ class PolygonPlaces(_Centres):
     """
 
     def __init__(self, polygons: Geometries, crs: Any) -> None:
+        import shapely  # noqa: PLC0415  (a raster needs none)
+
+        from dissmodel.geo.vector.polygons import polygons_of  # noqa: PLC0415  (as above)
+
+        super().__init__(crs)
         self._polygons = polygons_of(polygons)
-        x, y = shapely.get_coordinates(shapely.centroid(self._polygons)).T
-        super().__init__(np.ascontiguousarray(x), np.ascontiguousarray(y), crs)
+        self.x, self.y = map(
+            _read_only, np.ascontiguousarray(shapely.get_coordinates(shapely.centroid(self._polygons)).T)
+        )
 
     @cached_property
-    def area(self) -> Floats:
-        """Areas in m²."""
+    def area(self) -> Floats:  # type: ignore[override]  # as above
+        """Areas."""
+        import shapely  # noqa: PLC0415  (as above)
+
         if self._geod is None:
-            return np.asarray(shapely.area(self._polygons)) * self._metres**2
+            return _read_only(np.asarray(shapely.area(self._polygons)) * self._metres**2)
         # A ring's direction would decide the sign, also that of a hole.
         polygons = shapely.normalize(self._polygons)
-        return np.array([abs(self._geod.geometry_area_perimeter(one)[0]) for one in polygons], np.float64)
+        if self._degrees != 1:
+            polygons = shapely.transform(polygons, lambda xy: xy * self._degrees)
+        return _read_only(np.array([abs(self._geod.geometry_area_perimeter(one)[0]) for one in polygons]))
 
 
 class Zones:
@@ -221,8 +283,6 @@ class Zones:
             )
         found = np.unique(given, return_inverse=True, return_counts=True)
         self.codes, self._zone_of, self.counts = found[0], found[1], found[2].astype(np.int64)
-        self._sorted = np.argsort(self._zone_of, kind="stable")
-        self._starts = np.concatenate([[0], np.cumsum(self.counts)])[:-1]
 
     def sum(self, values: Array) -> Array:
         """Return the sum in each zone: of integers and truths exact, in int64; of floats rounded once.
@@ -236,10 +296,11 @@ class Zones:
                 "Give one value for each cell.",
             )
         values = addends(values.astype(np.int64) if values.dtype.kind == "b" else values, len(values))
-        values = values[self._sorted]
-        if values.dtype.kind != "f":
-            return np.asarray(np.add.reduceat(values, self._starts)) if len(values) else values
-        return np.array([_exact_sum(zone) for zone in np.split(values, self._starts[1:])][: len(self.codes)])
+        if values.dtype.kind == "f":
+            return exact_sums(values, self._zone_of, len(self.codes))
+        found = np.zeros(len(self.codes), values.dtype)
+        np.add.at(found, self._zone_of, values)
+        return found
 
     def mean(self, values: Array) -> Floats:
         """Return the mean in each zone: the sum by the number of cells, float64."""
@@ -250,8 +311,6 @@ class Zones:
         return np.asarray(values)[self._zone_of]
 
 
-def _exact_sum(values: Floats) -> float:
-    with np.errstate(invalid="ignore", over="ignore"):
-        rough = float(values.sum())
-    # Infinite or NaN: some value is, or the sum is too large.
-    return math.fsum(values.tolist()) if math.isfinite(rough) else rough
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array

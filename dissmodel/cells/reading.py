@@ -1,4 +1,4 @@
-"""A dataset, its bands or its polygons, as checked fields of a model, over the cells in visiting order."""
+"""A dataset, its bands or its polygons, as checked fields of a model."""
 
 from __future__ import annotations
 
@@ -7,62 +7,117 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells import file_values, names
-from dissmodel.cells.fields import Field, Numbers
-from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, turned
-from dissmodel.cells.near import Topology, polygon_topology
-from dissmodel.cells.parameters import CellParameters
-from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.cells.fields import Classes, Field, Numbers
+from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, placed
+from dissmodel.cells.pictures import Pictures
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import Problems
 from dissmodel.io.bands import ArrayBands, Bands, band_named
 
 if TYPE_CHECKING:
+    from affine import Affine
     from geopandas import GeoDataFrame
 
 PASSO = "passo"
 """The tag or the column with the step that a dataset belongs to."""
-ORDER = "order"
-"""The band with the visiting order."""
 
-_NAMED = 5
-_LARGEST_INTEGER = 2.0**53
 _NUMBERS = "iuf"
-_numbers = partial(file_values.numbers, kinds="iufb")  # truth values are codes, too
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class CellData:
-    """What a dataset holds for a model.
+    """What a dataset holds for a model: the state, which a run advances.
 
-    `layout` is where the cells are, and `target` where they are in the result: polygons may become pixels.
-    `values` has each field over the cells in visiting order, in its own dtype; `step` is the step that they
-    belong to, 0 where the dataset has none; `others` are the bands that the model does not declare, with
-    their nodata values, as the file stores them, and `masked` is where the file's mask hides them.
+    Attributes
+    ----------
+    fields : Mapping of str to Field
+        The fields of the run.
+    layout, target : Layout
+        Where the cells are, and where they are in the result: polygons may become pixels.
+    values : dict of str to ndarray
+        Each field in its own dtype. Of polygons one value for each cell, in visiting order; of pixels too, or
+        a picture of the shape (rows, cols) with the field's `outside` where no cell is. What is read from a
+        raster is pictures.
+    counters : dict of str to int
+        ``passo``, the step that the values belong to, and the model's own.
+    given : frozenset of str
+        The fields that the dataset has; the others have their defaults.
+    others : dict
+        The bands that the model does not declare, as the file stores them, with their nodata values.
+    masked : ndarray of bool, or None
+        Where the file's mask hides values, as the file stores its rows.
     """
 
+    fields: Mapping[str, Field]
     layout: Layout
     target: Layout
-    values: Mapping[str, NDArray[Any]]
-    step: int = 0
+    values: dict[str, NDArray[Any]]
+    counters: dict[str, int]
+    given: frozenset[str] = frozenset()
     others: Mapping[str, tuple[NDArray[Any], tuple[float, ...]]] = field(default_factory=dict)
     masked: NDArray[np.bool_] | None = None
 
+    @property
+    def step(self) -> int:
+        """The step that the values belong to."""
+        return self.counters[PASSO]
 
-def read_cells(
-    data: Any,
-    fields: Mapping[str, Field],
-    parameters: CellParameters,
-    *,
-    band_map: Mapping[str, Any],
-    column_map: Mapping[str, Any],
-    problems: Problems,
-) -> CellData | None:
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a model wants of a dataset.
+
+    Attributes
+    ----------
+    fields : Mapping of str to Field
+        Its fields.
+    parameters : KeepsStates with ``crs``, and maybe ``resolution``
+        Its parameters.
+    band_map, column_map : Mapping of str to str
+        Canonical name → name in the file.
+    counters : Mapping of str to int
+        Numbers of a whole dataset, in a tag or in a column, and what they are where it has none.
+    substrate : str
+        ``"raster"``: polygons become pixels; ``"vector"``: there have to be polygons; else either.
+    others : bool
+        Whether the bands that it does not declare are read too.
+    prepare : callable
+        Called with the layout, to find out whether it serves the model.
+    """
+
+    fields: Mapping[str, Field]
+    parameters: Any
+    band_map: Mapping[str, Any]
+    column_map: Mapping[str, Any]
+    counters: Mapping[str, int]
+    substrate: str = ""
+    others: bool = True
+    prepare: Callable[[Layout], object] = lambda _: None
+
+    @property
+    def resolution(self) -> float | None:
+        """The size of a pixel, where the model has such a parameter and it is given."""
+        given: float | None = getattr(self.parameters, "resolution", None)
+        return given
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The fields that every dataset has to have."""
+        return tuple(name for name, one in self.fields.items() if one.default is None)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The fields that a dataset may lack."""
+        return tuple(name for name, one in self.fields.items() if one.default is not None)
+
+
+def read_cells(data: Any, wanted: Wanted, problems: Problems) -> CellData | None:
     """Return what a dataset of `dissmodel.io.open_dataset` holds for a model.
 
     None if problems are collected and there are any.
@@ -74,70 +129,103 @@ def read_cells(
     """
     if isinstance(data, tuple):
         data = ArrayBands(*data)
-    if isinstance(data, Bands):
-        return _read_bands(data, fields, parameters, band_map, problems)
+    is_raster = isinstance(data, Bands)
+    if is_raster and wanted.substrate != "vector":
+        return _read_bands(data, wanted, problems)
     if hasattr(data, "geometry"):
-        return _read_polygons(data, fields, parameters, column_map, problems)
-    problems.tell(
-        InvalidInput(
+        return _read_polygons(data, wanted, problems)
+    if is_raster:
+        told = InvalidInput(
+            "The input is a raster, and this model works on polygons.",
+            "Give a dataset of polygons, or take a model whose name ends in _raster.",
+            code="no_polygons",
+        )
+    else:
+        told = InvalidInput(
             "A NetCDF file or a Zarr folder is not a space of cells.",
             "Give a GeoTIFF, or a dataset of polygons.",
         )
-    )
+    problems.tell(told)
     return None
 
 
-def _read_bands(
-    bands: Bands,
-    fields: Mapping[str, Field],
-    parameters: CellParameters,
-    band_map: Mapping[str, Any],
-    problems: Problems,
-) -> CellData | None:
-    notes = bands.meta["bands"]
-    found = _found_bands(bands, fields, band_map, problems)
-    transform = bands.meta["transform"]
-    flipped = (
-        (False, False) if transform is None or is_rotated(transform) else (transform.e > 0, transform.a < 0)
-    )
-    step, crs, layout = 0, None, None
-    values: dict[str, NDArray[Any]] = {}
-    others: dict[str, tuple[NDArray[Any], tuple[float, ...]]] = {}
-    masked = None
+def _read_bands(bands: Bands, wanted: Wanted, problems: Problems) -> CellData | None:
+    meta, fields = bands.meta, wanted.fields
+    found = _found_bands(bands, wanted, problems)
+    own = meta["transform"]
+    flipped = (False, False) if own is None or is_rotated(own) else (own.e > 0, own.a < 0)
+    counters = dict(wanted.counters)
+    read, crs, transform = None, None, own
     with problems.at():
-        step = file_values.step_of_tag(bands.meta["tags"].get(PASSO))
-    with problems.at():
-        crs = file_values.settled_crs(bands.meta["crs"], parameters.crs)
-    with problems.at():
-        parameters.check_steps(step)
-    if fields.keys() <= found.keys():
+        for name in [one for one in counters if one in meta["tags"]]:
+            counters[name] = file_values.counter_of_tag(name, meta["tags"][name])
+    deciding = [name for name, declared in fields.items() if declared.decides]
+    if found.keys() & fields.keys() and found.keys() >= set(deciding):
         with problems.at():
-            raw, inside, masked = _raw_bands(bands, fields, found, flipped)
-            others = {
-                name: (turned(raw[name], flipped), file_values.nodata_of(notes[name], name))
-                for name in bands.dtypes
-                if name not in found.values()
-            }
-            order = None
-            if ORDER in found:
+            read = Pictures(bands, fields, found, flipped, others=wanted.others)
+            for picture in read.fields.values():
                 with problems.at():
-                    order = _visiting_order(raw[found[ORDER]][inside], inside)
-            layout = Pixels(inside=inside, order=order, transform=transform, crs=crs, flipped=flipped)
-            for name, declared in fields.items():
-                with problems.at():
-                    values[name] = _checked(declared, layout.on_cells(raw.pop(found[name])), layout.place)
-    if problems.failed or layout is None:
+                    picture.check()
+    order = None
+    if read is not None and read.order is not None:
+        with problems.at():
+            order = read.order.checked(read.inside)
+    with problems.at():
+        transform = _transform(own, wanted.resolution)
+    with problems.at():
+        crs = file_values.settled_crs(meta["crs"], wanted.parameters.crs)
+    with problems.at():
+        wanted.parameters.check_steps(counters[PASSO])
+    if problems.failed or read is None:
         return None
-    return CellData(layout=layout, target=layout, values=values, step=step, others=others, masked=masked)
+    layout = Pixels(inside=read.inside, order=order, transform=transform, crs=crs, flipped=flipped)
+    with problems.at():
+        wanted.prepare(layout)
+    values = {name: picture.values for name, picture in read.fields.items()}
+    for name in wanted.optional:
+        if name not in values:
+            values[name] = np.full(bands.shape, fields[name].outside, fields[name].dtype)
+            values[name][read.inside] = fields[name].default
+    return CellData(
+        fields=fields,
+        layout=layout,
+        target=layout,
+        values={name: values[name] for name in fields},
+        counters=counters,
+        given=frozenset(found) & fields.keys(),
+        others=read.others,
+        masked=read.masked,
+    )
 
 
-def _found_bands(
-    bands: Bands, fields: Mapping[str, Field], band_map: Mapping[str, Any], problems: Problems
-) -> dict[str, str]:
+def _found_bands(bands: Bands, wanted: Wanted, problems: Problems) -> dict[str, str]:
     """Return canonical name → band; nameless bands are taken in the order of the fields."""
-    notes, present = bands.meta["bands"], list(bands.dtypes)
+    notes, present, fields = bands.meta["bands"], list(bands.dtypes), wanted.fields
+    if wanted.band_map or any(notes[name]["named"] for name in present):
+        numbers = {name: notes[name].get("number", place) for place, name in enumerate(present, start=1)}
+        called = {name: band_named(str(band), numbers) for name, band in wanted.band_map.items()}
+        found = names.find("band", wanted.needed, called, present, problems, optional=wanted.optional)
+    elif len(present) != len(wanted.needed):
+        problems.tell(
+            InvalidInput(
+                f"The file has {len(present)} bands without names; without names there have to be "
+                f"{len(wanted.needed)}: {', '.join(wanted.needed)}, in this order.",
+                "Name the bands in the file, or here: "
+                + " ".join(f"--band-map {name}=N" for name in wanted.needed)
+                + f", with a number N from 1 to {len(present)}.",
+                code="missing_band",
+            )
+        )
+        found = {}
+    else:
+        found = dict(zip(wanted.needed, present, strict=True))
+        warnings.warn(
+            f"The bands have no names; they are taken as {', '.join(wanted.needed)}, in this order.",
+            DissmodelWarning,
+            stacklevel=2,
+        )
     for band, dtype in bands.dtypes.items():
-        if dtype.kind not in _NUMBERS:
+        if dtype.kind not in _NUMBERS and (wanted.others or band in found.values()):
             problems.tell(
                 InvalidInput(
                     f"The band {band!r} holds {dtype} values, not real numbers.",
@@ -145,19 +233,9 @@ def _found_bands(
                     code="illegal_value",
                 )
             )
-    if band_map or any(notes[name]["named"] for name in present) or len(present) != len(fields):
-        numbers = {name: notes[name].get("number", place) for place, name in enumerate(present, start=1)}
-        called = {name: band_named(str(band), numbers) for name, band in band_map.items()}
-        found = names.find("band", tuple(fields), called, present, problems)
-    else:
-        found = dict(zip(fields, present, strict=True))
-        warnings.warn(
-            f"The bands have no names; they are taken as {', '.join(fields)}, in this order.",
-            DissmodelWarning,
-            stacklevel=2,
-        )
+            found = {name: other for name, other in found.items() if other != band}
     for name, band in found.items():
-        if band != name and name in present and name not in found.values():
+        if wanted.others and band != name and name in present and name not in found.values():
             problems.tell(
                 InvalidInput(
                     f"The band {band!r} would be called {name!r} in the result, and there is another band "
@@ -170,72 +248,6 @@ def _found_bands(
     return found
 
 
-def _raw_bands(
-    bands: Bands, fields: Mapping[str, Field], found: Mapping[str, str], flipped: tuple[bool, bool]
-) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Return each band, turned as `Pixels` has it, and where every field has a value; and the file's mask.
-
-    The bands have the file's dtype, and the mask its rows: True where it hides values, None without a mask.
-    """
-    nodata = {
-        name: tuple(
-            value
-            for value in file_values.nodata_of(bands.meta["bands"][found[name]], name)
-            if not _is_a_value(declared, name, value)
-        )
-        for name, declared in fields.items()
-    }
-    raw = {band: np.empty(bands.shape, dtype) for band, dtype in bands.dtypes.items()}
-    inside = np.empty(bands.shape, np.bool_)
-    views = {band: turned(array, flipped) for band, array in raw.items()}
-    kept = turned(inside, flipped)
-    masked: NDArray[np.bool_] | None = None
-    lacking: Counter[str] = Counter()
-    partly = 0
-    for rows, values, valid in bands.blocks(list(raw)):
-        absent = {name: file_values.absent(values[found[name]], nodata[name]) for name in fields}
-        some = ~np.logical_and.reduce(list(absent.values()))
-        keep = ~np.logical_or.reduce(list(absent.values()))
-        if valid is not None:
-            some &= valid
-            keep &= valid
-            masked = np.zeros(bands.shape, np.bool_) if masked is None else masked
-            masked[rows] = ~valid
-        for name, where in absent.items():
-            lacking[name] += int(np.count_nonzero(where & some))
-        partly += int(np.count_nonzero(some & ~keep))
-        kept[rows] = keep
-        for band, array in values.items():
-            views[band][rows] = array
-    if partly:
-        which = ", ".join(f"{name} ({count})" for name, count in lacking.items() if count)
-        warnings.warn(
-            f"{partly} pixels have values of some fields but lack others: {which}; they are taken as outside "
-            "the space.",
-            DissmodelWarning,
-            stacklevel=2,
-        )
-    if not inside.any():
-        raise InvalidInput(
-            "No cell is in the space: every pixel is nodata, masked or lacks a value of a field.",
-            f"Check the values of the bands, or choose others: --band-map {next(iter(fields))}=NAME",
-            code="empty_space",
-        )
-    return raw, inside, masked
-
-
-def _is_a_value(declared: Field, name: str, value: float) -> bool:
-    if not declared.takes_nodata(value):
-        return False
-    warnings.warn(
-        f"The band of {name} declares nodata = {value:g}, which is a value of {name}: its cells stay in the "
-        "space.",
-        DissmodelWarning,
-        stacklevel=2,
-    )
-    return True
-
-
 def _warn_of_unit(declared: Field | None, note: Mapping[str, Any], what: str) -> None:
     unit = note["tags"].get("unit")
     if isinstance(declared, Numbers) and unit and declared.unit and unit != declared.unit:
@@ -246,102 +258,95 @@ def _warn_of_unit(declared: Field | None, note: Mapping[str, Any], what: str) ->
         )
 
 
-def _visiting_order(given: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.signedinteger[Any]] | None:
-    """Return each cell's place in visiting order, -1 outside; None if that is row by row."""
-    with np.errstate(invalid="ignore"):
-        wrong = ~((np.rint(given) == given) & (np.abs(given) <= _LARGEST_INTEGER))
-    _refuse(given, wrong, "order holds values that are not integers", "Give every cell its own number.")
-    numbers = given.astype(np.int64)
-    if np.all(numbers[1:] > numbers[:-1]):
-        return None
-    visit = np.argsort(numbers, kind="stable")
-    ordered = numbers[visit]
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    _refuse(
-        numbers,
-        np.isin(numbers, repeated),
-        "order holds values that more than one cell has",
-        "Give every cell its own number.",
-    )
-    places = np.empty(visit.size, np.int64)
-    places[visit] = np.arange(visit.size)
-    order = np.full(inside.shape, -1, np.int64)
-    order[inside] = places
-    return order
+def _transform(own: Affine | None, resolution: float | None) -> Affine | None:
+    """Return the transform; where the file has none and a resolution is given, one from the origin."""
+    if resolution is None:
+        return own
+    from affine import Affine  # noqa: PLC0415  (a raster has loaded it)
 
-
-def _checked(declared: Field, given: NDArray[Any], place: Callable[[int], str]) -> NDArray[Any]:
-    """Return the values of a field in its dtype; raise InvalidInput if it does not take one of them."""
-    wrong = declared.wrong(given)
-    if wrong.any():
-        first = f"The first is {place(int(np.argmax(wrong)))}."
-        _refuse(
-            given,
-            wrong,
-            f"{declared.name} holds values that it does not take",
-            f"{first} {declared.name} takes {declared.takes}.",
+    if own is None or own == Affine.identity():
+        return Affine(resolution, 0.0, 0.0, 0.0, -resolution, 0.0)
+    size = (math.hypot(own.a, own.d), math.hypot(own.b, own.e))
+    if not all(math.isclose(side, resolution, rel_tol=1e-6) for side in size):
+        raise UsageError(
+            f"resolution = {resolution:g}, but the raster's pixels are {size[0]:g} by {size[1]:g}.",
+            "Leave resolution out; a raster is not resampled.",
         )
-    return given.astype(declared.dtype)
+    return own
 
 
-def _refuse(given: NDArray[Any], wrong: NDArray[np.bool_], what: str, hint: str) -> None:
-    """Raise InvalidInput with the wrong values and the number of cells of each, the most frequent first."""
-    if not wrong.any():
-        return
-    found, counts = np.unique(given[wrong], return_counts=True)
-    frequent = np.argsort(-counts, kind="stable")
-    named = [
-        f"{'none (NaN)' if math.isnan(found[one]) else f'{found[one]:.15g}'} "
-        f"({counts[one]} cell{'s' * bool(counts[one] > 1)})"
-        for one in frequent[:_NAMED]
-    ]
-    more = f" and {len(found) - _NAMED} more values" if len(found) > _NAMED else ""
-    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")
-
-
-def _read_polygons(
-    frame: GeoDataFrame,
-    fields: Mapping[str, Field],
-    parameters: CellParameters,
-    column_map: Mapping[str, Any],
-    problems: Problems,
-) -> CellData | None:
+def _read_polygons(frame: GeoDataFrame, wanted: Wanted, problems: Problems) -> CellData | None:
     if frame.empty:
         problems.tell(
             InvalidInput("No cell is in the space: the dataset has no features.", code="empty_space")
         )
         return None
+    found, values, counters = _columns(frame, wanted, problems)
+    with problems.at():
+        wanted.parameters.check_steps(counters[PASSO])
+    with problems.at():
+        crs = file_values.settled_crs(frame.crs, wanted.parameters.crs)
+        if frame.crs is None and crs is not None:
+            frame = frame.set_crs(wanted.parameters.crs)
+    layout: Layout | None = None
+    with problems.at():
+        polygons = Polygons(frame=frame, found=found)
+        if wanted.substrate == "raster":
+            layout, index = placed(polygons, wanted.resolution)
+            inside = layout.inside
+            for name, array in values.items():
+                values[name] = np.where(inside, array[index], array.dtype.type(wanted.fields[name].outside))
+        elif {"row", "col"} <= found.keys():
+            with file_values.by_row_and_col(found):
+                layout = Polygons(frame=frame, found=found, pixels=pixels_of(polygons))
+        else:
+            layout = polygons
+        wanted.prepare(layout)
+    if problems.failed or layout is None:
+        return None
+    return CellData(
+        fields=wanted.fields,
+        layout=layout,
+        target=layout,
+        values=values,
+        counters=counters,
+        given=frozenset(found) & wanted.fields.keys(),
+    )
+
+
+def _columns(
+    frame: GeoDataFrame, wanted: Wanted, problems: Problems
+) -> tuple[dict[str, str], dict[str, NDArray[Any]], dict[str, int]]:
+    """Return canonical name → column, and the values of the fields and of the counters."""
     present = [str(column) for column in frame.columns if column != frame.geometry.name]
-    found = names.find("column", tuple(fields), column_map, present, problems)
+    optional = (*wanted.optional, *(name for name in wanted.counters if name != PASSO))
+    found = names.find("column", wanted.needed, wanted.column_map, present, problems, optional=optional)
     values: dict[str, NDArray[Any]] = {}
-    step, touching, pixels = 0, None, None
-    for name, declared in fields.items():
+    counters = dict(wanted.counters)
+    for name, declared in wanted.fields.items():
         if name in found:
             with problems.at():
-                given = _numbers(frame, found[name])
-                values[name] = _checked(declared, given, partial("feature {}, counted from 0".format))
-    with problems.at():
-        if PASSO in found:
-            step = file_values.one_step(_numbers(frame, found[PASSO]), f"The column {found[PASSO]!r}")
-        else:
-            file_values.refuse_near_passo(present)
-    with problems.at():
-        parameters.check_steps(step)
-    with problems.at():
-        touching, pixels = _neighbours(frame, found)
-    with problems.at():
-        crs = file_values.settled_crs(frame.crs, parameters.crs)
-        if frame.crs is None and crs is not None:
-            frame = frame.set_crs(parameters.crs)
-    if problems.failed:
-        return None
-    layout = Polygons(frame=frame, found=found, touching=touching, pixels=pixels)
-    return CellData(layout=layout, target=layout, values=values, step=step)
+                values[name] = _column(frame, found[name], declared)
+        elif declared.default is not None:
+            values[name] = np.full(len(frame), declared.default, declared.dtype)
+    for name in (*counters, *wanted.optional):
+        with problems.at():
+            if name not in found:
+                file_values.refuse_near(name, present)
+            elif name in counters:
+                numbers = file_values.numbers(frame, found[name])
+                counters[name] = file_values.one_counter(numbers, f"The column {found[name]!r}")
+    return found, values, counters
 
 
-def _neighbours(frame: GeoDataFrame, found: Mapping[str, str]) -> tuple[Topology | None, Pixels | None]:
-    """Return who is whose neighbour: by the geometry, or as pixels where columns say row and column."""
-    if {"row", "col"} <= found.keys():
-        with file_values.by_row_and_col(found):
-            return None, pixels_of(Polygons(frame=frame, found=found))
-    return polygon_topology(frame), None
+def _column(frame: GeoDataFrame, column: str, declared: Field) -> NDArray[Any]:
+    """Return a column in the field's dtype; raise InvalidInput if it has a value that the field refuses."""
+    # Truth values are codes, too, where these are 0 and 1.
+    truths = isinstance(declared, Classes) and declared.takes_nodata(0) and declared.takes_nodata(1)
+    given = file_values.numbers(frame, column, kinds=_NUMBERS + "b" * truths)
+    values, right = declared.read(given)
+    if not right.all():
+        wrong: Counter[float] = Counter()
+        file_values.count_values(wrong, given[~right])
+        file_values.refuse_field(declared, wrong, f"feature {int(np.argmin(right))}")
+    return values.astype(declared.dtype)  # a copy, for the run to write

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells import draws, near
 from dissmodel.cells.fields import Field
+from dissmodel.cells.links import addends, table_topology
 from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
 from dissmodel.cells.near import Near, Topology
-from dissmodel.errors import did_you_mean
+from dissmodel.cells.places import Zones
+from dissmodel.cells.sums import exact_sum
+from dissmodel.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from dissmodel.cells.layout import Layout
+    from dissmodel.geo.legend import Legend
 
 _FULL_BYTE = np.uint8(255)
+_TABLES = 4  # whose neighbours are kept
 
 G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
+
+    class Kind(TypedDict, total=False):
+        """Which neighbours."""
+
+        kind: str
+        radius: float | None
+        k: int | None
+        table: ArrayLike | None
 
     class NearWhole(Near, Generic[W]):
         """The neighbours' truths or integers; counts in a byte each behave as int64."""
@@ -32,6 +45,11 @@ if TYPE_CHECKING:
         def count(self) -> NDArray[np.int64]: ...  # noqa: D102
         def min(self) -> NDArray[W]: ...  # noqa: D102
         def max(self) -> NDArray[W]: ...  # noqa: D102
+
+    class NearWeighted(NearWhole[W]):
+        """The neighbours' truths or integers, with weights."""
+
+        def sum(self) -> NDArray[np.float64]: ...  # type: ignore[override]  # noqa: D102
 
     class NearFloats(Near):
         """The neighbours' floats."""
@@ -108,6 +126,8 @@ class CellSpace:
         self._spare: dict[str, NDArray[Any]] = {}
         self._places: dict[str, Place] = {}
         self._topologies: dict[Any, Topology] = {}
+        self._tables: list[tuple[NDArray[Any], Topology]] = []
+        self._zones: dict[str, Zones] = {}
         self._step = self._streams = 0
         self._stepping = False
         for name, array in values.items():
@@ -129,25 +149,30 @@ class CellSpace:
 
         @overload
         def neighbors(
-            self,
-            values: NDArray[W],
-            *,
-            kind: str = ...,
-            radius: float | None = ...,
-            k: int | None = ...,
+            self, values: NDArray[W], *, weights: None = ..., **kind: Unpack[Kind]
         ) -> NearWhole[W]: ...
+        @overload
+        def neighbors(
+            self, values: NDArray[W], *, weights: ArrayLike, **kind: Unpack[Kind]
+        ) -> NearWeighted[W]: ...
         @overload
         def neighbors(
             self,
             values: NDArray[np.floating[Any]],
             *,
-            kind: str = ...,
-            radius: float | None = ...,
-            k: int | None = ...,
+            weights: ArrayLike | None = ...,
+            **kind: Unpack[Kind],
         ) -> NearFloats: ...
 
     def neighbors(
-        self, values: NDArray[Any], *, kind: str = "moore", radius: float | None = None, k: int | None = None
+        self,
+        values: NDArray[Any],
+        *,
+        kind: str = "moore",
+        radius: float | None = None,
+        k: int | None = None,
+        table: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
     ) -> Any:
         """Return the values of the neighbours of each cell: ``.sum() .count() .any() .min() .max() .mean()``.
 
@@ -157,17 +182,90 @@ class CellSpace:
             Truth values, integers or floats.
         kind : str
             ``"moore"`` (or ``"queen"``: cells that touch), ``"von_neumann"`` (or ``"rook"``: cells that share
-            an edge), on a grid ``"circle"``, for polygons ``"k_nearest"`` or ``"distance"`` of centroids.
+            an edge), on a grid ``"circle"``; ``"k_nearest"`` or ``"distance"`` of centres.
         radius : float, optional
             In cells, 1 by default; of ``"distance"`` in units of the CRS.
         k : int, optional
             How many, for ``"k_nearest"``.
+        table : array-like of integers, shape (links, 2), optional
+            In place of a kind: each row is a cell and a neighbour of it, by their numbers in visiting order,
+            from 0. A link has one direction.
+        weights : array-like of numbers, shape (links,), optional
+            What the neighbours' values are multiplied by in ``sum`` and ``mean``: one for each row of
+            `table`, or of `links` of the same kind.
         """
-        asked = (kind, radius, k)
+        topology = (
+            self._topology(kind, radius, k) if table is None else self._of_table(table, kind, radius, k)
+        )
+        return near.neighbors(topology, values, weights)
+
+    def links(
+        self, *, kind: str = "moore", radius: float | None = None, k: int | None = None
+    ) -> NDArray[np.int64]:
+        """Return who is whose neighbour, in the way of `neighbors`: a table, shape (links, 2), in order.
+
+        >>> def step(self, cells, now):
+        ...     cell, other = cells.links().T
+        ...     east, north = cells.x[cell] - cells.x[other], cells.y[cell] - cells.y[other]
+        ...     weights = 1 / (east * east + north * north)
+        ...     self.next.price = cells.neighbors(self.price, weights=weights).mean()
+        """
+        return self._topology(kind, radius, k).links()
+
+    def _topology(self, *asked: Any) -> Topology:
         topology = self._topologies.get(asked)
         if topology is None:
             topology = self._topologies[asked] = self._layout.topology(*asked)
-        return near.neighbors(topology, values)
+        return topology
+
+    def _of_table(self, table: ArrayLike, *asked: Any) -> Topology:
+        if asked != ("moore", None, None):
+            raise UsageError("A table and a kind of neighbours were given.", "Leave out kind, radius and k.")
+        given = np.asarray(table)
+        for kept, topology in self._tables:
+            if np.array_equal(kept, given):
+                return topology
+        made = table_topology(self.size, given)
+        self._tables = [(given.copy(), made), *self._tables[: _TABLES - 1]]
+        return made
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Where the cells' centres are from west to east, in units of the CRS; read-only."""
+        return self._layout.places.x
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Where the cells' centres are from south to north, in units of the CRS; read-only."""
+        return self._layout.places.y
+
+    @property
+    def area(self) -> NDArray[np.float64]:
+        """The cells' areas in m², read-only: in a geographic CRS those on its ellipsoid, of geodesic edges.
+
+        Without a CRS they are in units of the coordinates, squared.
+        """
+        return self._layout.places.area
+
+    def distance_to(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return how far each cell's centre is from the nearest centre in `mask`, in m.
+
+        It is 0 in `mask`, and infinite if `mask` is empty: see `dissmodel.cells.places.Places.distance_to`.
+        """
+        return self._layout.places.distance_to(mask)
+
+    def zones(self, codes: NDArray[Any]) -> Zones:
+        """Return the cells by a code that several have, such as a district's: ``.sum() .mean() .on_cells()``.
+
+        Of a field that does not change the zones are found once.
+        """
+        self._check_shape(codes, "zones")
+        for name, array in self._now.items():
+            if array is codes and not self._fields[name].changes:
+                if name not in self._zones:
+                    self._zones[name] = Zones(codes)
+                return self._zones[name]
+        return Zones(codes)
 
     def random(self, stream: str | None = None) -> NDArray[np.float64]:
         """Return a random number from 0 to 1 (without 1) for each cell.
@@ -198,14 +296,13 @@ class CellSpace:
         return int(np.count_nonzero(where))
 
     def total(self, values: NDArray[Any]) -> float:
-        """Return the sum over all cells: of floats the exact sum, rounded once."""
+        """Return the sum over all cells: exact, of floats rounded once."""
         self._check_shape(values, "total")
-        if values.dtype.kind == "f":
-            return math.fsum(values.tolist())
-        return int(values.sum(dtype=np.int64))
+        added = addends(values.astype(np.int64) if values.dtype.kind == "b" else values, self.size)
+        return exact_sum(added) if added.dtype.kind == "f" else int(added.sum())
 
     def mean(self, values: NDArray[Any]) -> float:
-        """Return the mean over all cells: of floats the exact sum, rounded once, by their number."""
+        """Return the mean over all cells: the sum, as `total` has it, by their number."""
         return self.total(values) / self.size
 
     def grid(self, values: NDArray[G], outside: float | None = None) -> NDArray[G]:
@@ -281,6 +378,20 @@ class CellSpace:
         self._after.clear()
         return written
 
+    def measures(self, name: str, legend: Legend) -> dict[str, float]:
+        """Return how many cells have each class of a field; and their areas, where the CRS tells them."""
+        codes, places = self._now[name], self._layout.places
+        areas = places.areas_of(codes) if places.has_areas and places.same_area is None else None
+        found: dict[str, float] = {}
+        for one in legend:
+            label = f"{name}_{one.name.replace(' ', '_')}"
+            found[label] = cells = int(np.count_nonzero(codes == one.code))
+            if areas is not None:
+                found[f"{label}_area_m2"] = float(areas[one.code])
+            elif places.has_areas:
+                found[f"{label}_area_m2"] = cells * (places.same_area or 0.0)
+        return found
+
     def values(self) -> dict[str, NDArray[Any]]:
         """Return the state: each field by its name, read-only."""
         return dict(self._now)
@@ -291,11 +402,10 @@ class CellSpace:
 
     def _fresh(self, name: str) -> NextArray:
         spare = self._spare.pop(name, None)
-        if spare is None or spare.base is None or not spare.base.flags.writeable:
-            spare = np.empty(self.size, self._fields[name].dtype)
-        else:
-            spare = spare.base
-        return spare.view(NextArray)
+        base = None if spare is None else spare.base
+        if base is None or base.shape != (self.size,) or not base.flags.writeable:  # such as a picture
+            base = np.empty(self.size, self._fields[name].dtype)
+        return base.view(NextArray)
 
     def _field_to_write(self, name: str) -> Field:
         if not self._stepping:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.fields import Classes, Field, Numbers
+from dissmodel.cells.fields import Classes, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
-from dissmodel.cells.reading import ORDER, PASSO, CellData
+from dissmodel.cells.pictures import ORDER
+from dissmodel.cells.reading import CellData
 from dissmodel.cells.style import polygon_qml, raster_qml, write_style
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.record.digest import sha256_file
@@ -31,6 +34,26 @@ _SHAPEFILE_NAME = 10  # bytes
 _FIELD_BYTES, _COORDINATE_BYTES, _FEATURE_BYTES = 40, 25, 200
 _NUMBER_BYTES = 8
 _Some = Callable[[slice], NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterForm:
+    """How a model's rasters are written.
+
+    Attributes
+    ----------
+    nodata : float, optional
+        What all bands have where no cell is; the bands are of float64 then. By default the values decide:
+        bands of integers where they leave a number free for it, else float64 and NaN.
+    others : bool
+        Whether the bands of the input that the model does not declare are in the result.
+    units : bool
+        Whether a band has the unit of its field as a tag.
+    """
+
+    nodata: float | None = None
+    others: bool = True
+    units: bool = True
 
 
 def is_raster(path: str | Path) -> bool:
@@ -66,21 +89,21 @@ def target_of(data: CellData, path: str) -> Layout:
     return layout.pixels or pixels_of(layout)
 
 
-def write_cells(data: CellData, path: Path, fields: Mapping[str, Field], layer: str) -> dict[str, str]:
+def write_cells(data: CellData, path: Path, layer: str, form: RasterForm) -> dict[str, str]:
     """Write data as its target; and its style. Return the digest of each file by its name in a record."""
-    coloured = next((field for field in fields.values() if isinstance(field, Classes)), None)
+    coloured = next((one for one in data.fields.values() if isinstance(one, Classes)), None)
     style = None
     if isinstance(data.target, Pixels):
-        _write_raster(data, data.target, path, fields)
+        _write_raster(data, data.target, path, form)
         written = {"output": sha256_file(path)}
         if coloured is not None:
-            style = raster_qml(coloured.legend, list(fields).index(coloured.name) + 1)
+            style = raster_qml(coloured.legend, list(data.fields).index(coloured.name) + 1)
     else:
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
 
-        written = {"output": save_gdf(with_values(data.target, data.values, data.step), path, layer=layer)}
+        written = {"output": save_gdf(with_values(data, data.target), path, layer=layer)}
         if coloured is not None:
-            column = data.target.found[coloured.name]
+            column = data.target.found.get(coloured.name, coloured.name)
             if path.suffix.lower() == ".shp":  # it cuts names
                 column = column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
             style = polygon_qml(coloured.legend, column)
@@ -89,14 +112,25 @@ def write_cells(data: CellData, path: Path, fields: Mapping[str, Field], layer: 
     return written
 
 
-def most_bytes(data: CellData, fields: int) -> int:
-    """Return how many bytes a dataset of so many fields takes at most: a raster without compression."""
+def most_bytes(data: CellData) -> int:
+    """Return how many bytes the state takes at most in its target: a raster without compression."""
     layout = data.target
     if isinstance(layout, Pixels):
-        return _NUMBER_BYTES * (fields + len(data.others) + (layout.order is not None)) * layout.inside.size
-    columns = layout.frame.drop(columns=layout.frame.geometry.name)
+        bands = len(data.fields) + len(data.others) + (layout.order is not None)
+        return _NUMBER_BYTES * bands * layout.inside.size
+    return most_bytes_of(with_values(data, layout), len(data.fields))
+
+
+def most_bytes_of(opened: Any, fields: int) -> int:
+    """Return how many bytes a result of so many fields takes at most, from a dataset that was not read.
+
+    Of polygons these are their own bytes, in the most wordy of the formats; of a raster those of the fields.
+    """
+    if not hasattr(opened, "geometry"):
+        return _NUMBER_BYTES * fields * math.prod(getattr(opened, "shape", ()))
+    columns = opened.drop(columns=opened.geometry.name)
     names = sum(len(str(name)) + _FIELD_BYTES for name in columns)
-    coordinates = int(layout.frame.geometry.count_coordinates().sum())
+    coordinates = int(opened.geometry.count_coordinates().sum())
     held = int(columns.memory_usage(index=False, deep=True).sum())
     return held + 2 * _COORDINATE_BYTES * coordinates + (_FEATURE_BYTES + names) * len(columns)
 
@@ -106,21 +140,22 @@ def check_savable(data: CellData, path: str, *, losses: bool) -> None:
     if isinstance(data.target, Polygons):
         from dissmodel.io.vector import check_savable as check  # noqa: PLC0415  (a raster needs no pandas)
 
-        check(with_values(data.target, data.values, data.step), path, losses=losses)
+        check(with_values(data, data.target), path, losses=losses)
 
 
-def with_values(layout: Polygons, values: Mapping[str, NDArray[Any]], step: int) -> GeoDataFrame:
-    """Return the features with the values of the fields; all other columns are unchanged.
+def with_values(data: CellData, layout: Polygons) -> GeoDataFrame:
+    """Return the features with the values of the fields and the counters; all other columns are unchanged.
 
-    A column keeps its type where that holds every value exactly, else it becomes float64; ``passo`` is added
-    where it isn't there.
+    A column keeps its type where that holds every value exactly, else it becomes float64; what isn't there,
+    such as ``passo``, is added.
     """
     frame, found = layout.frame, layout.found
     new: dict[str, NDArray[Any]] = {
-        found[name]: array.astype(np.int64) if array.dtype.kind == "u" else array
-        for name, array in values.items()
+        found.get(name, name): array.astype(np.int64) if array.dtype.kind == "u" else array
+        for name, array in data.values.items()
     }
-    new[found.get(PASSO, PASSO)] = np.full(layout.cells, step, dtype=np.int64)
+    for name, count in data.counters.items():
+        new[found.get(name, name)] = np.full(layout.cells, count, dtype=np.int64)
     return frame.assign(**{name: _typed(array, frame.get(name)) for name, array in new.items()})
 
 
@@ -133,18 +168,20 @@ def _typed(values: NDArray[Any], before: GeoSeries | None) -> Any:
     return kept if np.array_equal(kept, values) else values.astype(np.float64)
 
 
-def _write_raster(data: CellData, layout: Pixels, path: Path, fields: Mapping[str, Field]) -> None:
+def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) -> None:
     from dissmodel.io.raster import write_geotiff  # noqa: PLC0415  (polygons need no such writer)
 
     own = dict(data.values)
     if layout.order is not None:
-        own[ORDER] = np.arange(layout.cells, dtype=np.int32 if layout.cells < 2**31 else np.int64)
-    dtype, nodata = _type_of(own, data.others)
+        own[ORDER] = layout.order
+    dtype, nodata = (
+        (np.dtype(np.float64), form.nodata) if form.nodata is not None else _type_of(own, data.others)
+    )
     outside = np.asarray(nodata, dtype)
     bands: dict[str, _Some] = {}
     for name, array in own.items():
-        picture = layout.picture(array.astype(dtype, copy=False), nodata)
-        bands[name] = partial(layout.as_stored, picture)
+        around = data.fields[name].outside if name in data.fields else -1
+        bands[name] = partial(_some, layout, layout.picture(array, around), outside)
     for name, (array, absent) in data.others.items():
         bands[name] = partial(_as_written, array, absent, data.masked, outside)
     write_geotiff(
@@ -155,13 +192,19 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, fields: Mapping[st
         nodata=nodata,
         transform=layout.transform,
         crs=layout.crs,
-        tags={PASSO: str(data.step)},
+        tags={name: str(count) for name, count in data.counters.items()},
         band_tags={
-            name: {"unit": field.unit}
-            for name, field in fields.items()
-            if isinstance(field, Numbers) and field.unit
+            name: {"unit": one.unit}
+            for name, one in data.fields.items()
+            if form.units and isinstance(one, Numbers) and one.unit
         },
     )
+
+
+def _some(layout: Pixels, picture: NDArray[Any], outside: NDArray[Any], rows: slice) -> NDArray[Any]:
+    """Return rows of the file, so that no band is whole in memory in the type that is written."""
+    part = layout.as_stored(picture, rows)
+    return np.where(layout.as_stored(layout.inside, rows), part, outside)
 
 
 def _as_written(

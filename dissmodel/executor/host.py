@@ -30,7 +30,7 @@ class ModelInfo:
     """What a model's class declares; see `ModelExecutor`.
 
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
-    a registry or a file.
+    a registry or a file. `names_files`: one of its parameters may name a file.
     """
 
     name: str
@@ -41,6 +41,7 @@ class ModelInfo:
     legends: Mapping[str, Legend] = field(default_factory=dict)
     declared: bool = False
     origin: str = ""
+    names_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class InProcess:
             legends=model.legends,
             declared=model.Parameters is not None,
             origin=self._origin,
+            names_files=parameters.names_files(model.Parameters),
         )
 
     def code(self) -> Code:

@@ -96,6 +96,8 @@ class Isolated:
         plain = [
             {"origin": layer.origin, "values": dict(layer.values), "place": layer.place} for layer in layers
         ]
+        if self.info.names_files:  # earlier versions, which recorded environments have, know nothing of it
+            plain = [dataclasses.asdict(layer) for layer in layers]
         return wire.checked_from_wire(self._ask("check", layers=plain))
 
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:

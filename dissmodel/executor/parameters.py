@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
-from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from dissmodel.errors import UsageError, did_you_mean, likely_numbers
+from dissmodel.executor.named_files import (
+    Locate,
+    NamedFile,
+    TakesFile,
+    below,
+    known_as,
+    located,
+    takes_file,
+)
 
 _SIGNS: Mapping[Any, tuple[str, str]] = {
     Ge: ("≥", "ge"),
@@ -42,21 +52,41 @@ Origin = Literal["default", "spec", "command line", "call", "request", "record"]
 
 @dataclass(frozen=True)
 class ParameterLayer:
-    """Parameters from one place. A later layer wins over an earlier one."""
+    """Parameters from one place. A later layer wins over an earlier one.
+
+    `place` is how an error names it, such as ``--param`` or the path of a TOML file. The names of files in it
+    are relative to `folder`, and may not leave it if `is_foreign`; without a folder only the `files` may be
+    named: parameter → path.
+    """
 
     origin: Origin
     values: Mapping[str, Any]
     place: str
-    """How an error names it, such as ``--param`` or the path of a TOML file."""
+    folder: str | None = None
+    is_foreign: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def locate(self) -> Locate:
+        """How the names of files in it are located."""
+        if self.folder is None:
+            return known_as(self.files, self.origin)
+        return below(self.folder, within=self.is_foreign)
 
 
 @dataclass(frozen=True)
 class ResolvedParameters:
-    """Every parameter's value under its canonical name, and where it came from."""
+    """Every parameter's value under its canonical name, as it was given, and where it came from.
+
+    `files` are those that parameters name, and `located` has the values of these parameters with the files'
+    absolute paths in place of their names.
+    """
 
     values: dict[str, Any]
     origin: dict[str, str]
     warnings: tuple[str, ...] = ()
+    files: tuple[NamedFile, ...] = ()
+    located: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,12 +94,14 @@ class Checked:
     """What is right, and all that is wrong.
 
     `resolved` is without the values that are wrong; None if the rest is unusable. `names` are
-    problems with what parameters are called, `values` those with what they are.
+    problems with what parameters are called, `values` those with what they are. `incomplete` has the
+    values where nothing is wrong but that parameters were not given which have to be.
     """
 
     resolved: ResolvedParameters | None
     names: tuple[UsageError, ...] = ()
     values: tuple[UsageError, ...] = ()
+    incomplete: ResolvedParameters | None = None
 
     @property
     def problems(self) -> tuple[UsageError, ...]:
@@ -122,31 +154,98 @@ def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) ->
     origin: dict[str, Origin] = {}
     typed: dict[str, str] = {}
     misnamed: list[UsageError] = []
+    located_by: dict[str, Locate] = {}
     names = _canonical_names(declared) if declared is not None else None
     for layer in layers:
         for name, (given, value) in _canonical(layer, names, misnamed).items():
             values[name] = value
             typed[name] = given
             origin[name] = layer.origin
+            located_by[name] = layer.locate
     if declared is None:
         unchecked = (
             (f"The model declares no parameters; unchecked: {', '.join(sorted(values))}.",) if values else ()
         )
         return Checked(ResolvedParameters(values, dict(origin), unchecked))
-    wrong: tuple[UsageError, ...] = ()
+    given_values = dict(values)
+    missing: tuple[str, ...] = ()
+    files, wrong = _locate(declared, values, located_by)
     try:
         valid = declared.model_validate(values)
     except ValidationError as error:
-        wrong = tuple(_explain(declared, error, values, typed, origin))
-        bad = {_field(declared, problem["loc"]) for problem in error.errors(include_url=False)}
+        wrong += _explain(declared, error, given_values, typed, origin)
+        problems = error.errors(include_url=False)
+        bad = {_field(declared, problem["loc"]) for problem in problems}
+        missing = tuple(str(one["loc"][0]) for one in problems if _is_missing(one, given_values))
         values = {name: value for name, value in values.items() if name not in bad}
         try:
-            valid = declared.model_validate(values)
+            valid = _without(declared, missing).model_validate(values)
         except ValidationError:
-            return Checked(None, tuple(misnamed), wrong)
-    full = valid.model_dump(mode="json", by_alias=False)
-    origins: dict[str, str] = {name: origin[name] if name in values else "default" for name in full}
-    return Checked(ResolvedParameters(full, origins), tuple(misnamed), wrong)
+            return Checked(None, tuple(misnamed), tuple(wrong))
+    full = valid.model_dump(mode="json", by_alias=False, exclude=set(missing))
+    with_files = {name: values[name] for name in files if name in values}
+    for name in with_files:
+        full[name] = to_jsonable_python(given_values.get(name, _named(declared.model_fields[name].default)))
+    origins: dict[str, str] = {
+        name: origin[name] if name in values and name in origin else "default" for name in full
+    }
+    named = tuple(one for name in with_files for one in files[name])
+    resolved = ResolvedParameters(full, origins, files=named, located=with_files)
+    if not missing:
+        return Checked(resolved, tuple(misnamed), tuple(wrong))
+    is_right = len(wrong) == len(missing) and not misnamed
+    return Checked(None, tuple(misnamed), tuple(wrong), resolved if is_right else None)
+
+
+def _is_missing(problem: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    return problem["type"] == "missing" and len(problem["loc"]) == 1 and problem["loc"][0] not in given
+
+
+def _without(declared: type[BaseModel], names: Iterable[str]) -> type[BaseModel]:
+    """Return the declaration as if these parameters could be left out."""
+    optional: dict[str, Any] = dict.fromkeys(names, (Any, None))
+    return create_model(declared.__name__, __base__=declared, **optional) if optional else declared
+
+
+def _named(default: Any) -> Any:
+    """Return what a record says of a default; a path of this machine is none of its business."""
+    return default.name if isinstance(default, PurePath) and default.is_absolute() else default
+
+
+def _locate(
+    declared: type[BaseModel], values: dict[str, Any], located_by: Mapping[str, Locate]
+) -> tuple[dict[str, list[NamedFile]], list[UsageError]]:
+    """Put the absolute paths of files in the place of their names, in `values`; drop what can't be located.
+
+    Returns the files that each parameter names, and what is wrong with the names.
+    """
+    found: dict[str, list[NamedFile]] = {}
+    wrong: list[UsageError] = []
+    for name, field_ in declared.model_fields.items():
+        if not takes_file(field_.annotation, field_.metadata):
+            continue
+        value = values.get(name, field_.default)
+        locate = located_by.get(name) or below(os.getcwd(), within=False)  # noqa: PTH109  (a text)
+        files: list[NamedFile] = []
+
+        def note(place: str, text: str, locate: Locate = locate, files: list[NamedFile] = files) -> str:
+            files.append(NamedFile(place, locate(place, text)))
+            return files[-1].path
+
+        try:
+            changed = located(field_.annotation, field_.metadata, value, name, note)
+        except UsageError as error:
+            wrong.append(error)
+            values.pop(name, None)
+            continue
+        if files:
+            values[name], found[name] = changed, files
+    return found, wrong
+
+
+def names_files(declared: type[BaseModel] | None) -> bool:
+    """Tell whether one of the parameters may name a file."""
+    return declared is not None and takes_file(declared)
 
 
 def schema(declared: type[BaseModel] | None) -> dict[str, Any] | None:
@@ -165,12 +264,12 @@ def describe(declared: type[BaseModel] | None, resolved: ResolvedParameters) -> 
         Parameter(
             name=name,
             aliases=_aliases(name, field),
-            type=_type_name(field.annotation),
+            type=_type_name(field.annotation, field.metadata),
             unit=_unit(field),
             bounds=_bounds(field),
-            default="" if field.default is PydanticUndefined else _text(field.default),
-            value=resolved.values[name],
-            origin=resolved.origin[name],
+            default="" if field.default is PydanticUndefined else _text(_named(field.default)),
+            value=resolved.values.get(name),
+            origin=resolved.origin.get(name, "required"),
             description=field.description or "",
         )
         for name, field in declared.model_fields.items()
@@ -235,11 +334,14 @@ def _explain(
     for problem in error.errors(include_url=False, include_context=False):
         where = problem["loc"]
         name, hint = _field(declared, where), ""
+        if problem["type"] == "missing" and name in values:  # what is wrong with its file is told
+            continue
         if name not in declared.model_fields:
             sentence = problem["msg"].removeprefix("Value error, ") + "."
         else:
             field = declared.model_fields[name]
-            wanted = " ".join(filter(None, [_type_name(field.annotation), _bounds(field), _unit(field)]))
+            kind = _type_name(field.annotation, field.metadata)
+            wanted = " ".join(filter(None, [kind, _bounds(field), _unit(field)]))
             given = f"{name} is missing"
             if name in values:
                 given = f"{typed[name]} = {_brief(values[name])} ({origin[name]})"
@@ -325,13 +427,16 @@ def _bounds(field: FieldInfo) -> str:
     return ", ".join(parts)
 
 
-def _type_name(annotation: Any) -> str:
+def _type_name(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    for one in metadata:
+        if isinstance(one, TakesFile):
+            return one.takes
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _type_name(arguments[0])
+        return _type_name(arguments[0], arguments[1:])
     if origin is Literal:
         return " or ".join(_text(value) for value in arguments)
     if origin in (typing.Union, types.UnionType):

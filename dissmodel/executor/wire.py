@@ -41,9 +41,12 @@ def from_wire(kind: type[_T], given: Any) -> _T:
 
 def checked_from_wire(given: Mapping[str, Any]) -> Checked:
     """Return what was checked: its errors are not data."""
+    names, values = (tuple(map(error_from_wire, given[name])) for name in ("names", "values"))
     return Checked(
         from_wire(ResolvedParameters, given["resolved"]) if given["resolved"] else None,
-        *(tuple(map(error_from_wire, given[name])) for name in ("names", "values")),  # type: ignore[arg-type]  # they are UsageErrors
+        names,  # type: ignore[arg-type]  # they are UsageErrors
+        values,  # type: ignore[arg-type]  # as above
+        from_wire(ResolvedParameters, given["incomplete"]) if given.get("incomplete") else None,
     )
 
 

@@ -37,8 +37,8 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
     JSON in UTF-8 with keys in the order of their code points, no white space, numbers as Python's ``repr``
     writes them (the shortest text that reads back as the same float) and only the escapes that JSON demands;
-    without ``record_digest`` and without locations: ``output_path``, ``source.uri`` and each
-    ``files.*.path``.
+    without ``record_digest`` and without locations: ``output_path``, ``source.uri``, each ``sources.*.uri``
+    and each ``files.*.path``.
 
     `document` is a record as parsed from JSON, or as `dissmodel.record.store.to_document` makes it. Fields
     that this version doesn't know are covered too.
@@ -56,6 +56,8 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     kept["files"] = kept.get("files")
     if isinstance(kept["files"], Mapping):
         kept["files"] = {name: _without(entry, "path") for name, entry in kept["files"].items()}
+    if isinstance(kept.get("sources"), list):
+        kept["sources"] = [_without(one, "uri") for one in kept["sources"]]
     present = {name: value for name, value in kept.items() if name in document}
     text = json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode()

@@ -51,7 +51,8 @@ def plain(value: Any, around: tuple[int, ...] = ()) -> Any:
         return f"<{type(value).__name__}, nested too deep>"
     inside = (*around, id(value))
     if isinstance(value, BaseModel):
-        return {name: plain(item, inside) for name, item in value}
+        rare = getattr(value, "RARE", ())
+        return {name: plain(item, inside) for name, item in value if item or name not in rare}
     try:
         return _container(value, inside)
     except Exception:  # noqa: BLE001  (a foreign object's own methods may raise whatever they like)

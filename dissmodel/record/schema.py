@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -35,6 +35,9 @@ class _Part(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    RARE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are written only where they have a value, so that other records stay as they were."""
+
 
 class DataSource(_Part):
     """Where the input came from and which bytes it was.
@@ -51,6 +54,17 @@ class DataSource(_Part):
     size: int | None = None
     layer: str | None = None
     sidecars: dict[str, str] = Field(default_factory=dict)
+
+
+class OtherSource(DataSource):
+    """An input beside the first one.
+
+    `role` is ``parameter`` for a file that a parameter names; `name` says which parameter, with keys and
+    indexes where the file is named within its value, such as ``update.0.source``.
+    """
+
+    role: str = "parameter"
+    name: str = ""
 
 
 class Artifact(_Part):
@@ -223,6 +237,8 @@ class ExperimentRecord(_Part):
     True
     """
 
+    RARE = frozenset({"sources"})
+
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -262,6 +278,7 @@ class ExperimentRecord(_Part):
     reproduces: str | None = None
     reproduction: Reproduction | None = None
     derived_from: str | None = None
+    sources: list[OtherSource] = Field(default_factory=list)
     record_digest: str | None = None
 
     @property

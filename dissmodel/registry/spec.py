@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ class Spec:
 
     `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden by
     ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `ignored` are other
-    tables of the file, which mean nothing here.
+    tables of the file, which mean nothing here. The names of files in it are relative to `folder`, and may
+    not leave it unless the TOML is the user's own; without a folder it may name no file.
     """
 
     path: Path
@@ -59,6 +60,8 @@ class Spec:
     bands: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    folder: Path | None = None
+    is_own: bool = False
 
     @property
     def executor(self) -> str | None:
@@ -134,7 +137,8 @@ def load_spec(path: Path) -> Spec:
     Raises SpecError if the file is missing, too large, no TOML, has no ``[model]``, misspells a section or
     asks for another dissmodel; InvalidInput if the file is a pointer to data elsewhere.
     """
-    return spec_of(_parse(path), path)
+    folder = Path.cwd() if str(path).startswith(_STREAMS) else path.absolute().parent
+    return replace(spec_of(_parse(path), path), folder=folder)
 
 
 def spec_of(document: Mapping[str, Any], path: Path) -> Spec:

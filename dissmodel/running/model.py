@@ -6,7 +6,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +130,7 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     DissmodelError
         If it can't be installed or loaded.
     """
-    spec = load_spec(request.toml) if request.toml is not None else None
+    spec = replace(load_spec(request.toml), is_own=True) if request.toml is not None else None
     if request.executor is not None:
         yield OpenedModel(InProcess(request.executor, request.executor.__module__), spec)
         return
@@ -235,7 +235,13 @@ def parameter_layers(
     spec: Spec | None, given: Mapping[str, Any], given_by: Origin = "command line"
 ) -> list[ParameterLayer]:
     """Return the places that parameters come from, the weakest first."""
-    layers = [ParameterLayer(given_by, given, "--param" if given_by == "command line" else "parameters")]
+    place = "--param" if given_by == "command line" else "parameters"
+    # Who sends a request is on another machine.
+    layers = [ParameterLayer(given_by, given, place, None if given_by == "request" else str(Path.cwd()))]
     if spec is not None:
-        layers.insert(0, ParameterLayer("spec", spec.parameters, str(spec.path)))
+        folder = None if spec.folder is None else str(spec.folder)
+        layers.insert(
+            0,
+            ParameterLayer("spec", spec.parameters, str(spec.path), folder, is_foreign=not spec.is_own),
+        )
     return layers

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from dissmodel import materialize
@@ -14,10 +15,10 @@ from dissmodel.executor import parameters
 from dissmodel.executor.host import ModelInfo
 from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.hosts import remember_named
-from dissmodel.io.locate import companions, kind_of
+from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.io.sidecars import sidecars, unrecorded
 from dissmodel.progress import Heard, Reporter, reporting
-from dissmodel.record import ExperimentRecord, identity
+from dissmodel.record import DataSource, ExperimentRecord, OtherSource, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
 from dissmodel.record.redact import redact_argv
@@ -61,8 +62,8 @@ class RunRequest(DataRequest):
 class Prepared:
     """A run that may begin.
 
-    `inputs` has each file of the input → its sha256, the dataset first; `record` has all that is known so
-    far.
+    `inputs` has each file of the inputs → its sha256, the dataset first; `record` has all that is known so
+    far. `located` has the parameters that name files, with the places of these on this machine.
     """
 
     model: OpenedModel
@@ -72,12 +73,14 @@ class Prepared:
     record: ExperimentRecord
     request: RunRequest
     source: AtHand
+    located: Mapping[str, Any]
 
     def for_model(self, record: ExperimentRecord) -> ExperimentRecord:
         """Return a copy of the record for a model, with the place of the input on this machine."""
         given = record.model_copy(deep=True)
         if self.source.fetched is not None:
             given.source.uri, given.source.type = str(self.source.path), "local"
+        given.parameters |= self.located
         return given
 
     def check(self) -> None:
@@ -149,11 +152,17 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
+    named = {one.parameter: existing(one.path) for one in resolved.files}
+    files += tuple(file for path in named.values() for file in (path, *companions(path), *sidecars(path)))
     destination = _free_destination(request, host.info, files)
     read = () if here.is_word else (source, *beside)
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
-    inputs = _observe(record, here, read) if read else {}
+    inputs = _observe(record.source, here, read) if read else {}
+    for name, path in named.items():
+        other = OtherSource(uri=str(path), role="parameter", name=name)
+        inputs |= _observe(other, AtHand(path), (path, *sidecars(path)))
+        record.sources.append(other)
     origin = None
     if inputs:
         origin = find_origin(record.source.checksum, source, request.records, record.add_log)
@@ -161,20 +170,20 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
         record.derived_from = origin.experiment_id
     elif inputs and request.records:
         reporter.warn("--records: no record in these folders is of a run that made the input.")
-    return Prepared(model, inputs, watch, destination, record, request, here)
+    return Prepared(model, inputs, watch, destination, record, request, here, resolved.located)
 
 
-def _observe(record: ExperimentRecord, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:
-    """Note in the record what the input is; return the sha256 of each of its files, the named one first."""
+def _observe(data: DataSource, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:
+    """Note for the record what an input is; return the sha256 of each of its files, the named one first."""
     source, *beside = files
     inputs = {source: here.sha256 or sha256_file(source)}
     inputs |= {path: sha256_file(path) for path in beside}
-    record.source.size = source.stat().st_size
-    record.source.checksum = inputs[source]
-    record.source.sidecars = {path.name: inputs[path] for path in beside}
+    data.size = source.stat().st_size
+    data.checksum = inputs[source]
+    data.sidecars = {path.name: inputs[path] for path in beside}
     if here.fetched is not None:
-        record.source.uri, record.source.type = here.fetched.uri, here.fetched.type
-        record.source.version = here.fetched.version
+        data.uri, data.type = here.fetched.uri, here.fetched.type
+        data.version = here.fetched.version
     return inputs
 
 

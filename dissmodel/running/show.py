@@ -67,7 +67,7 @@ def show_model(request: ModelRequest) -> ModelView:
     with open_model(request) as model:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
-        resolved = parameters.settled(checked, request.see_parameters)
+        resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
         return ModelView(_row(host.info), host.describe(resolved), host.info.declared, resolved.warnings)
 
 

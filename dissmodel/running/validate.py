@@ -126,6 +126,7 @@ def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> Ex
     if not checked.problems and not checked.resolved.warnings and checked.resolved.values:
         told.add("ok", f"the values of these parameters are valid: {', '.join(checked.resolved.values)}")
     record = request.record(model.host.info.name, model.spec, checked.resolved)
+    record.parameters = {**record.parameters, **checked.resolved.located}
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
         if goes_elsewhere(request.output):

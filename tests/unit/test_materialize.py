@@ -5,7 +5,9 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dissmodel import locks, machine, materialize
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.materialize import journal, key
 from dissmodel.materialize.interrupted import user_name
+from dissmodel.materialize.scratch import undisturbed
 from dissmodel.record import ExperimentRecord, Replacement, store
 from dissmodel.record.digest import sha256_file
 from support.files import names, tree
@@ -754,3 +757,57 @@ def test_a_folder_that_can_not_be_synced_is_told(tmp_path, monkeypatch, number, 
             store.sync_folder(tmp_path)
     else:
         store.sync_folder(tmp_path)
+
+
+def test_a_signal_waits_for_the_end_of_what_is_undisturbed():
+    done = []
+
+    def work():
+        with undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            done.append("after the signal")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+    assert ["after the signal"] == done
+
+
+def test_in_another_thread_signals_are_not_touched():
+    handlers = []
+
+    def look():
+        with undisturbed():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+
+    assert [signal.getsignal(signal.SIGINT)] == handlers
+
+
+def test_what_is_no_record_is_not_settled(tmp_path):
+    path = tmp_path / "r.record.json"
+    path.write_text("no record")
+
+    materialize.settle(path)
+
+    assert "no record" == path.read_text()
+
+
+def test_a_result_is_not_moved_through_a_link_to_a_folder(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "r.val").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(InvalidInput, match="this is a link or a file"):
+        materialize.pair_path(tmp_path / "r.record.json", "r.val/report.md")
+
+
+def test_files_that_can_not_be_listed_are_not_gathered(tmp_path):
+    with pytest.raises(StorageError, match="can't be read or written"):
+        materialize.gather(tmp_path / "none", "mark", tmp_path)
+
+
+def test_a_folder_has_no_identity_and_neither_has_a_name_without_a_file(tmp_path):
+    assert ["", ""] == [journal.identity(tmp_path), journal.identity(tmp_path / "none")]

@@ -58,7 +58,7 @@ def read_fields(
         "uso": partial(checks.whole, "uso"),
         "solo": partial(checks.whole, "solo"),
         "alt": partial(checks.whole, "alt"),
-        "passo": lambda steps: file_values.one_step(steps, f"The column {found['passo']!r}"),
+        "passo": lambda steps: file_values.one_counter(steps, f"The column {found['passo']!r}"),
     }
     nothing = np.zeros(len(cells), np.uint8)
     values: dict[str, Any] = {"uso": nothing, "solo": nothing, "alt": np.zeros(len(cells)), "passo": 0}
@@ -105,7 +105,7 @@ def read_cells(
         return None
     with problems.at():
         if "passo" not in values.found:
-            file_values.refuse_near_passo(map(str, frame.columns))
+            file_values.refuse_near("passo", map(str, frame.columns))
     neighborhood = None
     with problems.at():
         neighborhood = _neighborhood(frame, values.found)

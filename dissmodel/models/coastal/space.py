@@ -109,7 +109,7 @@ def read_raster(
                 with problems.at():
                     values[name] = field.checked()
     with problems.at():
-        values["step"] = file_values.step_of_tag(meta["tags"].get("passo"))
+        values["step"] = file_values.counter_of_tag("passo", meta["tags"].get("passo", "0"))
     with problems.at():
         values["transform"] = _transform(meta["transform"], parameters.resolution)
     with problems.at():

@@ -76,7 +76,7 @@ def mistake(tmp_path, raster, run, monkeypatch):
         ("cells.built", "A field belongs to the model", "self.built"),
         ("cells.neigbors(self.built)", "Did you mean 'neighbors'?", ""),
         ("cells.choice([1, 2], weights=[1])", "The weights have the shape (1,), for 2 options", "Give 2"),
-        ("cells.neighbors(self.heat, kind='k_nearest')", "Pixels have no neighbourhood", "moore, queen"),
+        ("cells.neighbors(self.heat, kind='k_nearest')", "'k_nearest' needs k", "Pass k="),
         ("1 / 0", "ZeroDivisionError: division by zero", ""),
     ],
 )

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dissmodel.cells.grids import grid_topology, window
-from dissmodel.cells.links import Links, link_topology, table_topology
+from dissmodel.cells.links import Links, table_topology
 from dissmodel.cells.near import Counts, neighbors, pixel_topology, polygon_topology
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, WrongType, WrongValue
-from dissmodel.geo.vector.sparse import Neighborhood
 from dissmodel.geo.vector.strategies import neighborhood_of
 
 KINDS = st.one_of(
@@ -98,6 +97,7 @@ def test_pixels_have_the_neighbours_of_the_definition(space, window_of, seed):
     whole, real = rng.integers(-(2**50), 2**50, cells), floats(cells, seed)
 
     topology = grid_topology(inside, order, kind, radius)
+    topology.warned = True
 
     assert cells == topology.cells
     assert [len(numbers) for numbers in near] == topology.counts().tolist()
@@ -128,7 +128,7 @@ def test_polygons_of_a_grid_have_the_bits_of_pixels(space, kind, seed):
     real = floats(len(places), seed)
     pixels = grid_topology(inside, order, kind)
     strategy = {"moore": "queen", "von_neumann": "rook"}[kind]
-    links = link_topology(neighborhood_of(polygons, strategy))
+    links = Links(neighborhood_of(polygons, strategy))
 
     for topology in (polygon_topology(polygons, kind), polygon_topology(polygons, strategy), links):
         assert bits(pixels.sum(real)) == bits(topology.sum(real))
@@ -192,7 +192,7 @@ def tables(draw):
 @given(tables(), st.integers(0, 2**32))
 def test_a_table_gives_its_links_in_visiting_order(table, seed):
     cells, links = table
-    first, second = np.array(links, np.int64).reshape(-1, 2).T
+    table = np.array(links, np.int64).reshape(-1, 2)
     rng = np.random.default_rng(seed)
     weights, values, truths = rng.random(len(links)), floats(cells, seed), rng.random(cells) < 0.5
     rows = [
@@ -207,22 +207,24 @@ def test_a_table_gives_its_links_in_visiting_order(table, seed):
             weighted[-1] += float(values[to]) * float(weight)
             total[-1] += float(weight)
 
-    plain, with_weights = table_topology(cells, first, second), table_topology(cells, first, second, weights)
+    topology = table_topology(cells, table)
+    weighing = neighbors(topology, values, weights)
 
-    assert bits(added(near, values)) == bits(plain.sum(values))
-    assert bits(weighted) == bits(with_weights.sum(values))
-    assert bits(total) == bits(with_weights.weight())
-    for topology in (plain, with_weights):
-        assert [len(numbers) for numbers in near] == topology.counts().tolist()
-        assert [sum(truths[numbers]) for numbers in near] == neighbors(topology, truths).count().tolist()
-        assert [any(truths[numbers]) for numbers in near] == neighbors(topology, truths).any().tolist()
+    assert bits(added(near, values)) == bits(neighbors(topology, values).sum())
+    assert bits(weighted) == bits(weighing.sum())
+    topology.warned = True
+    with np.errstate(invalid="ignore"):  # 0 by 0 where no neighbour is
+        np.testing.assert_array_equal(np.array(weighted) / np.array(total), weighing.mean())
+    assert sorted(links) == list(map(tuple, topology.links().tolist()))
+    assert [len(numbers) for numbers in near] == topology.counts().tolist()
+    assert [sum(truths[numbers]) for numbers in near] == neighbors(topology, truths).count().tolist()
+    assert [any(truths[numbers]) for numbers in near] == neighbors(topology, truths, weights).any().tolist()
 
 
 def test_a_cell_with_very_many_neighbours_costs_no_table_of_that_width():
     hub = np.zeros(5000, np.int64)
-    topology = table_topology(
-        5001, np.concatenate([hub, np.arange(1, 5001)]), np.concatenate([np.arange(1, 5001), hub])
-    )
+    spokes = np.arange(1, 5001)
+    topology = table_topology(5001, np.concatenate([np.stack([hub, spokes], 1), np.stack([spokes, hub], 1)]))
 
     assert [5000, 1, 1] == topology.counts()[:3].tolist()
     assert 5000 == neighbors(topology, np.ones(5001, bool)).sum()[0]
@@ -266,13 +268,36 @@ def test_the_mean_of_a_cell_without_neighbours_is_nan_and_a_warning_counts_them_
 
 
 def test_a_mean_is_the_sum_by_the_number_or_by_the_weights():
-    plain = table_topology(3, np.array([0, 0, 1, 2]), np.array([1, 2, 0, 0]))
-    weighted = table_topology(
-        3, np.array([0, 0, 1, 2]), np.array([1, 2, 0, 0]), np.array([1.0, 3.0, 2.0, 2.0])
-    )
+    topology = table_topology(3, np.array([[0, 2], [0, 1], [1, 0], [2, 0]]))
+    values = np.array([8, 2, 4])
 
-    assert [3.0, 8.0, 8.0] == neighbors(plain, np.array([8, 2, 4])).mean().tolist()
-    assert [3.5, 8.0, 8.0] == neighbors(weighted, np.array([8, 2, 4])).mean().tolist()
+    assert [3.0, 8.0, 8.0] == neighbors(topology, values).mean().tolist()
+    assert [3.5, 8.0, 8.0] == neighbors(topology, values, [3.0, 1.0, 2.0, 2.0]).mean().tolist()
+
+
+def test_weights_of_pixels_are_those_of_their_links():
+    topology = grid_topology(np.array([[True, True], [False, True]]))
+
+    assert [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]] == topology.links().tolist()
+    found = neighbors(topology, np.array([10, 20, 30]), np.array([1, 2, 3, 4, 5, 6])).sum()
+    assert [20 + 2 * 30, 3 * 10 + 4 * 30, 5 * 10 + 6 * 20] == found.tolist()
+    for weights in (np.ones(5), np.full(6, np.nan), ["a"] * 6):
+        with pytest.raises(WrongValue, match="for 6 links"):
+            neighbors(topology, np.ones(3), weights)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least", "most"), [("u1", 0, 255), ("i8", -(2**63), 2**63 - 1), ("f8", np.nan, np.nan)]
+)
+def test_the_extreme_of_a_cell_without_neighbours_is_said_once(dtype, least, most):
+    topology = grid_topology(np.array([[True, True, False, True]]))
+    near = neighbors(topology, np.array([1, 5, 9], dtype))
+
+    with pytest.warns(DissmodelWarning, match=rf"1 of 3 cells have no neighbours: max\(\) is {least} there"):
+        largest = near.max()
+
+    np.testing.assert_array_equal(np.array([5, 1, least], dtype), largest)
+    np.testing.assert_array_equal(np.array([5, 1, most], dtype), near.min())
 
 
 def test_nan_of_a_neighbour_is_seen_and_that_of_others_is_not():
@@ -349,13 +374,12 @@ def test_an_order_that_does_not_number_the_cells_is_refused(order):
 
 def test_a_wrong_table_is_refused():
     with pytest.raises(InvalidInput, match=r"1 of 2 rows of the table name a cell.*first is 3"):
-        table_topology(3, np.array([0, 3]), np.array([1, 1]))
+        table_topology(3, np.array([[0, 1], [3, 1]]))
     with pytest.raises(InvalidInput, match="1 rows of the table repeat a link; the first is 0, 1"):
-        table_topology(3, np.array([0, 0]), np.array([1, 1]))
-    with pytest.raises(WrongValue, match="not integers of one length"):
-        table_topology(3, np.array([0.5]), np.array([1]))
-    with pytest.raises(WrongValue, match="weights have the shape"):
-        link_topology(Neighborhood(np.array([0, 1, 2]), np.array([1, 0])), np.array([1.0, np.nan]))
+        table_topology(3, np.array([[0, 1], [0, 1]]))
+    for table in (np.array([[0.5, 1.0]]), np.array([0, 1]), np.zeros((2, 3), int)):
+        with pytest.raises(WrongValue, match="no two columns of integers"):
+            table_topology(3, table)
 
 
 def test_polygons_that_are_no_grid_have_no_radius_in_cells():

@@ -43,6 +43,7 @@ OF_THE_RUN = {
     "reproduces",
     "reproduction",
     "derived_from",
+    "sources",
     "record_digest",
 }
 # These are of the moment, or of what the model may add to.
@@ -71,6 +72,7 @@ FORGED = {
     "reproduces": "f" * 32,
     "reproduction": {"verdict": "identical"},
     "derived_from": "f" * 32,
+    "sources": [{"uri": "forged.csv", "name": "forged"}],
     "record_digest": f"sha256:{'f' * 64}",
     "source": {"uri": "forged.tif", "checksum": "f" * 64},
 }
