@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 # Inches.
 _MARGIN, _GAP, _TITLE, _LINE, _PANEL_TITLE, _BELOW_MAP, _RAMP = 0.4, 0.25, 0.36, 0.2, 0.3, 0.42, 0.5
+_HEADING = 0.3
 _NARROWEST, _LETTERS_PER_INCH, _SWATCH = 9.0, 12.5, 0.3
 _HIGHEST_OF_MANY = 3.0
 _FINEST = 1600  # rows or columns that a panel can show
@@ -69,7 +70,7 @@ def draw(sheet: MapSheet) -> bytes:
         subtitle = textwrap.wrap(plain(sheet.subtitle, 4 * letters), letters)
         keys = [_columns(legend, width - 2 * _MARGIN) for _, legend in sheet.keys]
         has_ramps = any(isinstance(one.colours, Ramp) for one in first_row)
-        heading = _LINE if any(heading for heading, _ in sheet.rows) else 0.0
+        heading = _HEADING if any(heading for heading, _ in sheet.rows) else 0.0
         row_height = heading + _PANEL_TITLE + panel[1] + 0.1
         above = _TITLE + _LINE * (len(subtitle) + 0.5)
         below_maps = _BELOW_MAP + (_RAMP if has_ramps else 0.0)
@@ -83,7 +84,7 @@ def draw(sheet: MapSheet) -> bytes:
         top -= above
         first = (width - count * panel[0] - (count - 1) * _GAP) / 2
         for text, row in sheet.rows:
-            write(figure, _MARGIN, top, plain(text, letters), weight="bold", va="center")
+            write(figure, _MARGIN, top - heading, plain(text, letters), weight="bold", va="bottom")
             bottom = top - heading - _PANEL_TITLE - panel[1]
             for number, one in enumerate(row):
                 place = (first + number * (panel[0] + _GAP), bottom)

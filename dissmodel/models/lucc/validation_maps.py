@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dissmodel.cells.fields import Field, Numbers
 from dissmodel.cells.layout import Pixels, is_rotated, pixels_of
 from dissmodel.cells.parameters import CellParameters
-from dissmodel.cells.reading import read_cells
+from dissmodel.cells.reading import PASSO, Wanted, read_cells
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor.findings import RAISED
 from dissmodel.io import open_dataset
@@ -103,18 +103,22 @@ def read_land_use(
         for name, field in fields.items():
             field.__set_name__(LandUse, name)
         known = {name: file for name, file in known.items() if name in (*fields, "order", "row", "col")}
-        found = read_cells(
-            data,
-            fields,
-            CellParameters(end_time=_ANY_STEP, crs=crs),
+        wanted = Wanted(
+            fields=fields,
+            parameters=CellParameters(end_time=_ANY_STEP, crs=crs),
             band_map=known if is_raster else {},
             column_map={} if is_raster else known,
-            problems=RAISED,
+            counters={PASSO: 0},
+            others=False,
         )
+        found = read_cells(data, wanted, RAISED)
     assert found is not None  # where problems are raised
     layout = found.layout
     pixels = layout if isinstance(layout, Pixels) else layout.pixels or pixels_of(layout)
-    pictures = {name: pixels.picture(values, np.nan) for name, values in found.values.items()}
+    pictures = {
+        name: np.where(pixels.inside, pixels.picture(values, np.nan), np.nan)
+        for name, values in found.values.items()
+    }
     shares = np.stack([pictures[name] for name in types]) if has_shares else None
     codes = (
         _classes_of(shares, pixels.inside) if shares is not None else _codes(pictures[USE], pixels, role, uri)
