@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator
+from pydantic import Field, FilePath
 
-from dissmodel.cells import names
-from dissmodel.cells.parameters import CrsText, Number
-from dissmodel.errors import InvalidInput, UsageError
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.cells.parameters import Number
+from dissmodel.estimating.executor import LandUseExecutor, LandUseParameters
+from dissmodel.estimating.land_use import LandUse, check_space
+from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
-from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
 from dissmodel.io._utils import write_bytes
 from dissmodel.models.lucc import validation_report
-from dissmodel.models.lucc.validation_maps import USE, LandUse, check_space, read_land_use
 from dissmodel.models.lucc.validation_measures import Validation, document, measure
 
 REPORT, MEASURES = "report.md", "validation.json"
 
-_MOST_BYTES = 8_000_000  # of the page, the numbers and the pictures
-_FEWEST_CLASSES = 2
 
-
-class ValidationParameters(BaseModel):
-    """What a user may set of the comparison.
-
-    >>> ValidationParameters(reference=__file__, land_use_types={"types": ["f", "d"]}).land_use_types
-    ('f', 'd')
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+class ValidationParameters(LandUseParameters):
+    """What a user may set of the comparison."""
 
     reference: FilePath = Field(description="The map that was observed", json_schema_extra={"unit": ""})
     start: FilePath | None = Field(
         default=None,
         description="The map that was observed where the simulation began",
-        json_schema_extra={"unit": ""},
-    )
-    land_use_types: tuple[str, ...] = Field(
-        default=(),
-        description="Names of the classes 1, 2 …, which are the bands or columns of their shares",
         json_schema_extra={"unit": ""},
     )
     tolerance: Number = Field(
@@ -55,26 +37,9 @@ class ValidationParameters(BaseModel):
         description="How far a share may be from that of the reference to match it",
         json_schema_extra={"unit": ""},
     )
-    crs: CrsText | None = Field(
-        default=None,
-        description="Coordinate reference system of a map that has none",
-        json_schema_extra={"unit": ""},
-    )
-
-    @field_validator("land_use_types", mode="before")
-    @classmethod
-    def _of_a_table(cls, given: Any) -> Any:
-        return given.get("types", given) if isinstance(given, dict) else given
-
-    @field_validator("land_use_types")
-    @classmethod
-    def _are_classes(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        if given and (len(given) < _FEWEST_CLASSES or len(set(given)) < len(given)):
-            raise ValueError("two or more names of classes are needed, each once")
-        return given
 
 
-class LuccValidation(ModelExecutor):
+class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
     """Compares a simulated map of land use with a reference: how much, and where, it is right.
 
     The input is the simulated map, the result of a run: one class in each cell (`use`), or the share of each
@@ -82,45 +47,25 @@ class LuccValidation(ModelExecutor):
     """
 
     name = "lucc_validation"
-    Parameters = ValidationParameters
+    Parameters: ClassVar[type[Any]] = ValidationParameters
     output_suffix = "/"
 
-    def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> ValidationParameters:
-        """Validate the record and return its parameters; `problems` raises a problem or collects it."""
-        parameters = ValidationParameters.model_validate(record.parameters)
-        fields = (USE, *parameters.land_use_types)
-        names.check_map("band", fields, record.band_map, problems)
-        names.check_map("column", fields, record.column_map, problems)
-        if not record.source.uri:
-            problems.tell(UsageError("There is no input: the simulated map.", "--input FILE"))
-        return parameters
-
-    def validate(self, record: ExperimentRecord) -> None:
-        """Check parameters, maps of names, and that there is an input to read."""
-        self.check(record)
-
-    def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
-        """Read the maps, and return everything that is wrong with them."""
-        collector = Collector(record.source.uri)
-        with collector.at():
-            parameters = self.check(record, collector)
-            maps = _read_maps(record, parameters)
-            collector.add(
-                "ok", f"{maps['result'].pixels.said}, {maps['result'].pixels.cells} cells in the space"
-            )
-        look_at_room(_MOST_BYTES, record.output_path, collector)
-        return collector.findings
-
-    def load(self, record: ExperimentRecord) -> dict[str, LandUse]:
-        """Read the maps: role → map."""
-        maps = _read_maps(record, self.check(record))
-        record.source.checksum = maps["result"].sha256
-        record.grid = maps["result"].pixels.grid
-        return maps
+    def read(self, record: ExperimentRecord, parameters: ValidationParameters) -> dict[str, LandUse]:
+        """Return the maps: role → map, each over the cells of the result."""
+        result = self.read_map("result", record.source.uri, record, parameters)
+        found = {"result": result}
+        for role, path in (("reference", parameters.reference), ("start", parameters.start)):
+            if path is not None:
+                found[role] = self.read_map(role, str(path), record, parameters)
+                check_space(result, found[role])
+        if any(one.shares is not None for one in found.values()):
+            types = parameters.land_use_types
+            return {role: replace(one, shares=one.shares_of(types)) for role, one in found.items()}
+        return found
 
     def run(self, data: dict[str, LandUse], record: ExperimentRecord) -> Validation:
         """Compare the maps, and note the measures."""
-        parameters = self.check(record)
+        parameters = self.parameters(record)
         found = measure(data, parameters.land_use_types, parameters.tolerance)
         record.metrics |= _metrics(found)
         record.add_finding("ok", validation_report.in_words(found), subject="result and reference")
@@ -134,7 +79,7 @@ class LuccValidation(ModelExecutor):
 
     def save(self, result: Validation, record: ExperimentRecord) -> ExperimentRecord:
         """Write the report, the numbers and the pictures; note their digests."""
-        parameters = self.check(record)
+        parameters = self.parameters(record)
         pictures = {}
         if result.classes is not None:
             pictures[validation_report.MAPS] = validation_report.draw_maps(result, result.classes)
@@ -151,46 +96,6 @@ class LuccValidation(ModelExecutor):
             record.add_artifact(name.removesuffix(".png"), write_bytes(picture, folder / name))
         record.status = "completed"
         return record
-
-
-def _read_maps(record: ExperimentRecord, parameters: ValidationParameters) -> dict[str, LandUse]:
-    """Return the maps, each over the cells of the result.
-
-    Raises
-    ------
-    InvalidInput
-        If they are not comparable.
-    """
-    types = parameters.land_use_types
-    common: dict[str, Any] = {"maps": (record.band_map, record.column_map), "crs": parameters.crs}
-    source = record.source
-    result = read_land_use("result", source.uri, types, fmt=record.input_format, layer=source.layer, **common)
-    found = {"result": result}
-    for role, path in (("reference", parameters.reference), ("start", parameters.start)):
-        if path is not None:
-            found[role] = read_land_use(role, str(path), types, **common)
-            check_space(result, found[role])
-    if any(one.shares is not None for one in found.values()):
-        return {role: _with_shares(one, types) for role, one in found.items()}
-    return found
-
-
-def _with_shares(one: LandUse, types: tuple[str, ...]) -> LandUse:
-    """Return a map of classes with shares too, 1 for the class of each cell."""
-    if one.shares is not None:
-        return one
-    assert one.codes is not None
-    inside = one.pixels.inside
-    strange = np.setdiff1d(one.codes[inside], np.arange(len(types)) + 1)
-    if strange.size:
-        raise InvalidInput(
-            f"The {one.role}, {one.name}, has the class {strange[0]} in {USE!r}; land_use_types has "
-            f"{len(types)} names, for the classes 1 to {len(types)}.",
-            "Other maps have the shares of these classes. Name all classes, or leave land_use_types out.",
-            code="illegal_value",
-        )
-    shares = np.stack([np.where(inside, one.codes == code, np.nan) for code in range(1, len(types) + 1)])
-    return replace(one, shares=shares)
 
 
 def _metrics(found: Validation) -> dict[str, float | int | None]:

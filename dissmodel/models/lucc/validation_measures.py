@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dissmodel.cells.places import PixelPlaces
+from dissmodel.estimating.land_use import Floats, LandUse
 from dissmodel.metrics import (
     ChangeAgreement,
     Difference,
@@ -24,7 +25,6 @@ from dissmodel.metrics import (
     transition_matrix,
 )
 from dissmodel.metrics.arrays import exact_sums
-from dissmodel.models.lucc.validation_maps import Floats, LandUse
 
 _SQUARE_KM = 1e6  # m²
 

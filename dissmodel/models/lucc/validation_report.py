@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from dissmodel.estimating.land_use import Floats, LandUse
 from dissmodel.geo.legend import CellClass, Legend
 from dissmodel.metrics import ResolutionFit, TransitionMatrix
 from dissmodel.metrics.change import PERSISTENCE, change_kinds
-from dissmodel.models.lucc.validation_maps import Floats, LandUse
 from dissmodel.models.lucc.validation_measures import ClassMeasures, ShareMeasures, Validation
 from dissmodel.models.markdown import code, page, table
 

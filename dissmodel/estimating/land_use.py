@@ -46,6 +46,8 @@ class LandUse:
         NaN outside the space; the northernmost row first. None: its file does not have all classes.
     codes : ndarray of int64, shape (rows, columns), or None
         0 outside the space; None: cells have no single class.
+    drivers : ndarray of float64, shape (drivers, rows, columns)
+        NaN where there is no value.
     """
 
     role: str
@@ -54,6 +56,7 @@ class LandUse:
     pixels: Pixels
     shares: Floats | None
     codes: Codes | None
+    drivers: Floats
 
     @property
     def transform(self) -> Any:
@@ -65,12 +68,43 @@ class LandUse:
         turned = transform @ type(transform).translation(cols * left, rows * down)
         return turned @ type(turned).scale(-1 if left else 1, -1 if down else 1)
 
+    def shares_of(self, types: Sequence[str]) -> Floats:
+        """Return shares, shape (classes, rows, columns); of a map of classes, 1 for the class of each cell.
+
+        Raises
+        ------
+        InvalidInput
+            If a cell has a class that `types` does not name.
+        """
+        if self.shares is not None:
+            return self.shares
+        assert self.codes is not None
+        inside = self.pixels.inside
+        strange = np.setdiff1d(self.codes[inside], np.arange(len(types)) + 1)
+        if strange.size:
+            raise InvalidInput(
+                f"The {self.role}, {self.name}, has the class {strange[0]} in {USE!r}; there are names for "
+                f"{len(types)}, from 1 to {len(types)}.",
+                "Name all classes in land_use_types, in the order of their codes.",
+                code="illegal_value",
+            )
+        return np.stack([np.where(inside, self.codes == code, np.nan) for code in range(1, len(types) + 1)])
+
+
+class _Driver(Numbers):
+    """Numbers that some cells may lack."""
+
+    def read(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the values, and where they are not infinite."""
+        return values, ~np.isinf(values)
+
 
 def read_land_use(
     role: str,
     uri: str,
     types: Sequence[str],
     *,
+    drivers: Sequence[str] = (),
     maps: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
     crs: str | None = None,
     fmt: str | None = None,
@@ -78,7 +112,8 @@ def read_land_use(
 ) -> LandUse:
     """Read a map: the shares of all `types`, or else the classes in `USE`.
 
-    A name of `maps`, those of bands and of columns, counts where the file has the band or column. Shares that
+    `drivers` are bands or columns of the same file. A name of `maps`, those of bands and of columns, counts
+    where the file has the band or column. Shares that
     are 1 for one class in each cell, and 0 for the rest, are classes too: 1 for the first of `types`.
 
     Raises
@@ -100,6 +135,7 @@ def read_land_use(
             raise _nothing_to_compare(role, uri, types, present, "band" if is_raster else "column")
         if is_raster and len(present) == 1 and not has_shares:
             known.setdefault(USE, "1" if USE not in present else USE)
+        fields |= {name: _Driver() for name in drivers}
         for name, field in fields.items():
             field.__set_name__(LandUse, name)
         known = {name: file for name, file in known.items() if name in (*fields, "order", "row", "col")}
@@ -123,11 +159,19 @@ def read_land_use(
     codes = (
         _classes_of(shares, pixels.inside) if shares is not None else _codes(pictures[USE], pixels, role, uri)
     )
-    return LandUse(role=role, name=Path(uri).name, sha256=sha256, pixels=pixels, shares=shares, codes=codes)
+    return LandUse(
+        role=role,
+        name=Path(uri).name,
+        sha256=sha256,
+        pixels=pixels,
+        shares=shares,
+        codes=codes,
+        drivers=np.array([pictures[name] for name in drivers]).reshape(-1, *pixels.inside.shape),
+    )
 
 
-def check_space(result: LandUse, other: LandUse) -> None:
-    """Refuse a map on another grid, or without cells of the result; warn of cells that the result lacks.
+def check_space(space: LandUse, other: LandUse) -> None:
+    """Refuse a map on another grid, or without cells of the space; warn of cells that the space lacks.
 
     Raises
     ------
@@ -135,32 +179,33 @@ def check_space(result: LandUse, other: LandUse) -> None:
         With the code ``other_grid`` or ``cells_missing``.
     """
     for what, own, theirs in (
-        ("shape", result.pixels.said, other.pixels.said),
-        ("grid", *_placed(result, other)),
-        ("coordinate reference system", *_systems(result, other)),
+        ("shape", space.pixels.said, other.pixels.said),
+        ("grid", *_placed(space, other)),
+        ("coordinate reference system", *_systems(space, other)),
     ):
         if own != theirs:
             raise InvalidInput(
-                f"The {other.role}, {other.name}, has another {what} than the result, {result.name}: "
+                f"The {other.role}, {other.name}, has another {what} than the {space.role}, {space.name}: "
                 f"{theirs}, not {own}.",
-                "Maps are compared cell by cell. Bring this map onto the grid of the result first, for "
+                "Maps are compared cell by cell. Bring this map onto that grid first, for "
                 "example with: gdalwarp -r near -te … -tr …",
                 code="other_grid",
             )
-    lacking = result.pixels.inside & ~other.pixels.inside
+    lacking = space.pixels.inside & ~other.pixels.inside
     if lacking.any():
         row, col = np.argwhere(lacking)[0].tolist()
         raise InvalidInput(
             f"The {other.role}, {other.name}, has no value in {np.count_nonzero(lacking):,} of the "
-            f"{result.pixels.cells:,} cells of the result, {result.name}; the first is in row {row}, "
+            f"{space.pixels.cells:,} cells of the {space.role}, {space.name}; the first is in row {row}, "
             f"column {col}, counted from 0 at the north-west.",
-            "Both need a value in each cell of the result.",
+            "Both need a value in each cell of the space.",
             code="cells_missing",
         )
-    beyond = np.count_nonzero(other.pixels.inside & ~result.pixels.inside)
+    beyond = np.count_nonzero(other.pixels.inside & ~space.pixels.inside)
     if beyond:
         warnings.warn(
-            f"The {other.role}, {other.name}, has {beyond:,} cells that the result lacks; they are left out.",
+            f"The {other.role}, {other.name}, has {beyond:,} cells that the {space.role} lacks; they are "
+            "left out.",
             DissmodelWarning,
             stacklevel=2,
         )
