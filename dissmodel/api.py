@@ -306,6 +306,7 @@ def reproduce(
     record: StrPath,
     *,
     input: StrPath | None = None,
+    inputs: Mapping[str, StrPath] | None = None,
     output: StrPath | None = None,
     check: bool = False,
     model: StrPath | None = None,
@@ -329,6 +330,8 @@ def reproduce(
         A record, a bundle, or a URL of either.
     input : str or path-like, optional
         The new path of the input; it must have the recorded bytes.
+    inputs : mapping, optional
+        The new paths of other inputs, by their names in the record.
     output : str or path-like, optional
         The new result; by default ``NAME.repro-ID`` beside the record.
     check : bool
@@ -378,6 +381,7 @@ def reproduce(
     request = ReproduceRequest(
         record=arguments.text(record, "record"),
         input=arguments.optional_text(input, "input"),
+        others=arguments.named_files(inputs, "inputs"),
         output=arguments.optional_text(output, "output"),
         check=arguments.flag(check, "check"),
         model=arguments.optional_text(model, "model"),
@@ -685,6 +689,7 @@ def bundle(
     *,
     output: StrPath,
     input: StrPath | None = None,
+    inputs: Mapping[str, StrPath] | None = None,
     with_input: bool = True,
     overwrite: bool = False,
     consent: Consent | None = None,
@@ -699,6 +704,8 @@ def bundle(
         The zip.
     input : str or path-like, optional
         The new path of the input, if it was moved.
+    inputs : mapping, optional
+        The new paths of other inputs that were moved, by their names in the record.
     with_input : bool
         Put the input in.
     overwrite : bool
@@ -722,6 +729,7 @@ def bundle(
         record=arguments.text(record, "record"),
         output=arguments.text(output, "output"),
         input=arguments.optional_text(input, "input"),
+        others=arguments.named_files(inputs, "inputs"),
         with_input=arguments.flag(with_input, "with_input"),
         overwrite=arguments.flag(overwrite, "overwrite"),
     )

@@ -128,6 +128,12 @@ def optional_consent(given: object) -> Consent | None:
     return given
 
 
+def named_files(given: object, name: str) -> dict[str, str]:
+    """Return paths or URLs by name."""
+    found = _mapping(given, name, '{"demand": "demand.csv"}')
+    return {each: text(one, f"{name}[{each!r}]") for each, one in found.items()}
+
+
 def column_map(given: object) -> dict[str, str]:
     """Return the names of columns by the model's names."""
     example = '{"uso": "LandUse"}'

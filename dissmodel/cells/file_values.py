@@ -65,24 +65,32 @@ def counter_of_tag(name: str, tag: str) -> int:
     try:
         count = float(tag)
     except ValueError:
-        raise InvalidInput(
-            f"The tag {name} is {str(tag)[:40]!r}, which is not a step.", "Steps are integers of 0 or more."
-        ) from None
-    return one_counter(np.array([count]), f"The tag {name}")
+        raise _no_counter(name, f"The tag {name} is {str(tag)[:40]!r}") from None
+    return one_counter(np.array([count]), name, f"The tag {name}")
 
 
-def one_counter(values: NDArray[Any], where: str) -> int:
+def one_counter(values: NDArray[Any], name: str, where: str) -> int:
     """Return the one step or count in `values`; raise InvalidInput if there are several, or it is none."""
     found = np.unique(values)
     if found.size > 1:
         raise InvalidInput(
-            f"{where} holds different steps, {found[0]:g} and {found[-1]:g} among them.",
-            "All cells must have the same.",
+            f"{where} holds different {_kind(name)}s, {found[0]:g} and {found[-1]:g} among them.",
+            f"All cells must belong to the same {_kind(name)}.",
         )
     count = float(found[0])
     if not (0 <= count <= LARGEST_INTEGER and count.is_integer()):
-        raise InvalidInput(f"{where} is {count:g}, which is not a step.", "Steps are integers of 0 or more.")
+        raise _no_counter(name, f"{where} is {count:g}")
     return int(count)
+
+
+def _no_counter(name: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"{what}, which is not a {_kind(name)}.", f"A {_kind(name)} is an integer of 0 or more."
+    )
+
+
+def _kind(name: str) -> str:
+    return "step" if name == "passo" else "count"
 
 
 def count_values(counter: Counter[float], values: NDArray[Any]) -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from dissmodel.cells.links import Links, addends, identity
 from dissmodel.errors import UsageError, WrongValue, did_you_mean
-from dissmodel.geo.vector.sparse import Neighborhood, number_type
 
 Array = NDArray[Any]
 Shift = tuple[slice, slice]
@@ -144,6 +143,8 @@ class Grid:
 
     def _as_links(self) -> Links:
         """Return the same neighbours by their numbers."""
+        from dissmodel.geo.vector.sparse import Neighborhood, number_type  # noqa: PLC0415  (few need links)
+
         if self._links is None:
             ranks = self._laid_out(np.arange(self.cells, dtype=number_type(self.cells)), -1)
             numbers = np.empty((self.cells, len(self._shifts)), ranks.dtype)

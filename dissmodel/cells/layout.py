@@ -53,6 +53,12 @@ class Pixels:
     crs: CRS | None = None
     flipped: tuple[bool, bool] = (False, False)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = self.inside.shape
+        return rows, cols
+
     @cached_property
     def cells(self) -> int:
         """The number of cells."""
@@ -117,8 +123,8 @@ class Pixels:
     def place(self, cell: int) -> str:
         """Return where a cell is in its file, for people."""
         flat = self.flat
-        row, col = divmod(cell if flat is None else int(flat[cell]), self.inside.shape[1])
-        rows, cols = self.inside.shape
+        rows, cols = self.shape
+        row, col = divmod(cell if flat is None else int(flat[cell]), cols)
         row = rows - 1 - row if self.flipped[0] else row
         col = cols - 1 - col if self.flipped[1] else col
         return f"row {row}, column {col}, counted from 0"
@@ -126,7 +132,7 @@ class Pixels:
     @property
     def said(self) -> str:
         """The size, for people."""
-        rows, cols = self.inside.shape
+        rows, cols = self.shape
         return f"{rows} rows × {cols} columns"
 
     @property
@@ -136,9 +142,8 @@ class Pixels:
         if self.order is None:
             turned = self.transform is not None and not is_rotated(self.transform)
             order = ORDER_OF_THE_MAP if turned else ORDER_OF_THE_FILE
-        rows, cols = self.inside.shape
         return Grid(
-            shape=(rows, cols),
+            shape=self.shape,
             transform=None if self.transform is None else tuple(self.transform)[:6],
             crs=None if self.crs is None else self.crs.to_wkt(),
             cells=self.cells,
@@ -178,7 +183,7 @@ class Polygons:
         if self.pixels is None:
             return neighborhood_of(self.frame)
         flat = np.arange(self.cells) if self.pixels.flat is None else self.pixels.flat
-        return grid(*np.divmod(flat, self.pixels.inside.shape[1]))
+        return grid(*np.divmod(flat, self.pixels.shape[1]))
 
     def on_cells(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values, which are one for each cell."""
@@ -203,8 +208,9 @@ class Polygons:
         """Where the cells are: those of pixels where polygons fill the pixels of a grid, with equal bits."""
         from dissmodel.cells.places import PolygonPlaces  # noqa: PLC0415  (see `Pixels.topology`)
 
+        rectangles = (self.frame.geometry.count_coordinates() == _CORNERS).all()
         with contextlib.suppress(InvalidInput):
-            if _fill(self.frame, self._on_grid):
+            if rectangles and _fill(self.frame, self._on_grid):
                 return self._on_grid.places
         return PolygonPlaces(self.frame, self.frame.crs)
 
@@ -317,7 +323,7 @@ def rank_type(cells: int) -> type[np.signedinteger[Any]]:
 
 
 def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
-    """Return whether each polygon is the rectangle of its pixel, but for the rounding of its coordinates."""
+    """Return whether each quadrangle is its pixel, but for the rounding of its coordinates."""
     import shapely  # noqa: PLC0415  (a frame has loaded it)
 
     polygons = np.asarray(frame.geometry)
@@ -326,8 +332,7 @@ def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
     width, height = pixels.transform.a, -pixels.transform.e
     west, south, east, north = shapely.bounds(polygons).T
     return bool(
-        (shapely.get_num_coordinates(polygons) == _CORNERS).all()
-        and (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
+        (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
         and all(
             (np.abs(found - expected) < _SAME * size).all()
             for found, expected, size in (

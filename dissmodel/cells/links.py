@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.errors import InvalidInput, WrongType, WrongValue
-from dissmodel.geo.vector.sparse import Neighborhood, number_type
+
+if TYPE_CHECKING:
+    from dissmodel.geo.vector.sparse import Neighborhood
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -122,6 +124,8 @@ def table_topology(cells: int, table: Array) -> Links:
     offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells).astype(
         np.int64, copy=False
     )
+    from dissmodel.geo.vector.sparse import Neighborhood, number_type  # noqa: PLC0415  (grids have none)
+
     neighborhood = Neighborhood(offsets, (links % max(cells, 1)).astype(number_type(cells)))
     return Links(neighborhood, order)
 

@@ -25,11 +25,16 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         """Return the file, the line's number and its text."""
+        source = linecache.getline(self.path, self.line).strip()
+        return f"{self.short}{f' ({source[:_LONGEST]})' if source else ''}"
+
+    @property
+    def short(self) -> str:
+        """The file and the line's number."""
         path = Path(self.path)
         with contextlib.suppress(ValueError, OSError):
             path = path.relative_to(Path.cwd())
-        source = linecache.getline(self.path, self.line).strip()
-        return f"{path}, line {self.line}{f' ({source[:_LONGEST]})' if source else ''}"
+        return f"{path}, line {self.line}"
 
 
 def place_of(method: Callable[..., object]) -> Place:
@@ -67,7 +72,7 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
     except (MemoryError, StorageError):
         raise
     except Exception as error:
-        found = _innermost(error.__traceback__, method.__code__.co_filename)
+        found = innermost(error.__traceback__, method.__code__.co_filename)
         told_before = isinstance(error, ModelMistake | UsageError)
         if found is None or (isinstance(error, DissmodelError) and not told_before):
             raise
@@ -92,7 +97,7 @@ def _hint(error: Exception, fields: Collection[str]) -> str:
     return ""
 
 
-def _innermost(trace: TracebackType | None, path: str) -> tuple[TracebackType, Place] | None:
+def innermost(trace: TracebackType | None, path: str) -> tuple[TracebackType, Place] | None:
     """Return the first traceback of the author's code, and the last line of that code that ran."""
     folder = str(Path(path).parent)
     first = place = None

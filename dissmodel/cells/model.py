@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import secrets
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -23,17 +22,21 @@ from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, param
 from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
 from dissmodel.cells.writing import (
     RASTERS,
+    SERIES,
     VECTORS,
     RasterForm,
     check_savable,
+    is_series,
     most_bytes,
     most_bytes_of,
     target_of,
     write_cells,
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
-from dissmodel.executor import ExperimentRecord, ModelExecutor
+from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.host import Reach
+from dissmodel.executor.seeds import RunSeed
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
-_DRAWN_BITS = 32  # a seed that people can type
 
 
 class CellModel(ModelExecutor):
@@ -95,7 +97,7 @@ class CellModel(ModelExecutor):
     counters: ClassVar[Mapping[str, int]] = {}
     raster_form: ClassVar[RasterForm] = RasterForm()
     Parameters: ClassVar[type[Any]] = CellParameters
-    output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS)
+    output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS, *SERIES)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
@@ -103,6 +105,10 @@ class CellModel(ModelExecutor):
             _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
+        cls.input_fields = {
+            name: f"{field.takes}{'' if field.changes else '; does not change'}"
+            for name, field in cls.fields.items()
+        }
         parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         if parameters or cls.Parameters is CellParameters:
@@ -210,6 +216,18 @@ class CellModel(ModelExecutor):
             _given_seed(record, parameters)
         return parameters
 
+    @classmethod
+    def step_reach(cls, parameters: Mapping[str, Any]) -> Reach | None:
+        """Return how far a step sees with these values of the parameters; None without a rule."""
+        from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (a run has no use for it)
+
+        if cls.simulate is not CellModel.simulate:
+            return None
+        try:
+            return find_reach(cls, cls.Parameters.model_validate(parameters))
+        except ValidationError:
+            return Reach(None, "a parameter has no value")
+
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps, the seed, and that there is an input to read.
 
@@ -224,6 +242,8 @@ class CellModel(ModelExecutor):
         parameters = None
         with collector.at():
             parameters = self.check(record, collector)
+            if not collector.findings:  # what the author of the model checks beside that
+                self.validate(record)
         if parameters is None:
             try:
                 parameters = self.Parameters()
@@ -235,15 +255,22 @@ class CellModel(ModelExecutor):
                 read = self.read(data, record, parameters, collector)
                 if read is not None:
                     steps = f"steps {read.step + 1} to {parameters.end_time}"
-                    collector.add(
-                        "ok", f"{read.layout.said}, {read.layout.cells} cells in the space, {steps}"
-                    )
-                    if record.output_path is not None:
-                        with collector.at():
-                            self._aim(read, record.output_path, losses=True)
+                    collector.add("ok", f"{self.said(read)}, {read.layout.cells} cells in the space, {steps}")
+                    self.aim(read, record, collector, losses=True)
             size = self.most_bytes(data, read, parameters)
+            if read is not None and is_series(record.output_path):
+                from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
+
+                size = series.most_bytes(read, _keeping(parameters, record).kept_after(read.step))
             look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
+
+    @classmethod
+    def code_findings(cls) -> Iterable[Finding]:
+        """Return a warning about what the rule uses that differs between machines."""
+        from dissmodel.cells import portable  # noqa: PLC0415  (a run needs none of it)
+
+        return portable.findings(cls.step, cls.name)
 
     def load(self, record: ExperimentRecord) -> Any:
         """Read the input and note its digest; refuse what the output's format can't hold before the run."""
@@ -251,18 +278,22 @@ class CellModel(ModelExecutor):
             read = self.read(data, record, self.parameters(record), RAISED)
         assert read is not None  # where problems are raised there is a result or an error
         record.source.checksum = checksum
-        if record.output_path is None:
+        if record.output_path is None and self.output_suffix != "/":
             suffix = RASTERS[0] if isinstance(read.layout, Pixels) else VECTORS[0]
             record.output_path = default_output_uri(record.experiment_id, self.output_suffix or suffix)
-        self._aim(read, record.output_path, losses=False)
+        self.aim(read, record, RAISED, losses=False)
         if isinstance(read.target, Pixels):
             record.grid = read.target.grid
         return read
 
     def run(self, data: Any, record: ExperimentRecord) -> Any:
         """Do the steps up to ``end_time``; note the measures of each, write the states to be kept."""
-        parameters = self.parameters(record)
+        parameters = _keeping(self.parameters(record), record)
         steps = range(data.step + 1, parameters.end_time + 1)
+        if is_series(record.output_path):
+            from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
+
+            series.begin(data, Path(str(record.output_path)), self.name)
         table: dict[str, list[float | int]] = {}
         try:
             # In this order, what `simulate` has to do after the last step is done, too.
@@ -311,10 +342,16 @@ class CellModel(ModelExecutor):
             return most_bytes_of(opened, len(self.fields_for(parameters)))
         return most_bytes(data) * (1 + int(parameters.kept_after(data.step)))
 
-    def _aim(self, data: CellData, path: str, *, losses: bool) -> None:
-        """Decide how data is written to `path`; refuse what its format can't hold, or warn of `losses`."""
-        data.target = target_of(data, path)
-        check_savable(data, path, losses=losses)
+    def said(self, data: CellData) -> str:
+        """Return what kind of space the data is, for people."""
+        return data.layout.said
+
+    def aim(self, data: CellData, record: ExperimentRecord, problems: Problems, *, losses: bool) -> None:
+        """Decide how data is written; refuse what the output's format can't hold, or warn of `losses`."""
+        if record.output_path is not None:
+            with problems.at():
+                data.target = target_of(data, record.output_path)
+                check_savable(data, record.output_path, losses=losses)
 
     def _enter(self, space: CellSpace, parameters: Any) -> None:
         from dissmodel.cells.space import NextState, NowState  # noqa: PLC0415  (see `simulate`)
@@ -373,6 +410,11 @@ class CellModel(ModelExecutor):
 
     def _keep(self, data: CellData, record: ExperimentRecord) -> None:
         output = Path(str(record.output_path))
+        if is_series(output):
+            from dissmodel.cells import series  # noqa: PLC0415  (as above)
+
+            series.add_state(data, output)
+            return
         path = output.with_name(f"{output.stem}.step{data.step:04d}{output.suffix}")
         # The bar shows steps, and the result itself warns of what its format loses.
         with progress.reporting(progress.Silent()), warnings.catch_warnings():
@@ -460,6 +502,13 @@ def _opened(record: ExperimentRecord) -> AbstractContextManager[tuple[Any, str]]
     return open_dataset(source.uri, fmt=record.input_format, layer=source.layer)
 
 
+def _keeping(parameters: Any, record: ExperimentRecord) -> Any:
+    """Return the parameters with the steps that are kept: all of a series, unless some are asked for."""
+    if is_series(record.output_path) and parameters.every is None and parameters.snapshots is None:
+        return parameters.model_copy(update={"every": 1})
+    return parameters
+
+
 def _given_seed(record: ExperimentRecord, parameters: Any) -> int | None:
     """Return the seed that was given, as --seed or as the parameter; raise UsageError if both differ."""
     own = getattr(parameters, "seed", None)  # a model that never draws has no such parameter
@@ -477,16 +526,13 @@ def _given_seed(record: ExperimentRecord, parameters: Any) -> int | None:
 
 def _seed_of(record: ExperimentRecord, parameters: Any) -> int:
     """Return the seed of a run that draws; without a given seed draw it, say it and note it in the record."""
-    seed = _given_seed(record, parameters)
-    if seed is None:
-        seed = secrets.randbits(_DRAWN_BITS)
+    given = _given_seed(record, parameters)
+    seed = seeds.current() or RunSeed(given)
+    if seed.is_drawn:
         record.parameter_origin["seed"] = "drawn"
-        progress.current().output(
-            f"The model draws random numbers; its seed was drawn: {seed}. The same again: --seed {seed}"
-        )
     if record.seed is None:
-        record.seed = record.parameters["seed"] = seed
-    return seed
+        record.seed = record.parameters["seed"] = seed.value
+    return seed.use()
 
 
 def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -61,6 +62,48 @@ Step = Annotated[Countable, Field(ge=1)]
 CrsText = Annotated[str, AfterValidator(_read_by_proj)]
 _STEP: dict[str, Any] = {"unit": "step"}
 _NUMBERS = {int: Whole, float: Annotated[Number, Field(allow_inf_nan=False)]}
+
+
+SNAPSHOTS: Any = Field(
+    default=None,
+    description="Steps after which the state is also kept, such as [10,20]",
+    json_schema_extra=_STEP,
+)
+EVERY: Any = Field(
+    default=None,
+    ge=1,
+    description="Also keep the state after every N steps, before the last step",
+    json_schema_extra=_STEP,
+)
+CRS: Any = Field(
+    default=None,
+    description="Coordinate reference system of an input that has none",
+    json_schema_extra={"unit": ""},
+)
+
+
+class OneValueEach(BaseModel):
+    """Parameters with other names that are accepted, of which each may be given under one name only."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_per_parameter(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        kept = dict(given)
+        for name, field in cls.model_fields.items():
+            choices = field.validation_alias
+            if not isinstance(choices, AliasChoices):
+                continue
+            first, *others = [str(c) for c in choices.choices if c in kept] or [name]
+            for other in others:
+                if kept[other] != kept[first]:
+                    raise ValueError(
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
+                        "give one"
+                    )
+                del kept[other]
+        return kept
 
 
 class KeepsStates(BaseModel):
@@ -126,7 +169,7 @@ class KeepsStates(BaseModel):
 class CellParameters(KeepsStates):
     """What a user may set of every model of cells."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     end_time: Step = Field(
         default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP
@@ -138,21 +181,9 @@ class CellParameters(KeepsStates):
         description="Of the random numbers; --seed is the same",
         json_schema_extra={"unit": ""},
     )
-    snapshots: tuple[Step, ...] | None = Field(
-        default=None,
-        description="Steps after which the state is also kept, such as [10,20]",
-        json_schema_extra=_STEP,
-    )
-    every: Step | None = Field(
-        default=None,
-        description="Also keep the state after every N steps, before the last step",
-        json_schema_extra=_STEP,
-    )
-    crs: CrsText | None = Field(
-        default=None,
-        description="Coordinate reference system of an input that has none",
-        json_schema_extra={"unit": ""},
-    )
+    snapshots: tuple[Step, ...] | None = SNAPSHOTS
+    every: Countable | None = EVERY
+    crs: CrsText | None = CRS
 
 
 def declared_in(model: type) -> dict[str, FieldInfo | TakesFile]:

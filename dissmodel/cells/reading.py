@@ -18,6 +18,7 @@ from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_
 from dissmodel.cells.pictures import Pictures
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import Problems
+from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io.bands import ArrayBands, Bands, band_named
 
 if TYPE_CHECKING:
@@ -129,23 +130,20 @@ def read_cells(data: Any, wanted: Wanted, problems: Problems) -> CellData | None
     """
     if isinstance(data, tuple):
         data = ArrayBands(*data)
+    if isinstance(data, RasterBackend):
+        data = ArrayBands.of_variables(data)
     is_raster = isinstance(data, Bands)
     if is_raster and wanted.substrate != "vector":
         return _read_bands(data, wanted, problems)
-    if hasattr(data, "geometry"):
+    if not is_raster:
         return _read_polygons(data, wanted, problems)
-    if is_raster:
-        told = InvalidInput(
+    problems.tell(
+        InvalidInput(
             "The input is a raster, and this model works on polygons.",
             "Give a dataset of polygons, or take a model whose name ends in _raster.",
             code="no_polygons",
         )
-    else:
-        told = InvalidInput(
-            "A NetCDF file or a Zarr folder is not a space of cells.",
-            "Give a GeoTIFF, or a dataset of polygons.",
-        )
-    problems.tell(told)
+    )
     return None
 
 
@@ -335,14 +333,14 @@ def _columns(
                 file_values.refuse_near(name, present)
             elif name in counters:
                 numbers = file_values.numbers(frame, found[name])
-                counters[name] = file_values.one_counter(numbers, f"The column {found[name]!r}")
+                counters[name] = file_values.one_counter(numbers, name, f"The column {found[name]!r}")
     return found, values, counters
 
 
 def _column(frame: GeoDataFrame, column: str, declared: Field) -> NDArray[Any]:
     """Return a column in the field's dtype; raise InvalidInput if it has a value that the field refuses."""
     # Truth values are codes, too, where these are 0 and 1.
-    truths = isinstance(declared, Classes) and declared.takes_nodata(0) and declared.takes_nodata(1)
+    truths = isinstance(declared, Classes) and {one.code for one in declared.legend} <= {0, 1}
     given = file_values.numbers(frame, column, kinds=_NUMBERS + "b" * truths)
     values, right = declared.read(given)
     if not right.all():

@@ -12,8 +12,9 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from dissmodel.cells.fields import Classes, Field, Numbers
+from dissmodel.cells.fields import Field, Numbers
 from dissmodel.cells.model import CellModel
+from dissmodel.cells.reach import legal_values
 from dissmodel.cells.writing import VECTORS
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExecutorTestHarness, ExperimentRecord, execute_lifecycle
@@ -58,7 +59,7 @@ class CellModelContract:
     def pictures(self) -> Pictures:
         """Return a value of each field for each cell, shape (rows, cols); NaN where no cell is."""
         draws = np.random.default_rng(14)
-        made = {name: _legal(field, draws, (17, 13)) for name, field in self.model.fields.items()}
+        made = {name: legal_values(field, draws, (17, 13)) for name, field in self.model.fields.items()}
         hole = draws.random((17, 13)) < 0.1  # noqa: PLR2004  (a tenth of the pixels)
         return {name: np.where(hole, np.nan, picture) for name, picture in made.items()}
 
@@ -221,15 +222,6 @@ class CellModelContract:
 def _bits(state: Pictures) -> dict[str, bytes]:
     """Return the bits of the cells' values, in visiting order."""
     return {name: values[~np.isnan(values)].tobytes() for name, values in state.items()}
-
-
-def _legal(field: Field, draws: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    if isinstance(field, Classes):
-        return draws.choice([one.code for one in field.legend], size=shape).astype(np.float64)
-    assert isinstance(field, Numbers)  # there is no third kind
-    low = field.ge if field.ge is not None else 0.0 if field.le is None else field.le - 1
-    high = field.le if field.le is not None else low + 1
-    return low + (high - low) * draws.random(shape)
 
 
 def _illegal(field: Field) -> float | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RASTERS = (".tif", ".tiff")
 VECTORS = (".gpkg", ".parquet", ".fgb", ".geojson", ".json", ".shp")
+SERIES = (".nc",)
 
 _EXACT = 2**53
 _NAMED = 10
@@ -61,6 +62,11 @@ def is_raster(path: str | Path) -> bool:
     return Path(path).suffix.lower() in RASTERS
 
 
+def is_series(path: str | Path | None) -> bool:
+    """Tell whether a path is that of all states in one file, by its suffix."""
+    return path is not None and Path(path).suffix.lower() in SERIES
+
+
 def target_of(data: CellData, path: str) -> Layout:
     """Return how the cells are written to `path`: polygons as pixels where that is a raster.
 
@@ -68,32 +74,44 @@ def target_of(data: CellData, path: str) -> Layout:
     """
     layout = data.layout
     if isinstance(layout, Pixels):
-        if not is_raster(path):
+        if not (is_raster(path) or is_series(path)):
             raise UsageError(
                 f"{path}: the input is a raster, and its cells are written as a raster.",
                 f"--output {Path(path).with_suffix('.tif').name}",
                 code="output_suffix",
             )
         return layout
-    if not is_raster(path):
+    if not (is_raster(path) or is_series(path)):
         return layout
     geometry = layout.frame.geometry.name
     left = [str(name) for name in layout.frame if name not in layout.found.values() and name != geometry]
     if left:
         warnings.warn(
-            f"The raster has the fields of the model only, without {', '.join(left[:_NAMED])}"
+            f"The result has the fields of the model only, without {', '.join(left[:_NAMED])}"
             f"{' …' if len(left) > _NAMED else ''}.",
             DissmodelWarning,
             stacklevel=2,
         )
-    return layout.pixels or pixels_of(layout)
+    try:
+        return layout.pixels or pixels_of(layout)
+    except InvalidInput:
+        if is_raster(path):
+            raise
+        return layout  # a series may be of cells on no grid
 
 
 def write_cells(data: CellData, path: Path, layer: str, form: RasterForm) -> dict[str, str]:
     """Write data as its target; and its style. Return the digest of each file by its name in a record."""
     coloured = next((one for one in data.fields.values() if isinstance(one, Classes)), None)
     style = None
-    if isinstance(data.target, Pixels):
+    if is_series(path):
+        from dissmodel.cells.series import add_state  # noqa: PLC0415  (few results are a series)
+
+        add_state(data, path)
+        written = {"output": sha256_file(path)}
+        if coloured is not None and isinstance(data.target, Pixels):
+            style = raster_qml(coloured.legend, 1)  # GDAL reads each variable as a raster of its own
+    elif isinstance(data.target, Pixels):
         _write_raster(data, data.target, path, form)
         written = {"output": sha256_file(path)}
         if coloured is not None:
@@ -136,8 +154,12 @@ def most_bytes_of(opened: Any, fields: int) -> int:
 
 
 def check_savable(data: CellData, path: str, *, losses: bool) -> None:
-    """Refuse features that the format of `path` can't hold; with `losses` warn of what it changes."""
-    if isinstance(data.target, Polygons):
+    """Refuse cells that the format of `path` can't hold; with `losses` warn of what it changes."""
+    if is_series(path):
+        from dissmodel.cells import series  # noqa: PLC0415  (few results are a series)
+
+        series.check(data, path)
+    elif isinstance(data.target, Polygons):
         from dissmodel.io.vector import check_savable as check  # noqa: PLC0415  (a raster needs no pandas)
 
         check(with_values(data, data.target), path, losses=losses)
@@ -187,7 +209,7 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) 
     write_geotiff(
         path,
         bands,
-        shape=(layout.inside.shape[0], layout.inside.shape[1]),
+        shape=layout.shape,
         dtype=dtype,
         nodata=nodata,
         transform=layout.transform,

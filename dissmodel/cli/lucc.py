@@ -13,11 +13,11 @@ from dissmodel.cli.values import parse_names, parse_seed
 
 app = App(
     help="Estimate the tables that models of land-use change need, from observed maps.\n\n"
-    "Example: dissmodel lucc demand --from 2010.tif --to 2020.tif --years 2010,2020,2050",
+    "Example: dissmodel lucc demand --from 2010.tif --to 2020.tif --years 2010,2020,2050 -o demand.csv",
 )
 
 _CLASSES = typer.Option(
-    metavar="A,B", help="Names of the classes 1, 2 …: the bands or columns of shares, or what use counts."
+    metavar="A,B", help="Names of the classes 1, 2 and so on, which are the bands or columns of their shares."
 )
 
 
@@ -50,9 +50,9 @@ def fit(
 ) -> None:
     """Estimate the coefficients of potentials; write [[model.potential]] tables as TOML, and a record.
 
-    NAME.fit.json beside the TOML has standard errors, p-values, AUC and ROC, R² and variance inflation.
+    NAME.fit.json beside the TOML has standard errors, p-values, AUC and ROC, R2 and variance inflation.
 
-    Example: dissmodel lucc fit -i 2010.gpkg --classes forest,crop --drivers slope,roads -o potential.toml
+    Example: dissmodel lucc fit -i 2010.tif --classes forest,crop --drivers slope -o potential.toml
     """
     parameters = {
         "land_use_types": _names(classes),

@@ -12,10 +12,17 @@ EXIT_DIFFERS = 4
 
 
 _INPUT = typer.Option("--input", "-i", metavar="FILE", help="The dataset, or its URL; a zip may hold it.")
+_MOVED = typer.Option(
+    "--input",
+    "-i",
+    metavar="[NAME=]FILE",
+    help="The new path or URL of an input that was moved; may be repeated.",
+)
 _INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset or its URL; may be repeated.")
 
 Input = Annotated[str, _INPUT]
 OptionalInput = Annotated[str | None, _INPUT]
+MovedInputs = Annotated[list[str] | None, _MOVED]
 Inputs = Annotated[list[str] | None, _INPUTS]
 Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")]
 Output = Annotated[

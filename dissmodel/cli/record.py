@@ -13,7 +13,7 @@ import typer
 from dissmodel.cli import options
 from dissmodel.cli.commands import App
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_parameters, parse_span
+from dissmodel.cli.values import parse_moved, parse_parameters, parse_span
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.printable import count, cut, printable
 
@@ -33,12 +33,7 @@ def bundle(
         str, typer.Argument(metavar="RECORD", help="A record, such as result.record.json, or its URL.")
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.zip", help="The bundle.")],
-    input_: Annotated[
-        str | None,
-        typer.Option(
-            "--input", "-i", metavar="FILE", help="The new path of an input that was moved; or its URL."
-        ),
-    ] = None,
+    input_: options.MovedInputs = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Leave the input out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier bundle.")] = False,
     yes: options.YesAsk = False,
@@ -56,11 +51,13 @@ def bundle(
     from dissmodel import api
     from dissmodel.cli import render
 
+    moved, others = parse_moved(input_ or ())
     with session(quiet=quiet):
         made = api.bundle(
             file,
             output=output,
-            input=input_,
+            input=moved,
+            inputs=others,
             with_input=not no_input,
             overwrite=overwrite,
             consent=consent(yes=yes),

@@ -86,6 +86,8 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     row = view.row
     about = ", ".join(filter(None, [row.substrate, row.source]))
     print_text(f"{row.name} ({about}): {row.summary}".rstrip(": "), indent=2)
+    if view.reach is not None:
+        print_text(view.reach.said, indent=2)
     rows = [
         (
             one.name,
@@ -98,6 +100,9 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
         )
         for one in view.parameters
     ]
+    if view.input_fields:
+        print_line("")
+        print_table(("band or column", "values"), list(view.input_fields.items()))
     if rows:
         print_line("")
         print_table(("parameter", "type", "unit", "bounds", "default", "value", "from"), rows)
@@ -199,7 +204,8 @@ def _run_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         if runtime.kernel is not None:
             threads = f", {count(runtime.threads, 'thread')}" if runtime.threads is not None else ""
             rows.append(("kernel", f"{runtime.kernel}{threads}"))
-    rows.append(("seed", str(record.seed) if record.seed is not None else ""))
+    origin = "  (drawn)" if record.parameter_origin.get("seed") == "drawn" else ""
+    rows.append(("seed", f"{record.seed}{origin}" if record.seed is not None else ""))
     if record.peak_memory_bytes is not None:
         rows.append(("memory", f"at most {size(record.peak_memory_bytes)}"))
     rows.append(("command", " ".join(record.command)))
@@ -211,6 +217,8 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows = [("file", source.uri), ("version", source.version), ("sha256", source.checksum)]
     rows.append(("layer", source.layer or ""))
     rows += [("beside", name) for name in source.sidecars]
+    for other in record.sources:
+        rows += [(other.name, other.uri), ("", f"sha256 {other.checksum}")]
     maps = {**record.band_map, **record.column_map}
     rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
     if record.grid is not None:

@@ -10,6 +10,7 @@ import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.session import consent, session
+from dissmodel.cli.values import parse_moved
 
 
 def reproduce(
@@ -17,10 +18,7 @@ def reproduce(
         str,
         typer.Argument(metavar="RECORD", help="Such as result.record.json, a bundle, or a URL of either."),
     ],
-    input_: Annotated[
-        str | None,
-        typer.Option("--input", "-i", metavar="FILE", help="The new path or URL of an input that was moved."),
-    ] = None,
+    input_: options.MovedInputs = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -77,10 +75,12 @@ def reproduce(
     from dissmodel import api
     from dissmodel.cli import render_compare
 
+    moved, others = parse_moved(input_ or ())
     with session(quiet=quiet, verbose=verbose):
         found = api.reproduce(
             record,
-            input=input_,
+            input=moved,
+            inputs=others,
             output=output,
             check=check,
             model=model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from dissmodel.errors import UsageError
 
 MAX_LENGTH = 10_000
+_INPUT_NAME = re.compile(r"[A-Za-z_][\w.]*=")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -36,6 +38,36 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
         if not name:
             raise UsageError(f"{option} {canonical}=: a name is missing.", f"{option} {canonical}=NAME")
     return found
+
+
+def parse_inputs(items: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the inputs without a name, in their order, and the others: name → file.
+
+    A file whose own name has a ``=`` is an input without a name.
+
+    Raises UsageError if one name has two files.
+
+    Examples
+    --------
+    >>> parse_inputs(["grid.tif", "demand=new.csv", "s3://bucket/a=b.tif"])
+    (['grid.tif', 's3://bucket/a=b.tif'], {'demand': 'new.csv'})
+    """
+    named = [item for item in items if _INPUT_NAME.match(item) and not os.path.lexists(item)]
+    found = _collect(named, "--input", str.strip, "FILE")
+    for name, place in found.items():
+        if not place:
+            raise UsageError(f"--input {name}=: a file is missing.", f"--input {name}=FILE")
+    return [item for item in items if item not in named], found
+
+
+def parse_moved(items: Iterable[str]) -> tuple[str | None, dict[str, str]]:
+    """Return where the first input of a record is now, None if it was not moved, and other inputs by name."""
+    first, others = parse_inputs(items)
+    if len(first) > 1:
+        raise UsageError(
+            f"--input {first[1]}: the first input is {first[0]}.", "Name the others: --input NAME=FILE"
+        )
+    return next(iter(first), None), others
 
 
 def parse_seed(text: str) -> int:

@@ -33,7 +33,7 @@ _AT_ONCE = 2**18
 
 
 class Raster:
-    """An open GeoTIFF, as the content digest sees it.
+    """An open raster, as the content digest sees it.
 
     `crs` is as `dissmodel.io.canonical.canonical_crs` writes it; `numbers` maps the names of the bands, in
     the file's order, to their numbers.
@@ -77,12 +77,12 @@ def open_rasters(a: Located, b: Located) -> Iterator[tuple[Raster, Raster]]:
 
     Raises InvalidInput if one is damaged; it is named, also where only reading shows it.
     """
-    with opened(a.path, a.shown) as one, opened(b.path, b.shown) as other:
+    with opened(a.path, a.shown, whole=True) as one, opened(b.path, b.shown, whole=True) as other:
         yield Raster(one, a.shown), Raster(other, b.shown)
 
 
 def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Findings:
-    """Compare two GeoTIFFs on one grid; some megabytes of each are in memory at a time.
+    """Compare two rasters on one grid; some megabytes of each are in memory at a time.
 
     Raises InvalidInput if one is damaged.
     """

@@ -81,8 +81,8 @@ def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
             return worker.runtime(Code.model_validate(what["code"]), what["load"])
         case "check":
             return worker.check([ParameterLayer(**layer) for layer in what["layers"]])
-        case "describe":
-            return worker.describe(wire.from_wire(ResolvedParameters, what["resolved"]))
+        case "describe" | "reach":
+            return getattr(worker, do)(wire.from_wire(ResolvedParameters, what["resolved"]))
         case "inspect":
             return tuple(worker.inspect(store.read(Path(what["record"]))))
         case "run":

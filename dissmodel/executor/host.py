@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import random
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from dissmodel.executor.declared import wrong_declarations
 from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
+from dissmodel.executor.seeds import RunSeed, given_seed, seeded
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.executor.watched import Given
 from dissmodel.geo.legend import Legend
@@ -39,9 +39,30 @@ class ModelInfo:
     output_suffix: str = ""
     output_suffixes: tuple[str, ...] = ()
     legends: Mapping[str, Legend] = field(default_factory=dict)
+    input_fields: Mapping[str, str] = field(default_factory=dict)
     declared: bool = False
     origin: str = ""
     names_files: bool = False
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a step of a model sees.
+
+    `cells` is the distance, in cells, of the farthest cell that the next state of a cell depends on; None if
+    the step needs the `whole` space, or if the distance is not known: `why` says why.
+    """
+
+    cells: int | None
+    why: str = ""
+    whole: bool = False
+
+    @property
+    def said(self) -> str:
+        """The reach, for people."""
+        if self.cells is None:
+            return f"{'needs the whole space' if self.whole else 'reach not known'}: {self.why}"
+        return f"reach: {self.cells} cell{'' if self.cells == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,7 @@ class InProcess:
             output_suffix=model.output_suffix,
             output_suffixes=tuple(model.output_suffixes),
             legends=model.legends,
+            input_fields=model.input_fields,
             declared=model.Parameters is not None,
             origin=self._origin,
             names_files=parameters.names_files(model.Parameters),
@@ -107,6 +129,12 @@ class InProcess:
         """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)
 
+    def reach(self, resolved: parameters.ResolvedParameters) -> Reach | None:
+        """Return how far a step sees with these parameters; None for a model that can't be asked."""
+        find = getattr(self.executor, "step_reach", None)
+        with contextlib.redirect_stdout(sys.stderr):  # what a rule prints is no answer
+            return None if find is None else find(resolved.values)
+
     def schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None if the model declares none."""
         return parameters.schema(self.executor.Parameters)
@@ -122,18 +150,17 @@ class InProcess:
 
     def run(self, record: ExperimentRecord, context: RunContext) -> ExperimentRecord:
         """Run the lifecycle and return what ``save`` returned; if it fails, `record` has what it noted."""
-        if context.seed is not None:
-            import numpy as np  # noqa: PLC0415  (only a seeded run needs it here)
-
-            random.seed(context.seed)
-            np.random.seed(context.seed % 2**32)  # noqa: NPY002  (models draw from the global generator)
+        seed = RunSeed(given_seed(context.seed, record.parameters))
         given = Given.in_record(record)
+        saved = record
         try:
-            with within(context):
+            with within(context), seeded(seed, self.executor):
                 saved, _ = execute_lifecycle(self.executor(), record)
         except Exception as error:
             given.explain(error)
             raise
+        finally:
+            saved.seed = seed.value if seed.used else context.seed
         for sentence in given.never_read(declared=self.executor.Parameters is not None):
             progress.current().warn(sentence)
         return saved

@@ -20,7 +20,7 @@ from dissmodel.errors import RunFailed
 from dissmodel.executor import parameters, wire
 from dissmodel.executor.config import RunContext
 from dissmodel.executor.findings import Finding
-from dissmodel.executor.host import InProcess, ModelInfo, Usage
+from dissmodel.executor.host import InProcess, ModelInfo, Reach, Usage
 from dissmodel.inherited import refuses_threads
 from dissmodel.process import STORAGE
 from dissmodel.record import Code, ExperimentRecord, Runtime, store
@@ -105,6 +105,11 @@ class Isolated:
         rows = self._ask("describe", resolved=dataclasses.asdict(resolved))
         return wire.from_wire(tuple[parameters.Parameter, ...], rows)
 
+    def reach(self, resolved: parameters.ResolvedParameters) -> Reach | None:
+        """Return how far a step sees with these parameters; None for a model that can't be asked."""
+        found = self._ask("reach", resolved=dataclasses.asdict(resolved))
+        return wire.from_wire(Reach | None, found)  # type: ignore[arg-type]
+
     def schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None if the model declares none."""
         return wire.from_wire(dict[str, Any] | None, self._ask("schema"))  # type: ignore[arg-type]
@@ -130,6 +135,7 @@ class Isolated:
                 noted = store.read(saved)
                 record.metrics, record.logs = noted.metrics, noted.logs
                 record.step_metrics = noted.step_metrics
+                record.seed, record.parameters = noted.seed, noted.parameters
             raise
         self._usage = wire.from_wire(Usage, answer)
         return store.read(saved)

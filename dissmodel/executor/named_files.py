@@ -114,14 +114,14 @@ def below(folder: str, *, within: bool) -> Locate:
             raise UsageError(
                 f"{parameter} = {name[:200]!r}: this is a URL, and a parameter names a file of this machine.",
                 "Fetch it first, and name the file.",
-                code="parameter",
+                code="parameter_file",
             )
         path = os.path.abspath(os.path.join(folder, name))  # noqa: PTH100, PTH118  (links stay; a name may hold anything)
         if within and not _is_below(path, folder):
             raise UsageError(
                 f"{parameter} = {name[:200]!r}: this names a file outside the folder of its TOML.",
                 f"Give your own: --param {parameter}=FILE",
-                code="parameter",
+                code="parameter_file",
             )
         return path
 
@@ -136,8 +136,8 @@ def known_as(files: Mapping[str, str], origin: str) -> Locate:
             return files[parameter]
         raise UsageError(
             f"{parameter} = {name[:200]!r}: a {origin} can't name a file of this machine.",
-            "Give the values themselves.",
-            code="parameter",
+            "Give the values themselves, or run the model here with a file of your own.",
+            code="parameter_file",
         )
 
     return locate

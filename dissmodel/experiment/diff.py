@@ -158,6 +158,7 @@ def _input(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]
     for name in ("collection", "version", "layer"):
         yield from _value(name, getattr(a, name) or None, getattr(b, name) or None)
     yield from _items("sha256 of ", a.sidecars, b.sidecars)
+    yield from _items("sha256 of ", *({one.name: one.checksum for one in run.sources} for run in (old, new)))
 
 
 def _grid(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -207,7 +207,11 @@ def _renamed(path: str, stem: str) -> str:
 
 
 def relocated(
-    document: Mapping[str, Any], names: Mapping[str, str], *, output: str | None, source: str | None
+    document: Mapping[str, Any],
+    names: Mapping[str, str],
+    *,
+    output: str | None,
+    sources: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Return a record's document with other locations; its digest and its signatures hold.
 
@@ -217,17 +221,25 @@ def relocated(
         As the record's file has it.
     names : Mapping of str to str
         The path of each file relative to the record.
-    output, source : str or None
-        What ``output_path`` and ``source.uri`` say; None leaves it as it is.
+    output : str or None
+        What ``output_path`` says; None leaves it as it is.
+    sources : sequence of str or None
+        What the ``uri`` of each input says, the first one first; None leaves it as it is.
     """
     changed = copy.deepcopy(dict(document))
     for name, entry in (changed.get("files") or {}).items():
         entry["path"] = names[name]
     if output is not None:
         changed["output_path"] = output
-    if source is not None:
-        changed["source"]["uri"] = source
+    for entry, uri in zip(source_entries(changed), sources, strict=False):
+        if uri is not None:
+            entry["uri"] = uri
     return changed
+
+
+def source_entries(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a record's document says of each input, the first one first."""
+    return [document.get("source") or {}, *(document.get("sources") or ())]
 
 
 def keys_below(place: Place, start: str = "", *, most: int = MOST_OBJECTS) -> Iterator[str]:

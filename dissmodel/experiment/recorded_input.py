@@ -1,14 +1,15 @@
-"""The input that a record names: found by its sha256 only."""
+"""The inputs that a record names: found by their sha256 only."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from dissmodel.config import load_settings
-from dissmodel.errors import Differs, DissmodelError, InvalidInput, shell_word
+from dissmodel.errors import Differs, DissmodelError, InvalidInput, UsageError, did_you_mean, shell_word
 from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.explain import why_differs, why_log_counts
 from dissmodel.experiment.files import name_of
@@ -32,9 +33,16 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @contextlib.contextmanager
 def recorded_input(
-    source: Source, given: str | None, *, offline: bool, agree: Callable[[str], None]
+    source: Source,
+    given: str | None,
+    *,
+    offline: bool,
+    agree: Callable[[str], None],
+    data: DataSource | None = None,
 ) -> Iterator[AtHand]:
     """Give what `find_input` finds, for the block, and fetch it where it is not on this machine.
+
+    `data` is which of the record's inputs; None: the first.
 
     `agree` is called with each URL that only the record names, before it is asked for; what it raises is
     raised.
@@ -45,28 +53,61 @@ def recorded_input(
         As `find_input` and `dissmodel.experiment.at_hand.at_hand`.
     """
     with contextlib.ExitStack() as stack:
-        yield _found(source, given, stack, offline=offline, agree=agree)
+        where = _Where(source, source.record.source if data is None else data, stack)
+        yield _found(where, given, offline=offline, agree=agree)
 
 
-def _found(
-    source: Source,
-    given: str | None,
-    stack: contextlib.ExitStack,
-    *,
-    offline: bool,
-    agree: Callable[[str], None],
-) -> AtHand:
+@contextlib.contextmanager
+def other_inputs(
+    source: Source, given: Mapping[str, str], *, offline: bool, agree: Callable[[str], None]
+) -> Iterator[dict[str, AtHand]]:
+    """Give all inputs of a record but the first, for the block, by their names; see `recorded_input`.
+
+    `given` has those that were moved, by name.
+
+    Raises
+    ------
+    UsageError
+        If the record has no input of a given name.
+    DissmodelError
+        As `recorded_input`.
+    """
+    known = [one.name for one in source.record.sources]
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"--input {name}=…: the record has no input {name!r}.",
+                did_you_mean(name, known) or "It has one input: --input FILE",
+            )
+    with contextlib.ExitStack() as stack:
+        yield {
+            one.name: stack.enter_context(
+                recorded_input(source, given.get(one.name), offline=offline, agree=agree, data=one)
+            )
+            for one in source.record.sources
+        }
+
+
+class _Where(NamedTuple):
+    """An input of an experiment, and what keeps it once it is found."""
+
+    source: Source
+    data: DataSource
+    stack: contextlib.ExitStack
+
+
+def _found(where: _Where, given: str | None, *, offline: bool, agree: Callable[[str], None]) -> AtHand:
+    source, data, stack = where
     local: DissmodelError | None = None
     if given is None or not is_remote(given):
         try:
-            return AtHand(find_input(source, given))
+            return AtHand(find_input(source, given, data))
         except (InvalidInput, Differs) as error:
             local = error
-    places = [given] if given is not None else remote_places(source)
+    places = [given] if given is not None else remote_places(source, data)
     if local is not None and (given is not None or not places or local.code == "input_unknown" or offline):
         raise local
     wrong: DissmodelError | None = None
-    data = source.record.source
     for place in places:
         if given is None:
             agree(place)
@@ -74,7 +115,7 @@ def _found(
             with contextlib.ExitStack() as trying:
                 there = at_hand(place, offline=offline, sidecars=sidecars_at(place, data), limit=data.size)
                 here = trying.enter_context(there)
-                find_input(source, str(here.path))
+                find_input(source, str(here.path), data)
                 stack.push(trying.pop_all())
                 return here
         except DissmodelError as error:
@@ -94,9 +135,8 @@ def recorded_url(uri: str) -> str | None:
     return None
 
 
-def remote_places(source: Source) -> list[str]:
+def remote_places(source: Source, data: DataSource) -> list[str]:
     """Return the URLs that an input may have: the recorded URL; for a record in a bucket, a copy there."""
-    data = source.record.source
     url, name = recorded_url(data.uri), name_of(data.uri)
     places = [url] if url is not None else []
     if source.in_bucket and name and _SHA256.fullmatch(data.checksum):
@@ -124,7 +164,7 @@ def _as_changed(place: str, data: DataSource, error: DissmodelError) -> Dissmode
     if error.code != "object_too_large" or data.size is None:
         return error
     return Differs(
-        f"{parse(place).shown} is not the recorded input: it has more than {data.size} bytes.",
+        f"{parse(place).shown} is not the recorded {data.called}: it has more than {data.size} bytes.",
         _give(data),
         code="input_changed",
     )
@@ -136,7 +176,8 @@ def look_for(data: DataSource) -> str:
 
 
 def _give(data: DataSource) -> str:
-    return f"{look_for(data)} and give it: --input FILE"
+    name = data.folder.replace("/", "=")
+    return f"{look_for(data)} and give it: --input {shell_word(f'{name[:_LONGEST]}FILE')}"
 
 
 def run_again(record: ExperimentRecord) -> str:
@@ -150,7 +191,7 @@ def run_again(record: ExperimentRecord) -> str:
     return f"dissmodel run {model or 'MODEL'} --input {given or 'FILE'}"
 
 
-def find_input(source: Source, given: str | None) -> Path:
+def find_input(source: Source, given: str | None, data: DataSource) -> Path:
     """Return a file of the recorded bytes, with sidecars of the recorded bytes, and no others.
 
     It is looked for at `given`; or where it was, absolute or as seen from the record, or beside the record.
@@ -162,10 +203,10 @@ def find_input(source: Source, given: str | None) -> Path:
     Differs
         If a file of that name has other bytes.
     """
-    record, data = source.record, source.record.source
+    record = source.record
     if not data.checksum:
         raise InvalidInput(
-            f"{source.path}: the record does not identify its input: it has no sha256 of it.",
+            f"{source.path}: the record does not identify its {data.called}: it has no sha256 of it.",
             f"Run the model again: {run_again(record)}",
             code="input_unknown",
         )
@@ -176,9 +217,11 @@ def find_input(source: Source, given: str | None) -> Path:
             return place
     if wrong:
         place, what = wrong[0]
-        raise Differs(f"{place} is not the recorded input: {what}.", _give(data), code="input_changed")
+        raise Differs(
+            f"{place} is not the recorded {data.called}: {what}.", _give(data), code="input_changed"
+        )
     raise InvalidInput(
-        f"{source.path}: its input is {_where(data.uri)}.",
+        f"{source.path}: its {data.called} is {_where(data.uri)}.",
         _give(data),
         code="input_missing",
     )

@@ -18,7 +18,7 @@ from dissmodel.experiment.recorded_input import local_input, remote_places, side
 from dissmodel.experiment.source import InBundle, Source, open_source
 from dissmodel.experiment.statements import attestations
 from dissmodel.io.sidecars import before_statistics, unrecorded
-from dissmodel.record import MAIN, digest, sign
+from dissmodel.record import MAIN, DataSource, digest, sign
 from dissmodel.storage.uri import parse
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
@@ -124,7 +124,8 @@ def checks(source: Source, signers: Path | None = None, *, with_input: bool = Tr
         yield Check(source.given, MAIN, path, "missing", "a result", "the record names no file")
     yield from _check_files(source)
     if with_input:
-        yield from _check_remote_input(source) if source.is_remote else _check_input(source)
+        for data in source.record.inputs:
+            yield from _check_remote_input(source, data) if source.is_remote else _check_input(source, data)
     yield from _check_attestations(source, signers)
 
 
@@ -219,27 +220,26 @@ def _check_files(source: Source) -> Iterator[Check]:
         yield Check(source.given, "output_sha256", "", "differs", noted or "none", found)
 
 
-def _check_input(source: Source) -> Iterator[Check]:
+def _check_input(source: Source, data: DataSource) -> Iterator[Check]:
     """Check an input on this machine; no server is asked."""
-    data = source.record.source
     place = local_input(source.path, data.uri)
     if not data.checksum or place is None:
         why = "not on this machine" if data.checksum else _NO_DIGEST
-        yield Check(source.given, "input", data.uri, "not checked", data.checksum, why)
+        yield Check(source.given, data.called, data.uri, "not checked", data.checksum, why)
         return
     found, why = source.digest_of(place)
     if found is None:
         # It may have moved along with the record; another file of that name is no evidence.
         place = source.path.parent / place.name
         if source.digest_of(place)[0] != data.checksum:
-            yield Check(source.given, "input", data.uri, "not checked", data.checksum, why)
+            yield Check(source.given, data.called, data.uri, "not checked", data.checksum, why)
             return
-    dataset = _check_file(source, "input", place, data.checksum)
+    dataset = _check_file(source, data.called, place, data.checksum)
     log = why_log_counts(place, data.sidecars) if dataset.verdict == "differs" else ""
     yield replace(dataset, note=dataset.note or log)
     files = sidecars_of(place, data)
     for _, file, expected in files:
-        beside = _check_file(source, "input", file, expected)
+        beside = _check_file(source, data.called, file, expected)
         if beside.verdict == "differs" and before_statistics(place, file, expected) is not None:
             note = "a viewer added statistics to it; they change no value"
             beside = replace(beside, verdict="ok", note=note)
@@ -247,32 +247,32 @@ def _check_input(source: Source) -> Iterator[Check]:
     if source.record.schema_version and dataset.verdict == "ok":  # the public DisSModel notes no sidecars
         for file in unrecorded(place, [file.name for _, file, _ in files]):
             why = "it would be read with the input"
-            yield Check(source.given, "input", str(file), "differs", "no such file", why)
+            yield Check(source.given, data.called, str(file), "differs", "no such file", why)
 
 
-def _check_remote_input(source: Source) -> Iterator[Check]:
+def _check_remote_input(source: Source, data: DataSource) -> Iterator[Check]:
     """Check an input that others can reach; no file of this machine is looked at."""
-    data, given = source.record.source, str(source.given)
+    given = str(source.given)
     failed: list[DissmodelError] = []
-    for place in remote_places(source) if data.checksum else ():
+    for place in remote_places(source, data) if data.checksum else ():
         shown = parse(place).shown
         try:
             agree_to_ask(place, Consent(), typed=(given,), record=given)
             with at_hand(place, sidecars=sidecars_at(place, data), limit=data.size) as here:
                 expected, found = data.checksum.lower(), here.sha256 or ""
-                yield _compared(source, "input", shown, expected, found)
+                yield _compared(source, data.called, shown, expected, found)
                 return
         except DissmodelError as error:
             if error.code == "object_too_large" and data.size is not None:
                 found = f"more than {data.size:,} bytes"
-                yield Check(given, "input", shown, "differs", data.checksum, found)
+                yield Check(given, data.called, shown, "differs", data.checksum, found)
                 return
             failed.append(error)
     # That a server was not asked says more than that the bucket has no copy.
     failed.sort(key=lambda one: isinstance(one, ConsentRequired))
     why = failed[-1].message if failed else "not where other people can reach it"
     why = why if data.checksum else _NO_DIGEST
-    yield Check(given, "input", data.uri, "not checked", data.checksum, why)
+    yield Check(given, data.called, data.uri, "not checked", data.checksum, why)
 
 
 def _check_file(source: Source, name: str, file: Path, expected: str, size: int | None = None) -> Check:

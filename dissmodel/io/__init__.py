@@ -14,7 +14,8 @@ from typing import Any
 
 from dissmodel.errors import MissingFile, UsageError, WrongValue, did_you_mean
 from dissmodel.io._storage import local_copy
-from dissmodel.storage.uri import is_remote
+from dissmodel.io.formats import is_series
+from dissmodel.storage.uri import is_remote, parse
 
 __all__ = ["load_dataset", "load_xarray", "open_dataset", "save_dataset", "save_xarray"]
 
@@ -94,6 +95,8 @@ def open_dataset(
 ) -> Iterator[tuple[Any, str]]:
     """Read a dataset, but leave the bands of a GeoTIFF in the file until they are asked for.
 
+    A series of a model's states in NetCDF is read as a raster of the last state.
+
     Parameters
     ----------
     uri, minio_client, fmt, layer
@@ -114,7 +117,7 @@ def open_dataset(
     if is_remote(uri):
         with local_copy(uri, minio_client) as path, open_dataset(path, None, fmt, layer=layer) as found:
             yield found
-    elif _kind(uri, _format(fmt, None), layer) == "raster":
+    elif is_series(parse(uri).local()) or _kind(uri, _format(fmt, None), layer) == "raster":
         from dissmodel.io.raster import open_geotiff
 
         with open_geotiff(uri, minio_client, layer=layer) as bands:

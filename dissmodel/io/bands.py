@@ -75,6 +75,23 @@ class ArrayBands:
         self.dtypes = {name: array.dtype for name, array in backend.arrays.items()}
         self._arrays = backend.arrays
 
+    @classmethod
+    def of_variables(cls, backend: RasterBackend) -> ArrayBands:
+        """Return variables of NetCDF as bands; those of several times are taken at the last."""
+        last = {name: backend.arrays[name][-1] for name in backend.temporal_band_names()}
+        if last:
+            warnings.warn(
+                f"{', '.join(last)}: of several times the last is taken.", DissmodelWarning, stacklevel=2
+            )
+        still = RasterBackend(backend.shape)
+        still.arrays = backend.arrays | last
+        notes: dict[str, Any] = {
+            name: {"nodata": None, "tags": {}, "named": True, "number": number}
+            for number, name in enumerate(still.arrays, start=1)
+        }
+        meta = {"crs": backend.crs, "transform": backend.transform, "tags": {}, "bands": notes}
+        return cls(still, meta)
+
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """Yield views."""
         mask = self.meta.get("mask")

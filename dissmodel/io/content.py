@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dissmodel.errors import InvalidInput
-from dissmodel.io.formats import KINDS
+from dissmodel.io.formats import KINDS, is_series
 from dissmodel.io.locate import Located, locate
 from dissmodel.record.schema import ContentDigest, Grid
 
@@ -70,6 +70,8 @@ def _grid(found: Located) -> Grid | None:
     from dissmodel.io.geotiff import reading  # noqa: PLC0415  (it loads GDAL)
 
     with reading(found.path, found.shown) as dataset:
+        if not getattr(dataset, "is_grid", True):
+            return None
         crs = dataset.crs.to_wkt() if dataset.crs else None
         bare = crs is None and dataset.transform.is_identity
         a, b, c, d, e, f = map(float, dataset.transform[:6])
@@ -80,7 +82,7 @@ def may_be_dataset(path: Path) -> bool:
     """Tell from its name and its first bytes whether a file may hold raster or vector data."""
     suffix = path.suffix.lower()
     if suffix not in {*KINDS, ".zip"} or path.is_dir():
-        return False
+        return is_series(path)
     if suffix not in {".json", ".ndjson"}:
         return True
     with path.open("rb") as stream:

@@ -35,8 +35,8 @@ _WINDOW_BYTES = 32 * 2**20
 
 
 def digest_raster(found: Located) -> ContentDigest:
-    """Digest a GeoTIFF window by window; raises as `reading`."""
-    with reading(found.path, found.shown) as dataset:
+    """Digest a raster window by window; raises as `reading`."""
+    with reading(found.path, found.shown, whole=True) as dataset:
         rows, cols = dataset.shape
         transform = np.asarray(dataset.transform[:6], dtype="<f8") + 0.0
         crs = canonical_crs(dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else None)

@@ -6,6 +6,8 @@ And the kind of data that an object is.
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dissmodel.errors import WrongType
@@ -14,6 +16,11 @@ Kind = Literal["raster", "vector"]
 
 TEXT_MARKS = (b"\xef\xbb\xbf", b"\x1e")
 """What may stand before the first character of a text: a byte order mark, the separator of a sequence."""
+SERIES_MARK = "dissmodel_series"
+"""The first attribute of a NetCDF file that is a series of a model's states."""
+
+_SERIES = re.compile(rb"CDF\x02.{20,200}" + SERIES_MARK.encode(), re.DOTALL)
+_SERIES_HEAD_BYTES = 256
 _SUFFIXES = {"vector": ".gpkg, .geojson, .fgb, .shp", "raster": ".tif", "xarray": ".nc, .zarr"}
 
 
@@ -66,6 +73,19 @@ def format_of(head: bytes) -> Format | None:
     if text.lstrip()[:1] == b"{":
         return BY_SUFFIX[".geojson"]
     return next((one for one in FORMATS if head.startswith(one.magic)), None)
+
+
+def is_series(head: bytes | Path) -> bool:
+    """Tell by a file's first bytes, or those of the file at a path, whether it is a series of states."""
+    if isinstance(head, Path):
+        if head.suffix.lower() != ".nc" or not head.is_file():
+            return False
+        try:
+            with head.open("rb") as stream:
+                head = stream.read(_SERIES_HEAD_BYTES)
+        except OSError:  # what reads the file says why
+            return False
+    return _SERIES.match(head) is not None
 
 
 def kind_of_data(data: Any) -> str | None:

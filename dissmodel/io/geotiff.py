@@ -17,6 +17,7 @@ from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.io import proj
 from dissmodel.io.foreign import damaged
+from dissmodel.io.formats import is_series
 from dissmodel.io.locate import files_named
 from dissmodel.io.tiff_layout import ends_early, is_tiff
 
@@ -27,13 +28,20 @@ _UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, TypeError, Ar
 
 
 @contextmanager
-def opened(path: Path, shown: str = "") -> Iterator[Any]:
+def opened(path: Path, shown: str = "", *, whole: bool = False) -> Iterator[Any]:
     """Open a local GeoTIFF, and nothing but a GeoTIFF, for the time of the block; errors call it `shown`.
 
+    A series of states in NetCDF is a `dissmodel.io.netcdf.SeriesDataset`, with `whole` all of its states.
     GDAL's block cache is kept small: read whole bands, or each block once. Raises InvalidInput if it is
     damaged; `naming_damage` is for what only reading it shows; DissmodelError if PROJ does not find its data.
     """
     shown = shown or str(path)
+    if is_series(path):
+        from dissmodel.io.netcdf import opened_series  # noqa: PLC0415  (a GeoTIFF has no use for it)
+
+        with opened_series(path, shown, whole=whole) as series:
+            yield series
+        return
     gdal_settings.ignore()
     with ExitStack() as stack:
         with naming_damage(shown):
@@ -74,9 +82,9 @@ def naming_damage(shown: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(path: Path, shown: str = "") -> Iterator[Any]:
+def reading(path: Path, shown: str = "", *, whole: bool = False) -> Iterator[Any]:
     """Open a GeoTIFF as `opened` does and name all damage that shows in the block."""
-    with naming_damage(shown or str(path)), opened(path, shown) as dataset:
+    with naming_damage(shown or str(path)), opened(path, shown, whole=whole) as dataset:
         yield dataset
 
 

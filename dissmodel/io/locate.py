@@ -16,7 +16,7 @@ from dissmodel.errors import InvalidInput, MissingFile, StorageError, UsageError
 from dissmodel.io import archive, geopackage
 from dissmodel.io._storage import local_copy
 from dissmodel.io.foreign import PAGE, again, foreign
-from dissmodel.io.formats import BY_SUFFIX, Kind, format_of
+from dissmodel.io.formats import BY_SUFFIX, Kind, format_of, is_series
 from dissmodel.placeholders import HEAD_BYTES, link_to_nothing, not_fetched, refuse_pointer
 from dissmodel.storage.uri import parse
 
@@ -128,7 +128,7 @@ def _identify(
     if content == "zip":
         dataset, rest = archive.choose(source, layer, wanted)
         return dataset, dataset.kind, rest
-    kind: Kind = "raster" if content == "GeoTIFF" else "vector"
+    kind: Kind = "raster" if content in {"GeoTIFF", _SERIES} else "vector"
     if wanted not in {None, kind}:
         raise InvalidInput(
             f"{source} is a {content}, which holds {kind} data, not {wanted} data.",
@@ -150,6 +150,8 @@ def _check_content(path: Path, shown: str) -> str:
     if not head:
         raise InvalidInput(f"{shown} is empty (0 bytes).", again(shown), code="input_empty")
     refuse_pointer(head, path, shown)
+    if is_series(head):
+        return _SERIES
     suffix = path.suffix.lower()
     promised = BY_SUFFIX[suffix].name if suffix in BY_SUFFIX else None
     found = format_of(head)
@@ -183,6 +185,7 @@ def _check_content(path: Path, shown: str) -> str:
     return content
 
 
+_SERIES = "series of states in NetCDF"
 _SUFFIXES = ", ".join(BY_SUFFIX)
 _HINT_DAMAGED = "Make or download it again; it may be damaged, or another file under this name."
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dissmodel.errors import DissmodelWarning, UsageError
+from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.geo.raster.backend import RasterBackend
 from dissmodel.io._storage import written
 from dissmodel.io.bands import FileBands
@@ -40,6 +40,12 @@ def open_geotiff(
     with locate(uri, "raster", layer, minio_client=minio_client) as found:
         checksum = sha256_file(found.source)
         with opened(found.path, found.shown) as dataset:
+            if not getattr(dataset, "is_grid", True):
+                raise InvalidInput(
+                    f"{found.shown} has the states of cells that are no pixels, without their polygons.",
+                    "Give polygons: the input of the run that wrote it.",
+                    code="no_polygons",
+                )
             yield FileBands(dataset, found.shown), checksum
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from dissmodel.errors import DissmodelError
 from dissmodel.io.locate import companions
@@ -106,6 +105,8 @@ def before_statistics(dataset: Path, path: Path, expected: str) -> bytes | None:
         return None
     for added in _ADDED:
         text = added.sub(b"", text)
+    from xml.sax.saxutils import escape  # noqa: PLC0415  (few datasets have such a file)
+
     names = {f"<Description>{escape(name)}</Description>".encode() for name in _own_names(dataset).values()}
     bare = _DESCRIPTION.sub(lambda line: b"" if line[0].strip() in names else line[0], text)
     tried = (text, _NO_BAND.sub(b"", text), _NO_BAND.sub(b"", bare))

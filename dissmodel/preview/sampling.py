@@ -174,7 +174,10 @@ def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None =
     """
     if kind_of(uri, fmt, layer) == "raster":
         with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:
-            yield DrawableRaster(Raster(dataset, found.shown), found.shown)
+            if getattr(dataset, "is_grid", True):
+                yield DrawableRaster(Raster(dataset, found.shown), found.shown)
+            else:  # the last state of a series of cells that are no pixels
+                yield DrawableLayer(dataset.points())
     else:
         from dissmodel.io.vector import load_gdf  # noqa: PLC0415  (it loads pandas)
 

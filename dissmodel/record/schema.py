@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
@@ -55,6 +55,16 @@ class DataSource(_Part):
     layer: str | None = None
     sidecars: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def folder(self) -> str:
+        """See `OtherSource.folder`; the first input has none."""
+        return ""
+
+    @property
+    def called(self) -> str:
+        """How a check or an error calls it."""
+        return f"input {self.folder[:-1]}".strip()
+
 
 class OtherSource(DataSource):
     """An input beside the first one.
@@ -65,6 +75,11 @@ class OtherSource(DataSource):
 
     role: str = "parameter"
     name: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder, with a slash at its end, that it has beside the first input in a bundle or a place."""
+        return f"{self.name}/"
 
 
 class Artifact(_Part):
@@ -278,8 +293,13 @@ class ExperimentRecord(_Part):
     reproduces: str | None = None
     reproduction: Reproduction | None = None
     derived_from: str | None = None
-    sources: list[OtherSource] = Field(default_factory=list)
+    sources: list[OtherSource] = Field(default_factory=list, max_length=1000)
     record_digest: str | None = None
+
+    @property
+    def inputs(self) -> tuple[DataSource, ...]:
+        """Every input, the first one first."""
+        return (self.source, *self.sources)
 
     @property
     def output_sha256(self) -> str | None:
@@ -290,6 +310,14 @@ class ExperimentRecord(_Part):
     def output_sha256(self, value: str | None) -> None:
         if value is not None:
             self.artifacts["output"] = value
+
+    @field_validator("sources")
+    @classmethod
+    def _named_once(cls, given: list[OtherSource]) -> list[OtherSource]:
+        """Refuse two inputs of one name: each is found, and placed, by its name."""
+        if len({one.name for one in given} - {""}) < len(given):
+            raise ValueError("two inputs have one name, or one has none")
+        return given
 
     @model_validator(mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from dissmodel.errors import InvalidInput
 from dissmodel.record import ExperimentRecord
@@ -32,6 +33,8 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     if not name:
         raise InvalidInput(f"{shown}: it names no model.", "Ask the sender of this record.")
     parameters = {key: as_number(value) for key, value in record.parameters.items()}
+    for other in record.sources:  # the names of files in a TOML are relative to the TOML
+        parameters = _put_file(parameters, other.name, other.uri)
     spec = plain_spec(str(name), parameters, record.band_map, record.column_map, table)
     try:
         text = tomlkit.dumps(spec)
@@ -48,3 +51,15 @@ def _command(record: ExperimentRecord) -> str:
     words += [] if record.seed is None else ["--seed", str(record.seed)]
     line = " ".join(shlex.quote(word[:_LONGEST]) for word in words)
     return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def _put_file(inner: Any, name: str, path: str) -> Any:
+    """Return a value with the path of a file in the place where the value names the file, if it does."""
+    key, _, rest = name.partition(".")
+    if not name:
+        return path if isinstance(inner, str) else inner
+    if isinstance(inner, dict) and key in inner:
+        return inner | {key: _put_file(inner[key], rest, path)}
+    if isinstance(inner, list) and key.isdecimal() and int(key) < len(inner):
+        return [_put_file(one, rest, path) if at == int(key) else one for at, one in enumerate(inner)]
+    return inner

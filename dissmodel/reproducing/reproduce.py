@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +18,7 @@ from dissmodel.experiment.files import Recorded
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import FOLDER
 from dissmodel.experiment.naming import naming
-from dissmodel.experiment.recorded_input import recorded_input
+from dissmodel.experiment.recorded_input import other_inputs, recorded_input
 from dissmodel.experiment.source import Source, open_source
 from dissmodel.progress import Reporter, current, reporting
 from dissmodel.record import MAIN, ExperimentRecord, Reproduction, store
@@ -79,12 +79,16 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
         contextlib.nullcontext(request.at_hand)
         if request.at_hand is not None
         else recorded_input(source, request.input, offline=request.consent.offline, agree=agree) as found,
+        contextlib.nullcontext(request.others_at_hand)
+        if request.at_hand is not None
+        else other_inputs(source, request.others, offline=request.consent.offline, agree=agree) as others,
         open_recorded(
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        repeat = Repeat(record, path, model)
-        judge = _Judge(source, source.shown(found.shown), _tolerance(request.tolerance, repeat))
+        repeat = Repeat(record, path, model, {name: str(one.path) for name, one in others.items()})
+        shown_as = [source.shown(one.shown) for one in (found, *others.values())]
+        judge = _Judge(source, shown_as, _tolerance(request.tolerance, repeat))
         return _reproduce(request, repeat, found, judge, chosen_map)
 
 
@@ -141,7 +145,7 @@ class _Judge:
     """Compares the new result before it is delivered, and writes the verdict into its record."""
 
     recorded: Source
-    input_shown: str
+    inputs_shown: Sequence[str]
     tolerance: Tolerance | None
     artifacts: dict[str, Comparison] = field(default_factory=dict)
     changed: tuple[Difference, ...] = ()
@@ -149,7 +153,8 @@ class _Judge:
 
     def __call__(self, record: ExperimentRecord, files: Mapping[str, Path]) -> ExperimentRecord:
         recorded, old, tolerance = self.recorded.record, self.recorded.files, self.tolerance
-        if record.source.checksum != recorded.source.checksum.lower():
+        expected, found = ([one.checksum.lower() for one in run.inputs] for run in (recorded, record))
+        if expected != found:
             raise Differs(
                 "The input was changed at the start of the run.", "Run it again.", code="input_changed"
             )
@@ -163,8 +168,11 @@ class _Judge:
             changed=[asdict(one) for one in self.changed],
             tolerance={"rtol": tolerance.rtol, "atol": tolerance.atol} if tolerance else None,
         )
-        source = record.source.model_copy(update={"uri": self.input_shown})
-        return record.model_copy(update={"reproduction": reproduction, "source": source})
+        source, *sources = (
+            one.model_copy(update={"uri": shown})
+            for one, shown in zip(record.inputs, self.inputs_shown, strict=True)
+        )
+        return record.model_copy(update={"reproduction": reproduction, "source": source, "sources": sources})
 
 
 def _refuse_unfit(source: Source) -> None:

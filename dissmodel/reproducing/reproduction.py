@@ -29,8 +29,10 @@ class ReproduceRequest:
         The record; a text may be an ``s3://`` or ``https://`` URL too.
     input : str or None
         Where its input is now; it has to be the recorded bytes.
-    at_hand : AtHand or None
-        The input, where the caller has fetched and checked it and keeps it.
+    others : Mapping of str to str
+        Where other inputs are now, by name.
+    at_hand, others_at_hand : AtHand or None, Mapping of str to AtHand
+        The input, and the other inputs by name, where the caller has fetched and checked them and keeps them.
     output : str or None
         Where the new result goes; None: beside the record, under a name of its own, or in the current folder
         if the record is not on this machine.
@@ -60,7 +62,9 @@ class ReproduceRequest:
 
     record: Path | str
     input: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
     at_hand: AtHand | None = None
+    others_at_hand: Mapping[str, AtHand] = field(default_factory=dict)
     output: str | None = None
     check: bool = False
     model: str | None = None

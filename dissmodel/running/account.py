@@ -40,10 +40,13 @@ def note(opening: ExperimentRecord, given: ExperimentRecord) -> None:
     if isinstance(given.step_metrics, dict):
         opening.step_metrics = given.step_metrics
     opening.logs = _lines(given)
-    if opening.seed is None and "seed" in opening.parameters and isinstance(given.seed, int):
-        # The parameter was given, or the model needed a seed and drew it.
-        opening.seed = opening.parameters["seed"] = given.seed
-        opening.parameter_origin["seed"] = str(given.parameter_origin.get("seed"))
+    if opening.seed is None and isinstance(given.seed, int):
+        opening.seed = given.seed
+        if opening.parameters.get("seed") is None:  # else it was given as this parameter
+            opening.parameter_origin["seed"] = "drawn"
+            # Of a model of cells the parameter is the seed.
+            if isinstance(given.parameters, dict) and given.parameters.get("seed") == given.seed:
+                opening.parameters["seed"] = given.seed
 
 
 def completed(

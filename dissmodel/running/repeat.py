@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Repeat:
     """A run that is repeated.
 
-    `record` is the repeated run's, which is at `path`; `model` is today's.
+    `record` is the repeated run's, which is at `path`; `model` is today's. `files` has the inputs but the
+    first: name → path.
     """
 
     record: ExperimentRecord
     path: Path
     model: OpenedModel
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def layers(self) -> list[ParameterLayer]:
         """Return the recorded parameters."""
@@ -40,7 +42,10 @@ class Repeat:
         dropped = self.dropped()
         return [
             ParameterLayer(
-                "record", {name: values[name] for name in values if name not in dropped}, str(self.path)
+                "record",
+                {name: values[name] for name in values if name not in dropped},
+                str(self.path),
+                files=self.files,
             )
         ]
 

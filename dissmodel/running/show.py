@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
-from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.executor.host import InProcess, ModelInfo, Reach
 from dissmodel.registry import index, plugins
 from dissmodel.running.model import ModelRequest, load, open_model, parameter_layers
 
@@ -31,12 +32,14 @@ class ModelList:
 
 @dataclass(frozen=True)
 class ModelView:
-    """A model and its parameters."""
+    """A model, its parameters, and the values of each band or column that it needs, for people."""
 
     row: ModelRow
     parameters: tuple[parameters.Parameter, ...]
     declared: bool
     warnings: tuple[str, ...]
+    input_fields: Mapping[str, str]
+    reach: Reach | None = None  # of a step, where the model can be asked
 
 
 def list_models() -> ModelList:
@@ -68,7 +71,15 @@ def show_model(request: ModelRequest) -> ModelView:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
         resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
-        return ModelView(_row(host.info), host.describe(resolved), host.info.declared, resolved.warnings)
+        info = host.info
+        return ModelView(
+            _row(info),
+            host.describe(resolved),
+            info.declared,
+            resolved.warnings,
+            info.input_fields,
+            host.reach(resolved),
+        )
 
 
 def _row(info: ModelInfo) -> ModelRow:

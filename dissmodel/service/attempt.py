@@ -12,6 +12,7 @@ from typing import Any
 from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError, StorageError
+from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.layout import RECORD
 from dissmodel.experiment.source import open_source, placed
 from dissmodel.progress import Silent, reporting
@@ -164,11 +165,17 @@ class _Attempt:
         with reporting(self.hold), contextlib.ExitStack() as stack:
             self.hold.phase("fetch")
             path = package = None
+            others: dict[str, AtHand] = {}
             if request.kind == "reproduce":
                 path = self._pulled(request, scratch)
                 source = stack.enter_context(open_source(path))
                 packages.of_record(path, source.record, core, self.hold)
-                found = stack.enter_context(inputs.recorded(source, self.settings))
+                recorded = source.record
+                found = stack.enter_context(inputs.recorded(source, self.settings, recorded.source))
+                others = {
+                    one.name: stack.enter_context(inputs.recorded(source, self.settings, one))
+                    for one in recorded.sources
+                }
             else:
                 package = packages.of_request(request, core, self.hold)
                 found = stack.enter_context(inputs.fetched(request.input, self.settings))
@@ -176,6 +183,7 @@ class _Attempt:
                 request=request,
                 folder=result,
                 source=found,
+                others=others,
                 package=package,
                 threads=self.threads,
                 memory=self.settings.memory,

@@ -115,7 +115,8 @@ def _run(task: Task, reporter: Reporter) -> Path:
     if task.recorded is not None:
         from dissmodel.reproducing.reproduce import ReproduceRequest, reproduce  # noqa: PLC0415  (each loads what it needs)
 
-        path = reproduce(ReproduceRequest(record=task.recorded, **shared), reporter).record_path
+        asked_again = ReproduceRequest(record=task.recorded, others_at_hand=task.others, **shared)
+        path = reproduce(asked_again, reporter).record_path
         assert path is not None  # only a check leaves none
         return path
     from dissmodel.running.model import GivenSpec  # noqa: PLC0415  (as above)

@@ -13,6 +13,7 @@ from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.layout import FOLDER
 from dissmodel.experiment.recorded_input import NOT_FOUND, recorded_input
 from dissmodel.experiment.source import Source
+from dissmodel.record import DataSource
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.storage.names import check_key
 from dissmodel.storage.uri import parse
@@ -77,8 +78,8 @@ def fetched(uri: str, settings: ServiceSettings) -> Iterator[AtHand]:
 
 
 @contextlib.contextmanager
-def recorded(source: Source, settings: ServiceSettings) -> Iterator[AtHand]:
-    """Give the input that a record names, with the recorded bytes, for the block.
+def recorded(source: Source, settings: ServiceSettings, data: DataSource) -> Iterator[AtHand]:
+    """Give one of the inputs that a record names, with the recorded bytes, for the block.
 
     It is looked for where it was, and in the place of inputs, where ``push --with-input`` puts it.
 
@@ -87,7 +88,7 @@ def recorded(source: Source, settings: ServiceSettings) -> Iterator[AtHand]:
     DissmodelError
         If a job may not read it, or it was not found or has changed.
     """
-    data, name = source.record.source, Path(source.record.source.uri).name
+    name = Path(data.uri).name
     places = [data.uri]
     if _SHA256.fullmatch(data.checksum) and _BARE.fullmatch(name):
         places.append(f"{settings.inputs.rstrip('/')}/{data.checksum}/{name}")
@@ -96,7 +97,7 @@ def recorded(source: Source, settings: ServiceSettings) -> Iterator[AtHand]:
         for place in places:
             try:
                 found = stack.enter_context(
-                    recorded_input(source, admit(place, settings), offline=False, agree=_refuse)
+                    recorded_input(source, admit(place, settings), offline=False, agree=_refuse, data=data)
                 )
             except DissmodelError as error:
                 if error.code not in {*NOT_FOUND, "input_refused", "usage"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,8 @@ class Task:
         Where the result and its record go.
     source : AtHand
         The input on this machine, and what is known of where it was fetched from.
+    others : dict of str to AtHand
+        The other inputs by name.
     package : Resolved or None
         The package of the spec, which is installed.
     threads, memory : int or None
@@ -36,6 +38,7 @@ class Task:
     request: Request
     folder: Path
     source: AtHand
+    others: dict[str, AtHand] = field(default_factory=dict)
     package: Resolved | None = None
     threads: int | None = None
     memory: int | None = None

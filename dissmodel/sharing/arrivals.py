@@ -30,7 +30,7 @@ class PulledExperiment:
     - `uri`: where its record came from.
     - `record`: its record here.
     - `files`: the files of the result by name; the input is ``input``, unless a file of the result has that
-      name.
+      name, and another input ``input NAME``.
     - `received`: bytes received; files that were here already are not received again.
     """
 
@@ -62,9 +62,9 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             finals = {wanted.path: folder.joinpath(*wanted.path.split("/")) for wanted in missing}
             with materialize.undisturbed():
                 materialize.promote(scratch / "new", finals)
-                if not is_here or one.input is not None:
+                if not is_here or one.inputs:
                     document = relocated(
-                        one.source.document, one.paths, output=one.paths.get(MAIN, ""), source=one.input
+                        one.source.document, one.paths, output=one.paths.get(MAIN, ""), sources=one.inputs
                     )
                     folder.mkdir(exist_ok=True)
                     store.write_atomically(record_path, store.dumps(document))
@@ -73,8 +73,8 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             raise
         materialize.discard(scratch)
     files = {name: folder.joinpath(*path.split("/")) for name, path in one.paths.items()}
-    if one.input is not None:
-        files.setdefault("input", folder.joinpath(*one.input.split("/")))
+    for data, path in zip(one.source.record.inputs, one.inputs, strict=False):
+        files.setdefault(data.called, folder.joinpath(*path.split("/")))
     received = sum(wanted.size for wanted in missing)
     return PulledExperiment(experiment_id, one.source.given, record_path, files, received)
 

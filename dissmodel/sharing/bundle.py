@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
@@ -16,12 +16,12 @@ from dissmodel.experiment import statements
 from dissmodel.experiment.files import is_drawn, main_name, name_of
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import RECORD, relocated
-from dissmodel.experiment.recorded_input import local_input, recorded_input, sidecars_of
+from dissmodel.experiment.recorded_input import local_input, other_inputs, recorded_input, sidecars_of
 from dissmodel.experiment.source import INPUT, InBundle, Source, open_source
 from dissmodel.experiment.verify import checks
 from dissmodel.io.sidecars import before_statistics, name_beside, sidecars
 from dissmodel.progress import current
-from dissmodel.record import MAIN, ExperimentRecord, digest, store
+from dissmodel.record import MAIN, DataSource, ExperimentRecord, digest, store
 from dissmodel.registry.spec import plain_spec, without_null
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.storage.uri import is_remote, parse, shown
@@ -36,6 +36,7 @@ class BundleRequest:
     - `record`: the record; its result is beside it. A text may be an ``s3://`` or ``https://`` URL too.
     - `output`: the zip.
     - `input`: where the input is now; None: where it was, or beside the record.
+    - `others`: where other inputs are now, by name.
     - `with_input`: whether the input goes in.
     - `overwrite`: whether an earlier bundle may be replaced.
     - `consent`: whether a server may be asked for the input that only the record names.
@@ -44,6 +45,7 @@ class BundleRequest:
     record: Path | str
     output: str
     input: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
     with_input: bool = True
     overwrite: bool = False
     consent: Consent = field(default_factory=Consent)
@@ -86,7 +88,7 @@ def bundle(request: BundleRequest) -> Bundle:
     ConsentRequired
         If the input is on a server that only the record names, and the user has not agreed to ask it.
     """
-    if request.input is not None and not request.with_input:
+    if (request.input is not None or request.others) and not request.with_input:
         raise UsageError("--input and --no-input contradict each other.", "Give one of the two.")
     with ExitStack() as stack:
         source = stack.enter_context(open_source(_given(request.record)))
@@ -98,11 +100,12 @@ def bundle(request: BundleRequest) -> Bundle:
         told: list[str] = []
         results = list(_results(source, told))
         inputs = list(_inputs(source, request, stack)) if request.with_input else []
-        original = local_input(source.path, source.record.source.uri)
-        files = [one.content for one in (*results, *inputs) if isinstance(one.content, Path)]
-        output = _place(request, [source.path, *files, *([original] if original is not None else [])])
-        texts = _texts(source, inputs[0].name if inputs else None, told)
-        members = ordered([*texts, *results, *inputs])
+        originals = [local_input(source.path, one.uri) for one in source.record.inputs]
+        members = [*results, *(member for group in inputs for member in group)]
+        files = [one.content for one in members if isinstance(one.content, Path)]
+        output = _place(request, [source.path, *files, *(one for one in originals if one is not None)])
+        texts = _texts(source, [group[0].name for group in inputs], told)
+        members = ordered([*texts, *members])
         write(output, members)
     return Bundle(
         output,
@@ -145,34 +148,41 @@ def _external(path: str) -> str:
     return f"{EXTERNAL}/{PurePath(path).name}"
 
 
-def _inputs(source: Source, request: BundleRequest, stack: ExitStack) -> Iterator[Member]:
-    """Yield the input and its sidecars under the names that the record has for them."""
+def _inputs(source: Source, request: BundleRequest, stack: ExitStack) -> Iterator[list[Member]]:
+    """Yield each input and its sidecars, under the names that the record has for them."""
     try:
         agree = asking(
             request.consent, current().output, typed=str(request.record), record=shown(str(request.record))
         )
-        here = recorded_input(source, request.input, offline=False, agree=agree)
-        found = stack.enter_context(here).path
+        first = recorded_input(source, request.input, offline=False, agree=agree)
+        found = [stack.enter_context(first).path]
+        others = other_inputs(source, request.others, offline=False, agree=agree)
+        found += [one.path for one in stack.enter_context(others).values()]
     except DissmodelError as error:
         error.hint += ", or leave it out: --no-input"
         raise
-    data = source.record.source
+    for data, path in zip(source.record.inputs, found, strict=True):
+        yield list(_of_input(source, data, path))
+
+
+def _of_input(source: Source, data: DataSource, found: Path) -> Iterator[Member]:
+    folder = f"{INPUT}/{data.folder}"
     old_name = name_of(data.uri)
     is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # a URL may end in anything
     name = old_name if is_like else found.name
-    yield Member(f"{INPUT}/{name}", found, data.checksum.lower())
+    yield Member(f"{folder}{name}", found, data.checksum.lower())
     noted = sidecars_of(found, data)
     if not source.record.schema_version:  # the public DisSModel does not note sidecars
         noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
     for old, sidecar, expected in noted:
-        yield Member(f"{INPUT}/{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
+        yield Member(f"{folder}{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
 
 
-def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[Member]:
+def _texts(source: Source, input_names: Sequence[str], told: list[str]) -> Iterator[Member]:
     """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
-    yield Member(README, readme(record, source.digest, has_input=input_name is not None).encode())
-    yield Member(RECORD, store.dumps(_moved(record, document, input_name)))
+    yield Member(README, readme(record, source.digest, has_input=bool(input_names)).encode())
+    yield Member(RECORD, store.dumps(_moved(record, document, input_names)))
     spec = spec_as_toml(record, told)
     if spec:
         yield Member(SPEC, spec.encode())
@@ -184,17 +194,20 @@ def _texts(source: Source, input_name: str | None, told: list[str]) -> Iterator[
         yield Member(name, data)
 
 
-def _moved(record: ExperimentRecord, document: Mapping[str, Any], input_name: str | None) -> dict[str, Any]:
+def _moved(
+    record: ExperimentRecord, document: Mapping[str, Any], input_names: Sequence[str]
+) -> dict[str, Any]:
     """Return the record as it is in the bundle: paths are relative to it."""
     names = {
         name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
         for name, one in record.files.items()
     }
-    uri = record.source.uri
-    if input_name is None and uri and not is_remote(uri):  # where it is to be put; a URL stays one
-        input_name = f"{INPUT}/{name_of(uri)}"
+    sources: Sequence[str | None] = input_names or [  # where it is to be put; a URL stays one
+        f"{INPUT}/{one.folder}{name_of(one.uri)}" if one.uri and not is_remote(one.uri) else None
+        for one in record.inputs
+    ]
     output = names.get(MAIN, main_name(record)) if record.output_path is not None else None
-    return relocated(document, names, output=output, source=input_name)
+    return relocated(document, names, output=output, sources=sources)
 
 
 def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
@@ -238,6 +251,10 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
         needs.append(
             f"`FILE` is the input, with the sha256 `{_plain(record.source.checksum)}`. It is not in here."
         )
+        for one in record.sources:
+            name = _plain(one.name)
+            reproduce += f" --input {name}=FILE"
+            needs.append(f"The input {name} has the sha256 `{_plain(one.checksum)}`. It is not in here.")
     main = record.files.get(MAIN)
     output = main.sha256 if main is not None else record.output_sha256 or ""
     lines = [

@@ -22,7 +22,7 @@ from dissmodel.experiment.layout import (
 )
 from dissmodel.experiment.recorded_input import recorded_url
 from dissmodel.experiment.source import InPlace
-from dissmodel.record import store
+from dissmodel.record import DataSource, store
 from dissmodel.record.redact import redact
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import is_remote, parse
@@ -55,14 +55,14 @@ class Pullable:
     """An experiment in a place, as its record has it.
 
     The own digest of the record of `source` holds, and its id can be a folder's name. `paths` are those of
-    the result's files relative to the record, by name; `input` is that of the input, if the input is pulled
-    too. `wanted` has all files but the record.
+    the result's files relative to the record, by name; `inputs` those of the inputs, if these are pulled too.
+    `wanted` has all files but the record.
     """
 
     source: InPlace
     paths: dict[str, str]
     wanted: tuple[Wanted, ...]
-    input: str | None
+    inputs: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -85,12 +85,16 @@ def pullable(source: InPlace, settings: StorageSettings, agree: Callable[[str], 
     uri = source.given
     paths = paths_of(source.files, uri)
     wanted = [*_files(source, paths), *_signatures(source)]
-    inputs = list(_inputs(source, settings, agree)) if agree is not None else []
-    wanted += inputs
+    inputs = []
+    if agree is not None:
+        for data in source.record.inputs:
+            found = list(_inputs(source, data, settings, agree))
+            inputs.append(found[0].path)
+            wanted += found
     twice = clash(one.path for one in wanted)
     if twice is not None:
         raise _lying(uri, f"two files have the name {twice[:200]!r}")
-    return Pullable(source, paths, tuple(wanted), inputs[0].path if inputs else None)
+    return Pullable(source, paths, tuple(wanted), tuple(inputs))
 
 
 def _files(source: InPlace, paths: dict[str, str]) -> Iterator[Wanted]:
@@ -110,29 +114,32 @@ def _signatures(source: InPlace) -> Iterator[Wanted]:
         yield Wanted(source.place, key, path, size, None)
 
 
-def _inputs(source: InPlace, settings: StorageSettings, agree: Callable[[str], None]) -> Iterator[Wanted]:
-    data, uri = source.record.source, source.given
+def _inputs(
+    source: InPlace, data: DataSource, settings: StorageSettings, agree: Callable[[str], None]
+) -> Iterator[Wanted]:
+    uri = source.given
     if not _SHA256.fullmatch(data.checksum):
         raise InvalidInput(
-            f"{uri}: the record does not identify its input.",
+            f"{uri}: the record does not identify its {data.called}.",
             "Leave --with-input out.",
             code="input_unknown",
         )
-    folder, key = _input_place(source, settings)
+    folder, key = _input_place(source, data, settings)
+    here = f"{INPUTS}/{data.folder}"
     for one in (key, *data.sidecars):
-        _refuse_elsewhere(f"{INPUTS}/{one}", uri, reserved=False)
+        _refuse_elsewhere(f"{here}{one}", uri, reserved=False)
         if "/" in one:
             raise _lying(uri, f"it names an input in a folder of its own: {one[:80]!r}")
     if is_remote(folder.uri):
         agree(f"{folder.uri}{key}")
-    yield _wanted(folder, key, f"{INPUTS}/{key}", data.checksum, data.size, uri=uri)
+    yield _wanted(folder, key, f"{here}{key}", data.checksum, data.size, uri=uri)
     for one, digest in data.sidecars.items():
-        yield _wanted(folder, one, f"{INPUTS}/{one}", digest, None, uri=uri)
+        yield _wanted(folder, one, f"{here}{one}", digest, None, uri=uri)
 
 
-def _input_place(source: InPlace, settings: StorageSettings) -> tuple[Place, str]:
-    """Return the folder of the input, and its name in it."""
-    data, uri = source.record.source, source.place.uri
+def _input_place(source: InPlace, data: DataSource, settings: StorageSettings) -> tuple[Place, str]:
+    """Return the folder of an input, and its name in it."""
+    uri = source.place.uri
     # A record is only text: of this machine's own files only those are read that were put beside experiments.
     if parse(uri).path is not None:
         top = Path(uri).parent.parent if Path(uri).parent.name == FOLDER else Path(uri)
@@ -141,8 +148,8 @@ def _input_place(source: InPlace, settings: StorageSettings) -> tuple[Place, str
     url = recorded_url(data.uri)
     if url is None:
         raise InvalidInput(
-            f"{source.given}: its input was not pushed; it is {redact(data.uri)[:200]!r}, which is unknown"
-            " here.",
+            f"{source.given}: its {data.called} was not pushed; it is {redact(data.uri)[:200]!r}, which is"
+            " unknown here.",
             "Leave --with-input out; or ask for it: dissmodel push RECORD --with-input",
             code="input_missing",
         )
@@ -150,7 +157,7 @@ def _input_place(source: InPlace, settings: StorageSettings) -> tuple[Place, str
         return object_place(url, settings)
     except DissmodelError as error:
         raise StorageError(
-            f"{source.given}, its input: {error.message}", error.hint, code=error.code
+            f"{source.given}, its {data.called}: {error.message}", error.hint, code=error.code
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,15 @@ from dissmodel.consent import Consent
 from dissmodel.errors import Differs, DissmodelError, StorageError, UsageError
 from dissmodel.experiment.at_hand import refuse_offline
 from dissmodel.experiment.hosts import asking
-from dissmodel.experiment.layout import FOLDER, RECORD, Place, inputs_place, outputs_place, relocated
+from dissmodel.experiment.layout import (
+    FOLDER,
+    RECORD,
+    Place,
+    inputs_place,
+    outputs_place,
+    relocated,
+    source_entries,
+)
 from dissmodel.experiment.source import placed
 from dissmodel.progress import Reporter
 from dissmodel.record import MAIN, digest, store
@@ -189,13 +197,14 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
     if to.aside:
         one = _aside(one, place)
     wanted: list[tuple[Place, File]] = []
-    source = None
-    if to.inputs is not None and one.inputs:
-        folder = to.inputs.below(one.inputs[0].sha256)
-        wanted += [(folder, file) for file in one.inputs]
-        source = f"{folder.uri}{one.inputs[0].name}"
+    sources: list[str] = []
+    if to.inputs is not None:
+        for files in one.inputs:
+            folder = to.inputs.below(files[0].sha256)
+            wanted += [(folder, file) for file in files]
+            sources.append(f"{folder.uri}{files[0].name}")
     wanted += [(place, file) for file in (*one.files, *one.signatures)]
-    document = _document(one, place, source)
+    document = _document(one, place, sources)
     states = [state_of(folder, file) for folder, file in wanted]
     objects = [
         _sent(folder, file, state, to, pool)
@@ -209,7 +218,7 @@ def _push(one: Pushable, to: _To, pool: Pool) -> PushedExperiment:
         if error.code != "object_exists":
             raise
         # Another push was faster; the record that is there now is the same, or refused.
-        record = _sent_record(_document(one, place, source), place, to, pool)
+        record = _sent_record(_document(one, place, sources), place, to, pool)
     return PushedExperiment(one.path, one.source.record.experiment_id, record.uri, (*objects, record))
 
 
@@ -265,13 +274,13 @@ def _sent(place: Place, file: File, state: State, to: _To, pool: Pool) -> Pushed
     return PushedObject(uri, file.size, "sent" if is_sent else "there")
 
 
-def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str, Any], State]:
+def _document(one: Pushable, place: Place, sources: Sequence[str]) -> tuple[dict[str, Any], State]:
     """Return the record to be stored in the place, and whether it is stored there already.
 
     Raises Differs if another experiment has its id there.
     """
     main = one.names.get(MAIN, "")
-    mine = relocated(one.source.document, one.names, output=f"{place.uri}{main}", source=source)
+    mine = relocated(one.source.document, one.names, output=f"{place.uri}{main}", sources=sources)
     uri = f"{place.uri}{RECORD}"
     stat = place.storage.stat(place.key(RECORD))
     if stat is None:
@@ -292,7 +301,9 @@ def _document(one: Pushable, place: Place, source: str | None) -> tuple[dict[str
                 f'Fetch that experiment: dissmodel pull "{place.uri}"',
                 code="experiment_exists",
             )
-        if source is None and "uri" in (there.document.get("source") or {}):
+        if not sources:
             # A path of this machine is of no use to others; the record there may name the pushed input.
-            mine["source"]["uri"] = there.document["source"]["uri"]
+            for entry, stored in zip(source_entries(mine), source_entries(there.document), strict=False):
+                if "uri" in stored:
+                    entry["uri"] = stored["uri"]
         return mine, "there" if mine == there.document else "damaged"

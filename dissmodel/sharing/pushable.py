@@ -16,7 +16,7 @@ from dissmodel.experiment.layout import RECORD, experiment_name, object_names
 from dissmodel.experiment.recorded_input import NOT_FOUND, look_for, recorded_input, sidecars_of
 from dissmodel.experiment.source import Source, open_source
 from dissmodel.io.sidecars import before_statistics
-from dissmodel.record import digest
+from dissmodel.record import DataSource, digest
 
 _OCTETS = "application/octet-stream"
 
@@ -37,8 +37,8 @@ class Pushable:
     """An experiment that completed and whose record holds, with all that is pushed.
 
     `path` is the record's; its id can be a folder's name. `names` has, for each file of the result, its name
-    in the experiment's folder. `signatures` are the record's and the statements about it; `inputs` the input
-    and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
+    in the experiment's folder. `signatures` are the record's and the statements about it; `inputs` each
+    input and its sidecars, for the folder ``<sha256>/`` of the inputs, if they are to be pushed.
     """
 
     path: Path
@@ -46,12 +46,13 @@ class Pushable:
     names: dict[str, str]
     files: tuple[File, ...]
     signatures: tuple[File, ...]
-    inputs: tuple[File, ...]
+    inputs: tuple[tuple[File, ...], ...]
 
     @property
     def size(self) -> int:
         """Bytes of all but the record."""
-        return sum(file.size for file in (*self.files, *self.signatures, *self.inputs))
+        inputs = (file for one in self.inputs for file in one)
+        return sum(file.size for file in (*self.files, *self.signatures, *inputs))
 
 
 def pushable(path: Path, stack: contextlib.ExitStack, agree: Callable[[str], None] | None) -> Pushable:
@@ -114,17 +115,25 @@ def _signatures(source: Source) -> Iterator[File]:
         yield _there(path, name)
 
 
-def _inputs(source: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]) -> Iterator[File]:
+def _inputs(
+    source: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]
+) -> Iterator[tuple[File, ...]]:
     # The place that it was read from may be closed to others, or change: the recorded bytes are pushed.
-    try:
-        here = stack.enter_context(recorded_input(source, None, offline=False, agree=agree)).path
-    except DissmodelError as error:
-        if error.code in NOT_FOUND:
-            todo = "put it beside the record, or leave --with-input out"
-            error.hint = f"{look_for(source.record.source)} and {todo}"
-        raise
+    for data in source.record.inputs:
+        try:
+            found = recorded_input(source, None, offline=False, agree=agree, data=data)
+            here = stack.enter_context(found).path
+        except DissmodelError as error:
+            if error.code in NOT_FOUND:
+                todo = "put it beside the record, or leave --with-input out"
+                error.hint = f"{look_for(data)} and {todo}"
+            raise
+        yield tuple(_of_input(here, data))
+
+
+def _of_input(here: Path, data: DataSource) -> Iterator[File]:
     yield _there(here, here.name)
-    for name, file, expected in sidecars_of(here, source.record.source):
+    for name, file, expected in sidecars_of(here, data):
         if before_statistics(here, file, expected) is not None:
             raise Differs(
                 f"{file}: a viewer added statistics to it, so its bytes are not the recorded ones.",

@@ -72,7 +72,7 @@ def _upload(made: RunResult, target: Target, reporter: Reporter) -> Uploaded:
             send(target.place, file, state_of(target.place, file), progress)
     names = {name: file.name for name, file in files.items()}
     document = store.read_document(made.record_path)
-    record = relocated(document, names, output=f"{target.place.uri}{names[MAIN]}", source=None)
+    record = relocated(document, names, output=f"{target.place.uri}{names[MAIN]}")
 
     def put(file: File) -> bool:
         return send(target.place, file, state_of(target.place, file), lambda _: None)

@@ -25,6 +25,7 @@ WRONG = {
     "float | None": ("0.1", True),
     "datetime | None": ("2020", date(2020, 1, 1), datetime.min),  # noqa: DTZ901  (too long ago)
     "Mapping[str, object] | None": (3, "a=1", ["a"], {1: 2}, {"a": {2}}),
+    "Mapping[str, StrPath] | None": (3, "a", {1: "a"}, {"a": 3}),
     "Mapping[str, str] | None": (3, "a", {1: "a"}, {"a": 1}),
     "Mapping[str, str | int] | None": (3, "a", {1: 1}, {"a": 1.5}),
     "Consent | None": (True, "yes"),

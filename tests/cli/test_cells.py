@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,13 +132,24 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
     }
 
 
-def test_the_example_of_the_game_of_life(dissmodel):
-    maker = ROOT / "examples" / "life" / "make_life.py"
-    subprocess.run([sys.executable, str(maker)], check=True)
+def test_a_model_loads_no_more_than_the_coast(town, make_coast):
+    """Beside NumPy's generators, which the coast does not draw from."""
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "coast.zip"])
+    counts = []
+    for words in (("coastal_raster", "-i", "coast.zip"), ("growth.py", "-i", "town.tif")):
+        said, _ = loaded(COMMAND, "run", *words, "-o", f"{len(counts)}.tif", "-p", "end_time=2", "-q")
+        assert (0, "") == (said.returncode, said.stderr)
+        modules = json.loads(Path("loaded.json").read_text())
+        counts.append(sum(not name.startswith("numpy.random") for name in modules))
 
-    said = dissmodel("run", "game_of_life", "-i", "life.tif", "-o", "after.tif", "-p", "end_time=60")
+    coast, kit = counts
+    assert kit <= coast
 
-    assert 0 == said.code, said.err
-    population = record_of("after")["step_metrics"]["alive_alive"]
-    # The gun is as it was after 30 steps, and has sent out a glider of five cells.
-    assert [36 + 5, 36 + 10] == [population[29], population[59]]
+
+def test_validate_asks_the_author_of_the_model_too(town):
+    words = ("-i", "town.tif", "--band-map", "alive=built")
+    right = town("validate", "game_of_life", *words, "-p", "rule=B2/S")
+    wrong = town("validate", "game_of_life", *words, "-p", "rule=2/3")
+
+    assert (0, 3) == (right.code, wrong.code)
+    assert 1 == wrong.out.count("rule = '2/3' is not a rule of life.")

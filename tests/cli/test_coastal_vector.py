@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from dissmodel.io import load_dataset
-from dissmodel.models.coastal import contract, raster, vector
+from dissmodel.models.coastal import raster, vector
 from dissmodel.registry.classes import ExecutorRegistry
 
 WORDS = ("-p", "sea_level_rise_rate=0.5", "-q")
@@ -207,7 +207,7 @@ def test_what_the_format_cannot_hold_is_known_before_the_run(dissmodel, twins, m
     def never(*_):
         raise AssertionError("it ran")
 
-    monkeypatch.setattr(contract, "simulate", never)
+    monkeypatch.setattr(vector.CoastalVector, "simulate", never)
     looked = dissmodel("validate", "coastal_vector", "-i", twins, "-o", "r.gpkg", "-p", "end_time=2")
     ran = dissmodel("run", "coastal_vector", "-i", twins, "-o", "r.gpkg", "-p", "end_time=2")
 

@@ -186,7 +186,7 @@ def test_polygons_with_everything_wrong(look, gpkg, bands):
     assert 6 == len(found["error"])
     for part in (
         "There is no column 'solo'",
-        "uso holds values that are none of its codes: 99 (22 cells)",
+        "uso holds values that it does not take: 99 (22 cells)",
         "none (NaN) (5 cells)",
         "2 of 22 cells would be lost",
         "different steps, 1 and 2",
@@ -209,7 +209,7 @@ def test_a_warning_is_no_failure(look, tif, bands):
 
     said = " ".join(messages(found["warning"]))
     assert 4 == len(found["warning"])
-    for part in ("no names", "lack an elevation (1)", "no coordinate reference system", "Accretion"):
+    for part in ("no names", "lack others: alt (1)", "no coordinate reference system", "Accretion"):
         assert part in said
 
 

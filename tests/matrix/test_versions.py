@@ -34,9 +34,9 @@ FEATURES = [
     ("3.11", "fiona==1.9.6", "numpy<2"),
     ("3.11", "fiona==1.10.1", "numpy"),
 ]
-# With an older and a newer GDAL than each other, dissmodel itself.
+# dissmodel itself, with an older and a newer GDAL below rasterio.
 READERS = [
-    ("3.11", "rasterio==1.4.4", "pyogrio==0.10.0"),
+    ("3.11", "rasterio==1.4.4", "pyogrio==0.13.0"),
     ("3.12", "rasterio==1.5.0", "pyogrio==0.13.0"),
 ]
 READ = """

@@ -22,6 +22,7 @@ DIRS_VON_NEUMANN: list[tuple[int, int]] = [(-1, 0), (0, -1), (0, 1), (1, 0)]
 """The offsets (rows, columns) of the 4 cells that share an edge."""
 
 _GRID = "spatial_ref"
+_AXES = {"lat": "y", "latitude": "y", "lon": "x", "longitude": "x"}
 
 
 class RasterBackend:
@@ -307,7 +308,8 @@ class RasterBackend:
         """Make a backend from an ``xarray.Dataset`` or ``xarray.DataArray``.
 
         Variables ``(y, x)`` become static arrays, ``(time, y, x)`` temporal ones, in whatever order their
-        dimensions stand; all others are left out.
+        dimensions stand; all others are left out. The dimensions may be called ``latitude`` or ``lat``, and
+        ``longitude`` or ``lon``, too.
 
         Raises
         ------
@@ -319,6 +321,9 @@ class RasterBackend:
         xr = xarray_library()
         if isinstance(ds, xr.DataArray):
             ds = ds.to_dataset(name=ds.name or "data")
+        ds = ds.rename(
+            {name: _AXES[name] for name in ds.dims if name in _AXES and _AXES[name] not in ds.variables}
+        )
         shapes = ({"y", "x"}, {"time", "y", "x"})
         spatial = {str(name): var for name, var in ds.data_vars.items() if set(var.dims) in shapes}
         if not spatial:
@@ -326,7 +331,10 @@ class RasterBackend:
                 f"No spatial variable (y, x) or (time, y, x) is among {[*ds.data_vars]}.",
                 "Rename its dimensions to y and x.",
             )
-        grid = ds.variables[_GRID].attrs if _GRID in ds.variables else {}
+        mappings = [_GRID, *(var.encoding.get("grid_mapping") for var in spatial.values())]
+        grid: dict[str, Any] = next(
+            (ds.variables[name].attrs for name in mappings if name in ds.variables), {}
+        )
         transform = _transform_of(grid, ds.coords)
         shape = (int(ds.sizes["y"]), int(ds.sizes["x"]))
         backend = cls(shape, nodata_value, transform, _crs_of(grid))

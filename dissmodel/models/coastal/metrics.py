@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +26,9 @@ class StepMetrics:
     soil_migrated: int  # of migrated mangrove mud
     sum_alt: float  # of all elevations, m
 
-
-def columns(steps: Iterable[StepMetrics]) -> dict[str, list[float | int]]:
-    """Return one list per measure, in the order of the steps.
-
-    >>> one = StepMetrics(1, 0.5, 3, 0, 0, 0, 0, 12.0)
-    >>> columns([one])["sources"]
-    [3]
-    """
-    table: dict[str, list[float | int]] = {name: [] for name in StepMetrics.__slots__}
-    for measures in steps:
-        for name, value in asdict(measures).items():
-            table[name].append(value)
-    return table
+    def row(self) -> dict[str, float | int]:
+        """Return each measure by its name."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field
 
-from dissmodel.cells.parameters import Countable, CrsText, KeepsStates, Number, Step
+from dissmodel.cells.parameters import (
+    CRS,
+    EVERY,
+    SNAPSHOTS,
+    Countable,
+    CrsText,
+    KeepsStates,
+    Number,
+    OneValueEach,
+    Step,
+)
 
 
-class RiseParameters(BaseModel):
+class RiseParameters(OneValueEach):
     """What a user may set wherever the sea rises.
 
     Attributes
@@ -45,31 +55,7 @@ class RiseParameters(BaseModel):
         description="Rise of the sea level per step (IPCC RCP8.5)",
         json_schema_extra={"unit": "m/step"},
     )
-    crs: CrsText | None = Field(
-        default=None,
-        description="Coordinate reference system of an input that has none",
-        json_schema_extra={"unit": ""},
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_value_per_parameter(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        kept = dict(given)
-        for name, field in cls.model_fields.items():
-            choices = field.validation_alias
-            if not isinstance(choices, AliasChoices):
-                continue
-            first, *others = [str(c) for c in choices.choices if c in kept] or [name]
-            for other in others:
-                if kept[other] != kept[first]:
-                    raise ValueError(
-                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
-                        "give one"
-                    )
-                del kept[other]
-        return kept
+    crs: CrsText | None = CRS
 
 
 class TideParameters(RiseParameters):
@@ -100,17 +86,8 @@ class SeaParameters(RiseParameters, KeepsStates):
         description="Size of a pixel, where it cannot be inferred or polygons are to be resampled",
         json_schema_extra={"unit": "m"},
     )
-    snapshots: tuple[Step, ...] | None = Field(
-        default=None,
-        description="Steps after which the state is also kept, such as [10,20]",
-        json_schema_extra={"unit": "step"},
-    )
-    every: Countable | None = Field(
-        default=None,
-        ge=1,
-        description="Also keep the state after every N steps, before the last step",
-        json_schema_extra={"unit": "step"},
-    )
+    snapshots: tuple[Step, ...] | None = SNAPSHOTS
+    every: Countable | None = EVERY
 
 
 class FloodParameters(SeaParameters):

@@ -30,18 +30,10 @@ class CoastalState:
         The step that this state belongs to (``passo``); the next one is ``step + 1``.
     order : ndarray of int32 or int64, shape (rows, cols), or None
         The place of each cell in the visiting order, 0 to cells - 1, -1 outside; None for row-major.
-    transform : affine.Affine or None
-        From (col, row) of the file to the coordinates of `crs`; None if the input has none.
-    crs : rasterio.crs.CRS or None
-        The coordinate reference system; None if the input has none.
-    flipped : tuple of (bool, bool)
-        Whether the file stores its rows from south to north, and its columns from east to west.
 
     Notes
     -----
-    All arrays are C-contiguous. Their rows run from north to south and their columns from west to east, so
-    that row-major is the visiting order of a map however its file stores it; `as_stored` turns them back. The
-    arrays of a rotated grid, or of one without a transform, are as the file stores them.
+    All arrays are C-contiguous.
     """
 
     uso: NDArray[np.uint8]
@@ -49,9 +41,6 @@ class CoastalState:
     alt: NDArray[np.float64]
     step: int = 0
     order: NDArray[np.signedinteger[Any]] | None = None
-    transform: Any = None
-    crs: Any = None
-    flipped: tuple[bool, bool] = (False, False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,23 +57,6 @@ class CoastalState:
     def cells(self) -> int:
         """The number of cells in the space."""
         return int(np.count_nonzero(self.uso))
-
-    @property
-    def geographic(self) -> bool:
-        """Whether rows run from north to south and columns from west to east."""
-        return self.transform is not None and not is_rotated(self.transform)
-
-    def as_stored(self, band: NDArray[Any], rows: slice) -> NDArray[Any]:
-        """Return the rows `rows` of the file, of one of the arrays: a view."""
-        upside_down, mirrored = self.flipped
-        if upside_down:
-            band = band[::-1]
-        return band[rows, :: -1 if mirrored else 1]
-
-
-def is_rotated(transform: Any) -> bool:
-    """Return whether rows and columns of a grid don't run along the axes of its coordinates."""
-    return bool(transform.b or transform.d)
 
 
 @dataclass(slots=True)

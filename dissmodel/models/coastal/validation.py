@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel import progress
 from dissmodel.cells.file_values import OFF_GRID
-from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.cells.layout import Pixels, Polygons, pixels_of
+from dissmodel.cells.reading import CellData
+from dissmodel.errors import InvalidInput
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
-from dissmodel.executor.findings import RAISED, Problems
+from dissmodel.executor.findings import Problems
 from dissmodel.io._utils import write_bytes
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.coastal.contract import CoastalExecutor
-from dissmodel.models.coastal.metrics import columns
-from dissmodel.models.coastal.model import Simulation, advance
-from dissmodel.models.coastal.names import FIELDS
-from dissmodel.models.coastal.parameters import ValidationParameters
-from dissmodel.models.coastal.polygons import read_cells
-from dissmodel.models.coastal.raster import grid_of
+from dissmodel.models.coastal.kernels.step import Kernel
+from dissmodel.models.coastal.metrics import StepMetrics
+from dissmodel.models.coastal.model import CoastalModel, advance
+from dissmodel.models.coastal.parameters import CoastalParameters, ValidationParameters
 from dissmodel.models.coastal.report import PICTURE, Agreement, Subject, agreement, in_words, report, verdict
-from dissmodel.models.coastal.space import read_space
-from dissmodel.models.coastal.state import CellState, CoastalState
 
 REPORT = "report.md"
 
@@ -36,35 +34,44 @@ _MOST_BYTES = 1_000_000  # of the report and the picture
 _HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """The same cells on both substrates."""
 
-    pixels: CoastalState  # one for each cell, visited in the order of the features
-    cells: CellState  # the polygons, in this order
+    grid: Pixels
+    polygons: Polygons
+    pixels: CellData  # on the grid, visited in the order of the features
+    cells: CellData  # the polygons, in this order
     first: int  # step
+
+    @classmethod
+    def of(cls, cells: CellData) -> Pair:
+        """Return polygons and their pixels, which are their target."""
+        grid, polygons = cells.target, cells.layout
+        assert isinstance(grid, Pixels)
+        assert isinstance(polygons, Polygons)
+        values = {
+            name: np.array(grid.picture(array, cells.fields[name].outside))
+            for name, array in cells.values.items()
+        }
+        pixels = replace(cells, layout=grid, values=values, counters=dict(cells.counters))
+        return cls(grid, polygons, pixels, cells, cells.step + 1)
 
     def band(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a band of the pixels and of the polygons, in the order of the features: shape (n,)."""
-        inside = self.pixels.inside
-        values = getattr(self.pixels, name)[inside]
-        if self.pixels.order is not None:
-            ordered = np.empty_like(values)
-            ordered[self.pixels.order[inside]] = values
-            values = ordered
-        return values, getattr(self.cells, name)
+        return self.grid.on_cells(self.pixels.values[name]), self.cells.values[name]
 
     def links(self) -> tuple[int, int]:
         """Return how many links between neighbours there are: of pixels, of polygons."""
-        inside = np.pad(self.pixels.inside, 1)
+        inside = np.pad(self.grid.inside, 1)
         pairs = sum(
             int(np.count_nonzero(inside & np.roll(inside, offset, (0, 1))))
             for offset in _HALF_OF_THE_NEIGHBOURS
         )
-        return 2 * pairs, len(self.cells.neighborhood.neighbors)
+        return 2 * pairs, len(self.polygons.neighborhood.neighbors)
 
 
-class CoastalValidation(CoastalExecutor[Pair, ValidationParameters]):
+class CoastalValidation(CoastalModel):
     """Both substrates of the coastal model on one input of polygons, and whether they agree.
 
     Writes a folder with ``report.md`` and ``scatter.png``. If a class, or an elevation by more than
@@ -73,46 +80,65 @@ class CoastalValidation(CoastalExecutor[Pair, ValidationParameters]):
 
     name = "coastal_validation"
     Parameters = ValidationParameters
+    substrate = "vector"
     output_suffix = "/"
+    output_suffixes = ()
 
     def read(
-        self, data: Any, parameters: ValidationParameters, record: ExperimentRecord, problems: Problems
-    ) -> Pair | None:
-        """Return polygons as cells of both substrates."""
-        return read_pair(data, parameters, record.column_map, problems)
+        self, data: Any, record: ExperimentRecord, parameters: ValidationParameters, problems: Problems
+    ) -> CellData | None:
+        """Return polygons as cells; their target is the same cells as pixels."""
+        return super().read(data, record, parameters.for_a_run(), problems)
 
-    def state_of(self, data: Pair) -> CellState:
-        """Return the polygons."""
-        return data.cells
+    def aim(self, data: CellData, record: ExperimentRecord, problems: Problems, *, losses: bool) -> None:
+        """Do nothing: the result is a report."""
 
-    def layout_of(self, data: Pair) -> str:
+    def check_cells(self, data: CellData, parameters: CoastalParameters, problems: Problems) -> None:  # noqa: ARG002  (of any)
+        """Find the pixels of the polygons: each fills one pixel of one grid."""
+        assert isinstance(data.layout, Polygons)
+        with problems.at():
+            try:
+                data.target = data.layout.pixels or pixels_of(data.layout)
+            except InvalidInput as error:
+                if error.code not in OFF_GRID:
+                    raise
+                raise InvalidInput(
+                    error.message,
+                    "Both substrates are compared cell by cell, so the cells have to be those of one grid. "
+                    "Polygons of any shape: dissmodel run coastal_vector",
+                    code=error.code,
+                ) from error
+
+    def said(self, data: CellData) -> str:
         """Return the size of the grid of pixels, for people."""
-        rows, cols = data.pixels.shape
-        return f"polygons, as pixels {rows} rows × {cols} columns"
+        return f"polygons, as pixels {data.target.said}"
 
-    def most_bytes(self, data: Any, read: Pair | None, parameters: ValidationParameters) -> int:  # noqa: ARG002  (they don't count)
+    def most_bytes(self, opened: Any, data: CellData | None, parameters: ValidationParameters) -> int:  # noqa: ARG002  (they don't count)
         """Return the most that a report and a picture take."""
         return _MOST_BYTES
 
-    def load(self, record: ExperimentRecord) -> Pair:
-        """Read the input for both; note its digest and the grid of its pixels."""
-        pair = super().load(record)
-        record.grid = grid_of(pair.pixels)
-        return pair
-
-    def run(self, data: Pair, record: ExperimentRecord) -> Pair:
+    def run(self, data: CellData, record: ExperimentRecord) -> Pair:
         """Simulate both up to ``end_time``, in place; note how long a step took, and the measures of each."""
         parameters = self.parameters(record).for_a_run()
-        raster, vector = advance(data.pixels, parameters), advance(data.cells, parameters)
-        for name, done in (("raster", raster), ("vector", vector)):
-            record.metrics[f"time_per_step_{name}_sec"] = round(done.seconds / len(done.metrics), 6)
-        _note(record, raster, vector)
-        return data
+        pair = Pair.of(data)
+        measured: dict[str, dict[str, list[float]]] = {}
+        kernels = {}
+        for name, half in (("raster", pair.pixels), ("vector", pair.cells)):
+            kernels[name], seconds, measured[name] = _simulated(half, parameters)
+            record.metrics[f"time_per_step_{name}_sec"] = round(seconds / len(measured[name]["step"]), 6)
+        record.step_metrics = measured["raster"]
+        for name, values in measured["vector"].items():
+            if values != record.step_metrics[name]:
+                record.step_metrics[f"{name}_vector"] = values
+        if record.runtime is not None:
+            record.runtime.kernel = " and ".join(dict.fromkeys(one.name for one in kernels.values()))
+            record.runtime.threads = max(one.threads for one in kernels.values())
+        return pair
 
     def save(self, result: Pair, record: ExperimentRecord) -> ExperimentRecord:
         """Compare, write the report and the picture; note their digests and what was found."""
         parameters = self.parameters(record)
-        bands = {name: result.band(name) for name in FIELDS}
+        bands = {name: result.band(name) for name in self.fields}
         found = [
             agreement(name, *pair, parameters.tolerance if name == "alt" else 0.0)
             for name, pair in bands.items()
@@ -120,8 +146,8 @@ class CoastalValidation(CoastalExecutor[Pair, ValidationParameters]):
         subject = Subject(
             name=Path(record.source.uri).name,
             sha256=record.source.checksum,
-            shape=result.pixels.shape,
-            steps=(result.first, result.cells.step),
+            shape=result.grid.shape,
+            steps=(result.first, parameters.end_time),
             links=result.links(),
         )
         _tell(record, subject, found)
@@ -143,49 +169,20 @@ class CoastalValidation(CoastalExecutor[Pair, ValidationParameters]):
         return record
 
 
-def read_pair(
-    frame: Any,
-    parameters: ValidationParameters,
-    column_map: Mapping[str, Any],
-    problems: Problems = RAISED,
-) -> Pair | None:
-    """Return polygons as cells of both substrates: each fills one pixel of one grid.
-
-    None if problems are collected and there are any.
-    """
-    run = parameters.for_a_run()
-    cells = read_cells(frame, run, column_map, problems)
-    if cells is None:
-        return None
-    pixels = None
-    # What both would warn of was reported above.
-    with problems.at(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DissmodelWarning)
-        try:
-            pixels = read_space(cells.frame, run, column_map=column_map)
-        except InvalidInput as error:
-            if error.code not in OFF_GRID:
-                raise
-            raise InvalidInput(
-                error.message,
-                "Both substrates are compared cell by cell, so the cells have to be those of one grid. "
-                "Polygons of any shape: dissmodel run coastal_vector",
-                code=error.code,
-            ) from error
-    if problems.failed or pixels is None:
-        return None
-    return Pair(pixels, cells.state, cells.state.step + 1)
-
-
-def _note(record: ExperimentRecord, raster: Simulation, vector: Simulation) -> None:
-    """Note the measures of each step, those of the polygons too where they are others, and who computed."""
-    record.step_metrics = columns(raster.metrics)
-    for name, values in columns(vector.metrics).items():
-        if values != record.step_metrics[name]:
-            record.step_metrics[f"{name}_vector"] = values
-    if record.runtime is not None:
-        record.runtime.kernel = " and ".join(dict.fromkeys((raster.kernel, vector.kernel)))
-        record.runtime.threads = max(raster.threads, vector.threads)
+def _simulated(
+    data: CellData, parameters: CoastalParameters
+) -> tuple[Kernel[Any], float, dict[str, list[float]]]:
+    """Simulate up to ``end_time``, in place; return the kernel, the seconds of all steps and the measures."""
+    steps = range(data.step + 1, parameters.end_time + 1)
+    kernel, measured = advance(data, steps, parameters)
+    found: list[StepMetrics] = []
+    began = time.perf_counter()
+    for measures in measured:
+        found.append(measures)
+        progress.current().step(len(found), len(steps), data.layout.cells)
+    seconds = time.perf_counter() - began
+    rows = [measures.row() for measures in found]
+    return kernel, seconds, {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _tell(record: ExperimentRecord, subject: Subject, found: list[Agreement]) -> None:

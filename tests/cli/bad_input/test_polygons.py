@@ -110,7 +110,7 @@ def test_features_without_a_field(told, bare, column):
 
     said = told(bare)
 
-    assert said.message.startswith(f"{column} holds values that are no")
+    assert said.message.startswith(f"{column} holds values that it does not take")
     assert "(2 cells)" in said.message
     assert said.hint.startswith("The first is feature 4, counted from 0.")
 

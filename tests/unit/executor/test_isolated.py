@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -90,6 +91,8 @@ class Elsewhere(ModelExecutor):
         record.metrics["secrets"] = [name for name in os.environ if "SECRET" in name or "AWS" in name]
         import random
         record.metrics["drawn"] = random.random()
+        if record.parameters["do"] == "fail":
+            raise Foreign("after a draw")
         return None
 
     def save(self, result, record):
@@ -165,6 +168,18 @@ def test_it_runs_there_and_says_all_that_a_run_says(python, tmp_path, monkeypatc
     assert {("step", 1, 2, 3), ("warn", "mind the tide"), ("output", "printed")} <= set(heard.told)
     assert ("output", "written below") in heard.told
     assert usage.cpu_seconds > 0
+
+
+@pytest.mark.parametrize("do", ["well", "fail"])
+def test_a_seed_that_was_drawn_there_is_said_and_in_the_record(python, tmp_path, do):
+    heard, record = Heard(), asked(tmp_path, do=do)
+    fails = pytest.raises(Exception, match="after a draw") if do == "fail" else contextlib.nullcontext()
+    with reporting(heard), opened(python, tmp_path) as model, fails:
+        record = model.run(record, RunContext(tmp_path))
+
+    drawn = f"its seed was drawn: {record.seed}."
+    assert [one for one in heard.told if one[0] == "output" and drawn in one[1]]
+    assert record.metrics["drawn"] == random.Random(record.seed).random()
 
 
 @pytest.mark.parametrize("do", ["well", "exit"])

@@ -8,7 +8,7 @@ from affine import Affine
 
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.models.coastal.parameters import CoastalParameters
-from dissmodel.models.coastal.space import read_space
+from support.coasts import read_space
 
 # Column by column from the east: neither row-major nor sorted.
 PLACES = [(row, col) for col in (2, 1, 0) for row in (0, 1)]

@@ -16,7 +16,6 @@ from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.coastal.model import simulate
 from dissmodel.models.coastal.raster import CoastalRaster
 from dissmodel.record.digest import sha256_file
 
@@ -137,16 +136,19 @@ def test_progress(coast, write_tif, run_raster):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "no space left"), KeyboardInterrupt()])
-def test_a_run_that_ends_early_leaves_the_measures_of_what_it_did(coast, write_tif, error):
-    record = ExperimentRecord(source={"uri": str(write_tif(coast))}, parameters={"end_time": 9})
-    state = CoastalRaster().load(record)
+def test_a_run_that_ends_early_leaves_the_measures_of_what_it_did(coast, write_tif, monkeypatch, error):
+    record = ExperimentRecord(
+        source={"uri": str(write_tif(coast))}, parameters={"end_time": 9, "snapshots": [4]}
+    )
+    model = CoastalRaster()
+    state = model.load(record)
 
-    def end():
-        if state.step == 4:
-            raise error
+    def end(*_):
+        raise error
 
+    monkeypatch.setattr(model, "_keep", end)
     with pytest.raises(type(error)):
-        simulate(state, CoastalRaster.parameters(record), record, end)
+        model.run(state, record)
 
     assert [1, 2, 3, 4] == record.step_metrics["step"]
     assert {4} == {len(values) for values in record.step_metrics.values()}

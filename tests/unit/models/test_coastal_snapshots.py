@@ -13,7 +13,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.io import load_dataset
 from dissmodel.io.vector import save_gdf
-from dissmodel.models.coastal import contract, raster, vector
+from dissmodel.models.coastal import raster, vector
 from dissmodel.models.coastal.parameters import CoastalParameters, SeaParameters
 from support.files import sha256
 
@@ -232,4 +232,4 @@ def test_none_are_kept_by_default(run, tmp_path):
     run("r.tif", end_time=3)
 
     assert ["cells.gpkg", "r.qml", "r.tif"] == sorted(path.name for path in tmp_path.iterdir())
-    assert contract.CoastalExecutor.Parameters().kept_after(0) == 0
+    assert CoastalParameters().kept_after(0) == 0

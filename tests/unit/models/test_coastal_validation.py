@@ -15,12 +15,13 @@ from PIL import Image
 
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor import ExecutorRegistry, ExperimentRecord, execute_lifecycle
+from dissmodel.executor.findings import RAISED
 from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.geo.legend import CellClass
 from dissmodel.io.vector import save_gdf
 from dissmodel.models.coastal.parameters import ValidationParameters
 from dissmodel.models.coastal.report import Subject, agreement, in_words, report
-from dissmodel.models.coastal.validation import CoastalValidation, read_pair
+from dissmodel.models.coastal.validation import CoastalValidation, Pair
 from dissmodel.visualization import scatter
 
 FAST = {"sea_level_rise_rate": 0.5, "end_time": 8}
@@ -154,9 +155,10 @@ def test_classes_have_to_be_equal_whatever_the_tolerance(validate):
 def test_both_have_the_cells_in_the_order_of_the_features():
     given = squares()
 
-    pair = read_pair(given, ValidationParameters(end_time=1), {})
+    model, record = CoastalValidation(), ExperimentRecord(source={"uri": "-"})
+    pair = Pair.of(model.read(given, record, ValidationParameters(end_time=1), RAISED))
 
-    assert pair.pixels.order is not None
+    assert pair.grid.order is not None
     for name in ("uso", "alt", "solo"):
         pixels, polygons = pair.band(name)
         assert given[name].tolist() == pixels.tolist() == polygons.tolist()
@@ -188,7 +190,7 @@ def bricks():
         (bricks(), "are not the cells of a grid of 30 × 30", "coastal_vector"),
         (squares().assign(row=0, col=1), "their row and col repeat", "rename them"),
         (squares().drop(columns="alt"), "no column 'alt'", "'uso'"),
-        (squares(uso=77), "77 (108 cells)", "codes of uso"),
+        (squares(uso=77), "77 (108 cells)", "uso takes one of 1 (mangrove)"),
     ],
 )
 def test_what_is_no_input(validate, tmp_path, frame, words, hint):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
+from dissmodel.cells.writing import most_bytes_of
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExecutorRegistry, ExperimentRecord
 from dissmodel.executor.testing import ExecutorTestHarness
@@ -288,7 +289,7 @@ def test_the_room_that_is_asked_for_is_enough(run_layer, tmp_path, suffix):
     run_layer(bricks(60, 60), f"r{suffix}", parameters={**FAST, "end_time": 3})
 
     size = sum(path.stat().st_size for path in tmp_path.glob("r.*"))
-    assert size <= vector._bytes(bricks(60, 60)) + 100_000
+    assert size <= most_bytes_of(bricks(60, 60), 3) + 100_000
 
 
 @pytest.mark.parametrize("executor", [one for pair in MODELS.values() for one in pair])

@@ -19,9 +19,8 @@ from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel
 from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.parameters import CoastalParameters, FloodParameters, MangroveParameters
-from dissmodel.models.coastal.space import read_space
 from dissmodel.models.coastal.state import CellState, CoastalState
-from support.coasts import bits
+from support.coasts import bits, read_space
 
 RULES = runpy.run_path(str(Path(__file__).with_name("coastal_rules.py")))
 EVERY_THREADS = (1, 2, 7)
@@ -156,7 +155,8 @@ def test_the_public_coasts_have_the_bits_of_the_raster(shared, name, rate):
     from dissmodel.io import load_dataset
 
     parameters = CoastalParameters(sea_level_rise_rate=rate)
-    state = read_space(load_dataset(shared(name))[0], parameters)
+    read = read_space(load_dataset(shared(name))[0], parameters)
+    state = CoastalState(read.uso, read.solo, read.alt, order=read.order)
     visit = np.arange(state.cells) if state.order is None else np.argsort(state.order[state.inside])
 
     on_both(state, visit, parameters, 88)

@@ -13,7 +13,7 @@ from dissmodel.io import load_dataset
 from dissmodel.models.coastal.kernels import choice
 from dissmodel.models.coastal.parameters import CoastalParameters
 from dissmodel.models.coastal.raster import CoastalRaster
-from dissmodel.models.coastal.space import read_space
+from support.coasts import read_space
 from support.rasters import write_tiff
 
 # More rows than a tile of the result has, so that it is written in several pieces.

@@ -95,13 +95,17 @@ def test_locations_are_outside_the_digest():
         "experiment_id": "e1",
         "files": {"output": {"path": "r.tif", "size": 1}},
         "source": {"uri": "a", "checksum": "c"},
+        "sources": [{"uri": "t.csv", "checksum": "d"}, {"uri": "u.csv", "checksum": "e"}],
         "output_path": "r.tif",
         "unknown": [1],
     }
 
-    moved = relocated(document, {"output": "output.tif"}, output="s3://b/output.tif", source="s3://i/a")
+    moved = relocated(
+        document, {"output": "output.tif"}, output="s3://b/output.tif", sources=["s3://i/a", None, "s3://i/b"]
+    )
 
     assert digest.record_digest(document) == digest.record_digest(moved)
+    assert ["t.csv", "s3://i/b"] == [one["uri"] for one in moved["sources"]]
     assert ("s3://i/a", "output.tif") == (moved["source"]["uri"], moved["files"]["output"]["path"])
     assert "r.tif" == document["files"]["output"]["path"]
 
