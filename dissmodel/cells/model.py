@@ -105,6 +105,10 @@ class CellModel(ModelExecutor):
             _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
+        cls.input_fields = {
+            name: f"{field.takes}{'' if field.changes else '; does not change'}"
+            for name, field in cls.fields.items()
+        }
         parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         if parameters or cls.Parameters is CellParameters:
@@ -243,6 +247,8 @@ class CellModel(ModelExecutor):
         parameters = None
         with collector.at():
             parameters = self.check(record, collector)
+            if not collector.findings:  # what the author of the model checks beside that
+                self.validate(record)
         if parameters is None:
             try:
                 parameters = self.Parameters()
@@ -268,6 +274,13 @@ class CellModel(ModelExecutor):
                 size = series.most_bytes(read, _keeping(parameters, record).kept_after(read.step))
             look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
+
+    @classmethod
+    def code_findings(cls) -> Iterable[Finding]:
+        """Return a warning about what the rule uses that differs between machines."""
+        from dissmodel.cells import portable  # noqa: PLC0415  (a run needs none of it)
+
+        return portable.findings(cls.step, cls.name)
 
     def load(self, record: ExperimentRecord) -> Any:
         """Read the input and note its digest; refuse what the output's format can't hold before the run."""

@@ -81,10 +81,8 @@ class SeriesDataset:
             constant = [one for one in file.variables.values() if one.dimensions[:1] != (TIME,)]
             head = int(file.getncattr(HEAD_BYTES))
             size = state_bytes([(one.dtype, math.prod(one.shape[1:])) for one in states])
-            fixed = state_bytes(
-                [(one.dtype, one.size) for one in file.variables.values() if one not in states]
-            )
-            if path.stat().st_size < max(head, fixed) + size * len(steps):
+            head = max(head, state_bytes([(one.dtype, math.prod(one.shape)) for one in constant]))
+            if path.stat().st_size < head + size * len(steps):
                 raise ValueError("its end is missing")
             if not all(step >= 0 and float(step).is_integer() for step in steps):
                 raise ValueError("its steps are no whole numbers")
