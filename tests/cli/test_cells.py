@@ -113,7 +113,14 @@ def test_an_error_of_the_author_is_in_the_record(town):
         next(path.name.removesuffix(".record.json") for path in Path().glob("a.*.record.json"))
     )
     assert failed["error"]["message"] in said.err
-    assert "growth.py, line 18" in town("record", "show", *Path().glob("a.*.record.json")).out
+    shown = town("record", "show", *Path().glob("a.*.record.json")).out
+    assert "growth.py, line 18 (self.built[" in shown
+    (at,) = [line for line in shown.splitlines() if line.startswith("  at ")]
+    assert at.endswith('growth.py", line 18, in step')
+
+    debugged = town("run", "growth.py", "--input", "town.tif", "--seed", "1", "--debug").err
+    first = next(line for line in debugged.splitlines() if line.startswith("  File "))
+    assert first.endswith('growth.py", line 18, in step')
 
 
 def test_a_geotiff_runs_without_what_polygons_need(town):
