@@ -105,6 +105,10 @@ class CellModel(ModelExecutor):
             _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
+        cls.input_fields = {
+            name: f"{field.takes}{'' if field.changes else '; does not change'}"
+            for name, field in cls.fields.items()
+        }
         parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         if parameters or cls.Parameters is CellParameters:
@@ -243,6 +247,8 @@ class CellModel(ModelExecutor):
         parameters = None
         with collector.at():
             parameters = self.check(record, collector)
+            if not collector.findings:  # what the author of the model checks beside that
+                self.validate(record)
         if parameters is None:
             try:
                 parameters = self.Parameters()

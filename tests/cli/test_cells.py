@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,13 +153,10 @@ def test_a_model_loads_no_more_than_the_coast(town, make_coast):
     assert kit <= coast
 
 
-def test_the_example_of_the_game_of_life(dissmodel):
-    maker = ROOT / "examples" / "life" / "make_life.py"
-    subprocess.run([sys.executable, str(maker)], check=True)
+def test_validate_asks_the_author_of_the_model_too(town):
+    words = ("-i", "town.tif", "--band-map", "alive=built")
+    right = town("validate", "game_of_life", *words, "-p", "rule=B2/S")
+    wrong = town("validate", "game_of_life", *words, "-p", "rule=2/3")
 
-    said = dissmodel("run", "game_of_life", "-i", "life.tif", "-o", "after.tif", "-p", "end_time=60")
-
-    assert 0 == said.code, said.err
-    population = record_of("after")["step_metrics"]["alive_alive"]
-    # The gun is as it was after 30 steps, and has sent out a glider of five cells.
-    assert [36 + 5, 36 + 10] == [population[29], population[59]]
+    assert (0, 3) == (right.code, wrong.code)
+    assert 1 == wrong.out.count("rule = '2/3' is not a rule of life.")

@@ -101,8 +101,10 @@ def test_each_function_that_reads_takes_a_url(web, grid):
     assert 2 == sum(asked.startswith("GET") for asked in web.asked)
 
 
-def test_what_is_written_to_a_bucket_is_read_from_there(s3, grid):
-    (data, meta), before = load_dataset_of(grid)
+def test_what_is_written_to_a_bucket_is_read_from_there(s3, grid, tmp_path):
+    local = tmp_path / "local.tif"
+    local.write_bytes(grid)
+    (data, meta), before = load_dataset(local)
     checksum = _utils.write_text("maré", f"{s3.uri}/note.txt")
 
     sha256 = save_dataset((data, meta), f"{s3.uri}/out/grid.tif")
@@ -136,12 +138,6 @@ def test_a_client_that_was_given_gets_each_part_of_a_shapefile():
     save_dataset(geopandas.GeoDataFrame({"uso": [1]}, geometry=[box(0, 0, 1, 1)]), "s3://b/a/X.shp", Client())
 
     assert [("b", f"a/X.{suffix}") for suffix in ("cpg", "dbf", "shx", "shp")] == sent
-
-
-def load_dataset_of(content):
-    path = Path("local.tif")
-    path.write_bytes(content)
-    return load_dataset(path)
 
 
 def test_an_error_names_the_url_and_no_place_in_the_cache(web):
