@@ -68,7 +68,7 @@ def internal(path):
 
 def alpha(path):
     opaque = np.where(INSIDE, 255.0, 0.0)
-    write(path, {"built": BUILT, "slope": SLOPE, "extra": SLOPE, "alpha": opaque}, alpha=True)
+    write(path, {"built": BUILT, "slope": SLOPE, "extra": SLOPE, "": opaque}, alpha=True)
 
 
 def nodata(path):
