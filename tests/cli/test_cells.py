@@ -89,6 +89,39 @@ def test_two_seeds(town):
     assert (2, "Give one: --seed 1") == (said.code, said.err.splitlines()[1].strip())
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", 2**64], "The seed 18446744073709551616 is too large: a seed is below 2**64."),
+        (["--seed", -1], "--seed -1: a seed is a whole number of 0 or more."),
+        (["-p", f"seed={2**64}"], "seed = 18446744073709551616 (command line): a seed is below 2**64; "),
+        (["-p", "seed=-1"], "seed = -1 (command line): input should be greater than or equal to 0; "),
+        (["--band-map", "built=slope"], "The band 'slope' can't be built and slope at once."),
+    ],
+)
+def test_what_can_not_be_is_one_message(town, words, message):
+    said = town("run", "growth.py", "-i", "town.tif", "-o", "a.tif", *words)
+
+    assert 2 == said.code
+    assert said.err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("name = 'm'", "m.py, line 2 can't be loaded: M declares no field."),
+        ("pass", "m.py defines no executor: M lacks a name."),
+    ],
+)
+def test_a_model_that_declares_nothing(dissmodel, body, message):
+    Path("m.py").write_text(f"from dissmodel.cells import CellModel\nclass M(CellModel): {body}\n")
+
+    said = dissmodel("run", "m.py", "-i", "town.tif")
+
+    assert 2 == said.code
+    assert said.err.startswith(f"error: {message}")
+
+
 def test_a_run_without_an_output_is_named_after_its_input(town):
     town("run", "growth.py", "--input", "town.tif", "--seed", "1")
     town("run", "growth.py", "--input", "town.gpkg", "--seed", "1")
