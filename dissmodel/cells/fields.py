@@ -250,7 +250,8 @@ class Numbers(Field):
         """The bounds and the unit."""
         bounds = {">= ": self.ge, "<= ": self.le}
         said = " and ".join(f"{sign}{bound:g}" for sign, bound in bounds.items() if bound is not None)
-        return " ".join(filter(None, ["a finite number", said, self.unit]))
+        unit = f"in {self.unit}" if self.unit and not said else self.unit
+        return " ".join(filter(None, ["a finite number", said, unit]))
 
     def read(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return values as they are, and where they are finite and within the bounds."""

@@ -208,8 +208,9 @@ class Polygons:
         """Where the cells are: those of pixels where polygons fill the pixels of a grid, with equal bits."""
         from dissmodel.cells.places import PolygonPlaces  # noqa: PLC0415  (see `Pixels.topology`)
 
+        rectangles = (self.frame.geometry.count_coordinates() == _CORNERS).all()
         with contextlib.suppress(InvalidInput):
-            if _fill(self.frame, self._on_grid):
+            if rectangles and _fill(self.frame, self._on_grid):
                 return self._on_grid.places
         return PolygonPlaces(self.frame, self.frame.crs)
 
@@ -322,7 +323,7 @@ def rank_type(cells: int) -> type[np.signedinteger[Any]]:
 
 
 def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
-    """Return whether each polygon is the rectangle of its pixel, but for the rounding of its coordinates."""
+    """Return whether each quadrangle is its pixel, but for the rounding of its coordinates."""
     import shapely  # noqa: PLC0415  (a frame has loaded it)
 
     polygons = np.asarray(frame.geometry)
@@ -331,8 +332,7 @@ def _fill(frame: GeoDataFrame, pixels: Pixels) -> bool:
     width, height = pixels.transform.a, -pixels.transform.e
     west, south, east, north = shapely.bounds(polygons).T
     return bool(
-        (shapely.get_num_coordinates(polygons) == _CORNERS).all()
-        and (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
+        (np.abs(shapely.area(polygons) / (width * height) - 1) < _SAME).all()
         and all(
             (np.abs(found - expected) < _SAME * size).all()
             for found, expected, size in (

@@ -169,7 +169,7 @@ class KeepsStates(BaseModel):
 class CellParameters(KeepsStates):
     """What a user may set of every model of cells."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     end_time: Step = Field(
         default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP

@@ -88,6 +88,18 @@ class Places:
             )
         return self._to(np.packbits(mask).tobytes()).copy()
 
+    def way(self, start: Array, end: Array) -> tuple[Floats, Floats]:
+        """Return how far each cell in `end` is to the east and to the north of that in `start`, in m.
+
+        On a geographic CRS it is the length of the geodesic, in its direction at the start. Without a CRS it
+        is in units of the coordinates.
+        """
+        if self._geod is None:
+            return (self.x[end] - self.x[start]) * self._metres, (self.y[end] - self.y[start]) * self._metres
+        x, y = self.x * self._degrees, self.y * self._degrees
+        bearing, _, length = self._geod.inv(x[start], y[start], x[end], y[end])
+        return length * np.sin(np.radians(bearing)), length * np.cos(np.radians(bearing))
+
     def __len__(self) -> int:
         return len(self.x)
 

@@ -206,7 +206,7 @@ class CellSpace:
 
         >>> def step(self, cells, now):
         ...     cell, other = cells.links().T
-        ...     east, north = cells.x[cell] - cells.x[other], cells.y[cell] - cells.y[other]
+        ...     east, north = cells.way(cell, other)
         ...     weights = 1 / (east * east + north * north)
         ...     self.next.price = cells.neighbors(self.price, weights=weights).mean()
         """
@@ -253,6 +253,16 @@ class CellSpace:
         It is 0 in `mask`, and infinite if `mask` is empty: see `dissmodel.cells.places.Places.distance_to`.
         """
         return self._layout.places.distance_to(mask)
+
+    def way(
+        self, start: NDArray[np.integer[Any]], end: NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how far each cell in `end` is to the east and to the north of that in `start`, in m.
+
+        Cells are given by their numbers in visiting order, from 0, as `links` has them; see
+        `dissmodel.cells.places.Places.way`.
+        """
+        return self._layout.places.way(start, end)
 
     def zones(self, codes: NDArray[Any]) -> Zones:
         """Return the cells by a code that several have, such as a district's: ``.sum() .mean() .on_cells()``.

@@ -12,14 +12,18 @@ from dissmodel.cli import options
 
 def init(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="The new folder, named as the package.")],
-    raster: Annotated[bool, typer.Option("--raster", help="A model on a raster (the default).")] = False,
-    vector: Annotated[bool, typer.Option("--vector", help="A model on polygons.")] = False,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", metavar="MODEL", help="Start from a copy of this model, such as fire_spread."),
+    ] = None,
+    raster: Annotated[bool, typer.Option("--raster", help="An example on a raster (the default).")] = False,
+    vector: Annotated[bool, typer.Option("--vector", help="An example on polygons.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make a model package that works at once: a rule, an executor, tests, an example, a spec for a registry.
+    """Make a model package that works at once: a model, its tests, an example, a spec for a registry.
 
-    Example: dissmodel init coast-growth --vector
+    Example: dissmodel init bush-fire --like fire_spread
     """
     from dissmodel.cli import render
     from dissmodel.errors import UsageError
@@ -27,7 +31,7 @@ def init(
 
     if raster and vector:
         raise UsageError("--raster and --vector contradict each other.", "Leave one out.")
-    made = make(name, "vector" if vector else "raster")
+    made = make(name, "vector" if vector else "raster", like)
     there = render.short_path(made.folder)
     example = f"--input input.{made.suffix} --output result.{made.suffix}"
     render.tell(
@@ -36,7 +40,8 @@ def init(
         *(f"  {file}" for file in made.files),
         "Next:",
         f"  cd {there} && python make_input.py",
-        f"  dissmodel run {made.model}/executor.py {example}",
+        f"  dissmodel run {made.model}/model.py --toml model.toml {example}",
+        "  python -m pytest",
         as_json=as_json,
         quiet=quiet,
     )

@@ -100,6 +100,9 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
         )
         for one in view.parameters
     ]
+    if view.input_fields:
+        print_line("")
+        print_table(("band or column", "values"), list(view.input_fields.items()))
     if rows:
         print_line("")
         print_table(("parameter", "type", "unit", "bounds", "default", "value", "from"), rows)

@@ -50,6 +50,11 @@ _WANTED: Mapping[str, tuple[Any, str, str]] = {
         "a mapping from a band or column to its classes",
         "legends = {}",
     ),
+    "input_fields": (
+        lambda value: isinstance(value, Mapping),
+        "a mapping from a band or column to the values that it takes",
+        "input_fields = {}",
+    ),
 }
 
 

@@ -39,6 +39,7 @@ class ModelInfo:
     output_suffix: str = ""
     output_suffixes: tuple[str, ...] = ()
     legends: Mapping[str, Legend] = field(default_factory=dict)
+    input_fields: Mapping[str, str] = field(default_factory=dict)
     declared: bool = False
     origin: str = ""
     names_files: bool = False
@@ -103,6 +104,7 @@ class InProcess:
             output_suffix=model.output_suffix,
             output_suffixes=tuple(model.output_suffixes),
             legends=model.legends,
+            input_fields=model.input_fields,
             declared=model.Parameters is not None,
             origin=self._origin,
             names_files=parameters.names_files(model.Parameters),

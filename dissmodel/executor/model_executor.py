@@ -44,6 +44,8 @@ class ModelExecutor(ABC):
     legends : Mapping[str, Legend]
         Band or column of the result → its classes. Maps are drawn with them, the first first. When results
         are compared, classes must be equal; a tolerance applies to numbers only.
+    input_fields : Mapping[str, str]
+        Band or column that the model needs in the input → the values that it takes, for people.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class ModelExecutor(ABC):
     output_suffix: ClassVar[str] = ""
     output_suffixes: ClassVar[tuple[str, ...]] = ()
     legends: ClassVar[Mapping[str, Legend]] = {}
+    input_fields: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,6 +86,11 @@ class ModelExecutor(ABC):
             self.validate(record)
         look_at_dataset(record.source.uri, record.input_format, record.source.layer, collector)
         return collector.findings
+
+    @classmethod
+    def code_findings(cls) -> Iterable[Finding]:
+        """Return warnings about the code itself, which `validate` shows; by default none."""
+        return ()
 
     @abstractmethod
     def load(self, record: ExperimentRecord) -> Any:

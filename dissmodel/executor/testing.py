@@ -109,6 +109,7 @@ class ExecutorTestHarness:
             not wrong,
             "; ".join(wrong),
         )
+        yield from cls.code_findings()
 
     def _finding(self, check: str, ok: bool, why: str) -> Finding:  # noqa: FBT001  (the sentence reads in this order)
         subject = str(getattr(self.executor_cls, "name", self.executor_cls))

@@ -29,7 +29,7 @@ class GameOfLife(CellModel):
     def validate(self, record: ExperimentRecord) -> None:
         """Check the rule too."""
         super().validate(record)
-        _tables(str(record.parameters.get("rule", "B3/S23")))
+        _tables(self.parameters(record).rule)
 
     def step(self, cells: CellSpace, now: int) -> None:  # noqa: ARG002  (every step is like the others)
         """Give each cell its next state."""

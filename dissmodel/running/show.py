@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dissmodel.errors import DissmodelError
@@ -31,12 +32,13 @@ class ModelList:
 
 @dataclass(frozen=True)
 class ModelView:
-    """A model and its parameters."""
+    """A model, its parameters, and the values of each band or column that it needs, for people."""
 
     row: ModelRow
     parameters: tuple[parameters.Parameter, ...]
     declared: bool
     warnings: tuple[str, ...]
+    input_fields: Mapping[str, str]
     reach: Reach | None = None  # of a step, where the model can be asked
 
 
@@ -69,11 +71,13 @@ def show_model(request: ModelRequest) -> ModelView:
         host = model.host
         checked = host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
         resolved = checked.incomplete or parameters.settled(checked, request.see_parameters)
+        info = host.info
         return ModelView(
-            _row(host.info),
+            _row(info),
             host.describe(resolved),
-            host.info.declared,
+            info.declared,
             resolved.warnings,
+            info.input_fields,
             host.reach(resolved),
         )
 

@@ -2,63 +2,135 @@
 
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
+from support.git import git
 
-def python(*words, cwd):
+ROOT = Path(__file__).parents[2]
+
+
+PROGRAMS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+slow = pytest.mark.slow
+
+
+def shell(line, folder):
     return subprocess.run(
-        [sys.executable, *words],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": "."},
+        line,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "PATH": PROGRAMS},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
 
-def dissmodel(*words, cwd):
-    return python("-m", "dissmodel", *words, cwd=cwd)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        pytest.param("--vector", marks=slow),
+        pytest.param("--like fire_spread", marks=slow),
+        pytest.param("--like game_of_life --vector", marks=slow),
+        pytest.param("--like urban_growth", marks=slow),
+    ],
+)
+def test_the_commands_that_are_printed_run_the_model_and_its_tests(tmp_path, words):
+    git(tmp_path, "init", "-q")
+    made = shell(f"dissmodel init coast-growth {words}", tmp_path)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "A model")
+    typed = [line.strip() for line in made.stdout.partition("Next:\n")[2].splitlines()]
+    ran = shell(" && ".join(typed), tmp_path)
+
+    assert 3 == len(typed)
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+    assert "9 passed" in ran.stdout
+    record = json.loads((tmp_path / "coast-growth" / "result.record.json").read_text())
+    assert ("coast_growth", "completed") == (record["model_name"], record["status"])
+    assert (git(tmp_path, "rev-parse", "HEAD"), False) == (record["code"]["commit"], record["code"]["dirty"])
 
 
-@pytest.mark.parametrize(("substrate", "suffix"), [("raster", "tif"), ("vector", "gpkg")])
-def test_a_new_package_runs_validates_and_passes_its_own_tests(tmp_path, substrate, suffix):
-    made = dissmodel("init", "coast-growth", f"--{substrate}", cwd=tmp_path)
-    package = tmp_path / "coast-growth"
-    example = python("make_input.py", cwd=package)
-    model = "coast_growth/executor.py"
-    validated = dissmodel("validate", model, "--input", f"input.{suffix}", cwd=package)
+@pytest.mark.parametrize(
+    ("like", "substrate", "class_name"),
+    [
+        (None, "vector", None),
+        ("fire_spread", "vector", "FireSpread"),
+        ("builtin/game_of_life", "raster", "GameOfLife"),
+        ("urban_growth", "raster", "UrbanGrowth"),
+    ],
+)
+def test_a_model_starts_from_another(dissmodel, like, substrate, class_name):
+    words = ("--like", like) if like else ()
+    assert 0 == dissmodel("init", "coast-growth", f"--{substrate}", *words).code
+    os.chdir("coast-growth")
+    runpy.run_path("make_input.py", run_name="__main__")
+    suffix = {"raster": "tif", "vector": "gpkg"}[substrate]
+    model = Path("coast_growth/model.py").read_text()
+    validated = dissmodel(
+        "validate", model_file := "coast_growth/model.py", "--toml", "model.toml", "-i", f"input.{suffix}"
+    )
     ran = dissmodel(
-        "run", model, "--toml", "model.toml", "-i", f"input.{suffix}", "-o", f"r.{suffix}", cwd=package
+        "run", model_file, "--toml", "model.toml", "-i", f"input.{suffix}", "-o", f"r.{suffix}", "--seed", "1"
     )
-    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=package)
-    record = json.loads((package / "r.record.json").read_text())
+    record = json.loads(Path("r.record.json").read_text())
 
-    assert [0, 0, 0, 0, 0] == [one.returncode for one in (made, example, validated, ran, tested)], (
-        made.stderr + example.stderr + validated.stdout + ran.stderr + tested.stdout
-    )
-    assert "3 passed" in tested.stdout
-    assert "error" not in validated.stdout
-    assert {"end_time": 20, "needed": 3} == record["parameters"]
-    assert "coast_growth" == record["model_name"]
-    assert record["metrics"]["built"] > 0
+    assert (0, 0) == (validated.code, ran.code), validated.out + ran.err
+    assert "error" not in validated.out
+    assert "warning" not in ran.err
+    assert ("coast_growth", 20) == (record["model_name"], record["parameters"]["end_time"])
+    if like:
+        built_in = ROOT / "dissmodel" / "models" / f"{like.removeprefix('builtin/')}.py"
+        expected = re.sub("  # noqa.*", "", built_in.read_text()).replace(class_name, "CoastGrowth")
+        assert expected.replace(f'name = "{built_in.stem}"', 'name = "coast_growth"') == model
 
 
-def test_its_project_file_and_specs_name_the_same_model(tmp_path):
-    dissmodel("init", "Coast-Growth", cwd=tmp_path)
-    package = tmp_path / "Coast-Growth"
+@pytest.mark.parametrize(
+    ("like", "said"),
+    [
+        ("fire_spred", "Did you mean 'fire_spread'?"),
+        (
+            "coastal_raster",
+            "coastal_raster is more than one file.\n  Known: fire_spread, game_of_life, urban_growth.",
+        ),
+        ("nonsense", "Known: fire_spread, game_of_life, urban_growth."),
+    ],
+)
+def test_a_model_that_none_can_start_from(dissmodel, like, said):
+    refused = dissmodel("init", "coast", "--like", like)
+
+    assert 2 == refused.code
+    assert f"A new model can't start from {like!r}" in refused.err
+    assert said in refused.err
+    assert not Path("coast").exists()
+
+
+def test_the_class_has_a_name_that_the_file_does_not_use(dissmodel):
+    dissmodel("init", "classes", "--like", "game_of_life")
+
+    assert "class ClassesModel(CellModel):" in Path("classes/classes/model.py").read_text()
+    assert "class TestClassesModel(CellModelContract):" in Path("classes/tests/test_model.py").read_text()
+
+
+def test_its_project_file_and_specs_name_the_same_model(dissmodel):
+    dissmodel("init", "Coast-Growth")
+    package = Path("Coast-Growth")
     project = tomllib.loads((package / "pyproject.toml").read_text())
     spec = tomllib.loads((package / "registry" / "coast_growth.toml").read_text())
 
-    assert {"coast_growth": "coast_growth.executor:CoastGrowth"} == project["project"]["entry-points"][
+    assert {"coast_growth": "coast_growth.model:CoastGrowth"} == project["project"]["entry-points"][
         "dissmodel.executors"
     ]
     assert [] == project["project"]["dependencies"]
-    assert ["coast_growth", "coast_growth.executor"] == [
+    assert ["coast_growth", "coast_growth.model"] == [
         spec["model"]["class"],
         spec["model"]["executor_module"],
     ]
@@ -79,20 +151,20 @@ def test_its_project_file_and_specs_name_the_same_model(tmp_path):
         ("a$b", "begins with a letter"),
     ],
 )
-def test_a_name_that_would_not_work_is_refused_and_nothing_is_written(tmp_path, name, said):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "mine.txt").write_text("mine")
-    (tmp_path / "file").write_text("mine")
-    before = sorted(tmp_path.rglob("*"))
-    refused = dissmodel("init", name, cwd=tmp_path)
+def test_a_name_that_would_not_work_is_refused_and_nothing_is_written(dissmodel, name, said):
+    Path("full").mkdir()
+    Path("full", "mine.txt").write_text("mine")
+    Path("file").write_text("mine")
+    before = sorted(Path().rglob("*"))
+    refused = dissmodel("init", name)
 
-    assert 2 == refused.returncode
-    assert said in refused.stderr
-    assert before == sorted(tmp_path.rglob("*"))
+    assert 2 == refused.code
+    assert said in refused.err
+    assert before == sorted(Path().rglob("*"))
 
 
-def test_one_substrate_only(tmp_path):
-    refused = dissmodel("init", "coast", "--raster", "--vector", cwd=tmp_path)
+def test_one_substrate_only(dissmodel):
+    refused = dissmodel("init", "coast", "--raster", "--vector")
 
-    assert 2 == refused.returncode
-    assert "Leave one out" in refused.stderr
+    assert 2 == refused.code
+    assert "Leave one out" in refused.err

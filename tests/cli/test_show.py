@@ -239,3 +239,13 @@ def test_neither_model_nor_toml_that_names_one(dissmodel):
 
     assert 2 == said.code
     assert "names no model" in said.err
+
+
+def test_a_model_of_cells_says_which_bands_or_columns_it_needs(dissmodel):
+    said = dissmodel("show", "fire_spread")
+
+    lines = [[cell.strip() for cell in columns(line)] for line in said.out.splitlines()]
+    assert ["fire", "one of 1 (no fuel), 2 (unburned), 3 (burning), 4 (burned)"] in lines
+    assert ["elevation", "a finite number in m; does not change"] in lines
+    fields = dissmodel("show", "fire_spread", "--json").json["input_fields"]
+    assert ["fire", "vegetation", "density", "elevation"] == list(fields)

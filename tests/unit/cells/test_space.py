@@ -274,3 +274,29 @@ def test_sums_are_exact(seen, tmp_path):
     found, _ = seen(geotiff(tmp_path / "in.tif", *PLANE), look)
 
     assert (CELLS * 0.1, CELLS * 0.1 / CELLS, CELLS * 2**40, int(BUILT[INSIDE].sum())) == found
+
+
+@pytest.mark.parametrize(("transform", "crs"), [PLANE, DEGREES])
+def test_the_way_to_a_neighbor_leads_there(seen, tmp_path, transform, crs):
+    def look(_model, cells):
+        start, end = cells.links().T
+        return [cells.x[start], cells.y[start], cells.x[end], cells.y[end], *cells.way(start, end)]
+
+    pixels = seen(geotiff(tmp_path / "in.tif", transform, crs), look)[0]
+    boxes = seen(polygons(tmp_path / "in.gpkg", transform, crs, numbered=False), look)[0]
+    x, y, to_x, to_y, east, north = pixels
+    if crs == "EPSG:31984":
+        there = x + east, y + north
+    else:
+        there = Geod(ellps="WGS84").fwd(x, y, np.degrees(np.arctan2(east, north)), np.hypot(east, north))[:2]
+
+    np.testing.assert_allclose(there, [to_x, to_y], rtol=0, atol=1e-9)
+    assert [one.tobytes() for one in pixels] == [one.tobytes() for one in boxes]
+
+
+def test_the_way_is_in_metres(seen, tmp_path):
+    feet = geotiff(tmp_path / "in.tif", Affine(10, 0, 6_000_000, 0, -10, 2_000_000), "EPSG:2225")
+    east, north = seen(feet, lambda _, cells: cells.way(np.array([0, 1]), np.array([1, 0])))[0]
+
+    np.testing.assert_allclose(east, [10 * FOOT, -10 * FOOT], rtol=1e-12)
+    assert [0.0, 0.0] == north.tolist()

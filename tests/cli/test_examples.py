@@ -1,0 +1,67 @@
+"""The commands of the examples' pages, as they stand there."""
+
+import csv
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def follow(dissmodel, monkeypatch):
+    """Type every command of an example's page, in an empty folder."""
+
+    def follow(name):
+        page = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8")
+        typed = [line[2:].split() for line in page.splitlines() if line.startswith("$ ")]
+        for program, first, *words in typed:
+            if program == "python":
+                monkeypatch.setattr(sys, "argv", [first, *words])
+                runpy.run_path(str(ROOT / first), run_name="__main__")
+            else:
+                said = dissmodel(first, *words)
+
+                assert 0 == said.code, said.err
+
+    return follow
+
+
+def metrics(stem):
+    return json.loads(Path(f"{stem}.record.json").read_text())["step_metrics"]
+
+
+def test_life(follow):
+    follow("life")
+
+    population = metrics("after")["alive_alive"]
+    # The gun is as it was after 30 steps, and has sent out a glider of five cells.
+    assert [36 + 5, 36 + 10] == [population[29], population[59]]
+
+
+def test_fire(follow):
+    follow("fire")
+
+    for stem in ("burned", "calm", "again"):
+        measured = metrics(stem)
+        assert measured["fire_burned"][-1] > 1000
+        assert measured["fire_burned"][-1] * 900 == measured["fire_burned_area_m2"][-1]
+    assert metrics("burned") != metrics("again")
+    assert Path("burned.preview.png").is_file()
+
+
+def test_town(follow, dissmodel):
+    follow("town")
+    words = ("-i", "town.tif", "-p", "demand=demand.csv", "-p")
+    enough, short = (dissmodel("validate", "urban_growth", *words, f"end_time={last}") for last in (20, 21))
+
+    demand = [int(row["cells"]) for row in csv.DictReader(Path("demand.csv").read_text().splitlines())]
+    assert 20 == len(demand)
+    for stem in ("grown", "sprawl"):
+        assert demand == metrics(stem)["land_urban"]
+    assert Path("grown.preview.png").is_file()
+    assert (0, 3) == (enough.code, short.code)
+    assert "has no row with year = 2041; it has 2021 to 2040" in short.out
