@@ -186,7 +186,7 @@ def _from_file(path: Path, name: str) -> LoadedModel:
         return LoadedModel(named[0], str(path))
     if not found:
         half = [
-            f"{value.__name__} lacks {', '.join(sorted(value.__abstractmethods__)) or 'a name'}"
+            f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ''))) or 'a name'}"
             for value in own
             if inspect.isclass(value) and (inspect.isabstract(value) or _has_steps(value))
         ]
