@@ -190,7 +190,7 @@ def _from_file(path: Path, name: str) -> LoadedModel:
         return LoadedModel(named[0], str(path))
     if not found:
         half = [
-            f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ()))) or 'a name'}"
+            f"{value.__name__} lacks {_missing_in(value)}"
             for value in own
             if inspect.isclass(value) and (inspect.isabstract(value) or _has_steps(value))
         ]
@@ -271,6 +271,10 @@ def _is_executor(value: object) -> bool:
         and _has_steps(value)
         and not inspect.isabstract(value)
     )
+
+
+def _missing_in(half: type) -> str:
+    return ", ".join(sorted(getattr(half, "__abstractmethods__", ()))) or "a name"
 
 
 def _has_steps(value: type) -> bool:
