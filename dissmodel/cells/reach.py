@@ -27,7 +27,7 @@ from dissmodel.cells import draws
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import innermost
-from dissmodel.cells.near import GRID_KINDS
+from dissmodel.cells.near import GRID_KINDS, Counts
 from dissmodel.cells.space import CellSpace
 from dissmodel.executor.host import Reach
 
@@ -55,7 +55,10 @@ _BY_TABLE = {np.isin: 0, np.digitize: 0, np.interp: 0, np.searchsorted: 1, np.ta
 
 
 class _NeedsWhole(BaseException):
-    """What a rule did that takes all cells together, or cells by their position."""
+    """What a rule did that takes all cells together, or cells by their position.
+
+    It is not an Exception, which a rule might catch.
+    """
 
 
 class _Ends(np.ndarray[Any, np.dtype[np.int64]]):
@@ -190,7 +193,12 @@ class _WatchedNear:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._near, name)
-        return lambda: watch(method().astype(method().dtype), self._reach)
+
+        def watched() -> Watched:
+            found = method()
+            return watch(found.astype(np.int64) if isinstance(found, Counts) else found, self._reach)
+
+        return watched
 
 
 class _WatchedSpace(CellSpace):
@@ -356,7 +364,7 @@ def find_reach(model: type[CellModel], parameters: Any) -> Reach:
     with _set_apart():
         try:
             return _found(model, parameters)
-        except Exception as error:  # noqa: BLE001  (a rule may raise anything of a made-up state; a run says more)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a made-up state may make a rule raise anything)
             return Reach(None, f"the rule failed on a made-up space: {type(error).__name__}: {error}")
 
 

@@ -250,6 +250,13 @@ def test_a_rule_that_fails_or_warns_or_draws_leaves_everything_as_it_was(recwarn
     assert not [one for one in recwarn if issubclass(one.category, DissmodelWarning)]
 
 
+def test_a_rule_that_ends_the_program_ends_nothing():
+    def leaves(self, cells, now):
+        raise SystemExit(3)
+
+    assert "SystemExit: 3" in reach_of_rule(leaves).why
+
+
 def test_a_function_of_its_own_says_how_far_it_reaches():
     def compiled(self, cells, now):
         result = np.asarray(cells.neighbors(self.share).max())
