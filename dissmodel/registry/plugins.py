@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 GROUP = "dissmodel.executors"
 BUILTIN = "builtin"
+ALIASES = "dissmodel.aliases"
+"""Published names of built-in models, which give way to a package's own model of that name."""
 
 _MOST_MODULES = 500
 # What runs, or needs what only a developer has.
@@ -128,6 +130,8 @@ def find(text: str, module: str | None = None) -> LoadedModel:
     registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
     if registered is not None:
         return LoadedModel(registered, registered.__module__)
+    for alias in entry_points(group=ALIASES, name=text):  # any model of that name was found above
+        return find(f"{BUILTIN}/{alias.value}")
     hint = did_you_mean(text, [offer.name for offer in known])
     raise UsageError(
         f"There is no model {text!r}.", f"{hint} List them: dissmodel show".strip(), code="unknown_model"

@@ -137,7 +137,9 @@ class LuccModel(CellModel):
             try:
                 outcome = run.step(step)
             except DemandNotMet as error:
-                yield _measures(error.outcome, run, step, parameters)  # the record has the tries of this step
+                errors = ", ".join(f"{one:.6g}" for one in error.errors)
+                record.add_log(f"step {step}: the error of each try: {errors}")
+                yield _measures(error.outcome, run, step, parameters)
                 raise
             if parameters.keeps(step) or step == steps[-1]:
                 before, after = run.shares_before, run.shares_after

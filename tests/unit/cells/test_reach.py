@@ -76,6 +76,19 @@ def of_the_next_state(self, cells, now):
     self.next.share[cells.neighbors(self.next.built == 1).any()] = 0
 
 
+def by_places(self, cells, now):
+    self.next.amount = np.clip((cells.x - cells.y) / 1000, -10, 10) + cells.area * 0
+
+
+def by_distance(self, cells, now):
+    self.next.amount[cells.distance_to(self.built == 1) < 60] = 1
+
+
+def by_zones(self, cells, now):
+    zones = cells.zones(self.built)
+    self.next.share = zones.on_cells(zones.mean(self.share))
+
+
 def by_a_parameter(self, cells, now):
     self.next.built[cells.neighbors(self.built == 1, kind="circle", radius=self.radius + 0.5).any()] = 1
 
@@ -83,7 +96,7 @@ def by_a_parameter(self, cells, now):
 @pytest.mark.parametrize(
     ("rule", "cells"),
     [
-        *((rule, 0) for rule in (alone, drawn, in_some_cells)),
+        *((rule, 0) for rule in (alone, drawn, in_some_cells, by_places)),
         *((rule, 1) for rule in (neighbours, added, looked_up, selected, in_a_mask, by_a_parameter)),
         *((rule, 2) for rule in (of_neighbours, of_the_next_state)),
     ],
@@ -158,6 +171,8 @@ def other_cells(self, cells, now):
         (looped, "a loop over cells"),
         (pictured, "cells.grid(…)"),
         (other_cells, "cells by their position"),
+        (by_distance, "cells.distance_to(…)"),
+        (by_zones, "cells.zones(…)"),
     ],
 )
 def test_what_needs_the_whole_space_is_named_with_its_line(rule, what):
