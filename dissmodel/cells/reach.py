@@ -284,6 +284,7 @@ _OF_A_RUN = {
     *("begin", "end", "kernel", "lend", "read", "size", "writable", "write"),
     *vars(_WatchedSpace),
     "farthest",
+    "linked",
 }
 
 
