@@ -164,11 +164,13 @@ _EXTRAS = {
     "rasterstats": "pysal",
     "redis": "service",
     "ruamel": "service",
+    "spreg": "lucc",
     "starlette": "service",
+    "statsmodels": "lucc",
     "uvicorn": "service",
     "xarray": "xarray",
 }
-_PACKAGES = {"service": "fastapi python-multipart redis ruamel-yaml uvicorn"}
+_PACKAGES = {"lucc": "spreg statsmodels", "service": "fastapi python-multipart redis ruamel-yaml uvicorn"}
 
 
 def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:

@@ -74,6 +74,13 @@ def current() -> Reporter:
     return _current.get()
 
 
+def note(text: str, reporter: Reporter | None = None) -> None:
+    """Say what a long step is doing, where the reporter has a method ``note`` that shows it."""
+    show = getattr(reporter or current(), "note", None)
+    if show is not None:
+        show(text)
+
+
 def is_reported() -> bool:
     """Tell whether a caller has entered `reporting`."""
     return current() is not _NOBODY

@@ -66,6 +66,9 @@ class Lines(Silent):
         rate = done * cells / max(time.perf_counter() - began, 1e-9)
         self._move(done, total, f"{done}/{total}" + (f"  {rate / 1e6:.1f} M cells/s" if cells else ""))
 
+    def note(self, text: str) -> None:
+        """Show what a step is doing."""
+
     def transferred(self, done: int, total: int) -> None:
         """Show the megabytes."""
         self._move(done, total, f"{done / 1e6:.0f}/{total / 1e6:.0f} MB")
@@ -107,6 +110,7 @@ class Bar(Lines):
         super().__init__(verbose=verbose, kept=kept)
         self._progress = progress
         self._task: TaskID | None = None
+        self._noted = 0.0
 
     def phase(self, name: str) -> None:
         """End the last phase and begin this one, with a bar of its own."""
@@ -115,6 +119,12 @@ class Bar(Lines):
             self._progress.refresh()  # a short phase is seen too, at its end
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(_DOING[name], total=None, note="") if name in _DOING else None
+
+    def note(self, text: str) -> None:
+        """Show what a step is doing beside the bar, at most ten times a second."""
+        if self._task is not None and time.monotonic() - self._noted >= _REDRAWN_S:
+            self._noted = time.monotonic()
+            self._progress.update(self._task, note=text)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, Polygons
-from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
+from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, counted, place_of
 from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
 from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
 from dissmodel.cells.writing import (
@@ -34,7 +34,7 @@ from dissmodel.cells.writing import (
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
-from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_room
+from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_memory, look_at_room
 from dissmodel.executor.host import Reach
 from dissmodel.executor.seeds import RunSeed
 from dissmodel.executor.utils import default_output_uri
@@ -190,12 +190,17 @@ class CellModel(ModelExecutor):
         def __setattr__(self, name: str, value: Any) -> None:
             """Refuse what is neither a field nor there before the run: it would be no part of the state."""
             if "_state" in vars(self) and not isinstance(getattr(type(self), name, None), Field):
+                if name in self.Parameters.model_fields:
+                    raise ModelMistake(
+                        f"self.{name} is a parameter, which is the same in the whole run.",
+                        "Use a local variable.",
+                    )
                 near = did_you_mean(name, self.fields)
                 raise ModelMistake(
                     f"self.{name} was set, and that is no field: a result does not hold it, and a run that "
                     "goes on from the result would lack it.",
                     f"Use a local variable, or declare a field: {name} = Numbers(). "
-                    + (near if near.startswith("Did") else ""),
+                    f"{near if near.startswith('Did') else ''}".strip(),
                 )
             super().__setattr__(name, value)
 
@@ -221,14 +226,19 @@ class CellModel(ModelExecutor):
     @classmethod
     def step_reach(cls, parameters: Mapping[str, Any]) -> Reach | None:
         """Return how far a step sees with these values of the parameters; None without a rule."""
+        if not cls._has_rule():
+            return None
         from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (a run has no use for it)
 
-        if cls.simulate is not CellModel.simulate:
-            return None
         try:
             return find_reach(cls, cls.Parameters.model_validate(parameters))
         except ValidationError:
             return Reach(None, "a parameter has no value")
+
+    @classmethod
+    def _has_rule(cls) -> bool:
+        """Return whether the kit does the steps, by the rule ``step``."""
+        return cls.simulate is CellModel.simulate
 
     def validate(self, record: ExperimentRecord) -> None:
         """Check parameters, maps, the seed, and that there is an input to read.
@@ -258,6 +268,11 @@ class CellModel(ModelExecutor):
                 if read is not None:
                     steps = f"steps {read.step + 1} to {parameters.end_time}"
                     collector.add("ok", f"{self.said(read)}, {read.layout.cells} cells in the space, {steps}")
+                    if self._has_rule():
+                        from dissmodel.cells.reach import find_reach  # noqa: PLC0415  (see `step_reach`)
+
+                        look_at_memory(read.memory_bytes, collector)
+                        collector.keep(Finding("ok", self.name, find_reach(type(self), parameters).said))
                     self.aim(read, record, collector, losses=True)
             size = self.most_bytes(data, read, parameters)
             if read is not None and is_series(record.output_path):
@@ -433,7 +448,7 @@ _TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})
 def _taken(cls: type[CellModel]) -> frozenset[str]:
     """Return the names that no field may have."""
     taken = _TAKEN_BY_MODEL | {"geometry", *names.OPTIONAL["band"], *names.OPTIONAL["column"]}
-    if cls.simulate is not CellModel.simulate:  # there is no rule in which a name has two meanings
+    if not cls._has_rule():  # there is no rule in which a name has two meanings
         return taken
     from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (see `CellModel.simulate`)
 
@@ -545,7 +560,7 @@ def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
     what = "NaN" if np.isnan(value) else f"the value {value:g}"
     before = one.before[first]
     return ModelMistake(
-        f"In step {step} the rule gave {np.count_nonzero(wrong)} cells a value of {one.field.name} that "
+        f"In step {step} the rule gave {counted(int(wrong.sum()))} a value of {one.field.name} that "
         f"it does not take; the first got {what} and had {before:g} ({space.place(first)}).",
         f"{one.field.name} takes {one.field.takes}.",
         one.place,

@@ -29,6 +29,8 @@ PASSO = "passo"
 """The tag or the column with the step that a dataset belongs to."""
 
 _NUMBERS = "iuf"
+# The state, the next one, and one as it is read or written; what a rule computes; a polygon of a few corners.
+_STATES, _RULE_BYTES, _POLYGON_BYTES = 3, 16, 400
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,8 +45,8 @@ class CellData:
         Where the cells are, and where they are in the result: polygons may become pixels.
     values : dict of str to ndarray
         Each field in its own dtype. Of polygons one value for each cell, in visiting order; of pixels too, or
-        a picture of the shape (rows, cols) with the field's `outside` where no cell is. What is read from a
-        raster is pictures.
+        a picture of the shape (rows, cols) with the field's `outside` where no cell is. `read_cells` returns
+        pictures for pixels.
     counters : dict of str to int
         ``passo``, the step that the values belong to, and the model's own.
     given : frozenset of str
@@ -68,6 +70,18 @@ class CellData:
     def step(self) -> int:
         """The step that the values belong to."""
         return self.counters[PASSO]
+
+    @property
+    def memory_bytes(self) -> int:
+        """About how many bytes of memory the cells take in a run, with what a rule of few terms computes."""
+        state = sum(one.dtype.itemsize for one in self.fields.values())
+        places, held = self.layout.cells, sum(array.nbytes for array, _ in self.others.values())
+        if isinstance(self.layout, Pixels):
+            places = self.layout.inside.size
+        else:
+            held += int(self.layout.frame.memory_usage(index=False, deep=True).sum())
+            held += _POLYGON_BYTES * places
+        return held + places * (_STATES * state + _RULE_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)

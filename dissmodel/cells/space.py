@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from dissmodel.cells import draws, near
 from dissmodel.cells.fields import Field
 from dissmodel.cells.links import addends, table_topology
-from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
+from dissmodel.cells.mistakes import ModelMistake, Place, calling_place, counted
 from dissmodel.cells.near import Near, Topology
 from dissmodel.cells.places import Zones
 from dissmodel.cells.sums import exact_sum
@@ -67,20 +67,28 @@ class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
     """A field in the state after the step: what does not fit its type is refused when it is written."""
 
     declared: Field | None
+    step: int
 
     def __array_finalize__(self, _made_from: object) -> None:
-        self.declared = getattr(_made_from, "declared", None)
+        self.declared, self.step = getattr(_made_from, "declared", None), getattr(_made_from, "step", 0)
 
     def __setitem__(self, key: Any, values: Any) -> None:
         field = self.declared
         if not self.flags.writeable:
             raise _does_not_change(field)
         if field is not None and self.dtype == np.uint8:
-            values = _as_codes(field, values)
+            values = _as_codes(field, values, self.step, lambda: self.view(np.ndarray)[key].size)
         if not (isinstance(key, np.ndarray) and key.dtype == bool and key.shape == self.shape) or np.ndim(
             values
         ):
-            super().__setitem__(key, values)
+            try:
+                super().__setitem__(key, values)
+            except (IndexError, ValueError) as error:
+                name = field.name if field is not None else "NAME"
+                raise ModelMistake(
+                    f"{name} has the shape {self.shape}: {error}.",
+                    f"self.next.{name}[where] = values[where], with a truth for each cell in `where`.",
+                ) from error
         elif self.dtype == np.uint8:
             # self = value where key: three passes that a compiler vectorises.
             plain = self.view(np.ndarray)
@@ -355,7 +363,7 @@ class CellSpace:
             self._adopted.remove(name)
             array = self._after[name] = array.copy()
         self._note_place(name)
-        array.declared = self._fields[name]
+        array.declared, array.step = self._fields[name], self._step
         return array
 
     def write(self, name: str, values: Any) -> None:
@@ -376,7 +384,7 @@ class CellSpace:
         if given.dtype.kind not in "biuf":
             raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
         if field.dtype == np.uint8:
-            given = np.asarray(_as_codes(field, given))
+            given = np.asarray(_as_codes(field, given, self._step, lambda: self.size))
         self._note_place(name)
         if self._adopt(name, given):
             return
@@ -519,8 +527,11 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _as_codes(field: Field, values: Any) -> Any:
-    """Return values as codes; raise `ModelMistake` if one is no whole number of a byte."""
+def _as_codes(field: Field, values: Any, step: int, cells: Callable[[], int]) -> Any:
+    """Return values as codes; raise `ModelMistake` if one is no whole number of a byte.
+
+    `cells` returns how many cells a value gets that stands alone.
+    """
     given = np.asarray(values)
     if given.dtype.kind in "bu" and given.dtype.itemsize == 1:
         return values
@@ -528,9 +539,11 @@ def _as_codes(field: Field, values: Any) -> Any:
         codes = given.astype(np.uint8) if given.dtype.kind in "biuf" else np.zeros(given.shape, np.uint8)
     lost = codes != given
     if np.any(lost):
+        number = int(np.count_nonzero(lost)) if given.ndim else cells()
         shown = given[lost].ravel()[0] if given.ndim else given
         raise ModelMistake(
-            f"{np.count_nonzero(lost)} values written to {field.name} are no codes; the first is {shown}.",
+            f"In step {step} the rule gave {counted(number)} a value of {field.name} that is no code; the "
+            f"first is {shown}.",
             f"{field.name} takes {field.takes}.",
         )
     return codes

@@ -6,18 +6,22 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from zipfile import ZipFile
 
 import numpy as np
+import rasterio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
+from dissmodel import progress
 from dissmodel.cells.fields import Field, Numbers
 from dissmodel.cells.model import CellModel
 from dissmodel.cells.reach import legal_values
 from dissmodel.cells.writing import VECTORS
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExecutorTestHarness, ExperimentRecord, execute_lifecycle
+from dissmodel.executor.config import RunContext, within
 from dissmodel.io import load_dataset, save_dataset
 from dissmodel.io.raster import write_geotiff
 from dissmodel.record import DataSource
@@ -115,6 +119,120 @@ class CellModelContract:
             if suffix != ".shp":  # which keeps 15 digits of a number
                 assert _bits(self._state(first)) == expected, suffix
 
+    def test_every_input_format_ends_in_the_same_state(self, tmp_path: Path) -> None:
+        """Polygons of each format, and zips, end as the raster does."""
+        raster, polygons = self._raster(tmp_path / "in.tif"), self._polygons(tmp_path / "in.gpkg")
+        frame, _ = load_dataset(polygons)
+        sources = [tmp_path / f"in{suffix}" for suffix in VECTORS if suffix != ".shp"]  # it rounds numbers
+        for source in sources:
+            with warnings.catch_warnings():  # of what a format changes
+                warnings.simplefilter("ignore", DissmodelWarning)
+                save_dataset(frame, source)
+        for source in (raster, polygons):
+            sources.append(source.with_suffix(f"{source.suffix}.zip"))
+            with ZipFile(sources[-1], "w") as packed:
+                packed.write(source, source.name)
+        self._run(raster, tmp_path / "out.tif")
+        expected = _bits(self._state(tmp_path / "out.tif"))
+        for source in sources:
+            output = tmp_path / f"{source.name}_out{'.tif' if source.name == 'in.tif.zip' else '.gpkg'}"
+            self._run(source, output)
+
+            assert _bits(self._state(output)) == expected, source.name
+
+    def test_maps_and_a_layer_say_what_is_read(self, tmp_path: Path) -> None:
+        """Bands and columns may have other names, and a file more than one layer."""
+        others = {name: f"other_{name}" for name in self.model.fields}
+        pictures = self.pictures()
+        self._run(self._raster(tmp_path / "in.tif"), tmp_path / "out.tif")
+        renamed = self._raster(
+            tmp_path / "renamed.tif", {others[name]: one for name, one in pictures.items()}
+        )
+        self._run(renamed, tmp_path / "bands.tif", band_map=others)
+        frame, _ = load_dataset(self._polygons(tmp_path / "in.gpkg"))
+        path = tmp_path / "layers.gpkg"
+        for layer, one in (("cells", frame.rename(columns=others)), ("none", frame[["label", "geometry"]])):
+            one.to_file(path, layer=layer, mode="a" if path.exists() else "w")
+        self._run(path, tmp_path / "columns.tif", column_map=others, layer="cells")
+
+        for result in ("bands.tif", "columns.tif"):
+            assert _bits(self._state(tmp_path / result)) == _bits(self._state(tmp_path / "out.tif"))
+
+    def test_a_mask_and_the_order_of_the_rows_change_nothing(self, tmp_path: Path) -> None:
+        """Pixels are left out by a mask as by nodata, and numbered cells are visited by their numbers."""
+        pictures = self.pictures()
+        hole = np.isnan(next(iter(pictures.values())))
+        filled = {name: np.where(hole, one[~hole][0], one) for name, one in pictures.items()}
+        filled["order"] = np.arange(hole.size, dtype=np.float64).reshape(hole.shape) * 7 - 3
+        masked = self._raster(tmp_path / "masked.tif", filled)
+        with rasterio.open(masked, "r+") as dataset:
+            dataset.nodata = None
+            dataset.write_mask(~hole)
+        self._run(self._raster(tmp_path / "in.tif"), tmp_path / "out.tif")
+        self._run(masked, tmp_path / "out_masked.tif")
+
+        assert _bits(self._state(tmp_path / "out_masked.tif")) == _bits(self._state(tmp_path / "out.tif"))
+
+    def test_a_series_has_every_state(self, tmp_path: Path) -> None:
+        """A NetCDF file has the states of shorter runs, on pixels and polygons, and a run goes on from it."""
+        import pytest  # noqa: PLC0415  (what runs these tests)
+
+        pytest.importorskip("netCDF4")
+        source, polygons = self._raster(tmp_path / "in.tif"), self._polygons(tmp_path / "in.gpkg")
+        half = self.steps // 2
+        for name, of, parameters in (
+            ("one", source, {}),
+            ("two", source, {}),
+            ("polygons", polygons, {}),
+            ("half", source, {"end_time": half}),
+        ):
+            self._run(of, tmp_path / f"{name}.nc", **parameters)
+        self._run(tmp_path / "half.nc", tmp_path / "rest.tif")
+        self._run(source, tmp_path / "half.tif", end_time=half)
+        self._run(source, tmp_path / "out.tif")
+
+        assert sha256_file(tmp_path / "one.nc") == sha256_file(tmp_path / "two.nc")
+        for result, expected in (("one", "out"), ("polygons", "out"), ("half", "half")):
+            state = _bits(self._state(tmp_path / f"{expected}.tif"))
+            assert _bits(self._state(tmp_path / f"{result}.nc")) == state, result
+        assert _bits(self._state(tmp_path / "rest.tif")) == _bits(self._state(tmp_path / "out.tif"))
+
+    def test_steps_are_told_measured_and_drawn(self, tmp_path: Path) -> None:
+        """Each step is reported and has its measures; the style has the classes; threads change nothing."""
+        source = self._raster(tmp_path / "in.tif")
+        told = _Steps()
+        with progress.reporting(told), within(RunContext(tmp_path, threads=1)):
+            record = self._run(source, tmp_path / "out.tif")
+        with within(RunContext(tmp_path, threads=2)):
+            self._run(source, tmp_path / "threads.tif")
+
+        steps = list(range(1, self.steps + 1))
+        cells = int(np.count_nonzero(~np.isnan(next(iter(self.pictures().values())))))
+        assert [(done, self.steps, cells) for done in steps] == told.steps
+        assert steps == record.step_metrics["step"]
+        assert sha256_file(tmp_path / "out.tif") == sha256_file(tmp_path / "threads.tif")
+        for name, legend in self.model.legends.items():
+            if self.model.fields[name].changes:
+                counts = [record.step_metrics[f"{name}_{one.name.replace(' ', '_')}"] for one in legend]
+                assert [cells] * self.steps == [sum(row) for row in zip(*counts, strict=True)]
+        for legend in [*self.model.legends.values()][:1]:
+            style = (tmp_path / "out.qml").read_text(encoding="utf-8")
+            assert all(one.colour in style and one.name in style for one in legend)
+
+    def test_validate_reads_and_writes_nothing(self, tmp_path: Path) -> None:
+        """What a run on pixels and polygons needs is said before it."""
+        for source, name in (
+            (self._raster(tmp_path / "in.tif"), "out.tif"),
+            (self._polygons(tmp_path / "in.gpkg"), "out.gpkg"),
+        ):
+            before = sorted(tmp_path.iterdir())
+            record = self._record(source, tmp_path / name)
+            found = list(self.model().inspect(record))
+
+            assert [one for one in found if one.severity == "error"] == []
+            assert sorted(tmp_path.iterdir()) == before
+            assert "takes at most" in " ".join(one.message for one in found)
+
     def test_snapshots_are_the_states_of_their_steps(self, tmp_path: Path) -> None:
         """A state that is kept on the way is the result of a shorter run."""
         source = self._raster(tmp_path / "in.tif")
@@ -158,17 +276,20 @@ class CellModelContract:
             for part in (name, f"{wrong:g} (1 cell)", f"row {row}, column {col}"):
                 assert part in said
 
-    def _run(self, source: Path, output: Path, **parameters: Any) -> ExperimentRecord:
-        given = {"end_time": self.steps, "seed": 14, **self.parameters, **parameters}
-        record = ExperimentRecord(
+    def _record(self, source: Path, output: Path, layer: str | None = None, **given: Any) -> ExperimentRecord:
+        maps = {name: given.pop(name, {}) for name in ("band_map", "column_map")}
+        return ExperimentRecord(
             model_name=self.model.name,
-            source=DataSource(uri=str(source)),
-            parameters=given,
+            source=DataSource(uri=str(source), layer=layer),
+            parameters={"end_time": self.steps, "seed": 14, **self.parameters, **given},
             output_path=str(output),
+            **maps,
         )
+
+    def _run(self, source: Path, output: Path, **given: Any) -> ExperimentRecord:
         with warnings.catch_warnings():  # of what a format loses, and of a rule that changes nothing
             warnings.simplefilter("ignore", DissmodelWarning)
-            return execute_lifecycle(self.model(), record)[0]
+            return execute_lifecycle(self.model(), self._record(source, output, **given))[0]
 
     def _raster(self, path: Path, pictures: Pictures | None = None, *, turned: bool = False) -> Path:
         bands = {**(pictures or self.pictures())}
@@ -207,7 +328,7 @@ class CellModelContract:
 
     def _state(self, path: Path) -> dict[str, NDArray[np.float64]]:
         """Return a value of each field for each cell of a result, shape (cells,) or (rows, cols)."""
-        data, _ = load_dataset(path)
+        data, _ = load_dataset(path, format="raster" if path.suffix == ".nc" else None)
         if not isinstance(data, tuple):
             return {name: data[name].to_numpy(dtype=np.float64) for name in self.model.fields}
         backend, meta = data
@@ -217,6 +338,16 @@ class CellModelContract:
             nodata = meta["bands"][name]["nodata"]
             state[name] = band if nodata is None else np.where(band == nodata, np.nan, band)
         return state
+
+
+class _Steps(progress.Silent):
+    """A reporter that keeps the steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int, int]] = []
+
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        self.steps.append((done, total, cells))
 
 
 def _bits(state: Pictures) -> dict[str, bytes]:

@@ -199,6 +199,7 @@ class Root(ErrorBoundary, LazyGroup):
         "registry": "dissmodel.cli.registry:app",
         "config": "dissmodel.cli.config:app",
         "env": "dissmodel.cli.env:app",
+        "lucc": "dissmodel.cli.lucc:app",
     }
 
 

@@ -14,6 +14,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,6 +31,7 @@ from dissmodel.record import Code, ExperimentRecord, store
 from dissmodel.registry import plugins
 
 _PR_SET_PDEATHSIG = 1
+_OFTEN_S = 0.1
 
 
 def main() -> None:
@@ -109,6 +111,7 @@ class _Sender:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lock = threading.Lock()  # a model may report from threads of its own
+        self._noted = 0.0
 
     def send(self, message: dict[str, Any]) -> None:
         with self._lock:
@@ -120,6 +123,11 @@ class _Sender:
 
     def step(self, done: int, total: int, cells: int = 0) -> None:
         self.send({"step": [int(done), int(total), int(cells)]})
+
+    def note(self, text: str) -> None:
+        if time.monotonic() - self._noted >= _OFTEN_S:
+            self._noted = time.monotonic()
+            self.send({"note": [text]})
 
     def transferred(self, done: int, total: int) -> None:
         self.send({"transferred": [int(done), int(total)]})

@@ -178,6 +178,17 @@ def look_at_room(needed: int, output_path: str | None, collector: Collector) -> 
         collector.add("error", f"No room: {said}.", f"Make room, or give another place: --output {place}")
 
 
+def look_at_memory(needed: int, collector: Collector) -> None:
+    """Find out whether cells of about `needed` bytes fit into the memory of this machine."""
+    from dissmodel.io.bands import memory  # noqa: PLC0415  (it loads GDAL)
+
+    said = f"the cells take about {needed / 1e6:,.1f} MB of memory; this machine has {memory() / 1e6:,.0f} MB"
+    if needed <= memory():
+        collector.add("ok", said)
+    else:
+        collector.add("warning", f"{said}.", "Cut out a part of the input, or take a larger machine.")
+
+
 def nearest_folder(folder: Path) -> Path:
     """Return `folder`, or the nearest existing folder above it."""
     for place in (folder, *folder.parents):

@@ -30,7 +30,7 @@ _GRACE = 3.0  # seconds to end after a signal, and after the last request
 _TAIL = 40  # lines
 _LONGEST_LINE = 2_000
 _CHUNK = 1 << 16
-_REPORTS = frozenset({"phase", "step", "transferred", "warn", "output"})
+_REPORTS = frozenset({"phase", "step", "note", "transferred", "warn", "output"})
 # What would let other code than the environment's into it.
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 

@@ -334,7 +334,8 @@ def _explain(
     for problem in error.errors(include_url=False, include_context=False):
         where = problem["loc"]
         name, hint = _field(declared, where), ""
-        if problem["type"] == "missing" and name in values:  # what is wrong with its file is told
+        # What is wrong with the file of a parameter is told.
+        if problem["type"] == "missing" and len(where) == 1 and name in values:
             continue
         if name not in declared.model_fields:
             sentence = problem["msg"].removeprefix("Value error, ") + "."

@@ -126,7 +126,7 @@ class FileBands:
             stored = stored_bands(dataset)
             cells = dataset.width * dataset.height
             self._bytes = cells * sum(band.dtype.itemsize for band in stored.values())
-            if self._bytes > min(MAX_BYTES, _memory()):
+            if self._bytes > min(MAX_BYTES, memory()):
                 size = f"{dataset.width} by {dataset.height} cells, {dataset.count} bands"
                 raise _too_large(f"{shown} ({size})", self._bytes)
             names, self._alpha = _names(dataset, shown)
@@ -303,14 +303,14 @@ def _refuse_control_points(dataset: Any, shown: str) -> None:
 def _too_large(shown: str, size: int) -> InvalidInput:
     return InvalidInput(
         f"{shown} needs {size / 2**30:.1f} GiB of memory; at most"
-        f" {min(MAX_BYTES, _memory()) / 2**30:.1f} GiB can be used.",
+        f" {min(MAX_BYTES, memory()) / 2**30:.1f} GiB can be used.",
         "Cut out a part, for example with: gdal_translate -projwin.",
         code="raster_too_large",
     )
 
 
-def _memory() -> int:
-    """Return the bytes of memory of this machine, or no bound where the system doesn't say."""
+def memory() -> int:
+    """Return the bytes of memory of this machine, `MAX_BYTES` where the system doesn't say."""
     try:
         return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

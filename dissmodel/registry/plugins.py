@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 GROUP = "dissmodel.executors"
 BUILTIN = "builtin"
+ALIASES = "dissmodel.aliases"
+"""Published names of built-in models, which give way to a package's own model of that name."""
 
 _MOST_MODULES = 500
 # What runs, or needs what only a developer has.
@@ -128,6 +130,8 @@ def find(text: str, module: str | None = None) -> LoadedModel:
     registered = ExecutorRegistry._executors.get(text)  # noqa: SLF001  (the published place)
     if registered is not None:
         return LoadedModel(registered, registered.__module__)
+    for alias in entry_points(group=ALIASES, name=text):  # any model of that name was found above
+        return find(f"{BUILTIN}/{alias.value}")
     hint = did_you_mean(text, [offer.name for offer in known])
     raise UsageError(
         f"There is no model {text!r}.", f"{hint} List them: dissmodel show".strip(), code="unknown_model"
@@ -186,9 +190,9 @@ def _from_file(path: Path, name: str) -> LoadedModel:
         return LoadedModel(named[0], str(path))
     if not found:
         half = [
-            f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ())))}"
+            f"{value.__name__} lacks {_missing_in(value)}"
             for value in own
-            if inspect.isclass(value) and inspect.isabstract(value)
+            if inspect.isclass(value) and (inspect.isabstract(value) or _has_steps(value))
         ]
         raise UsageError(
             f"{path} defines no executor{': ' if half else ''}{'; '.join(half)}.",
@@ -264,9 +268,17 @@ def _is_executor(value: object) -> bool:
     return (
         isinstance(value, type)
         and isinstance(getattr(value, "name", None), str)
-        and all(callable(getattr(value, step, None)) for step in ("validate", "load", "run", "save"))
+        and _has_steps(value)
         and not inspect.isabstract(value)
     )
+
+
+def _missing_in(half: type) -> str:
+    return ", ".join(sorted(getattr(half, "__abstractmethods__", ()))) or "a name"
+
+
+def _has_steps(value: type) -> bool:
+    return all(callable(getattr(value, step, None)) for step in ("validate", "load", "run", "save"))
 
 
 def _broken(offer: Offer, why: str, hint: str = "") -> UsageError:

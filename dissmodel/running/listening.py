@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
+from dissmodel import progress
 from dissmodel.progress import Reporter, reporting_warnings
 from dissmodel.record.redact import redact
 
@@ -36,6 +37,10 @@ class Listener:
     def step(self, done: int, total: int, cells: int = 0) -> None:
         """Pass on."""
         self._reporter.step(done, total, cells)
+
+    def note(self, text: str) -> None:
+        """Pass on."""
+        progress.note(text, self._reporter)
 
     def transferred(self, done: int, total: int) -> None:
         """Pass on."""

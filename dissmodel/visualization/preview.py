@@ -63,7 +63,7 @@ def draw(sheet: Sheet) -> bytes:
     with matplotlib.style.context("default"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         count = 1 if sheet.before is None else 3
-        panel = _panel_size(sheet.aspect, count)
+        panel = panel_size(sheet.aspect, count)
         width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
         letters = int((width - 2 * _MARGIN) * _LETTERS_PER_INCH)
         subtitle = textwrap.wrap(plain(sheet.subtitle, 2 * letters), letters)[:2]
@@ -91,16 +91,17 @@ def draw(sheet: Sheet) -> bytes:
         return stream.getvalue()
 
 
-def _panel_size(aspect: float, count: int) -> tuple[float, float]:
+def panel_size(aspect: float, count: int, highest: float = _HIGHEST) -> tuple[float, float]:
+    """Return the width and height, in inches, of each of `count` maps side by side."""
     width = _PANEL if count > 1 else 1.5 * _PANEL
-    height = min(max(width * aspect, 0.6), _HIGHEST)
+    height = min(max(width * aspect, 0.6), highest)
     return min(width, max(height / aspect, 1.5)), height
 
 
 def _draw_maps(
     figure: Figure, sheet: Sheet, places: list[tuple[float, float]], size: tuple[float, float]
 ) -> None:
-    axes = [_panel(figure, place, size) for place in places]
+    axes = [add_panel(figure, place, size) for place in places]
     states = [sheet.after] if sheet.before is None else [sheet.before, sheet.after]
     titles = [state.title for state in states]
     if sheet.legend is not None:
@@ -116,10 +117,11 @@ def _draw_maps(
     for one, title in zip(axes, titles, strict=False):
         one.set_title(plain(title, int(size[0] * 11)), size=10, parse_math=False)
     if sheet.metres is not None:
-        _draw_scale(figure, places[0], size[0], sheet.metres)
+        draw_scale(figure, places[0], size[0], sheet.metres)
 
 
-def _panel(figure: Figure, place: tuple[float, float], size: tuple[float, float]) -> Axes:
+def add_panel(figure: Figure, place: tuple[float, float], size: tuple[float, float]) -> Axes:
+    """Add axes for a map; place and size in inches, from the figure's lower left corner."""
     wide, high = figure.get_size_inches()
     axes = figure.add_axes((place[0] / wide, place[1] / high, size[0] / wide, size[1] / high))
     axes.set_xticks([])
@@ -135,7 +137,7 @@ def _draw_measures(figure: Figure, axes: list[Axes], states: list[Floats], what:
     low, high = np.percentile(known, _MOST).tolist() if known.size else (0.0, 1.0)
     for one, state in zip(axes, states, strict=False):
         image = one.imshow(state, aspect="auto", interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
-        _draw_ramp(figure, one, image, what)
+        draw_ramp(figure, one, image, what)
     if len(states) > 1:
         difference = states[1] - states[0]
         sizes = np.abs(difference[np.isfinite(difference)])
@@ -143,10 +145,11 @@ def _draw_measures(figure: Figure, axes: list[Axes], states: list[Floats], what:
         image = axes[-1].imshow(
             difference, aspect="auto", interpolation="nearest", cmap="RdBu_r", vmin=-most, vmax=most
         )
-        _draw_ramp(figure, axes[-1], image, f"change of {what}")
+        draw_ramp(figure, axes[-1], image, f"change of {what}")
 
 
-def _draw_ramp(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
+def draw_ramp(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
+    """Draw the colours of an image's measures below its axes."""
     wide, high = figure.get_size_inches()
     box = axes.get_position()
     length = box.width * 0.7
@@ -166,7 +169,7 @@ def _beyond(image: AxesImage) -> str:
     return ("neither", "min", "max", "both")[int((values < low).any()) + 2 * int((values > high).any())]
 
 
-def _draw_scale(figure: Figure, place: tuple[float, float], width: float, metres: float) -> None:
+def draw_scale(figure: Figure, place: tuple[float, float], width: float, metres: float) -> None:
     """Draw a bar of a round length, at most a third of the map, below its left corner."""
     longest = metres / 3
     power = 10.0 ** math.floor(math.log10(longest))

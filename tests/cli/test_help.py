@@ -6,10 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
+from affine import Affine
 
 from dissmodel.cli.app import app
+from dissmodel.geo import RasterBackend
+from dissmodel.io.raster import save_geotiff
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -48,10 +52,21 @@ def ready(dissmodel, make_coast):
     spec = '[model]\nname = "flood"\nclass = "flood_vector"\ndescription = "Floods."\n'
     Path("registry/models/flood.toml").write_text(spec)
     dissmodel("registry", "add", "mine", "registry")
+    land_use("2010.tif", 8)
+    land_use("2020.tif", 9)
     if shutil.which("ssh-keygen"):
         key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", "id_ed25519"]
         subprocess.run(key, check=True)
     return dissmodel
+
+
+def land_use(name, every):
+    """Write a map of two classes that hang on the slope, and the slope."""
+    slope = np.arange(400.0).reshape(20, 20) % 37
+    use = np.where((slope > 20) ^ (np.arange(400).reshape(20, 20) % every == 0), 2.0, 1.0)
+    backend = RasterBackend((20, 20), transform=Affine(100, 0, 0, 0, -100, 0), crs="EPSG:31983")
+    backend.arrays.update(use=use, slope=slope)
+    save_geotiff(backend, name)
 
 
 def run_line(dissmodel, line):

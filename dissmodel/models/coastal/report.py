@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dissmodel.metrics import match_percent
 from dissmodel.models.coastal.parameters import ValidationParameters
+from dissmodel.models.markdown import code, page, table
 
 PICTURE = "scatter.png"
 
@@ -46,7 +47,7 @@ def report(subject: Subject, parameters: ValidationParameters, found: Sequence[A
         [f"**The substrates {verdict(found)}.** {in_words(found)}"],
         [f"![Elevations and classes of both]({PICTURE})"],
         ["## Bands"],
-        _table(
+        table(
             ("Band", "Unit", "Cells", "Differ", "Match (%)", "MAE", "RMSE", "Max error"),
             [
                 (
@@ -67,11 +68,11 @@ def report(subject: Subject, parameters: ValidationParameters, found: Sequence[A
             "Of an error of codes only whether it is 0 has a meaning.",
         ],
         ["## Input"],
-        _table(
+        table(
             ("What", "Value"),
             [
-                ("file", _code(subject.name)),
-                ("sha256", _code(subject.sha256)),
+                ("file", code(subject.name)),
+                ("sha256", code(subject.sha256)),
                 ("cells", f"{found[0].cells:,}"),
                 ("pixels", f"{rows:,} rows × {cols:,} columns"),
                 ("steps", f"{subject.steps[0]} to {subject.steps[1]}"),
@@ -82,14 +83,14 @@ def report(subject: Subject, parameters: ValidationParameters, found: Sequence[A
             ],
         ),
         ["## Parameters"],
-        _table(("Parameter", "Value", "Unit"), _parameter_rows(parameters)),
+        table(("Parameter", "Value", "Unit"), _parameter_rows(parameters)),
         ["## Time"],
         [
             "Times change from run to run, so they are in the run's record, under `metrics`:",
             "`time_per_step_raster_sec` and `time_per_step_vector_sec`, seconds.",
         ],
     ]
-    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+    return page(sections)
 
 
 def _parameter_rows(parameters: ValidationParameters) -> Iterable[tuple[str, str, str]]:
@@ -98,20 +99,9 @@ def _parameter_rows(parameters: ValidationParameters) -> Iterable[tuple[str, str
         unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
         yield (
             name,
-            _code(str(value).lower() if value is None or isinstance(value, bool) else str(value)),
+            code(str(value).lower() if value is None or isinstance(value, bool) else str(value)),
             unit,
         )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    ruler = ("---",) * len(head)
-    return [f"| {' | '.join(row)} |" for row in (head, ruler, *rows)]
-
-
-def _code(text: str) -> str:
-    """Return a literal text, with ``?`` for characters that would end it or can't be shown."""
-    shown = "".join("?" if one in "`|" or not one.isprintable() else one for one in text)
-    return f"`{shown}`"
 
 
 @dataclass(frozen=True, slots=True)

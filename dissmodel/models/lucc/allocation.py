@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dissmodel import progress
 from dissmodel.errors import DissmodelError
 from dissmodel.models.lucc.component import Component
 from dissmodel.models.lucc.entries import AllocationEntry
@@ -84,13 +85,16 @@ class DemandNotMet(DissmodelError):
     ----------
     outcome : Outcome
         Of the last try.
+    errors : sequence of float
+        The largest difference from the demand of each try.
     """
 
     code = "demand_not_met"
 
-    def __init__(self, message: str, hint: str, outcome: Outcome) -> None:
+    def __init__(self, message: str, hint: str, outcome: Outcome, errors: Sequence[float]) -> None:
         super().__init__(message, hint)
         self.outcome = outcome
+        self.errors = errors
 
 
 class ContinuousAllocation(Component):
@@ -175,17 +179,54 @@ class DiscreteAllocation(Component):
         """Return the class of each cell, from 0; raise `DemandNotMet` where no try is accepted."""
 
 
-def demand_not_met(step: Step, names: Sequence[str], last: Outcome, limits: Limits) -> DemandNotMet:
-    """Return the error of a step: the class that is farthest off, the first of several."""
-    off = [abs(area - demand) for area, demand in zip(last.areas, step.demand.tolist(), strict=True)]
-    worst = off.index(max(off))
-    allowed = f"{limits.max_difference:.10g}"
-    if last.allowed != limits.max_difference:
-        allowed += f" ({last.allowed:.10g} after iteration {limits.max_iteration // 2})"
-    return DemandNotMet(
-        f"step {step.number}: demand not met after {last.iterations} iterations; class {names[worst]}: "
-        f"demand {step.demand[worst]:.10g}, allocated {last.areas[worst]:.10g}, off by {off[worst]:.10g}, "
-        f"allowed {allowed}",
-        "Allow more (max_difference), try longer (max_iteration), or change the demand.",
-        last,
-    )
+class Tries:
+    """The tries of a step.
+
+    Attributes
+    ----------
+    allowed : float
+        The largest difference from the demand that is accepted.
+    errors : list of float
+        That of each try.
+    """
+
+    def __init__(self, step: Step, limits: Limits) -> None:
+        self.step = step
+        self.limits = limits
+        self.allowed = limits.max_difference
+        self.errors: list[float] = []
+
+    def accepts(self, areas: Floats) -> bool:
+        """Take in the areas of a try; tell whether they are near enough to the demand."""
+        return self.accepts_error(float(np.abs(areas - self.step.demand).max()))
+
+    def accepts_error(self, error: float) -> bool:
+        """Take in how far a try is from the demand."""
+        self.errors.append(error)
+        said = f"iteration {len(self.errors) - 1}: error {error:.4g}, allowed {self.allowed:.4g}"
+        progress.note(f"step {self.step.number}, {said}")
+        return error <= self.allowed
+
+    def outcome(self, areas: Floats, elasticities: Sequence[float] = (), **counts: int) -> Outcome:
+        """Return what the step came to, with the areas of the last try."""
+        iterations = len(self.errors) - 1
+        return Outcome(
+            areas.tolist(), iterations, self.errors[-1], self.allowed, list(elasticities), **counts
+        )
+
+    def not_met(self, names: Sequence[str], last: Outcome) -> DemandNotMet:
+        """Return the error of the step: the class that is farthest off, the first of several."""
+        limits, demand = self.limits, self.step.demand.tolist()
+        off = [abs(area - wanted) for area, wanted in zip(last.areas, demand, strict=True)]
+        worst = off.index(max(off))
+        allowed = f"{limits.max_difference:.10g}"
+        if self.allowed != limits.max_difference:
+            allowed += f" ({self.allowed:.10g} after iteration {limits.max_iteration // 2})"
+        return DemandNotMet(
+            f"step {self.step.number}: demand not met after {len(self.errors)} iterations; "
+            f"class {names[worst]}: demand {demand[worst]:.10g}, allocated {last.areas[worst]:.10g}, "
+            f"off by {off[worst]:.10g}, allowed {allowed}",
+            "Allow more (max_difference), try longer (max_iteration), or change the demand.",
+            last,
+            self.errors,
+        )

@@ -59,10 +59,12 @@ class LuccModel(CellModel):
 
     def fields_for(self, parameters: Any) -> Mapping[str, Field]:
         """Return the classes, what the model reads of each cell, and what the result has of each class."""
+        regions = parameters.regions.items()  # a dataset without them is one region
         results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in _RESULTS)
         return {
             **self.class_fields(parameters),
             **{name: Numbers(changes=False) for name in parameters.columns},
+            **{name: Numbers(changes=False, default=1.0) for name, count in regions if count == 1},
             **{name: Numbers(default=np.nan) for name in results},
         }
 
@@ -137,7 +139,9 @@ class LuccModel(CellModel):
             try:
                 outcome = run.step(step)
             except DemandNotMet as error:
-                yield _measures(error.outcome, run, step, parameters)  # the record has the tries of this step
+                errors = ", ".join(f"{one:.6g}" for one in error.errors)
+                record.add_log(f"step {step}: the error of each try: {errors}")
+                yield _measures(error.outcome, run, step, parameters)
                 raise
             if parameters.keeps(step) or step == steps[-1]:
                 before, after = run.shares_before, run.shares_after

@@ -134,3 +134,15 @@ def test_nothing_can_be_made_of_a_model_that_lacks_what_it_needs():
         problem.message.partition(":")[0] if "missing" in problem.message else problem.message
         for problem in checked.problems
     ]
+
+
+def test_what_a_value_lacks_inside_is_said():
+    class Years(BaseModel):
+        years: tuple[int, int, int]
+
+    found = check(Years, [typed(years=[2010])])
+
+    assert found.resolved is None
+    assert ["years = [2010] (command line): in '1': field required"] == [
+        problem.message.partition(";")[0] for problem in found.values[:1]
+    ]

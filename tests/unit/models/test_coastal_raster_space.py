@@ -301,6 +301,11 @@ def test_the_resolution_of_a_raster():
         read(space([1]), parameters={"resolution": 10})
 
 
-def test_a_raster_without_bands_is_refused():
-    with pytest.raises(InvalidInput, match="0 bands without names"):
-        read_space(RasterBackend(shape=(1, 1)), CoastalParameters())
+def test_the_variables_of_netcdf_are_read_as_bands():
+    backend = RasterBackend(shape=(1, 2), transform=GRID, crs="EPSG:31983")
+    for name, band in space([1, 3]).items():
+        backend.set(name, band)
+
+    found, expected = read_space(backend, CoastalParameters()), read(space([1, 3]))
+    assert (found.transform, found.crs) == (expected.transform, expected.crs)
+    assert found.uso.tolist() == expected.uso.tolist()

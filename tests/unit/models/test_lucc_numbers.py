@@ -1,7 +1,5 @@
 """The numbers of land-use change, by every kernel: of a made-up region and of LuccME's own examples."""
 
-import hashlib
-
 import numpy as np
 import pyogrio
 import pytest
@@ -11,13 +9,8 @@ from dissmodel.models.lucc.kernels.numba_kernel import NumbaKernel
 from dissmodel.models.lucc.kernels.numpy_kernel import NumpyKernel
 from support import lucc, lucc_cases
 
+LONG = {"correction", "halving", "lag within limits, constants change"}
 KERNELS = {"numpy": NumpyKernel(), "numba": NumbaKernel(1)}
-IN_PYTHON = {
-    "correction",
-    "correction within bounds",
-    "halving",
-}  # cell by cell, where numba does not compile it
-
 ACRE = {
     "land_use_types": ["f", "d", "outros"],
     "land_use_no_data": "outros",
@@ -155,14 +148,6 @@ def columns_of(shared):
     return read
 
 
-def on_every_kernel(cases):
-    return [
-        pytest.param(kernel, name, marks=pytest.mark.slow if kernel == "numpy" and name in IN_PYTHON else ())
-        for name in cases
-        for kernel in KERNELS
-    ]
-
-
 def test_the_region_is_the_published_one(region):
     shares, classes = region
 
@@ -171,7 +156,14 @@ def test_the_region_is_the_published_one(region):
     assert lucc.h16(np.stack([classes[name] for name in "fcun"]).argmax(axis=0)) == "7b58530bbb2fc86e"
 
 
-@pytest.mark.parametrize(("kernel_name", "name"), on_every_kernel(lucc_cases.SHARES))
+@pytest.mark.parametrize(
+    ("kernel_name", "name"),
+    [
+        pytest.param(kernel, name, marks=pytest.mark.slow if kernel == "numpy" and name in LONG else ())
+        for name in lucc_cases.SHARES
+        for kernel in KERNELS
+    ],
+)
 def test_shares(region, kernel_name, name):
     case, iterations, digest = lucc_cases.SHARES[name]
     columns = lucc.thin(region[0]) if name == "thin" else region[0]
@@ -247,9 +239,9 @@ def test_the_first_laboratory_of_luccme(columns_of, shared, kernel):
     assert np.abs(theirs["d_out"] - run.shares.now[1]).max() <= 1e-12
 
 
-def test_the_first_laboratory_with_correction(columns_of, shared):
+def test_the_first_laboratory_with_correction(columns_of, shared, kernel):
     case = LINEAR | {"demand_csv": str(shared("lucc/lab1_demand.csv")), "cell_correction": True}
-    run = lucc.start(columns_of("lucc/csAC.zip"), lucc.parameters_of(case), KERNELS["numba"])
+    run = lucc.start(columns_of("lucc/csAC.zip"), lucc.parameters_of(case), kernel)
 
     found, _ = lucc.steps(run)
 
@@ -308,19 +300,3 @@ def test_threads_change_no_bit(region, threads):
         digests.add((lucc.h64(run.shares.now), tuple(found[-1].areas)))
 
     assert len(digests) == 1
-
-
-def test_correction_in_python_and_compiled(region):
-    case = lucc_cases.BASE | lucc_cases.CORRECTED | {"max_difference": 80.0, "allocation": lucc_cases.BOUNDED}
-    some = {name: values[:300] for name, values in region[0].items()}
-    area = np.array([some[name].sum() * 4 for name in "fcun"])
-    demand = [area, area + np.array([-20, 12, 8, 0])]
-    found = []
-    for kernel in KERNELS.values():
-        run = lucc.start(some, lucc.parameters_of(case | {"demand": demand, "max_difference": 4.0}), kernel)
-        outcomes, _ = lucc.steps(run)
-        found.append((hashlib.sha256(run.shares.now.tobytes()).hexdigest(), outcomes[1]))
-
-    assert found[0] == found[1]
-    assert found[0][1].corrected > 100
-    assert found[0][1].iterations > 5

@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 
 from dissmodel.geo.legend import CellClass
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
+from dissmodel.models.lucc import validation_report
 from dissmodel.visualization.colours import MOST_CLASSES, changed, paint, paint_change, qualitative
 
 LEGEND = (CellClass(1, "wood", "#006400"), CellClass(9, "drowned", "#ff0000"))
@@ -63,3 +64,21 @@ def test_the_classes_of_the_coast_are_told_apart(legend, apart):
     seen = [lab(one.colour, EYES["normal"]) for one in legend]
 
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > apart
+
+
+@pytest.mark.parametrize("eye", EYES)
+@pytest.mark.parametrize(
+    "colours",
+    [
+        [colour for _, colour in validation_report.KINDS],
+        [validation_report.SAME.colour, validation_report.ANOTHER.colour],
+        [colour for _, colour in validation_report.ROLES.values()],
+        [validation_report.QUANTITY, validation_report.ALLOCATION],
+    ],
+)
+def test_the_colours_of_a_validation_are_told_apart_by_any_eye(eye, colours):
+    seen = [lab(colour, EYES[eye]) for colour in (*colours, "#ffffff")]
+
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen[:-1], 2)) > 25
+    # Persistence is light, and not the paper.
+    assert min(np.linalg.norm(one - seen[-1]) for one in seen[:-1]) > 5

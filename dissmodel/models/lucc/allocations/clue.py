@@ -11,7 +11,7 @@ from dissmodel.models.lucc.allocation import (
     ContinuousAllocation,
     Outcome,
     Step,
-    demand_not_met,
+    Tries,
 )
 from dissmodel.models.lucc.kernels.kernel import Pull, Trial
 from dissmodel.models.lucc.space import Floats, total
@@ -54,7 +54,7 @@ class Clue(ContinuousAllocation):
 
     def allocate(self, step: Step) -> Outcome:
         """Try until the demand is met."""
-        shares, limits = self.shares, self.limits
+        shares, limits, tries = self.shares, self.limits, Tries(step, self.limits)
         count = len(shares.names)
         direction, elasticity = np.sign(step.demand - step.previous), np.full(count, limits.elasticity[0])
         np.copyto(shares.now, shares.past)
@@ -64,27 +64,24 @@ class Clue(ContinuousAllocation):
             trial = Trial(shares.past, shares.potential, shares.now, *rest)
         areas = np.array([self.area(one) for one in shares.now])
         tried, kept = np.arange(count), np.ones(count, np.bool_)
-        tries = modified = corrected = 0
-        doubled = False
+        modified = corrected = 0
         while True:
             if trial:
                 self.potential.refresh()
                 corrected = self._attempt(trial, Pull(direction, elasticity, tried, kept), areas)
-            off = float(np.abs(areas - step.demand).max())
-            allowed = limits.max_difference * (2 if doubled else 1)
-            if trial and off <= allowed and not kept.all():
+            is_near = tries.accepts(areas)
+            if trial and is_near and not kept.all():
                 self._attempt(trial, Pull(direction, elasticity, tried, np.ones_like(kept)), areas)
             modified += self._compare(step, areas, direction, elasticity)
-            if off <= allowed:
-                return Outcome(areas.tolist(), tries, off, allowed, elasticity.tolist(), modified, corrected)
+            outcome = tries.outcome(areas, elasticity.tolist(), modified=modified, corrected=corrected)
+            if is_near:
+                return outcome
             tried, kept = self._tried, self._seen  # the shares of the other classes don't depend on a try
-            tries += 1
-            if tries > 0.5 * limits.max_iteration and not doubled:
-                doubled = True
+            if len(tries.errors) >= limits.max_iteration:
+                raise tries.not_met(shares.names, outcome)
+            if len(tries.errors) == limits.max_iteration // 2 + 1:
+                tries.allowed *= 2
                 self.halfway()
-            if tries >= limits.max_iteration:
-                last = Outcome(areas.tolist(), tries, off, allowed, elasticity.tolist(), modified, corrected)
-                raise demand_not_met(step, shares.names, last, limits)
 
     def _attempt(self, trial: Trial, pull: Pull, areas: Floats) -> int:
         """Set the areas of the classes that are tried; return how many cells were corrected."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from dissmodel.models.lucc.allocation import DiscreteAllocation, Outcome, Step, demand_not_met
+from dissmodel.models.lucc.allocation import DiscreteAllocation, Outcome, Step, Tries
 from dissmodel.models.lucc.space import Floats, Whole
 
 
@@ -19,15 +17,12 @@ class ClueS(DiscreteAllocation):
     def allocate(self, step: Step, potential: Floats, use: Whole) -> tuple[Whole, Outcome]:
         """Try until the demand is met; each try goes on from the classes that the last one left."""
         assert self.transitions is not None  # checked with the parameters
-        limits, use = self.limits, use.copy()
+        limits, use, tries = self.limits, use.copy(), Tries(step, self.limits)
         bonus = np.zeros(len(self.names))
-        for tries in range(1, limits.max_iteration + 1):
+        for _ in range(limits.max_iteration):
             counts = self.kernel.choose(potential, bonus, self.transitions, self.regions, use)
-            areas = counts * limits.cell_area
-            lacking = step.demand - areas
-            bonus += lacking * limits.factor
-            off = float(np.abs(lacking).max())
-            last = Outcome(areas.tolist(), tries - 1, off, limits.max_difference, [])
-            if off <= limits.max_difference:
-                return use, last
-        raise demand_not_met(step, self.names, replace(last, iterations=tries), limits)
+            areas: Floats = counts.astype(np.float64) * limits.cell_area
+            if tries.accepts(areas):
+                return use, tries.outcome(areas)
+            bonus += (step.demand - areas) * limits.factor
+        raise tries.not_met(self.names, tries.outcome(areas))

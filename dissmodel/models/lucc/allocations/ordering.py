@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dissmodel.models.lucc.allocation import DiscreteAllocation, Outcome, Step, demand_not_met
+from dissmodel.models.lucc.allocation import DiscreteAllocation, Outcome, Step, Tries
 from dissmodel.models.lucc.space import Floats, Whole
 
 
@@ -17,11 +17,10 @@ class Ordering(DiscreteAllocation):
 
     def allocate(self, step: Step, potential: Floats, use: Whole) -> tuple[Whole, Outcome]:
         """Give each class its best cells; of equal ones the first, or those that Lua's sort puts first."""
-        limits, given = self.limits, use.copy()
+        area, given, tries = self.limits.cell_area, use.copy(), Tries(step, self.limits)
         free = np.ones(use.size, np.bool_) if self.nodata is None else use != self.nodata
-        demands = step.demand.tolist()
-        areas = list(demands)
-        for lu, demand in enumerate(demands):
+        areas = step.demand.copy()
+        for lu, demand in enumerate(step.demand.tolist()):
             if lu == self.nodata:
                 continue
             cells = np.flatnonzero(free)
@@ -29,13 +28,12 @@ class Ordering(DiscreteAllocation):
                 self.kernel.lua_sort(potential[lu], cells)
             else:
                 cells = cells[np.argsort(-potential[lu, cells], kind="stable")]
-            taken = cells[: math.floor(demand / limits.cell_area)]
+            taken = cells[: math.floor(demand / area)]
             given[taken], free[taken] = lu, False
-            areas[lu] = taken.size * limits.cell_area
-        off = sum(abs(demand - area) for demand, area in zip(demands, areas, strict=True))
-        outcome = Outcome(areas, 0, off, limits.max_difference, [])
-        if off > limits.max_difference:
-            raise demand_not_met(step, self.names, outcome, limits)
+            areas[lu] = taken.size * area
+        off = sum(np.abs(step.demand - areas).tolist())
+        if not tries.accepts_error(off):
+            raise tries.not_met(self.names, tries.outcome(areas))
         if self.nodata is not None:
-            areas[self.nodata] = np.count_nonzero(use == self.nodata) * limits.cell_area
-        return given, outcome
+            areas[self.nodata] = np.count_nonzero(use == self.nodata) * area
+        return given, tries.outcome(areas)

@@ -13,6 +13,12 @@ from dissmodel.models.lucc.space import Floats, Whole
 Flags = NDArray[np.bool_]
 
 
+OFF = 0.005
+"""How far the shares of a cell may be from 1."""
+ROUNDS = 25
+"""In which a cell is corrected at most."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What the tries of a step have in common.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dissmodel.models.lucc.kernels.kernel import OFF, ROUNDS
 from dissmodel.models.lucc.space import Floats, Whole
-
-OFF = 0.005  # how far the shares of a cell may be from 1
-ROUNDS = 25
 
 
 def correct(  # noqa: C901, PLR0915  (one rule, and numba calls no plain functions)

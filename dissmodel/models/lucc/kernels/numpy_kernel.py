@@ -6,6 +6,7 @@ import numpy as np
 
 from dissmodel.models.lucc.kernels import loops
 from dissmodel.models.lucc.kernels.kernel import Flags, Pull, Trial
+from dissmodel.models.lucc.kernels.numpy_correction import correct
 from dissmodel.models.lucc.space import Floats, Whole, total
 
 _LOWEST = -999999999.0
@@ -22,9 +23,7 @@ class NumpyKernel:
         tried = np.stack([_changed(trial, i, pull.direction[i], pull.elasticity[i]) for i in pull.classes])
         corrected, failed = 0, -1
         if trial.corrects:
-            carried = np.full(len(trial.rules), 0.5)
-            where = (trial.rules, trial.regions, pull.direction, carried)
-            corrected, failed = loops.correct(tried, trial.past, (0, tried.shape[1]), where)
+            corrected, failed = correct(tried, trial, pull.direction)
         for i, shares in zip(pull.classes, tried, strict=True):
             sums[i] = total(np.maximum(shares, 0.0) if trial.saturation.size else shares)
             if pull.kept[i]:
