@@ -72,6 +72,8 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
     except (MemoryError, StorageError):
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModelMistake) and error.place is not None:
+            raise
         found = innermost(error.__traceback__, method.__code__.co_filename)
         told_before = isinstance(error, ModelMistake | UsageError)
         if found is None or (isinstance(error, DissmodelError) and not told_before):

@@ -165,6 +165,8 @@ class CellModel(ModelExecutor):
             written = self._advance(space, step)
             changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
             data.values.update(space.values())
+            if record.runtime is not None and space.kernel is not None:
+                record.runtime.kernel, record.runtime.threads = space.kernel
             yield self._measures(space)
         if not changed:
             warnings.warn(

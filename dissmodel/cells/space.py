@@ -29,6 +29,7 @@ G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
+    from dissmodel.cells.kernels import Neighbors
 
     class Kind(TypedDict, total=False):
         """Which neighbours."""
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
         k: int | None
         table: ArrayLike | None
 
-    class NearWhole(Near, Generic[W]):
+    # Neighbors too, which is what a kernel gets of them for each cell.
+
+    class NearWhole(Near, Neighbors, Generic[W]):  # type: ignore[misc]
         """The neighbours' truths or integers; counts in a byte each behave as int64."""
 
         def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[W]: ...  # noqa: D102
         def max(self) -> NDArray[W]: ...  # noqa: D102
 
@@ -51,11 +54,11 @@ if TYPE_CHECKING:
 
         def sum(self) -> NDArray[np.float64]: ...  # type: ignore[override]  # noqa: D102
 
-    class NearFloats(Near):
+    class NearFloats(Near, Neighbors):  # type: ignore[misc]
         """The neighbours' floats."""
 
         def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[np.float64]: ...  # noqa: D102
         def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
@@ -116,6 +119,8 @@ class CellSpace:
     ----------
     size : int
         The number of cells.
+    kernel : tuple of (str, int), or None
+        What computed the last rule that is a `kernel`, and on how many threads.
     """
 
     def __init__(
@@ -133,7 +138,10 @@ class CellSpace:
         self._after: dict[str, NextArray] = {}
         self._spare: dict[str, NDArray[Any]] = {}
         self._places: dict[str, Place] = {}
+        self._lent: list[NDArray[Any]] = []
+        self._adopted: set[str] = set()
         self._topologies: dict[Any, Topology] = {}
+        self.kernel: tuple[str, int] | None = None
         self._tables: list[tuple[NDArray[Any], Topology]] = []
         self._zones: dict[str, Zones] = {}
         self._step = self._streams = 0
@@ -351,6 +359,9 @@ class CellSpace:
                 array = self._fresh(name)
                 np.copyto(array, self._now[name])
                 self._after[name] = array
+        elif name in self._adopted:  # what a rule returned stays what it is
+            self._adopted.remove(name)
+            array = self._after[name] = array.copy()
         self._note_place(name)
         array.declared, array.step = self._fields[name], self._step
         return array
@@ -374,10 +385,27 @@ class CellSpace:
             raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
         if field.dtype == np.uint8:
             given = np.asarray(_as_codes(field, given, self._step, lambda: self.size))
-        if after is None:
+        self._note_place(name)
+        if self._adopt(name, given):
+            return
+        if after is None or name in self._adopted:
+            self._adopted.discard(name)
             after = self._after[name] = self._fresh(name)
         np.copyto(after, given, casting="unsafe")
-        self._note_place(name)
+
+    def lend(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array for the result of a `kernel`, shape (cells,), not filled.
+
+        A field to which a read-only view of the whole is written takes the array without a copy.
+        """
+        spare = next((name for name in self._spare if self._fields[name].dtype == dtype), None)
+        array = np.empty(self.size, dtype) if spare is None else _owner(self._fresh(spare))
+        self._lent.append(array)
+        return array
+
+    def result_of(self, result: NDArray[Any], *_given: Any) -> NDArray[Any]:
+        """Return what a rule computed from what it was given."""
+        return result
 
     def begin(self, step: int) -> None:
         """Begin a step."""
@@ -394,6 +422,8 @@ class CellSpace:
             self._now[name] = _read_only(after)
             self._spare[name] = before
         self._after.clear()
+        self._adopted.clear()
+        self._lent.clear()
         return written
 
     def measures(self, name: str, legend: Legend) -> dict[str, float]:
@@ -424,6 +454,18 @@ class CellSpace:
         if base is None or base.shape != (self.size,) or not base.flags.writeable:  # such as a picture
             base = np.empty(self.size, self._fields[name].dtype)
         return base.view(NextArray)
+
+    def _adopt(self, name: str, given: NDArray[Any]) -> bool:
+        """Take an array that was lent as the field's, if `given` is all of it; tell whether it is."""
+        owner = _owner(given)
+        is_whole = given.flags.c_contiguous and given.nbytes == owner.nbytes and not given.flags.writeable
+        fits = owner.dtype == self._fields[name].dtype and given.dtype in {owner.dtype, np.dtype(np.bool_)}
+        if not (is_whole and fits and any(array is owner for array in self._lent)):
+            return False
+        self._lent = [array for array in self._lent if array is not owner]
+        self._after[name] = owner.view(NextArray)
+        self._adopted.add(name)
+        return True
 
     def _field_to_write(self, name: str) -> Field:
         if not self._stepping:
@@ -471,6 +513,12 @@ class NextState:
     def assign(self, name: str, values: Any) -> None:
         """Replace a whole field."""
         self._space.write(name, values)
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
