@@ -19,7 +19,6 @@ from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
 from dissmodel.executor.seeds import RunSeed, given_seed, seeded
-from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.executor.watched import Given
 from dissmodel.geo.legend import Legend
 from dissmodel.record import Code, ExperimentRecord, Runtime, capture, identity
@@ -141,6 +140,8 @@ class InProcess:
 
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""
+        from dissmodel.executor.testing import ExecutorTestHarness  # noqa: PLC0415  (a run needs none of it)
+
         return ExecutorTestHarness(self.executor).findings()
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:

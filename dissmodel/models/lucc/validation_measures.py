@@ -104,7 +104,8 @@ def measure(maps: Mapping[str, LandUse], types: Sequence[str], tolerance: float)
     inside = result.pixels.inside
     cell_areas = None
     if result.transform is not None and result.pixels.crs is not None:
-        cell_areas = PixelPlaces(inside, None, result.transform, result.pixels.crs).area / _SQUARE_KM
+        flat, crs = np.flatnonzero(inside), result.pixels.crs
+        cell_areas = PixelPlaces(inside.shape, flat, result.transform, crs).area / _SQUARE_KM
     shares = {role: one.shares for role, one in maps.items() if one.shares is not None}
     codes = {role: one.codes[inside] for role, one in maps.items() if one.codes is not None}
     classes = _measure_classes(maps, inside) if len(codes) == len(maps) else None
