@@ -9,9 +9,9 @@ import numpy as np
 
 from dissmodel.estimating.land_use import Floats, LandUse
 from dissmodel.geo.legend import CellClass, Legend
-from dissmodel.metrics import ResolutionFit, TransitionMatrix
+from dissmodel.metrics import ClassMeasures, ResolutionFit, ShareMeasures, TransitionMatrix
 from dissmodel.metrics.change import PERSISTENCE, change_kinds
-from dissmodel.models.lucc.validation_measures import ClassMeasures, ShareMeasures, Validation
+from dissmodel.models.lucc.validation_measures import Validation
 from dissmodel.models.markdown import code, page, table
 
 MAPS, SHARE_MAPS, CHARTS = "maps.png", "shares.png", "charts.png"
