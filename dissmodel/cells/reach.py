@@ -6,8 +6,8 @@ needs the whole space, and so does whatever is not known to work cell by cell. T
 on the whole space and in tiles, each with as many cells around as the reach says: both have to end in the
 same bits.
 
-A function that reads neighbours itself, such as a compiled rule, says so by what it returns:
-``watch(result, reach_of(values) + radius)``.
+What a `kernel` returns reaches as far as what it was given. A function that reads neighbours itself says so
+by what it returns: ``watch(result, reach_of(values) + radius)``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dissmodel.cells import draws
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import innermost
-from dissmodel.cells.near import GRID_KINDS
+from dissmodel.cells.near import GRID_KINDS, Near
 from dissmodel.cells.space import CellSpace
 from dissmodel.executor.host import Reach
 
@@ -140,8 +140,8 @@ def reach_of(*values: Any) -> int:
     return max((one.reach for one in _watched_in(values)), default=0)
 
 
-def _watched_in(given: Any) -> Iterator[Watched]:
-    if isinstance(given, Watched):
+def _watched_in(given: Any) -> Iterator[Any]:
+    if isinstance(given, Watched | _WatchedNear):
         yield given
     elif isinstance(given, (tuple, list)):
         for one in given:
@@ -174,15 +174,18 @@ def _is_all(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
 
 
-class _WatchedNear:
+class _WatchedNear(Near):
     """What neighbours have, which reaches farther than their values."""
 
-    def __init__(self, near: Any, reach: int) -> None:
-        self._near, self._reach = near, reach
+    def __init__(self, near: Near, reach: int) -> None:
+        super().__init__(*near.parts)
+        self.reach = reach
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._near, name)
-        return lambda: watch(method().astype(method().dtype), self._reach)
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name.startswith("_") or not callable(value):
+            return value
+        return lambda: watch(value().astype(value().dtype), self.reach)
 
 
 class _WatchedSpace(CellSpace):
@@ -218,6 +221,10 @@ class _WatchedSpace(CellSpace):
         drawn = draws.choice(_plain(self.random(stream)), options, _plain(weights))
         return watch(drawn, reach_of(weights))
 
+    def result_of(self, result: NDArray[Any], *given: Any) -> Any:
+        args, kwargs = given
+        return watch(result, reach_of((*args, *kwargs.values())))
+
     def read(self, name: str) -> Any:
         return watch(super().read(name), 0)
 
@@ -237,7 +244,11 @@ class _WatchedSpace(CellSpace):
         return reach_of(*self._written.values())
 
 
-_OF_A_RUN = {*("begin", "end", "read", "size", "writable", "write"), *vars(_WatchedSpace), "farthest"}
+_OF_A_RUN = {
+    *("begin", "end", "kernel", "lend", "read", "size", "writable", "write"),
+    *vars(_WatchedSpace),
+    "farthest",
+}
 
 
 class _Tile(CellSpace):

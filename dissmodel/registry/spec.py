@@ -173,13 +173,22 @@ def spec_of(document: Mapping[str, Any], path: Path) -> Spec:
                 key=name,
             )
     _check_version(path, model.get("dissmodel"))
+    parameters = {**_own(model), **sections["parameters"]}
+    return Spec(path, model, parameters, sections["bands"], sections["columns"], ignored)
+
+
+def _own(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that stand in the model's table itself; published forms mean the same."""
     own = {key: value for key, value in model.items() if key not in _METADATA}
-    types = own.get("land_use_types")
-    if isinstance(types, dict) and "types" in types:  # both published forms mean the same list
+    types, scalars = own.get("land_use_types"), own.get("allocation")
+    if isinstance(types, dict) and "types" in types:
         own["land_use_types"] = types["types"]
-    return Spec(
-        path, model, {**own, **sections["parameters"]}, sections["bands"], sections["columns"], ignored
-    )
+    if isinstance(scalars, dict):  # what is said twice and differs is the model's matter
+        own |= {name: value for name, value in scalars.items() if name not in own}
+        own["allocation"] = {name: value for name, value in scalars.items() if own[name] != value}
+        if not own["allocation"]:
+            del own["allocation"]
+    return own
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -224,8 +224,8 @@ class Tries:
             allowed += f" ({self.allowed:.10g} after iteration {limits.max_iteration // 2})"
         return DemandNotMet(
             f"step {self.step.number}: demand not met after {len(self.errors)} iterations; "
-            f"class {names[worst]}: demand {demand[worst]:.10g}, allocated {last.areas[worst]:.10g}, off by {off[worst]:.10g}, "
-            f"allowed {allowed}",
+            f"class {names[worst]}: demand {demand[worst]:.10g}, allocated {last.areas[worst]:.10g}, "
+            f"off by {off[worst]:.10g}, allowed {allowed}",
             "Allow more (max_difference), try longer (max_iteration), or change the demand.",
             last,
             self.errors,

@@ -59,10 +59,12 @@ class LuccModel(CellModel):
 
     def fields_for(self, parameters: Any) -> Mapping[str, Field]:
         """Return the classes, what the model reads of each cell, and what the result has of each class."""
+        regions = parameters.regions.items()  # a dataset without them is one region
         results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in _RESULTS)
         return {
             **self.class_fields(parameters),
             **{name: Numbers(changes=False) for name in parameters.columns},
+            **{name: Numbers(changes=False, default=1.0) for name, count in regions if count == 1},
             **{name: Numbers(default=np.nan) for name in results},
         }
 

@@ -8,7 +8,7 @@ import pytest
 from dissmodel.cells import CellModel, Classes, Numbers, Parameter
 from dissmodel.cells.reach import find_reach, reach_of, watch
 from dissmodel.errors import DissmodelWarning
-from dissmodel.executor import ExecutorRegistry
+from dissmodel.executor import ExecutorRegistry, wire
 from dissmodel.executor.host import Reach
 from support.growth import Growth
 
@@ -248,6 +248,11 @@ def test_a_function_of_its_own_says_how_far_it_reaches():
 )
 def test_a_reach_in_words(reach, said):
     assert reach.said.startswith(said)
+
+
+def test_a_reach_is_told_by_another_process():
+    for reach in (Reach(1), Reach(None, "np.roll(…)", whole=True), None):
+        assert wire.from_wire(Reach | None, wire.to_wire(reach)) == reach
 
 
 def test_the_model_of_the_docs_sees_one_cell():
