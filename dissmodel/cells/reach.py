@@ -27,7 +27,7 @@ from dissmodel.cells import draws
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import innermost
-from dissmodel.cells.near import GRID_KINDS, Near
+from dissmodel.cells.near import GRID_KINDS, Counts, Near
 from dissmodel.cells.space import CellSpace
 from dissmodel.executor.host import Reach
 
@@ -55,7 +55,14 @@ _BY_TABLE = {np.isin: 0, np.digitize: 0, np.interp: 0, np.searchsorted: 1, np.ta
 
 
 class _NeedsWhole(BaseException):
-    """What a rule did that takes all cells together, or cells by their position."""
+    """What a rule did that takes all cells together, or cells by their position.
+
+    It is not an Exception, which a rule might catch.
+    """
+
+
+class _Ends(np.ndarray[Any, np.dtype[np.int64]]):
+    """Numbers of cells that are neighbours of each other, as `CellSpace.links` returns them."""
 
 
 class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
@@ -77,6 +84,8 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
         return super().__getattribute__(name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "at" and isinstance(inputs[1], _Ends):
+            return ufunc.at(*_plain(inputs))
         if method != "__call__" or ufunc.signature is not None:
             raise _NeedsWhole(f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}(…)")
         reach, picked = _together([*inputs, *kwargs.values()])
@@ -101,6 +110,8 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
     def __getitem__(self, key: Any) -> Any:
         if _is_all(key):
             return self
+        if isinstance(key, _Ends):
+            return watch(_plain(self)[_plain(key)], self.reach)
         mask = self._mask(key)
         return watch(_plain(self)[_plain(mask)], max(self.reach, reach_of(mask)), _plain(mask))
 
@@ -185,15 +196,24 @@ class _WatchedNear(Near):
         value = super().__getattribute__(name)
         if name.startswith("_") or not callable(value):
             return value
-        return lambda: watch(value().astype(value().dtype), self.reach)
+
+        def watched() -> Watched:
+            found = value()
+            return watch(found.astype(np.int64) if isinstance(found, Counts) else found, self.reach)
+
+        return watched
 
 
 class _WatchedSpace(CellSpace):
-    """Cells whose fields are watched arrays; `farthest` is more than any array can reach in this step."""
+    """Cells whose fields are watched arrays; `farthest` is more than any array can reach in this step.
+
+    What comes from the ends of links (`linked`) is taken to reach farthest.
+    """
 
     def __init__(self, *args: Any) -> None:
         self._written: dict[str, Watched] = {}
         self.farthest = 0
+        self.linked = False
         super().__init__(*args)
 
     def __getattribute__(self, name: str) -> Any:
@@ -207,12 +227,28 @@ class _WatchedSpace(CellSpace):
     def neighbors(
         self, values: Any, *, kind: str = "moore", radius: float | None = None, **other: Any
     ) -> Any:
-        near = super().neighbors(_plain(values), kind=kind, radius=radius, **other)
+        near = super().neighbors(_plain(values), kind=kind, radius=radius, **_plain(other))
+        weights = other.pop("weights", None)
+        beyond = self._beyond("neighbors", kind, radius, other)
+        return _WatchedNear(near, max(reach_of(values) + beyond, reach_of(weights)))
+
+    def links(self, *, kind: str = "moore", radius: float | None = None, **other: Any) -> Any:
+        self._beyond("links", kind, radius, other)
+        self.linked = True
+        return super().links(kind=kind, radius=radius, **other).view(_Ends)
+
+    def way(self, *ends: Any) -> Any:
+        if not all(isinstance(one, _Ends) for one in ends):
+            raise _NeedsWhole("cells.way(…)")
+        return super().way(*ends)
+
+    def _beyond(self, asked: str, kind: str, radius: float | None, other: Mapping[str, Any]) -> int:
+        """Return how far away neighbours are, which is known of those on a grid."""
         if kind not in GRID_KINDS or any(one is not None for one in other.values()):
-            raise _NeedsWhole(f"cells.neighbors(…, kind={kind!r})")
+            raise _NeedsWhole(f"cells.{asked}(…)")
         beyond = 1 if radius is None else int(radius)
         self.farthest += beyond
-        return _WatchedNear(near, reach_of(values) + beyond)
+        return beyond
 
     def random(self, stream: str | None = None) -> Any:
         return watch(super().random(stream), 0)
@@ -241,13 +277,14 @@ class _WatchedSpace(CellSpace):
     @property
     def reach(self) -> int:
         """How far what was written reaches."""
-        return reach_of(*self._written.values())
+        return self.farthest if self.linked else reach_of(*self._written.values())
 
 
 _OF_A_RUN = {
     *("begin", "end", "kernel", "lend", "read", "size", "writable", "write"),
     *vars(_WatchedSpace),
     "farthest",
+    "linked",
 }
 
 
@@ -334,7 +371,7 @@ def find_reach(model: type[CellModel], parameters: Any) -> Reach:
     with _set_apart():
         try:
             return _found(model, parameters)
-        except Exception as error:  # noqa: BLE001  (a rule may raise anything of a made-up state; a run says more)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a made-up state may make a rule raise anything)
             return Reach(None, f"the rule failed on a made-up space: {type(error).__name__}: {error}")
 
 

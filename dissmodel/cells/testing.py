@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,7 +175,8 @@ class CellModelContract:
 
     def test_a_series_has_every_state(self, tmp_path: Path) -> None:
         """A NetCDF file has the states of shorter runs, on pixels and polygons, and a run goes on from it."""
-        pytest = importlib.import_module("pytest")
+        import pytest  # noqa: PLC0415  (what runs these tests)
+
         pytest.importorskip("netCDF4")
         source, polygons = self._raster(tmp_path / "in.tif"), self._polygons(tmp_path / "in.gpkg")
         half = self.steps // 2

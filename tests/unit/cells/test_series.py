@@ -277,6 +277,19 @@ def test_a_code_of_a_full_byte_is_kept(raster, run):
         assert (255 - codes).tolist() == found.code.values[1].tolist()
 
 
+@pytest.mark.parametrize("name", ["a/b", "(a)", "a\tb", "x", "time"])
+def test_a_band_whose_name_no_variable_may_have_is_refused_before_the_run(raster, run, tmp_path, name):
+    ones = np.ones((2, 2))
+    path = raster(land=0 * ones, heat=ones, height=ones, **{name: ones})
+    record = ExperimentRecord(
+        source={"uri": str(path)}, output_path=str(tmp_path / "out.nc"), model_name=Drift.name
+    )
+
+    with pytest.raises(UsageError, match="holds no variable"):
+        execute_lifecycle(Drift(), record)
+    assert run(path, "out.tif", end_time=1).exists()
+
+
 def test_what_a_series_cannot_hold_is_refused_before_the_run(raster, run, tmp_path):
     class Times(CellModel):
         name = "times_of_a_test"
