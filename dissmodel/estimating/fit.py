@@ -28,6 +28,11 @@ _AROUND = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down
 class FitParameters(LandUseParameters):
     """What a user may set of an estimation."""
 
+    land_use_types: tuple[str, ...] = Field(
+        min_length=2,
+        description="Names of the classes 1, 2 …, which are the bands or columns of their shares",
+        json_schema_extra=_UNIT,
+    )
     drivers: tuple[str, ...] = Field(
         min_length=1, description="Bands or columns that explain where a class is", json_schema_extra=_UNIT
     )
