@@ -152,10 +152,7 @@ def run(
     from dissmodel.storage.uri import is_remote
 
     gdal_settings.ignore()  # before the record notes them
-    pairs = arguments.inputs(inputs, "inputs")
-    if input is not None or not pairs:
-        pairs.insert(0, ("", arguments.text(input, "input")))
-    place, fields, others = given_inputs(pairs, _method(resample))
+    method = _method(resample)
     request = RunRequest(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
@@ -167,9 +164,7 @@ def run(
         format=arguments.choice(format, "format", get_args(Format)),
         layer=arguments.optional_word(layer, "layer", "cells"),
         overwrite=arguments.flag(overwrite, "overwrite"),
-        input=place,
-        fields=fields,
-        others=others,
+        input="",
         seed=arguments.whole_number(seed, "seed"),
         threads=arguments.whole_number(threads, "threads", least=1),
         records=arguments.paths(records, "records"),
@@ -179,6 +174,11 @@ def run(
     to = None if isinstance(push, bool) else arguments.text(push, "push")
     wants_picture = arguments.flag(preview, "preview")
     consent = arguments.optional_consent(consent)
+    pairs = arguments.inputs(inputs, "inputs")
+    if input is not None or not pairs:
+        pairs.insert(0, ("", arguments.text(input, "input")))
+    place, fields, others = given_inputs(pairs, method)
+    request = replace(request, input=place, fields=fields, others=others)
     if elsewhere and wants_picture:
         raise UsageError(
             "A preview is drawn beside the result, and the result goes to a bucket.",
@@ -255,8 +255,9 @@ def validate(
     from dissmodel.running.validate import ValidateRequest
     from dissmodel.running.validate import validate as look
 
+    method = _method(resample)
     pairs = [("", one) for one in arguments.texts(input, "input")] + arguments.inputs(inputs, "inputs")
-    place, fields, others = given_inputs(pairs, _method(resample)) if pairs else ("", {}, ())
+    place, fields, others = given_inputs(pairs, method) if pairs else ("", {}, ())
     request = ValidateRequest(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),

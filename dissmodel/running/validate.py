@@ -86,7 +86,9 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
                 found = Collector("parameters")
                 record = _record(request, model, found)
                 yield from found.findings
-        sources = []
+        sources: list[Path] = []
+        others: list[AtHand] = []
+        yield from _find_others(request, others, stack)
         for given in request.inputs:
             found, names = Collector(shown(given)), dict[str, str]()
             with found.at():
@@ -98,13 +100,10 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
                     whole.source.uri = given
                     _try(executor, whole, found)
                 elif model is not None and record is not None:
-                    others = [
-                        stack.enter_context(at_hand(one.place, offline=request.consent.offline))
-                        for one in request.others
-                    ]
                     sources += [one.path for one in (here, *others)]
-                    whole, names = _joined(request, model, record, [here, *others], stack)
-                    _look_at_input(model, whole, found)
+                    if len(others) == len(request.others):
+                        whole, names = _joined(request, model, record, [here, *others], stack)
+                        _look_at_input(model, whole, found)
                     if request.trial and executor is not None and not found.failed:
                         _try(executor, _with_input(record, here.path), found)
             yield from _texts(found.findings, partial(renamed, names=names))
@@ -146,6 +145,17 @@ def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> Ex
         if destination.name is not None:
             record.output_path = str(destination.folder / destination.name)
     return record
+
+
+def _find_others(
+    request: ValidateRequest, others: list[AtHand], stack: contextlib.ExitStack
+) -> Iterator[Finding]:
+    """Add the inputs beside the first one to a list, as far as they can be read; yield what is wrong."""
+    for other in request.others:
+        found = Collector(shown(other.place))
+        with found.at():
+            others.append(stack.enter_context(at_hand(other.place, offline=request.consent.offline)))
+        yield from found.findings
 
 
 def _joined(
