@@ -61,12 +61,13 @@ def joined(
 def _name_own(request: DataRequest, info: ModelInfo, record: ExperimentRecord) -> None:
     """Check the names of inputs that the model opens itself, and note that of the first one."""
     listed = ", ".join(info.inputs)
-    names = [*request.fields, *(one.name or next(iter(one.fields), "") for one in request.others)]
-    for name in names:
+    names = [one.name or next(iter(one.fields), "") for one in request.others]
+    left = [name for name in info.inputs if name not in names]
+    record.source.name = next(iter(request.fields or left), "")
+    for name in (*request.fields, *names):
         if name not in info.inputs:
             given = f"--input {name}=…" if name else "An input without a name"
             raise UsageError(
                 f"{given}: the inputs of {info.name} are {listed}.",
                 did_you_mean(name, info.inputs) if name else f"--input {info.inputs[0]}=FILE",
             )
-    record.source.name = next(iter(request.fields), "")

@@ -37,6 +37,7 @@ class CoastalExecutor(ModelExecutor, Generic[Data, P]):
     """Checks, examines and loads the input of a coastal model; a subclass says what is read from it."""
 
     Parameters: ClassVar[type[Any]] = CoastalParameters
+    fields: ClassVar[tuple[str, ...]] = names.FIELDS
 
     @abstractmethod
     def read(self, data: Any, parameters: P, record: ExperimentRecord, problems: Problems) -> Data | None:
