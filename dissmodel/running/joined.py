@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells import file_values
-from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, did_you_mean, shell_word
+from dissmodel.errors import DissmodelWarning, InvalidInput, did_you_mean, shell_word
 from dissmodel.executor.host import ModelInfo
 from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.files import name_of
@@ -65,30 +65,17 @@ def join(first: First, others: Sequence[tuple[OtherInput, AtHand]], info: ModelI
 
     Raises
     ------
-    UsageError
-        If a name is of no field of the model, or a field is in several inputs.
     InvalidInput
-        If an input has no such band or column, does not overlap the first, or is on other cells and it was
-        not said how values are read onto these.
+        If an input has no such band or column, a field is in several inputs, an input does not overlap the
+        first, or is on other cells and it was not said how values are read onto these.
     """
     given = [*first.fields, *(name for one, _ in others for name in one.fields)]
-    _check_fields(given, info)
     with open_dataset(first.here.path, fmt=first.format, layer=first.layer) as (data, _):
         space = _Space(_plain(data, first.here.shown), first)
         names = space.find_names(given, info)
         reads = [dict(_read(space, other, here, info)) for other, here in others]
         path = space.write(folder) if others else first.here.path
     return Joined(path, "raster" if space.is_raster else "vector", names, tuple(reads))
-
-
-def _check_fields(names: Sequence[str], info: ModelInfo) -> None:
-    for name in names:
-        if info.fields and name not in info.fields:
-            raise UsageError(
-                f"--input {name}=…: {info.name} has no field {name!r}.", did_you_mean(name, info.fields)
-            )
-        if names.count(name) > 1:
-            raise UsageError(f"--input {name}=… is given twice.", "Give one.")
 
 
 class _Space:

@@ -27,7 +27,7 @@ from dissmodel.running.input_watch import InputWatch
 from dissmodel.running.model import DataRequest, OpenedModel, parameter_layers
 from dissmodel.running.others import INPUT, names_in_a_record
 from dissmodel.running.repeat import Repeat
-from dissmodel.running.several import joined
+from dissmodel.running.several import check_names, joined
 from dissmodel.storage.uri import is_remote
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
+    check_names(request, host.info)
     if is_remote(request.input):  # before it is waited for
         _free_destination(request, host.info, ())
         remember_named(request.input)

@@ -37,7 +37,9 @@ def joined(
     """
     first, *others = found
     if info.inputs:
-        _name_own(request, info, record)
+        given = _names(request)
+        left = [name for name in info.inputs if name not in given]
+        record.source.name = next(iter(request.fields or left), "")
         return None
     if not (request.fields or request.others):
         return None
@@ -58,16 +60,26 @@ def joined(
     return made
 
 
-def _name_own(request: DataRequest, info: ModelInfo, record: ExperimentRecord) -> None:
-    """Check the names of inputs that the model opens itself, and note that of the first one."""
-    listed = ", ".join(info.inputs)
-    names = [one.name or next(iter(one.fields), "") for one in request.others]
-    left = [name for name in info.inputs if name not in names]
-    record.source.name = next(iter(request.fields or left), "")
-    for name in (*request.fields, *names):
-        if name not in info.inputs:
-            given = f"--input {name}=…" if name else "An input without a name"
+def check_names(request: DataRequest, info: ModelInfo) -> None:
+    """Check the names of inputs, before they are fetched.
+
+    Raises
+    ------
+    UsageError
+        If a name is of no field of the model, or of no input that the model opens itself.
+    """
+    known = info.inputs or info.fields
+    others = _names(request) if info.inputs else [name for one in request.others for name in one.fields]
+    for name in (*request.fields, *others) if known else ():
+        if name not in known:
+            what = "input" if info.inputs else "field"
             raise UsageError(
-                f"{given}: the inputs of {info.name} are {listed}.",
-                did_you_mean(name, info.inputs) if name else f"--input {info.inputs[0]}=FILE",
+                f"--input {name}=…: {info.name} has no {what} {name!r}."
+                if name
+                else f"An input without a name: {info.name} opens {', '.join(known)} itself.",
+                did_you_mean(name, known) if name else f"--input {known[0]}=FILE",
             )
+
+
+def _names(request: DataRequest) -> list[str]:
+    return [one.name or next(iter(one.fields), "") for one in request.others]

@@ -25,7 +25,7 @@ from dissmodel.record.redact import redact
 from dissmodel.running.destination import check, choose
 from dissmodel.running.model import DataRequest, OpenedModel, open_model, parameter_layers
 from dissmodel.running.others import INPUT, names_in_a_record
-from dissmodel.running.several import joined
+from dissmodel.running.several import check_names, joined
 from dissmodel.running.target import goes_elsewhere, named_there, target_of
 from dissmodel.storage.uri import shown
 
@@ -85,6 +85,11 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
                 yield Finding("ok", found.subject, f"keeps the executor contract ({len(contract)} checks)")
                 found = Collector("parameters")
                 record = _record(request, model, found)
+                yield from found.findings
+                found = Collector("inputs")
+                with found.at():
+                    check_names(request, model.host.info)
+                record = None if found.failed else record
                 yield from found.findings
         sources: list[Path] = []
         others: list[AtHand] = []

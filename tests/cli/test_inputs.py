@@ -296,4 +296,4 @@ def test_a_model_that_opens_its_inputs_itself(town):
     wrong = town(*run, "-i", "reference=dem.tif", "-i", "reslut=town.tif")
     assert (2, True) == (wrong.code, "Did you mean 'result'?" in wrong.err)
     unnamed = town(*run, "-i", "result=dem.tif", "-i", "town.tif")
-    assert (2, True) == (unnamed.code, "the inputs of compared are result, reference" in unnamed.err)
+    assert (2, True) == (unnamed.code, "compared opens result, reference itself" in unnamed.err)
