@@ -87,7 +87,7 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        repeat = Repeat(record, path, model, {name: str(one.path) for name, one in others.items()})
+        repeat = Repeat(record, path, model, others)
         shown_as = [source.shown(one.shown) for one in (found, *others.values())]
         judge = _Judge(source, shown_as, _tolerance(request.tolerance, repeat))
         return _reproduce(request, repeat, [found, *others.values()], judge, chosen_map)

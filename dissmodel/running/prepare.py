@@ -174,19 +174,20 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
-    named = {one.parameter: existing(one.path) for one in resolved.files}
+    known = repeats.others if repeats is not None else {}
+    named = {one.parameter: known.get(one.parameter) or AtHand(existing(one.path)) for one in resolved.files}
     others = {
         name: one.at_hand or stack.enter_context(at_hand(one.place, offline=request.consent.offline))
         for name, one in zip(names_in_a_record(request.others, named), request.others, strict=True)
     }
-    paths = [*named.values(), *(one.path for one in others.values())]
+    paths = [one.path for one in (*named.values(), *others.values())]
     files += tuple(file for path in paths for file in (path, *companions(path), *sidecars(path)))
     destination = _free_destination(request, host.info, files)
     read = () if here.is_word else (source, *beside)
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
     inputs = _observe(record.source, here, read) if read else {}
-    for name, found in {**{name: AtHand(path) for name, path in named.items()}, **others}.items():
+    for name, found in {**named, **others}.items():
         role = "parameter" if name in named else INPUT
         other = OtherSource(uri=str(found.path), role=role, name=name)
         inputs |= _observe(other, found, (found.path, *sidecars(found.path)))
