@@ -11,7 +11,7 @@ from typing import Any
 from dissmodel.errors import UsageError
 
 MAX_LENGTH = 10_000
-_INPUT_NAME = re.compile(r"[A-Za-z_][\w.]*=")
+_INPUT_NAME = re.compile(r"[^\W\d][\w.]*=")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

@@ -190,7 +190,10 @@ def _zonal(space: Features, other: Raster, method: Method, *, same_crs: bool) ->
             code="resample",
         )
     geometry = space.geometry if same_crs else _in_crs(space, other.crs)
-    at_centres = _at(other, shapely.get_coordinates(shapely.centroid(geometry)))
+    there = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
+    centres = np.full((len(geometry), 2), np.nan)
+    centres[there] = shapely.get_coordinates(shapely.centroid(geometry[there]))
+    at_centres = _at(other, centres)
     if method == "nearest":
         return at_centres
     values = other.values.astype(np.float64)

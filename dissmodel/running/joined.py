@@ -158,6 +158,8 @@ class _Space:
         bands = {name: (own | added)[name] for name in dict.fromkeys([*arrays, *added])}
         dtype = np.result_type(*(one.dtype for one in bands.values()))
         if dtype.kind == "f":
+            for name, array in bands.items():
+                _refuse_inexact(array, f"{self.first.here.shown}: the band {name!r}")
             dtype, nodata = np.dtype(np.float64), np.nan if nodata is None else nodata
         write_geotiff(
             folder / f"{stem}.tif",
@@ -345,6 +347,16 @@ def _arrays(
 def _holds(values: NDArray[Any], nodata: float | None) -> bool:
     """Tell whether a value would be taken for no value."""
     return nodata is not None and bool((values == nodata).any())
+
+
+def _refuse_inexact(array: NDArray[Any], what: str) -> None:
+    """Refuse integers that a float64, which the bands share, does not hold."""
+    if array.dtype.kind in "iu" and (array.astype(np.float64).astype(array.dtype) != array).any():
+        raise InvalidInput(
+            f"{what} holds integers that do not fit beside bands of floats.",
+            "Give all as one GeoTIFF, or leave that band out: gdal_translate -b N IN.tif OUT.tif",
+            code="illegal_value",
+        )
 
 
 def _as_floats(

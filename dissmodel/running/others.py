@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, get_args
 
-from dissmodel.errors import UsageError
+from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.files import name_of
 from dissmodel.record import ExperimentRecord
@@ -21,7 +21,9 @@ INPUT = "input"
 SPACE = "space"
 """The name of the input whose cells are the space, where another one comes first."""
 
+_METHODS: tuple[Method, ...] = get_args(Method)
 _EXACT = "exact"
+_SHOWN = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,19 +101,32 @@ def names_in_a_record(others: Iterable[OtherInput], taken: Iterable[str]) -> lis
 
 
 def recorded_inputs(record: ExperimentRecord, at_hand: Mapping[str, AtHand]) -> tuple[OtherInput, ...]:
-    """Return the inputs beside the first one as a run had them; `at_hand` has each by its name."""
+    """Return the inputs beside the first one as a run had them; `at_hand` has each by its name.
+
+    Raises
+    ------
+    InvalidInput
+        If the record names a method that does not exist.
+    """
     return tuple(
         OtherInput(
             place=str(at_hand[one.name].path),
             fields={name: read.name for name, read in one.fields.items()},
-            methods={
-                name: read.how  # type: ignore[misc]  # a record is text: `onto` refuses another method
-                for name, read in one.fields.items()
-                if read.how != _EXACT
-            },
+            methods={name: _method(read.how) for name, read in one.fields.items() if read.how != _EXACT},
             name=one.name,
             at_hand=at_hand[one.name],
         )
         for one in record.sources
         if one.role == INPUT
+    )
+
+
+def _method(text: str) -> Method:
+    for one in _METHODS:
+        if one == text:
+            return one
+    raise InvalidInput(
+        f"{text[:_SHOWN]!r} is no way to read values onto cells.",
+        "Ask the sender of this record.",
+        code="not_a_record",
     )

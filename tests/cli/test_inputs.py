@@ -245,6 +245,25 @@ def test_they_are_inputs_like_the_first(town):
     assert 0 == town("reproduce", pulled, *again[2:]).code
 
 
+def test_a_record_with_a_method_that_does_not_exist(town):
+    assert 0 == town(*RUN, "-i", "town.tif", "-i", "alt=dem.tif").code
+    record = record_of()
+    record["sources"][0]["fields"]["alt"]["how"] = "magic"
+    Path("out.record.json").write_text(json.dumps(record))
+
+    said = town("reproduce", "out.record.json", "--model", "low.py", "--check")
+
+    assert (3, True) == (said.code, "'magic' is no way to read values" in said.err)
+
+
+def test_integers_that_no_float_holds_are_refused(town):
+    tif("ids.tif", nodata=None, built=np.zeros(SHAPE, np.int64), number=np.full(SHAPE, 2**53 + 1, np.int64))
+
+    said = town(*RUN, "-i", "ids.tif", "-i", "dem.tif")
+
+    assert (3, True) == (said.code, "the band 'number' holds integers that do not fit" in said.err), said.err
+
+
 def test_an_input_that_changes_while_the_model_runs(town):
     Path("low.py").write_text(MODEL + "        open('dem.tif', 'ab').write(b'x')\n")
 

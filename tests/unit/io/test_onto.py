@@ -157,6 +157,15 @@ def test_zones_have_the_average_of_pixels_and_classes_the_most_frequent():
         read(small, pixels, "bilinear")
 
 
+def test_a_polygon_without_a_geometry_has_no_value():
+    shapes = np.array([None, shapely.Polygon(), shapely.box(1000, 4990, 1010, 5000)], object)
+    cells = Features(np.zeros(3), shapes, UTM, "f.gpkg")
+
+    same([NAN, NAN, 5], read(cells, raster([[5.0, 6]]))[0])
+    same([NAN, NAN, 5], read(cells, raster([[5.0, 6]]), "nearest")[0])
+    same([NAN, NAN, 7], read(cells, features([7.0], (0, 0, 9000, 9000)), "average")[0])
+
+
 def test_polygons_onto_pixels_by_the_centre_or_by_shares():
     # The first covers 4 of 10 m of the first pixel, the second the rest; the third pixel has none.
     strips = features([2.0, 12], (1000, 4990, 1004, 5000), (1004, 4990, 1020, 5000))
