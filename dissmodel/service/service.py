@@ -15,6 +15,7 @@ from dissmodel.experiment.layout import RECORD, Place
 from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes
+from dissmodel.running.others import given_inputs
 from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
@@ -28,7 +29,8 @@ from dissmodel.service.truth import Truth
 
 MOST_QUEUED = 10_000
 _LONGEST_KEY = 255
-_GIVEN = ("input_format", "layer", "parameters", "column_map", "band_map", "seed", "priority")
+_GIVEN = ("input_format", "layer", "parameters", "column_map", "band_map", "seed", "priority", "resample")
+_LATER = frozenset({"inputs", "resample"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,11 +92,18 @@ class Service:
             self.schemas.refuse_paths(model, {**model.given, **fields["parameters"]})
             source = {"registry": model.registry, "commit": model.commit, "spec": model.spec}
             read = admit(fields["input_dataset"], self.settings)
-            return (
-                {name: fields[name] for name in _GIVEN} | source | {"model_name": model.name, "input": read}
-            )
+            _, _, others = given_inputs([("", read), *fields["inputs"].items()], None)
+            bands = (next(iter(one.fields.values()), "") for one in others)
+            inputs = {
+                name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
+                for name, one, band in zip(fields["inputs"], others, bands, strict=True)
+            }
+            given = {name: fields[name] for name in _GIVEN}
+            return given | source | {"model_name": model.name, "input": read, "inputs": inputs}
 
-        return self._submit(fields, make, by, key, path)
+        # A body of an earlier version, with the same key, is the same body.
+        sent = {name: value for name, value in fields.items() if name not in _LATER or value}
+        return self._submit(sent, make, by, key, path)
 
     def reproduce(self, experiment: str, *, by: str, key: str | None, path: str) -> View:
         """Submit a run of an experiment again; errors as for `completed` and `run`."""
