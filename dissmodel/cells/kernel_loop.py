@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -113,9 +112,11 @@ class Loop(CompiledKernel):
         kit = [inspect.getsource(sys.modules[name]) for name in (__name__, kernel_near.__name__)]
         folder = cache_folder(*kit, numba.__version__, source, ast.unparse(node), *said)
         path = "<kernel>" if folder is None else str(folder / f"{rule.name}.py")
-        if folder is not None:
-            with contextlib.suppress(FileExistsError), Path(path).open("x", encoding="utf-8") as file:
-                file.write(source)
+        try:  # numba keeps what comes from a file that exists
+            if folder is not None and not Path(path).exists():
+                Path(path).write_text(source, encoding="utf-8")
+        except OSError:
+            folder = None
         module = ModuleType(f"dissmodel_kernel_{rule.name}_{folder and folder.name}")
         sys.modules[module.__name__] = module  # numba looks it up
         names = vars(module)

@@ -68,7 +68,9 @@ class Rule:
             or given.kwonlyargs
             or "__" in "".join(self.parameters)
         ):
-            raise self.mistake(f"{self.name} has a parameter with *, a default or __.", "Use plain names.")
+            raise self.mistake(
+                f"{self.name} has a parameter with *, a default, __ or a _ at its end.", "Use plain names."
+            )
         self.returns = ast.unparse(node.returns).strip("'\"") if node.returns else ""
         if self.returns not in _RETURNS and not is_helper:
             raise self.mistake(
@@ -76,6 +78,8 @@ class Rule:
                 f"def {self.name}({', '.join(self.parameters)}) -> bool: or -> int:, -> float:",
             )
         node.returns = None
+        names = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+        self.own = {*self.parameters, *(one.id for one in names if isinstance(one.ctx, ast.Store))}
         for one in ast.walk(node):
             if isinstance(one, ast.arg | ast.AnnAssign):
                 one.annotation = ast.Constant(None)  # names of types mean nothing to a compiled function
@@ -111,11 +115,10 @@ class Rule:
         cells = zip(self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True)
         known = self.function.__globals__ | {name: cell.cell_contents for name, cell in cells}
         nodes = [one for one in ast.walk(self.node) if isinstance(one, ast.Name)]
-        own = {*self.parameters, *(one.id for one in nodes if isinstance(one.ctx, ast.Store))}
         found: dict[str, Any] = {}
         for node in nodes:
             name = node.id
-            if name in own or name in found or (name not in known and hasattr(builtins, name)):
+            if name in self.own or name in found or (name not in known and hasattr(builtins, name)):
                 continue
             if name not in known:
                 public = [one for one in (*self.parameters, *known) if not one.startswith("_")]
@@ -288,7 +291,7 @@ class _Rewriter(ast.NodeTransformer):
     def _is_not_0(self, node: ast.expr) -> bool:
         """Tell whether a code is a number other than 0 that the source shows."""
         value = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(node, ast.Name) and node.id not in self._rule.parameters:
+        if isinstance(node, ast.Name) and node.id not in self._rule.own:
             value = self._rule.function.__globals__.get(node.id)
         return isinstance(value, int) and value != 0
 

@@ -111,7 +111,12 @@ class Kernel(Generic[P, W]):
 
     def _loop(self, size: int, given: Mapping[str, Given], forms: dict[str, NearForm]) -> Loop | None:
         """Return the compiled loop for what is given; None where the rule is interpreted."""
-        key = str([forms.get(name, (one.kind, type(one.values))) for name, one in given.items()])
+        key = str(
+            [
+                forms.get(name, (one.kind, getattr(one.values, "dtype", type(one.values))))
+                for name, one in given.items()
+            ]
+        )
         loop = self._loops.get(key)
         if loop is None:
             node = self._rule.rewritten(forms)  # mistakes are found before anything is computed
