@@ -10,19 +10,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dissmodel.cells.fields import Classes, Numbers, Parameter
+    from dissmodel.cells.kernels import Neighbors, Value, kernel
     from dissmodel.cells.model import CellModel
     from dissmodel.cells.space import CellSpace
     from dissmodel.cells.table import Table
 
-__all__ = ["CellModel", "CellSpace", "Classes", "Numbers", "Parameter", "Table"]
+__all__ = [
+    "CellModel",
+    "CellSpace",
+    "Classes",
+    "Neighbors",
+    "Numbers",
+    "Parameter",
+    "Table",
+    "Value",
+    "kernel",
+]
 
 _MODULES = {
     "CellModel": "model",
     "CellSpace": "space",
     "Classes": "fields",
+    "Neighbors": "kernel_near",
     "Numbers": "fields",
     "Parameter": "fields",
     "Table": "table",
+    "Value": "kernel_near",
+    "kernel": "kernels",
 }
 
 

@@ -8,6 +8,7 @@ so the conversion is done here.
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,12 @@ def uniform(seed: int, stream: int, step: int, first: int, count: int) -> Floats
     ):
         if not 0 <= value < _MOST:
             raise WrongValue(f"{name} is {value}.", "Give a whole number from 0 to 2**64 - 1.")
-    counter = np.array([first // _WORDS, 0, step, 0], np.uint64)
-    generator = np.random.Philox(key=np.array([seed, stream], np.uint64), counter=counter)
-    generator.random_raw(first % _WORDS, output=False)
+    generator, state = _kept()
+    state["state"]["counter"][:] = first // _WORDS, 0, step, 0
+    state["state"]["key"][:] = seed, stream
+    generator.state = state
+    if first % _WORDS:
+        generator.random_raw(first % _WORDS, output=False)
     draws = np.empty(count)
     for start in range(0, count, _BLOCK):
         some = draws[start : start + _BLOCK]
@@ -73,6 +77,18 @@ def uniform(seed: int, stream: int, step: int, first: int, count: int) -> Floats
         words >>= _UNUSED_BITS
         np.multiply(words.view(np.int64), _UNIT, out=some)  # signed integers become floats faster
     return draws
+
+
+def _kept() -> tuple[np.random.Philox, Any]:
+    """Return this thread's generator, and a state of it before its first block: to make one takes longer."""
+    if not hasattr(_of_this_thread, "kept"):
+        generator = np.random.Philox(0)
+        _of_this_thread.kept = generator, generator.state
+    kept: tuple[np.random.Philox, Any] = _of_this_thread.kept
+    return kept
+
+
+_of_this_thread = threading.local()
 
 
 def stream_number(name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from itertools import product
 from typing import Any, Literal, get_args
 
@@ -31,6 +32,7 @@ class Grid:
         rows, cols = inside.shape
         self.cells = int(np.count_nonzero(inside))
         self.warned = False
+        self.inside, self.reach = inside, reach
         self._cols, self._width = cols, cols + max(reach.values())
         self._size = rows * self._width
         # Where cells are, unless all places of the grid are cells in order: a mask, or the place of each
@@ -53,6 +55,7 @@ class Grid:
             )
             for width in range(max(reach.values()) + 1)
         ]
+        self.most = len(self._shifts)
         self._links: Links | None = None
         self._counts: NDArray[np.int64] | None = None
 
@@ -63,9 +66,26 @@ class Grid:
             self._counts.flags.writeable = False
         return self._counts
 
+    @cached_property
+    def runs(self) -> tuple[Array, Array, Array, Array, Array]:
+        """Cells side by side: row, first column, the one after the last, number of the first cell.
+
+        The last array says for each row, and for the one after the last, how many runs come before it.
+        """
+        steps = np.diff(np.pad(self.inside, ((0, 0), (1, 1))).view(np.int8), axis=1)
+        row, begin = np.nonzero(steps == 1)
+        end = np.nonzero(steps == -1)[1]
+        starts = np.searchsorted(row, np.arange(len(self.inside) + 1))
+        return row, begin, end, np.cumsum(end - begin) - (end - begin), starts
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether the cells are visited row by row of `inside`."""
+        return self._places is None
+
     def links(self) -> NDArray[np.int64]:
         """Return each cell and neighbour, in visiting order."""
-        return self._as_links().links()
+        return self.as_links().links()
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true."""
@@ -74,12 +94,12 @@ class Grid:
     def sum(self, values: Array, weights: NDArray[np.float64] | None = None) -> Array:
         """Return the sum over the neighbours, each times its weight."""
         if weights is not None:
-            return self._as_links().sum(values, weights)
-        values = addends(values, len(self._shifts))
+            return self.as_links().sum(values, weights)
+        values = addends(values, self.most)
         if values.dtype.kind != "f":
             return self._on_cells(self._window_sum(self._laid_out(values, 0)))
         if self._places is not None:  # the order of the neighbours differs from cell to cell
-            return self._as_links().sum(values)
+            return self.as_links().sum(values)
         seen = self._laid_out(values, 0)
         found = np.zeros_like(seen)
         # An empty place adds 0.0, which changes no sum that began with 0.0.
@@ -141,7 +161,7 @@ class Grid:
             return found.take(self._places, out=np.empty(self.cells, found.dtype), mode="clip")
         return found.reshape(-1, self._width)[:, : self._cols].ravel()
 
-    def _as_links(self) -> Links:
+    def as_links(self) -> Links:
         """Return the same neighbours by their numbers."""
         from dissmodel.geo.vector.sparse import Neighborhood, number_type  # noqa: PLC0415  (few need links)
 

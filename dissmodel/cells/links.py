@@ -29,16 +29,20 @@ class Links:
         counts.flags.writeable = False
         self.cells = len(neighborhood)
         self.warned = False
-        self._neighborhood, self._weight_order = neighborhood, weight_order
-        self._counts, self._most = counts, int(counts.max(initial=0))
+        self.neighborhood, self._weight_order = neighborhood, weight_order
+        self._counts, self.most = counts, int(counts.max(initial=0))
         # Cells with many neighbours first: level k holds the neighbour number k of all cells that have it.
         self._order = np.argsort(-counts, kind="stable")
         ascending = -counts[self._order]
         self._first = neighborhood.offsets[:-1][self._order]
         self._levels: list[NDArray[np.intp]] = []
-        for level in range(self._most):
+        for level in range(self.most):
             at = self._first[: np.searchsorted(ascending, -level)] + level
             self._levels.append(neighborhood.neighbors[at].astype(np.intp))
+
+    def as_links(self) -> Links:
+        """Return itself, as a grid returns its neighbours by their numbers."""
+        return self
 
     def counts(self) -> Integers:
         """Return the number of neighbours."""
@@ -47,20 +51,22 @@ class Links:
     def links(self) -> Integers:
         """Return each cell and neighbour, shape (links, 2), in visiting order."""
         cells = np.repeat(np.arange(self.cells), self._counts)
-        return np.column_stack([cells, self._neighborhood.neighbors.astype(np.int64)])
+        return np.column_stack([cells, self.neighborhood.neighbors.astype(np.int64)])
 
     def count(self, truths: NDArray[np.bool_]) -> Array:
         """Return how many neighbours are true, without weights."""
-        return self._reduce(addends(truths, self._most), np.add, 0)
+        return self._reduce(addends(truths, self.most), np.add, 0)
 
     def sum(self, values: Array, weights: Floats | None = None) -> Array:
         """Return the sum over the neighbours, each times its weight."""
-        values = addends(values, self._most)
+        values = addends(values, self.most)
         if weights is None:
             return self._reduce(values, np.add, 0)
-        if self._weight_order is not None:
-            weights = weights[self._weight_order]
-        return self._reduce(values.astype(np.float64, copy=False), np.add, 0, weights)
+        return self._reduce(values.astype(np.float64, copy=False), np.add, 0, self.in_order(weights))
+
+    def in_order(self, weights: Floats) -> Floats:
+        """Return the weights of the links in the order of the cells and their neighbours."""
+        return weights if self._weight_order is None else weights[self._weight_order]
 
     def extreme(self, values: Array, *, largest: bool) -> Array:
         """Return the largest or smallest value of the neighbours, without weights."""

@@ -71,7 +71,9 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
         yield
     except (MemoryError, StorageError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModelMistake) and error.place is not None:
+            raise
         found = innermost(error.__traceback__, method.__code__.co_filename)
         told_before = isinstance(error, ModelMistake | UsageError)
         if found is None or (isinstance(error, DissmodelError) and not told_before):
@@ -80,21 +82,30 @@ def author_errors(method: Callable[..., object], fields: Collection[str]) -> Ite
         if isinstance(error, ModelMistake | UsageError):
             told = ModelMistake(error.message, error.hint, place)
         else:
-            written = _written_to(place) if isinstance(error, ValueError) else None
-            if written is not None and written in {f"self.{name}" for name in fields}:
-                what = f"{written} is the state at the start of the step, which is read-only."
-                told = ModelMistake(what, f"self.next.{written.removeprefix('self.')}[…] = …", place)
-            else:
-                text = str(error) or "without a message"
-                told = ModelMistake(f"{type(error).__name__}: {text}", _hint(error, fields), place)
-        raise told from error.with_traceback(first)
+            told = ModelMistake(*_told(error, fields, place), place)
+        # Their frames stand before ours, and are the last ones, too.
+        raise told.with_traceback(first) from error.with_traceback(first)
 
 
-def _hint(error: Exception, fields: Collection[str]) -> str:
+def _told(error: BaseException, fields: Collection[str], place: Place) -> tuple[str, str]:
+    """Return what is wrong with a line of the author's, and what to type."""
+    said = f"{type(error).__name__}: {str(error) or 'without a message'}"
     if isinstance(error, AttributeError) and error.obj is not None and hasattr(type(error.obj), "fields"):
         near = did_you_mean(error.name or "", fields)
-        return f"{near} A field is declared in the class: {error.name} = Classes({{…}}) or Numbers()".strip()
-    return ""
+        declared = f"A field is declared in the class: {error.name} = Classes({{…}}) or Numbers()"
+        return said, f"{near} {declared}".strip()
+    if isinstance(error, ValueError):
+        statement = _statement(place)
+        for array in _written_in(statement):
+            if isinstance(array, ast.Attribute) and array.attr in fields:
+                what = f"self.{array.attr} is the state at the start of the step, which is read-only."
+                return what, f"self.next.{array.attr}[…] = …"
+        if any(isinstance(node, ast.BoolOp | ast.Not | ast.If | ast.IfExp) for node in ast.walk(statement)):
+            return said, (
+                "For each cell: (self.a == 1) & ~(self.b > 3), with & | ~ in place of and, or, not; "
+                "np.where(…) in place of if."
+            )
+    return said, ""
 
 
 def innermost(trace: TracebackType | None, path: str) -> tuple[TracebackType, Place] | None:
@@ -113,18 +124,37 @@ def innermost(trace: TracebackType | None, path: str) -> tuple[TracebackType, Pl
     return None if first is None or place is None else (first, place)
 
 
-def _written_to(place: Place) -> str | None:
-    """Return the text of the array that the statement of a line writes to, such as ``self.built``."""
+def _statement(place: Place) -> ast.AST:
+    """Return the innermost statement of a line; one without content if there is none."""
     try:
         tree = ast.parse("".join(linecache.getlines(place.path)))
     except SyntaxError:
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            if not node.lineno <= place.line <= (node.end_lineno or node.lineno):
-                continue
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            while isinstance(target, ast.Subscript):
-                target = target.value
-            return ast.unparse(target)
-    return None
+        return ast.Pass()
+    found: ast.AST = ast.Pass()
+    for node in ast.walk(tree):  # from outside to inside
+        if isinstance(node, ast.stmt) and node.lineno <= place.line <= (node.end_lineno or node.lineno):
+            found = node
+    return found
+
+
+def _written_in(statement: ast.AST) -> Iterator[ast.AST]:
+    """Yield the arrays that a statement writes to, but those of ``self.next``."""
+    targets: list[ast.AST] = []
+    if isinstance(statement, ast.Assign | ast.AugAssign):
+        targets += statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):  # self.NAME.sort()
+        targets.append(getattr(statement.value.func, "value", statement))
+    targets += [
+        node.value for node in ast.walk(statement) if isinstance(node, ast.keyword) and node.arg == "out"
+    ]
+    for target in targets:
+        array = target
+        while isinstance(array, ast.Subscript):
+            array = array.value
+        if getattr(getattr(array, "value", None), "attr", "") != "next":
+            yield array
+
+
+def counted(cells: int) -> str:
+    """Return a number of cells, for people."""
+    return f"{cells} cell{'' if cells == 1 else 's'}"

@@ -17,7 +17,7 @@ from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, Polygons
-from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, place_of
+from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, counted, place_of
 from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
 from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
 from dissmodel.cells.writing import (
@@ -165,6 +165,8 @@ class CellModel(ModelExecutor):
             written = self._advance(space, step)
             changed = changed or any(not np.array_equal(one.before, one.after) for one in written)
             data.values.update(space.values())
+            if record.runtime is not None and space.kernel is not None:
+                record.runtime.kernel, record.runtime.threads = space.kernel
             yield self._measures(space)
         if not changed:
             warnings.warn(
@@ -188,12 +190,17 @@ class CellModel(ModelExecutor):
         def __setattr__(self, name: str, value: Any) -> None:
             """Refuse what is neither a field nor there before the run: it would be no part of the state."""
             if "_state" in vars(self) and not isinstance(getattr(type(self), name, None), Field):
+                if name in self.Parameters.model_fields:
+                    raise ModelMistake(
+                        f"self.{name} is a parameter, which is the same in the whole run.",
+                        "Use a local variable.",
+                    )
                 near = did_you_mean(name, self.fields)
                 raise ModelMistake(
                     f"self.{name} was set, and that is no field: a result does not hold it, and a run that "
                     "goes on from the result would lack it.",
                     f"Use a local variable, or declare a field: {name} = Numbers(). "
-                    + (near if near.startswith("Did") else ""),
+                    f"{near if near.startswith('Did') else ''}".strip(),
                 )
             super().__setattr__(name, value)
 
@@ -553,7 +560,7 @@ def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
     what = "NaN" if np.isnan(value) else f"the value {value:g}"
     before = one.before[first]
     return ModelMistake(
-        f"In step {step} the rule gave {np.count_nonzero(wrong)} cells a value of {one.field.name} that "
+        f"In step {step} the rule gave {counted(int(wrong.sum()))} a value of {one.field.name} that "
         f"it does not take; the first got {what} and had {before:g} ({space.place(first)}).",
         f"{one.field.name} takes {one.field.takes}.",
         one.place,

@@ -115,6 +115,11 @@ class Near:
     def __init__(self, topology: Topology, values: Array, weights: Floats | None) -> None:
         self._topology, self._values, self._weights = topology, values, weights
 
+    @property
+    def parts(self) -> tuple[Topology, Array, Floats | None]:
+        """Who is whose neighbour, the value of each cell, and the weights as they were given."""
+        return self._topology, self._values, self._weights
+
     def sum(self) -> Array:
         """Return the sum: of floats float64, added from 0.0 in visiting order; of integers and truths exact.
 

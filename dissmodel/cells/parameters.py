@@ -37,6 +37,12 @@ def _not_text(value: object) -> object:
     return value
 
 
+def _a_seed(value: object) -> object:
+    if isinstance(value, int) and value >= SEEDS:  # pydantic would show the bound as a float
+        raise ValueError("a seed is below 2**64")
+    return value
+
+
 def _countable(value: int) -> int:
     if value > _LAST_STEP:
         raise ValueError(f"no file holds a step beyond {_LAST_STEP} exactly")
@@ -174,7 +180,7 @@ class CellParameters(KeepsStates):
     end_time: Step = Field(
         default=10, description="Last step, counted from the start of the first run", json_schema_extra=_STEP
     )
-    seed: Whole | None = Field(
+    seed: Annotated[Whole | None, BeforeValidator(_a_seed)] = Field(
         default=None,
         ge=0,
         lt=SEEDS,

@@ -188,4 +188,5 @@ class Order:
             file_values.count_values(self._wrong, given[np.isin(given, repeated)])
             what = "order holds values that more than one cell has"
             file_values.refuse(what, self._wrong, "Give every cell its own number.")
+        del given, ordered  # what follows needs as much memory again
         return ranked(visit, inside)

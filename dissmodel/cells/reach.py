@@ -6,8 +6,8 @@ needs the whole space, and so does whatever is not known to work cell by cell. T
 on the whole space and in tiles, each with as many cells around as the reach says: both have to end in the
 same bits.
 
-A function that reads neighbours itself, such as a compiled rule, says so by what it returns:
-``watch(result, reach_of(values) + radius)``.
+What a `kernel` returns reaches as far as what it was given. A function that reads neighbours itself says so
+by what it returns: ``watch(result, reach_of(values) + radius)``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dissmodel.cells import draws
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import innermost
-from dissmodel.cells.near import GRID_KINDS
+from dissmodel.cells.near import GRID_KINDS, Counts, Near
 from dissmodel.cells.space import CellSpace
 from dissmodel.executor.host import Reach
 
@@ -55,7 +55,14 @@ _BY_TABLE = {np.isin: 0, np.digitize: 0, np.interp: 0, np.searchsorted: 1, np.ta
 
 
 class _NeedsWhole(BaseException):
-    """What a rule did that takes all cells together, or cells by their position."""
+    """What a rule did that takes all cells together, or cells by their position.
+
+    It is not an Exception, which a rule might catch.
+    """
+
+
+class _Ends(np.ndarray[Any, np.dtype[np.int64]]):
+    """Numbers of cells that are neighbours of each other, as `CellSpace.links` returns them."""
 
 
 class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
@@ -77,6 +84,8 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
         return super().__getattribute__(name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "at" and isinstance(inputs[1], _Ends):
+            return ufunc.at(*_plain(inputs))
         if method != "__call__" or ufunc.signature is not None:
             raise _NeedsWhole(f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}(…)")
         reach, picked = _together([*inputs, *kwargs.values()])
@@ -101,6 +110,8 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
     def __getitem__(self, key: Any) -> Any:
         if _is_all(key):
             return self
+        if isinstance(key, _Ends):
+            return watch(_plain(self)[_plain(key)], self.reach)
         mask = self._mask(key)
         return watch(_plain(self)[_plain(mask)], max(self.reach, reach_of(mask)), _plain(mask))
 
@@ -140,8 +151,8 @@ def reach_of(*values: Any) -> int:
     return max((one.reach for one in _watched_in(values)), default=0)
 
 
-def _watched_in(given: Any) -> Iterator[Watched]:
-    if isinstance(given, Watched):
+def _watched_in(given: Any) -> Iterator[Any]:
+    if isinstance(given, Watched | _WatchedNear):
         yield given
     elif isinstance(given, (tuple, list)):
         for one in given:
@@ -174,23 +185,35 @@ def _is_all(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
 
 
-class _WatchedNear:
+class _WatchedNear(Near):
     """What neighbours have, which reaches farther than their values."""
 
-    def __init__(self, near: Any, reach: int) -> None:
-        self._near, self._reach = near, reach
+    def __init__(self, near: Near, reach: int) -> None:
+        super().__init__(*near.parts)
+        self.reach = reach
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._near, name)
-        return lambda: watch(method().astype(method().dtype), self._reach)
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name.startswith("_") or not callable(value):
+            return value
+
+        def watched() -> Watched:
+            found = value()
+            return watch(found.astype(np.int64) if isinstance(found, Counts) else found, self.reach)
+
+        return watched
 
 
 class _WatchedSpace(CellSpace):
-    """Cells whose fields are watched arrays; `farthest` is more than any array can reach in this step."""
+    """Cells whose fields are watched arrays; `farthest` is more than any array can reach in this step.
+
+    What comes from the ends of links (`linked`) is taken to reach farthest.
+    """
 
     def __init__(self, *args: Any) -> None:
         self._written: dict[str, Watched] = {}
         self.farthest = 0
+        self.linked = False
         super().__init__(*args)
 
     def __getattribute__(self, name: str) -> Any:
@@ -204,12 +227,28 @@ class _WatchedSpace(CellSpace):
     def neighbors(
         self, values: Any, *, kind: str = "moore", radius: float | None = None, **other: Any
     ) -> Any:
-        near = super().neighbors(_plain(values), kind=kind, radius=radius, **other)
+        near = super().neighbors(_plain(values), kind=kind, radius=radius, **_plain(other))
+        weights = other.pop("weights", None)
+        beyond = self._beyond("neighbors", kind, radius, other)
+        return _WatchedNear(near, max(reach_of(values) + beyond, reach_of(weights)))
+
+    def links(self, *, kind: str = "moore", radius: float | None = None, **other: Any) -> Any:
+        self._beyond("links", kind, radius, other)
+        self.linked = True
+        return super().links(kind=kind, radius=radius, **other).view(_Ends)
+
+    def way(self, *ends: Any) -> Any:
+        if not all(isinstance(one, _Ends) for one in ends):
+            raise _NeedsWhole("cells.way(…)")
+        return super().way(*ends)
+
+    def _beyond(self, asked: str, kind: str, radius: float | None, other: Mapping[str, Any]) -> int:
+        """Return how far away neighbours are, which is known of those on a grid."""
         if kind not in GRID_KINDS or any(one is not None for one in other.values()):
-            raise _NeedsWhole(f"cells.neighbors(…, kind={kind!r})")
+            raise _NeedsWhole(f"cells.{asked}(…)")
         beyond = 1 if radius is None else int(radius)
         self.farthest += beyond
-        return _WatchedNear(near, reach_of(values) + beyond)
+        return beyond
 
     def random(self, stream: str | None = None) -> Any:
         return watch(super().random(stream), 0)
@@ -217,6 +256,10 @@ class _WatchedSpace(CellSpace):
     def choice(self, options: Any, weights: Any = None, *, stream: str | None = None) -> Any:
         drawn = draws.choice(_plain(self.random(stream)), options, _plain(weights))
         return watch(drawn, reach_of(weights))
+
+    def result_of(self, result: NDArray[Any], *given: Any) -> Any:
+        args, kwargs = given
+        return watch(result, reach_of((*args, *kwargs.values())))
 
     def read(self, name: str) -> Any:
         return watch(super().read(name), 0)
@@ -234,10 +277,15 @@ class _WatchedSpace(CellSpace):
     @property
     def reach(self) -> int:
         """How far what was written reaches."""
-        return reach_of(*self._written.values())
+        return self.farthest if self.linked else reach_of(*self._written.values())
 
 
-_OF_A_RUN = {*("begin", "end", "read", "size", "writable", "write"), *vars(_WatchedSpace), "farthest"}
+_OF_A_RUN = {
+    *("begin", "end", "kernel", "lend", "read", "size", "writable", "write"),
+    *vars(_WatchedSpace),
+    "farthest",
+    "linked",
+}
 
 
 class _Tile(CellSpace):
@@ -323,7 +371,7 @@ def find_reach(model: type[CellModel], parameters: Any) -> Reach:
     with _set_apart():
         try:
             return _found(model, parameters)
-        except Exception as error:  # noqa: BLE001  (a rule may raise anything of a made-up state; a run says more)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a made-up state may make a rule raise anything)
             return Reach(None, f"the rule failed on a made-up space: {type(error).__name__}: {error}")
 
 

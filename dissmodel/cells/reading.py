@@ -45,8 +45,8 @@ class CellData:
         Where the cells are, and where they are in the result: polygons may become pixels.
     values : dict of str to ndarray
         Each field in its own dtype. Of polygons one value for each cell, in visiting order; of pixels too, or
-        a picture of the shape (rows, cols) with the field's `outside` where no cell is. What is read from a
-        raster is pictures.
+        a picture of the shape (rows, cols) with the field's `outside` where no cell is. `read_cells` returns
+        pictures for pixels.
     counters : dict of str to int
         ``passo``, the step that the values belong to, and the model's own.
     given : frozenset of str

@@ -40,7 +40,7 @@ def check(data: CellData, path: str) -> None:
     if isinstance(layout, Pixels) and layout.transform is not None and is_rotated(layout.transform):
         raise UsageError(f"{path}: the rows of a NetCDF series run along x; this grid is rotated.", other)
     for name in (*data.fields, *data.others):
-        if name in _RESERVED or "/" in name or not name.isprintable() or name != name.strip():
+        if name in _RESERVED or not re.fullmatch(r"\w([^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?", name):
             raise UsageError(f"{path}: a NetCDF series holds no variable {name!r}.", f"Rename it, or {other}")
     if _slots(layout) * _NUMBERS.itemsize > _LARGEST:
         raise UsageError(f"{path}: {_slots(layout):,} cells are too many for a NetCDF series.", other)

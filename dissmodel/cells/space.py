@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from dissmodel.cells import draws, near
 from dissmodel.cells.fields import Field
 from dissmodel.cells.links import addends, table_topology
-from dissmodel.cells.mistakes import ModelMistake, Place, calling_place
+from dissmodel.cells.mistakes import ModelMistake, Place, calling_place, counted
 from dissmodel.cells.near import Near, Topology
 from dissmodel.cells.places import Zones
 from dissmodel.cells.sums import exact_sum
@@ -29,6 +29,7 @@ G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
+    from dissmodel.cells.kernels import Neighbors
 
     class Kind(TypedDict, total=False):
         """Which neighbours."""
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
         k: int | None
         table: ArrayLike | None
 
-    class NearWhole(Near, Generic[W]):
+    # Neighbors too, which is what a kernel gets of them for each cell.
+
+    class NearWhole(Near, Neighbors, Generic[W]):  # type: ignore[misc]
         """The neighbours' truths or integers; counts in a byte each behave as int64."""
 
         def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[W]: ...  # noqa: D102
         def max(self) -> NDArray[W]: ...  # noqa: D102
 
@@ -51,11 +54,11 @@ if TYPE_CHECKING:
 
         def sum(self) -> NDArray[np.float64]: ...  # type: ignore[override]  # noqa: D102
 
-    class NearFloats(Near):
+    class NearFloats(Near, Neighbors):  # type: ignore[misc]
         """The neighbours' floats."""
 
         def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # noqa: D102
+        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
         def min(self) -> NDArray[np.float64]: ...  # noqa: D102
         def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
@@ -64,20 +67,28 @@ class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
     """A field in the state after the step: what does not fit its type is refused when it is written."""
 
     declared: Field | None
+    step: int
 
     def __array_finalize__(self, _made_from: object) -> None:
-        self.declared = getattr(_made_from, "declared", None)
+        self.declared, self.step = getattr(_made_from, "declared", None), getattr(_made_from, "step", 0)
 
     def __setitem__(self, key: Any, values: Any) -> None:
         field = self.declared
         if not self.flags.writeable:
             raise _does_not_change(field)
         if field is not None and self.dtype == np.uint8:
-            values = _as_codes(field, values)
+            values = _as_codes(field, values, self.step, lambda: self.view(np.ndarray)[key].size)
         if not (isinstance(key, np.ndarray) and key.dtype == bool and key.shape == self.shape) or np.ndim(
             values
         ):
-            super().__setitem__(key, values)
+            try:
+                super().__setitem__(key, values)
+            except (IndexError, ValueError) as error:
+                name = field.name if field is not None else "NAME"
+                raise ModelMistake(
+                    f"{name} has the shape {self.shape}: {error}.",
+                    f"self.next.{name}[where] = values[where], with a truth for each cell in `where`.",
+                ) from error
         elif self.dtype == np.uint8:
             # self = value where key: three passes that a compiler vectorises.
             plain = self.view(np.ndarray)
@@ -108,6 +119,8 @@ class CellSpace:
     ----------
     size : int
         The number of cells.
+    kernel : tuple of (str, int), or None
+        What computed the last rule that is a `kernel`, and on how many threads.
     """
 
     def __init__(
@@ -125,7 +138,10 @@ class CellSpace:
         self._after: dict[str, NextArray] = {}
         self._spare: dict[str, NDArray[Any]] = {}
         self._places: dict[str, Place] = {}
+        self._lent: list[NDArray[Any]] = []
+        self._adopted: set[str] = set()
         self._topologies: dict[Any, Topology] = {}
+        self.kernel: tuple[str, int] | None = None
         self._tables: list[tuple[NDArray[Any], Topology]] = []
         self._zones: dict[str, Zones] = {}
         self._step = self._streams = 0
@@ -343,8 +359,11 @@ class CellSpace:
                 array = self._fresh(name)
                 np.copyto(array, self._now[name])
                 self._after[name] = array
+        elif name in self._adopted:  # what a rule returned stays what it is
+            self._adopted.remove(name)
+            array = self._after[name] = array.copy()
         self._note_place(name)
-        array.declared = self._fields[name]
+        array.declared, array.step = self._fields[name], self._step
         return array
 
     def write(self, name: str, values: Any) -> None:
@@ -365,11 +384,28 @@ class CellSpace:
         if given.dtype.kind not in "biuf":
             raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
         if field.dtype == np.uint8:
-            given = np.asarray(_as_codes(field, given))
-        if after is None:
+            given = np.asarray(_as_codes(field, given, self._step, lambda: self.size))
+        self._note_place(name)
+        if self._adopt(name, given):
+            return
+        if after is None or name in self._adopted:
+            self._adopted.discard(name)
             after = self._after[name] = self._fresh(name)
         np.copyto(after, given, casting="unsafe")
-        self._note_place(name)
+
+    def lend(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array for the result of a `kernel`, shape (cells,), not filled.
+
+        A field to which a read-only view of the whole is written takes the array without a copy.
+        """
+        spare = next((name for name in self._spare if self._fields[name].dtype == dtype), None)
+        array = np.empty(self.size, dtype) if spare is None else _owner(self._fresh(spare))
+        self._lent.append(array)
+        return array
+
+    def result_of(self, result: NDArray[Any], *_given: Any) -> NDArray[Any]:
+        """Return what a rule computed from what it was given."""
+        return result
 
     def begin(self, step: int) -> None:
         """Begin a step."""
@@ -386,6 +422,8 @@ class CellSpace:
             self._now[name] = _read_only(after)
             self._spare[name] = before
         self._after.clear()
+        self._adopted.clear()
+        self._lent.clear()
         return written
 
     def measures(self, name: str, legend: Legend) -> dict[str, float]:
@@ -416,6 +454,18 @@ class CellSpace:
         if base is None or base.shape != (self.size,) or not base.flags.writeable:  # such as a picture
             base = np.empty(self.size, self._fields[name].dtype)
         return base.view(NextArray)
+
+    def _adopt(self, name: str, given: NDArray[Any]) -> bool:
+        """Take an array that was lent as the field's, if `given` is all of it; tell whether it is."""
+        owner = _owner(given)
+        is_whole = given.flags.c_contiguous and given.nbytes == owner.nbytes and not given.flags.writeable
+        fits = owner.dtype == self._fields[name].dtype and given.dtype in {owner.dtype, np.dtype(np.bool_)}
+        if not (is_whole and fits and any(array is owner for array in self._lent)):
+            return False
+        self._lent = [array for array in self._lent if array is not owner]
+        self._after[name] = owner.view(NextArray)
+        self._adopted.add(name)
+        return True
 
     def _field_to_write(self, name: str) -> Field:
         if not self._stepping:
@@ -465,14 +515,23 @@ class NextState:
         self._space.write(name, values)
 
 
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def _as_codes(field: Field, values: Any) -> Any:
-    """Return values as codes; raise `ModelMistake` if one is no whole number of a byte."""
+def _as_codes(field: Field, values: Any, step: int, cells: Callable[[], int]) -> Any:
+    """Return values as codes; raise `ModelMistake` if one is no whole number of a byte.
+
+    `cells` returns how many cells a value gets that stands alone.
+    """
     given = np.asarray(values)
     if given.dtype.kind in "bu" and given.dtype.itemsize == 1:
         return values
@@ -480,9 +539,11 @@ def _as_codes(field: Field, values: Any) -> Any:
         codes = given.astype(np.uint8) if given.dtype.kind in "biuf" else np.zeros(given.shape, np.uint8)
     lost = codes != given
     if np.any(lost):
+        number = int(np.count_nonzero(lost)) if given.ndim else cells()
         shown = given[lost].ravel()[0] if given.ndim else given
         raise ModelMistake(
-            f"{np.count_nonzero(lost)} values written to {field.name} are no codes; the first is {shown}.",
+            f"In step {step} the rule gave {counted(number)} a value of {field.name} that is no code; the "
+            f"first is {shown}.",
             f"{field.name} takes {field.takes}.",
         )
     return codes

@@ -104,7 +104,7 @@ class LuccFit(LandUseExecutor[FitParameters, Fits]):
             used = _sampled(
                 there, np.argmax(np.nan_to_num(shares), axis=0), parameters.sample, parameters.seed
             )
-        drivers = np.ascontiguousarray(data.drivers[:, used].T)
+        drivers = data.drivers[:, used].T
         classes = {}
         for name in types:
             values = (shares[parameters.land_use_types.index(name)] / np.where(there, rest, 1))[used]

@@ -25,7 +25,7 @@ MOST_VIF = 10.0
 # Estimates, their covariance, R², fitted values.
 _Estimated: TypeAlias = tuple[Floats, Floats, float, Floats]
 
-_DEPENDENT = 1e-9  # of a driver's standard deviation: what the other drivers leave of it
+_DEPENDENT = 1e-12  # of a driver's variance: what the other drivers leave of it
 _MOST_LAGGED = 10_000
 _SEPARATED = 1e-6  # a probability this near to 0 or 1 in every cell
 
@@ -96,11 +96,10 @@ def fit(
     MissingModule
         If statsmodels or spreg is not installed.
     """
-    from scipy.stats import t  # noqa: PLC0415  (loaded when something is fitted)
+    from scipy.special import ndtr, stdtr  # noqa: PLC0415  (loaded when something is fitted)
 
     _check_class(kind, lu, values)
-    mean, scale = _check_drivers(drivers, names)
-    standard = (drivers - mean) / scale
+    standard, mean, scale = _standardized(drivers, names)
     if kind == "logistic":
         estimates, covariance, r2, fitted = _logistic(lu, values, standard)
     elif kind == "linear":
@@ -112,21 +111,23 @@ def fit(
     slopes = np.arange(len(names)) + 1
     back[slopes, slopes] = 1 / scale
     back[0, slopes] = -mean / scale
-    found = dict(zip(("const", *names, "ro"), (back @ estimates).tolist(), strict=False))
-    errors = dict(zip(found, np.sqrt(np.diag(back @ covariance @ back.T)).tolist(), strict=True))
-    is_binary = bool(np.isin(values, (0, 1)).all())
-    freedom = values.size - len(estimates) if kind == "linear" else math.inf
+    named = ("const", *names, "ro")
+    found = dict(zip(named, (back @ estimates).tolist(), strict=False))
+    errors = np.sqrt(np.diag(back @ covariance @ back.T))
+    ratios = -np.abs(back @ estimates) / errors
+    tail = stdtr(values.size - len(estimates), ratios) if kind == "linear" else ndtr(ratios)
+    auc, roc = receiver_curve(values, fitted) if _is_binary(values) else (None, None)
     return ClassFit(
         cells=values.size,
         present=int(np.count_nonzero(values)),
         const=found["const"],
         betas={name: found[name] for name in names},
         ro=found.get("ro"),
-        std_errors=errors,
-        p_values={name: 2 * float(t.sf(abs(found[name]) / errors[name], freedom)) for name in found},
+        std_errors=dict(zip(named, errors.tolist(), strict=False)),
+        p_values=dict(zip(named, (2 * tail).tolist(), strict=False)),
         r2=r2,
-        auc=area_under_curve(values, fitted) if is_binary else None,
-        roc=roc_curve(values, fitted) if is_binary else None,
+        auc=auc,
+        roc=roc,
     )
 
 
@@ -137,35 +138,43 @@ def inflation(drivers: Floats, names: Sequence[str]) -> dict[str, float]:
     >>> [round(one, 4) for one in inflation(x, ["a", "b"]).values()]
     [1.5625, 1.5625]
     """
-    correlation = np.atleast_2d(np.corrcoef(drivers, rowvar=False))
-    return dict(zip(names, np.diag(np.linalg.inv(correlation)).tolist(), strict=True))
+    drivers = np.asfortranarray(drivers)
+    standard = (drivers - drivers.mean(axis=0)) / drivers.std(axis=0)
+    return dict(zip(names, np.diag(np.linalg.inv(_correlation(standard))).tolist(), strict=True))
 
 
-def area_under_curve(present: Floats, fitted: Floats) -> float:
-    """Return the probability that a cell with the class has a higher value than a cell without, ties by half.
+def receiver_curve(present: Floats, fitted: Floats) -> tuple[float, list[tuple[float, float]]]:
+    """Return the area under the ROC curve, and false and true positive rates along it.
 
-    >>> area_under_curve(np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.1, 0.9, 0.4, 0.4]))
+    The area is the probability that a cell with the class has a higher value than a cell without, ties by
+    half. The rates are those at 0, 1 … 100 % of the cells, the highest values first.
+
+    >>> receiver_curve(np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.1, 0.9, 0.4, 0.4]))[0]
     0.875
     """
-    from scipy.stats import rankdata  # noqa: PLC0415  (loaded when something is fitted)
-
-    is_one = present == 1
-    ones, zeros = int(np.count_nonzero(is_one)), int(np.count_nonzero(~is_one))
-    return float((rankdata(fitted)[is_one].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
-def roc_curve(present: Floats, fitted: Floats) -> list[tuple[float, float]]:
-    """Return false and true positive rates, at 0, 1 … 100 % of the cells, the highest values first."""
-    is_one = present[np.argsort(-fitted, kind="stable")] == 1
-    taken = np.rint(np.linspace(0, present.size, 101)).astype(np.intp)
-    hits = np.concatenate([[0], np.cumsum(is_one)])
+    order = np.argsort(-fitted, kind="stable")
+    hits, value = np.concatenate([[0], np.cumsum(present[order] == 1)]), fitted[order]
+    # Where another value begins; in between the curve is straight.
+    bends = np.concatenate([[0], np.flatnonzero(value[1:] != value[:-1]) + 1, [present.size]])
     ones = int(hits[-1])
-    false = (taken - hits[taken]) / (present.size - ones)
-    return list(zip(false.tolist(), (hits[taken] / ones).tolist(), strict=True))
+    zeros = present.size - ones
+    area = np.diff(bends - hits[bends]) @ (hits[bends[1:]] + hits[bends[:-1]]) / (2 * ones * zeros)
+    taken = np.rint(np.linspace(0, present.size, 101)).astype(np.intp)
+    rates = zip(((taken - hits[taken]) / zeros).tolist(), (hits[taken] / ones).tolist(), strict=True)
+    return float(area), list(rates)
+
+
+def _correlation(standard: Floats) -> Floats:
+    found: Floats = standard.T @ standard / len(standard)
+    return found
+
+
+def _is_binary(values: Floats) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
 
 
 def _check_class(kind: Kind, lu: str, values: Floats) -> None:
-    if kind == "logistic" and not np.isin(values, (0, 1)).all():
+    if kind == "logistic" and not _is_binary(values):
         raise InvalidInput(
             f"The class {lu!r} has shares between 0 and 1; a logistic regression needs cells with one class.",
             "--kind linear",
@@ -180,11 +189,13 @@ def _check_class(kind: Kind, lu: str, values: Floats) -> None:
         )
 
 
-def _check_drivers(drivers: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return the mean and the standard deviation of each driver."""
+def _standardized(drivers: Floats, names: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+    """Return the drivers, standardized, and the mean and the standard deviation of each."""
     from scipy.linalg import qr  # noqa: PLC0415  (loaded when something is fitted)
 
-    constant = [name for name, column in zip(names, drivers.T, strict=True) if column.min() == column.max()]
+    drivers = np.asfortranarray(drivers)  # a driver is read as a whole
+    is_constant = drivers.min(axis=0) == drivers.max(axis=0)
+    constant = [name for name, one in zip(names, is_constant, strict=True) if one]
     if constant:
         raise InvalidInput(
             f"The driver{'s' * (len(constant) > 1)} {', '.join(map(repr, constant))} "
@@ -192,13 +203,13 @@ def _check_drivers(drivers: Floats, names: Sequence[str]) -> tuple[Floats, Float
             "Leave such drivers out of --drivers.",
             code="driver_constant",
         )
-    mean, scale = drivers.mean(axis=0), drivers.std(axis=0)
     if len(names) >= len(drivers):
         raise InvalidInput(f"{len(drivers)} cells are too few for {len(names)} drivers.", "--sample N")
-    # The diagonal falls: a driver that the others before it make up leaves nothing.
-    triangle, order = qr((drivers - mean) / scale, mode="r", pivoting=True)
-    left = np.abs(np.diag(triangle)) / math.sqrt(len(drivers))
-    dependent = [names[place] for place in order[left < _DEPENDENT]]
+    mean, scale = drivers.mean(axis=0), drivers.std(axis=0)
+    standard = (drivers - mean) / scale
+    # The diagonal falls: a driver that the others before it make up leaves no variance.
+    triangle, order = qr(_correlation(standard), mode="r", pivoting=True)
+    dependent = [names[place] for place in order[np.abs(np.diag(triangle)) < _DEPENDENT]]
     if dependent:
         raise InvalidInput(
             f"The driver{'s' * (len(dependent) > 1)} {', '.join(map(repr, dependent))} can be computed from "
@@ -206,7 +217,7 @@ def _check_drivers(drivers: Floats, names: Sequence[str]) -> tuple[Floats, Float
             "Leave such drivers out of --drivers.",
             code="drivers_collinear",
         )
-    return mean, scale
+    return standard, mean, scale
 
 
 def _module(name: str) -> Any:
@@ -243,7 +254,9 @@ def _logistic(lu: str, values: Floats, standard: Floats) -> _Estimated:
             "Leave out the driver that says where the class is, or take more cells: --sample N",
             code="perfect_separation",
         )
-    return found.params, found.cov_params(), float(found.prsquared), fitted
+    part = values.mean()
+    without_drivers = values.size * (part * math.log(part) + (1 - part) * math.log(1 - part))
+    return found.params, found.cov_params(), float(1 - found.llf / without_drivers), fitted
 
 
 def _linear(values: Floats, standard: Floats) -> _Estimated:

@@ -78,8 +78,11 @@ class SeriesDataset:
             file.set_auto_maskandscale(False)
             steps = file[TIME][:].tolist()
             states = [one for one in file.variables.values() if one.dimensions[:1] == (TIME,)]
+            constant = [one for one in file.variables.values() if one.dimensions[:1] != (TIME,)]
+            head = int(file.getncattr(HEAD_BYTES))
             size = state_bytes([(one.dtype, math.prod(one.shape[1:])) for one in states])
-            if path.stat().st_size < int(file.getncattr(HEAD_BYTES)) + size * len(steps):
+            head = max(head, state_bytes([(one.dtype, math.prod(one.shape)) for one in constant]))
+            if path.stat().st_size < head + size * len(steps):
                 raise ValueError("its end is missing")
             if not all(step >= 0 and float(step).is_integer() for step in steps):
                 raise ValueError("its steps are no whole numbers")

@@ -190,9 +190,9 @@ def _from_file(path: Path, name: str) -> LoadedModel:
         return LoadedModel(named[0], str(path))
     if not found:
         half = [
-            f"{value.__name__} lacks {', '.join(sorted(getattr(value, '__abstractmethods__', ())))}"
+            f"{value.__name__} lacks {_missing_in(value)}"
             for value in own
-            if inspect.isclass(value) and inspect.isabstract(value)
+            if inspect.isclass(value) and (inspect.isabstract(value) or _has_steps(value))
         ]
         raise UsageError(
             f"{path} defines no executor{': ' if half else ''}{'; '.join(half)}.",
@@ -268,9 +268,17 @@ def _is_executor(value: object) -> bool:
     return (
         isinstance(value, type)
         and isinstance(getattr(value, "name", None), str)
-        and all(callable(getattr(value, step, None)) for step in ("validate", "load", "run", "save"))
+        and _has_steps(value)
         and not inspect.isabstract(value)
     )
+
+
+def _missing_in(half: type) -> str:
+    return ", ".join(sorted(getattr(half, "__abstractmethods__", ()))) or "a name"
+
+
+def _has_steps(value: type) -> bool:
+    return all(callable(getattr(value, step, None)) for step in ("validate", "load", "run", "save"))
 
 
 def _broken(offer: Offer, why: str, hint: str = "") -> UsageError:

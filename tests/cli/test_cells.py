@@ -138,6 +138,39 @@ def test_two_seeds(town):
     assert (2, "Give one: --seed 1") == (said.code, said.err.splitlines()[1].strip())
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", 2**64], "The seed 18446744073709551616 is too large: a seed is below 2**64."),
+        (["--seed", -1], "--seed -1: a seed is a whole number of 0 or more."),
+        (["-p", f"seed={2**64}"], "seed = 18446744073709551616 (command line): a seed is below 2**64; "),
+        (["-p", "seed=-1"], "seed = -1 (command line): input should be greater than or equal to 0; "),
+        (["--band-map", "built=slope"], "The band 'slope' can't be built and slope at once."),
+    ],
+)
+def test_what_can_not_be_is_one_message(town, words, message):
+    said = town("run", "growth.py", "-i", "town.tif", "-o", "a.tif", *words)
+
+    assert 2 == said.code
+    assert said.err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("name = 'm'", "m.py, line 2 can't be loaded: M declares no field."),
+        ("pass", "m.py defines no executor: M lacks a name."),
+    ],
+)
+def test_a_model_that_declares_nothing(dissmodel, body, message):
+    Path("m.py").write_text(f"from dissmodel.cells import CellModel\nclass M(CellModel): {body}\n")
+
+    said = dissmodel("run", "m.py", "-i", "town.tif")
+
+    assert 2 == said.code
+    assert said.err.startswith(f"error: {message}")
+
+
 def test_a_run_without_an_output_is_named_after_its_input(town):
     town("run", "growth.py", "--input", "town.tif", "--seed", "1")
     town("run", "growth.py", "--input", "town.gpkg", "--seed", "1")
@@ -160,7 +193,14 @@ def test_an_error_of_the_author_is_in_the_record(town):
         next(path.name.removesuffix(".record.json") for path in Path().glob("a.*.record.json"))
     )
     assert failed["error"]["message"] in said.err
-    assert "growth.py, line 18" in town("record", "show", *Path().glob("a.*.record.json")).out
+    shown = town("record", "show", *Path().glob("a.*.record.json")).out
+    assert "growth.py, line 18 (self.built[" in shown
+    (at,) = [line for line in shown.splitlines() if line.startswith("  at ")]
+    assert at.endswith('growth.py", line 18, in step')
+
+    debugged = town("run", "growth.py", "--input", "town.tif", "--seed", "1", "--debug").err
+    first = next(line for line in debugged.splitlines() if line.startswith("  File "))
+    assert first.endswith('growth.py", line 18, in step')
 
 
 def test_a_geotiff_runs_without_what_polygons_need(town):

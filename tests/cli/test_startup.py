@@ -15,6 +15,7 @@ HEAVY = {
     # Ours, for what only some commands do.
     *("dissmodel.environments", "dissmodel.sharing.push", "dissmodel.sharing.remote_output"),
     *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.storage.s3"),
+    *("dissmodel.cells.near", "dissmodel.cells.space", "dissmodel.geo.raster.raster_model"),
 }
 ALL_COMMANDS = {key: {"dissmodel.cli.validate", "dissmodel.cli.registry"} for key in ("--help", "-h")}
 COMMAND = "from dissmodel.cli.app import main; main()"
@@ -133,6 +134,10 @@ def test_a_geotiff_runs_without_what_polygons_need(make_coast):
         "dissmodel.cli.validate",
         "dissmodel.cli.registry",
         "dissmodel.storage.s3",
+        # Of rules in Python; the coast has kernels of its own.
+        "dissmodel.cells.near",
+        "dissmodel.cells.space",
+        "dissmodel.geo.raster.raster_model",
     }
 
 

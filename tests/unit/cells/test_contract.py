@@ -1,4 +1,4 @@
-from typing import ClassVar
+import pytest
 
 from dissmodel.cells.testing import CellModelContract
 from dissmodel.models.fire_spread import FireSpread
@@ -15,10 +15,17 @@ class TestGameOfLife(CellModelContract):
     model = GameOfLife
 
 
+@pytest.mark.slow
 class TestFireSpread(CellModelContract):
     model = FireSpread
 
 
+@pytest.mark.slow
 class TestUrbanGrowth(CellModelContract):
     model = UrbanGrowth
-    parameters: ClassVar = {"demand": {"year": [2021, 2022, 2023, 2024], "cells": [90, 95, 100, 80]}}
+
+    @pytest.fixture(autouse=True)
+    def _demand(self, tmp_path_factory):
+        path = tmp_path_factory.mktemp("demand") / "demand.csv"
+        path.write_text("year,cells\n" + "".join(f"{2020 + n},{60 + 5 * n}\n" for n in range(6)))
+        type(self).parameters = {"demand": str(path)}

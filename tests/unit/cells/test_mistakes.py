@@ -1,6 +1,7 @@
 """What an author of a model is told: their file, line and source text first, and what to type."""
 
 import importlib.util
+import traceback
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ def mistake(tmp_path, raster, run, monkeypatch):
 
     def told(statement, more=""):
         path = tmp_path / "mine.py"
+        monkeypatch.syspath_prepend(tmp_path)
         path.write_text(f"{HEAD}\n{RULE % statement}{more}")
         spec = importlib.util.spec_from_file_location("mine", path)
         module = importlib.util.module_from_spec(spec)
@@ -56,15 +58,19 @@ def mistake(tmp_path, raster, run, monkeypatch):
         ("self.next.heat = 'warm'", "<U4 values were written to heat", "a finite number"),
         (
             "self.next.built = self.heat * 0.3",
-            "30 values written to built are no codes",
+            "In step 1 the rule gave 30 cells a value of built that is no code; the first is 0.6",
             "0 (open), 1 (built)",
         ),
         (
             "self.next.built[3:5] = 0.5",
-            "1 values written to built are no codes; the first is 0.5",
+            "In step 1 the rule gave 2 cells a value of built that is no code; the first is 0.5",
             "0 (open)",
         ),
-        ("self.next.built[3:5] = -1", "values written to built are no codes; the first is -1", "0 (open)"),
+        (
+            "self.next.built[3:5] = -1",
+            "gave 2 cells a value of built that is no code; the first is -1",
+            "0 (open)",
+        ),
         ("self.next.built[3:5] = 7", "In step 1 the rule gave 2 cells", "built takes one of 0 (open)"),
         ("self.next.heat = np.sqrt(self.heat - 3)", "the rule gave 29 cells", "heat takes a finite number"),
         ("self.next.heat[self.built == 1] = np.inf", "the first got the value inf", "a finite number"),
@@ -77,6 +83,33 @@ def mistake(tmp_path, raster, run, monkeypatch):
         ("cells.neigbors(self.built)", "Did you mean 'neighbors'?", ""),
         ("cells.choice([1, 2], weights=[1])", "The weights have the shape (1,), for 2 options", "Give 2"),
         ("cells.neighbors(self.heat, kind='k_nearest')", "'k_nearest' needs k", "Pass k="),
+        (
+            "self.next.built = np.full(30, np.nan)",
+            "gave 30 cells a value of built that is no code",
+            "0 (open)",
+        ),
+        (
+            "self.next.built[2] = None",
+            "gave 1 cell a value of built that is no code; the first is None",
+            "0 (",
+        ),
+        (
+            "self.next.built[self.built == 1] = np.zeros(3)",
+            "built has the shape (30,): ",
+            "[where] = values[",
+        ),
+        ("self.next.heat[np.ones(5, bool)] = 1", "heat has the shape (30,): ", "a truth for each cell"),
+        ("self.next.heat[30] = 1", "heat has the shape (30,): index 30 is out of bounds", "[where]"),
+        ("self.built.sort()", "self.built is the state at the start of the step", "self.next.built[…] = …"),
+        ("np.add(self.heat, 1, out=self.heat)", "self.heat is the state at the start", "self.next.heat[…]"),
+        ("self.next.built[self.built == 1 and self.heat > 3] = 1", "ValueError: The truth", "with & | ~ in"),
+        ("self.next.heat = 1 if self.heat > 3 else 0", "ValueError: The truth", "np.where(…) in place of if"),
+        (
+            "self.seed = 2",
+            "self.seed is a parameter, which is the same in the whole run.",
+            "a local variable",
+        ),
+        ("raise SystemExit(3)", "SystemExit: 3", ""),
         ("1 / 0", "ZeroDivisionError: division by zero", ""),
     ],
 )
@@ -91,7 +124,7 @@ def test_the_place_comes_first_and_then_what_to_type(mistake, statement, message
 def test_a_value_that_a_field_does_not_take_is_placed(mistake):
     told = mistake("self.next.heat = np.where(self.built == 1, np.nan, self.heat)")
 
-    assert "In step 1 the rule gave 1 cells" in told.message
+    assert "In step 1 the rule gave 1 cell a value of heat" in told.message
     assert "the first got NaN and had 3 (row 1, column 1, counted from 0)" in told.message
 
 
@@ -119,10 +152,22 @@ def test_measures_are_numbers_of_every_step(mistake, returned, message):
     assert message in told.message
 
 
-def test_the_frames_of_the_author_come_first(mistake):
-    trace = mistake("1 / 0").__cause__.__traceback__
+def test_the_frames_of_the_author_come_first_and_are_the_innermost(mistake):
+    told = mistake("1 / 0")
 
-    assert trace.tb_frame.f_code.co_filename.endswith("mine.py")
+    assert told.__cause__.__traceback__.tb_frame.f_code.co_filename.endswith("mine.py")
+    assert traceback.extract_tb(told.__traceback__)[-1].filename.endswith("mine.py")
+
+
+def test_the_place_may_be_in_a_file_beside_the_model(mistake, tmp_path):
+    (tmp_path / "beside.py").write_text("def write(model):\n    model.built[0] = 1\n")
+
+    told = mistake("__import__('beside').write(self)")
+
+    assert told.message == (
+        "beside.py, line 2 (model.built[0] = 1): self.built is the state at the start of the step, which is "
+        "read-only."
+    )
 
 
 def test_a_rule_that_changes_nothing(tmp_path, raster, run):

@@ -8,7 +8,7 @@ import pytest
 from dissmodel.cells import CellModel, Classes, Numbers, Parameter
 from dissmodel.cells.reach import find_reach, reach_of, watch
 from dissmodel.errors import DissmodelWarning
-from dissmodel.executor import ExecutorRegistry
+from dissmodel.executor import ExecutorRegistry, wire
 from dissmodel.executor.host import Reach
 from support.growth import Growth
 
@@ -80,6 +80,26 @@ def by_places(self, cells, now):
     self.next.amount = np.clip((cells.x - cells.y) / 1000, -10, 10) + cells.area * 0
 
 
+def weighted(self, cells, now):
+    cell, other = cells.links().T
+    east, north = cells.way(cell, other)
+    weights = (self.share[cell] + self.share[other]) / np.sqrt(east * east + north * north)
+    self.next.amount = np.clip(cells.neighbors(self.share, weights=weights).sum(), -10, 10)
+
+
+def along_links(self, cells, now):
+    cell, other = cells.links(kind="von_neumann").T
+    lit = (self.built[cell] == 0) & (self.built[other] == 1)
+    spared = np.ones(cells.size)
+    np.multiply.at(spared, cell[lit], 1 - self.share[other[lit]])
+    self.next.built[cells.random() > spared] = 1
+
+
+def links_of_all(self, cells, now):
+    _ = cells.links()
+    self.next.share = self.share * cells.mean(self.share)
+
+
 def by_distance(self, cells, now):
     self.next.amount[cells.distance_to(self.built == 1) < 60] = 1
 
@@ -97,8 +117,11 @@ def by_a_parameter(self, cells, now):
     ("rule", "cells"),
     [
         *((rule, 0) for rule in (alone, drawn, in_some_cells, by_places)),
-        *((rule, 1) for rule in (neighbours, added, looked_up, selected, in_a_mask, by_a_parameter)),
-        *((rule, 2) for rule in (of_neighbours, of_the_next_state)),
+        *(
+            (rule, 1)
+            for rule in (neighbours, added, looked_up, selected, in_a_mask, by_a_parameter, along_links)
+        ),
+        *((rule, 2) for rule in (of_neighbours, of_the_next_state, weighted)),
     ],
 )
 def test_the_reach_follows_from_the_neighbours_of_neighbours(rule, cells):
@@ -172,13 +195,14 @@ def other_cells(self, cells, now):
         (pictured, "cells.grid(…)"),
         (other_cells, "cells by their position"),
         (by_distance, "cells.distance_to(…)"),
+        (links_of_all, "cells.mean(…)"),
         (by_zones, "cells.zones(…)"),
     ],
 )
 def test_what_needs_the_whole_space_is_named_with_its_line(rule, what):
     found = reach_of_rule(rule)
 
-    line = rule.__code__.co_firstlineno + 1
+    line = rule.__code__.co_firstlineno + 1 + (rule is links_of_all)
     assert (found.cells, found.whole) == (None, True)
     assert found.why.endswith(f"test_reach.py, line {line}: {what}")
 
@@ -226,6 +250,13 @@ def test_a_rule_that_fails_or_warns_or_draws_leaves_everything_as_it_was(recwarn
     assert not [one for one in recwarn if issubclass(one.category, DissmodelWarning)]
 
 
+def test_a_rule_that_ends_the_program_ends_nothing():
+    def leaves(self, cells, now):
+        raise SystemExit(3)
+
+    assert "SystemExit: 3" in reach_of_rule(leaves).why
+
+
 def test_a_function_of_its_own_says_how_far_it_reaches():
     def compiled(self, cells, now):
         result = np.asarray(cells.neighbors(self.share).max())
@@ -248,6 +279,11 @@ def test_a_function_of_its_own_says_how_far_it_reaches():
 )
 def test_a_reach_in_words(reach, said):
     assert reach.said.startswith(said)
+
+
+def test_a_reach_is_told_by_another_process():
+    for reach in (Reach(1), Reach(None, "np.roll(…)", whole=True), None):
+        assert wire.from_wire(Reach | None, wire.to_wire(reach)) == reach
 
 
 def test_the_model_of_the_docs_sees_one_cell():

@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 
 import geopandas
+import netCDF4
 import numpy as np
 import pytest
 import rasterio
@@ -276,6 +277,19 @@ def test_a_code_of_a_full_byte_is_kept(raster, run):
         assert (255 - codes).tolist() == found.code.values[1].tolist()
 
 
+@pytest.mark.parametrize("name", ["a/b", "(a)", "a\tb", "x", "time"])
+def test_a_band_whose_name_no_variable_may_have_is_refused_before_the_run(raster, run, tmp_path, name):
+    ones = np.ones((2, 2))
+    path = raster(land=0 * ones, heat=ones, height=ones, **{name: ones})
+    record = ExperimentRecord(
+        source={"uri": str(path)}, output_path=str(tmp_path / "out.nc"), model_name=Drift.name
+    )
+
+    with pytest.raises(UsageError, match="holds no variable"):
+        execute_lifecycle(Drift(), record)
+    assert run(path, "out.tif", end_time=1).exists()
+
+
 def test_what_a_series_cannot_hold_is_refused_before_the_run(raster, run, tmp_path):
     class Times(CellModel):
         name = "times_of_a_test"
@@ -316,6 +330,23 @@ def test_a_series_whose_end_is_missing_or_whose_head_is_damaged_is_refused(sourc
         (tmp_path / f"bad{number}.nc").write_bytes(damaged)
         with pytest.raises(InvalidInput, match="can't be read"), open_dataset(tmp_path / f"bad{number}.nc"):
             pass
+
+
+def test_a_series_that_says_it_is_larger_than_its_file_is_refused(tmp_path):
+    path = tmp_path / "bad.nc"
+    with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as file:
+        file.setncatts({"dissmodel_series": 1.0, "bytes_before_states": 0.0})
+        for name, size in (("time", None), ("y", 1), ("x", 11)):
+            file.createDimension(name, size)
+        file.createVariable("time", "f8", ("time",))[0] = 1
+        file.createVariable("heat", "f8", ("y", "x"))
+    content = path.read_bytes()
+    wide = (2**28).to_bytes(4, "big")
+    path.write_bytes(content.replace(b"x\0\0\0" + (11).to_bytes(4, "big"), b"x\0\0\0" + wide))
+    assert path.read_bytes() != content
+
+    with pytest.raises(InvalidInput, match="can't be read"), open_dataset(path):
+        pass
 
 
 def test_other_netcdf_files_are_no_series_and_their_variables_are_bands(tmp_path, run):

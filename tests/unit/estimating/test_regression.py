@@ -78,13 +78,13 @@ def test_the_area_under_the_curve_counts_pairs():
         (one > zero) + 0.5 * (one == zero) for one in fitted[present == 1] for zero in fitted[present == 0]
     ]
 
-    assert sum(pairs) / 9 == pytest.approx(regression.area_under_curve(present, fitted))
+    assert sum(pairs) / 9 == pytest.approx(regression.receiver_curve(present, fitted)[0])
 
 
 def test_the_curve_goes_from_none_to_all():
     present = np.repeat([1.0, 0.0, 1.0, 0.0], 50)
 
-    found = regression.roc_curve(present, -np.arange(200.0))
+    _, found = regression.receiver_curve(present, -np.arange(200.0))
 
     assert (101, (0.0, 0.0), (1.0, 1.0)) == (len(found), found[0], found[-1])
     assert [(0.0, 0.5), (0.5, 0.5), (0.5, 1.0)] == [found[25], found[50], found[75]]

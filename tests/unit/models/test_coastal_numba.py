@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dissmodel.cells.kernel_build import COMPILING, usable_threads
 from dissmodel.errors import DissmodelWarning
 from dissmodel.models.coastal import model
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
 from dissmodel.models.coastal.kernels.choice import BREAK_EVEN, choose_kernel
-from dissmodel.models.coastal.kernels.numba_build import COMPILING, usable_threads
 from dissmodel.models.coastal.kernels.numba_pixels import NumbaKernel
 from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
 from dissmodel.models.coastal.kernels.step import Terms

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal import classes
 from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.kernels.numba_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
 from dissmodel.models.coastal.kernels.numba_flood import NOTHING
 from dissmodel.models.coastal.kernels.numba_measures import (

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.kernel_build import inlined
 from dissmodel.models.coastal import classes
-from dissmodel.models.coastal.kernels.numba_build import inlined
 from dissmodel.models.coastal.kernels.numba_flood import around
 from dissmodel.models.coastal.kernels.numba_measures import LOWEST
 

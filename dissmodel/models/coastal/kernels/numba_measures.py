@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.models.coastal.kernels.numba_build import bits_of, inlined
+from dissmodel.cells.kernel_build import inlined
+from dissmodel.models.coastal.kernels.numba_build import bits_of
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal import classes
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
 from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.kernels.numba_build import Compiled, CompiledKernel, cached, cut, fetch, inlined
+from dissmodel.models.coastal.kernels.numba_build import fetch
 from dissmodel.models.coastal.kernels.numba_classes import PAD, SPAN, become, mark, silt_up, survey
 from dissmodel.models.coastal.kernels.numba_flood import (
     CHUNK,

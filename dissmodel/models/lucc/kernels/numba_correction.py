@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dissmodel.models.coastal.kernels.numba_build import inlined
+from dissmodel.cells.kernel_build import inlined
 from dissmodel.models.lucc.kernels.kernel import OFF, ROUNDS
 
 ROWS = 5

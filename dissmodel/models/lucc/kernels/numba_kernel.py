@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dissmodel.models.coastal.kernels.numba_build import CompiledKernel, cached, inlined
+from dissmodel.cells.kernel_build import CompiledKernel, cached, inlined
 from dissmodel.models.lucc.kernels import loops, numba_correction
 from dissmodel.models.lucc.kernels.kernel import Flags, Pull, Trial
 from dissmodel.models.lucc.kernels.numba_correction import ROWS, correct
