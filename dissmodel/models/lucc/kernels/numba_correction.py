@@ -31,7 +31,7 @@ def correct(shares: Any, part: Any, where: Any, carried: Any, room: Any) -> Any:
     for row in now:
         for j in range(width):
             total[j] += row[j]
-    corrected = 0
+    corrected, first_failed = 0, -1
     for r in range(rules.shape[0]):
         count = 0
         for j in range(width):
@@ -40,10 +40,11 @@ def correct(shares: Any, part: Any, where: Any, carried: Any, room: Any) -> Any:
             count += (abs(total[j] - 1.0) > OFF) & here
         corrected += count
         if count:
-            failed = _correct_some(now, past, (first, count), (rules[r], direction, carried[r : r + 1]), room)
-            if failed >= 0:
-                return corrected, failed
-    return corrected, -1
+            given = rules[r], direction, carried[r : r + 1]
+            failed = _correct_some(now, past, (first, count), given, room)
+            if failed >= 0 and (first_failed < 0 or failed < first_failed):
+                first_failed = failed
+    return corrected, first_failed
 
 
 @inlined
