@@ -16,7 +16,7 @@ from pydantic import Field
 from dissmodel.cells.parameters import Whole
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.estimating.executor import LandUseExecutor, LandUseParameters
-from dissmodel.estimating.land_use import LandUse
+from dissmodel.estimating.land_use import SLACK, LandUse
 from dissmodel.estimating.regression import MOST_VIF, ClassFit, Kind, fit, inflation
 from dissmodel.executor import ExperimentRecord
 from dissmodel.io._utils import write_bytes
@@ -95,7 +95,7 @@ class LuccFit(LandUseExecutor[FitParameters, Fits]):
         rest: Any = 1.0
         if parameters.land_use_no_data is not None:
             rest = 1 - shares[types.index(parameters.land_use_no_data)]
-            there &= rest > 0
+            there &= rest > SLACK
             types.remove(parameters.land_use_no_data)
         used, weights = there, None
         if parameters.kind == "spatial_lag":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import CRS
 
-from dissmodel.estimating.land_use import Floats, LandUse
+from dissmodel.estimating.land_use import Codes, Floats
 from dissmodel.geo.legend import CellClass, Legend
 from dissmodel.metrics import ClassMeasures, ShareMeasures, TransitionMatrix
 from dissmodel.metrics.change import PERSISTENCE, change_kinds
@@ -15,7 +16,7 @@ from dissmodel.models.lucc.validation_measures import Validation
 from dissmodel.models.lucc.validation_report import KINDS, ROLES, TITLE, in_words, kind_sizes, short
 from dissmodel.preview.canvas import Canvas
 from dissmodel.visualization import charts, map_sheet
-from dissmodel.visualization.colours import qualitative
+from dissmodel.visualization.colours import MOST_CLASSES, qualitative
 
 SAME, ANOTHER = CellClass(0, "same class", "#e6e6e6"), CellClass(1, "another class", "#bb5566")
 QUANTITY, ALLOCATION = "#ddaa33", "#004488"
@@ -35,29 +36,26 @@ def pictures(found: Validation) -> dict[str, bytes]:
 
 def draw_maps(found: Validation, classes: ClassMeasures) -> bytes:
     """Return the maps of classes: the reference, the simulation, where they agree."""
-    legend = tuple(CellClass(one.code, found.names[one.code], one.colour) for one in qualitative(found.names))
-    reference, result = _picture(found.maps["reference"]), _picture(found.maps["result"])
+    legend = _legend(found)
+    inside = found.maps["result"].pixels.inside
+    reference, result = _codes(found, "reference"), _codes(found, "result")
     start = found.maps.get("start")
     if start is None or start.codes is None:
-        kinds: Floats = (reference != result).astype(np.float64)
-        sizes = np.bincount(kinds[~np.isnan(result)].astype(np.intp), minlength=2).tolist()
+        kinds = (reference != result).astype(np.intp)
+        sizes = np.bincount(kinds[inside], minlength=2).tolist()
         parts: Legend = (SAME, ANOTHER)
     else:
-        kinds = change_kinds(start.codes, _codes(found, "reference"), _codes(found, "result")).astype(
-            np.float64
-        )
+        kinds = change_kinds(start.codes, reference, result)
         sizes = kind_sizes(classes)
         parts = tuple(CellClass(place, name, colour) for place, (name, colour) in enumerate(KINDS))
-    kinds[np.isnan(result)] = np.nan
     counted = tuple(
         CellClass(one.code, f"{one.name}: {size:,} cells, {100 * size / found.cells:.3g} %", one.colour)
         for one, size in zip(parts, sizes, strict=True)
     )
-    reference[np.isnan(result)] = np.nan
     panels = (
-        map_sheet.Panel("reference", reference, legend),
-        map_sheet.Panel("simulated", result, legend),
-        map_sheet.Panel("agreement", kinds, counted),
+        map_sheet.Panel("reference", _picture(reference, inside, legend), legend),
+        map_sheet.Panel("simulated", _picture(result, inside, legend), legend),
+        map_sheet.Panel("agreement", np.where(inside, kinds, np.nan), counted),
     )
     keys = (("Classes", legend), ("Agreement", counted))
     return map_sheet.draw(_sheet(found, (("", panels),), keys))
@@ -204,12 +202,24 @@ def _transitions(
     ]
 
 
-def _codes(found: Validation, role: str) -> Any:
+def _codes(found: Validation, role: str) -> Codes:
     codes = found.maps[role].codes
     assert codes is not None
     return codes
 
 
-def _picture(one: LandUse) -> Floats:
-    assert one.codes is not None
-    return np.where(one.pixels.inside, one.codes, np.nan)
+def _legend(found: Validation) -> Legend:
+    """Return the classes; where there are more than colours, the last stands for the smallest of them."""
+    codes = list(found.names)
+    if len(codes) <= MOST_CLASSES:
+        return tuple(replace(one, name=found.names[one.code]) for one in qualitative(codes))
+    by_area = sorted(codes, key=lambda code: -sum(areas.get(code, 0) for areas in found.areas.values()))
+    shown, rest = by_area[: MOST_CLASSES - 1], codes[-1] + 1
+    names = {**found.names, rest: f"{len(codes) - len(shown)} smaller classes"}
+    return tuple(replace(one, name=names[one.code]) for one in qualitative([*shown, rest]))
+
+
+def _picture(codes: Codes, inside: NDArray[np.bool_], legend: Legend) -> Floats:
+    """Return the codes of a map; a class that the legend lacks has the last code of the legend."""
+    is_shown = np.isin(codes, [shown.code for shown in legend])
+    return np.where(inside, np.where(is_shown, codes, legend[-1].code), np.nan)

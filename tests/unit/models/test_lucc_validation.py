@@ -18,6 +18,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import DataSource, ExperimentRecord
 from dissmodel.models.lucc.validation import LuccValidation, ValidationParameters
 from dissmodel.models.lucc.validation_measures import document
+from dissmodel.visualization import map_sheet
 
 PLACE = Affine(100, 0, 500_000, 0, -100, 7_500_000)
 # Of 12 cells: 3 change in the reference. A hit, a miss, a change to a wrong class, a false alarm, 8 persist.
@@ -302,6 +303,22 @@ def test_the_same_maps_give_the_same_bytes():
     assert json.loads(json.dumps(found)) == json.loads(
         Path("val/validation.json").read_text(encoding="utf-8")
     )
+
+
+def test_more_classes_than_colours_share_the_last_colour(monkeypatch):
+    sheets = []
+    monkeypatch.setattr(map_sheet, "draw", lambda sheet: sheets.append(sheet) or b"")
+    # Class n has n cells; classes 1 and 2 are taken for each other.
+    codes = np.repeat(np.arange(1, 16), np.arange(1, 16)).reshape(10, 12)
+
+    saved(write("a.tif", codes), write("b.tif", np.choose(np.minimum(codes, 3), [0, 2, 1, codes])))
+
+    (_, (reference, _, agreement)), *_ = sheets[0].rows
+    legend = reference.colours
+    assert [*(str(code) for code in range(5, 16)), "4 smaller classes"] == [one.name for one in legend]
+    assert 12 == len({one.colour for one in legend})
+    assert 1 + 2 + 3 + 4 == np.count_nonzero(reference.values == legend[-1].code)
+    assert 3 == np.count_nonzero(agreement.values == 1)
 
 
 @pytest.mark.parametrize(
