@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ class _Space:
 
 def _read(space: _Space, other: OtherInput, here: AtHand, info: ModelInfo) -> Iterator[tuple[str, FieldRead]]:
     """Read the fields of an input onto the space; yield each with its band or column, and how it was read."""
-    with open_dataset(here.path) as (opened, _):
+    with _no_layers(), open_dataset(here.path) as (opened, _):
         data = _plain(opened, here.shown)
         for name, band in _fields(space, data, other, here, info).items():
             is_class = name in info.legends
@@ -193,6 +194,17 @@ def _read(space: _Space, other: OtherInput, here: AtHand, info: ModelInfo) -> It
             _look_at_gaps(space, values, f"{name} ({name_of(here.shown)})")
             space.added[space.called(name)] = values, tags
             yield name, FieldRead(name=band, how=how)
+
+
+@contextlib.contextmanager
+def _no_layers() -> Iterator[None]:
+    """Say what to do with several layers: --layer is of the first input."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.code == "layer_needed":
+            error.hint = "Copy one into a file of its own: ogr2ogr ONE.gpkg FILE LAYER"
+        raise
 
 
 def _fields(space: _Space, data: Any, other: OtherInput, here: AtHand, info: ModelInfo) -> dict[str, str]:

@@ -242,7 +242,7 @@ def parameter_layers(
     """Return the places that parameters come from, the weakest first."""
     place = "--param" if given_by == "command line" else "parameters"
     # Who sends a request is on another machine.
-    layers = [ParameterLayer(given_by, given, place, None if given_by == "request" else str(Path.cwd()))]
+    layers = [ParameterLayer(given_by, given, place, None if given_by == "request" else ".")]
     if spec is not None:
         folder = None if spec.folder is None else str(spec.folder)
         layers.insert(

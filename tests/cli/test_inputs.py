@@ -4,6 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -76,9 +77,7 @@ def cells(rows=4, cols=5, size=30):
 
 
 def polygons(path, geometry, **columns):
-    from geopandas import GeoDataFrame
-
-    save_dataset(GeoDataFrame(columns, geometry=geometry, crs="EPSG:31984"), path)
+    save_dataset(gpd.GeoDataFrame(columns, geometry=geometry, crs="EPSG:31984"), path)
 
 
 @pytest.fixture
@@ -202,6 +201,7 @@ def test_half_of_the_cells_without_a_value(town):
         (["-i", "two.tif"], "no field of low: it has a, b"),
         (["-i", "alt=texts.gpkg:name"], "not numbers"),
         (["-i", "none.tif"], "does not exist"),
+        (["-i", "layers.gpkg"], "has 2 layers: 'a', 'b'. Copy one into a file of its own"),
         (["-i", "alt="], "a file is missing"),
     ],
 )
@@ -212,6 +212,11 @@ def test_wrong_inputs(town, words, says):
     tif("again.tif", alt=ALT)
     if "texts.gpkg:name" in words[-1]:
         polygons("texts.gpkg", cells(), name=["a"] * 20)
+
+    if "layers.gpkg" in words:
+        frame = gpd.GeoDataFrame({"alt": ALT.ravel()}, geometry=cells(), crs="EPSG:31984")
+        for layer in "ab":
+            frame.to_file("layers.gpkg", layer=layer)
 
     said = town(*RUN, "-i", "town.tif", *words)
     looked = town("validate", "low.py", "-i", "town.tif", *words)
