@@ -104,7 +104,7 @@ def run(
     layer : str, optional
         Which of several datasets in the input.
     seed : int, optional
-        Seed of the random numbers of Python and NumPy, 0 or more.
+        Seed of the random numbers of Python and NumPy, 0 or more; by default drawn, if the model draws.
     threads : int, optional
         How many threads the model may use; by default all.
     records : sequence of str or path-like
