@@ -56,10 +56,34 @@ def test_what_is_not_right_is_said_before_anything_is_written(dissmodel):
     )
     checked = dissmodel("validate", "lucc_validation", "-i", "result.tif", "-p", "reference=reference.tif")
 
-    assert (2, 3, 3) == (lost.code, other.code, checked.code)
+    assert (2, 3, 3) == (lost.code, other.code, checked.code), lost.err
     assert "reference" in lost.err
     assert (
         "another shape than the result, result.tif: 3 rows × 4 columns, not 3 rows × 3 columns" in other.err
     )
     assert "another shape than the result" in checked.out
     assert not {"val", "v"} & set(names())
+
+
+def test_the_maps_are_inputs_by_their_roles(dissmodel):
+    codes = np.random.default_rng(3).integers(1, 4, (6, 8))
+    for name in ("result.tif", "reference.tif", "start.tif"):
+        write(name, codes)
+        codes = np.roll(codes, 1, axis=0)
+    maps = [word for role in ("reference", "result", "start") for word in ("-i", f"{role}={role}.tif")]
+
+    said = dissmodel("run", "lucc_validation", *maps, "-o", "val/")
+    again = dissmodel("reproduce", "val.record.json")
+    words = ["-i", "result.tif", "-p", "reference=reference.tif", "-p", "start=start.tif", "-o", "same/"]
+    dissmodel("run", "lucc_validation", *words)
+    twice = dissmodel("run", "lucc_validation", *maps, "-p", "start=start.tif", "-o", "t/")
+    lost = dissmodel("run", "lucc_validation", "-i", "result=result.tif", "-o", "t/")
+
+    assert (0, 0) == (said.code, again.code), said.err + again.err
+    record = document("val.record.json")
+    assert ["reference", "result", "start"] == [one["name"] for one in (record["source"], *record["sources"])]
+    assert record["metrics"]["figure_of_merit"] is not None
+    assert document("same/validation.json") == document("val/validation.json")
+    assert (2, 2) == (twice.code, lost.code)
+    assert "Two files are given as start, one of them start.tif." in twice.err
+    assert "There is no reference.\n  --input result=FILE --input reference=FILE" in lost.err

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field, FilePath
 
 from dissmodel.cells.parameters import Number
+from dissmodel.errors import UsageError
 from dissmodel.estimating.executor import LandUseExecutor, LandUseParameters
 from dissmodel.estimating.land_use import LandUse, check_space
 from dissmodel.executor import ExperimentRecord
@@ -17,17 +18,24 @@ from dissmodel.executor.config import settings
 from dissmodel.io._utils import write_bytes
 from dissmodel.models.lucc import validation_report
 from dissmodel.models.lucc.validation_measures import Validation, document, measure
+from dissmodel.record.schema import OtherSource
 
 REPORT, MEASURES = "report.md", "validation.json"
+RESULT, REFERENCE = "result", "reference"
+OBSERVED = (REFERENCE, "start")
 
 
 class ValidationParameters(LandUseParameters):
     """What a user may set of the comparison."""
 
-    reference: FilePath = Field(description="The map that was observed", json_schema_extra={"unit": ""})
+    reference: FilePath | None = Field(
+        default=None,
+        description="The map that was observed, the same as --input reference=FILE",
+        json_schema_extra={"unit": ""},
+    )
     start: FilePath | None = Field(
         default=None,
-        description="The map that was observed where the simulation began",
+        description="The map from which the simulation began, the same as --input start=FILE",
         json_schema_extra={"unit": ""},
     )
     tolerance: Number = Field(
@@ -48,15 +56,22 @@ class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
 
     name = "lucc_validation"
     Parameters: ClassVar[type[Any]] = ValidationParameters
+    inputs = (RESULT, *OBSERVED)
     output_suffix = "/"
+
+    def validate(self, record: ExperimentRecord) -> None:
+        """Check also that there are a result and a reference."""
+        super().validate(record)
+        _places(record, self.parameters(record))
 
     def read(self, record: ExperimentRecord, parameters: ValidationParameters) -> dict[str, LandUse]:
         """Return the maps: role → map, each over the cells of the result."""
-        result = self.read_map("result", record.source.uri, record, parameters)
-        found = {"result": result}
-        for role, path in (("reference", parameters.reference), ("start", parameters.start)):
-            if path is not None:
-                found[role] = self.read_map(role, str(path), record, parameters)
+        places = _places(record, parameters)
+        result = self.read_map(RESULT, places[RESULT], record, parameters)
+        found = {RESULT: result}
+        for role in OBSERVED:
+            if role in places:
+                found[role] = self.read_map(role, places[role], record, parameters)
                 check_space(result, found[role])
         if any(one.shares is not None for one in found.values()):
             types = parameters.land_use_types
@@ -92,6 +107,29 @@ class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
             record.add_artifact(name.removesuffix(".png"), write_bytes(picture, folder / name))
         record.status = "completed"
         return record
+
+
+def _places(record: ExperimentRecord, parameters: ValidationParameters) -> dict[str, str]:
+    """Return where the maps are, by their roles.
+
+    Raises UsageError if there is no result or no reference, or two files for one role.
+    """
+    found = {
+        one.name or RESULT: one.uri
+        for one in record.inputs
+        if not isinstance(one, OtherSource) or one.role == "input"
+    }
+    for role in OBSERVED:
+        path = getattr(parameters, role)
+        if path is None:
+            continue
+        if any(name.startswith(role) for name in found):  # a record numbers names that are there twice
+            raise UsageError(f"Two files are given as {role}, one of them {Path(path).name}.", "Give one.")
+        found[role] = str(path)
+    for role in (RESULT, REFERENCE):
+        if role not in found:
+            raise UsageError(f"There is no {role}.", "--input result=FILE --input reference=FILE")
+    return found
 
 
 def _metrics(found: Validation) -> dict[str, float | int | None]:

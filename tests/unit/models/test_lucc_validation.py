@@ -278,7 +278,6 @@ def test_a_reference_of_a_larger_region_is_cut():
 @pytest.mark.parametrize(
     "given",
     [
-        {},
         {"reference": "none.tif"},
         {"land_use_types": ["f"]},
         {"land_use_types": ["f", "f"]},
