@@ -21,13 +21,12 @@ from dissmodel.models.lucc.allocation import DemandNotMet, Outcome
 from dissmodel.models.lucc.engine import Run
 from dissmodel.models.lucc.kernels.choice import choose_kernel
 from dissmodel.models.lucc.kernels.kernel import Kernel
-from dissmodel.models.lucc.parameters import LuccParameters, TwoDates
+from dissmodel.models.lucc.parameters import RESULTS, LuccParameters, TwoDates
 from dissmodel.models.lucc.space import Cells, Floats, total
 from dissmodel.models.lucc.updates import updated
 from dissmodel.models.lucc.visit import Visit
 
-_START = "start"
-_RESULTS = (_START, "chpast", "chtot", "pot")
+_START = RESULTS[0]
 
 
 class LuccModel(CellModel):
@@ -60,7 +59,7 @@ class LuccModel(CellModel):
     def fields_for(self, parameters: Any) -> Mapping[str, Field]:
         """Return the classes, what the model reads of each cell, and what the result has of each class."""
         regions = parameters.regions.items()  # a dataset without them is one region
-        results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in _RESULTS)
+        results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in RESULTS)
         return {
             **self.class_fields(parameters),
             **{name: Numbers(changes=False) for name in parameters.columns},
@@ -115,6 +114,15 @@ class LuccModel(CellModel):
             with problems.at():
                 _warn_of_demand(self._demand(visit, parameters), visit.size, parameters)
 
+    def run(self, data: Any, record: ExperimentRecord) -> Any:
+        """Do the steps; the record also has the measures of a step that does not meet its demand."""
+        try:
+            return super().run(data, record)
+        except DemandNotMet as error:
+            for name, value in error.measures.items():
+                record.step_metrics.setdefault(name, []).append(value)
+            raise
+
     def simulate(
         self, data: CellData, steps: range, record: ExperimentRecord
     ) -> Iterator[Mapping[str, float]]:
@@ -141,11 +149,11 @@ class LuccModel(CellModel):
             except DemandNotMet as error:
                 errors = ", ".join(f"{one:.6g}" for one in error.errors)
                 record.add_log(f"step {step}: the error of each try: {errors}")
-                yield _measures(error.outcome, run, step, parameters)
+                error.measures = {"step": step, **_measures(error.outcome, run, step, parameters)}
                 raise
             if parameters.keeps(step) or step == steps[-1]:
                 results = start, run.after - run.before, run.after - start, run.found
-                for what, values in zip(_RESULTS, results, strict=True):
+                for what, values in zip(RESULTS, results, strict=True):
                     for lu, one in zip(parameters.land_use_types, values, strict=True):
                         visit.write(f"{lu}_{what}", one)
                 self.put(visit, run, parameters)

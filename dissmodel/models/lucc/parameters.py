@@ -29,6 +29,9 @@ Sign = Literal[-1, 0, 1]
 Matrices = tuple[tuple[tuple[Literal[0, 1], ...], ...], ...]
 Classes = Annotated[tuple[Name, ...], Field(min_length=2)]
 Demands = tuple[tuple[Area, ...], ...]
+RESULTS = ("start", "chpast", "chtot", "pot")
+"""What a result has of each class."""
+TAKEN = frozenset({"row", "col", "order", "passo", "halvings", "use"})
 _SIGNS = {"Increase": 1, "Decrease": -1}
 
 
@@ -143,6 +146,20 @@ class LuccParameters(Named, KeepsStates):
         for row in rows:
             if len(row) != len(classes):
                 raise ValueError(f"demand: {len(row)} values for {len(classes)} classes")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if self.is_incomplete:
+            return self
+        classes = self.land_use_types
+        taken = [lu for lu in classes if lu in TAKEN]
+        results = {f"{lu}_{what}" for lu in classes for what in RESULTS}
+        taken += [name for name in (*self.drivers, *self.columns) if name in {*classes, *results}]
+        if taken:
+            raise ValueError(
+                f"{taken[0]} can't be the name of a class or of a driver: it means something else"
+            )
         return self
 
     @cached_property

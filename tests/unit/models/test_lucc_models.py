@@ -181,7 +181,8 @@ def test_drivers_are_replaced_before_a_step(regions, write, run, suffix, other):
     columns, _ = regions
     case = small(lucc_cases.BASE | {"max_difference": 1.0}, columns)
     later = {name: columns[name] for name in ("row", "col", "x3")} | {"x1": 1 - columns["x1"], "passo": 9.0}
-    update = {"step": 2, "source": str(write(later, f"later{other}"))}
+    backwards = np.arange(columns["row"].size)[::-1]  # row and col decide, not the order of the features
+    update = {"step": 2, "source": str(write(later, f"later{other}", order=backwards))}
     source = write(columns, f"in{suffix}")
 
     done = run(LuccContinuous, source, f"out{suffix}", case | {"update": [update]})

@@ -149,6 +149,9 @@ WRONG = {
         {"demand": {"kind": "two_dates", "start_year": 5, "final_year": 6, "final": ["x"]}},
         "demand: 1 values for 2 classes",
     ),
+    "a class of a taken name": ({"land_use_types": ["a", "row"]}, "row can't be the name"),
+    "a driver that is a class": ({"potential": [{"betas": {"b": 1}}, {}]}, "b can't be the name"),
+    "a driver that is a result": ({"attr_protection": "a_start"}, "a_start can't be the name"),
     "no steps": ({"n_steps": 0}, "n_steps"),
 }
 
