@@ -105,7 +105,9 @@ class Pixels:
         """Where the cells are."""
         from dissmodel.cells.places import PixelPlaces  # noqa: PLC0415  (as above)
 
-        return PixelPlaces(self.inside, self.order, self._transform_of_picture, self.crs)
+        return PixelPlaces(
+            (self.inside.shape[0], self.inside.shape[1]), self.flat, self._transform_of_picture, self.crs
+        )
 
     @property
     def _transform_of_picture(self) -> Affine | None:

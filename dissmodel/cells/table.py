@@ -38,6 +38,7 @@ _AS_CSV = "save it as CSV (UTF-8)"
 
 Cell = int | float | str
 Row = Mapping[str, Cell]
+_Numbered = tuple[int, dict[str, Cell]]  # a row, and its number as people count
 
 
 class Table(TakesFile):
@@ -202,31 +203,29 @@ class Table(TakesFile):
             given = given._given  # noqa: SLF001  (another table's)
         if hasattr(given, "to_dict") and hasattr(given, "columns"):  # a DataFrame
             given = given.to_dict("list")
-        first, found = (
-            self._of_file(Path(given)) if isinstance(given, str | PurePath) else self._of_value(given)
-        )
-        rows = tuple(MappingProxyType(row) for row in found)
-        if not rows:
+        is_file = isinstance(given, str | PurePath)
+        found = list(self._of_file(Path(given)) if is_file else self._of_value(given))
+        if not found:
             raise ValueError("the table has no rows")
         table = object.__new__(type(self))
         vars(table).update(vars(self))
-        table._rows = rows
+        table._rows = tuple(MappingProxyType(row) for _, row in found)
         table._given = str(given) if isinstance(given, PurePath) else given
-        table._places = self._found(rows, first)
+        table._places = self._placed(found)
         return table
 
-    def _found(self, rows: Sequence[Row], first: int) -> Mapping[Cell, int]:
-        """Return the place of each key; `first` is the number of the first row, as people count."""
+    def _placed(self, rows: Sequence[_Numbered]) -> Mapping[Cell, int]:
+        """Return the place of each key."""
         places: dict[Cell, int] = {}
-        for place, row in enumerate(rows) if self.key is not None else ():
+        for place, (number, row) in enumerate(rows) if self.key is not None else ():
             key = row[str(self.key)]
             if key in places:
-                twice = f"rows {places[key] + first} and {place + first}"
+                twice = f"rows {rows[places[key]][0]} and {number}"
                 raise ValueError(f"{twice} have the same {self.key}, {str(key)[:_SHOWN]}")
             places[key] = place
         return places
 
-    def _of_file(self, path: Path) -> tuple[int, Iterator[dict[str, Cell]]]:
+    def _of_file(self, path: Path) -> Iterator[_Numbered]:
         data = _contents(path)
         if path.suffix.lower() == ".toml":
             document: Any = toml.parse(data)
@@ -235,34 +234,32 @@ class Table(TakesFile):
             return self._of_value(only[0] if is_named else document)
         return self._of_csv(_text_of(data))
 
-    def _of_csv(self, text: str) -> tuple[int, Iterator[dict[str, Cell]]]:
+    def _of_csv(self, text: str) -> Iterator[_Numbered]:
         header_text = next((line for line in text.splitlines() if line.strip()), "")
         separator = next(
             (one for one in _SEPARATORS if self.columns.keys() <= set(_cells(header_text, one))), ","
         )
         lines = enumerate(_records(text, separator), start=1)
         filled = ((number, cells) for number, cells in lines if any(map(str.strip, cells)))
-        number, header = next(filled, (1, []))
+        _, header = next(filled, (1, list[str]()))
         names = [name.strip() for name in header]
         if not names:
             raise ValueError("the file is empty")
         self._check_names(names)
-        return number + 1, self._csv_rows(filled, names, separator)
-
-    def _csv_rows(
-        self, records: Iterator[tuple[int, list[str]]], names: list[str], separator: str
-    ) -> Iterator[dict[str, Cell]]:
         places = {name: names.index(name) for name in self.columns}
-        for number, cells in records:
+        for number, cells in filled:
             if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
                 comma = "; a decimal number has a point, such as 1.5" if separator == "," else ""
                 raise ValueError(f"row {number} has {len(cells)} values, the header {len(names)}{comma}")
-            yield {
-                name: self._cell(cells[place] if place < len(cells) else "", name, number, _of_text)
-                for name, place in places.items()
-            }
+            yield (
+                number,
+                {
+                    name: self._cell(cells[place] if place < len(cells) else "", name, number, _parsed)
+                    for name, place in places.items()
+                },
+            )
 
-    def _of_value(self, given: Any) -> tuple[int, Iterator[dict[str, Cell]]]:
+    def _of_value(self, given: Any) -> Iterator[_Numbered]:
         if isinstance(given, Mapping):
             given = self._of_mapping(given)
         if not isinstance(given, list | tuple) or not all(isinstance(row, Mapping) for row in given):
@@ -270,10 +267,7 @@ class Table(TakesFile):
         for number, row in enumerate(given, start=1):
             if not self.columns.keys() <= row.keys():
                 self._check_names([str(name) for name in row], f"row {number}")
-        return 1, (
-            {name: self._cell(row[name], name, number, _of_value) for name in self.columns}
-            for number, row in enumerate(given, start=1)
-        )
+            yield number, {name: self._cell(row[name], name, number, _typed) for name in self.columns}
 
     def _of_mapping(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of ``{column = [values]}``, or of ``{columns = […], rows = [[…], …]}``."""
@@ -437,7 +431,7 @@ def _records(text: str, separator: str) -> Iterator[list[str]]:
         number += 1
 
 
-def _of_text(text: str, kind: type) -> Cell:
+def _parsed(text: str, kind: type) -> Cell:
     """Return the value that a text of a CSV stands for."""
     text = text.strip()
     if not text:
@@ -448,10 +442,10 @@ def _of_text(text: str, kind: type) -> Cell:
         near = [one for one in likely_numbers(text) if kind is float or _WHOLE.fullmatch(one)]
         meant = f" (did you mean {' or '.join(near)}?)" if near and near != [text] else ""
         raise ValueError(f"{text[:_SHOWN]!r} is not {_a(kind)}{meant}")
-    return _of_value(int(text.partition(".")[0]) if kind is int else float(text), kind)
+    return _typed(int(text.partition(".")[0]) if kind is int else float(text), kind)
 
 
-def _of_value(given: Any, kind: type) -> Cell:
+def _typed(given: Any, kind: type) -> Cell:
     """Return a value of TOML, JSON or Python as the type of its column."""
     item = given.item() if hasattr(given, "item") and getattr(given, "ndim", None) == 0 else given
     if kind is str:
