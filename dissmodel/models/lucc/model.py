@@ -131,8 +131,10 @@ class LuccModel(CellModel):
         visit = Visit(data, parameters.order_attr)
         shares, start = self.shares_of(visit, parameters), self._start(visit, parameters)
         drivers = {name: visit.read(name) for name in parameters.drivers}
-        potential, allocation = _regions(visit, parameters)
-        cells = Cells(visit.size, drivers, visit.grid, potential, allocation, visit.named)
+        potential, rules = (
+            None if one is None else visit.read(one).astype(np.int64) for one in parameters.region_columns
+        )
+        cells = Cells(visit.size, drivers, visit.grid, potential, rules, visit.named)
         kernel = choose_kernel(shares.size * len(steps), settings.threads)
         if record.runtime is not None:
             record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
@@ -173,12 +175,6 @@ class LuccModel(CellModel):
             final = [total(visit.read(name)) * parameters.cell_area for name in parameters.demand.final]
         found: Floats = parameters.demands(start, final)
         return found
-
-
-def _regions(visit: Visit, parameters: Any) -> list[Any]:
-    """Return the region of each cell for the potential and for the allocation; None where all are in 1."""
-    columns = map(parameters.region_column, ("potential", "allocation"))
-    return [visit.read(one).astype(np.int64) if one in parameters.regions else None for one in columns]
 
 
 def _measures(outcome: Outcome, run: Run, step: int, parameters: Any) -> dict[str, float]:

@@ -229,6 +229,34 @@ def test_two_dates(regions, write, run):
     assert len(set(done.record.step_metrics["demand_u"][:2])) == 1
 
 
+def test_two_regions_without_rules_or_without_coefficients(regions, write, run):
+    shares, classes = regions
+    case = small(lucc_cases.BASE, shares, potential=lucc_cases.TWO_LINEAR, region_attr="region")
+    allocation = lucc_cases.FREE + [row | {"region": 2} for row in lucc_cases.FREE]
+    static = {"allocation": None, "static": {"n": 1}, "max_difference": 3.0}
+    source = write(shares, "a.tif")
+
+    plain = run(LuccContinuous, source, "a1.tif", case | static)
+    given = run(LuccContinuous, source, "a2.tif", case | {"allocation": allocation, "max_difference": 3.0})
+
+    np.testing.assert_array_equal(plain.values["c"], given.values["c"])
+    neigh = {"potential_kind": "neigh", "potential": None, "max_difference": 100.0, "region_attr": "region"}
+    matrices = {"transition_matrix": [lucc_cases.MATRIX] * 2}
+    two = run(
+        LuccDiscrete,
+        write(classes, "b.tif"),
+        "b1.tif",
+        small(lucc_cases.DISCRETE, classes) | neigh | matrices,
+    )
+    one = run(
+        LuccDiscrete,
+        source.with_name("b.tif"),
+        "b2.tif",
+        small(lucc_cases.DISCRETE, classes) | neigh | {"region_attr": None},
+    )
+    np.testing.assert_array_equal(two.values["use"], one.values["use"])
+
+
 def test_use_alone_says_the_classes(regions, write, run):
     _, columns = regions
     case = small(lucc_cases.DISCRETE | {"max_difference": 2.0}, columns)
