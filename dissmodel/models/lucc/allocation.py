@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -87,6 +87,8 @@ class DemandNotMet(DissmodelError):
         Of the last try.
     errors : sequence of float
         The largest difference from the demand of each try.
+    measures : mapping of str to float
+        Of the step, for its record.
     """
 
     code = "demand_not_met"
@@ -95,6 +97,7 @@ class DemandNotMet(DissmodelError):
         super().__init__(message, hint)
         self.outcome = outcome
         self.errors = errors
+        self.measures: Mapping[str, float] = {}
 
 
 class ContinuousAllocation(Component):

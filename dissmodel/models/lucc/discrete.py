@@ -104,8 +104,8 @@ class LuccDiscrete(LuccModel):
 
 def _check_stuck(use: Any, visit: Visit, parameters: Any) -> None:
     """Raise `InvalidInput` for a class in a region where it may become nothing, not even stay."""
-    column = parameters.region_column("transition_matrix")
-    regions = visit.read(column).astype(np.int64) - 1 if column in parameters.regions else 0 * use
+    column = parameters.region_columns[1]
+    regions = 0 * use if column is None else visit.read(column).astype(np.int64) - 1
     allowed: NDArray[np.int64] = np.array(parameters.transition_matrix, np.int64).max(axis=2)
     stuck = allowed[regions, use] == 0
     if stuck.any():

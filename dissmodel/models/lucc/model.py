@@ -21,13 +21,12 @@ from dissmodel.models.lucc.allocation import DemandNotMet, Outcome
 from dissmodel.models.lucc.engine import Run
 from dissmodel.models.lucc.kernels.choice import choose_kernel
 from dissmodel.models.lucc.kernels.kernel import Kernel
-from dissmodel.models.lucc.parameters import LuccParameters, TwoDates
+from dissmodel.models.lucc.parameters import RESULTS, LuccParameters, TwoDates
 from dissmodel.models.lucc.space import Cells, Floats, total
 from dissmodel.models.lucc.updates import updated
 from dissmodel.models.lucc.visit import Visit
 
-_START = "start"
-_RESULTS = (_START, "chpast", "chtot", "pot")
+_START = RESULTS[0]
 
 
 class LuccModel(CellModel):
@@ -60,7 +59,7 @@ class LuccModel(CellModel):
     def fields_for(self, parameters: Any) -> Mapping[str, Field]:
         """Return the classes, what the model reads of each cell, and what the result has of each class."""
         regions = parameters.regions.items()  # a dataset without them is one region
-        results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in _RESULTS)
+        results = (f"{lu}_{what}" for lu in parameters.land_use_types for what in RESULTS)
         return {
             **self.class_fields(parameters),
             **{name: Numbers(changes=False) for name in parameters.columns},
@@ -115,6 +114,15 @@ class LuccModel(CellModel):
             with problems.at():
                 _warn_of_demand(self._demand(visit, parameters), visit.size, parameters)
 
+    def run(self, data: Any, record: ExperimentRecord) -> Any:
+        """Do the steps; the record also has the measures of a step that does not meet its demand."""
+        try:
+            return super().run(data, record)
+        except DemandNotMet as error:
+            for name, value in error.measures.items():
+                record.step_metrics.setdefault(name, []).append(value)
+            raise
+
     def simulate(
         self, data: CellData, steps: range, record: ExperimentRecord
     ) -> Iterator[Mapping[str, float]]:
@@ -123,8 +131,10 @@ class LuccModel(CellModel):
         visit = Visit(data, parameters.order_attr)
         shares, start = self.shares_of(visit, parameters), self._start(visit, parameters)
         drivers = {name: visit.read(name) for name in parameters.drivers}
-        potential, allocation = _regions(visit, parameters)
-        cells = Cells(visit.size, drivers, visit.grid, potential, allocation, visit.named)
+        potential, rules = (
+            None if one is None else visit.read(one).astype(np.int64) for one in parameters.region_columns
+        )
+        cells = Cells(visit.size, drivers, visit.grid, potential, rules, visit.named)
         kernel = choose_kernel(shares.size * len(steps), settings.threads)
         if record.runtime is not None:
             record.runtime.kernel, record.runtime.threads = kernel.name, kernel.threads
@@ -141,11 +151,11 @@ class LuccModel(CellModel):
             except DemandNotMet as error:
                 errors = ", ".join(f"{one:.6g}" for one in error.errors)
                 record.add_log(f"step {step}: the error of each try: {errors}")
-                yield _measures(error.outcome, run, step, parameters)
+                error.measures = {"step": step, **_measures(error.outcome, run, step, parameters)}
                 raise
             if parameters.keeps(step) or step == steps[-1]:
                 results = start, run.after - run.before, run.after - start, run.found
-                for what, values in zip(_RESULTS, results, strict=True):
+                for what, values in zip(RESULTS, results, strict=True):
                     for lu, one in zip(parameters.land_use_types, values, strict=True):
                         visit.write(f"{lu}_{what}", one)
                 self.put(visit, run, parameters)
@@ -165,12 +175,6 @@ class LuccModel(CellModel):
             final = [total(visit.read(name)) * parameters.cell_area for name in parameters.demand.final]
         found: Floats = parameters.demands(start, final)
         return found
-
-
-def _regions(visit: Visit, parameters: Any) -> list[Any]:
-    """Return the region of each cell for the potential and for the allocation; None where all are in 1."""
-    columns = map(parameters.region_column, ("potential", "allocation"))
-    return [visit.read(one).astype(np.int64) if one in parameters.regions else None for one in columns]
 
 
 def _measures(outcome: Outcome, run: Run, step: int, parameters: Any) -> dict[str, float]:

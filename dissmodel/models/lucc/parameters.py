@@ -29,6 +29,9 @@ Sign = Literal[-1, 0, 1]
 Matrices = tuple[tuple[tuple[Literal[0, 1], ...], ...], ...]
 Classes = Annotated[tuple[Name, ...], Field(min_length=2)]
 Demands = tuple[tuple[Area, ...], ...]
+RESULTS = ("start", "chpast", "chtot", "pot")
+"""What a result has of each class."""
+TAKEN = frozenset({"row", "col", "order", "passo", "halvings", "use"})
 _SIGNS = {"Increase": 1, "Decrease": -1}
 
 
@@ -145,6 +148,20 @@ class LuccParameters(Named, KeepsStates):
                 raise ValueError(f"demand: {len(row)} values for {len(classes)} classes")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if self.is_incomplete:
+            return self
+        classes = self.land_use_types
+        taken = [lu for lu in classes if lu in TAKEN]
+        results = {f"{lu}_{what}" for lu in classes for what in RESULTS}
+        taken += [name for name in (*self.drivers, *self.columns) if name in {*classes, *results}]
+        if taken:
+            raise ValueError(
+                f"{taken[0]} can't be the name of a class or of a driver: it means something else"
+            )
+        return self
+
     @cached_property
     def rows(self) -> Floats | None:
         """The demands of a table, shape (steps, classes); None between two dates."""
@@ -203,17 +220,24 @@ class LuccParameters(Named, KeepsStates):
 
     @property
     def regions(self) -> dict[str, int]:
-        """The columns of regions, and how many regions each has."""
-        counts = {"potential": len(self.potential_entries()) if self.potential else 0, **self._more_regions()}
+        """The columns of regions, and how many regions each has; raises ValueError where tables differ."""
+        potential = len(self.potential_entries()) if self.potential else 0
+        counts = zip(self.region_columns, (potential, self._rule_regions), strict=True)
         found: dict[str, int] = {}
-        for table, count in counts.items():
-            column = self.region_column(table)
-            if column and count:
-                found[column] = max(count, found.get(column, 0))
+        for column, count in counts:
+            if column and count and found.setdefault(column, count) != count:
+                raise ValueError(f"{column}: one table has {found[column]} regions, and another has {count}")
         return found
 
-    def _more_regions(self) -> dict[str, int]:
-        """Return how many regions other tables have."""
+    @property
+    def region_columns(self) -> tuple[str | None, str | None]:
+        """The columns of the regions of the potential, and of the rules or transitions; None: one region."""
+        rules = self.region_column("rules") if self._rule_regions else None
+        return self.region_attr if self.potential else None, rules
+
+    @property
+    def _rule_regions(self) -> int:
+        """How many regions the rules or transitions have; 0 where there are none."""
         raise NotImplementedError
 
     def index(self, lu: str | None) -> int | None:
@@ -343,8 +367,9 @@ class ContinuousParameters(LuccParameters):
             return self.region_attr
         return self.region_alloc_attr or None
 
-    def _more_regions(self) -> dict[str, int]:
-        return {"allocation": len(self.allocation_entries()) if self.allocation else 0}
+    @property
+    def _rule_regions(self) -> int:
+        return len(self.allocation_entries()) if self.allocation else 0
 
     def limits(self) -> Limits:
         """Return when a try is accepted."""
@@ -374,6 +399,10 @@ class DiscreteParameters(LuccParameters):
             return self
         size = len(self.land_use_types)
         for region, matrix in enumerate(self.transition_matrix or (), 1):
+            if region > 1 and not self.region_attr:
+                raise ValueError(
+                    f"transition_matrix has a region {region}, and no region_attr says where it is"
+                )
             if len(matrix) != size or any(len(row) != size for row in matrix):
                 raise ValueError(
                     f"transition_matrix of region {region}: {size} rows of {size} values, 0 or 1"
@@ -383,8 +412,9 @@ class DiscreteParameters(LuccParameters):
         self.potential_entries()
         return self
 
-    def _more_regions(self) -> dict[str, int]:
-        return {"transition_matrix": len(self.transition_matrix or ())}
+    @property
+    def _rule_regions(self) -> int:
+        return len(self.transition_matrix or ())
 
     def limits(self) -> Limits:
         """Return when a try is accepted."""

@@ -37,7 +37,7 @@ def updated(data: CellData, source: str, parameters: Any, record: ExperimentReco
     InvalidInput
         If it has none of them, lacks cells, or is a raster of another grid.
     """
-    fields = {name: Numbers(default=np.nan) for name in parameters.drivers}
+    fields = {name: Numbers(default=np.nan) for name in parameters.drivers if name not in parameters.regions}
     for name, one in fields.items():
         one.name = name
     wanted = Wanted(

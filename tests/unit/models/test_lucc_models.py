@@ -181,7 +181,8 @@ def test_drivers_are_replaced_before_a_step(regions, write, run, suffix, other):
     columns, _ = regions
     case = small(lucc_cases.BASE | {"max_difference": 1.0}, columns)
     later = {name: columns[name] for name in ("row", "col", "x3")} | {"x1": 1 - columns["x1"], "passo": 9.0}
-    update = {"step": 2, "source": str(write(later, f"later{other}"))}
+    backwards = np.arange(columns["row"].size)[::-1]  # row and col decide, not the order of the features
+    update = {"step": 2, "source": str(write(later, f"later{other}", order=backwards))}
     source = write(columns, f"in{suffix}")
 
     done = run(LuccContinuous, source, f"out{suffix}", case | {"update": [update]})
@@ -226,6 +227,34 @@ def test_two_dates(regions, write, run):
     rows = [area, np.floor(area + yearly + 0.5), last, np.floor(last + yearly + 0.5)]
     assert rows == done.record.step_metrics["demand_c"]
     assert len(set(done.record.step_metrics["demand_u"][:2])) == 1
+
+
+def test_two_regions_without_rules_or_without_coefficients(regions, write, run):
+    shares, classes = regions
+    case = small(lucc_cases.BASE, shares, potential=lucc_cases.TWO_LINEAR, region_attr="region")
+    allocation = lucc_cases.FREE + [row | {"region": 2} for row in lucc_cases.FREE]
+    static = {"allocation": None, "static": {"n": 1}, "max_difference": 3.0}
+    source = write(shares, "a.tif")
+
+    plain = run(LuccContinuous, source, "a1.tif", case | static)
+    given = run(LuccContinuous, source, "a2.tif", case | {"allocation": allocation, "max_difference": 3.0})
+
+    np.testing.assert_array_equal(plain.values["c"], given.values["c"])
+    neigh = {"potential_kind": "neigh", "potential": None, "max_difference": 100.0, "region_attr": "region"}
+    matrices = {"transition_matrix": [lucc_cases.MATRIX] * 2}
+    two = run(
+        LuccDiscrete,
+        write(classes, "b.tif"),
+        "b1.tif",
+        small(lucc_cases.DISCRETE, classes) | neigh | matrices,
+    )
+    one = run(
+        LuccDiscrete,
+        source.with_name("b.tif"),
+        "b2.tif",
+        small(lucc_cases.DISCRETE, classes) | neigh | {"region_attr": None},
+    )
+    np.testing.assert_array_equal(two.values["use"], one.values["use"])
 
 
 def test_use_alone_says_the_classes(regions, write, run):

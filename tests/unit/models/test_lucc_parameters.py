@@ -94,6 +94,15 @@ def test_a_table_of_scalars():
     assert (7, 0.5) == (given.max_iteration, given.factor_iteration)
 
 
+def test_a_table_that_is_not_given_has_no_regions():
+    two = [{}, {}, {"region": 2}, {"region": 2}]
+    matrix = [[[1, 1], [0, 1]]] * 2
+
+    assert ("r", None) == continuous(potential=two, region_attr="r").region_columns
+    given = discrete(potential_kind="neigh", transition_matrix=matrix, region_attr="r")
+    assert ((None, "r"), {"r": 2}) == (given.region_columns, given.regions)
+
+
 def test_regions_are_counted_for_each_table():
     rows = [{"region": 2}, {"region": 2}, {}, {}]
     given = continuous(potential=rows, region_attr="r", region_alloc_attr="s", allocation=[{}, {}])
@@ -149,6 +158,13 @@ WRONG = {
         {"demand": {"kind": "two_dates", "start_year": 5, "final_year": 6, "final": ["x"]}},
         "demand: 1 values for 2 classes",
     ),
+    "a class of a taken name": ({"land_use_types": ["a", "row"]}, "row can't be the name"),
+    "a driver that is a class": ({"potential": [{"betas": {"b": 1}}, {}]}, "b can't be the name"),
+    "a driver that is a result": ({"attr_protection": "a_start"}, "a_start can't be the name"),
+    "regions that differ": (
+        {"region_attr": "r", "potential": [{}, {}, {"region": 2}, {"region": 2}], "allocation": [{}, {}]},
+        "r: one table has 2 regions, and another has 1",
+    ),
     "no steps": ({"n_steps": 0}, "n_steps"),
 }
 
@@ -167,6 +183,10 @@ WRONG_OF_CLASSES = {
     "no matrix": ({"transition_matrix": None}, "'clue_s' needs a transition_matrix"),
     "its shape": ({"transition_matrix": [[[1, 1]]]}, "transition_matrix of region 1: 2 rows of 2 values"),
     "its values": ({"transition_matrix": [[[1, 2], [0, 1]]]}, "transition_matrix"),
+    "a matrix of a region without a column": (
+        {"transition_matrix": [[[1, 1], [0, 1]]] * 2},
+        "transition_matrix has a region 2, and no region_attr",
+    ),
     "neighbours": ({"potential_kind": "neigh_attract"}, "needs perc_neighbors_use of each class"),
     "no part": (
         {"potential_kind": "neigh_attract", "potential": [{"perc_neighbors_use": 0}, {}]},

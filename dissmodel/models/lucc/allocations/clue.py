@@ -7,12 +7,7 @@ import math
 import numpy as np
 
 from dissmodel.errors import InvalidInput
-from dissmodel.models.lucc.allocation import (
-    ContinuousAllocation,
-    Outcome,
-    Step,
-    Tries,
-)
+from dissmodel.models.lucc.allocation import ContinuousAllocation, Outcome, Step, Tries
 from dissmodel.models.lucc.kernels.kernel import Pull, Trial
 from dissmodel.models.lucc.space import Floats, total
 
