@@ -144,6 +144,7 @@ class Board(CacheFile):
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""
         with self._refreshing:
+            self._rows("SELECT 1")  # a file that is new is known before the place is listed
             now = time.monotonic()
             if now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s):
                 self._list()
