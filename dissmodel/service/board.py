@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sqlite3
 import threading
 import time
 import zlib
@@ -84,6 +83,7 @@ class Board(CacheFile):
         super().__init__(file, version=mark)
         self._service, self._completed = service, completed
         self._refreshing = threading.Lock()
+        self._listed: tuple[int, int] | None = None  # which file has the jobs of the place
         self._fresh_at = self._listed_at = -1e9
         self._listing_s = 0.0
         service.noted.append(self.add)
@@ -144,8 +144,10 @@ class Board(CacheFile):
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""
         with self._refreshing:
+            self._rows("SELECT 1")  # now it is known whether the file is a new one
             now = time.monotonic()
-            if now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s):
+            if self._opened != self._listed or now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s):
+                self._listed = self._opened
                 self._list()
                 self._listed_at = time.monotonic()
                 self._listing_s = self._listed_at - now
@@ -188,10 +190,6 @@ class Board(CacheFile):
 
     def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._write(lambda db: db.executemany(statement, rows))
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        super()._prepare(db)
-        self._listed_at = -1e9  # it may be a new file
 
 
 def _row(request: Request) -> tuple[str, ...]:

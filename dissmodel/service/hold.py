@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import uuid4
 
@@ -79,7 +79,7 @@ class Hold:
         self._lease_s, self._times = lease_s, times
         self._why: Why | None = None
         self._over = threading.Event()
-        self._phase, self._step, self._steps = "", 0, 0
+        self._progress = Progress()
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._logged = 0
         self._lock = threading.Lock()
@@ -121,7 +121,7 @@ class Hold:
         """
         with self._lock:
             lines = tuple(self._lines)[-KEPT_LINES:]
-            progress = Progress(self._phase, self._step, self._steps, lines, self._logged)
+            progress = replace(self._progress, lines=lines, logged=self._logged)
             self._is_new = False
         answer = self._queue.beat(self.job, self.token, progress, self._worker)
         if answer == "lost":
@@ -180,8 +180,8 @@ class Hold:
     def tell(self, phase: str | None, done: int = 0, total: int = 0) -> None:
         """Tell a phase, None: the same, and how far it is; the next beat takes it along."""
         with self._lock:
-            self._phase = self._phase if phase is None else phase
-            self._step, self._steps, self._is_new = done, total, True
+            self._progress = Progress(self._progress.phase if phase is None else phase, done, total)
+            self._is_new = True
 
     def warn(self, message: str) -> None:
         """Keep a warning in the log of the run."""

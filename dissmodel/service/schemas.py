@@ -9,7 +9,6 @@ from typing import Any
 
 from dissmodel import environments
 from dissmodel.config import load_settings
-from dissmodel.record.digest import sha256_bytes
 from dissmodel.service import foreign
 from dissmodel.service.models import Model
 from dissmodel.service.refusals import refused
@@ -82,9 +81,10 @@ class Schemas:
 
 
 def _key(model: Model) -> str:
-    of_package = load_settings().trust if "package" in model.spec.get("model", {}) else ()
-    text = json.dumps([model.name, model.spec, model.commit, of_package], sort_keys=True, default=str)
-    return sha256_bytes(text.encode())
+    """Return what parameters depend on: the model's class, and for a package also what is trusted."""
+    about = model.spec.get("model", {})
+    given = [about.get("class", model.name), about.get("executor_module"), about.get("package")]
+    return json.dumps([*given, load_settings().trust if given[2] else ()], default=str)
 
 
 def _is_installed(model: Model) -> bool:

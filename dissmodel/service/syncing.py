@@ -14,7 +14,7 @@ from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.progress import Heard, reporting
 from dissmodel.registries.sources import SyncRequest, sync
 from dissmodel.registry import index
-from dissmodel.registry.state import State
+from dissmodel.registry.state import CATALOG, State
 from dissmodel.registry.sync import Synced
 from dissmodel.service.repeated import repeated
 from dissmodel.service.settings import ServiceSettings
@@ -159,3 +159,6 @@ def _said(outcome: Synced) -> Iterator[str]:
             yield f"  {what}: {', '.join(names)}"
     for file, why in outcome.after.refused.items():
         yield f"  refused: {file}: {why}"
+    for registry in index.registries():
+        for problem in index.catalog_of(registry).problems if registry.name == outcome.registry else ():
+            yield f"  warning: {CATALOG}:{problem.line or 1}: {problem.message}"

@@ -207,3 +207,12 @@ def test_a_bug_in_one_sync_does_not_end_the_next(published, user, monkeypatch, c
         until(lambda: models() == {"flood"})
 
     assert "the sync of registries failed" in caplog.text
+
+
+def test_what_is_wrong_with_a_catalog_is_told(published, user):
+    (published.folder / "catalog.yaml").write_text("models:\n  flood: [broken\n")
+    published.merge("tide")
+    said = Syncing(settings_of(published, user)).once()
+
+    assert "  warning: catalog.yaml:3: " in said["git_output"]
+    assert {"flood", "tide"} == models()

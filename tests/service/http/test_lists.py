@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,17 @@ def test_the_list_is_made_anew_from_the_place(house, service, settings):
         with serving(replace(service, noted=[])) as again:
             assert before == again.get("/jobs")
         [file.unlink(missing_ok=True) for file in board.parent.glob("board.db-*")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file can't be removed there")
+def test_a_list_that_is_removed_meanwhile_is_whole_at_once(house, settings):
+    jobs = [house.job()["job_id"] for _ in range(3)]
+    before = house.get("/jobs")
+    for file in settings.data_dir.glob("board.db*"):
+        file.unlink()
+
+    assert before == house.get("/jobs")
+    assert set(jobs) == set(ids(before))
 
 
 def test_jobs_of_another_server_are_found(house, settings, tmp_path):

@@ -10,7 +10,9 @@ import pytest
 
 from dissmodel.errors import StorageError
 from dissmodel.service import service as service_module
+from dissmodel.service.models import find_model
 from dissmodel.service.queue import QueueAway
+from dissmodel.service.schemas import Schemas
 from support.http_api import KEYS, serving
 
 
@@ -350,6 +352,17 @@ def test_an_error_shows_no_secret(house, monkeypatch):
     found = house.job(model_name="planted-SECRET-0123456789", status=404)
 
     assert "planted" not in json.dumps(found)
+
+
+def test_models_of_a_class_are_looked_up_once(registry, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "dissmodel.service.foreign.run", lambda *_words, given: asked.append(given) or '[{"schema": {}}]'
+    )
+    schemas = Schemas()
+
+    assert {} == schemas.of(find_model("coastal_raster")) == schemas.of(find_model("flood"))
+    assert 1 == len(asked)
 
 
 def test_no_model_is_loaded_in_the_server(registry):
