@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,17 +17,18 @@ ROOT = Path(__file__).parents[2]
 def follow(dissmodel, monkeypatch):
     """Type every command of an example's page, in an empty folder."""
 
-    def follow(name):
+    def follow(name, smaller=(), after=lambda words: None):
         page = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8")
-        typed = [line[2:].split() for line in page.splitlines() if line.startswith("$ ")]
+        typed = [shlex.split(line[2:]) for line in page.splitlines() if line.startswith("$ ")]
         for program, first, *words in typed:
             if program == "python":
-                monkeypatch.setattr(sys, "argv", [first, *words])
+                monkeypatch.setattr(sys, "argv", [first, *words, *smaller])
                 runpy.run_path(str(ROOT / first), run_name="__main__")
             else:
                 said = dissmodel(first, *words)
 
                 assert 0 == said.code, said.err
+                after(words)
 
     return follow
 
@@ -65,3 +68,30 @@ def test_town(follow, dissmodel):
     assert Path("grown.preview.png").is_file()
     assert (0, 3) == (enough.code, short.code)
     assert "has no row with year = 2041; it has 2021 to 2040" in short.out
+
+
+def test_land_use(follow):
+    pytest.importorskip("statsmodels")
+    page = (ROOT / "examples" / "land_use" / "README.md").read_text(encoding="utf-8")
+    settings = dict(re.findall(r"In `(\w+)\.toml` .*?```toml\n(.*?)```", page, re.DOTALL))
+
+    def edit(words):
+        """Do what the page says: complete the tables that were fitted."""
+        if "fit" in words:
+            fitted = Path(words[-1])
+            text = fitted.read_text(encoding="utf-8").replace("[model]\n", settings[fitted.stem])
+            if fitted.stem == "classes":
+                text = re.sub(r"^lu = .*$", r"\g<0>\nelasticity = 1.0", text, flags=re.MULTILINE)
+            fitted.write_text(text, encoding="utf-8")
+
+    follow("land_use", smaller=("--rows", "40", "--cols", "50"), after=edit)
+
+    for stem, demand in (("simulated", "demand_classes"), ("simulated_shares", "demand_shares")):
+        rows = [*csv.DictReader(Path(f"{demand}.csv").read_text().splitlines())]
+        assert [f"{year}" for year in range(2010, 2021)] == [row["year"] for row in rows]
+        measured = metrics(stem)
+        assert [float(row["crops"]) for row in rows] == measured["demand_crops"]
+        assert all(error <= 20 for error in measured["error"])
+    assert Path("simulated.preview.png").is_file()
+    found = json.loads(Path("check/validation.json").read_text())
+    assert 0 < found["class_map"]["figure_of_merit"] < 1
