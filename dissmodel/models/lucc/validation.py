@@ -49,6 +49,7 @@ class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
     name = "lucc_validation"
     Parameters: ClassVar[type[Any]] = ValidationParameters
     output_suffix = "/"
+    maps = ("result", "reference", "start")
 
     def read(self, record: ExperimentRecord, parameters: ValidationParameters) -> dict[str, LandUse]:
         """Return the maps: role → map, each over the cells of the result."""
