@@ -78,6 +78,7 @@ def run(
     toml: StrPath | None = None,
     band_map: Mapping[str, str | int] | None = None,
     column_map: Mapping[str, str] | None = None,
+    class_map: Mapping[str, object] | None = None,
     format: Format = "auto",
     layer: str | None = None,
     resample: Method | None = None,
@@ -111,6 +112,9 @@ def run(
         The model's TOML: parameters and names. Arguments win over it.
     band_map, column_map : mapping, optional
         The model's name of a band or column → its name in the input; for a band also its number.
+    class_map : mapping, optional
+        A field of classes → the name of a table of the kit, such as ``"mapbiomas"``, the path of a CSV or
+        TOML, or a mapping: code or label in the input → code of the model, or ``"none"``.
     format : {"auto", "raster", "tiff", "vector"}
         The kind of data in the input.
     layer : str, optional
@@ -161,6 +165,7 @@ def run(
         toml=arguments.optional_path(toml, "toml"),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
+        class_map=arguments.class_map(class_map),
         format=arguments.choice(format, "format", get_args(Format)),
         layer=arguments.optional_word(layer, "layer", "cells"),
         overwrite=arguments.flag(overwrite, "overwrite"),
@@ -224,6 +229,7 @@ def validate(
     toml: StrPath | None = None,
     band_map: Mapping[str, str | int] | None = None,
     column_map: Mapping[str, str] | None = None,
+    class_map: Mapping[str, object] | None = None,
     format: Format = "auto",
     layer: str | None = None,
     resample: Method | None = None,
@@ -234,7 +240,9 @@ def validate(
 
     Parameters
     ----------
-    model, output, parameters, toml, band_map, column_map, format, layer, resample, overwrite, consent
+    model, output, parameters, toml, band_map, column_map, class_map
+        As `run` takes them.
+    format, layer, resample, overwrite, consent
         As `run` takes them.
     input : str or path-like, or sequence of these
         The dataset, or several, as `inputs`; without one only the model is checked.
@@ -266,6 +274,7 @@ def validate(
         toml=arguments.optional_path(toml, "toml"),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
+        class_map=arguments.class_map(class_map),
         format=arguments.choice(format, "format", get_args(Format)),
         layer=arguments.optional_word(layer, "layer", "cells"),
         overwrite=arguments.flag(overwrite, "overwrite"),

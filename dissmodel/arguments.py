@@ -167,6 +167,18 @@ def band_map(given: object) -> dict[str, str]:
     return found
 
 
+def class_map(given: object) -> dict[str, object]:
+    """Return the class maps by field: names of tables, paths, or tables with codes as text."""
+    found: dict[str, object] = {}
+    for name, one in _mapping(given, "class_map", '{"uso": "mapbiomas"}').items():
+        place = f"class_map[{name!r}]"
+        if isinstance(one, Mapping):
+            found[name] = {str(old): _value(new, f"{place}[{old!r}]") for old, new in one.items()}
+        else:
+            found[name] = text(one, place)
+    return found
+
+
 def parameters(given: object) -> dict[str, object]:
     """Return parameters by name, each as a record can hold it."""
     found = _mapping(given, "parameters", '{"end_time": 10}')

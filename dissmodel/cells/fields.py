@@ -61,6 +61,8 @@ class Field(ABC):
 
     dtype: np.dtype[Any]
     outside: float
+    named = 5
+    """How many wrong values an error names."""
 
     def __init__(
         self, *, changes: bool, default: float | None, absent: Sequence[float], decides: bool

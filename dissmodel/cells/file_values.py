@@ -106,10 +106,11 @@ def refuse_field(declared: Field, wrong: Counter[float], first: str, more: str =
         f"{declared.name} holds values that it does not take",
         wrong,
         f"The first is {first}, counted from 0. {declared.name} takes {declared.takes}.{more}",
+        named=declared.named,
     )
 
 
-def refuse(what: str, wrong: Counter[float], hint: str) -> None:
+def refuse(what: str, wrong: Counter[float], hint: str, *, named: int = _NAMED) -> None:
     """Raise InvalidInput with the wrong values and the number of cells of each, the most frequent first."""
     if not wrong:
         return
@@ -117,9 +118,9 @@ def refuse(what: str, wrong: Counter[float], hint: str) -> None:
     merged: Counter[str] = Counter()
     for value, cells in wrong.items():
         merged["none (NaN)" if math.isnan(value) else f"{value:.15g}"] += cells
-    named = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(_NAMED)]
-    more = f" and {len(merged) - _NAMED} more values" if len(merged) > _NAMED else ""
-    raise InvalidInput(f"{what}: {', '.join(named)}{more}.", hint, code="illegal_value")
+    listed = [f"{value} ({cells} cell{'s' * (cells > 1)})" for value, cells in merged.most_common(named)]
+    more = f" and {len(merged) - named} more values" if len(merged) > named else ""
+    raise InvalidInput(f"{what}: {', '.join(listed)}{more}.", hint, code="illegal_value")
 
 
 def settled_crs(own: Any, wanted: str | None) -> CRS | None:

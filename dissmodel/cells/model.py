@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from dissmodel import progress
 from dissmodel.cells import names
+from dissmodel.cells.class_map import mapped
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, counted, place_of
@@ -215,6 +216,7 @@ class CellModel(ModelExecutor):
         """Validate the record and return its parameters; `problems` raises a problem or collects it."""
         parameters = self.parameters(record)
         fields = tuple(self.fields_for(parameters))
+        mapped(_named(self.fields_for(parameters)), record.class_map, problems)
         names.check_map("band", fields, record.band_map, problems)
         names.check_map("column", (*fields, *self.counters), record.column_map, problems)
         if not record.source.uri:
@@ -335,14 +337,16 @@ class CellModel(ModelExecutor):
         self, data: Any, record: ExperimentRecord, parameters: Any, problems: Problems
     ) -> CellData | None:
         """Return what the model works on from an opened dataset; None if there are collected problems."""
+        fields = _named(self.fields_for(parameters))
         read = read_cells(
             data,
             Wanted(
-                fields=_named(self.fields_for(parameters)),
+                fields=fields,
                 parameters=parameters,
                 band_map=record.band_map,
                 column_map=record.column_map,
                 counters={PASSO: self.first_step - 1, **self.counters},
+                class_maps=mapped(fields, record.class_map, problems),
                 substrate=self.substrate,
                 others=self.raster_form.others,
                 prepare=self.prepare,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells import file_values, names
+from dissmodel.cells.class_map import Mapped, on_polygons, warn_of_legend
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, placed
 from dissmodel.cells.pictures import Pictures
@@ -98,6 +99,8 @@ class Wanted:
         Canonical name → name in the file.
     counters : Mapping of str to int
         Numbers of a whole dataset, in a tag or in a column, and what they are where it has none.
+    class_maps : Mapping of str to Mapped
+        The fields whose codes in the file are not those of the model.
     substrate : str
         ``"raster"``: polygons become pixels; ``"vector"``: there have to be polygons; else either.
     others : bool
@@ -111,6 +114,7 @@ class Wanted:
     band_map: Mapping[str, Any]
     column_map: Mapping[str, Any]
     counters: Mapping[str, int]
+    class_maps: Mapping[str, Mapped] = field(default_factory=dict)
     substrate: str = ""
     others: bool = True
     prepare: Callable[[Layout], object] = lambda _: None
@@ -150,7 +154,11 @@ def read_cells(data: Any, wanted: Wanted, problems: Problems) -> CellData | None
     if is_raster and wanted.substrate != "vector":
         return _read_bands(data, wanted, problems)
     if not is_raster:
-        return _read_polygons(data, wanted, problems)
+        read: CellData | None = None
+        with problems.at():
+            frame = on_polygons(data, wanted.class_maps, wanted.column_map)
+            read = _read_polygons(frame, wanted, problems)
+        return read  # noqa: RET504  (None where a problem was collected)
     problems.tell(
         InvalidInput(
             "The input is a raster, and this model works on polygons.",
@@ -174,10 +182,14 @@ def _read_bands(bands: Bands, wanted: Wanted, problems: Problems) -> CellData | 
     deciding = [name for name, declared in fields.items() if declared.decides]
     if found.keys() & fields.keys() and found.keys() >= set(deciding):
         with problems.at():
-            read = Pictures(bands, fields, found, flipped, others=wanted.others)
-            for picture in read.fields.values():
+            as_stored = {**fields, **wanted.class_maps}
+            read = Pictures(bands, as_stored, found, flipped, others=wanted.others)
+            for name, picture in read.fields.items():
                 with problems.at():
                     picture.check()
+                    declared, legend = as_stored[name], bands.meta["bands"][found[name]].get("legend")
+                    if legend and isinstance(declared, Classes):
+                        warn_of_legend(declared, picture.values[read.inside], legend)
     order = None
     if read is not None and read.order is not None:
         with problems.at():

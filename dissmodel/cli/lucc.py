@@ -43,6 +43,7 @@ def fit(
     output: options.Output = None,
     band_map: options.BandMap = None,
     column_map: options.ColumnMap = None,
+    class_map: options.ClassMap = None,
     layer: options.Layer = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -71,6 +72,7 @@ def fit(
         output=output,
         band_map=parse_names(band_map or (), "--band-map"),
         column_map=parse_names(column_map or (), "--column-map"),
+        class_map=parse_names(class_map or (), "--class-map"),
         layer=layer,
         overwrite=overwrite,
     )
@@ -96,6 +98,7 @@ def demand(
     output: options.Output = None,
     band_map: options.BandMap = None,
     column_map: options.ColumnMap = None,
+    class_map: options.ClassMap = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -121,6 +124,7 @@ def demand(
         output=output,
         band_map=parse_names(band_map or (), "--band-map"),
         column_map=parse_names(column_map or (), "--column-map"),
+        class_map=parse_names(class_map or (), "--class-map"),
         overwrite=overwrite,
     )
 

@@ -73,6 +73,7 @@ class _Commands:
         toml: options.Toml = None,
         band_map: options.BandMap = None,
         column_map: options.ColumnMap = None,
+        class_map: options.ClassMap = None,
         format_: options.InputFormat = "auto",
         preserve_name: PreserveName = False,
         overwrite: options.Overwrite = False,
@@ -100,6 +101,7 @@ class _Commands:
             toml=_toml(toml),
             band_map=parse_names(band_map or (), "--band-map"),
             column_map=parse_names(column_map or (), "--column-map"),
+            class_map=parse_names(class_map or (), "--class-map"),
             format=format_,
             overwrite=overwrite,
             command=(sys.argv[0], *self._words),
@@ -120,6 +122,7 @@ class _Commands:
         toml: options.Toml = None,
         band_map: options.BandMap = None,
         column_map: options.ColumnMap = None,
+        class_map: options.ClassMap = None,
         format_: options.InputFormat = "auto",
         as_json: options.Json = False,
     ) -> None:
@@ -139,6 +142,7 @@ class _Commands:
             toml=_toml(toml),
             band_map=parse_names(band_map or (), "--band-map"),
             column_map=parse_names(column_map or (), "--column-map"),
+            class_map=parse_names(class_map or (), "--class-map"),
             format=format_,
             trial=True,
         )

@@ -57,6 +57,14 @@ ColumnMap = Annotated[
         "--column-map", metavar="NAME=COLUMN", help="What the input calls a column; may be repeated."
     ),
 ]
+ClassMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class-map",
+        metavar="FIELD=TABLE",
+        help="The input's codes → the model's: mapbiomas, or a CSV or TOML; may be repeated.",
+    ),
+]
 InputFormat = Annotated[
     Literal["auto", "raster", "tiff", "vector"], typer.Option("--format", help="The kind of data in it.")
 ]

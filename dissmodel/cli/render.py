@@ -222,6 +222,10 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
         rows += [("", f"{name} from {read.name} ({read.how})") for name, read in other.fields.items()]
     maps = {**record.band_map, **record.column_map}
     rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
+    for name, given in record.class_map.items():
+        table = given.items() if isinstance(given, dict) else ()
+        said = ", ".join(f"{old} → {new}" for old, new in table) or given
+        rows.append(("class map", f"{name} = {said}"))
     if record.grid is not None:
         grid = record.grid
         cells = f", {grid.cells} cells in the space" if grid.cells is not None else ""

@@ -64,6 +64,7 @@ class LuccDemand(LandUseExecutor[DemandParameters, Demand]):
 
     name = "lucc_demand"
     Parameters: ClassVar[type[Any]] = DemandParameters
+    maps = ("start", "end")
     output_suffix = ".csv"
     output_suffixes = (".csv",)
 

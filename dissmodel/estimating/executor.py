@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dissmodel.cells import names
+from dissmodel.cells.class_map import read_class_map
 from dissmodel.cells.parameters import CrsText
-from dissmodel.errors import UsageError
+from dissmodel.errors import UsageError, did_you_mean
 from dissmodel.estimating.land_use import USE, LandUse, read_land_use
 from dissmodel.executor import ExperimentRecord, ModelExecutor
 from dissmodel.executor.findings import RAISED, Collector, Finding, look_at_room
@@ -61,6 +62,9 @@ Result = TypeVar("Result")
 class LandUseExecutor(ModelExecutor, Generic[P, Result]):
     """An executor that reads maps of land use, and computes from them; `read` returns what `run` takes."""
 
+    maps: ClassVar[tuple[str, ...]] = ()
+    """The maps that it reads, of which each may have a class map of its own."""
+
     def parameters(self, record: ExperimentRecord) -> P:
         """Return the record's parameters."""
         assert self.Parameters is not None
@@ -75,6 +79,13 @@ class LandUseExecutor(ModelExecutor, Generic[P, Result]):
         """Check parameters, maps of names, and that there is an input to read."""
         parameters = self.parameters(record)
         fields = (USE, *parameters.land_use_types, *getattr(parameters, "drivers", ()))
+        known = (USE, *self.maps)
+        for name, given in record.class_map.items():
+            if name not in known:
+                raise UsageError(
+                    f"The class map of {name!r}: there is no such map.", did_you_mean(name, known)
+                )
+            read_class_map(given, USE)
         names.check_map("band", fields, record.band_map, RAISED)
         names.check_map("column", fields, record.column_map, RAISED)
         if not record.source.uri:
@@ -110,6 +121,7 @@ class LandUseExecutor(ModelExecutor, Generic[P, Result]):
             drivers=drivers,
             maps=(record.band_map, record.column_map),
             crs=parameters.crs,
+            class_map=record.class_map.get(role, record.class_map.get(USE)),
             fmt=record.input_format if is_input else None,
             layer=record.source.layer if is_input else None,
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells.class_map import Mapped, read_class_map
 from dissmodel.cells.fields import Field, Numbers
 from dissmodel.cells.layout import Pixels, is_rotated, pixels_of
 from dissmodel.cells.parameters import CellParameters
@@ -109,14 +110,15 @@ def read_land_use(
     drivers: Sequence[str] = (),
     maps: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
     crs: str | None = None,
+    class_map: Any = None,
     fmt: str | None = None,
     layer: str | None = None,
 ) -> LandUse:
     """Read a map: the shares of all `types`, or else the classes in `USE`.
 
     `drivers` are bands or columns of the same file. A name of `maps`, those of bands and of columns, counts
-    where the file has the band or column. Shares that are 1 for one class in each cell, and 0 for the rest,
-    are classes too: 1 for the first of `types`.
+    where the file has the band or column; `class_map` is of its codes (see `read_class_map`). Shares that are
+    1 for one class in each cell, and 0 for the rest, are classes too: 1 for the first of `types`.
 
     Raises
     ------
@@ -140,6 +142,8 @@ def read_land_use(
         fields |= {name: _Driver() for name in drivers}
         for name, field in fields.items():
             field.__set_name__(LandUse, name)
+        has_map = USE in fields and class_map is not None
+        class_maps = {USE: Mapped(fields[USE], read_class_map(class_map, USE))} if has_map else {}
         known = {name: file for name, file in known.items() if name in (*fields, "order", "row", "col")}
         wanted = Wanted(
             fields=fields,
@@ -147,6 +151,7 @@ def read_land_use(
             band_map=known if is_raster else {},
             column_map={} if is_raster else known,
             counters={PASSO: 0},
+            class_maps=class_maps,
             others=False,
         )
         found = read_cells(data, wanted, RAISED)

@@ -108,6 +108,16 @@ def _kinds_of_items(plain: Any, arguments: tuple[Any, ...], value: Any) -> dict[
     return {}
 
 
+def is_class_map_file(given: object) -> bool:
+    """Tell whether a class map is given as a file, rather than by the name of a table or as a mapping.
+
+    >>> [is_class_map_file(one) for one in ("classes.csv", "mapbiomas", {3: 2})]
+    [True, False, False]
+    """
+    text = given.lower() if isinstance(given, str) else ""
+    return text.endswith((".csv", ".toml", ".txt")) or "/" in text or os.sep in text
+
+
 def below(folder: str, *, within: bool) -> Locate:
     """Return how names of files are located that are relative to a folder; `within`: they may not leave it.
 

@@ -142,6 +142,7 @@ class Given:
     parameters: Watched
     band_map: Watched
     column_map: Watched
+    class_map: Watched
     spec: Watched
     origin: Mapping[str, str]
 
@@ -149,9 +150,11 @@ class Given:
     def in_record(cls, record: ExperimentRecord) -> Given:
         """Let the dictionaries of a record be watched ones."""
         record.parameters, record.band_map = Watched(record.parameters), Watched(record.band_map)
-        record.column_map, record.resolved_spec = Watched(record.column_map), Watched(record.resolved_spec)
+        record.column_map, record.class_map = Watched(record.column_map), Watched(record.class_map)
+        record.resolved_spec = Watched(record.resolved_spec)
         origin = dict(record.parameter_origin)
-        return cls(record.parameters, record.band_map, record.column_map, record.resolved_spec, origin)
+        maps = record.band_map, record.column_map, record.class_map
+        return cls(record.parameters, *maps, record.resolved_spec, origin)
 
     def never_read(self, *, declared: bool) -> Iterator[str]:
         """Yield sentences about what nobody read; parameters that a model declares were checked before."""
@@ -160,7 +163,11 @@ class Given:
         names = [name for name in self.parameters.unread if not (in_spec and self.origin.get(name) == "spec")]
         if not declared:
             yield from _sentence(f"the parameter{'s' * (len(names) > 1)} ", names, self.parameters.absent)
-        for option, given in (("--band-map", self.band_map), ("--column-map", self.column_map)):
+        for option, given in (
+            ("--band-map", self.band_map),
+            ("--column-map", self.column_map),
+            ("--class-map", self.class_map),
+        ):
             yield from _sentence(f"from {option}: ", list(given.unread), given.absent)
 
     def explain(self, error: BaseException) -> None:

@@ -125,6 +125,7 @@ def _parameters(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Differ
 def _names(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:
     yield from _items("band ", old.band_map, new.band_map)
     yield from _items("column ", old.column_map, new.column_map)
+    yield from _items("class map ", old.class_map, new.class_map)
 
 
 def _settings(old: ExperimentRecord, new: ExperimentRecord) -> Iterator[Difference]:
@@ -144,7 +145,8 @@ def _spec(old: ExperimentRecord, new: ExperimentRecord, told: Iterable[str]) -> 
 
 def _own_spec(record: ExperimentRecord) -> dict[str, Any]:
     """Return what the spec alone says; the rest is in other fields, and older records have no spec of it."""
-    said = _flat(plain_spec(record.model_name, record.parameters, record.band_map, record.column_map))
+    maps = record.band_map, record.column_map
+    said = _flat(plain_spec(record.model_name, record.parameters, *maps, class_map=record.class_map))
     found = _flat(record.resolved_spec).items()
     return {name: value for name, value in found if _text(said.get(name, _ABSENT)) != _text(value)}
 

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from dissmodel import progress
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.geo.raster.backend import RasterBackend
+from dissmodel.io.category_names import category_names
 from dissmodel.io.geotiff import naming_damage
 from dissmodel.io.stored import Stored, stored_bands
 
@@ -267,6 +268,7 @@ def _meta(
         warnings.warn(
             f"{shown} has no georeference: its cells have numbers only.", DissmodelWarning, stacklevel=3
         )
+    legends = category_names(dataset.files)
     return {
         "crs": None if dataset.crs and _UNDEFINED.match(dataset.crs.to_wkt()) else dataset.crs,
         "transform": transform,
@@ -282,6 +284,7 @@ def _meta(
                 },
                 "named": named,
                 "number": number,
+                "legend": legends.get(number, {}),
             }
             for number, (name, named) in names.items()
         },

@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
 _SHOWN = 80
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # as a shell hands them over: <(…)
-_SECTIONS = ("parameters", "bands", "columns")
+_SECTIONS = ("parameters", "bands", "columns", "class_map")
 _TEXTS = ("name", "class", "package", "executor_module", "description", "dissmodel")
 _METADATA = {*_TEXTS, *_SECTIONS}
 
@@ -49,8 +49,8 @@ class Spec:
     """A ``[model]`` table, read from `path`.
 
     `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden by
-    ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `ignored` are other
-    tables of the file, which mean nothing here. The names of files in it are relative to `folder`, and may
+    ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `class_map` is
+    field → table of codes; `ignored` are other tables of the file, which mean nothing here. The names of files in it are relative to `folder`, and may
     not leave it unless the TOML is the user's own; without a folder it may name no file.
     """
 
@@ -59,6 +59,7 @@ class Spec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     bands: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    class_map: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     folder: Path | None = None
     is_own: bool = False
@@ -100,6 +101,8 @@ def plain_spec(
     bands: Mapping[str, Any],
     columns: Mapping[str, Any],
     metadata: Mapping[str, Any] | None = None,
+    *,
+    class_map: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the spec that gives these parameters and maps, without nulls, which TOML does not have.
 
@@ -111,7 +114,8 @@ def plain_spec(
     {'model': {'name': 'flood', 'class': 'flood', 'parameters': {'end_time': 3}}}
     """
     kept = {key: value for key, value in (metadata or {}).items() if key in _TEXTS}
-    sections = dict(zip(_SECTIONS, map(without_null, (parameters, bands, columns)), strict=True))
+    given = (parameters, bands, columns, class_map or {})
+    sections = dict(zip(_SECTIONS, map(without_null, given), strict=True))
     return {
         "model": {
             "name": name,
@@ -174,7 +178,8 @@ def spec_of(document: Mapping[str, Any], path: Path) -> Spec:
             )
     _check_version(path, model.get("dissmodel"))
     parameters = {**_own(model), **sections["parameters"]}
-    return Spec(path, model, parameters, sections["bands"], sections["columns"], ignored)
+    bands, columns, class_map = (sections[name] for name in _SECTIONS[1:])
+    return Spec(path, model, parameters, bands, columns, class_map, ignored)
 
 
 def _own(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,6 +247,8 @@ def _section(path: Path, model: Mapping[str, Any], name: str) -> dict[str, Any]:
             key=name,
         )
     for key, value in section.items():
+        if name == "class_map" and isinstance(value, dict):
+            continue
         if name != "parameters" and not isinstance(value, str):
             raise SpecError(
                 path,

@@ -33,9 +33,12 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     if not name:
         raise InvalidInput(f"{shown}: it names no model.", "Ask the sender of this record.")
     parameters = {key: as_number(value) for key, value in record.parameters.items()}
+    maps: dict[str, Any] = {"class_map": record.class_map}
     for other in record.sources:  # the names of files in a TOML are relative to the TOML
         parameters = _put_file(parameters, other.name, other.uri)
-    spec = plain_spec(str(name), parameters, record.band_map, record.column_map, table)
+        maps = _put_file(maps, other.name, other.uri)
+    bands, columns = record.band_map, record.column_map
+    spec = plain_spec(str(name), parameters, bands, columns, table, class_map=maps["class_map"])
     try:
         text = tomlkit.dumps(spec)
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:

@@ -274,6 +274,7 @@ def _run_request(
         output=request.output or str(folder / _name(repeat, experiment_id, main)) + _end(main),
         band_map=record.band_map,
         column_map=record.column_map,
+        class_map=record.class_map,
         format=record.input_format,
         layer=record.source.layer,
         fields={record.source.name: ""} if record.source.name else {},

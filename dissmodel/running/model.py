@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.host import InProcess
+from dissmodel.executor.named_files import NamedFile, is_class_map_file
 from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import index, plugins
@@ -77,8 +78,8 @@ class DataRequest(ModelRequest):
     """A model, and how to read its input and where to write its output.
 
     `output` is the result's path (None: a name made of the model's and the run's); `band_map` and
-    `column_map` are canonical name → name in the file, and win over those of the TOML; `format` is ``auto``,
-    ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets. `fields`
+    `column_map` are canonical name → name in the file, `class_map` is field → table of codes; they win over
+    those of the TOML; `format` is ``auto``, ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets. `fields`
     has the names of fields that the first input is given for → its band or column, empty for its only one;
     `others` are the inputs beside it.
     """
@@ -86,6 +87,7 @@ class DataRequest(ModelRequest):
     output: str | None = None
     band_map: Mapping[str, str] = field(default_factory=dict)
     column_map: Mapping[str, str] = field(default_factory=dict)
+    class_map: Mapping[str, Any] = field(default_factory=dict)
     format: str = "auto"
     layer: str | None = None
     overwrite: bool = False
@@ -96,13 +98,16 @@ class DataRequest(ModelRequest):
         """Return a run's record with what the request says, before its input is looked at."""
         bands = {**(spec.bands if spec else {}), **self.band_map}
         columns = {**(spec.columns if spec else {}), **self.column_map}
+        classes = {**(spec.class_map if spec else {}), **self.class_map}
+        plain = plain_spec(name, resolved.values, bands, columns, class_map=classes)
         return ExperimentRecord(
             model_name=name,
-            resolved_spec=spec.resolved if spec else plain_spec(name, resolved.values, bands, columns),
+            resolved_spec=spec.resolved if spec else plain,
             source=DataSource(layer=self.layer),
             input_format=self.format,
             band_map=bands,
             column_map=columns,
+            class_map=classes,
             parameters=resolved.values,
             parameter_origin=resolved.origin,
         )
@@ -250,3 +255,22 @@ def parameter_layers(
             ParameterLayer("spec", spec.parameters, str(spec.path), folder, is_foreign=not spec.is_own),
         )
     return layers
+
+
+def class_map_files(
+    request: DataRequest, spec: Spec | None, layers: Sequence[ParameterLayer]
+) -> list[NamedFile]:
+    """Return the files of class maps, as ``class_map.FIELD``; `layers` are those of the parameters.
+
+    Raises
+    ------
+    UsageError
+        If one is named where files can't be.
+    """
+    given = {name: (one, layers[-1]) for name, one in request.class_map.items()}
+    of_spec = {name: (one, layers[0]) for name, one in spec.class_map.items()} if spec is not None else {}
+    return [
+        NamedFile(place := f"class_map.{name}", layer.locate(place, one))
+        for name, (one, layer) in {**of_spec, **given}.items()
+        if is_class_map_file(one)
+    ]

@@ -24,7 +24,7 @@ from dissmodel.record.lineage import find_origin
 from dissmodel.record.redact import redact_argv
 from dissmodel.running.destination import Destination, check, choose
 from dissmodel.running.input_watch import InputWatch
-from dissmodel.running.model import DataRequest, OpenedModel, parameter_layers
+from dissmodel.running.model import DataRequest, OpenedModel, class_map_files, parameter_layers
 from dissmodel.running.others import INPUT, names_in_a_record
 from dissmodel.running.repeat import Repeat
 from dissmodel.running.several import check_names, joined
@@ -68,8 +68,8 @@ class Prepared:
     """A run that may begin.
 
     `inputs` has each file of the inputs → its sha256, the dataset first; `record` has all that is known so
-    far. `located` has the parameters that name files, with the places of these on this machine; `others` are
-    the places of the other inputs by name; `joined` is the dataset that was made of several inputs.
+    far. `located` has the parameters that name files, with the places of these on this machine, `class_map`
+    the class maps that are files, by field; `others` are the places of the other inputs by name; `joined` is the dataset that was made of several inputs.
     """
 
     model: OpenedModel
@@ -80,6 +80,7 @@ class Prepared:
     request: RunRequest
     source: AtHand
     located: Mapping[str, Any]
+    class_map: Mapping[str, str]
     others: Mapping[str, AtHand]
     joined: Joined | None = None
 
@@ -96,6 +97,7 @@ class Prepared:
         if self.source.fetched is not None:
             given.source.uri, given.source.type = str(self.source.path), "local"
         given.parameters |= self.located
+        given.class_map |= self.class_map
         for other in given.sources:
             if other.name in self.others:
                 other.uri, other.type = str(self.others[other.name].path), "local"
@@ -150,6 +152,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     given = parameter_layers(spec, request.parameters, request.parameters_from)
     layers = given if repeats is None else repeats.layers()
     resolved = parameters.settled(host.check(layers), request.see_parameters)
+    class_files = class_map_files(request, spec, layers)
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
@@ -175,7 +178,10 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
     known = repeats.others if repeats is not None else {}
-    named = {one.parameter: known.get(one.parameter) or AtHand(existing(one.path)) for one in resolved.files}
+    named = {
+        one.parameter: known.get(one.parameter) or AtHand(existing(one.path))
+        for one in (*resolved.files, *class_files)
+    }
     others = {
         name: one.at_hand or stack.enter_context(at_hand(one.place, offline=request.consent.offline))
         for name, one in zip(names_in_a_record(request.others, named), request.others, strict=True)
@@ -200,7 +206,10 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
         record.derived_from = origin.experiment_id
     elif inputs and request.records:
         reporter.warn("--records: no record in these folders is of a run that made the input.")
-    return Prepared(model, inputs, watch, destination, record, request, here, resolved.located, others, made)
+    class_map = {one.parameter.partition(".")[2]: str(named[one.parameter].path) for one in class_files}
+    return Prepared(
+        model, inputs, watch, destination, record, request, here, resolved.located, class_map, others, made
+    )
 
 
 def _joined(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dissmodel import temporary
@@ -45,6 +46,8 @@ def joined(
         return None
     from dissmodel.running.joined import First, join  # noqa: PLC0415  (most runs have one input)
 
+    # Of a file with codes of its own, a nodata value is no class of the model.
+    info = replace(info, legends={**info.legends, **dict.fromkeys(record.class_map, ())})
     space = First(first, request.format, request.layer, record.band_map, record.column_map, request.fields)
     made = join(
         space,

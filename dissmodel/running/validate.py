@@ -23,7 +23,7 @@ from dissmodel.record import ExperimentRecord, OtherSource
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.running.destination import check, choose
-from dissmodel.running.model import DataRequest, OpenedModel, open_model, parameter_layers
+from dissmodel.running.model import DataRequest, OpenedModel, class_map_files, open_model, parameter_layers
 from dissmodel.running.others import INPUT, names_in_a_record
 from dissmodel.running.several import check_names, joined
 from dissmodel.running.target import goes_elsewhere, named_there, target_of
@@ -127,7 +127,8 @@ def _texts(findings: Iterable[Finding], change: Callable[[str], str]) -> Iterato
 
 def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> ExperimentRecord | None:
     """Return a run's record without its input; None if the parameters that are right make none."""
-    checked = model.host.check(parameter_layers(model.spec, request.parameters, request.parameters_from))
+    layers = parameter_layers(model.spec, request.parameters, request.parameters_from)
+    checked = model.host.check(layers)
     for problem in checked.problems:
         if problem in checked.values:
             problem.hint = f"{problem.hint} {request.see_parameters}".strip()
@@ -142,6 +143,9 @@ def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> Ex
         told.add("ok", f"the values of these parameters are valid: {', '.join(checked.resolved.values)}")
     record = request.record(model.host.info.name, model.spec, checked.resolved)
     record.parameters = {**record.parameters, **checked.resolved.located}
+    with told.at():
+        for one in class_map_files(request, model.spec, layers):
+            record.class_map[one.parameter.partition(".")[2]] = one.path
     # What is wrong with the destination is told at its own place.
     with Collector("").at():
         if goes_elsewhere(request.output):

@@ -48,6 +48,9 @@ class _Data(BaseModel):
     parameters: Parameters = Field(default_factory=dict)
     column_map: Names = Field(default_factory=dict)
     band_map: Names = Field(default_factory=dict)
+    class_map: dict[str, Text | dict[str, int | Text]] = Field(
+        default_factory=dict, description="a field of classes → the name of a table, or old code → new code"
+    )
     priority: Literal["low", "normal", "high"] = "normal"
     layer: Text | None = None
     inputs: dict[str, Text] = Field(

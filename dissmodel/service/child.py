@@ -108,6 +108,7 @@ def _run(task: Task, reporter: Reporter) -> Path:
         ),
         column_map=asked.column_map,
         band_map=asked.band_map,
+        class_map=asked.class_map,
         format=asked.input_format,
         layer=asked.layer,
         seed=asked.seed,

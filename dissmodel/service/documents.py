@@ -104,7 +104,7 @@ class Request(_Document):
         The URI of the input, as `dissmodel.service.inputs` admitted it; of a reproduction, empty.
     inputs : Mapping of str to str
         Other inputs by name; the URIs as `dissmodel.service.inputs` admitted them, each with its band.
-    input_format, layer, parameters, column_map, band_map, seed, resample
+    input_format, layer, parameters, column_map, band_map, class_map, seed, resample
         As `dissmodel.api.run` takes them.
     reproduces : str or None
         The id of the experiment to reproduce.
@@ -130,6 +130,7 @@ class Request(_Document):
     parameters: Mapping[str, Any] = Field(default_factory=dict)
     column_map: Mapping[str, str] = Field(default_factory=dict)
     band_map: Mapping[str, str] = Field(default_factory=dict)
+    class_map: Mapping[str, Any] = Field(default_factory=dict)
     seed: int | None = Field(default=None, ge=0)
     reproduces: str | None = None
     digest: str = ""

@@ -29,8 +29,18 @@ from dissmodel.service.truth import Truth
 
 MOST_QUEUED = 10_000
 _LONGEST_KEY = 255
-_GIVEN = ("input_format", "layer", "parameters", "column_map", "band_map", "seed", "priority", "resample")
-_LATER = frozenset({"inputs", "resample"})
+_GIVEN = (
+    "input_format",
+    "layer",
+    "parameters",
+    "column_map",
+    "band_map",
+    "seed",
+    "priority",
+    "resample",
+    "class_map",
+)
+_LATER = frozenset({"inputs", "resample", "class_map"})
 _LOG = logging.getLogger(__name__)
 
 

@@ -286,7 +286,8 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> 
 def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     """Return the spec that the record has as TOML, empty if there is none; add to `told` why it can't be."""
     model = record.resolved_spec.get("model")
-    plain = plain_spec(record.model_name, record.parameters, record.band_map, record.column_map)
+    maps = record.band_map, record.column_map
+    plain = plain_spec(record.model_name, record.parameters, *maps, class_map=record.class_map)
     if not isinstance(model, dict) or not model or record.resolved_spec == plain:
         return ""  # what the record says of a run without a spec, it says elsewhere too
     import tomlkit  # noqa: PLC0415  (few records have a spec)

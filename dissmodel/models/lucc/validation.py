@@ -58,6 +58,7 @@ class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
     Parameters: ClassVar[type[Any]] = ValidationParameters
     inputs = (RESULT, *OBSERVED)
     output_suffix = "/"
+    maps = ("result", "reference", "start")
 
     def validate(self, record: ExperimentRecord) -> None:
         """Check also that there are a result and a reference."""
