@@ -79,9 +79,9 @@ class DataRequest(ModelRequest):
 
     `output` is the result's path (None: a name made of the model's and the run's); `band_map` and
     `column_map` are canonical name → name in the file, `class_map` is field → table of codes; they win over
-    those of the TOML; `format` is ``auto``, ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets. `fields`
-    has the names of fields that the first input is given for → its band or column, empty for its only one;
-    `others` are the inputs beside it.
+    those of the TOML; `format` is ``auto``, ``raster``, ``tiff`` or ``vector``; `layer` is which of several
+    datasets. `fields` has the names of fields that the first input is given for → its band or column, empty
+    for its only one; `others` are the inputs beside it.
     """
 
     output: str | None = None
