@@ -16,7 +16,7 @@ from dissmodel import api
 from dissmodel.cells.class_map import read_class_map
 from dissmodel.errors import UsageError
 from dissmodel.models.coastal.classes import LAND_USES
-from tests.support.rasters import write_tiff
+from support.rasters import write_tiff
 
 # Forest formation, mangrove, pasture, urban area, water, beach, not observed.
 MAPBIOMAS = np.array([[3, 5, 15, 24], [33, 23, 0, 3], [5, 5, 15, 33]])
@@ -233,12 +233,7 @@ def test_a_legend_that_is_damaged_is_none(dissmodel, beside):
 def test_every_code_of_mapbiomas_is_mapped(shared):
     with shared("mapbiomas/legend.csv").open(encoding="utf-8") as file:
         legend = {int(row["code"]): row["name"] for row in csv.DictReader(file)}
-    text = (
-        Path(read_class_map.__code__.co_filename)
-        .with_name("class_maps")
-        .joinpath("mapbiomas.toml")
-        .read_text()
-    )
+    text = resources.files("dissmodel.cells").joinpath("class_maps/mapbiomas.toml").read_text()
 
     for field, legal in (("uso", {one.code for one in LAND_USES}), ("use", set(range(1, 6)))):
         found = read_class_map("mapbiomas", field)
