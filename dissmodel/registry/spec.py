@@ -48,11 +48,11 @@ class SpecError(InvalidInput):
 class Spec:
     """A ``[model]`` table, read from `path`.
 
-    `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden by
-    ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `class_map` is field
-    → table of codes; `ignored` are other tables of the file, which mean nothing here. The names of files in
-    it are relative to `folder`, and may not leave it unless the TOML is the user's own; without a folder it
-    may name no file.
+    `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden
+    by ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `class_map` is
+    field → table of codes; `ignored` are other tables of the file, which mean nothing here. The names of
+    files in it are relative to `folder`, and may not leave it unless the TOML is the user's own; without a
+    folder it may name no file.
     """
 
     path: Path

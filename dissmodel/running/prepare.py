@@ -69,8 +69,8 @@ class Prepared:
 
     `inputs` has each file of the inputs → its sha256, the dataset first; `record` has all that is known so
     far. `located` has the parameters that name files, with the places of these on this machine, `class_map`
-    the class maps that are files, by field; `others` are the places of the other inputs by name; `joined` is
-    the dataset that was made of several inputs.
+    the class maps that are files, by field; `others` are the places of the other inputs by name; `joined`
+    is the dataset that was made of several inputs.
     """
 
     model: OpenedModel

@@ -36,7 +36,12 @@ def at_terminal(offered):
         )
         os.close(other)
         text, waiting, until = "", list(answers), time.monotonic() + 60
+        sent, again = None, 0.0
         while time.monotonic() < until:
+            if sent is not None and time.monotonic() > again:
+                # Python misses a signal that comes just before it waits for input: people press Ctrl-C again.
+                process.send_signal(sent)
+                again = time.monotonic() + 3
             if select.select([screen], [], [], 0.05)[0]:
                 try:
                     text += os.read(screen, 4096).decode()
@@ -48,7 +53,7 @@ def at_terminal(offered):
                     before()
                 answer = waiting.pop(0)
                 if isinstance(answer, signal.Signals):
-                    process.send_signal(answer)
+                    sent = answer
                 else:
                     os.write(screen, answer.encode() if answer == END else f"{answer}\n".encode())
         os.close(screen)

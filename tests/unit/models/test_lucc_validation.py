@@ -350,3 +350,14 @@ def test_no_text_leaves_the_picture(kind, shape, monkeypatch):
                 assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, one.get_text()
                 assert whole.y0 <= box.y0 <= box.y1 <= whole.y1, one.get_text()
             assert "…" not in one.get_text()
+
+
+def test_each_map_may_have_codes_of_its_own():
+    expected = compared(write("a.tif", RESULT), write("b.tif", REFERENCE))[1]["class_map"]
+    other = np.array([0, 30, 10, 20])[REFERENCE]
+
+    maps = {"maps": {"class_map": {"reference": {30: 1, 10: 2, 20: 3}}}}
+    found = compared("a.tif", write("c.tif", other), **maps)[1]["class_map"]
+
+    assert expected["matrix"] == found["matrix"]
+    assert expected["kappa"] == found["kappa"]
