@@ -124,7 +124,7 @@ def test_classes_have_the_published_bits(write, run, suffix):
         np.testing.assert_array_equal(done.values["use"] == number, done.values[lu] == 1)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [".tif", pytest.param(".gpkg", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("model", "case"),
     [
@@ -175,8 +175,15 @@ def test_the_order_of_visits_changes_no_order_of_the_output(regions, write, run)
     np.testing.assert_array_equal(columns["row"], written["row"])
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("other", SUFFIXES)
+@pytest.mark.parametrize(
+    ("suffix", "other"),
+    [
+        (".tif", ".gpkg"),
+        (".gpkg", ".gpkg"),
+        pytest.param(".tif", ".tif", marks=pytest.mark.slow),
+        pytest.param(".gpkg", ".tif", marks=pytest.mark.slow),
+    ],
+)
 def test_drivers_are_replaced_before_a_step(regions, write, run, suffix, other):
     columns, _ = regions
     case = small(lucc_cases.BASE | {"max_difference": 1.0}, columns)
