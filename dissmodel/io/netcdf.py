@@ -84,7 +84,8 @@ class SeriesDataset:
             head = max(head, state_bytes([(one.dtype, math.prod(one.shape)) for one in constant]))
             if path.stat().st_size < head + size * len(steps):
                 raise ValueError("its end is missing")
-            if not all(step >= 0 and float(step).is_integer() for step in steps):
+            # -1: before the step 0 of a model that has one.
+            if not all(step >= -1 and float(step).is_integer() for step in steps):
                 raise ValueError("its steps are no whole numbers")
             self._counters = {
                 "passo" if one.name == TIME else one.name: str(int(one[-1]))

@@ -100,6 +100,9 @@ def _band(
         raise InvalidInput("The result has no numbers to draw.", code="no_map")
     if isinstance(after, DrawableLayer) and isinstance(before, DrawableLayer):
         return next((name for name in measures if _is_new(name, after, before)), measures[0]), None
+    if before is not None:
+        drawable = (name for name in measures if _name_before(name, after, before, record, legends))
+        return next(drawable, measures[0]), None
     return measures[0], None
 
 
@@ -153,7 +156,10 @@ def _sheet(
     was = None if before is None else before.counts
     found = () if legend is None else amounts(legend, was, after.counts)
     first, last = _steps(record)
-    titles = (f"before (step {first - 1})", f"after (step {last})") if last else ("before", "after")
+    titles = (
+        f"before (step {first - 1})" if first else "before",
+        f"after (step {last})" if last else "after",
+    )
     sheet = Sheet(
         title=f"{record.model_name or 'a model'}: {band}" + (f", steps {first} to {last}" if last else ""),
         subtitle=_parameters(record),

@@ -109,3 +109,14 @@ def test_a_published_name_gives_way_to_a_package(dissmodel, monkeypatch):
         name = "lucc_vector"
 
     assert Theirs is plugins.find("lucc_vector").executor
+
+
+def test_a_series_of_states_is_read_again(region):
+    run = ("run", "--toml", "region.toml")
+    series = region(*run, "-i", "region.gpkg", "-o", "series.nc", "-p", "n_steps=2")
+    rest = region(*run, "-i", "series.nc", "-o", "rest.tif")
+    whole = region(*run, "-i", "region.gpkg", "-o", "whole.tif")
+    same = region("compare", "rest.tif", "whole.tif")
+
+    assert ((0, ""), 0, 0) == ((series.code, series.err), rest.code, whole.code)
+    assert 0 == same.code, same.out

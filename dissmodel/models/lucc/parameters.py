@@ -423,7 +423,7 @@ class DiscreteParameters(LuccParameters):
 
 def _check_class(name: str, lu: str, classes: tuple[str, ...]) -> None:
     if lu not in classes:
-        raise ValueError(f"{name}: {lu!r} is no class. {did_you_mean(lu, classes)}")
+        raise ValueError(f"{name}: {lu!r} is no class. {did_you_mean(lu, classes).removesuffix('.')}")
 
 
 def _rows(found: dict[str, Any], *names: str) -> list[dict[str, Any]]:
