@@ -62,7 +62,7 @@ ClassMap = Annotated[
     typer.Option(
         "--class-map",
         metavar="FIELD=TABLE",
-        help="The input's codes → the model's: mapbiomas, or a CSV or TOML; may be repeated.",
+        help="From the input's codes to the model's: mapbiomas, or a CSV or TOML; may be repeated.",
     ),
 ]
 InputFormat = Annotated[
