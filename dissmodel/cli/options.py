@@ -62,7 +62,7 @@ ClassMap = Annotated[
     typer.Option(
         "--class-map",
         metavar="FIELD=TABLE",
-        help="The input's codes → the model's: mapbiomas, or a CSV or TOML; may be repeated.",
+        help="Whose codes the input has: mapbiomas, or a CSV or TOML of old and new codes; may be repeated.",
     ),
 ]
 InputFormat = Annotated[
