@@ -15,6 +15,7 @@ from dissmodel.cells.sums import exact_sums, parts_of
 from dissmodel.errors import WrongValue
 
 if TYPE_CHECKING:
+    from dissmodel.cells.layout import Pixels
     from dissmodel.geo.vector.polygons import Geometries
 
 Array = NDArray[Any]
@@ -149,22 +150,13 @@ def _nearest_point(points: Floats, mask: Bools) -> NDArray[np.intp]:
 class PixelPlaces(Places):
     """Where pixels are.
 
-    Parameters
-    ----------
-    inside : ndarray of bool, shape (rows, cols)
-        Where the cells are.
-    order : ndarray of integers, shape (rows, cols), or None
-        The place of each cell in the visiting order; row-major without it.
-    transform : affine.Affine or None
-        From (column, row) of this grid to coordinates of `crs`; these numbers are the coordinates without it.
-    crs : optional
-        Anything that PROJ reads.
+    Without a transform, columns and rows are the coordinates.
     """
 
-    def __init__(self, inside: Bools, order: Array | None, transform: Affine | None, crs: Any) -> None:
-        super().__init__(crs)
-        self._inside, self._order, self._crs = inside, order, crs
-        self._transform = t = Affine.identity() if transform is None else transform
+    def __init__(self, pixels: Pixels) -> None:
+        super().__init__(pixels.crs)
+        self._pixels = pixels
+        self._transform = t = pixels.transform_of_picture
         self._is_rotated = bool(t.b or t.d)
         if self._geod is None:
             self.same_area = abs(t.determinant) * self._metres**2
@@ -173,14 +165,10 @@ class PixelPlaces(Places):
 
     @cached_property
     def _at(self) -> tuple[Array, Array]:
-        rows, cols = np.nonzero(self._inside)
-        if self._order is None:
-            return rows, cols
-        visited = np.argsort(self._order[self._inside])
-        return rows[visited], cols[visited]
+        return self._pixels.at
 
     def __len__(self) -> int:
-        return len(self._at[0])
+        return self._pixels.cells
 
     @cached_property
     def x(self) -> Floats:  # type: ignore[override]  # mypy takes it for one that can't be set
@@ -210,7 +198,7 @@ class PixelPlaces(Places):
 
         # Columns differ in their longitude only, and so one has the areas of all.
         degrees = Affine.scale(self._degrees) @ self._transform
-        column = RasterBackend((self._inside.shape[0], 1), transform=degrees, crs=self._crs)
+        column = RasterBackend((self._pixels.shape[0], 1), transform=degrees, crs=self._pixels.crs)
         return _read_only(column.cell_area()[self._at[0], 0])
 
     def _to_nearest(self, mask: Bools) -> tuple[Floats, Floats]:
@@ -219,7 +207,7 @@ class PixelPlaces(Places):
         from scipy.ndimage import distance_transform_edt  # noqa: PLC0415  (only distances need scipy)
 
         rows, cols = self._at
-        away = np.ones(self._inside.shape, np.bool_)
+        away = np.ones(self._pixels.shape, np.bool_)
         away[rows[mask], cols[mask]] = False
         size = abs(self._transform.e), abs(self._transform.a)
         to_rows, to_cols = distance_transform_edt(away, size, return_distances=False, return_indices=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dissmodel.cells import file_values, names
 from dissmodel.cells.fields import Classes, Field, Numbers
-from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, placed
+from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, placed
 from dissmodel.cells.pictures import Pictures
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import Problems
@@ -70,6 +70,12 @@ class CellData:
     def step(self) -> int:
         """The step that the values belong to."""
         return self.counters[PASSO]
+
+    def hidden(self, name: str, rows: slice = slice(None)) -> NDArray[np.bool_]:
+        """Return where a band of `others` has no value, as the file stores its rows."""
+        band, absent = self.others[name]
+        hidden = file_values.absent(band[rows], absent)
+        return hidden if self.masked is None else hidden | self.masked[rows]
 
     @property
     def memory_bytes(self) -> int:
@@ -308,10 +314,9 @@ def _read_polygons(frame: GeoDataFrame, wanted: Wanted, problems: Problems) -> C
             inside = layout.inside
             for name, array in values.items():
                 values[name] = np.where(inside, array[index], array.dtype.type(wanted.fields[name].outside))
-        elif {"row", "col"} <= found.keys():
-            with file_values.by_row_and_col(found):
-                layout = Polygons(frame=frame, found=found, pixels=pixels_of(polygons))
         else:
+            with file_values.by_row_and_col(found):
+                _ = polygons.pixels
             layout = polygons
         wanted.prepare(layout)
     if problems.failed or layout is None:

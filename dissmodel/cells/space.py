@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,6 @@ G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
-    from dissmodel.cells.kernels import Neighbors
 
     class Kind(TypedDict, total=False):
         """Which neighbours."""
@@ -38,29 +37,6 @@ if TYPE_CHECKING:
         radius: float | None
         k: int | None
         table: ArrayLike | None
-
-    # Neighbors too, which is what a kernel gets of them for each cell.
-
-    class NearWhole(Near, Neighbors, Generic[W]):  # type: ignore[misc]
-        """The neighbours' truths or integers; counts in a byte each behave as int64."""
-
-        def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
-        def min(self) -> NDArray[W]: ...  # noqa: D102
-        def max(self) -> NDArray[W]: ...  # noqa: D102
-
-    class NearWeighted(NearWhole[W]):
-        """The neighbours' truths or integers, with weights."""
-
-        def sum(self) -> NDArray[np.float64]: ...  # type: ignore[override]  # noqa: D102
-
-    class NearFloats(Near, Neighbors):  # type: ignore[misc]
-        """The neighbours' floats."""
-
-        def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
-        def min(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
 
 class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
@@ -166,11 +142,11 @@ class CellSpace:
         @overload
         def neighbors(
             self, values: NDArray[W], *, weights: None = ..., **kind: Unpack[Kind]
-        ) -> NearWhole[W]: ...
+        ) -> Near[np.int64, W]: ...
         @overload
         def neighbors(
             self, values: NDArray[W], *, weights: ArrayLike, **kind: Unpack[Kind]
-        ) -> NearWeighted[W]: ...
+        ) -> Near[np.float64, W]: ...
         @overload
         def neighbors(
             self,
@@ -178,7 +154,7 @@ class CellSpace:
             *,
             weights: ArrayLike | None = ...,
             **kind: Unpack[Kind],
-        ) -> NearFloats: ...
+        ) -> Near[np.float64, np.float64]: ...
 
     def neighbors(
         self,
@@ -483,36 +459,6 @@ class CellSpace:
                 f"{what} got the shape {np.shape(values)}; it takes one value per cell, ({self.size},).",
                 f"cells.{what}(self.NAME == 1)",
             )
-
-
-class NowState:
-    """The arrays of ``self``."""
-
-    def __init__(self, space: CellSpace) -> None:
-        self._space = space
-        self.array = space.read
-
-    def assign(self, name: str, _values: Any) -> None:
-        """Refuse it."""
-        raise ModelMistake(
-            f"self.{name} is the state at the start of the step, which is read-only.",
-            f"self.next.{name} = …",
-        )
-
-
-class NextState:
-    """The arrays of ``self.next``."""
-
-    def __init__(self, space: CellSpace) -> None:
-        self._space = space
-
-    def array(self, name: str) -> NDArray[Any]:
-        """Return a field, to write and to read what was written."""
-        return self._space.writable(name)
-
-    def assign(self, name: str, values: Any) -> None:
-        """Replace a whole field."""
-        self._space.write(name, values)
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:

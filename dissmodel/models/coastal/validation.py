@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dissmodel import progress
 from dissmodel.cells.file_values import OFF_GRID
-from dissmodel.cells.layout import Pixels, Polygons, pixels_of
+from dissmodel.cells.layout import Pixels, Polygons
 from dissmodel.cells.reading import CellData
 from dissmodel.errors import InvalidInput
 from dissmodel.executor import ExperimentRecord
@@ -98,7 +98,7 @@ class CoastalValidation(CoastalModel):
         assert isinstance(data.layout, Polygons)
         with problems.at():
             try:
-                data.target = data.layout.pixels or pixels_of(data.layout)
+                data.target = data.layout.as_pixels
             except InvalidInput as error:
                 if error.code not in OFF_GRID:
                     raise

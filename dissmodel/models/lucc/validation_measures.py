@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dissmodel.cells.places import PixelPlaces
+from dissmodel.cells.layout import Pixels
 from dissmodel.estimating.land_use import Floats, LandUse
 from dissmodel.metrics import (
     ChangeAgreement,
@@ -104,7 +104,9 @@ def measure(maps: Mapping[str, LandUse], types: Sequence[str], tolerance: float)
     inside = result.pixels.inside
     cell_areas = None
     if result.transform is not None and result.pixels.crs is not None:
-        cell_areas = PixelPlaces(inside, None, result.transform, result.pixels.crs).area / _SQUARE_KM
+        cell_areas = (
+            Pixels(inside=inside, transform=result.transform, crs=result.pixels.crs).places.area / _SQUARE_KM
+        )
     shares = {role: one.shares for role, one in maps.items() if one.shares is not None}
     codes = {role: one.codes[inside] for role, one in maps.items() if one.codes is not None}
     classes = _measure_classes(maps, inside) if len(codes) == len(maps) else None

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pyproj import Geod
 
-from dissmodel.cells.places import PixelPlaces, PolygonPlaces, Zones
+from dissmodel.cells.layout import Pixels
+from dissmodel.cells.places import PolygonPlaces, Zones
 from dissmodel.errors import WrongValue
 
 UTM, FEET, WGS84 = "EPSG:31983", "EPSG:2225", "EPSG:4326"
@@ -50,7 +51,7 @@ def test_a_distance_is_the_smallest_of_all_on_pixels_and_polygons(inside, size, 
     apart = np.sqrt((x[:, None] - x[mask]) ** 2 + (y[:, None] - y[mask]) ** 2)
     expected = apart.min(axis=1, initial=np.inf)
 
-    pixels = PixelPlaces(inside, order, transform, UTM)
+    pixels = Pixels(inside=inside, order=order, transform=transform, crs=UTM).places
     polygons = PolygonPlaces(boxes(transform, rows, cols), UTM)
 
     for places in (pixels, polygons):
@@ -65,7 +66,7 @@ def test_units_that_are_not_metres_are_converted():
     transform = Affine(10, 0, 6_000_000, 0, -10, 2_000_000)
     inside = np.ones((1, 3), bool)
     for places in (
-        PixelPlaces(inside, None, transform, FEET),
+        Pixels(inside=inside, transform=transform, crs=FEET).places,
         PolygonPlaces(boxes(transform, np.zeros(3), np.arange(3)), FEET),
     ):
         np.testing.assert_allclose(places.area, 100 * foot**2, rtol=1e-12)
@@ -75,7 +76,7 @@ def test_units_that_are_not_metres_are_converted():
 
 
 def test_a_grid_without_a_crs_or_transform_counts_cells():
-    places = PixelPlaces(np.ones((2, 2), bool), None, None, None)
+    places = Pixels(inside=np.ones((2, 2), bool)).places
 
     assert [0.5, 1.5, 0.5, 1.5] == places.x.tolist()
     assert [1.0] * 4 == places.area.tolist()
@@ -84,7 +85,7 @@ def test_a_grid_without_a_crs_or_transform_counts_cells():
 
 def test_a_rotated_grid_has_the_distances_of_its_centres():
     transform = Affine.rotation(30) @ Affine.scale(2)
-    places = PixelPlaces(np.ones((3, 3), bool), None, transform, None)
+    places = Pixels(inside=np.ones((3, 3), bool), transform=transform).places
     mask = np.arange(9) == 0
 
     np.testing.assert_allclose(4.0, places.area)
@@ -103,7 +104,10 @@ def test_areas_and_distances_in_degrees_are_those_on_the_ellipsoid():
         [GEOD.inv(*a, *b)[2] for b in zip(x[mask], y[mask], strict=True)] for a in zip(x, y, strict=True)
     ]
 
-    for places in (PixelPlaces(inside, None, transform, WGS84), PolygonPlaces(polygons, WGS84)):
+    for places in (
+        Pixels(inside=inside, transform=transform, crs=WGS84).places,
+        PolygonPlaces(polygons, WGS84),
+    ):
         np.testing.assert_allclose(area, places.area, rtol=1e-12)
         np.testing.assert_allclose(np.min(apart, axis=1), places.distance_to(mask), rtol=1e-7)
 
@@ -130,14 +134,14 @@ def test_a_hole_counts_in_no_area_whatever_way_its_ring_runs():
 
 
 def test_what_has_no_distance_is_said():
-    places = PixelPlaces(np.ones((2, 2), bool), None, None, None)
+    places = Pixels(inside=np.ones((2, 2), bool)).places
 
     assert [math.inf] * 4 == places.distance_to(np.zeros(4, bool)).tolist()
     for mask in (np.ones(4), np.ones((2, 2), bool)):
         with pytest.raises(WrongValue, match="the space has 4 cells"):
             places.distance_to(mask)
     with pytest.raises(WrongValue, match="rotated"):
-        PixelPlaces(np.ones((2, 2), bool), None, Affine.rotation(10), WGS84).area  # noqa: B018  (it raises)
+        Pixels(inside=np.ones((2, 2), bool), transform=Affine.rotation(10), crs=WGS84).places.area  # noqa: B018  (it raises)
 
 
 def test_scipy_is_loaded_by_a_distance_only():
@@ -145,8 +149,8 @@ def test_scipy_is_loaded_by_a_distance_only():
 import sys
 import numpy as np
 import dissmodel.cells.near
-from dissmodel.cells.places import PixelPlaces
-places = PixelPlaces(np.ones((2, 2), bool), None, None, "EPSG:31983")
+from dissmodel.cells.layout import Pixels
+places = Pixels(inside=np.ones((2, 2), bool), crs="EPSG:31983").places
 places.x, places.area
 assert not [name for name in sys.modules if name.partition(".")[0] == "scipy"]
 places.distance_to(np.ones(4, bool))
