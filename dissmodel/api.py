@@ -56,16 +56,23 @@ __all__ = [
     "verify",
 ]
 
+Inputs: TypeAlias = Mapping[str, StrPath] | Sequence[StrPath | tuple[str, StrPath]]
+Method: TypeAlias = Literal["nearest", "bilinear", "mode", "average"]
 Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
 
 _typed: ContextVar[tuple[str, ...]] = ContextVar("dissmodel_command", default=())
 
 
+def _method(given: Method | None) -> Method | None:
+    return None if given is None else arguments.choice(given, "resample", get_args(Method))
+
+
 def run(
     model: StrPath | None = None,
     *,
-    input: StrPath,
+    input: StrPath | None = None,
+    inputs: Inputs = (),
     output: StrPath | None = None,
     parameters: Mapping[str, object] | None = None,
     toml: StrPath | None = None,
@@ -73,6 +80,7 @@ def run(
     column_map: Mapping[str, str] | None = None,
     format: Format = "auto",
     layer: str | None = None,
+    resample: Method | None = None,
     seed: int | None = None,
     threads: int | None = None,
     records: Sequence[StrPath] = (),
@@ -87,8 +95,12 @@ def run(
     ----------
     model : str or path-like, optional
         A model's name, or a ``.py`` file; by default the one that `toml` names.
-    input : str or path-like
+    input : str or path-like, optional
         The dataset, or its URL.
+    inputs : mapping or sequence, optional
+        Several datasets: name of the field that is read from it → dataset, which may end in ``:`` and a band;
+        or a list of datasets, or of pairs of name and dataset, an empty name without one. The cells of
+        `input` are the space, without it those of the first, or of the one that is called ``space``.
     output : str or path-like, optional
         The result: a file, a folder (a text that ends in a slash) or ``s3://BUCKET/KEY``; by default a file
         in the current folder, named by the model and the id of the run.
@@ -103,6 +115,8 @@ def run(
         The kind of data in the input.
     layer : str, optional
         Which of several datasets in the input.
+    resample : {"nearest", "bilinear", "mode", "average"}, optional
+        How the values of other inputs that are on other cells are read onto the space.
     seed : int, optional
         Seed of the random numbers of Python and NumPy, 0 or more.
     threads : int, optional
@@ -132,11 +146,13 @@ def run(
     >>> made = dissmodel.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
     >>> backend, about = made.open()  # doctest: +SKIP
     """
+    from dissmodel.running.others import given_inputs
     from dissmodel.running.run import RunRequest
     from dissmodel.running.run import run as run_model
     from dissmodel.storage.uri import is_remote
 
     gdal_settings.ignore()  # before the record notes them
+    method = _method(resample)
     request = RunRequest(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
@@ -148,7 +164,7 @@ def run(
         format=arguments.choice(format, "format", get_args(Format)),
         layer=arguments.optional_word(layer, "layer", "cells"),
         overwrite=arguments.flag(overwrite, "overwrite"),
-        input=arguments.text(input, "input"),
+        input="",
         seed=arguments.whole_number(seed, "seed"),
         threads=arguments.whole_number(threads, "threads", least=1),
         records=arguments.paths(records, "records"),
@@ -158,6 +174,11 @@ def run(
     to = None if isinstance(push, bool) else arguments.text(push, "push")
     wants_picture = arguments.flag(preview, "preview")
     consent = arguments.optional_consent(consent)
+    pairs = arguments.inputs(inputs, "inputs")
+    if input is not None or not pairs:
+        pairs.insert(0, ("", arguments.text(input, "input")))
+    place, fields, others = given_inputs(pairs, method)
+    request = replace(request, input=place, fields=fields, others=others)
     if elsewhere and wants_picture:
         raise UsageError(
             "A preview is drawn beside the result, and the result goes to a bucket.",
@@ -197,6 +218,7 @@ def validate(
     model: StrPath | None = None,
     *,
     input: StrPath | Sequence[StrPath] = (),
+    inputs: Inputs = (),
     output: StrPath | None = None,
     parameters: Mapping[str, object] | None = None,
     toml: StrPath | None = None,
@@ -204,6 +226,7 @@ def validate(
     column_map: Mapping[str, str] | None = None,
     format: Format = "auto",
     layer: str | None = None,
+    resample: Method | None = None,
     overwrite: bool = False,
     consent: Consent | None = None,
 ) -> Validation:
@@ -211,10 +234,12 @@ def validate(
 
     Parameters
     ----------
-    model, output, parameters, toml, band_map, column_map, format, layer, overwrite, consent
+    model, output, parameters, toml, band_map, column_map, format, layer, resample, overwrite, consent
         As `run` takes them.
     input : str or path-like, or sequence of these
-        Each dataset is checked separately; without one only the model is.
+        The dataset, or several, as `inputs`; without one only the model is checked.
+    inputs
+        As `run` takes them.
 
     Returns
     -------
@@ -226,9 +251,13 @@ def validate(
     UsageError
         If no model is named. Everything else that is wrong is a finding.
     """
+    from dissmodel.running.others import given_inputs
     from dissmodel.running.validate import ValidateRequest
     from dissmodel.running.validate import validate as look
 
+    method = _method(resample)
+    pairs = [("", one) for one in arguments.texts(input, "input")] + arguments.inputs(inputs, "inputs")
+    place, fields, others = given_inputs(pairs, method) if pairs else ("", {}, ())
     request = ValidateRequest(
         model=arguments.optional_text(model, "model"),
         output=arguments.optional_text(output, "output"),
@@ -240,7 +269,9 @@ def validate(
         format=arguments.choice(format, "format", get_args(Format)),
         layer=arguments.optional_word(layer, "layer", "cells"),
         overwrite=arguments.flag(overwrite, "overwrite"),
-        inputs=arguments.texts(input, "input"),
+        inputs=(place,) if place else (),
+        fields=fields,
+        others=others,
     )
     with call_reporter():
         return with_consent(

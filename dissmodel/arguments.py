@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _A_PATH = "Give a str or a pathlib.Path; a URL as str."
 _LONGEST = 200
+_PAIR = 2
 
 
 def text(given: object, name: str) -> str:
@@ -126,6 +127,19 @@ def optional_consent(given: object) -> Consent | None:
     if not (given is None or isinstance(given, Consent)):
         raise _wrong(given, "consent", "not a dissmodel.Consent", "consent=dissmodel.Consent(yes=True)")
     return given
+
+
+def inputs(given: object, name: str) -> list[tuple[str, str]]:
+    """Return the name of each dataset, empty without one, and its path or URL."""
+    if isinstance(given, Mapping):
+        return list(named_files(given, name).items())
+    if isinstance(given, str | os.PathLike):
+        raise _wrong(given, name, "one path", f"Give a list: {name}=[{str(given)!r}]")
+    found = []
+    for one in _several(given, name, f'{name}={{"alt": "dem.tif"}}'):
+        pair = one if isinstance(one, tuple) and len(one) == _PAIR else ("", one)
+        found.append((word(pair[0], name, "alt"), text(pair[1], name)))
+    return found
 
 
 def named_files(given: object, name: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -42,21 +41,27 @@ def fill(frame: Array, values: Array, runs: Any, first: int, last: int) -> None:
     """Copy rows of the map into a frame: row y to row y modulo its height; 0 where no cell is.
 
     The frame is as high as the window and wider than the map by a margin on both sides. `runs` are those of
-    `Grid.runs`.
+    `Grid.runs`; with `in_place` at their end only windows that reach over an edge are read from the frame.
     """
-    _, begin, end, place, starts = runs
-    margin = frame.shape[0] // 2
+    _, begin, end, place, starts, in_place = runs
+    margin, rows = frame.shape[0] // 2, starts.size - 1
+    slot = first % frame.shape[0]
     for y in range(first, last):
-        line = frame[y % frame.shape[0]]
-        runs_from, runs_to = (starts[y], starts[y + 1]) if 0 <= y < starts.size - 1 else (0, 0)
-        is_full = runs_from < runs_to and end[runs_from] - begin[runs_from] + 2 * margin == line.size
-        line[: margin if is_full else line.size] = 0
-        line[line.size - margin :] = 0
+        line = frame[slot]
+        slot = 0 if slot + 1 == frame.shape[0] else slot + 1
+        runs_from, runs_to = (starts[y], starts[y + 1]) if 0 <= y < rows else (0, 0)
+        if runs_from == runs_to or end[runs_from] - begin[runs_from] + 2 * margin != line.size:
+            line[:] = 0  # the margins of a full row are 0 as they were
         for run in range(runs_from, runs_to):
             to = line[begin[run] + margin : end[run] + margin]
             of = values[place[run] : place[run] + to.size]
-            for cell in range(to.size):
-                to[cell] = of[cell]
+            if in_place and 2 * margin <= y < rows - 2 * margin and to.size > 4 * margin:
+                for cell in range(2 * margin):
+                    to[cell] = of[cell]
+                    to[to.size - 1 - cell] = of[to.size - 1 - cell]
+            else:
+                for cell in range(to.size):
+                    to[cell] = of[cell]
 
 
 def _typed(accepted: tuple[Any, ...], number: Callable[[Any], Any]) -> Any:
@@ -107,9 +112,11 @@ class Loop(CompiledKernel):
         kit = [inspect.getsource(sys.modules[name]) for name in (__name__, kernel_near.__name__)]
         folder = cache_folder(*kit, numba.__version__, source, ast.unparse(node), *said)
         path = "<kernel>" if folder is None else str(folder / f"{rule.name}.py")
-        if folder is not None:
-            with contextlib.suppress(FileExistsError), Path(path).open("x", encoding="utf-8") as file:
-                file.write(source)
+        try:  # numba keeps what comes from a file that exists
+            if folder is not None and not Path(path).exists():
+                Path(path).write_text(source, encoding="utf-8")
+        except OSError:
+            folder = None
         module = ModuleType(f"dissmodel_kernel_{rule.name}_{folder and folder.name}")
         sys.modules[module.__name__] = module  # numba looks it up
         names = vars(module)
@@ -124,13 +131,14 @@ class Loop(CompiledKernel):
     def run(self, given: Mapping[str, Given], out: Array) -> bool:
         """Write the results to `out`; return whether they fit it."""
         found = {f"{name}__all": one.values for name, one in given.items()}
-        runs: tuple[Array, ...] = ()
+        runs: tuple[Any, ...] = ()
         size, shape = len(out), (0, 0)
         for name, form in self._forms.items():
             topology = given[name].topology
             assert topology is not None
             if form.reach is not None and isinstance(topology, Grid):
-                runs, size = topology.runs, len(topology.runs[0])
+                size = len(topology.runs[0])
+                runs = *topology.runs, len(out) == topology.inside.size
                 shape = 2 * self._margin + 1, topology.inside.shape[1] + 2 * self._margin
                 found[f"{name}__mask__all"] = np.ones(len(out) if form.masked else 0, np.uint8)
                 continue
@@ -145,7 +153,7 @@ class Loop(CompiledKernel):
         frames = [name for name in self._names if name.endswith("__frame")]
         parts = []
         for first, last in cut(size, max(1, min(self.threads, len(out) // _FEWEST))):
-            found |= {name: np.empty(shape, found[name[: -len("frame")] + "all"].dtype) for name in frames}
+            found |= {name: np.zeros(shape, found[name[: -len("frame")] + "all"].dtype) for name in frames}
             arguments = [found[name] for name in self._names]
             parts.append((runs, first, last, *arguments, out, np.zeros(1, np.int64)))
         self._run(self._ready_for(out.dtype, parts[0]), parts)

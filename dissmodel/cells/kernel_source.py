@@ -68,7 +68,9 @@ class Rule:
             or given.kwonlyargs
             or "__" in "".join(self.parameters)
         ):
-            raise self.mistake(f"{self.name} has a parameter with *, a default or __.", "Use plain names.")
+            raise self.mistake(
+                f"{self.name} has a parameter with *, a default, __ or a _ at its end.", "Use plain names."
+            )
         self.returns = ast.unparse(node.returns).strip("'\"") if node.returns else ""
         if self.returns not in _RETURNS and not is_helper:
             raise self.mistake(
@@ -76,6 +78,8 @@ class Rule:
                 f"def {self.name}({', '.join(self.parameters)}) -> bool: or -> int:, -> float:",
             )
         node.returns = None
+        names = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+        self.own = {*self.parameters, *(one.id for one in names if isinstance(one.ctx, ast.Store))}
         for one in ast.walk(node):
             if isinstance(one, ast.arg | ast.AnnAssign):
                 one.annotation = ast.Constant(None)  # names of types mean nothing to a compiled function
@@ -111,11 +115,10 @@ class Rule:
         cells = zip(self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True)
         known = self.function.__globals__ | {name: cell.cell_contents for name, cell in cells}
         nodes = [one for one in ast.walk(self.node) if isinstance(one, ast.Name)]
-        own = {*self.parameters, *(one.id for one in nodes if isinstance(one.ctx, ast.Store))}
         found: dict[str, Any] = {}
         for node in nodes:
             name = node.id
-            if name in own or name in found or (name not in known and hasattr(builtins, name)):
+            if name in self.own or name in found or (name not in known and hasattr(builtins, name)):
                 continue
             if name not in known:
                 public = [one for one in (*self.parameters, *known) if not one.startswith("_")]
@@ -157,8 +160,9 @@ class NearForm:
     """How a loop finds the neighbours of a cell, and what a rule asks of them.
 
     `reach` is that of the window on a grid, for each row how far it goes to both sides; None: numbers of the
-    neighbours. `kind` is ``"b"``, ``"i"`` or ``"f"``. `masked`: the rule asks something for which a place
-    without a cell must not look like a 0. `asked`: functions of `kernel_near`, by their names in the rule.
+    neighbours. `kind` is ``"b"``, ``"i"`` or ``"f"``. `own`: parameters that hold the cell's own one of the
+    values. `masked`: the rule asks something for which a place without a cell must not look like a 0.
+    `asked`: functions of `kernel_near`, by their names in the rule.
     """
 
     name: str
@@ -166,6 +170,7 @@ class NearForm:
     reach: dict[int, int] | None
     weighted: bool
     limits: tuple[float, float]
+    own: tuple[str, ...] = ()
     masked: bool = False
     asked: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
@@ -286,7 +291,7 @@ class _Rewriter(ast.NodeTransformer):
     def _is_not_0(self, node: ast.expr) -> bool:
         """Tell whether a code is a number other than 0 that the source shows."""
         value = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(node, ast.Name) and node.id not in self._rule.parameters:
+        if isinstance(node, ast.Name) and node.id not in self._rule.own:
             value = self._rule.function.__globals__.get(node.id)
         return isinstance(value, int) and value != 0
 
@@ -300,7 +305,7 @@ def loop_source(
     ``"parameter"``; `margin` is how far the windows reach, `returns` the name of the type that is returned.
     """
     on_grid = any(form.reach is not None for form in forms.values())
-    names, given, fills, rows = [], [], [], []
+    names, given, fills, own, direct, framed = [], [], [], [], [], []
     for name, kind in kinds.items():
         names.append(f"{name}__all")
         form = forms.get(name)
@@ -312,57 +317,74 @@ def loop_source(
             for part in (name, f"{name}__mask")[: form.masked + 1]:
                 names += [f"{part}__all", f"{part}__frame"]
                 fills.append(f"fill({part}__frame, {part}__all, runs, done, y + {margin} + 1)")
-            rows += [
-                f"{row} = {row.rpartition('__')[0]}__frame[(y + {down}) % {2 * margin + 1}, b : e]"
-                for row, down in zip(form.rows(), [*form.reach] * 2, strict=False)
-            ]
+            for row, down in zip(form.rows(), [*form.reach] * 2, strict=False):
+                part = row.rpartition("__")[0]
+                at = f"low + {down} * wide"
+                direct.append(f"{row} = {part}__all[{at} - {margin} : {at} + size + {margin}]")
+                line = f"{part}__frame[(y + {down}) % {2 * margin + 1}"
+                framed.append(f"{row} = {line}, begin[run] : end[run] + {2 * margin}]")
         elif kind == "parameter":
             given.append(f"{name}__all")
         else:
-            rows.append(f"{name}__own = {name}__all[p : q]")
-            own = f"{name}__own[j]" if on_grid else f"{name}__all[i]"
-            given.append({"b": f"{own} != 0", "i": f"np.int64({own})", "f": own}[kind])
+            # The middle of a window is in the processor's cache.
+            windows = [one for one in forms.values() if one.reach is not None and name in one.own]
+            middles = [f"{one.name}__{max(one.reach or ())}[{margin} : {margin} + size]" for one in windows]
+            own.append(f"{name}__own = {[*middles, f'{name}__all[low : low + size]'][0]}")
+            one = f"{name}__own[j]" if on_grid else f"{name}__all[i]"
+            given.append({"b": f"{one} != 0", "i": f"np.int64({one})", "f": one}[kind])
     names = [*dict.fromkeys(names)]
-    source = (_GRID if on_grid else _LINKS).format(
-        arguments=", ".join(names),
-        margin=margin,
-        fills=textwrap.indent("\n".join(fills), " " * 12),
-        rows=textwrap.indent("\n".join(rows), " " * 8),
-        call=f"as_{returns}(rule({', '.join(given)}))",
-        high="r >> 8" if returns == "int" else "0",
-    )
-    return source, names
+    cell = [f"r = as_{returns}(rule({', '.join(given)}))", "o[j] = r" if on_grid else "out[i] = r"]
+    if returns == "int":
+        cell.append("beyond |= r >> 8")
+    blocks = {"FILLS": fills, "FRAMED": framed, "DIRECT": direct, "OWN": own, "CELL": cell}
+    source = _filled(_GRID if on_grid else _LINKS, blocks)
+    return source.format(arguments=", ".join(names), margin=margin), names
 
 
-# `wide` notes an integer that has no place in a byte.
+def _filled(template: str, blocks: Mapping[str, list[str]]) -> str:
+    """Return a text with lines in place of each line that is the name of a block."""
+    lines = []
+    for line in template.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += [indent + one for one in blocks.get(line.strip(), [line.strip()])]
+    return "\n".join(lines)
+
+
+# `high` notes an integer that has no place in a byte. With `in_place` the windows of a row are read from the
+# values themselves, but for those that reach over an edge.
 _GRID = """\
-def loop(runs, first, last, {arguments}, out, wide):
-    row, begin, end, place, _ = runs
+def loop(runs, first, last, {arguments}, out, high):
+    row, begin, end, place, starts, in_place = runs
     beyond = np.int64(0)
     done = row[first] - {margin}
     for run in range(first, last):
-        y, b, e, p = row[run], begin[run], end[run] + {margin} * 2, place[run]
-        q = p + end[run] - b
+        y, wide = row[run], end[run] - begin[run]
         if done <= y + {margin}:
             done = max(done, y - {margin})
-{fills}
+            FILLS
             done = y + {margin} + 1
-{rows}
-        o = out[p : q]
-        for j in range(o.size):
-            r = {call}
-            o[j] = r
-            beyond |= {high}
-    wide[0] = beyond
+        low, size = place[run], wide
+        FRAMED
+        OWN
+        o = out[low : low + size]
+        if in_place and {margin} <= y < starts.size - 1 - {margin} and wide > {margin} * 2:
+            for edge in range({margin} * 2):
+                j = edge if edge < {margin} else wide - {margin} * 2 + edge
+                CELL
+            low, size = low + {margin}, wide - {margin} * 2
+            DIRECT
+            OWN
+            o = out[low : low + size]
+        for j in range(size):
+            CELL
+    high[0] = beyond
 """
 _LINKS = """\
-def loop(runs, first, last, {arguments}, out, wide):
+def loop(runs, first, last, {arguments}, out, high):
     beyond = np.int64(0)
     for i in range(first, last):
-        r = {call}
-        out[i] = r
-        beyond |= {high}
-    wide[0] = beyond
+        CELL
+    high[0] = beyond
 """
 
 

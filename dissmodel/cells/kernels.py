@@ -111,7 +111,12 @@ class Kernel(Generic[P, W]):
 
     def _loop(self, size: int, given: Mapping[str, Given], forms: dict[str, NearForm]) -> Loop | None:
         """Return the compiled loop for what is given; None where the rule is interpreted."""
-        key = str([forms.get(name, (one.kind, type(one.values))) for name, one in given.items()])
+        key = str(
+            [
+                forms.get(name, (one.kind, getattr(one.values, "dtype", type(one.values))))
+                for name, one in given.items()
+            ]
+        )
         loop = self._loops.get(key)
         if loop is None:
             node = self._rule.rewritten(forms)  # mistakes are found before anything is computed
@@ -174,9 +179,18 @@ def near_forms(given: Mapping[str, Given]) -> dict[str, NearForm]:
             topology.reach if on_grid and isinstance(topology, Grid) else None,
             given[name].weights is not None,
             _limits(dtype),
+            tuple(own for own, one in given.items() if _is_same(one, given[name])),
         )
         for name, kind, dtype, topology in nears
     }
+
+
+def _is_same(own: Given, near: Given) -> bool:
+    """Tell whether the values of neighbours are those of which a cell's own value is given."""
+    if own.topology is not None or own.kind != near.kind:
+        return False
+    base = own.values.base
+    return base is not None and base is near.values.base and base.nbytes == own.values.nbytes
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:

@@ -104,7 +104,7 @@ class Pixels:
         """Where the cells are."""
         from dissmodel.cells.places import PixelPlaces  # noqa: PLC0415  (as above)
 
-        return PixelPlaces(self)
+        return PixelPlaces(self.shape, self.flat, self.transform_of_picture, self.crs)
 
     @property
     def at(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

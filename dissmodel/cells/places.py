@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from dissmodel.cells.sums import exact_sums, parts_of
 from dissmodel.errors import WrongValue
 
 if TYPE_CHECKING:
-    from dissmodel.cells.layout import Pixels
     from dissmodel.geo.vector.polygons import Geometries
 
 Array = NDArray[Any]
@@ -23,7 +23,8 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 _CODES = 256  # of a byte
-_MASKS = 4  # whose distances are kept
+_BLOCK = 2**20  # cells whose areas are added at once
+_MASKS, _KEPT_CELLS = 4, 2**25  # of whose distances so many are kept
 _DEGREE = math.pi / 180
 
 
@@ -68,7 +69,6 @@ class Places:
                 self._degrees = 1.0 if math.isclose(unit, _DEGREE) else unit / _DEGREE
             else:
                 self._metres = unit
-        self._to = lru_cache(_MASKS)(self._distance)
 
     def distance_to(self, mask: Bools) -> Floats:
         """Return how far each cell's centre is from the nearest centre in `mask`, in m; kept for some masks.
@@ -87,7 +87,11 @@ class Places:
                 f"the space has {cells} cells.",
                 "Give a comparison of a field, such as self.NAME == 1.",
             )
-        return self._to(np.packbits(mask).tobytes()).copy()
+        return self._kept(np.packbits(mask).tobytes()).copy()
+
+    @cached_property
+    def _kept(self) -> Callable[[bytes], Floats]:
+        return lru_cache(min(_MASKS, _KEPT_CELLS // len(self)))(self._distance)
 
     def way(self, start: Array, end: Array) -> tuple[Floats, Floats]:
         """Return how far each cell in `end` is to the east and to the north of that in `start`, in m.
@@ -131,12 +135,14 @@ class Places:
 
     def areas_of(self, codes: NDArray[np.uint8]) -> Floats:
         """Return the area of the cells of each code from 0 to 255: the exact sum, rounded once."""
-        sums = [np.bincount(codes, part, _CODES) for part in self._parts]
+        sums = []
+        for start in range(0, len(codes), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            sums += [np.bincount(codes[some], part, _CODES) for part in parts_of(self._areas(some))]
         return np.array([math.fsum(of_code) for of_code in zip(*sums, strict=True)])
 
-    @cached_property
-    def _parts(self) -> list[Floats]:
-        return list(parts_of(self.area))
+    def _areas(self, some: slice) -> Floats:
+        return self.area[some]
 
 
 def _nearest_point(points: Floats, mask: Bools) -> NDArray[np.intp]:
@@ -150,37 +156,50 @@ def _nearest_point(points: Floats, mask: Bools) -> NDArray[np.intp]:
 class PixelPlaces(Places):
     """Where pixels are.
 
-    Without a transform, columns and rows are the coordinates.
+    Parameters
+    ----------
+    shape : tuple of (int, int)
+        The rows and columns of the grid.
+    flat : ndarray of integers, shape (cells,), or None
+        The pixel of each cell in visiting order, counted row by row; None: all pixels, row by row.
+    transform : affine.Affine or None
+        From (column, row) of this grid to coordinates of `crs`; these numbers are the coordinates without it.
+    crs : optional
+        Anything that PROJ reads.
     """
 
-    def __init__(self, pixels: Pixels) -> None:
-        super().__init__(pixels.crs)
-        self._pixels = pixels
-        self._transform = t = pixels.transform_of_picture
+    def __init__(
+        self, shape: tuple[int, int], flat: Array | None, transform: Affine | None, crs: Any
+    ) -> None:
+        super().__init__(crs)
+        self._shape, self._flat, self._crs = shape, flat, crs
+        self._transform = t = Affine.identity() if transform is None else transform
         self._is_rotated = bool(t.b or t.d)
         if self._geod is None:
             self.same_area = abs(t.determinant) * self._metres**2
         elif self._is_rotated:
             self.has_areas = False
 
-    @cached_property
-    def _at(self) -> tuple[Array, Array]:
-        return self._pixels.at
-
     def __len__(self) -> int:
-        return self._pixels.cells
+        return self._shape[0] * self._shape[1] if self._flat is None else len(self._flat)
+
+    def _at(self, some: slice = slice(None)) -> tuple[Array, Array]:
+        """Return the rows and columns of some cells."""
+        flat = np.arange(len(self))[some] if self._flat is None else self._flat[some]
+        rows, cols = np.divmod(flat, self._shape[1])
+        return rows, cols
 
     @cached_property
     def x(self) -> Floats:  # type: ignore[override]  # mypy takes it for one that can't be set
         """Centres from west to east."""
-        t, (rows, cols) = self._transform, self._at
+        t, (rows, cols) = self._transform, self._at()
         x = t.c + (cols + 0.5) * t.a
         return _read_only(x + (rows + 0.5) * t.b if t.b else x)
 
     @cached_property
     def y(self) -> Floats:  # type: ignore[override]  # as above
         """Centres from south to north."""
-        t, (rows, cols) = self._transform, self._at
+        t, (rows, cols) = self._transform, self._at()
         y = t.f + (rows + 0.5) * t.e
         return _read_only(y + (cols + 0.5) * t.d if t.d else y)
 
@@ -189,6 +208,13 @@ class PixelPlaces(Places):
         """Areas."""
         if self.same_area is not None:
             return _read_only(np.full(len(self), self.same_area))
+        return _read_only(self._areas(slice(None)))
+
+    def _areas(self, some: slice) -> Floats:
+        return self._area_of_row[self._at(some)[0]]
+
+    @cached_property
+    def _area_of_row(self) -> Floats:
         if self._is_rotated:
             raise WrongValue(
                 "The grid is rotated in a geographic CRS: the areas of its cells are not known.",
@@ -198,16 +224,15 @@ class PixelPlaces(Places):
 
         # Columns differ in their longitude only, and so one has the areas of all.
         degrees = Affine.scale(self._degrees) @ self._transform
-        column = RasterBackend((self._pixels.shape[0], 1), transform=degrees, crs=self._pixels.crs)
-        return _read_only(column.cell_area()[self._at[0], 0])
+        return RasterBackend((self._shape[0], 1), transform=degrees, crs=self._crs).cell_area()[:, 0]
 
     def _to_nearest(self, mask: Bools) -> tuple[Floats, Floats]:
         if self._is_rotated:
             return super()._to_nearest(mask)
         from scipy.ndimage import distance_transform_edt  # noqa: PLC0415  (only distances need scipy)
 
-        rows, cols = self._at
-        away = np.ones(self._pixels.shape, np.bool_)
+        rows, cols = self._at()
+        away = np.ones(self._shape, np.bool_)
         away[rows[mask], cols[mask]] = False
         size = abs(self._transform.e), abs(self._transform.a)
         to_rows, to_cols = distance_transform_edt(away, size, return_distances=False, return_indices=True)

@@ -207,7 +207,7 @@ class Table(TakesFile):
         if isinstance(given, str | PurePath):
             records, read = self._of_file(Path(given))
         else:
-            records, read = self._of_value(given), _of_value
+            records, read = self._of_value(given), _typed
         rows: list[Row] = []
         numbers: dict[Cell, int] = {}  # of the rows, as people count, by their keys
         for number, record in records:
@@ -233,8 +233,8 @@ class Table(TakesFile):
             document: Any = toml.parse(data)
             only = list(document.values())
             is_named = len(only) == 1 and next(iter(document)) not in self.columns
-            return self._of_value(only[0] if is_named else document), _of_value
-        return self._of_csv(_text_of(data)), _of_text
+            return self._of_value(only[0] if is_named else document), _typed
+        return self._of_csv(_text_of(data)), _parsed
 
     def _of_csv(self, text: str) -> _Records:
         header = next((line for line in text.splitlines() if line.strip()), "")
@@ -424,7 +424,7 @@ def _filled_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _of_text(text: str, kind: type) -> Cell:
+def _parsed(text: str, kind: type) -> Cell:
     """Return the value that a text of a CSV stands for."""
     text = text.strip()
     if not text:
@@ -435,10 +435,10 @@ def _of_text(text: str, kind: type) -> Cell:
         near = [one for one in likely_numbers(text) if kind is float or _WHOLE.fullmatch(one)]
         meant = f" (did you mean {' or '.join(near)}?)" if near and near != [text] else ""
         raise ValueError(f"{text[:_SHOWN]!r} is not {_a(kind)}{meant}")
-    return _of_value(int(text.partition(".")[0]) if kind is int else float(text), kind)
+    return _typed(int(text.partition(".")[0]) if kind is int else float(text), kind)
 
 
-def _of_value(given: Any, kind: type) -> Cell:
+def _typed(given: Any, kind: type) -> Cell:
     """Return a value of TOML, JSON or Python as the type of its column."""
     item = given.item() if hasattr(given, "item") and getattr(given, "ndim", None) == 0 else given
     if kind is str:

@@ -19,11 +19,22 @@ _MOVED = typer.Option(
     help="The new path or URL of an input that was moved; may be repeated.",
 )
 _INPUTS = typer.Option("--input", "-i", metavar="FILE", help="A dataset or its URL; may be repeated.")
+_SEVERAL = typer.Option(
+    "--input",
+    "-i",
+    metavar="[FIELD=]FILE[:BAND]",
+    help="The dataset, or its URL; a zip may hold it. May be repeated: the first one's cells are the space.",
+)
 
 Input = Annotated[str, _INPUT]
 OptionalInput = Annotated[str | None, _INPUT]
 MovedInputs = Annotated[list[str] | None, _MOVED]
 Inputs = Annotated[list[str] | None, _INPUTS]
+SeveralInputs = Annotated[list[str] | None, _SEVERAL]
+Resample = Annotated[
+    Literal["nearest", "bilinear", "mode", "average"] | None,
+    typer.Option(help="How values of other inputs that are on other cells are read onto the first one's."),
+]
 Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which of several datasets in the input.")]
 Output = Annotated[
     str | None,

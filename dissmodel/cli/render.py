@@ -219,6 +219,7 @@ def _input_rows(record: ExperimentRecord) -> list[tuple[str, str]]:
     rows += [("beside", name) for name in source.sidecars]
     for other in record.sources:
         rows += [(other.name, other.uri), ("", f"sha256 {other.checksum}")]
+        rows += [("", f"{name} from {read.name} ({read.how})") for name, read in other.fields.items()]
     maps = {**record.band_map, **record.column_map}
     rows.append(("names", ", ".join(f"{name} = {given}" for name, given in maps.items())))
     if record.grid is not None:

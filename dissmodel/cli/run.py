@@ -9,7 +9,7 @@ import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_names, parse_parameters, parse_seed
+from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
         str | None,
         typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
     ] = None,
-    input_: options.OptionalInput = None,
+    input_: options.SeveralInputs = None,
     output: options.Output = None,
     param: options.Params = None,
     toml: options.Toml = None,
@@ -25,6 +25,7 @@ def run(
     column_map: options.ColumnMap = None,
     format_: options.InputFormat = "auto",
     layer: options.Layer = None,
+    resample: options.Resample = None,
     seed: Annotated[
         int | None,
         typer.Option(parser=parse_seed, metavar="N", help="Seed the random numbers of Python and NumPy."),
@@ -63,9 +64,9 @@ def run(
     from dissmodel.errors import UsageError, shell_word
 
     if model is None and toml is None:
-        given = shell_word(input_) if input_ is not None else "FILE"
+        given = shell_word(input_[0]) if input_ else "FILE"
         raise UsageError("Which model?", f"dissmodel run MODEL --input {given}. List them: dissmodel show")
-    if input_ is None:
+    if not input_:
         named = shell_word(model) if model is not None else f"--toml {shell_word(str(toml))}"
         raise UsageError("Which input?", f"dissmodel run {named} --input FILE")
     if to is not None and not push:
@@ -73,7 +74,8 @@ def run(
     with session(quiet=quiet, verbose=verbose):
         made = api.run(
             model,
-            input=input_,
+            inputs=parse_inputs(input_),
+            resample=resample,
             output=output,
             parameters=parse_parameters(param or ()),
             toml=toml,

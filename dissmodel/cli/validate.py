@@ -9,7 +9,7 @@ import typer
 
 from dissmodel.cli import options
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_names, parse_parameters
+from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 from dissmodel.errors import InvalidInput
 
 
@@ -17,7 +17,7 @@ def validate(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file.")
     ] = None,
-    input_: options.Inputs = None,
+    input_: options.SeveralInputs = None,
     output: options.Output = None,
     param: options.Params = None,
     toml: options.Toml = None,
@@ -25,6 +25,7 @@ def validate(
     column_map: options.ColumnMap = None,
     format_: options.InputFormat = "auto",
     layer: options.Layer = None,
+    resample: options.Resample = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     allow_build: options.AllowBuild = False,
@@ -46,7 +47,8 @@ def validate(
     with session(quiet=quiet):
         validation = api.validate(
             model,
-            input=input_ or (),
+            inputs=parse_inputs(input_ or ()),
+            resample=resample,
             output=output,
             parameters=parse_parameters(param or ()),
             toml=toml,

@@ -11,7 +11,7 @@ from typing import Any
 from dissmodel.errors import UsageError
 
 MAX_LENGTH = 10_000
-_INPUT_NAME = re.compile(r"[A-Za-z_][\w.]*=")
+_INPUT_NAME = re.compile(r"[^\W\d][\w.]*=")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -40,34 +40,37 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def parse_inputs(items: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the inputs without a name, in their order, and the others: name → file.
+def parse_inputs(items: Iterable[str]) -> list[tuple[str, str]]:
+    """Return each input: its name, empty without one, and its place.
 
     A file whose own name has a ``=`` is an input without a name.
 
-    Raises UsageError if one name has two files.
+    Raises UsageError if a name has no file.
 
     Examples
     --------
     >>> parse_inputs(["grid.tif", "demand=new.csv", "s3://bucket/a=b.tif"])
-    (['grid.tif', 's3://bucket/a=b.tif'], {'demand': 'new.csv'})
+    [('', 'grid.tif'), ('demand', 'new.csv'), ('', 's3://bucket/a=b.tif')]
     """
-    named = [item for item in items if _INPUT_NAME.match(item) and not os.path.lexists(item)]
-    found = _collect(named, "--input", str.strip, "FILE")
-    for name, place in found.items():
+    found = []
+    for item in items:
+        is_named = _INPUT_NAME.match(item) is not None and not os.path.lexists(item)
+        name, _, place = item.partition("=") if is_named else ("", "", item)
         if not place:
-            raise UsageError(f"--input {name}=: a file is missing.", f"--input {name}=FILE")
-    return [item for item in items if item not in named], found
+            raise UsageError(f"--input {item}: a file is missing.", f"--input {name or 'NAME'}=FILE")
+        found.append((name, place))
+    return found
 
 
 def parse_moved(items: Iterable[str]) -> tuple[str | None, dict[str, str]]:
     """Return where the first input of a record is now, None if it was not moved, and other inputs by name."""
-    first, others = parse_inputs(items)
+    found = parse_inputs(items)
+    first = [place for name, place in found if not name]
     if len(first) > 1:
         raise UsageError(
             f"--input {first[1]}: the first input is {first[0]}.", "Name the others: --input NAME=FILE"
         )
-    return next(iter(first), None), others
+    return next(iter(first), None), {name: place for name, place in found if name}
 
 
 def parse_seed(text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +20,7 @@ from dissmodel.io._utils import write_bytes
 from dissmodel.metrics import transition_matrix
 
 _UNIT: dict[str, Any] = {"unit": ""}
+_MOST_YEARS = 10_000
 
 
 class DemandParameters(LandUseParameters):
@@ -73,6 +76,11 @@ class LuccDemand(LandUseExecutor[DemandParameters, Demand]):
                 f"The maps are of {first} and {second}, the table is of {begin} to {last}: years ascend.",
                 "--years FIRST,SECOND,LAST: the years of both maps, and the last year of the table.",
             )
+        if last - begin > _MOST_YEARS:
+            raise UsageError(
+                f"The table would have {last - begin + 1:,} years; it has at most {_MOST_YEARS:,}.",
+                "--years FIRST,SECOND,LAST",
+            )
         start = self.read_map("start", record.source.uri, record, parameters)
         end = self.read_map("end", str(parameters.end), record, parameters)
         check_space(start, end)
@@ -100,13 +108,12 @@ class LuccDemand(LandUseExecutor[DemandParameters, Demand]):
 
     def save(self, result: Demand, record: ExperimentRecord) -> ExperimentRecord:
         """Write the table: numbers with all their digits."""
-        rows = [["year", *result.names]]
-        rows += [
-            [str(year), *map(repr, row)]
-            for year, row in zip(result.years, result.areas.tolist(), strict=True)
-        ]
-        text = "".join(f"{','.join(row)}\n" for row in rows)
-        record.add_artifact("output", write_bytes(text.encode(), self.output(record)))
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["year", *result.names])
+        # A float is written with all its digits.
+        table.writerows([year, *row] for year, row in zip(result.years, result.areas.tolist(), strict=True))
+        record.add_artifact("output", write_bytes(text.getvalue().encode(), self.output(record)))
         record.status = "completed"
         return record
 

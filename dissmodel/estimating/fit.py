@@ -16,7 +16,7 @@ from pydantic import Field
 from dissmodel.cells.parameters import Whole
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.estimating.executor import LandUseExecutor, LandUseParameters
-from dissmodel.estimating.land_use import LandUse
+from dissmodel.estimating.land_use import SLACK, LandUse
 from dissmodel.estimating.regression import MOST_VIF, ClassFit, Kind, fit, inflation
 from dissmodel.executor import ExperimentRecord
 from dissmodel.io._utils import write_bytes
@@ -28,6 +28,11 @@ _AROUND = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down
 class FitParameters(LandUseParameters):
     """What a user may set of an estimation."""
 
+    land_use_types: tuple[str, ...] = Field(
+        min_length=2,
+        description="Names of the classes 1, 2 …, which are the bands or columns of their shares",
+        json_schema_extra=_UNIT,
+    )
     drivers: tuple[str, ...] = Field(
         min_length=1, description="Bands or columns that explain where a class is", json_schema_extra=_UNIT
     )
@@ -90,7 +95,7 @@ class LuccFit(LandUseExecutor[FitParameters, Fits]):
         rest: Any = 1.0
         if parameters.land_use_no_data is not None:
             rest = 1 - shares[types.index(parameters.land_use_no_data)]
-            there &= rest > 0
+            there &= rest > SLACK
             types.remove(parameters.land_use_no_data)
         used, weights = there, None
         if parameters.kind == "spatial_lag":

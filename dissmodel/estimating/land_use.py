@@ -23,7 +23,9 @@ from dissmodel.io.bands import Bands, band_named
 USE = "use"
 """The band or column with the class of each cell."""
 
-_SLACK = 1e-5  # that a share may be outside 0 to 1
+SLACK = 1e-5
+"""How far a share may be outside 0 to 1."""
+
 _SHOWN = 20
 _OF_A_PIXEL = 1e-6
 _ANY_STEP = 2**53
@@ -113,8 +115,8 @@ def read_land_use(
     """Read a map: the shares of all `types`, or else the classes in `USE`.
 
     `drivers` are bands or columns of the same file. A name of `maps`, those of bands and of columns, counts
-    where the file has the band or column. Shares that
-    are 1 for one class in each cell, and 0 for the rest, are classes too: 1 for the first of `types`.
+    where the file has the band or column. Shares that are 1 for one class in each cell, and 0 for the rest,
+    are classes too: 1 for the first of `types`.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def read_land_use(
         known = {name: file for name, file in known.items() if band_named(file, numbers) in present}
         has_shares = bool(types) and all(known.get(name, name) in present for name in types)
         fields: dict[str, Field] = (
-            {name: Numbers(ge=-_SLACK, le=1 + _SLACK) for name in types} if has_shares else {USE: Numbers()}
+            {name: Numbers(ge=-SLACK, le=1 + SLACK) for name in types} if has_shares else {USE: Numbers()}
         )
         if not has_shares and known.get(USE, USE) not in present and not (is_raster and len(present) == 1):
             raise _nothing_to_compare(role, uri, types, present, "band" if is_raster else "column")

@@ -114,7 +114,8 @@ def fit(
     named = ("const", *names, "ro")
     found = dict(zip(named, (back @ estimates).tolist(), strict=False))
     errors = np.sqrt(np.diag(back @ covariance @ back.T))
-    ratios = -np.abs(back @ estimates) / errors
+    with np.errstate(divide="ignore", invalid="ignore"):  # a fit may be exact
+        ratios = -np.abs(back @ estimates) / errors
     tail = stdtr(values.size - len(estimates), ratios) if kind == "linear" else ndtr(ratios)
     auc, roc = receiver_curve(values, fitted) if _is_binary(values) else (None, None)
     return ClassFit(

@@ -19,7 +19,6 @@ from dissmodel.executor.findings import Finding
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.executor.runner import execute_lifecycle
 from dissmodel.executor.seeds import RunSeed, given_seed, seeded
-from dissmodel.executor.testing import ExecutorTestHarness
 from dissmodel.executor.watched import Given
 from dissmodel.geo.legend import Legend
 from dissmodel.record import Code, ExperimentRecord, Runtime, capture, identity
@@ -30,7 +29,8 @@ class ModelInfo:
     """What a model's class declares; see `ModelExecutor`.
 
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
-    a registry or a file. `names_files`: one of its parameters may name a file.
+    a registry or a file. `names_files`: one of its parameters may name a file. `fields` and `inputs` are
+    empty where the class declares none.
     """
 
     name: str
@@ -43,6 +43,8 @@ class ModelInfo:
     declared: bool = False
     origin: str = ""
     names_files: bool = False
+    fields: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class InProcess:
             declared=model.Parameters is not None,
             origin=self._origin,
             names_files=parameters.names_files(model.Parameters),
+            fields=_texts(model.fields),
+            inputs=_texts(model.inputs),
         )
 
     def code(self) -> Code:
@@ -141,6 +145,8 @@ class InProcess:
 
     def contract(self) -> tuple[Finding, ...]:
         """Check the executor contract."""
+        from dissmodel.executor.testing import ExecutorTestHarness  # noqa: PLC0415  (a run needs none of it)
+
         return ExecutorTestHarness(self.executor).findings()
 
     def inspect(self, record: ExperimentRecord) -> Iterable[Finding]:
@@ -168,3 +174,10 @@ class InProcess:
     def usage(self) -> Usage:
         """Return what this process took."""
         return Usage(round(time.process_time(), 3), capture.peak_memory_bytes(), capture.native())
+
+
+def _texts(declared: object) -> tuple[str, ...]:
+    """Return the texts of a declaration; a class of another package may mean something else by the name."""
+    if isinstance(declared, Mapping | tuple | list | set | frozenset):
+        return tuple(one for one in declared if isinstance(one, str))
+    return ()

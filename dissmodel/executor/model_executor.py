@@ -41,6 +41,12 @@ class ModelExecutor(ABC):
         folder; empty where the model decides.
     output_suffixes : tuple[str, ...]
         Every suffix that the model can write; empty: unknown, no suffix is refused.
+    fields : Iterable[str]
+        The bands or columns that it reads, by its own names for them; empty: unknown. With several inputs the
+        fields that the first input lacks are taken from the others.
+    inputs : Iterable[str]
+        The names of inputs that it opens itself, such as ``("result", "reference")``; empty: it reads one
+        dataset. Of several inputs the first is ``record.source``, the others are in ``record.sources``.
     legends : Mapping[str, Legend]
         Band or column of the result → its classes. Maps are drawn with them, the first first. When results
         are compared, classes must be equal; a tolerance applies to numbers only.
@@ -66,6 +72,8 @@ class ModelExecutor(ABC):
     output_suffixes: ClassVar[tuple[str, ...]] = ()
     legends: ClassVar[Mapping[str, Legend]] = {}
     input_fields: ClassVar[Mapping[str, str]] = {}
+    fields: ClassVar[Iterable[str]] = ()
+    inputs: ClassVar[Iterable[str]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

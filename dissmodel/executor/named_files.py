@@ -44,14 +44,19 @@ Locate = Callable[[str, str], str]
 """From the place in a parameter and the name there to the file's absolute path."""
 
 
-def takes_file(annotation: Any, metadata: Sequence[Any] = ()) -> bool:
+def takes_file(annotation: Any, metadata: Sequence[Any] = (), within: tuple[Any, ...] = ()) -> bool:
     """Tell whether a value of a type may be the name of a file, or hold such names.
+
+    `within` are the types that the type is a part of.
 
     >>> takes_file(list[FilePath]), takes_file(str)
     (True, False)
     """
+    # A table may hold tables of its own kind.
     return _is_file(metadata) or any(
-        takes_file(inner, inside) for inner, inside in _inner(annotation) if inner is not annotation
+        takes_file(inner, inside, (*within, annotation))
+        for inner, inside in _inner(annotation)
+        if all(inner is not one for one in within)
     )
 
 

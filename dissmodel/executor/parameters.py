@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -225,7 +224,7 @@ def _locate(
         if not takes_file(field_.annotation, field_.metadata):
             continue
         value = values.get(name, field_.default)
-        locate = located_by.get(name) or below(os.getcwd(), within=False)  # noqa: PTH109  (a text)
+        locate = located_by.get(name) or below(".", within=False)
         files: list[NamedFile] = []
 
         def note(place: str, text: str, locate: Locate = locate, files: list[NamedFile] = files) -> str:

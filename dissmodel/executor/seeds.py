@@ -183,10 +183,10 @@ def _own_modules(model: type) -> list[ModuleType]:
     source = getattr(sys.modules.get(model.__module__), "__file__", None)
     if source is None:
         return []
-    folder = os.path.dirname(source)  # noqa: PTH120  (as a text, hundreds of times)
+    folder = os.path.dirname(os.path.abspath(source))  # noqa: PTH100, PTH120  (as a text, hundreds of times)
     found = []
     for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None) or ""
+        path = str(getattr(module, "__file__", None))
         beside = path.startswith(folder + os.sep) and not folder.endswith(_INSTALLED)
         if path == source or (beside and not any(part in path[len(folder) :] for part in _INSTALLED)):
             found.append(module)
@@ -202,24 +202,18 @@ def _kept_generators(modules: list[ModuleType]) -> Iterator[tuple[str, Any]]:
             tree = ast.parse(text) if "default_rng" in text else ast.Module([], [])
         except (OSError, ValueError, SyntaxError):  # no source: a compiled module
             continue
-        kept = {
-            id(node.value): getattr(owner, target.id, None)
-            for owner, body in _bodies(module, tree)
-            for node in body
+        names = {
+            id(node.value): target.id
+            for node in ast.walk(tree)
             if isinstance(node, ast.Assign | ast.AnnAssign)
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Name)
         }
+        classes = [one for one in vars(module).values() if isinstance(one, type)]
+        owners = [*(one for one in classes if one.__module__ == module.__name__), module]
+        kept = {name: value for owner in owners for name, value in vars(owner).items()}
         for call in _calls_when_loaded(tree):
-            yield f"{path.name}, line {call.lineno}", kept.get(id(call))
-
-
-def _bodies(module: ModuleType, tree: ast.Module) -> Iterator[tuple[object, list[ast.stmt]]]:
-    """Yield a module and its classes, each with its statements."""
-    yield module, tree.body
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            yield getattr(module, node.name, None), node.body
+            yield f"{path.name}, line {call.lineno}", kept.get(names.get(id(call), ""))
 
 
 def _calls_when_loaded(node: ast.AST) -> Iterator[ast.Call]:
@@ -228,6 +222,8 @@ def _calls_when_loaded(node: ast.AST) -> Iterator[ast.Call]:
         inner: list[ast.AST] = [*node.decorator_list, node.args]
     elif isinstance(node, ast.Lambda):
         inner = [node.args]
+    elif isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):  # it is run as a program only
+        inner = [*node.orelse]
     else:
         inner = list(ast.iter_child_nodes(node))
         called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""

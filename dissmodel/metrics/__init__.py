@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dissmodel.metrics.change import ChangeAgreement, change_agreement
 from dissmodel.metrics.differences import Difference, difference, match_percent
+from dissmodel.metrics.maps import ClassMeasures, ShareMeasures, compare_classes, compare_shares
 from dissmodel.metrics.matrix import (
     ClassDisagreement,
     Disagreement,
@@ -24,12 +25,16 @@ from dissmodel.metrics.resolution import ResolutionFit, multiresolution_fit
 __all__ = [
     "ChangeAgreement",
     "ClassDisagreement",
+    "ClassMeasures",
     "Difference",
     "Disagreement",
     "ResolutionFit",
+    "ShareMeasures",
     "TransitionMatrix",
     "change_agreement",
     "class_areas",
+    "compare_classes",
+    "compare_shares",
     "difference",
     "disagreement",
     "kappa",

@@ -44,7 +44,10 @@ class DataSource(_Part):
 
     ``checksum`` is the sha256 of the file at ``uri``, ``size`` its length in bytes. A dataset of several
     files (a shapefile, a raster with a mask beside it) lists the others in ``sidecars``, name → sha256.
+    ``name`` is that of the input, where the model opens several inputs.
     """
+
+    RARE = frozenset({"name"})
 
     type: str = "local"
     uri: str = ""
@@ -54,6 +57,7 @@ class DataSource(_Part):
     size: int | None = None
     layer: str | None = None
     sidecars: dict[str, str] = Field(default_factory=dict)
+    name: str = ""
 
     @property
     def folder(self) -> str:
@@ -66,15 +70,29 @@ class DataSource(_Part):
         return f"input {self.folder[:-1]}".strip()
 
 
+class FieldRead(_Part):
+    """The band or column that a field was read from, and how its values came onto the cells.
+
+    `how` is ``exact`` where the cells are the same, else ``nearest``, ``bilinear``, ``mode`` or ``average``.
+    """
+
+    name: str
+    how: str
+
+
 class OtherSource(DataSource):
     """An input beside the first one.
 
     `role` is ``parameter`` for a file that a parameter names; `name` says which parameter, with keys and
-    indexes where the file is named within its value, such as ``update.0.source``.
+    indexes where the file is named within its value, such as ``update.0.source``. It is ``input`` for a
+    dataset; `fields` has the fields that were read from it.
     """
+
+    RARE = frozenset({"fields"})
 
     role: str = "parameter"
     name: str = ""
+    fields: dict[str, FieldRead] = Field(default_factory=dict)
 
     @property
     def folder(self) -> str:

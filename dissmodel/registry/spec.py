@@ -137,8 +137,8 @@ def load_spec(path: Path) -> Spec:
     Raises SpecError if the file is missing, too large, no TOML, has no ``[model]``, misspells a section or
     asks for another dissmodel; InvalidInput if the file is a pointer to data elsewhere.
     """
-    folder = Path.cwd() if str(path).startswith(_STREAMS) else path.absolute().parent
-    return replace(spec_of(_parse(path), path), folder=folder)
+    spec = spec_of(_parse(path), path)
+    return replace(spec, folder=Path() if str(path).startswith(_STREAMS) else path.absolute().parent)
 
 
 def spec_of(document: Mapping[str, Any], path: Path) -> Spec:

@@ -27,6 +27,7 @@ from dissmodel.reproducing.artifacts import compare_artifacts, drawn, worst
 from dissmodel.reproducing.recorded_model import open_recorded, refuse_package
 from dissmodel.reproducing.reproduction import Reproduced, ReproduceRequest
 from dissmodel.reproducing.run_context import before, differences, tell, thread_limit
+from dissmodel.running.others import recorded_inputs
 from dissmodel.running.repeat import Repeat
 from dissmodel.running.run import RunRequest, RunResult, run
 from dissmodel.storage.uri import is_remote, parse, shown
@@ -86,14 +87,18 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
             path, record, request.model, request.consent, as_recorded=request.env == "recorded"
         ) as model,
     ):
-        repeat = Repeat(record, path, model, {name: str(one.path) for name, one in others.items()})
+        repeat = Repeat(record, path, model, others)
         shown_as = [source.shown(one.shown) for one in (found, *others.values())]
         judge = _Judge(source, shown_as, _tolerance(request.tolerance, repeat))
-        return _reproduce(request, repeat, found, judge, chosen_map)
+        return _reproduce(request, repeat, [found, *others.values()], judge, chosen_map)
 
 
 def _reproduce(
-    request: ReproduceRequest, repeat: Repeat, found: AtHand, judge: _Judge, chosen_map: Path | None
+    request: ReproduceRequest,
+    repeat: Repeat,
+    found: Sequence[AtHand],
+    judge: _Judge,
+    chosen_map: Path | None,
 ) -> Reproduced:
     source, reporter = judge.recorded, current()
     path, record, old = source.beside, source.record, source.files
@@ -254,9 +259,14 @@ def _refuse_original(request: ReproduceRequest, path: Path, old: Mapping[str, Re
 
 
 def _run_request(
-    request: ReproduceRequest, repeat: Repeat, source: AtHand, folder: Path, main: Recorded
+    request: ReproduceRequest,
+    repeat: Repeat,
+    found: Sequence[AtHand],
+    folder: Path,
+    main: Recorded,
 ) -> RunRequest:
-    record = repeat.record
+    record, (source, *others) = repeat.record, found
+    at_hand = {one.name: here for one, here in zip(record.sources, others, strict=True)}
     experiment_id = request.experiment_id
     return RunRequest(
         input=str(source.path),
@@ -266,6 +276,8 @@ def _run_request(
         column_map=record.column_map,
         format=record.input_format,
         layer=record.source.layer,
+        fields={record.source.name: ""} if record.source.name else {},
+        others=recorded_inputs(record, at_hand),
         overwrite=request.overwrite,
         seed=record.seed,
         threads=request.threads if request.threads is not None else thread_limit(record),

@@ -18,6 +18,7 @@ from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
 from dissmodel.record import DataSource, ExperimentRecord
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec, plain_spec, spec_of
+from dissmodel.running.others import OtherInput
 
 if TYPE_CHECKING:
     from dissmodel.environments import Requirement, Resolved
@@ -77,7 +78,9 @@ class DataRequest(ModelRequest):
 
     `output` is the result's path (None: a name made of the model's and the run's); `band_map` and
     `column_map` are canonical name → name in the file, and win over those of the TOML; `format` is ``auto``,
-    ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets.
+    ``raster``, ``tiff`` or ``vector``; `layer` is which of several datasets. `fields`
+    has the names of fields that the first input is given for → its band or column, empty for its only one;
+    `others` are the inputs beside it.
     """
 
     output: str | None = None
@@ -86,6 +89,8 @@ class DataRequest(ModelRequest):
     format: str = "auto"
     layer: str | None = None
     overwrite: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[OtherInput, ...] = ()
 
     def record(self, name: str, spec: Spec | None, resolved: ResolvedParameters) -> ExperimentRecord:
         """Return a run's record with what the request says, before its input is looked at."""
@@ -237,7 +242,7 @@ def parameter_layers(
     """Return the places that parameters come from, the weakest first."""
     place = "--param" if given_by == "command line" else "parameters"
     # Who sends a request is on another machine.
-    layers = [ParameterLayer(given_by, given, place, None if given_by == "request" else str(Path.cwd()))]
+    layers = [ParameterLayer(given_by, given, place, None if given_by == "request" else ".")]
     if spec is not None:
         folder = None if spec.folder is None else str(spec.folder)
         layers.insert(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from dissmodel import materialize
@@ -17,7 +17,7 @@ from dissmodel.experiment.at_hand import AtHand, at_hand
 from dissmodel.experiment.hosts import remember_named
 from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.io.sidecars import sidecars, unrecorded
-from dissmodel.progress import Heard, Reporter, reporting
+from dissmodel.progress import Heard, Reporter, current, reporting, reporting_warnings
 from dissmodel.record import DataSource, ExperimentRecord, OtherSource, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
@@ -25,8 +25,13 @@ from dissmodel.record.redact import redact_argv
 from dissmodel.running.destination import Destination, check, choose
 from dissmodel.running.input_watch import InputWatch
 from dissmodel.running.model import DataRequest, OpenedModel, parameter_layers
+from dissmodel.running.others import INPUT, names_in_a_record
 from dissmodel.running.repeat import Repeat
+from dissmodel.running.several import check_names, joined
 from dissmodel.storage.uri import is_remote
+
+if TYPE_CHECKING:
+    from dissmodel.running.joined import Joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,8 @@ class Prepared:
     """A run that may begin.
 
     `inputs` has each file of the inputs → its sha256, the dataset first; `record` has all that is known so
-    far. `located` has the parameters that name files, with the places of these on this machine.
+    far. `located` has the parameters that name files, with the places of these on this machine; `others` are
+    the places of the other inputs by name; `joined` is the dataset that was made of several inputs.
     """
 
     model: OpenedModel
@@ -74,6 +80,15 @@ class Prepared:
     request: RunRequest
     source: AtHand
     located: Mapping[str, Any]
+    others: Mapping[str, AtHand]
+    joined: Joined | None = None
+
+    @property
+    def shown_as(self) -> dict[str, str]:
+        """Paths of this machine, with the names that a user knows instead."""
+        paths = {str(self.source.path): self.source.shown}
+        paths |= {str(one.path): one.shown for one in self.others.values()}
+        return paths if self.joined is None else paths | {str(self.joined.path): self.source.shown}
 
     def for_model(self, record: ExperimentRecord) -> ExperimentRecord:
         """Return a copy of the record for a model, with the place of the input on this machine."""
@@ -81,6 +96,12 @@ class Prepared:
         if self.source.fetched is not None:
             given.source.uri, given.source.type = str(self.source.path), "local"
         given.parameters |= self.located
+        for other in given.sources:
+            if other.name in self.others:
+                other.uri, other.type = str(self.others[other.name].path), "local"
+        if self.joined is not None:
+            given.source.uri, given.source.type = str(self.joined.path), "local"
+            given.source.layer, given.input_format = None, self.joined.format
         return given
 
     def check(self) -> None:
@@ -132,6 +153,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
+    check_names(request, host.info)
     if is_remote(request.input):  # before it is waited for
         _free_destination(request, host.info, ())
         remember_named(request.input)
@@ -152,17 +174,25 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
-    named = {one.parameter: existing(one.path) for one in resolved.files}
-    files += tuple(file for path in named.values() for file in (path, *companions(path), *sidecars(path)))
+    known = repeats.others if repeats is not None else {}
+    named = {one.parameter: known.get(one.parameter) or AtHand(existing(one.path)) for one in resolved.files}
+    others = {
+        name: one.at_hand or stack.enter_context(at_hand(one.place, offline=request.consent.offline))
+        for name, one in zip(names_in_a_record(request.others, named), request.others, strict=True)
+    }
+    paths = [one.path for one in (*named.values(), *others.values())]
+    files += tuple(file for path in paths for file in (path, *companions(path), *sidecars(path)))
     destination = _free_destination(request, host.info, files)
     read = () if here.is_word else (source, *beside)
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
     inputs = _observe(record.source, here, read) if read else {}
-    for name, path in named.items():
-        other = OtherSource(uri=str(path), role="parameter", name=name)
-        inputs |= _observe(other, AtHand(path), (path, *sidecars(path)))
+    for name, found in {**named, **others}.items():
+        role = "parameter" if name in named else INPUT
+        other = OtherSource(uri=str(found.path), role=role, name=name)
+        inputs |= _observe(other, found, (found.path, *sidecars(found.path)))
         record.sources.append(other)
+    made = _joined(request, host.info, record, [here, *others.values()], stack)
     origin = None
     if inputs:
         origin = find_origin(record.source.checksum, source, request.records, record.add_log)
@@ -170,7 +200,19 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
         record.derived_from = origin.experiment_id
     elif inputs and request.records:
         reporter.warn("--records: no record in these folders is of a run that made the input.")
-    return Prepared(model, inputs, watch, destination, record, request, here, resolved.located)
+    return Prepared(model, inputs, watch, destination, record, request, here, resolved.located, others, made)
+
+
+def _joined(
+    request: RunRequest, info: ModelInfo, record: ExperimentRecord, found: list[AtHand], stack: ExitStack
+) -> Joined | None:
+    """Return the dataset that is made of several inputs; its warnings are in the record's log, too."""
+    with reporting(Heard()) as heard, reporting_warnings(heard):
+        made = None if found[0].is_word else joined(request, info, record, found, stack)
+    for message in heard.warnings:
+        current().warn(message)
+        record.add_log(f"warning: {message}")
+    return made
 
 
 def _observe(data: DataSource, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor.parameters import ParameterLayer
+from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.recorded_input import run_again
 from dissmodel.record import ExperimentRecord
 from dissmodel.running.model import OpenedModel
@@ -24,14 +25,14 @@ _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Repeat:
     """A run that is repeated.
 
-    `record` is the repeated run's, which is at `path`; `model` is today's. `files` has the inputs but the
-    first: name → path.
+    `record` is the repeated run's, which is at `path`; `model` is today's. `others` has the inputs but
+    the first, by name.
     """
 
     record: ExperimentRecord
     path: Path
     model: OpenedModel
-    files: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, AtHand] = field(default_factory=dict)
 
     def layers(self) -> list[ParameterLayer]:
         """Return the recorded parameters."""
@@ -45,7 +46,7 @@ class Repeat:
                 "record",
                 {name: values[name] for name in values if name not in dropped},
                 str(self.path),
-                files=self.files,
+                files={name: str(one.path) for name, one in self.others.items()},
             )
         ]
 

@@ -62,7 +62,7 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
             prepared.check()
             shown_as = {
                 str(materialize.work(scratch)): str(prepared.destination.folder),
-                str(prepared.source.path): prepared.source.shown,
+                **prepared.shown_as,
             }
             return _begin(prepared, scratch, Listener(reporter, shown_as), conclude)
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,13 +16,16 @@ from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.findings import Collector, Finding, nearest_folder
 from dissmodel.executor.testing import ExecutorTestHarness
-from dissmodel.experiment.at_hand import at_hand
+from dissmodel.experiment.at_hand import AtHand, at_hand
+from dissmodel.experiment.naming import renamed
 from dissmodel.io.locate import companions
-from dissmodel.record import ExperimentRecord
+from dissmodel.record import ExperimentRecord, OtherSource
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.redact import redact
 from dissmodel.running.destination import check, choose
 from dissmodel.running.model import DataRequest, OpenedModel, open_model, parameter_layers
+from dissmodel.running.others import INPUT, names_in_a_record
+from dissmodel.running.several import check_names, joined
 from dissmodel.running.target import goes_elsewhere, named_there, target_of
 from dissmodel.storage.uri import shown
 
@@ -30,8 +34,8 @@ from dissmodel.storage.uri import shown
 class ValidateRequest(DataRequest):
     """What to look at.
 
-    Each of `inputs` is looked at for itself; without inputs only the model is. `trial`: run the model on each
-    input too, where nothing is wrong; the result is thrown away.
+    Each of `inputs` is looked at for itself, together with the `others`; without inputs only the model is.
+    `trial`: run the model on each input too, where nothing is wrong; the result is thrown away.
     """
 
     inputs: tuple[str, ...] = ()
@@ -83,22 +87,32 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
                 found = Collector("parameters")
                 record = _record(request, model, found)
                 yield from found.findings
-        sources = []
+                found = Collector("inputs")
+                with found.at():
+                    check_names(request, model.host.info)
+                record = None if found.failed else record
+                yield from found.findings
+        sources: list[Path] = []
+        others: list[AtHand] = []
+        yield from _find_others(request, others, stack)
         for given in request.inputs:
-            found, here = Collector(shown(given)), None
+            found, names = Collector(shown(given)), dict[str, str]()
             with found.at():
                 words = request.trial and executor is not None
                 here = stack.enter_context(at_hand(given, offline=request.consent.offline, words=words))
+                names = here.names
                 if here.is_word and executor is not None and record is not None:
                     whole = record.model_copy(deep=True)
                     whole.source.uri = given
                     _try(executor, whole, found)
                 elif model is not None and record is not None:
-                    sources.append(here.path)
-                    _look_at_input(model, _with_input(record, here.path), found)
+                    sources += [one.path for one in (here, *others)]
+                    if len(others) == len(request.others):
+                        whole, names = _joined(request, model, record, [here, *others], stack)
+                        _look_at_input(model, whole, found)
                     if request.trial and executor is not None and not found.failed:
                         _try(executor, _with_input(record, here.path), found)
-            yield from found.findings if here is None else _texts(found.findings, here.named)
+            yield from _texts(found.findings, partial(renamed, names=names))
         if model is not None and (request.output is not None or request.inputs):
             found = Collector(shown(request.output or "the current folder"))
             _look_at_output(request, model, sources, found)
@@ -137,6 +151,37 @@ def _record(request: ValidateRequest, model: OpenedModel, told: Collector) -> Ex
         if destination.name is not None:
             record.output_path = str(destination.folder / destination.name)
     return record
+
+
+def _find_others(
+    request: ValidateRequest, others: list[AtHand], stack: contextlib.ExitStack
+) -> Iterator[Finding]:
+    """Add the inputs beside the first one to a list, as far as they can be read; yield what is wrong."""
+    for other in request.others:
+        found = Collector(shown(other.place))
+        with found.at():
+            others.append(stack.enter_context(at_hand(other.place, offline=request.consent.offline)))
+        yield from found.findings
+
+
+def _joined(
+    request: ValidateRequest,
+    model: OpenedModel,
+    record: ExperimentRecord,
+    found: Sequence[AtHand],
+    stack: contextlib.ExitStack,
+) -> tuple[ExperimentRecord, dict[str, str]]:
+    """Return a copy of the record with the inputs, the first one first, and what a user calls their paths."""
+    first, *others = found
+    whole = _with_input(record, first.path)
+    for name, one in zip(names_in_a_record(request.others, ()), others, strict=True):
+        whole.sources.append(OtherSource(uri=str(one.path), role=INPUT, name=name))
+    made = joined(request, model.host.info, whole, found, stack)
+    names = {path: shown_as for one in found for path, shown_as in one.names.items()}
+    if made is not None:
+        whole.source.uri, whole.source.layer, whole.input_format = str(made.path), None, made.format
+        names[str(made.path)] = first.shown
+    return whole, names
 
 
 def _with_input(record: ExperimentRecord, source: Path) -> ExperimentRecord:

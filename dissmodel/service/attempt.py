@@ -18,6 +18,7 @@ from dissmodel.experiment.source import open_source, placed
 from dissmodel.progress import Silent, reporting
 from dissmodel.record import store
 from dissmodel.record.redact import redact, redact_document
+from dissmodel.running.others import given_inputs
 from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
 from dissmodel.service import inputs, packages
 from dissmodel.service.documents import MAX_BYTES, Ended, Outcome, Problem, Request
@@ -179,6 +180,11 @@ class _Attempt:
             else:
                 package = packages.of_request(request, core, self.hold)
                 found = stack.enter_context(inputs.fetched(request.input, self.settings))
+                _, _, given = given_inputs([("", request.input), *request.inputs.items()], None)
+                others = {
+                    name: stack.enter_context(inputs.fetched(one.place, self.settings))
+                    for name, one in zip(request.inputs, given, strict=True)
+                }
             task = Task(
                 request=request,
                 folder=result,

@@ -9,12 +9,13 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.progress import Silent
+from dissmodel.service.cache_file import CacheFile
 from dissmodel.service.documents import Request
 from dissmodel.service.jobs import View, document_of, utc
 from dissmodel.service.queue import Entry
@@ -32,12 +33,12 @@ MOST = 1000
 """How many jobs a page may have."""
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS job (
+CREATE TABLE job (
     id TEXT PRIMARY KEY, submitted_at TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
     request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS job_by_time ON job (submitted_at, id);
-CREATE INDEX IF NOT EXISTS job_open ON job (id) WHERE NOT has_ended;
+CREATE INDEX job_by_time ON job (submitted_at, id);
+CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = "INSERT OR IGNORE INTO job (id, submitted_at, model, state, request) VALUES (?, ?, ?, 'queued', ?)"
 _CHOSEN = (
@@ -61,7 +62,7 @@ _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
 
 
-class Board:
+class Board(CacheFile):
     """The list of jobs; what it has of a job that has ended is final.
 
     Parameters
@@ -74,12 +75,15 @@ class Board:
         Called with the id of each job that was found to have completed, if these are not too many.
     """
 
+    _what, _tables = "the list of jobs", _TABLES
+
     def __init__(
         self, service: Service, file: Path, completed: Callable[[str], None] = lambda _job: None
     ) -> None:
-        self._service, self._file, self._completed = service, file, completed
-        self._opened: sqlite3.Connection | None = None
-        self._using, self._refreshing = threading.Lock(), threading.Lock()
+        mark = zlib.crc32(f"{_VERSION} {service.truth.place.uri}".encode()) >> 1
+        super().__init__(file, version=mark)
+        self._service, self._completed = service, completed
+        self._refreshing = threading.Lock()
         self._fresh_at = self._listed_at = -1e9
         self._listing_s = 0.0
         service.noted.append(self.add)
@@ -87,8 +91,8 @@ class Board:
     def add(self, request: Request) -> None:
         """Note a job that was submitted or cancelled; without the cache, the next listing finds it."""
         self._fresh_at = -1e9
-        with contextlib.suppress(StorageError), self._database() as database:
-            database.execute(_INSERT, _row(request))
+        with contextlib.suppress(StorageError):
+            self._write(lambda db: db.execute(_INSERT, _row(request)))
 
     def page(
         self,
@@ -130,9 +134,8 @@ class Board:
             "time": time_text or None,
             "id": job,
         }
-        with self._database() as database:
-            (total,) = database.execute(_COUNT, values).fetchone()
-            rows = database.execute(_PAGE, values).fetchall()
+        ((total,),) = self._rows(_COUNT, values)
+        rows = self._rows(_PAGE, values)
         entries = self._service.entries(*(row[0] for row in rows))
         jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
         following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
@@ -150,32 +153,21 @@ class Board:
                 self._fresh_at = now
                 self._settle()
 
-    def close(self) -> None:
-        """Let go of the file; a later call opens it again."""
-        with self._using:
-            if self._opened is not None:
-                self._opened.close()
-            self._opened = None
-
     def numbers(self) -> Mapping[str, Any]:
         """Return how many jobs are in each state and failed with each code, and runs with their seconds."""
         self.refresh()
-        with self._database() as database:
-            states, codes = dict(database.execute(_STATES)), dict(database.execute(_CODES))
-            return {"states": states, "codes": codes, "seconds": database.execute(_SECONDS).fetchone()}
+        states, codes, (seconds,) = map(self._rows, (_STATES, _CODES, _SECONDS))
+        return {"states": dict(states), "codes": dict(codes), "seconds": seconds}
 
     def _list(self) -> None:
-        with self._database() as database:
-            known = {job for (job,) in database.execute("SELECT id FROM job")}
+        known = {job for (job,) in self._rows("SELECT id FROM job")}
         there = {job for job, names in self._service.truth.jobs() if REQUEST in names}
         found = _each(self._service.truth.request, sorted(there - known))
-        with self._database() as database:
-            database.executemany("DELETE FROM job WHERE id = ?", [(job,) for job in known - there])
-            database.executemany(_INSERT, [_row(one) for one in found if one is not None])
+        self._write_all("DELETE FROM job WHERE id = ?", [(job,) for job in known - there])
+        self._write_all(_INSERT, [_row(one) for one in found if one is not None])
 
     def _settle(self) -> None:
-        with self._database() as database:
-            rows = database.execute("SELECT id, request FROM job WHERE NOT has_ended").fetchall()
+        rows = self._rows("SELECT id, request FROM job WHERE NOT has_ended")
         entries = self._service.entries(*(row[0] for row in rows))
         requests = [Request.from_bytes(text.encode(), job) for job, text in rows]
         views = [View(one, Seen(entry=entries.get(one.experiment_id))) for one in requests]
@@ -186,47 +178,20 @@ class Board:
         changed = [
             (one.state, json.dumps(_short(one)), one.has_ended, one.request.experiment_id) for one in views
         ]
-        with self._database() as database:
-            statement = "UPDATE job SET state = ?, document = ?, has_ended = ? WHERE id = ?"
-            database.executemany(statement, changed)
+        self._write_all("UPDATE job SET state = ?, document = ?, has_ended = ? WHERE id = ?", changed)
         completed = [one.request.experiment_id for one in views if one.state == "completed"]
         for job in completed if len(completed) <= _MOST_TOLD else ():
             self._completed(job)
 
-    @contextlib.contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        with self._using:
-            try:
-                if self._opened is None:
-                    self._opened = self._open()
-                with self._opened:
-                    yield self._opened
-            except (sqlite3.Error, OSError) as error:
-                self._opened = None
-                why = f"{self._file}: the list of jobs can't be used: {error}."
-                raise StorageError(why, "It can be deleted: it is made anew.") from error
+    def _rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+        return self._do(lambda db: db.execute(statement, values or {}).fetchall())
 
-    def _open(self) -> sqlite3.Connection:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        mark = zlib.crc32(f"{_VERSION} {self._service.truth.place.uri}".encode()) >> 1
-        with contextlib.suppress(sqlite3.DatabaseError):
-            database = self._connected()
-            (found,) = database.execute("PRAGMA user_version").fetchone()
-            if found == mark:
-                return database
-            database.close()
-        for end in ("", "-wal", "-shm"):
-            self._file.with_name(self._file.name + end).unlink(missing_ok=True)
-        self._listed_at = -1e9
-        database = self._connected()
-        database.executescript(f"{_TABLES} PRAGMA user_version = {mark}")
-        return database
+    def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._write(lambda db: db.executemany(statement, rows))
 
-    def _connected(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._file, timeout=10, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        return database
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        super()._prepare(db)
+        self._listed_at = -1e9  # it may be a new file
 
 
 def _row(request: Request) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from dissmodel.executor.schemas import InlineJobRequest, JobRequest
 from dissmodel.experiment.index import MOST_ROWS
 from dissmodel.record.plain import plain
+from dissmodel.running.others import Method
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +50,12 @@ class _Data(BaseModel):
     band_map: Names = Field(default_factory=dict)
     priority: Literal["low", "normal", "high"] = "normal"
     layer: Text | None = None
+    inputs: dict[str, Text] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="other datasets: a field that is read from it → its URI, which may end in : and a band",
+    )
+    resample: Method | None = None
     seed: int | None = Field(default=None, ge=0, lt=1 << 63)
 
 

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -120,8 +121,10 @@ def _run(task: Task, reporter: Reporter) -> Path:
         assert path is not None  # only a check leaves none
         return path
     from dissmodel.running.model import GivenSpec  # noqa: PLC0415  (as above)
+    from dissmodel.running.others import given_inputs  # noqa: PLC0415  (as above)
     from dissmodel.running.run import RunRequest, run  # noqa: PLC0415  (as above)
 
+    _, _, others = given_inputs([("", asked.input), *asked.inputs.items()], asked.resample)
     spec = GivenSpec(asked.spec, asked.model_name, asked.commit, task.package) if asked.spec else None
     request = RunRequest(
         model=asked.model_name if spec is None else None,
@@ -129,6 +132,9 @@ def _run(task: Task, reporter: Reporter) -> Path:
         parameters=asked.parameters,
         parameters_from="request",
         input=str(task.source.path),
+        others=tuple(
+            replace(one, at_hand=here) for one, here in zip(others, task.others.values(), strict=True)
+        ),
         column_map=asked.column_map,
         band_map=asked.band_map,
         format=asked.input_format,

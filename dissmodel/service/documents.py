@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dissmodel.errors import InvalidInput
+from dissmodel.running.others import Method
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 << 20
@@ -101,7 +102,9 @@ class Request(_Document):
         the client sent.
     input : str
         The URI of the input, as `dissmodel.service.inputs` admitted it; of a reproduction, empty.
-    input_format, layer, parameters, column_map, band_map, seed
+    inputs : Mapping of str to str
+        Other inputs by name; the URIs as `dissmodel.service.inputs` admitted them, each with its band.
+    input_format, layer, parameters, column_map, band_map, seed, resample
         As `dissmodel.api.run` takes them.
     reproduces : str or None
         The id of the experiment to reproduce.
@@ -120,6 +123,8 @@ class Request(_Document):
     registry: str = ""
     commit: str = ""
     input: str = ""
+    inputs: Mapping[str, str] = Field(default_factory=dict)
+    resample: Method | None = None
     input_format: Literal["auto", "raster", "tiff", "vector"] = "auto"
     layer: str | None = None
     parameters: Mapping[str, Any] = Field(default_factory=dict)

@@ -14,7 +14,6 @@ from dissmodel.service import models, uploads
 from dissmodel.service.auth import caller_of, router
 from dissmodel.service.board import MOST
 from dissmodel.service.bodies import InlineJob, Job, JobDocument, Jobs
-from dissmodel.service.documents import Request as Submitted
 from dissmodel.service.documents import now
 from dissmodel.service.jobs import document_of, publication_of, utc
 from dissmodel.service.models import Model
@@ -76,13 +75,7 @@ def submit_job_inline(body: InlineJob, request: Request, key: Key = None) -> Any
 def _submit(request: Request, key: str | None, fields: dict[str, Any], find: Callable[[], Model]) -> Any:
     by, path = caller_of(request).name, request.url.path
     service = parts_of(request).service
-    return _job_of(request, service.run(fields, find, by=by, key=key, path=path))
-
-
-def _job_of(request: Request, submitted: Submitted) -> Mapping[str, Any]:
-    service = parts_of(request).service
-    entry = service.entries(submitted.experiment_id).get(submitted.experiment_id)
-    return document_of(service.look_again(submitted, entry))
+    return document_of(service.run(fields, find, by=by, key=key, path=path))
 
 
 @reader.get("/job/{experiment_id}", response_model=JobDocument)
@@ -122,7 +115,7 @@ def show_record(experiment_id: Id, request: Request) -> Mapping[str, Any]:
 def reproduce(experiment_id: Id, request: Request, key: Key = None) -> Any:
     """Run an experiment again, and compare."""
     by, path = caller_of(request).name, request.url.path
-    return _job_of(request, parts_of(request).service.reproduce(experiment_id, by=by, key=key, path=path))
+    return document_of(parts_of(request).service.reproduce(experiment_id, by=by, key=key, path=path))
 
 
 @submitter.post("/experiments/{experiment_id}/publish")

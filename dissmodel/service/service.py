@@ -15,6 +15,7 @@ from dissmodel.experiment.layout import RECORD, Place
 from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes
+from dissmodel.running.others import given_inputs
 from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
@@ -28,7 +29,8 @@ from dissmodel.service.truth import Truth
 
 MOST_QUEUED = 10_000
 _LONGEST_KEY = 255
-_GIVEN = ("input_format", "layer", "parameters", "column_map", "band_map", "seed", "priority")
+_GIVEN = ("input_format", "layer", "parameters", "column_map", "band_map", "seed", "priority", "resample")
+_LATER = frozenset({"inputs", "resample"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -61,8 +63,8 @@ class Service:
 
     def run(
         self, fields: Mapping[str, Any], find: Callable[[], Model], *, by: str, key: str | None, path: str
-    ) -> Request:
-        """Submit a run; nothing is fetched, and no model's code is loaded.
+    ) -> View:
+        """Submit a run and return the job; nothing is fetched, and no model's code is loaded.
 
         If the queue is away, the job is put there later. With an idempotency key, the same body of the same
         user to the same path gives the same job.
@@ -90,13 +92,20 @@ class Service:
             self.schemas.refuse_paths(model, {**model.given, **fields["parameters"]})
             source = {"registry": model.registry, "commit": model.commit, "spec": model.spec}
             read = admit(fields["input_dataset"], self.settings)
-            return (
-                {name: fields[name] for name in _GIVEN} | source | {"model_name": model.name, "input": read}
-            )
+            _, _, others = given_inputs([("", read), *fields["inputs"].items()], None)
+            bands = (next(iter(one.fields.values()), "") for one in others)
+            inputs = {
+                name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
+                for name, one, band in zip(fields["inputs"], others, bands, strict=True)
+            }
+            given = {name: fields[name] for name in _GIVEN}
+            return given | source | {"model_name": model.name, "input": read, "inputs": inputs}
 
-        return self._submit(fields, make, by, key, path)
+        # A body of an earlier version, with the same key, is the same body.
+        sent = {name: value for name, value in fields.items() if name not in _LATER or value}
+        return self._submit(sent, make, by, key, path)
 
-    def reproduce(self, experiment: str, *, by: str, key: str | None, path: str) -> Request:
+    def reproduce(self, experiment: str, *, by: str, key: str | None, path: str) -> View:
         """Submit a run of an experiment again; errors as for `completed` and `run`."""
 
         def make() -> dict[str, Any]:
@@ -108,10 +117,9 @@ class Service:
 
     def _submit(
         self, body: Mapping[str, Any], make: Callable[[], dict[str, Any]], by: str, key: str | None, path: str
-    ) -> Request:
+    ) -> View:
         job, digest = _new_id(by, key, path), sha256_bytes(json.dumps(body, sort_keys=True).encode())
-        earlier = self._earlier(job, digest) if key is not None else None
-        if earlier is not None:
+        if key is not None and (earlier := self._earlier(job, digest)) is not None:
             return earlier
         with contextlib.suppress(QueueAway):
             if sum(self.queue.counts().values()) >= MOST_QUEUED:
@@ -127,20 +135,22 @@ class Service:
                 "body_too_large", "The job can't be written down: it is too large, or nested too deep."
             )
         if not self.truth.put(job, request):
-            return self._earlier(job, digest) or request
+            return self._earlier(job, digest) or View(request, Seen())
         try:
             self.queue.put(job, request.priority)
         except QueueAway as error:
             _LOG.warning("%s", error.message, extra={"experiment_id": job})
         self._note(request)
         _LOG.info("The job was submitted.", extra={"experiment_id": job, "user": by})
-        return request
+        return View(request, Seen())  # as it was written: to look again costs as much as to submit
 
-    def _earlier(self, job: str, digest: str) -> Request | None:
+    def _earlier(self, job: str, digest: str) -> View | None:
         earlier = self.truth.request(job)
-        if earlier is not None and earlier.digest != digest:
+        if earlier is None:
+            return None
+        if earlier.digest != digest:
             raise refused("key_reused", "This Idempotency-Key was sent before with another body.")
-        return earlier
+        return self.look_again(earlier, self.entries(job).get(job))
 
     def look(self, job: str) -> View:
         """Return a job as the place and the queue know it.

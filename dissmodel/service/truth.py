@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dissmodel import temporary
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.layout import FOLDER, RECORD, Place
 from dissmodel.experiment.placed import refuse_other_id
@@ -95,30 +94,23 @@ class Truth:
             yield job, frozenset(names)
 
     def _read(self, kind: type[_Document], job: str) -> _Document | None:
-        folder = self.place.below(JOBS).below(job)
-        name = _FILES[kind]
-        with temporary.new_folder() as scratch:
-            file = scratch / "document"
-            try:
-                folder.storage.get(folder.key(name), file, limit=MAX_BYTES)
-            except DissmodelError as error:
-                if error.code != "object_missing":
-                    raise
-                return None
-            return kind.from_bytes(file.read_bytes(), f"{folder.uri}{name}")
+        folder, name = self.place.below(JOBS).below(job), _FILES[kind]
+        try:
+            data = folder.storage.read(folder.key(name), limit=MAX_BYTES)
+        except DissmodelError as error:
+            if error.code != "object_missing":
+                raise
+            return None
+        return kind.from_bytes(data, f"{folder.uri}{name}")
 
 
 def put_new(folder: Place, name: str, data: bytes, media_type: str) -> bool:
     """Write an object, unless one of that name is there; return whether this one stands."""
-    with temporary.new_folder() as scratch:
-        file = scratch / "object"
-        file.write_bytes(data)
-        try:
-            folder.storage.put(
-                file, folder.key(name), sha256=sha256_bytes(data), media_type=media_type, only_new=True
-            )
-        except DissmodelError as error:
-            if error.code != "object_exists":
-                raise
-            return False
+    key, sha256 = folder.key(name), sha256_bytes(data)
+    try:
+        folder.storage.put(data, key, sha256=sha256, media_type=media_type, only_new=True)
+    except DissmodelError as error:
+        if error.code != "object_exists":
+            raise
+        return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,19 +55,23 @@ def write_pieces(
 
 
 class SentFile:
-    """A file that is stored as the object `what`, to be closed; `sha256` is its known digest, 64 hex digits.
+    """A file, or bytes, to store as the object `what`; to be closed. `sha256` is its digest, 64 hex digits.
 
     Raises StorageError if the file can't be read.
     """
 
-    def __init__(self, path: Path, sha256: str, what: str) -> None:
-        self.path = path
+    def __init__(self, content: Path | bytes, sha256: str, what: str) -> None:
+        self._shown = what if isinstance(content, bytes) else content
         self.sha256 = sha256
         self._what = what
+        if isinstance(content, bytes):
+            self._stream: BinaryIO = io.BytesIO(content)
+            self.size = len(content)
+            return
         try:
-            self._stream: BinaryIO = path.open("rb")
+            self._stream = content.open("rb")
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(content, error) from error
         self.size = os.fstat(self._stream.fileno()).st_size
 
     def close(self) -> None:
@@ -85,13 +90,22 @@ class SentFile:
                 hashed.update(piece)
                 yield piece
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise _unreadable(self._shown, error) from error
         if hashed.hexdigest() != self.sha256:
             raise Differs(
-                f"{self.path} does not have its sha256: it changed, and was not stored as {self._what}.",
+                f"{self._shown} does not have its sha256: it changed, and was not stored as {self._what}.",
                 "Make the file again, or verify its record.",
                 code="storage_differs",
             )
+
+
+def read_all(pieces: Iterable[bytes], what: str, *, limit: int) -> bytes:
+    """Return pieces of the object `what` as one; raises as `check_limit`."""
+    found = bytearray()
+    for piece in pieces:
+        found += piece
+        check_limit(len(found), limit, what)
+    return bytes(found)
 
 
 def check_limit(size: int, limit: int, what: str) -> None:
@@ -117,6 +131,6 @@ def unwritable(path: Path, error: OSError) -> StorageError:
     )
 
 
-def _unreadable(path: Path, error: OSError) -> StorageError:
+def _unreadable(path: Path | str, error: OSError) -> StorageError:
     why = error.strerror or error
     return StorageError(f"{path} could not be read: {why}.", "Check the path and its rights.")

@@ -59,9 +59,12 @@ class Storage(Protocol):
             If fewer bytes arrive than the server announced.
         """
 
+    def read(self, key: str, *, limit: int) -> bytes:
+        """Return the content of a small object; errors as for `get`."""
+
     def put(
         self,
-        path: Path,
+        content: Path | bytes,
         key: str,
         *,
         sha256: str,
@@ -69,16 +72,16 @@ class Storage(Protocol):
         only_new: bool = False,
         progress: Progress | None = None,
     ) -> Stat:
-        """Store a file whole or not at all, note its sha256, and check what the server says it has.
+        """Store an object whole or not at all, note its sha256, and check what the server says it has.
 
         Parameters
         ----------
-        path : Path
-            The file; it streams.
+        content : Path or bytes
+            A file, which streams, or the bytes of a small object.
         key : str
             Its name there.
         sha256 : str
-            Of the file, 64 hex digits.
+            Of the content, 64 hex digits.
         media_type : str
             What it is.
         only_new : bool

@@ -12,7 +12,7 @@ from urllib3.util import make_headers
 
 from dissmodel.errors import StorageError
 from dissmodel.storage import faults
-from dissmodel.storage.arrival import check_limit, missing, write_new
+from dissmodel.storage.arrival import check_limit, missing, read_all, write_new
 from dissmodel.storage.base import Progress, Stat
 from dissmodel.storage.names import check_key, shown
 from dissmodel.storage.pool import make_pool
@@ -70,17 +70,16 @@ class HttpStorage:
 
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
         """Download an object; see `Storage.get`. A compressed answer is written unpacked."""
-        what = self._shown(key)
-        with self._response("GET", key) as response:
-            found = self._stat(key, response)
-            if response is None or found is None:
-                raise missing(what)
-            check_limit(found.size, limit, what)
-            pieces = response.stream(_PIECE, decode_content=True)
-            size = write_new(pieces, path, what, limit=limit, progress=progress)
+        with self._content(key, limit) as (found, pieces):
+            size = write_new(pieces, path, self._shown(key), limit=limit, progress=progress)
         return Stat(key, size, etag=found.etag)
 
-    def put(self, path: Path, key: str, **_options: Any) -> NoReturn:  # noqa: ARG002  (the protocol's)
+    def read(self, key: str, *, limit: int) -> bytes:
+        """Return the content of a small object; see `Storage.read`."""
+        with self._content(key, limit) as (_, pieces):
+            return read_all(pieces, self._shown(key), limit=limit)
+
+    def put(self, content: Path | bytes, key: str, **_options: Any) -> NoReturn:  # noqa: ARG002  (the protocol's)
         """Raise StorageError: dissmodel only reads from a web server."""
         self._only_read(key, "written to")
 
@@ -105,6 +104,15 @@ class HttpStorage:
         is_known = length.isascii() and length.isdecimal() and not is_packed
         etag = response.headers.get("ETag") or response.headers.get("Last-Modified")
         return Stat(key, int(length[:20]) if is_known else UNKNOWN_SIZE, etag=etag)
+
+    @contextmanager
+    def _content(self, key: str, limit: int) -> Iterator[tuple[Stat, Iterator[bytes]]]:
+        with self._response("GET", key) as response:
+            found = self._stat(key, response)
+            if response is None or found is None:
+                raise missing(self._shown(key))
+            check_limit(found.size, limit, self._shown(key))
+            yield found, response.stream(_PIECE, decode_content=True)
 
     @contextmanager
     def _response(self, method: str, key: str) -> Iterator[BaseHTTPResponse | None]:

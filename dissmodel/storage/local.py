@@ -12,7 +12,7 @@ from typing import BinaryIO
 from dissmodel import temporary
 from dissmodel.errors import StorageError
 from dissmodel.record.store import sync_folder
-from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new, write_pieces
+from dissmodel.storage.arrival import SentFile, check_limit, missing, read_all, write_new, write_pieces
 from dissmodel.storage.base import Progress, Stat, at_most
 from dissmodel.storage.names import check_key, shown
 
@@ -46,17 +46,19 @@ class LocalStorage:
 
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
         """Copy a file; see `Storage.get`."""
-        found = self.stat(key)
-        if found is None:
-            raise missing(self._shown(key))
-        check_limit(found.size, limit, self._shown(key))
+        found = self._found(key, limit)
         pieces = self._pieces(self._path(key))
         size = write_new(pieces, path, self._shown(key), limit=limit, progress=progress)
         return Stat(key, size, etag=found.etag)
 
+    def read(self, key: str, *, limit: int) -> bytes:
+        """Return the content of a small file; see `Storage.read`."""
+        self._found(key, limit)
+        return read_all(self._pieces(self._path(key)), self._shown(key), limit=limit)
+
     def put(
         self,
-        path: Path,
+        content: Path | bytes,
         key: str,
         *,
         sha256: str,
@@ -64,7 +66,7 @@ class LocalStorage:
         only_new: bool = False,
         progress: Progress | None = None,
     ) -> Stat:
-        """Copy a file in; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none."""
+        """Write a file; see `Storage.put`. A folder keeps no sha256, so its `Stat` has none."""
         target = self._path(key)
         with self._errors(key):
             self._exists()
@@ -73,7 +75,7 @@ class LocalStorage:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._path(key)  # a part of the path may be a link
             with temporary.new_file(target.parent) as copy:
-                with closing(SentFile(path, sha256, self._shown(key))) as file:
+                with closing(SentFile(content, sha256, self._shown(key))) as file:
                     write_pieces(file.pieces(), copy, self._shown(key), limit=file.size, progress=progress)
                 self._settle(copy, target, key, only_new=only_new)
             return _from(target.lstat(), key)
@@ -95,6 +97,13 @@ class LocalStorage:
 
     def presign(self, key: str, seconds: int) -> None:
         """Return None: a folder has no URLs."""
+
+    def _found(self, key: str, limit: int) -> Stat:
+        found = self.stat(key)
+        if found is None:
+            raise missing(self._shown(key))
+        check_limit(found.size, limit, self._shown(key))
+        return found
 
     def _settle(self, copy: BinaryIO, target: Path, key: str, *, only_new: bool) -> None:
         if not only_new:

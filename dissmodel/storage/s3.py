@@ -24,7 +24,7 @@ from minio.signer import sign_v4_s3
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.record import digest
 from dissmodel.storage import faults, multipart
-from dissmodel.storage.arrival import SentFile, check_limit, missing, write_new
+from dissmodel.storage.arrival import SentFile, check_limit, missing, read_all, write_new
 from dissmodel.storage.base import Progress, Stat, at_most
 from dissmodel.storage.credentials import Access
 from dissmodel.storage.multipart import PART_BYTES, UNSIGNED, Checksum, checksum_of
@@ -136,9 +136,16 @@ class S3Storage:
             size = write_new(pieces, path, what, limit=limit, progress=progress)
         return Stat(key, size, _noted(response.headers), _plain(response.headers.get("ETag")))
 
+    def read(self, key: str, *, limit: int) -> bytes:
+        """Return the content of a small object; see `Storage.read`."""
+        what = self._shown(check_key(key, self.shown))
+        with self._speaking(key), self._opened(key) as response:
+            check_limit(int(response.headers.get("Content-Length", "0")), limit, what)
+            return read_all(response.stream(_PIECE, decode_content=False), what, limit=limit)
+
     def put(
         self,
-        path: Path,
+        content: Path | bytes,
         key: str,
         *,
         sha256: str,
@@ -151,7 +158,7 @@ class S3Storage:
             raise self._taken(key)
         headers = {"Content-Type": media_type, _NOTED: sha256}
         condition = {_CONDITION: "*"} if only_new else {}
-        with closing(SentFile(path, sha256, self._shown(check_key(key, self.shown)))) as file:
+        with closing(SentFile(content, sha256, self._shown(check_key(key, self.shown)))) as file:
             try:
                 if file.size <= PART_BYTES:
                     checksum = self._put_whole(key, file, {**headers, **condition}, progress)

@@ -71,6 +71,14 @@ class ReadingContract:
             assert content + key.encode() == path.read_bytes()
             assert (key, path.stat().st_size) == (stat.key, stat.size)
 
+    def test_a_small_object_is_read(self, storage: Storage, seed: Seed) -> None:
+        """As bytes, and no more of them than the limit."""
+        seed("a", bytes(1000))
+
+        assert storage.read("a", limit=1000) == bytes(1000)
+        with refused(InvalidInput, "object_too_large", "a"):
+            storage.read("a", limit=999)
+
     def test_an_empty_object_is_one(self, storage: Storage, seed: Seed, tmp_path: Path) -> None:
         """It comes, with no bytes."""
         seed("empty", b"")
@@ -78,6 +86,7 @@ class ReadingContract:
         stat = storage.get("empty", tmp_path / "copy", limit=0)
 
         assert stat.size == 0
+        assert storage.read("empty", limit=0) == b""
         assert (tmp_path / "copy").read_bytes() == b""
 
     def test_stat_tells_the_size(self, storage: Storage, seed: Seed) -> None:
@@ -98,6 +107,8 @@ class ReadingContract:
 
             with refused(InvalidInput, "object_missing", key):
                 storage.get(key, tmp_path / "copy", limit=_PLENTY)
+            with refused(InvalidInput, "object_missing", key):
+                storage.read(key, limit=_PLENTY)
         assert not (tmp_path / "copy").exists()
 
     def test_more_than_the_limit(self, storage: Storage, seed: Seed, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ WRONG = {
     "Mapping[str, StrPath] | None": (3, "a", {1: "a"}, {"a": 3}),
     "Mapping[str, str] | None": (3, "a", {1: "a"}, {"a": 1}),
     "Mapping[str, str | int] | None": (3, "a", {1: 1}, {"a": 1.5}),
+    "Inputs": (3, None, "a.tif", Path("a.tif"), [3], {"alt": 3}, {1: "a.tif"}, [("alt", 3)], [(1, "a.tif")]),
+    "Method | None": (3, "closest", ["nearest"]),
     "Consent | None": (True, "yes"),
     "Format": (3, None, "geotiff", ["auto"]),
     "Env": (3, None, "there"),

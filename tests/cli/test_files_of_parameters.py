@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, FilePath
 
-from dissmodel.executor.parameters import ParameterLayer, check, settled
+from dissmodel.executor.parameters import ParameterLayer, check, names_files, settled
 from dissmodel.registry.spec import load_spec
 from dissmodel.running.model import ModelRequest, open_model, parameter_layers
 
@@ -98,6 +98,18 @@ def test_only_a_toml_that_the_user_names_may_leave_its_folder(spec):
 class Named(BaseModel):
     at: FilePath | None = None
     several: dict[str, FilePath] = {}
+
+
+class Node(BaseModel):
+    """A table that may hold tables of its kind."""
+
+    inner: list["Node"] = []
+    other: "Node | None" = None
+
+
+def test_a_table_of_tables_of_its_own_kind():
+    assert not names_files(Node)
+    assert check(Node, [layer(values={"inner": [{"inner": []}]})]).resolved is not None
 
 
 def layer(**given):

@@ -1,85 +1,111 @@
-"""`dissmodel lucc`: tables, and records of them."""
+"""Land-use change from the command line: its page, published TOML, and files that are inputs."""
 
-import tomllib
+import json
+import re
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from affine import Affine
+import pytest
+import shapely
 
-from support.files import document, names
+from dissmodel.io import load_dataset, save_dataset
 
-
-def write(name, **bands):
-    rows, cols = next(iter(bands.values())).shape
-    place = Affine(100, 0, 0, 0, -100, 0)
-    with rasterio.open(
-        name,
-        "w",
-        driver="GTiff",
-        height=rows,
-        width=cols,
-        count=len(bands),
-        dtype="float64",
-        crs="EPSG:31983",
-        transform=place,
-    ) as file:
-        for number, (called, band) in enumerate(bands.items(), start=1):
-            file.write(band, number)
-            file.set_band_description(number, called)
+DOCS = (Path(__file__).parents[2] / "docs" / "land_use.md").read_text(encoding="utf-8")
 
 
-def test_a_fit_and_a_demand_leave_records_that_come_again(dissmodel):
-    draw = np.random.default_rng(8)
-    slope = draw.uniform(0, 1, (20, 20))
-    use = 1.0 + (draw.random((20, 20)) < slope)
-    write("a.tif", use=use, slope=slope)
-    write("b.tif", use=np.where(draw.random((20, 20)) < 0.1, 2.0, use))
-    words = ("--classes", "forest,crop", "--drivers", "slope", "-o", "potential.toml", "--sample", "300")
+@pytest.fixture
+def region(dissmodel):
+    """Write region.toml as the page has it, region.gpkg and demand.csv into the current folder."""
+    from geopandas import GeoDataFrame
 
-    fitted = dissmodel("lucc", "fit", "-i", "a.tif", *words, "--seed", "5")
-    made = dissmodel(
-        *(
-            "lucc",
-            "demand",
-            "--from",
-            "a.tif",
-            "--to",
-            "b.tif",
-            "--years",
-            "2010,2020,2022",
-            "-o",
-            "demand.csv",
-        )
+    Path("region.toml").write_text(re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1])
+    draws = np.random.default_rng(3)
+    row, col = np.divmod(np.arange(12 * 10), 10)
+    farm, water = 0.3 * draws.random(120), np.where(draws.random(120) < 0.1, 0.5, 0.0)
+    columns = {"forest": 1 - farm - water, "farm": farm, "water": water, "road": draws.random(120)}
+    boxes = shapely.box(5000 * col, -5000 * row - 5000, 5000 * col + 5000, -5000 * row)
+    frame = GeoDataFrame(columns | {"row": row, "col": col}, geometry=boxes, crs="EPSG:31979")
+    save_dataset(frame, "region.gpkg")
+    area = {name: 25 * columns[name].sum() for name in ("forest", "farm", "water")}
+    rows = [(area["water"], area["forest"] - 30 * step, area["farm"] + 30 * step) for step in range(3)]
+    lines = ["water,forest,farm", *(",".join(map(repr, map(float, one))) for one in rows)]
+    Path("demand.csv").write_text("\n".join(lines))
+    return dissmodel
+
+
+def test_the_commands_of_the_page(region):
+    for line in DOCS.splitlines():
+        if line.startswith("$ dissmodel "):
+            said = region(*line[2:].split()[1:])
+
+            assert 0 == said.code, said.err
+
+    record = json.loads(Path("after.record.json").read_text())
+    assert ("lucc_continuous", [0, 1, 2]) == (record["model_name"], record["step_metrics"]["step"])
+    (table,) = record["sources"]
+    assert ("demand_csv", "parameter") == (table["name"], table["role"])
+    (pixels, _), _ = load_dataset("after_raster.tif")
+    assert {"forest", "farm_chtot", "water_pot", "road"} <= pixels.arrays.keys()
+
+
+def test_tables_on_the_command_line(region):
+    potential = [{"const": 0.1}, {"const": 0.9}, {}]
+    said = region(
+        *("run", "--toml", "region.toml", "-i", "region.gpkg", "-o", "out.gpkg"),
+        *("-p", f"potential={json.dumps(potential)}", "-p", "maxDifference=1000", "--json"),
     )
 
-    assert (0, "") == (fitted.code, fitted.err)
-    assert (0, "") == (made.code, made.err)
-    assert "ok: crop: logistic: R² " in fitted.out
-    table = tomllib.loads(Path("potential.toml").read_text(encoding="utf-8"))
-    assert ["forest", "crop"] == [entry["lu"] for entry in table["model"]["potential"]]
-    assert ["year,1,2", "2020"] == [
-        line[:8].rstrip(",") if place == 0 else line[:4]
-        for place, line in enumerate(Path("demand.csv").read_text(encoding="utf-8").splitlines()[:2])
-    ]
-    record = document("potential.record.json")
-    assert (5, 300) == (record["parameters"]["seed"], record["parameters"]["sample"])
-    assert ["end"] == [one["name"] for one in document("demand.record.json")["sources"]]
-    assert [0, 0] == [
-        dissmodel("record", "verify", f"{name}.record.json").code for name in ("potential", "demand")
-    ]
-    again = dissmodel("reproduce", "potential.record.json", "-o", "again.toml")
-    assert (0, Path("potential.toml").read_bytes()) == (again.code, Path("again.toml").read_bytes())
+    assert 0 == said.code, said.err
+    record = json.loads(Path("out.record.json").read_text())
+    assert potential == record["parameters"]["potential"]
+    assert "command line" == record["parameter_origin"]["potential"]
+    assert ("linear", 1000) == (
+        record["parameters"]["potential_kind"],
+        record["parameters"]["max_difference"],
+    )
 
 
-def test_what_is_not_right_is_said_before_anything_is_written(dissmodel):
-    write("a.tif", use=np.ones((3, 3)), slope=np.ones((3, 3)))
+def test_scalars_of_a_plain_table_are_from_the_spec(region):
+    text = Path("region.toml").read_text().replace("max_difference = 40.0", "")
+    Path("region.toml").write_text(
+        text + "\n[model.allocation]\nmax_difference = 40.0\nmax_iteration = 900\n"
+    )
 
-    same = dissmodel("lucc", "fit", "-i", "a.tif", "--classes", "f,d", "--drivers", "slope", "-o", "p.toml")
-    years = dissmodel("lucc", "demand", "--from", "a.tif", "--to", "a.tif", "--years", "2010", "-o", "d.csv")
+    assert 0 == region("run", "--toml", "region.toml", "-i", "region.gpkg", "-o", "out.gpkg").code
 
-    assert 3 == same.code
-    assert "The class 'f' occurs in every cell alike" in same.err
-    assert 2 == years.code
-    assert "years" in years.err
-    assert not {"p.toml", "d.csv"} & set(names())
+    record = json.loads(Path("out.record.json").read_text())
+    assert (40.0, 900) == tuple(record["parameters"][name] for name in ("max_difference", "max_iteration"))
+    assert "spec" == record["parameter_origin"]["max_iteration"]
+
+
+def test_a_demand_that_is_not_met_writes_no_result(region):
+    said = region(
+        *("run", "--toml", "region.toml", "-i", "region.gpkg", "-o", "out.gpkg"),
+        *("-p", "max_difference=0.01", "-p", "max_iteration=8"),
+    )
+
+    assert 1 == said.code
+    assert "error: step 1: demand not met after 8 iterations; class" in said.err
+    assert not Path("out.gpkg").exists()
+    (path,) = Path().glob("out.*.record.json")
+    record = json.loads(path.read_text())
+    assert [0, 7] == record["step_metrics"]["iterations"]
+
+
+def test_what_is_wrong_is_said_by_validate(region):
+    said = region("validate", "--toml", "region.toml", "-i", "region.gpkg", "-p", "n_steps=9")
+
+    assert 3 == said.code
+    assert "n_steps = 9, but the demand has 3 rows" in said.out + said.err
+
+
+def test_a_published_name_gives_way_to_a_package(dissmodel, monkeypatch):
+    from dissmodel.models.lucc.continuous import LuccContinuous
+    from dissmodel.registry import plugins
+
+    assert LuccContinuous is plugins.find("lucc_vector").executor
+
+    class Theirs(LuccContinuous):
+        name = "lucc_vector"
+
+    assert Theirs is plugins.find("lucc_vector").executor

@@ -24,7 +24,7 @@ DRAWS = {
         "return default_rng(None).random(4).tobytes() + default_rng(seed=None).random(4).tobytes()",
     ),
     "a generator of the module": (
-        "import numpy as np\nrng = np.random.default_rng()",
+        "import numpy as np\ntry:\n    rng = np.random.default_rng()\nfinally: pass",
         "return rng.random(4).tobytes()",
     ),
     "a generator of a neighbour": ("import neighbour", "return neighbour.Kept.rng.random(4).tobytes()"),
@@ -33,6 +33,10 @@ NO_DRAWS = {
     "none": ("", "return b'same'"),
     "a generator that is not used": (
         "import numpy as np\nrng = np.random.default_rng()\nfrom numpy.random import default_rng",
+        "return b'same'",
+    ),
+    "a generator of a program": (
+        "import numpy as np\nif __name__ == '__main__':\n    rng = np.random.default_rng()",
         "return b'same'",
     ),
     "its own seed": (
@@ -79,6 +83,7 @@ def test_a_run_without_such_draws_has_no_seed(drawing, draws):
 
     assert (0, None, {}) == (said.code, record["seed"], record["parameter_origin"])
     assert SEED.search(said.err) is None
+    assert "has no seed" not in said.err
     assert 7 == given["seed"]
     if draws != "its own seed":
         assert first == second

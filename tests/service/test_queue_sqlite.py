@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from dissmodel.service import cache_file
 from dissmodel.service.queue import Entry, Progress, QueueAway
 from dissmodel.service.queue import sqlite as module
 from dissmodel.service.queue.sqlite import SqliteQueue
@@ -152,7 +153,7 @@ def test_a_queue_of_a_newer_version_is_left_alone(queue, opened, path, new_id):
 
 
 def test_a_file_that_is_locked_is_away_and_comes_back(queue, path, new_id, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(cache_file, "_PATIENCE_S", 0.1)
     job = new_id()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         SqliteQueue(path, lease_s=30).counts()

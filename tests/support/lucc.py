@@ -76,9 +76,7 @@ def start(columns, parameters, kernel):
         demand = read_demand(Path(parameters.demand_csv), parameters.land_use_types)
     else:
         demand = np.array(parameters.demand, "f8")
-    if is_shares:
-        return ContinuousRun(cells, shares, demand, parameters, kernel)
-    return DiscreteRun(cells, shares.argmax(axis=0), demand, parameters, kernel)
+    return (ContinuousRun if is_shares else DiscreteRun)(cells, shares, demand, parameters, kernel)
 
 
 def steps(run):

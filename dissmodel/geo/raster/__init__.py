@@ -1,4 +1,4 @@
-"""Grids as NumPy arrays; the classes of models load on first use."""
+"""Grids as NumPy arrays; what models of the public API need loads on first use."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.geo.raster.backend import DIRS_MOORE, DIRS_VON_NEUMANN, RasterBackend
-from dissmodel.geo.raster.band_spec import BandSpec
 
 # At once, for it has the name of its own module, which would take its place here later on.
 from dissmodel.geo.raster.raster_grid import raster_grid
 
 if TYPE_CHECKING:
+    from dissmodel.geo.raster.band_spec import BandSpec
     from dissmodel.geo.raster.cellular_automaton import RasterCellularAutomaton
     from dissmodel.geo.raster.raster_model import RasterModel
     from dissmodel.geo.raster.sync_model import SyncRasterModel
 
 _MODULES = {
+    "BandSpec": "dissmodel.geo.raster.band_spec",
     "RasterCellularAutomaton": "dissmodel.geo.raster.cellular_automaton",
     "RasterModel": "dissmodel.geo.raster.raster_model",
     "SyncRasterModel": "dissmodel.geo.raster.sync_model",

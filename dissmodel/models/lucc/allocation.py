@@ -112,14 +112,13 @@ class ContinuousAllocation(Component):
 
     corrects: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (as many things decide)
         self,
         potential: ContinuousPotential,
         entries: Sequence[Sequence[AllocationEntry]],
         limits: Limits,
         kernel: Kernel,
-        *,
-        corrects: bool | None = None,
+        corrects: bool | None = None,  # noqa: FBT001  (as the parameter)
         protection: str | None = None,
     ) -> None:
         self.cells = potential.cells
@@ -154,7 +153,7 @@ class DiscreteAllocation(Component):
 
     needs_transitions: ClassVar[bool] = False
 
-    def __init__(  # noqa: PLR0917  (as many things decide)
+    def __init__(  # noqa: PLR0917  (as above)
         self,
         cells: Cells,
         names: tuple[str, ...],

@@ -94,7 +94,7 @@ class LuccDiscrete(LuccModel):
         self, cells: Cells, shares: Floats, demand: Floats, parameters: Any, kernel: Kernel
     ) -> DiscreteRun:
         """Return what does the steps."""
-        return DiscreteRun(cells, shares.argmax(axis=0), demand, parameters, kernel)
+        return DiscreteRun(cells, shares, demand, parameters, kernel)
 
     def put(self, visit: Visit, run: Any, parameters: Any) -> None:
         """Set classes and their numbers."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, model_validator
 
 from dissmodel.cells.parameters import Number, Whole
 
@@ -12,17 +13,35 @@ Finite = Annotated[Number, Field(allow_inf_nan=False)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
 
-def given(default: Any, description: str | None, *names: str, unit: str = "", **bounds: float) -> Any:
-    """Declare a value with a description, and all its names, the field's first, where there are several."""
-    alias = AliasChoices(*names) if names else None
-    extra = {"unit": unit}
-    return Field(default, description=description, validation_alias=alias, json_schema_extra=extra, **bounds)  # type: ignore[call-overload]  # of ge, gt, le and lt
+_ALSO = {
+    "allocation": ("allocation_data",),
+    "change_limit": ("change_limiar_value",),
+    "complementar_lu": ("complementary_lu", "complementarLU"),
+    "max_change_above": ("max_change_above_limiar",),
+    "potential": ("potential_data",),
+}
+
+
+def _names(name: str) -> AliasChoices:
+    """Return a name and what published models call the same: that of LuccME is in camel case."""
+    camel = re.sub("_(.)", lambda found: found[1].upper(), name)
+    return AliasChoices(*dict.fromkeys([name, *_ALSO.get(name, ()), camel]))
+
+
+def given(default: Any, description: str, *, unit: str = "", **bounds: float) -> Any:
+    """Declare a parameter."""
+    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)  # type: ignore[call-overload]  # of ge, gt, le and lt
 
 
 class Named(BaseModel):
     """A table whose names may have synonyms."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        alias_generator=AliasGenerator(validation_alias=_names),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -31,8 +50,7 @@ class Named(BaseModel):
             return found
         kept = dict(found)
         for name, field in cls.model_fields.items():
-            if not isinstance(field.validation_alias, AliasChoices):
-                continue
+            assert isinstance(field.validation_alias, AliasChoices)  # the generator's
             first, *others = [str(one) for one in field.validation_alias.choices if one in kept] or [name]
             for other in others:
                 if kept[other] != kept[first]:
@@ -54,13 +72,13 @@ class PotentialEntry(Entry):
 
     const: Finite = 0.0
     betas: dict[str, Finite] = {}
-    is_log: bool = given(False, None, "is_log", "isLog")  # noqa: FBT003  (a default)
+    is_log: bool = False
     ro: Finite = 0.0
     min_reg: Finite = 0.0
     max_reg: Finite = 1.0
     const_change: Finite = 0.1
     elasticity: Finite = 0.0
-    perc_neighbors_use: Finite | None = given(None, None, "perc_neighbors_use", "percNeighborsUse", gt=0)
+    perc_neighbors_use: Annotated[Finite, Field(gt=0)] | None = None
 
 
 class AllocationEntry(Entry):
@@ -71,8 +89,8 @@ class AllocationEntry(Entry):
     max_value: Share = 1.0
     min_change: Share = 0.0
     max_change: Share = 1.0
-    change_limit: Share = given(1.0, None, "change_limit", "change_limiar_value")
-    max_change_above: Share = given(0.0, None, "max_change_above", "max_change_above_limiar")
+    change_limit: Share = 1.0
+    max_change_above: Share = 0.0
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -52,7 +52,7 @@ class LuccModel(CellModel):
 
     def put(self, visit: Visit, run: Any, parameters: Any) -> None:
         """Set the fields of the classes and all that a run goes on from."""
-        for lu, after in zip(parameters.land_use_types, run.shares_after, strict=True):
+        for lu, after in zip(parameters.land_use_types, run.after, strict=True):
             visit.write(lu, after)
 
     # The kit's.
@@ -144,8 +144,7 @@ class LuccModel(CellModel):
                 yield _measures(error.outcome, run, step, parameters)
                 raise
             if parameters.keeps(step) or step == steps[-1]:
-                before, after = run.shares_before, run.shares_after
-                results = start, after - before, after - start, run.found
+                results = start, run.after - run.before, run.after - start, run.found
                 for what, values in zip(_RESULTS, results, strict=True):
                     for lu, one in zip(parameters.land_use_types, values, strict=True):
                         visit.write(f"{lu}_{what}", one)

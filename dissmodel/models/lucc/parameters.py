@@ -26,7 +26,9 @@ Name = Annotated[str, Field(min_length=1)]
 Area = Annotated[Finite, Field(ge=0)]
 FileName = Annotated[str, TakesFile()]
 Sign = Literal[-1, 0, 1]
-Switch = Literal[0, 1]
+Matrices = tuple[tuple[tuple[Literal[0, 1], ...], ...], ...]
+Classes = Annotated[tuple[Name, ...], Field(min_length=2)]
+Demands = tuple[tuple[Area, ...], ...]
 _SIGNS = {"Increase": 1, "Decrease": -1}
 
 
@@ -70,49 +72,25 @@ class LuccParameters(Named, KeepsStates):
     potentials: ClassVar[type[Potential]]
     allocations: ClassVar[type[ContinuousAllocation | DiscreteAllocation]]
 
-    land_use_types: Annotated[tuple[Name, ...], Field(min_length=2)] = given(
-        ..., "The classes, in order: the names of their columns or bands"
-    )
-    complementar_lu: str | None = given(
-        None,
-        "The class that takes what the others leave",
-        "complementar_lu",
-        "complementary_lu",
-        "complementarLU",
-    )
-    land_use_no_data: str | None = given(
-        None, "The class that is no land", "land_use_no_data", "landUseNoData"
-    )
-    cell_area: Finite = given(..., "Area of a cell, in the unit of the demand", "cell_area", "cellArea", gt=0)
-    n_steps: Whole | None = given(
-        None, "Steps from the start year, which is one; as many as the demand has", ge=1
-    )
-    max_difference: Finite = given(
-        ..., "How far the area of a class may be from its demand", "max_difference", "maxDifference", ge=0
-    )
-    max_iteration: Whole = given(1000, "Tries of a step", "max_iteration", "maxIteration", ge=1)
+    land_use_types: Classes = given(..., "The classes, in order: the names of their columns or bands")
+    complementar_lu: str | None = given(None, "The class that takes what the others leave")
+    land_use_no_data: str | None = given(None, "The class that is no land")
+    cell_area: Finite = given(..., "Area of a cell, in the unit of the demand", gt=0)
+    n_steps: Whole | None = given(None, "Steps, with that of the start year; as many as the demand has", ge=1)
+    max_difference: Finite = given(..., "How far the area of a class may be from its demand", ge=0)
+    max_iteration: Whole = given(1000, "Tries of a step", ge=1)
     region_attr: str | None = given(None, "The column of the region of each cell, 1 and up")
-    order_attr: str | None = given(
-        None, "The column of numbers by which cells are visited", "order_attr", "orderAttr"
-    )
+    order_attr: str | None = given(None, "The column of numbers by which cells are visited")
     demand_csv: FileName | None = given(None, "A table of the area of each class in each step")
-    demand: tuple[tuple[Area, ...], ...] | TwoDates | None = given(
-        None, "The same as rows, or between two dates"
-    )
+    demand: Demands | TwoDates | None = given(None, "The same as rows, or between two dates")
     potential_kind: str = given(..., "How the potential is computed")
     allocation_kind: str = given(..., "How the demand is allocated")
-    potential: tuple[Any, ...] = given(
-        (), "The coefficients of each class in each region", "potential", "potential_data"
-    )
+    potential: tuple[Any, ...] = given((), "The coefficients of each class in each region")
     update: tuple[Update, ...] = given((), "Datasets that replace drivers, each before a step")
     driver_columns: tuple[str, ...] = given((), "Columns that must exist")
-    snapshots: tuple[Step, ...] | None = given(
-        None, "Steps after which the state is also kept, such as [10,20]", unit="step"
-    )
-    every: Step | None = given(
-        None, "Also keep the state after every N steps, before the last step", unit="step"
-    )
-    resolution: Finite | None = given(None, "Size of a pixel", gt=0)
+    snapshots: tuple[Step, ...] | None = given(None, "Steps after which the state is also kept", unit="step")
+    every: Step | None = given(None, "Also keep the state after every N steps, before the last", unit="step")
+    resolution: Finite | None = given(None, "Size of a pixel, of a raster without a transform", gt=0)
     crs: CrsText | None = given(None, "Coordinate reference system of an input that has none")
 
     @model_validator(mode="before")
@@ -305,27 +283,13 @@ class ContinuousParameters(LuccParameters):
     potentials = ContinuousPotential
     allocations = ContinuousAllocation
 
-    initial_elasticity: Finite = given(
-        0.1,
-        "What a potential is multiplied by in the first try",
-        "initial_elasticity",
-        "initialElasticity",
-        gt=0,
-    )
-    min_elasticity: Finite = given(0.001, "Its least value", "min_elasticity", "minElasticity", gt=0)
-    max_elasticity: Finite = given(1.5, "Its largest value", "max_elasticity", "maxElasticity", gt=0)
-    cell_correction: bool | None = given(
-        None, "Whether the shares of each cell are corrected in each try; as the kind of allocation does"
-    )
-    attr_protection: str | None = given(
-        None, "The column of the protected share of each cell", "attr_protection", "attrProtection"
-    )
-    region_alloc_attr: str | None = given(
-        None, 'The column of regions of the allocation; region_attr, or "" for one region'
-    )
-    allocation: tuple[Any, ...] = given(
-        (), "How each class may change in each region", "allocation", "allocation_data"
-    )
+    initial_elasticity: Finite = given(0.1, "What a potential is multiplied by in the first try", gt=0)
+    min_elasticity: Finite = given(0.001, "Its least value", gt=0)
+    max_elasticity: Finite = given(1.5, "Its largest value", gt=0)
+    cell_correction: bool | None = given(None, "Correct shares in each try; by default saturation does")
+    attr_protection: str | None = given(None, "The column of the protected share of each cell")
+    region_alloc_attr: str | None = given(None, 'Regions of the allocation: region_attr, or "" for one')
+    allocation: tuple[Any, ...] = given((), "How each class may change in each region")
     static: dict[str, Sign] = given({}, "1: a class stays; -1: it changes as the demand does; 0: both ways")
 
     @classmethod
@@ -394,19 +358,11 @@ class DiscreteParameters(LuccParameters):
     potentials = DiscretePotential
     allocations = DiscreteAllocation
 
-    factor_iteration: Finite = given(
-        1e-4,
-        "What a lacking unit of area adds to a potential in a try",
-        "factor_iteration",
-        "factorIteration",
-        gt=0,
-    )
+    factor_iteration: Finite = given(1e-4, "What a lacking unit of area adds to a potential in a try", gt=0)
     ties: Literal["order", "luccme"] = given(
-        "order", "Which of cells with one potential comes first: as they are visited, or as Lua sorts"
+        "order", "Equal potentials: as visited, or as Lua's sort has them"
     )
-    transition_matrix: tuple[tuple[tuple[Switch, ...], ...], ...] | None = given(
-        None, "transition_matrix[region][from][to]: 1 where a class may become another"
-    )
+    transition_matrix: Matrices | None = given(None, "[region][from][to]: 1 where a class may become another")
 
     @classmethod
     def _kinds_of(cls, found: dict[str, Any]) -> dict[str, str]:  # noqa: ARG003  (the other model's matter)

@@ -79,20 +79,16 @@ class LuccValidation(LandUseExecutor[ValidationParameters, Validation]):
 
     def save(self, result: Validation, record: ExperimentRecord) -> ExperimentRecord:
         """Write the report, the numbers and the pictures; note their digests."""
-        parameters = self.parameters(record)
-        pictures = {}
-        if result.classes is not None:
-            pictures[validation_report.MAPS] = validation_report.draw_maps(result, result.classes)
-        if result.shares is not None:
-            pictures[validation_report.SHARE_MAPS] = validation_report.draw_share_maps(result, result.shares)
-        pictures[validation_report.CHARTS] = validation_report.draw_charts(result)
-        text = validation_report.report(result, parameters.model_dump(), pictures)
+        from dissmodel.models.lucc.validation_pictures import pictures  # noqa: PLC0415  (it loads matplotlib)
+
+        parameters, drawn = self.parameters(record), pictures(result)
+        text = validation_report.report(result, parameters.model_dump(), drawn)
         numbers = json.dumps(document(result, parameters.tolerance), indent=2, ensure_ascii=False)
         folder = Path(record.output_path or f"{settings.default_output_base}/{record.experiment_id}")
         record.output_path = str(folder / REPORT)
         record.add_artifact("output", write_bytes(text.encode(), folder / REPORT))
         record.add_artifact("measures", write_bytes(f"{numbers}\n".encode(), folder / MEASURES))
-        for name, picture in pictures.items():
+        for name, picture in drawn.items():
             record.add_artifact(name.removesuffix(".png"), write_bytes(picture, folder / name))
         record.status = "completed"
         return record

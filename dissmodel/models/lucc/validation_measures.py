@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from dissmodel.cells.layout import Pixels
+from dissmodel.cells.places import PixelPlaces
 from dissmodel.estimating.land_use import Floats, LandUse
-from dissmodel.metrics import (
-    ChangeAgreement,
-    Difference,
-    Disagreement,
-    ResolutionFit,
-    TransitionMatrix,
-    change_agreement,
-    class_areas,
-    difference,
-    disagreement,
-    kappa,
-    multiresolution_fit,
-    transition_matrix,
-)
+from dissmodel.metrics import ClassMeasures, ShareMeasures, class_areas, compare_classes, compare_shares
 from dissmodel.metrics.arrays import exact_sums
 
 _SQUARE_KM = 1e6  # m²
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassMeasures:
-    """Two maps of classes; `change` and the matrices from the start are None without a start map."""
-
-    matrix: TransitionMatrix  # rows of the result, columns of the reference
-    disagreement: Disagreement
-    kappa: float | None
-    fit: ResolutionFit
-    change: ChangeAgreement | None = None
-    observed: TransitionMatrix | None = None  # from the start to the reference
-    simulated: TransitionMatrix | None = None  # from the start to the result
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShareMeasures:
-    """Two maps of shares: the difference of each class, result less reference, and the fit of all."""
-
-    differences: Mapping[str, Difference]
-    fit: ResolutionFit
-
-    @property
-    def quantity(self) -> float:
-        """Half the sum of the classes' quantity: the part of the space that has another class."""
-        return sum(one.quantity or 0.0 for one in self.differences.values()) / 2
-
-    @property
-    def allocation(self) -> float:
-        """Half the sum of the classes' allocation."""
-        return sum(one.allocation or 0.0 for one in self.differences.values()) / 2
+_OF_SHARES = ("mae", "rmse", "max_error", "match", "quantity", "allocation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +61,18 @@ def measure(maps: Mapping[str, LandUse], types: Sequence[str], tolerance: float)
     inside = result.pixels.inside
     cell_areas = None
     if result.transform is not None and result.pixels.crs is not None:
-        cell_areas = (
-            Pixels(inside=inside, transform=result.transform, crs=result.pixels.crs).places.area / _SQUARE_KM
-        )
+        flat, crs = np.flatnonzero(inside), result.pixels.crs
+        cell_areas = PixelPlaces(inside.shape, flat, result.transform, crs).area / _SQUARE_KM
     shares = {role: one.shares for role, one in maps.items() if one.shares is not None}
-    codes = {role: one.codes[inside] for role, one in maps.items() if one.codes is not None}
-    classes = _measure_classes(maps, inside) if len(codes) == len(maps) else None
+    codes = {role: one.codes for role, one in maps.items() if one.codes is not None}
+    classes = None
+    if len(codes) == len(maps):
+        classes = compare_classes(codes["result"], codes["reference"], codes.get("start"), mask=inside)
     areas: dict[str, dict[int, float]]
     if shares:
         areas = {role: _share_areas(one[:, inside], cell_areas) for role, one in shares.items()}
     else:
-        areas = {role: class_areas(one, area=cell_areas) for role, one in codes.items()}
+        areas = {role: class_areas(one[inside], area=cell_areas) for role, one in codes.items()}
     present = sorted({code for one in areas.values() for code in one})
     return Validation(
         maps=maps,
@@ -123,37 +81,11 @@ def measure(maps: Mapping[str, LandUse], types: Sequence[str], tolerance: float)
         areas=areas,
         unit="cells" if cell_areas is None else "km²",
         classes=classes,
-        shares=_measure_shares(shares, inside, types, tolerance) if shares else None,
-    )
-
-
-def _measure_classes(maps: Mapping[str, LandUse], inside: Any) -> ClassMeasures:
-    codes = {role: one.codes for role, one in maps.items()}
-    result, reference, start = codes["result"], codes["reference"], codes.get("start")
-    assert result is not None
-    assert reference is not None
-    matrix = transition_matrix(result, reference, mask=inside)
-    return ClassMeasures(
-        matrix=matrix,
-        disagreement=disagreement(matrix),
-        kappa=kappa(matrix),
-        fit=multiresolution_fit(result, reference, mask=inside),
-        change=None if start is None else change_agreement(start, reference, result, mask=inside),
-        observed=None if start is None else transition_matrix(start, reference, mask=inside),
-        simulated=None if start is None else transition_matrix(start, result, mask=inside),
-    )
-
-
-def _measure_shares(
-    shares: Mapping[str, Floats], inside: Any, types: Sequence[str], tolerance: float
-) -> ShareMeasures:
-    result, reference = shares["result"], shares["reference"]
-    return ShareMeasures(
-        differences={
-            name: difference(a, b, tolerance=tolerance, mask=inside)
-            for name, a, b in zip(types, result, reference, strict=True)
-        },
-        fit=multiresolution_fit(result, reference, mask=inside),
+        shares=compare_shares(
+            shares["result"], shares["reference"], names=types, tolerance=tolerance, mask=inside
+        )
+        if shares
+        else None,
     )
 
 
@@ -171,60 +103,39 @@ def document(found: Validation, tolerance: float) -> dict[str, Any]:
         "classes": [{"code": code, "name": name} for code, name in found.names.items()],
         "area_unit": found.unit,
         "areas": {
-            role: {found.names[code]: areas.get(code, 0) for code in found.names}
+            role: {name: areas.get(code, 0) for code, name in found.names.items()}
             for role, areas in found.areas.items()
         },
     }
-    classes, shares = found.classes, found.shares
-    if classes is not None:
-        of_class = classes.disagreement.classes
+    if found.classes is not None:
+        one = found.classes
+        change = one.change
         described["class_map"] = {
             "matrix": {
                 "rows": "result",
                 "columns": "reference",
-                "classes": [found.names[code] for code in classes.matrix.classes],
-                "cells": classes.matrix.table(),
+                "classes": [found.names[code] for code in one.matrix.classes],
+                "cells": one.matrix.table(),
             },
-            "agreement": _agreement(classes),
-            "quantity": classes.disagreement.quantity,
-            "allocation": classes.disagreement.allocation,
-            "kappa": classes.kappa,
+            "quantity": one.disagreement.quantity,
+            "allocation": one.disagreement.allocation,
             "by_class": {
-                found.names[code]: {"quantity": one.quantity, "allocation": one.allocation}
-                for code, one in of_class.items()
+                found.names[code]: asdict(apart) for code, apart in one.disagreement.classes.items()
             },
-            "figure_of_merit": None if classes.change is None else classes.change.figure_of_merit,
-            "change": None
-            if classes.change is None
-            else {name: int(getattr(classes.change, name)) for name in ChangeAgreement.__dataclass_fields__},
-            "multiresolution": _fit(classes.fit),
+            "kappa": one.kappa,
+            "change": None if change is None else {name: int(size) for name, size in asdict(change).items()},
+            "figure_of_merit": None if change is None else change.figure_of_merit,
+            "multiresolution": asdict(one.fit),
         }
-    if shares is not None:
+    if found.shares is not None:
         described["shares"] = {
             "tolerance": tolerance,
-            "quantity": shares.quantity,
-            "allocation": shares.allocation,
+            "quantity": found.shares.quantity,
+            "allocation": found.shares.allocation,
             "by_class": {
-                name: {
-                    "mae": one.mae,
-                    "rmse": one.rmse,
-                    "max_error": one.max_error,
-                    "match_percent": one.match,
-                    "quantity": one.quantity,
-                    "allocation": one.allocation,
-                }
-                for name, one in shares.differences.items()
+                name: {measure: getattr(apart, measure) for measure in _OF_SHARES}
+                for name, apart in found.shares.differences.items()
             },
-            "multiresolution": _fit(shares.fit),
+            "multiresolution": asdict(found.shares.fit),
         }
     return described
-
-
-def _agreement(classes: ClassMeasures) -> float | None:
-    total = classes.matrix.total
-    same = sum(size for (row, column), size in classes.matrix.sizes.items() if row == column)
-    return float(same / total) if total else None
-
-
-def _fit(fit: ResolutionFit) -> dict[str, Any]:
-    return {"windows": list(fit.fits), "fits": list(fit.fits.values()), "total": fit.total}

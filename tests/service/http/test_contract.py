@@ -71,6 +71,7 @@ QGIS = [
                 ...,
                 ...,
                 ...,
+                ...,
                 {"name": "flood", "class": "coastal_raster", "description": "A coast under water."},
             ]
         },

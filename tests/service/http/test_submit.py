@@ -54,6 +54,20 @@ def test_the_request_has_all_that_was_asked_for(house, registry, settings):
     assert {"high": 1, "normal": 0, "low": 0} == house.service.queue.counts()
 
 
+def test_several_inputs(house, registry):
+    job = house.job(inputs={"alt": "dem.tif:2", "solo": "soil.gpkg"}, resample="nearest")
+
+    request = house.service.truth.request(job["job_id"])
+    place = (registry.parent / "inputs").as_uri()
+    assert {"alt": f"{place}/dem.tif:2", "solo": f"{place}/soil.gpkg"} == request.inputs
+    assert "nearest" == request.resample
+
+
+@pytest.mark.parametrize("uri", ["/etc/passwd", "s3://other/dem.tif:1", "../dem.tif"])
+def test_an_input_that_a_job_may_not_read(house, uri):
+    refused(house, "input_refused", inputs={"alt": uri})
+
+
 def test_a_model_that_changes_later_changes_no_job(house, registry):
     job = house.job()["job_id"]
     (registry / "models" / "flood.toml").write_text('[model]\nname = "flood"\nclass = "mangrove_raster"\n')

@@ -193,6 +193,20 @@ def test_fire_on_pixels_on_squares_and_with_arrays(monkeypatch, threads):
         assert expected.tolist() == found.tolist()
 
 
+def of_a_local_code(state: Value, near: Neighbors) -> int:
+    BURNING = state * 0  # noqa: N806  (as the number of the file)
+    return near.count(BURNING)
+
+
+def test_a_local_name_hides_a_number_of_the_file():
+    codes = np.zeros(4, np.uint8)
+    near = neighbors(grid_topology(np.ones((2, 2), bool)), codes)
+
+    for run in (in_python, compiled):
+        rule = of_a_local_code if run is in_python else kernel(of_a_local_code)
+        assert [3] * 4 == run(rule, space(4), codes, near).tolist()
+
+
 def above(state: Value, by: int) -> int:
     return state - by
 

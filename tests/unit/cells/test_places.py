@@ -24,6 +24,10 @@ UTM, FEET, WGS84 = "EPSG:31983", "EPSG:2225", "EPSG:4326"
 GEOD = Geod(ellps="WGS84")
 
 
+def pixel_places(inside, order, transform, crs):
+    return Pixels(inside=inside, order=order, transform=transform, crs=crs).places
+
+
 def boxes(transform, rows, cols):
     """The pixels of a grid as polygons."""
     x, y = transform.c + cols * transform.a, transform.f + rows * transform.e
@@ -51,7 +55,7 @@ def test_a_distance_is_the_smallest_of_all_on_pixels_and_polygons(inside, size, 
     apart = np.sqrt((x[:, None] - x[mask]) ** 2 + (y[:, None] - y[mask]) ** 2)
     expected = apart.min(axis=1, initial=np.inf)
 
-    pixels = Pixels(inside=inside, order=order, transform=transform, crs=UTM).places
+    pixels = pixel_places(inside, order, transform, UTM)
     polygons = PolygonPlaces(boxes(transform, rows, cols), UTM)
 
     for places in (pixels, polygons):
@@ -66,7 +70,7 @@ def test_units_that_are_not_metres_are_converted():
     transform = Affine(10, 0, 6_000_000, 0, -10, 2_000_000)
     inside = np.ones((1, 3), bool)
     for places in (
-        Pixels(inside=inside, transform=transform, crs=FEET).places,
+        pixel_places(inside, None, transform, FEET),
         PolygonPlaces(boxes(transform, np.zeros(3), np.arange(3)), FEET),
     ):
         np.testing.assert_allclose(places.area, 100 * foot**2, rtol=1e-12)
@@ -76,7 +80,7 @@ def test_units_that_are_not_metres_are_converted():
 
 
 def test_a_grid_without_a_crs_or_transform_counts_cells():
-    places = Pixels(inside=np.ones((2, 2), bool)).places
+    places = pixel_places(np.ones((2, 2), bool), None, None, None)
 
     assert [0.5, 1.5, 0.5, 1.5] == places.x.tolist()
     assert [1.0] * 4 == places.area.tolist()
@@ -85,7 +89,7 @@ def test_a_grid_without_a_crs_or_transform_counts_cells():
 
 def test_a_rotated_grid_has_the_distances_of_its_centres():
     transform = Affine.rotation(30) @ Affine.scale(2)
-    places = Pixels(inside=np.ones((3, 3), bool), transform=transform).places
+    places = pixel_places(np.ones((3, 3), bool), None, transform, None)
     mask = np.arange(9) == 0
 
     np.testing.assert_allclose(4.0, places.area)
@@ -104,10 +108,7 @@ def test_areas_and_distances_in_degrees_are_those_on_the_ellipsoid():
         [GEOD.inv(*a, *b)[2] for b in zip(x[mask], y[mask], strict=True)] for a in zip(x, y, strict=True)
     ]
 
-    for places in (
-        Pixels(inside=inside, transform=transform, crs=WGS84).places,
-        PolygonPlaces(polygons, WGS84),
-    ):
+    for places in (pixel_places(inside, None, transform, WGS84), PolygonPlaces(polygons, WGS84)):
         np.testing.assert_allclose(area, places.area, rtol=1e-12)
         np.testing.assert_allclose(np.min(apart, axis=1), places.distance_to(mask), rtol=1e-7)
 
@@ -134,14 +135,14 @@ def test_a_hole_counts_in_no_area_whatever_way_its_ring_runs():
 
 
 def test_what_has_no_distance_is_said():
-    places = Pixels(inside=np.ones((2, 2), bool)).places
+    places = pixel_places(np.ones((2, 2), bool), None, None, None)
 
     assert [math.inf] * 4 == places.distance_to(np.zeros(4, bool)).tolist()
     for mask in (np.ones(4), np.ones((2, 2), bool)):
         with pytest.raises(WrongValue, match="the space has 4 cells"):
             places.distance_to(mask)
     with pytest.raises(WrongValue, match="rotated"):
-        Pixels(inside=np.ones((2, 2), bool), transform=Affine.rotation(10), crs=WGS84).places.area  # noqa: B018  (it raises)
+        pixel_places(np.ones((2, 2), bool), None, Affine.rotation(10), WGS84).area  # noqa: B018  (it raises)
 
 
 def test_scipy_is_loaded_by_a_distance_only():

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tracemalloc
+from typing import ClassVar
 
 import geopandas
 import netCDF4
@@ -143,6 +144,26 @@ def test_a_run_goes_on_from_the_last_state(source, run):
     assert run(half, "rest.tif").read_bytes() == run(source, "whole.tif").read_bytes()
     with xarray.open_dataset(run(half, "rest.nc")) as found:
         assert [2, 3, 4] == found.time.values.tolist()
+
+
+def test_the_numbers_of_a_dataset_go_on_too(raster, run):
+    class Counted(CellModel):
+        name = "counted_of_a_test"
+        counters: ClassVar = {"met": 0}
+        land = Classes({0: "dry", 1: "wet"})
+
+        def simulate(self, data, steps, record):
+            for step in steps:
+                data.counters["met"] += step
+                yield {}
+
+    ExecutorRegistry._executors.pop("counted_of_a_test")
+    half = run(raster(land=np.zeros((2, 2))), "half.nc", Counted, end_time=2)
+
+    with xarray.open_dataset(half) as found:
+        assert found.met.values.tolist() == [0, 1, 3]
+    _, meta = load_dataset(run(half, "rest.tif", Counted, end_time=4))[0]
+    assert (meta["tags"]["passo"], meta["tags"]["met"]) == ("4", "10")
 
 
 def test_the_size_that_validate_says_is_enough_and_not_twice_as_much(raster, run, tmp_path):

@@ -10,6 +10,7 @@ from pyproj import Geod
 from dissmodel.cells import CellModel, Classes, Numbers
 from dissmodel.cells.mistakes import ModelMistake
 from dissmodel.io import save_dataset
+from dissmodel.io.convert import cells_to_grid
 from dissmodel.io.raster import write_geotiff
 from dissmodel.registry.classes import ExecutorRegistry
 
@@ -71,8 +72,11 @@ def geotiff(path, transform, crs, *, rows=1, cols=1):
 def polygons(path, transform, crs, *, numbered, changed=None):
     """The same cells as polygons, with the columns row and col or without."""
     row, col = np.nonzero(INSIDE)
-    x, y = transform.c + col * transform.a, transform.f + row * transform.e
-    boxes = shapely.box(x, y + transform.e, x + transform.a, y)
+    (west, east), (north, south) = (
+        (start + place * size, start + (place + 1) * size)
+        for start, place, size in ((transform.c, col, transform.a), (transform.f, row, transform.e))
+    )
+    boxes = shapely.box(west, south, east, north)
     if changed is not None:
         boxes[0] = changed(boxes[0])
     columns = {name: band[INSIDE] for name, band in bands().items()}
@@ -120,6 +124,17 @@ def test_places_are_those_of_the_definition_with_equal_bits_everywhere(seen, tmp
     for (arrays, record), source in zip(found, sources, strict=True):
         assert [a.tobytes() for a in found[0][0]] == [a.tobytes() for a in arrays], source.name
         assert found[0][1].step_metrics == record.step_metrics
+
+
+def test_polygons_that_fill_pixels_have_the_bits_of_their_raster(seen, tmp_path):
+    """A tenth of a degree is no float, and centroids have other last bits than the centres of pixels."""
+    source = polygons(tmp_path / "in.gpkg", Affine(0.1, 0, -45, 0, -0.1, 2), "EPSG:4326", numbered=True)
+    transform = cells_to_grid(gpd.read_file(source)).transform
+
+    boxes, _ = seen(source, places)
+    pixels, _ = seen(geotiff(tmp_path / "in.tif", transform, "EPSG:4326"), places)
+
+    assert [one.tobytes() for one in pixels] == [one.tobytes() for one in boxes]
 
 
 def test_a_polygon_that_is_cut_has_its_own_area(seen, tmp_path):

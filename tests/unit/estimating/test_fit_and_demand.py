@@ -256,6 +256,22 @@ def test_years_of_a_demand_ascend(years):
         demanded(write("a.tif", use=START), write("b.tif", use=END), years=years)
 
 
+def test_a_name_of_a_class_is_one_column():
+    found = demanded(
+        write("a.tif", use=START),
+        write("b.tif", use=END),
+        years=[2010, 2012, 2012],
+        land_use_types=["forest, dense", "crop", "town"],
+    )
+
+    assert ['year,"forest, dense",crop,town', "2012,4.0,3.0,1.0"] == found
+
+
+def test_a_table_is_bounded():
+    with pytest.raises(UsageError, match="The table would have 999,999,999 years"):
+        demanded(write("a.tif", use=START), write("b.tif", use=END), years=[1, 2, 1_000_000_000])
+
+
 def test_maps_of_a_demand_are_of_one_space():
     with pytest.raises(InvalidInput, match=r"The end, b\.tif, has another shape than the start, a\.tif"):
         demanded(write("a.tif", use=START), write("b.tif", use=END[:1]), years=[2010, 2012, 2014])

@@ -231,7 +231,7 @@ def test_the_first_laboratory_of_luccme(columns_of, shared, kernel):
     errors = []
     for number in range(7):
         errors.append(run.step(number).error)
-        digests.append(lucc.h64(run.shares_after))
+        digests.append(lucc.h64(run.after))
 
     assert ["4ab5a6d4d8348c7e", "cc0feb8f2c129bbe", "6397cef2c34e0646"] == [digests[i] for i in (0, 2, 3)]
     assert [1138.4125251856, 1633.341418966] == pytest.approx(errors[1:3], abs=1e-9)
@@ -274,7 +274,7 @@ def test_moju_by_clue_s(columns_of, kernel):
     found, finals = lucc.steps(run)
 
     assert [0, 67, 56, 56, 61, 61] == [one.iterations for one in found]
-    assert [205, 244, 291, 341, 388, 442] == [counts[1] for counts in finals]
+    assert [205, 244, 291, 341, 388, 442] == [areas[1] for areas in finals]
     assert lucc.h16(run.use) == "0728d1a43e377b2e"
 
 

@@ -18,6 +18,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import DataSource, ExperimentRecord
 from dissmodel.models.lucc.validation import LuccValidation, ValidationParameters
 from dissmodel.models.lucc.validation_measures import document
+from dissmodel.visualization import map_sheet
 
 PLACE = Affine(100, 0, 500_000, 0, -100, 7_500_000)
 # Of 12 cells: 3 change in the reference. A hit, a miss, a change to a wrong class, a false alarm, 8 persist.
@@ -109,12 +110,11 @@ def test_classes_by_hand():
     assert [[3, 2, 0], [0, 6, 1], [0, 0, 0]] == found_of["matrix"]["cells"]
     # Rows 5, 7, 0; columns 3, 8, 1.
     assert (2 / 12, 1 / 12) == (found_of["quantity"], found_of["allocation"])
-    assert 9 / 12 == found_of["agreement"]
     assert (12 * 9 - 71) / (144 - 71) == found_of["kappa"]
     assert {"quantity": 1 / 12, "allocation": 2 / 12} == found_of["by_class"]["pasture"]
     # Windows of 2: 1 of 4 wrong; 1 of 4; in the lower half, of two cells each, 0 and 1 of 2.
-    assert [1, 2, 4] == found_of["multiresolution"]["windows"]
-    assert [0.75, (0.75 + 0.75 + 1 + 0.5) / 4, 10 / 12] == found_of["multiresolution"]["fits"]
+    assert [1, 2, 4] == list(found_of["multiresolution"]["fits"])
+    assert [0.75, (0.75 + 0.75 + 1 + 0.5) / 4, 10 / 12] == list(found_of["multiresolution"]["fits"].values())
     assert "km²" == found["area_unit"]
     assert {"forest": 0.06, "pasture": 0.06, "crop": 0.0} == pytest.approx(found["areas"]["start"])
     assert "ok" == record.findings[0].severity
@@ -153,12 +153,12 @@ def test_shares_by_hand():
         "mae": 0.75 / 4,
         "rmse": math.sqrt(0.3125 / 4),
         "max_error": 0.5,
-        "match_percent": 75.0,
+        "match": 75.0,
         "quantity": 0.25 / 4,
         "allocation": 0.5 / 4,
     } == pytest.approx(of_f)
     assert (0.25 / 4, 0.5 / 4) == (found["shares"]["quantity"], found["shares"]["allocation"])
-    assert [1 - 0.75 / 4, 1 - 0.25 / 4] == found["shares"]["multiresolution"]["fits"]
+    assert [1 - 0.75 / 4, 1 - 0.25 / 4] == list(found["shares"]["multiresolution"]["fits"].values())
     assert "class_map" not in found
     assert 0.75 / 4 == record.metrics["mae_f"]
 
@@ -300,7 +300,25 @@ def test_the_same_maps_give_the_same_bytes():
     assert first.artifacts == again.artifacts
     assert {"output", "measures", "maps", "charts"} == first.artifacts.keys()
     _, found = compared(*files)
-    assert found == json.loads(Path("val/validation.json").read_text(encoding="utf-8"))
+    assert json.loads(json.dumps(found)) == json.loads(
+        Path("val/validation.json").read_text(encoding="utf-8")
+    )
+
+
+def test_more_classes_than_colours_share_the_last_colour(monkeypatch):
+    sheets = []
+    monkeypatch.setattr(map_sheet, "draw", lambda sheet: sheets.append(sheet) or b"")
+    # Class n has n cells; classes 1 and 2 are taken for each other.
+    codes = np.repeat(np.arange(1, 16), np.arange(1, 16)).reshape(10, 12)
+
+    saved(write("a.tif", codes), write("b.tif", np.choose(np.minimum(codes, 3), [0, 2, 1, codes])))
+
+    (_, (reference, _, agreement)), *_ = sheets[0].rows
+    legend = reference.colours
+    assert [*(str(code) for code in range(5, 16)), "4 smaller classes"] == [one.name for one in legend]
+    assert 12 == len({one.colour for one in legend})
+    assert 1 + 2 + 3 + 4 == np.count_nonzero(reference.values == legend[-1].code)
+    assert 3 == np.count_nonzero(agreement.values == 1)
 
 
 @pytest.mark.parametrize(

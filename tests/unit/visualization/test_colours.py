@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from dissmodel.geo.legend import CellClass
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
-from dissmodel.models.lucc import validation_report
+from dissmodel.models.lucc import validation_pictures, validation_report
 from dissmodel.visualization.colours import MOST_CLASSES, changed, paint, paint_change, qualitative
 
 LEGEND = (CellClass(1, "wood", "#006400"), CellClass(9, "drowned", "#ff0000"))
@@ -71,9 +71,9 @@ def test_the_classes_of_the_coast_are_told_apart(legend, apart):
     "colours",
     [
         [colour for _, colour in validation_report.KINDS],
-        [validation_report.SAME.colour, validation_report.ANOTHER.colour],
+        [validation_pictures.SAME.colour, validation_pictures.ANOTHER.colour],
         [colour for _, colour in validation_report.ROLES.values()],
-        [validation_report.QUANTITY, validation_report.ALLOCATION],
+        [validation_pictures.QUANTITY, validation_pictures.ALLOCATION],
     ],
 )
 def test_the_colours_of_a_validation_are_told_apart_by_any_eye(eye, colours):

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from dissmodel.cells.kernel_build import CompiledKernel, cached, inlined
-from dissmodel.models.lucc.kernels import loops
+from dissmodel.models.lucc.kernels import loops, numba_correction
 from dissmodel.models.lucc.kernels.kernel import Flags, Pull, Trial
+from dissmodel.models.lucc.kernels.numba_correction import ROWS, correct
 from dissmodel.models.lucc.space import Floats, Whole
 
-BLOCK = 512
+BLOCK = 256
 """Cells that are tried at once."""
 
 MANY = 100_000
 """Cells from which threads are worth their start."""
 
-_correct = inlined(loops.correct)
 _lua_sort = cached(loops)(loops.lua_sort)
 
 
@@ -106,13 +106,13 @@ def _copy(values: Any, out: Any) -> None:
         out[j] = values[j]
 
 
-@cached(loops)
+@cached(numba_correction)
 def _attempt(shares: Any, where: Any, pull: Any, room: Any, result: Any) -> None:
-    """Try some classes; `room` has a sum of each, a block of each, and a number a region."""
+    """Try some classes; `room`: sums, a block of each, a number a region, room to correct."""
     past, potential, now = shares
     rules, regions, saturation = where
     direction, elasticity, classes, kept, corrects = pull
-    found, blocks, carried = room
+    found, blocks, carried, spare = room
     found[:], carried[:] = 0.0, 0.5
     result[0], result[1] = 0, -1
     cells = past.shape[1]
@@ -125,7 +125,9 @@ def _attempt(shares: Any, where: Any, pull: Any, room: Any, result: Any) -> None
             here = rules, regions[first:last], saturation[first:last], i
             _change(given, blocks[k][:width], here, (direction[i], elasticity[i]))
         if corrects:
-            count, failed = _correct(blocks, past, (first, width), (rules, regions, direction, carried))
+            count, failed = correct(
+                (blocks, past), (first, width), (rules, regions, direction), carried, spare
+            )
             result[0] += count
             if failed >= 0:
                 result[1] = failed
@@ -163,7 +165,9 @@ class NumbaKernel(CompiledKernel):
         where = trial.rules, trial.regions, trial.saturation
         parts = []
         for some in np.array_split(pull.classes, max(threads, 1)):
-            room = np.empty(some.size), np.empty((some.size, BLOCK)), np.empty(len(trial.rules))
+            rows = ROWS + 2 * some.size if trial.corrects else 0
+            spare = np.empty((rows, BLOCK)), np.empty(BLOCK + 1, np.int64), np.empty(BLOCK + 1, np.int64)
+            room = np.empty(some.size), np.empty((some.size, BLOCK)), np.empty(len(trial.rules)), spare
             given = pull.direction, pull.elasticity, some, pull.kept, trial.corrects
             parts.append((shares, where, given, room, np.empty(2, np.int64)))
         self._run(self._prepare("attempt", (_attempt,), parts[0]), parts)
