@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_INTEGER = 2.0**53
 """Up to here a float64 counts."""
-OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
-"""Codes of the errors of polygons that are not the cells of a grid."""
-
+_OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
 _NAMED = 5
 
 
@@ -41,6 +39,12 @@ def absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
         if np.isinf(same) == math.isinf(value):
             absent |= band == same
     return absent
+
+
+def beyond_floats(band: NDArray[Any]) -> int:
+    """Return how many numbers of a band are integers so large that a float64 may not hold them."""
+    whole = int(LARGEST_INTEGER)  # to a float, larger integers would be rounded first
+    return int(np.count_nonzero((band > whole) | (band < -whole))) if band.dtype.kind in "iu" else 0
 
 
 def nodata_of(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
@@ -183,16 +187,11 @@ def refuse_near(name: str, present: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def by_row_and_col(found: Mapping[str, str]) -> Iterator[None]:
-    """Let an error of polygons that are on no grid name their columns for `row` and `col`."""
+def off_grid_hint(hint: str) -> Iterator[None]:
+    """Let an error of polygons that are not the cells of a grid have this hint."""
     try:
         yield
     except InvalidInput as error:
-        if error.code not in OFF_GRID:
+        if error.code not in _OFF_GRID:
             raise
-        raise InvalidInput(
-            error.message,
-            f"Fix {found['row']!r} and {found['col']!r}, or rename them: without them the geometry "
-            "decides which cells are neighbours.",
-            code=error.code,
-        ) from error
+        raise InvalidInput(error.message, hint, code=error.code) from error

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.links import Links, addends, identity
+from dissmodel.cells.links import Links, addends, identity, read_only
 from dissmodel.errors import UsageError
 
 Array = NDArray[Any]
@@ -61,9 +61,7 @@ class Grid:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """The number of neighbours; read-only."""
-        counts = self.sum(np.ones(self.cells, np.bool_)).astype(np.int64)
-        counts.flags.writeable = False
-        return counts
+        return read_only(self.sum(np.ones(self.cells, np.bool_)).astype(np.int64))
 
     @cached_property
     def runs(self) -> tuple[Array, Array, Array, Array, Array]:

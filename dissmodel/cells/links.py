@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.errors import InvalidInput, WrongType, WrongValue
 
@@ -31,8 +31,7 @@ class Links:
 
     def __init__(self, neighborhood: Neighborhood, weight_order: Integers | None = None) -> None:
         """Take neighbours, and the place of each link's weight where weights are given in another order."""
-        self.counts = counts = neighborhood.count
-        counts.flags.writeable = False
+        self.counts = counts = read_only(neighborhood.count)
         self.cells = len(neighborhood)
         self.warned = False
         self.neighborhood, self._weight_order = neighborhood, weight_order
@@ -130,6 +129,24 @@ def table_topology(cells: int, table: Array) -> Links:
 
     neighborhood = Neighborhood(offsets, (links % max(cells, 1)).astype(number_type(cells)))
     return Links(neighborhood, order)
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that can't be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def per_cell(values: ArrayLike, cells: int, what: str) -> Array:
+    """Return values as an array; raise WrongValue if there is not one for each cell."""
+    given = np.asarray(values)
+    if given.shape != (cells,):
+        raise WrongValue(
+            f"{what} got the shape {given.shape}; it takes one value per cell, ({cells},).",
+            "Give self.NAME, or a comparison such as self.NAME == 1.",
+        )
+    return given
 
 
 def addends(values: Array, most: int) -> Array:

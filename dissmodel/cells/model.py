@@ -456,11 +456,9 @@ def _taken(cls: type[CellModel]) -> frozenset[str]:
 
 def _named(fields: Mapping[str, Field]) -> dict[str, Field]:
     """Return fields that know their names, which those that parameters name don't."""
-    named = dict(fields)
-    for name, field in fields.items():
-        if field.name != name:
-            named[name] = copy.copy(field)
-            named[name].name = name
+    named = {name: copy.copy(field) for name, field in fields.items()}
+    for name, field in named.items():
+        field.name = name
     return named
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells.grids import Grid, GridKind, grid_topology
-from dissmodel.cells.links import Links
+from dissmodel.cells.links import Links, per_cell
 from dissmodel.errors import DissmodelWarning, UsageError, WrongType, WrongValue, did_you_mean
 
 if TYPE_CHECKING:
@@ -196,13 +196,7 @@ def neighbors(topology: Topology, values: Array, weights: ArrayLike | None = Non
     WrongType
         If the values are neither truths nor numbers.
     """
-    values = np.asarray(values)
-    if values.shape != (topology.cells,):
-        raise WrongValue(
-            f"neighbors() was given values of the shape {values.shape}; the space has "
-            f"{topology.cells} cells.",
-            "Give one value for each cell: self.NAME, or a comparison such as self.NAME == 1.",
-        )
+    values = per_cell(values, topology.cells, "neighbors")
     if values.dtype.kind not in "biuf":
         raise WrongType(
             f"neighbors() was given values of the type {values.dtype}.", "Give truths, integers or floats."

@@ -315,7 +315,10 @@ def _read_polygons(frame: GeoDataFrame, wanted: Wanted, problems: Problems) -> C
             for name, array in values.items():
                 values[name] = np.where(inside, array[index], array.dtype.type(wanted.fields[name].outside))
         else:
-            with file_values.by_row_and_col(found):
+            own = f"{found.get('row')!r} and {found.get('col')!r}"
+            with file_values.off_grid_hint(
+                f"Fix {own}, or rename them: without them the geometry decides which cells are neighbours."
+            ):
                 _ = polygons.pixels
             layout = polygons
         wanted.prepare(layout)

@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, is_rotated
 from dissmodel.cells.pictures import ORDER
@@ -44,7 +45,7 @@ def check(data: CellData, path: str) -> None:
     if _slots(layout) * _NUMBERS.itemsize > _LARGEST:
         raise UsageError(f"{path}: {_slots(layout):,} cells are too many for a NetCDF series.", other)
     for name, (band, _) in data.others.items():
-        if band.dtype.kind in "iu" and (band.astype(_wider(band.dtype)) != band).any():
+        if file_values.beyond_floats(band):
             raise UsageError(
                 f"{path}: the band {name!r} has integers beyond 2**53, which a NetCDF series can't hold.",
                 f"Leave it out, or {other}",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.pictures import ORDER
@@ -28,7 +29,6 @@ RASTERS = (".tif", ".tiff")
 VECTORS = (".gpkg", ".parquet", ".fgb", ".geojson", ".json", ".shp")
 SERIES = (".nc",)
 
-_EXACT = 2**53
 _NAMED = 10
 _SHAPEFILE_NAME = 10  # bytes
 # The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
@@ -245,12 +245,11 @@ def _type_of(
         if not any(nodata not in absent and (array == nodata).any() for array, absent in bands):
             return common, float(nodata)
     for name, (array, _) in others.items():
-        if array.dtype.kind in "iu" and array.dtype.itemsize == _NUMBER_BYTES:
-            lost = (array > _EXACT) | (array < -_EXACT if array.dtype.kind == "i" else False)
-            if lost.any():
-                raise InvalidInput(
-                    f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "
-                    f"fields of the model ({np.count_nonzero(lost)} pixels).",
-                    "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
-                )
+        lost = file_values.beyond_floats(array)
+        if lost:
+            raise InvalidInput(
+                f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "
+                f"fields of the model ({lost} pixels).",
+                "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
+            )
     return np.dtype(np.float64), float("nan")

@@ -353,7 +353,7 @@ def test_a_sum_of_integers_that_does_not_fit_is_refused():
     [(np.zeros((2, 2)), WrongValue), (np.zeros(3), WrongValue), (np.array(["a"] * 4), WrongType)],
 )
 def test_values_that_are_not_one_number_a_cell_are_refused(values, error):
-    with pytest.raises(error, match=r"neighbors\(\) was given"):
+    with pytest.raises(error, match=r"neighbors(\(\) was given| got the shape)"):
         neighbors(grid_topology(np.ones((2, 2), bool)), values)
 
 

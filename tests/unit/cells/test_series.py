@@ -331,6 +331,17 @@ def test_what_a_series_cannot_hold_is_refused_before_the_run(raster, run, tmp_pa
     assert not (tmp_path / "out.nc").exists()
 
 
+def test_integers_that_no_float_holds_are_refused_before_the_run(raster, run, tmp_path):
+    ones = np.ones((2, 2), np.int64)
+    path = raster(nodata=-1, dtype="int64", land=0 * ones, heat=ones, height=ones, big=ones * (2**53 + 1))
+    record = ExperimentRecord(
+        source={"uri": str(path)}, output_path=str(tmp_path / "out.nc"), model_name=Drift.name
+    )
+
+    with pytest.raises(UsageError, match=r"'big' has integers beyond 2\*\*53"):
+        execute_lifecycle(Drift(), record)
+
+
 def test_without_netcdf4_the_error_says_what_to_install(source, run, monkeypatch):
     path = run(source, "out.nc")
     monkeypatch.setitem(sys.modules, "netCDF4", None)
