@@ -118,7 +118,7 @@ def run(
     resample : {"nearest", "bilinear", "mode", "average"}, optional
         How the values of other inputs that are on other cells are read onto the space.
     seed : int, optional
-        Seed of the random numbers of Python and NumPy, 0 or more.
+        Seed of the random numbers of Python and NumPy, 0 or more; by default drawn, if the model draws.
     threads : int, optional
         How many threads the model may use; by default all.
     records : sequence of str or path-like

@@ -27,15 +27,25 @@ __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests on the public data, which the project may not hold, where there are none."""
-    if config.pluginmanager.hasplugin("_cov"):  # the option --cov
-        for item in items:
-            name = os.path.relpath(item.path, Path(__file__).parent)
-            if not any(fnmatch(name, pattern) for pattern in MEASURED):
-                item.add_marker("no_cover")
     if not DATA.is_dir():
         left_out = [item for item in items if "public_data" in item.fixturenames]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """With the option --cov, measure no other test than those of `MEASURED`."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    name = os.path.relpath(item.path, Path(__file__).parent)
+    if measuring is None or any(fnmatch(name, pattern) for pattern in MEASURED):
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 def pytest_terminal_summary(terminalreporter, config):

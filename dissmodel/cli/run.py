@@ -28,7 +28,11 @@ def run(
     resample: options.Resample = None,
     seed: Annotated[
         int | None,
-        typer.Option(parser=parse_seed, metavar="N", help="Seed the random numbers of Python and NumPy."),
+        typer.Option(
+            parser=parse_seed,
+            metavar="N",
+            help="Seed the random numbers; drawn by default, if the model draws.",
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")

@@ -49,7 +49,7 @@ def main() -> None:
         take: Callable[[], dict[str, Any]] = requests.get
     except RuntimeError:  # the system refuses threads: that the parent is gone is seen between requests only
         take = partial(_next, iter(sys.stdin))
-    sender = _Sender(out)
+    sender = Sender(out)
     worker: InProcess | None = None
     while True:
         request = take()
@@ -105,7 +105,7 @@ def _run(worker: InProcess, what: dict[str, Any]) -> None:
         store.write(given, Path(what["saved"]))
 
 
-class _Sender:
+class Sender:
     """A reporter that sends what it hears to the other process."""
 
     def __init__(self, out: TextIO) -> None:
@@ -114,28 +114,35 @@ class _Sender:
         self._noted = 0.0
 
     def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
         with self._lock:
             self._out.write(json.dumps(message, default=str) + "\n")
             self._out.flush()
 
     def phase(self, name: str) -> None:
+        """Send it."""
         self.send({"phase": [name]})
 
     def step(self, done: int, total: int, cells: int = 0) -> None:
+        """Send it."""
         self.send({"step": [int(done), int(total), int(cells)]})
 
     def note(self, text: str) -> None:
+        """Send it, unless something was noted just now."""
         if time.monotonic() - self._noted >= _OFTEN_S:
             self._noted = time.monotonic()
             self.send({"note": [text]})
 
     def transferred(self, done: int, total: int) -> None:
+        """Send it."""
         self.send({"transferred": [int(done), int(total)]})
 
     def warn(self, message: str) -> None:
+        """Send it."""
         self.send({"warn": [message]})
 
     def output(self, line: str) -> None:
+        """Send it."""
         self.send({"output": [line]})
 
 

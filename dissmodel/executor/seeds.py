@@ -126,10 +126,16 @@ class _NumPy(MetaPathFinder):
             undo()
 
     def _begin(self, numpy_random: Any, own: list[ModuleType]) -> None:
+        kept = numpy_random.get_bit_generator()  # the caller's stays as it is
+
+        def begin() -> None:
+            numpy_random.set_bit_generator(numpy_random.MT19937())
+            numpy_random.seed(self._seed.value % 2**32)
+
         self._watch(
-            lambda: numpy_random.get_state(legacy=False),
-            numpy_random.set_state,
-            lambda: numpy_random.seed(self._seed.value % 2**32),
+            lambda: numpy_random.get_bit_generator().state,
+            lambda _: numpy_random.set_bit_generator(kept),
+            begin,
         )
         original, numbers = numpy_random.default_rng, itertools.count()
 

@@ -1,15 +1,15 @@
 """The process of one attempt at a job: it runs the model and says how far it is.
 
 It is started as ``python -m dissmodel.service.child TASK``, in a session of its own and without credentials.
-What was standard output takes JSON objects, one a line: ``{"event": EVENT, ...}`` with phase, step,
-transferred, warn or output, and at last end. All that is printed goes to standard error. Standard input is a
-pipe that the worker holds: the process ends when the pipe does.
+What was standard output takes JSON objects, one a line, as from the process of an isolated model (see
+`dissmodel.executor.child`), and at last ``{"end": {"record": PATH}}``; of a run that failed it also has error
+and retry. All that is printed goes to standard error. Standard input is a pipe that the worker holds: the
+process ends when the pipe does.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -17,15 +17,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from dissmodel import gdal_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
-from dissmodel.executor.child import end_all, end_with_parent
+from dissmodel.executor.child import Sender, end_all, end_with_parent
 from dissmodel.progress import Reporter, reporting_warnings
 from dissmodel.running.account import as_failure
-from dissmodel.service.documents import LINE_LENGTH
 from dissmodel.service.task import Task
 
 _OFTEN_S = 0.1
@@ -41,66 +40,38 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     gdal_settings.ignore()
-    events = Events(out)
+    events = _Events(out)
     task = Task.read(Path(sys.argv[1]))
     _limit(task.memory)
     try:
         with reporting_warnings(events):
             record = _run(task, events)
-        events.send("end", status="completed", record=str(record))
+        events.send({"end": {"record": str(record)}})
     except BaseException as error:  # noqa: BLE001  (the worker is told, whatever it is)
         told = as_failure(error, task.request.model_name, "open")
-        events.send(
-            "end",
-            status="failed",
-            error={"code": told.code, "message": told.message, "hint": told.hint},
-            retry=isinstance(told, StorageError),
-            record=None if (path := getattr(error, "record_path", None)) is None else str(path),
-        )
+        path = getattr(error, "record_path", None)
+        problem = {"code": told.code, "message": told.message, "hint": told.hint}
+        retry = isinstance(told, StorageError)
+        events.send({"end": {"error": problem, "retry": retry, "record": path and str(path)}})
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(0)  # a model may have left threads that Python would wait for
 
 
-class Events:
-    """A reporter that writes what it hears, one JSON object a line; of many steps only some."""
+class _Events(Sender):
+    """A reporter that sends what it hears to the worker; of many steps only some."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._lock = threading.Lock()  # a model may report from threads of its own
-        self._told = 0.0
+    _told = 0.0
 
-    def send(self, event: str, **what: Any) -> None:
-        """Write an event."""
-        with self._lock:
-            self._out.write(json.dumps({"event": event, **what}) + "\n")
-            self._out.flush()
-
-    def phase(self, name: str) -> None:
-        """Tell it."""
-        self.send("phase", name=name)
-
-    def step(self, done: int, total: int, cells: int = 0) -> None:  # noqa: ARG002  (the protocol's)
-        """Tell it, unless the last step was told just now."""
-        self._count("step", done, total)
+    def step(self, done: int, total: int, cells: int = 0) -> None:
+        """Send it, unless a step was sent just now."""
+        if time.monotonic() - self._told >= _OFTEN_S or done >= total:
+            self._told = time.monotonic()
+            super().step(done, total, cells)
 
     def transferred(self, done: int, total: int) -> None:
-        """Tell it, as a step."""
-        self._count("transferred", done, total)
-
-    def warn(self, message: str) -> None:
-        """Tell it."""
-        self.send("warn", text=message[:LINE_LENGTH])
-
-    def output(self, line: str) -> None:
-        """Tell it."""
-        self.send("output", text=line[:LINE_LENGTH])
-
-    def _count(self, event: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._told >= _OFTEN_S or done >= total:
-            self._told = now
-            self.send(event, done=int(done), total=int(total))
+        """Send it, as a step."""
+        self.step(done, total)
 
 
 def _run(task: Task, reporter: Reporter) -> Path:

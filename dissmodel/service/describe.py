@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dissmodel.consent import Consent
+from dissmodel.errors import DissmodelError
+from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model
 
 
@@ -32,7 +34,8 @@ def _described(asked: Mapping[str, Any]) -> dict[str, Any]:
         with open_model(request) as model:
             return {"summary": model.host.info.summary, "schema": model.host.schema()}
     except Exception as error:  # noqa: BLE001  (a model is foreign code: whatever it raises, the others are described)
-        return {"problem": f"{type(error).__name__}: {error}"}
+        said = error.message if isinstance(error, DissmodelError) else f"{type(error).__name__}: {error}"
+        return {"problem": redact(said)}
 
 
 if __name__ == "__main__":

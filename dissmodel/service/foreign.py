@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import StorageError
-from dissmodel.service.job_process import environment
+from dissmodel.service.job_process import furnished
 
 _PATIENCE_S = 60
 _MAX_CHARACTERS = 4 << 20
@@ -25,17 +24,14 @@ def run(module: str, *words: str, given: str = "") -> str:
         If it fails, or takes more than a minute (code ``"process_failed"``).
     """
     with temporary.new_folder() as folder:
-        for name in ("home", "tmp"):
-            (folder / name).mkdir()
-        environ = environment(os.environ, folder)
-        environ["DISSMODEL_DATA"] = str(load_settings().data_dir)  # it has the environments of packages
+        settings = load_settings()
         command: Sequence[str] = [sys.executable, "-m", module, *words]
         try:
             done = subprocess.run(  # noqa: S603  (our own program)
                 command,
                 input=given,
                 cwd=folder,
-                env=environ,
+                env=furnished(folder, settings.data_dir, settings.trust),
                 capture_output=True,
                 text=True,
                 timeout=_PATIENCE_S,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.index import IndexUnusable, Page, search
 from dissmodel.experiment.ingest import default_index, ingest_place, scope_of
 from dissmodel.experiment.layout import FOLDER
+from dissmodel.service.repeated import repeated
 from dissmodel.service.truth import Truth
 
 EVERY_S, NOTE_S = 600.0, 5.0
@@ -25,17 +24,10 @@ class Indexing:
         self._place = truth.place.below(FOLDER)
         self._index = default_index()
         self._scope = scope_of(self._place)
-        self._ends = threading.Event()
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Ingest all experiments now and every ten minutes for the block, in a thread."""
-        thread = threading.Thread(target=self._keep, name="indexing", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ends.set()  # an ingest that is cut goes on next time
+    def running(self) -> AbstractContextManager[None]:
+        """Ingest all experiments now and every ten minutes for the block; the next ingest ends a cut one."""
+        return repeated(self._ingest, lambda _took_s: EVERY_S, bug="the ingest failed")
 
     def note(self, job: str) -> None:
         """Ingest the experiment of a job that was delivered; what fails is done by the next ingest of all."""
@@ -55,16 +47,9 @@ class Indexing:
             ingest_place(self._index, self._place)
             return search(self._index, scope=self._scope, **filters)
 
-    def _keep(self) -> None:
-        while not self._ends.is_set():
-            try:
-                done = ingest_place(self._index, self._place)
-                for problem in done.problems:
-                    _LOG.warning("%s", problem)
-                for one in done.shared_ids:
-                    _LOG.warning("several records with different content have the id %s", one)
-            except DissmodelError as error:
-                _LOG.warning("%s", error.message, extra={"code": error.code})
-            except Exception:  # noqa: BLE001  (a bug must not end all later ingests; its traceback is logged)
-                _LOG.exception("the ingest failed")
-            self._ends.wait(EVERY_S)
+    def _ingest(self) -> None:
+        done = ingest_place(self._index, self._place)
+        for problem in done.problems:
+            _LOG.warning("%s", problem)
+        for one in done.shared_ids:
+            _LOG.warning("several records with different content have the id %s", one)

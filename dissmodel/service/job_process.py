@@ -68,14 +68,14 @@ class JobProcess:
         self._end: dict[str, Any] | None = None
         path = scratch / "task.json"
         task.write(path)
-        data = _furnish(scratch, data_dir, trust)
+        environ = furnished(scratch, data_dir, trust)
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter, and a path of ours)
             [sys.executable, "-P", "-X", "utf8", "-m", "dissmodel.service.child", str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=scratch,
-            env=environment(os.environ, scratch) | {"DISSMODEL_DATA": str(data)},
+            env=environ,
             start_new_session=True,
         )
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: PT018  (pipes)
@@ -96,7 +96,7 @@ class JobProcess:
         for reader in self._readers:
             reader.join(_READERS_S)
         match self._end:
-            case {"status": "completed", "record": str(path)} if record := self._ours(path):
+            case {"record": str(path), **more} if not more and (record := self._ours(path)):
                 return JobEnd(record)
             case {"error": {"code": str(code), "message": str(said), "hint": str(hint)}, **more}:
                 problem = Problem(code=code, message=said, hint=hint)
@@ -145,15 +145,15 @@ class JobProcess:
         for line in _lines(stream, _LONGEST):
             with contextlib.suppress(ValueError, RecursionError):
                 match json.loads(line):
-                    case {"event": "end"} as said:
+                    case {"end": dict(said)}:
                         self._end = said
-                    case {"event": "phase", "name": str(name)}:
+                    case {"phase": [str(name)]}:
                         self._hold.tell(name[:LINE_LENGTH])
-                    case {"event": "step" | "transferred", "done": int(done), "total": int(total)}:
+                    case {"step": [int(done), int(total), _]}:
                         self._hold.tell(None, done, total)
-                    case {"event": "warn", "text": str(text)}:
+                    case {"warn": [str(text)]}:
                         self._hold.warn(text)
-                    case {"event": "output", "text": str(text)}:
+                    case {"output": [str(text)]}:
                         self._hold.output(text)
 
     def _keep(self, stream: IO[bytes]) -> None:
@@ -168,21 +168,21 @@ def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
             yield line
 
 
-def _furnish(scratch: Path, data_dir: Path, trust: Sequence[str]) -> Path:
-    """Make the folders and the settings of a child process; return its data folder.
+def furnished(scratch: Path, data_dir: Path, trust: Sequence[str]) -> dict[str, str]:
+    """Make the folders and the settings of a child process; return its variables.
 
-    That has the environments of packages in it and nothing else; the settings say what is trusted.
+    Its data folder has the environments of packages in it and nothing else; the settings say what is trusted.
     """
     for name in ("home", "data", "tmp"):
         (scratch / name).mkdir()
-    shared = data_dir / "environments"
+    shared, data = data_dir / "environments", scratch / "data"
     shared.mkdir(parents=True, exist_ok=True)
     (scratch / "config.toml").write_text(f"trust = {json.dumps(list(trust))}\n", encoding="utf-8")
     try:
-        (scratch / "data" / "environments").symlink_to(shared, target_is_directory=True)
+        (data / "environments").symlink_to(shared, target_is_directory=True)
     except OSError:  # Windows lets only some users make links
-        return data_dir
-    return scratch / "data"
+        data = data_dir
+    return environment(os.environ, scratch) | {"DISSMODEL_DATA": str(data)}
 
 
 def environment(own: Mapping[str, str], scratch: Path) -> dict[str, str]:

@@ -12,12 +12,14 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.record.plain import plain
 from dissmodel.record.redact import redact_document
 from dissmodel.service.documents import LINE_LENGTH, Request
+from dissmodel.service.queue import Entry
 from dissmodel.service.state import LEGACY, Seen, State, settle
 from dissmodel.storage.uri import parse
 
 # How far a job is at the begin of each phase, of 100; the phase "run" goes on by steps.
 _PHASES = {"fetch": 0, "validate": 10, "load": 12, "run": 15, "save": 90, "deliver": 95}
 _SHOWN_LINES = 100
+_NOTHING = Entry()
 _PUBLISHED = (
     *("experiment_id", "model_name", "model_commit", "code_version", "column_map", "band_map"),
     *("parameters", "resolved_spec", "logs", "record_digest"),
@@ -80,8 +82,10 @@ def document_of(view: View) -> dict[str, Any]:
     progress = entry.progress if entry is not None and entry.is_leased else None
     error = outcome.error if outcome is not None else None
     commit = (record.model_commit if record is not None else "") or request.commit
-    shown = redact_document({"resolved_spec": request.spec, "parameters": request.parameters})
-    attempts = outcome.attempts if outcome is not None else entry.attempts if entry is not None else 0
+    said = {"resolved_spec": request.spec, "parameters": request.parameters}
+    told = dict.fromkeys(("output_path", "output_sha256", "input_sha256", "code_version", "seconds"))
+    told |= redact_document(said) if record is None else _told_by(record)
+    lines = (*view.lines[-_SHOWN_LINES:], *([error.message[:LINE_LENGTH]] if error is not None else ()))
     found: dict[str, Any] = plain(
         {
             "job_id": request.experiment_id,
@@ -90,29 +94,31 @@ def document_of(view: View) -> dict[str, Any]:
             "model_name": request.model_name,
             "created_at": utc(request.submitted_at),
             "finished_at": utc(outcome.finished_at) if outcome is not None else None,
-            "output_path": uri_of(record.output_path) if record is not None else None,
-            "output_sha256": record.output_sha256 if record is not None else None,
-            "input_sha256": (record.source.checksum or None) if record is not None else None,
-            "logs": [
-                f"Record created — model={request.model_name} commit={commit or 'unknown'}",
-                *view.lines[-_SHOWN_LINES:],
-                *([error.message[:LINE_LENGTH]] if error is not None else ()),
-            ],
-            "code_version": record.code_version if record is not None else None,
+            "logs": [f"Record created — model={request.model_name} commit={commit or 'unknown'}", *lines],
             "model_commit": commit or None,
-            "resolved_spec": record.resolved_spec if record is not None else shown["resolved_spec"],
-            "parameters": record.parameters if record is not None else shown["parameters"],
             "progress": view.percent,
             "phase": (progress.phase or None) if progress is not None else None,
             "step": progress.step if progress is not None else None,
             "steps": progress.steps if progress is not None else None,
-            "attempt": attempts,
+            "attempt": (outcome or entry or _NOTHING).attempts,
             "error": error.model_dump() if error is not None else None,
             "reproduces": request.reproduces,
-            "seconds": record.metrics.get("time_total_sec") if record is not None else None,
+            **told,
         }
     )
     return found
+
+
+def _told_by(record: ExperimentRecord) -> dict[str, Any]:
+    return {
+        "output_path": uri_of(record.output_path),
+        "output_sha256": record.output_sha256,
+        "input_sha256": record.source.checksum or None,
+        "code_version": record.code_version,
+        "resolved_spec": record.resolved_spec,
+        "parameters": record.parameters,
+        "seconds": record.metrics.get("time_total_sec"),
+    }
 
 
 def utc(time: datetime) -> str:

@@ -53,10 +53,11 @@ def list_models(request: Request) -> Mapping[str, Any]:
 
 @reader.get("/models/{name:path}")
 def show_model(name: str, request: Request) -> Mapping[str, Any]:
-    """Return a model's spec, and the JSON Schema of its parameters if its package is installed."""
+    """Return a model's spec and the JSON Schema of its parameters, or null and the problem."""
     model = models.find_model(name)
-    schema = parts_of(request).service.schemas.of(model)
-    return {"model_name": name, "spec": models.shown_spec(model), "parameters": schema}
+    schemas = parts_of(request).service.schemas
+    about = {"parameters": schemas.of(model), "problem": schemas.problem(model)}
+    return {"model_name": name, "spec": models.shown_spec(model), **about}
 
 
 @submitter.post("/submit_job", response_model=JobDocument)

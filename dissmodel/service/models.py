@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +38,12 @@ class Model:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=1)
-def installed() -> tuple[plugins.Offer, ...]:
-    """Return what installed packages offer; packages that are installed later count at the next start."""
-    return plugins.offers()
-
-
 def list_models(summary: Callable[[Model], str]) -> list[dict[str, Any]]:
     """Return a row for each model of registries and installed packages, also for those with a problem.
 
     `summary` tells what a model of an installed package is.
     """
-    known, offers = index.registries(), installed()
+    known, offers = index.registries(), plugins.offers()
     found = [(registry, entry) for registry in known for entry in _entries(registry)]
     times = Counter([*(entry.name for _, entry in found), *(offer.name for offer in offers)])
     rows = []
@@ -91,13 +84,13 @@ def find_model(name: str, package: str | None = None) -> Model:
     """
     _check_name(name)
     entry = index.find(name, packages=False)
-    offers = [offer for offer in installed() if name in {offer.name, offer.qualified}]
+    offers = [offer for offer in plugins.offers() if name in {offer.name, offer.qualified}]
     sources = [offer.qualified for offer in offers] + ([entry.qualified] if entry is not None else [])
     if len(sources) > 1:
         message = f"{name}: more than one package or registry offers this model: {', '.join(sources)}."
         raise refused("ambiguous_model", message)
     if not sources and package is None:
-        known = [offer.name for offer in installed()] + [one.name for one in index.entries()]
+        known = [offer.name for offer in plugins.offers()] + [one.name for one in index.entries()]
         raise refused("unknown_model", f"There is no model {name!r}. {did_you_mean(name, known)}")
     found = Model(name)
     if entry is not None and entry.spec is not None:  # else `find` raises

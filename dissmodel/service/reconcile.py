@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dissmodel.errors import DissmodelError
 from dissmodel.service.documents import Outcome, Priority
 from dissmodel.service.queue import Queue, QueueAway
+from dissmodel.service.repeated import repeated
 from dissmodel.service.truth import CANCEL, OUTCOME, REQUEST, Truth
 
 _LOG = logging.getLogger(__name__)
@@ -129,18 +130,17 @@ class Reconciler:
         self._unknown: dict[str, float] = {}
         self._told: set[tuple[str, str]] = set()
         self._failed: str | None = None
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self.has_missed = True
+        """Whether a job may be put again soon; unknown before the first pass."""
 
-    def start(self) -> None:
-        """Begin, with a pass at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the pass that is under way; do nothing where it never began."""
-        self._is_over.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def running(self) -> AbstractContextManager[None]:
+        """Reconcile now and every half lease for the block, and end after the pass that is under way."""
+        return repeated(
+            self.once,
+            lambda took_s: max(self._half_s, _PAUSES * took_s),
+            bug="Jobs were not reconciled.",
+            is_awaited=True,
+        )
 
     def once(self) -> Reconciled | None:
         """Reconcile now; None if queue or place failed, which the log tells once until both answer again."""
@@ -150,10 +150,12 @@ class Reconciler:
             )
         except DissmodelError as error:
             self._unknown.clear()  # nothing was missed, for nothing was seen
+            self.has_missed = False
             if error.code != self._failed:
                 _LOG.warning("Jobs are not reconciled for now. %s %s", error.message, error.hint)
             self._failed = error.code
             return None
+        self.has_missed = any(map(math.isfinite, self._unknown.values()))
         if self._failed is not None:
             _LOG.info("Jobs are reconciled again.")
         self._failed = None
@@ -165,13 +167,3 @@ class Reconciler:
             for job in getattr(found, what):
                 _LOG.info("Job %s was found without an outcome: %s.", job, what)
         return found
-
-    def _run(self) -> None:
-        pause_s = 0.0
-        while not self._is_over.wait(pause_s):
-            began = time.monotonic()
-            try:
-                self.once()
-            except Exception:  # noqa: BLE001  (without this thread no job is put again)
-                _LOG.exception("Jobs were not reconciled.")
-            pause_s = max(self._half_s, _PAUSES * (time.monotonic() - began))

@@ -28,10 +28,16 @@ class Schemas:
     def of(self, model: Model) -> dict[str, Any] | None:
         """Return the JSON Schema of a model's parameters; None where that is not known.
 
-        So it is where the model declares none, or its package is not installed.
+        So it is where the model declares none, or its package is not installed or not trusted.
         """
         self.learn([model])
         return self._known.get(_key(model), {}).get("schema")
+
+    def problem(self, model: Model) -> str | None:
+        """Return why the parameters of a model that was looked up are not known, if something is wrong."""
+        if not _is_installed(model):
+            return "Its package is not installed yet: a job installs it, if the setting trust names it."
+        return self._known.get(_key(model), {}).get("problem")
 
     def summary(self, model: Model) -> str:
         """Return what a model is, as far as its class was loaded already; empty if not."""
@@ -76,7 +82,8 @@ class Schemas:
 
 
 def _key(model: Model) -> str:
-    text = json.dumps([model.name, model.spec, model.commit], sort_keys=True, default=str)
+    of_package = load_settings().trust if "package" in model.spec.get("model", {}) else ()
+    text = json.dumps([model.name, model.spec, model.commit, of_package], sort_keys=True, default=str)
     return sha256_bytes(text.encode())
 
 

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
@@ -18,12 +17,14 @@ import uvicorn
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
+from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
 from dissmodel.service.auth import is_loopback
-from dissmodel.service.models import Model, installed
+from dissmodel.service.models import Model
 from dissmodel.service.parts import Parts
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.refusals import refused
+from dissmodel.service.repeated import repeated
 from dissmodel.service.service import Service
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.syncing import Syncing
@@ -83,7 +84,9 @@ def serve(
         listener = stack.enter_context(_listener(host, port))
         stack.enter_context(syncing.running())
         stack.enter_context(app.state.parts.indexing.running())
-        stack.enter_context(_threads([_keep_worker] * workers + [partial(_keep_fresh, app.state.parts)]))
+        fresh = app.state.parts.board.refresh
+        stack.enter_context(repeated(fresh, lambda _took_s: _FRESH_S, bug="the list of jobs is old"))
+        stack.enter_context(_workers(workers))
         threading.Thread(target=_learn, args=(service,), daemon=True).start()
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listener.getsockname()[1]}")
@@ -125,10 +128,10 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _threads(targets: Sequence[Callable[[threading.Event], None]]) -> Iterator[None]:
-    """Run functions in threads for the block; each ends soon after the event that it gets is set."""
+def _workers(number: int) -> Iterator[None]:
+    """Keep so many workers for the block; each has some time to end then."""
     ends = threading.Event()
-    threads = [threading.Thread(target=target, args=(ends,)) for target in targets]
+    threads = [threading.Thread(target=_keep_worker, args=(ends,)) for _ in range(number)]
     for thread in threads:
         thread.start()
     try:
@@ -166,16 +169,7 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
         worker.kill()
 
 
-def _keep_fresh(parts: Parts, ends: threading.Event) -> None:
-    """Keep the list of jobs up to date."""
-    while not ends.wait(_FRESH_S):
-        try:
-            parts.board.refresh()
-        except DissmodelError as error:
-            _LOG.warning("%s", error.message, extra={"code": error.code})
-
-
 def _learn(service: Service) -> None:
     """Look up what installed models are, before somebody asks."""
     with contextlib.suppress(DissmodelError):  # then whoever asks is told
-        service.schemas.learn([Model(offer.name) for offer in installed()])
+        service.schemas.learn([Model(offer.name) for offer in plugins.offers()])

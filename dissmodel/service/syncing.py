@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from dissmodel.registries.sources import SyncRequest, sync
 from dissmodel.registry import index
 from dissmodel.registry.state import State
 from dissmodel.registry.sync import Synced
+from dissmodel.service.repeated import repeated
 from dissmodel.service.settings import ServiceSettings
 
 SOON_S = 10.0
@@ -42,7 +43,6 @@ class Syncing:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._one = threading.Lock()
-        self._ends = threading.Event()
         self._is_ready = False
 
     @property
@@ -50,15 +50,14 @@ class Syncing:
         """Whether each registry was fetched, now or by a service before this one."""
         return self._is_ready
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Sync now and every `sync_s` for the block, in a thread."""
-        thread = threading.Thread(target=self._keep, name="syncing", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ends.set()  # a fetch that hangs is not waited for: git ends it, and nothing is half written
+    def running(self) -> AbstractContextManager[None]:
+        """Sync now and every `sync_s` for the block; a fetch that hangs at its end is ended by git."""
+        soon_s = min(SOON_S, self._settings.sync_s)
+        return repeated(
+            self._keep,
+            lambda _took_s: self._settings.sync_s if self._is_ready else soon_s,
+            bug="the sync of registries failed",
+        )
 
     def once(self) -> Mapping[str, Any]:
         """Sync now, and return what really happened.
@@ -90,19 +89,12 @@ class Syncing:
         }
 
     def _keep(self) -> None:
-        while not self._ends.is_set():
-            try:
-                done = self._sync()
-                for name, error in done.failures.items():
-                    _LOG.error("%s: %s", name, error.message, extra={"code": error.code})
-                for outcome in done.outcomes:
-                    if outcome.before is None or outcome.before.commit != outcome.after.commit:
-                        _LOG.info("%s", "; ".join(_said(outcome)))
-            except DissmodelError as error:  # the settings can't be read now
-                _LOG.error("%s", error.message, extra={"code": error.code})
-            except Exception:  # noqa: BLE001  (a bug must not end all later syncs; its traceback is logged)
-                _LOG.exception("the sync of registries failed")
-            self._ends.wait(self._settings.sync_s if self._is_ready else min(SOON_S, self._settings.sync_s))
+        done = self._sync()
+        for name, error in done.failures.items():
+            _LOG.error("%s: %s", name, error.message, extra={"code": error.code})
+        for outcome in done.outcomes:
+            if outcome.before is None or outcome.before.commit != outcome.after.commit:
+                _LOG.info("%s", "; ".join(_said(outcome)))
 
     def _sync(self) -> _Done:
         done = _Done()

@@ -55,14 +55,11 @@ def work(
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
-    worker = _Worker(worker_name(), truth, queue, settings, jobs, times, drain, Indexing(truth))
-    with worker.signals():
-        reconciler.start()
-        try:
-            worker.work()
-        finally:
-            reconciler.stop()
-            queue.close()
+    worker = _Worker(
+        worker_name(), truth, queue, settings, jobs, times, reconciler if drain else None, Indexing(truth)
+    )
+    with worker.signals(), contextlib.closing(queue), reconciler.running():
+        worker.work()
 
 
 def worker_name() -> str:
@@ -79,7 +76,7 @@ class _Worker:
     settings: ServiceSettings
     jobs: int
     times: Times
-    drain: bool
+    until_drained: Reconciler | None
     indexing: Indexing
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -126,7 +123,7 @@ class _Worker:
             try:
                 job = self.queue.take(self.name, wait_s=1)
                 if job is None:
-                    if self.drain and self._is_drained():
+                    if self._is_drained():
                         return
                     continue
                 if self.closing.is_set():  # it came just now
@@ -164,7 +161,10 @@ class _Worker:
             _log.exception("An attempt failed.", extra={"experiment_id": job, "worker": self.name})
 
     def _is_drained(self) -> bool:
-        return not self.active and not sum(self.queue.counts().values())
+        """Return whether this worker is to end: no job waits, and none that the queue forgot."""
+        if self.until_drained is None or self.active or self.until_drained.has_missed:
+            return False
+        return not sum(self.queue.counts().values())
 
 
 def _hide() -> None:

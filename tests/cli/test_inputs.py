@@ -114,6 +114,7 @@ def test_a_raster_of_the_same_grid(town):
     assert "alt from alt (exact)" in town("record", "show", "out.record.json").out
 
 
+@pytest.mark.slow
 def test_it_is_the_result_of_one_file_with_both(town):
     tif("both.tif", built=np.zeros(SHAPE), alt=ALT)
     assert 0 == town(*RUN, "-i", "both.tif").code
@@ -228,6 +229,7 @@ def test_wrong_inputs(town, words, says):
     assert not Path("out.tif").exists()
 
 
+@pytest.mark.slow
 def test_they_are_inputs_like_the_first(town):
     assert 0 == town(*RUN, "-i", "town.tif", "-i", "alt=dem.tif").code
     again = ["reproduce", "out.record.json", "--model", "low.py", "--check"]
@@ -277,6 +279,7 @@ def test_an_input_that_changes_while_the_model_runs(town):
     assert (1, True) == (said.code, "dem.tif changed while the model ran" in said.err)
 
 
+@pytest.mark.slow
 def test_in_python(town):
     given = {"output": "out.tif", "overwrite": True, "parameters": {"end_time": 1}}
 

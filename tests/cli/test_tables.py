@@ -248,6 +248,7 @@ def test_a_bundle_without_it_says_what_is_missing(ran):
     assert 0 == said.code, said.err
 
 
+@pytest.mark.slow
 def test_a_moved_table_is_bundled(ran):
     Path("demand.csv").rename("moved.csv")
     bundle = ["record", "bundle", "after.record.json", "-o", "a.zip"]
@@ -292,6 +293,7 @@ def test_two_inputs_of_one_name_are_no_record(ran):
     assert (3, True) == (said.code, "two inputs have one name" in said.err)
 
 
+@pytest.mark.slow
 def test_the_spec_that_repeats_the_run_names_the_file(ran):
     Path("again").mkdir()
     Path("again/model.toml").write_text(ran("record", "show", "after.record.json", "--toml").out)
@@ -302,6 +304,7 @@ def test_the_spec_that_repeats_the_run_names_the_file(ran):
     assert Path("after.tif").read_bytes() == Path("b.tif").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_differs_between_two_runs(ran):
     Path("demand.csv").write_text(CSV.replace("5", "6"))
     assert 0 == ran(*RUN[:-1], "b.tif", "--param", "demand=demand.csv", "--param", "end_time=2").code

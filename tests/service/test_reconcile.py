@@ -314,7 +314,7 @@ def test_a_document_that_may_not_be_read_is_tried_again(counted, new_id):
     jobs = [new_id(), new_id()]
     for job in jobs:
         truth.put(job, Request(experiment_id=job, timeout_s=1, model_name="m"))
-    storage.fail("storage_denied", lambda name, key, *rest: name == "get" and jobs[0] in key)
+    storage.fail("storage_denied", lambda name, key, *rest: name == "read" and jobs[0] in key)
     passes(0)
     found = passes(GRACE_S)
     assert ({jobs[0]}, (jobs[1],)) == (set(found.problems), found.put)
@@ -323,7 +323,7 @@ def test_a_document_that_may_not_be_read_is_tried_again(counted, new_id):
     assert (jobs[0],) == passes(GRACE_S + 1).put
 
 
-@pytest.mark.parametrize("when", ["list", "stat", "get", "put"])
+@pytest.mark.parametrize("when", ["list", "stat", "read", "put"])
 def test_a_place_that_is_away_ends_the_pass(counted, new_id, when):
     storage, truth, passes = counted
     for _ in range(10):
@@ -331,7 +331,7 @@ def test_a_place_that_is_away_ends_the_pass(counted, new_id, when):
         truth.put(job, Request(experiment_id=job, timeout_s=1, model_name="m"))
         if when == "put":
             truth.put(job, Cancel())
-    if when in {"stat", "get"}:
+    if when in {"stat", "read"}:
         passes(0)
     storage.asked.clear()
     storage.fail("storage_unreachable", lambda name, *rest: name == when)
@@ -350,18 +350,11 @@ def test_a_place_that_is_away_ends_the_pass(counted, new_id, when):
 def test_the_thread_puts_again_what_was_forgotten(folder_truth, tmp_path, new_id):
     job, queue = new_id(), SqliteQueue(tmp_path / "queue.db", lease_s=0.2)
     folder_truth.put(job, Request(experiment_id=job, timeout_s=1, model_name="m"))
-    thread = Reconciler(folder_truth, queue, lease_s=0.2)
-    thread.start()
-
-    assert job == queue.take("w", wait_s=PATIENCE_S)
-    assert job == queue.take("w", wait_s=PATIENCE_S)  # it was never held
-    thread.stop()
-    thread.stop()
+    reconciler = Reconciler(folder_truth, queue, lease_s=0.2)
+    with reconciler.running():
+        assert job == queue.take("w", wait_s=PATIENCE_S)
+        assert job == queue.take("w", wait_s=PATIENCE_S)  # it was never held
     queue.close()
-
-
-def test_a_thread_that_never_began_can_be_stopped(folder_truth, tmp_path):
-    Reconciler(folder_truth, SqliteQueue(tmp_path / "queue.db", lease_s=1), lease_s=1).stop()
 
 
 def test_a_queue_that_is_away_makes_no_job_missed(folder_truth, tmp_path, new_id, caplog, monkeypatch):
@@ -433,13 +426,12 @@ def test_a_defect_does_not_end_the_thread(folder_truth, tmp_path, monkeypatch, c
         raise ZeroDivisionError
 
     monkeypatch.setattr(Reconciler, "once", broken)
-    thread = Reconciler(folder_truth, SqliteQueue(tmp_path / "queue.db", lease_s=1), lease_s=0.05)
-    thread.start()
+    reconciler = Reconciler(folder_truth, SqliteQueue(tmp_path / "queue.db", lease_s=1), lease_s=0.05)
     until = time.monotonic() + PATIENCE_S
-    while len(calls) < 3:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    thread.stop()
+    with reconciler.running():
+        while len(calls) < 3:
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
     assert "Jobs were not reconciled." in caplog.messages
     assert issubclass(QueueAway, DissmodelError)

@@ -51,10 +51,10 @@ class Echo(ModelExecutor):
                 import signal
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
             case "forge":
-                end = b'{"event":"end","status":"completed","record":"/etc/passwd"}'
+                end = b'{"end":{"record":"/etc/passwd"}}'
                 for number in range(3, 30):
                     try:
-                        os.write(number, b'{"event":1}\\n[]\\n' + end + b"\\n")
+                        os.write(number, b'{"phase":1}\\n[]\\n' + end + b"\\n")
                     except OSError:
                         pass
             case "surrogate":

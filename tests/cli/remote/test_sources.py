@@ -28,6 +28,7 @@ def pushed(dissmodel, s3):
     return said.json["experiments"][0]["uri"]
 
 
+@pytest.mark.slow
 def test_it_is_verified_reproduced_and_pulled(dissmodel, pushed, s3):
     shown = dissmodel("record", "show", pushed, "--json").json["record"]
     verified = dissmodel("record", "verify", pushed, "--json")
@@ -50,6 +51,7 @@ def test_it_is_verified_reproduced_and_pulled(dissmodel, pushed, s3):
     s3.put(s3.inputs / place / "demand.csv", CSV.encode())  # other tests push it, too
 
 
+@pytest.mark.slow
 def test_a_record_may_not_name_a_file_of_this_machine(dissmodel, pushed, s3):
     """A record in a bucket is only text."""
     Path("secret.csv").write_text(CSV)

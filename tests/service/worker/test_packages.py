@@ -8,6 +8,8 @@ import pytest
 from cli.registry.packages import fill, make_project, publish
 from dissmodel.config import load_settings
 from dissmodel.environments import trust
+from dissmodel.service.models import Model
+from dissmodel.service.schemas import Schemas
 from support.packages import commit
 
 
@@ -83,9 +85,16 @@ def test_what_somebody_agreed_to_on_a_terminal_does_not_count(house, package):
 
 
 def test_trust_that_is_withdrawn_stops_what_is_installed(house, package):
+    schemas, model = Schemas(), Model("coast/flood", spec(package))
+    assert schemas.of(model) is None
+    assert "not installed" in schemas.problem(model)
     assert "completed" == _outcome(house, submit(house, package)).status
+    assert "properties" in schemas.of(model)
+    assert schemas.problem(model) is None
     (house.folder / "user/config").write_text("trust = []\n")
 
+    assert schemas.of(model) is None
+    assert "runs its author's code" in schemas.problem(model)
     assert "consent_required" == _outcome(house, submit(house, package)).error.code
 
 

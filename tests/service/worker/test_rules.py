@@ -432,3 +432,11 @@ def test_scratch_of_a_killed_worker_is_swept_and_that_of_a_living_one_stays(hous
 
     assert not left.exists()
     assert "completed" == house.ended(job).status
+
+
+def test_drain_runs_what_the_queue_forgot(house):
+    job = house.submit()
+    house.queue.done(job)
+
+    assert 0 == house.drain(), house.shown()
+    assert "completed" == house.truth.outcome(job).status
