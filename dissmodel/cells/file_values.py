@@ -41,12 +41,6 @@ def absent(band: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
     return absent
 
 
-def beyond_floats(band: NDArray[Any]) -> int:
-    """Return how many numbers of a band are integers so large that a float64 may not hold them."""
-    whole = int(LARGEST_INTEGER)  # to a float, larger integers would be rounded first
-    return int(np.count_nonzero((band > whole) | (band < -whole))) if band.dtype.kind in "iu" else 0
-
-
 def nodata_of(note: Mapping[str, Any], name: str) -> tuple[float, ...]:
     """Return the nodata values that the file declares or the band's tag holds, but for NaN."""
     values = [] if note["nodata"] is None else [note["nodata"]]

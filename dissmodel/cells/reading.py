@@ -77,6 +77,14 @@ class CellData:
         hidden = file_values.absent(band[rows], absent)
         return hidden if self.masked is None else hidden | self.masked[rows]
 
+    def beyond_floats(self, name: str) -> int:
+        """Return how many pixels of a band of `others` have integers that a float64 may not hold."""
+        band, _ = self.others[name]
+        if band.dtype not in (np.int64, np.uint64):
+            return 0
+        most = int(file_values.LARGEST_INTEGER)  # to compare with a float, integers would be rounded
+        return int(np.count_nonzero(((band > most) | (band < -most)) & ~self.hidden(name)))
+
     @property
     def memory_bytes(self) -> int:
         """About how many bytes of memory the cells take in a run, with what a rule of few terms computes."""

@@ -14,7 +14,6 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, is_rotated
 from dissmodel.cells.pictures import ORDER
@@ -44,8 +43,8 @@ def check(data: CellData, path: str) -> None:
             raise UsageError(f"{path}: a NetCDF series holds no variable {name!r}.", f"Rename it, or {other}")
     if _slots(layout) * _NUMBERS.itemsize > _LARGEST:
         raise UsageError(f"{path}: {_slots(layout):,} cells are too many for a NetCDF series.", other)
-    for name, (band, _) in data.others.items():
-        if file_values.beyond_floats(band):
+    for name in data.others:
+        if data.beyond_floats(name):
             raise UsageError(
                 f"{path}: the band {name!r} has integers beyond 2**53, which a NetCDF series can't hold.",
                 f"Leave it out, or {other}",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.pictures import ORDER
@@ -190,9 +189,7 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) 
     own = dict(data.values)
     if layout.order is not None:
         own[ORDER] = layout.order
-    dtype, nodata = (
-        (np.dtype(np.float64), form.nodata) if form.nodata is not None else _type_of(own, data.others)
-    )
+    dtype, nodata = (np.dtype(np.float64), form.nodata) if form.nodata is not None else _type_of(own, data)
     outside = np.asarray(nodata, dtype)
     bands: dict[str, _Some] = {}
     for name, array in own.items():
@@ -229,23 +226,21 @@ def _as_written(data: CellData, name: str, outside: NDArray[Any], rows: slice) -
     return np.where(data.hidden(name, rows), outside, part.astype(outside.dtype))
 
 
-def _type_of(
-    own: Mapping[str, NDArray[Any]], others: Mapping[str, tuple[NDArray[Any], tuple[float, ...]]]
-) -> tuple[np.dtype[Any], float]:
+def _type_of(own: Mapping[str, NDArray[Any]], data: CellData) -> tuple[np.dtype[Any], float]:
     """Return the dtype of a GeoTIFF with these bands, and a nodata value that is a value of none.
 
     A GeoTIFF has one of each: integers of at most 32 bits where all bands are integers and leave a value
     free, else float64 and NaN.
     """
-    bands = [*((array, ()) for array in own.values()), *others.values()]
+    bands = [*((array, ()) for array in own.values()), *data.others.values()]
     common = np.result_type(*(array for array, _ in bands))
     if common.kind in "iu" and common.itemsize < _NUMBER_BYTES:
         bounds = np.iinfo(common)
         nodata = bounds.max if common.kind == "u" else bounds.min
         if not any(nodata not in absent and (array == nodata).any() for array, absent in bands):
             return common, float(nodata)
-    for name, (array, _) in others.items():
-        lost = file_values.beyond_floats(array)
+    for name in data.others:
+        lost = data.beyond_floats(name)
         if lost:
             raise InvalidInput(
                 f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "

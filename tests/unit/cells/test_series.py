@@ -331,9 +331,15 @@ def test_what_a_series_cannot_hold_is_refused_before_the_run(raster, run, tmp_pa
     assert not (tmp_path / "out.nc").exists()
 
 
-def test_integers_that_no_float_holds_are_refused_before_the_run(raster, run, tmp_path):
-    ones = np.ones((2, 2), np.int64)
-    path = raster(nodata=-1, dtype="int64", land=0 * ones, heat=ones, height=ones, big=ones * (2**53 + 1))
+def test_integers_that_no_float_holds_are_refused_before_the_run_but_for_nodata(raster, run, tmp_path):
+    ones, nodata = np.ones((2, 2), np.int64), -(2**62)
+    big = [[1, nodata], [3, 4]]
+    stored = {"nodata": -1, "dtype": "int64", "band_tags": {"big": {"nodata": str(nodata)}}}
+    path = raster(**stored, land=0 * ones, heat=ones, height=ones, big=big)
+    for name in ("nodata.nc", "nodata.tif"):
+        assert run(path, name, end_time=1).exists()
+    big[0][0] = 2**53 + 1
+    path = raster("big.tif", **stored, land=0 * ones, heat=ones, height=ones, big=big)
     record = ExperimentRecord(
         source={"uri": str(path)}, output_path=str(tmp_path / "out.nc"), model_name=Drift.name
     )
