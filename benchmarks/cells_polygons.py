@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from neighborhood import hexagons, voronoi
 
-from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
+from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.model import CellModel
 from dissmodel.cells.space import CellSpace
 from dissmodel.models.game_of_life import GameOfLife
@@ -48,10 +48,7 @@ def layouts() -> dict[str, tuple[Layout, str]]:
     transform = Affine(SIDE, 0, 0, 0, -SIDE, 0)
     return {
         "pixels": (Pixels(inside=np.ones((ROWS, COLS), np.bool_), transform=transform), ""),
-        "squares with row and col": (
-            Polygons(frame=numbered.frame, found=numbered.found, pixels=pixels_of(numbered)),
-            "grid",
-        ),
+        "squares with row and col": (numbered, "grid"),
         "squares": (Polygons(frame=gpd.GeoDataFrame(geometry=squares), found={}), "grid"),
         "squares in no order": (Polygons(frame=gpd.GeoDataFrame(geometry=squares[visit]), found={}), "grid"),
         "hexagons": (Polygons(frame=gpd.GeoDataFrame(geometry=hexagons(cells)), found={}), "any"),

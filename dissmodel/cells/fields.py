@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast, overload
 
 import numpy as np
 import pydantic
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 else:
     Codes = Values = np.ndarray
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 _HIGHEST_CODE = 255
@@ -38,14 +40,14 @@ _HIGHEST_CODE = 255
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 
 
-class State(Protocol):
-    """Where the arrays of a model's fields are: those of its state, or those of the next one."""
+class State(NamedTuple):
+    """Where the arrays of a model's fields are, those of its state or of the next one.
 
-    def array(self, name: str) -> NDArray[Any]:
-        """Return the array of a field, shape (cells,)."""
+    `array` returns that of a field, shape (cells,); `assign` gives each cell of a field a value.
+    """
 
-    def assign(self, name: str, values: Any) -> None:
-        """Give each cell of a field a value."""
+    array: Callable[[str], NDArray[Any]]
+    assign: Callable[[str, Any], None]
 
 
 class Field(ABC):
@@ -98,7 +100,23 @@ class Field(ABC):
         """Tell whether a file's nodata value is a value of the field too, and so marks nothing."""
 
 
-class Classes(Field):
+class _FieldOf(Field, Generic[A]):
+    """A field whose values are an array of the type `A`."""
+
+    @overload
+    def __get__(self, model: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, model: object, owner: type) -> A: ...
+    def __get__(self, model: object | None, owner: type) -> Self | A:
+        """Return the values of the model's state."""
+        return self if model is None else state_of(model).array(self.name)  # type: ignore[return-value]
+
+    def __set__(self, model: object, values: ArrayLike) -> None:
+        """Give each cell a value, in the next state."""
+        state_of(model).assign(self.name, values)
+
+
+class Classes(_FieldOf[Codes]):
     """A field of codes, each with the name of its class: uint8, shape (cells,).
 
     Parameters
@@ -143,7 +161,7 @@ class Classes(Field):
         for code, colour in colours.items():
             if code not in names:
                 raise UsageError(f"The colour {colour} is of {code}, and no class has that code.", "Name it.")
-            if len(colour) != len("#rrggbb") or not colour.startswith("#") or not _is_hex(colour[1:]):
+            if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
                 raise UsageError(f"{colour!r} is not a colour.", 'Write it as "#b2182b".')
         if default is not None and default not in names:
             raise UsageError(f"The default {default!r} is the code of no class.", "Name it.")
@@ -156,18 +174,6 @@ class Classes(Field):
         self._legal = np.zeros(_HIGHEST_CODE + 1, np.bool_)
         self._legal[list(names)] = True
         self._without_gaps = sorted(names) == list(range(len(names)))
-
-    @overload
-    def __get__(self, model: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, model: object, owner: type) -> Codes: ...
-    def __get__(self, model: object | None, owner: type) -> Self | Codes:
-        """Return the codes of the model's state."""
-        return self if model is None else state_of(model).array(self.name)  # type: ignore[return-value]
-
-    def __set__(self, model: object, codes: ArrayLike) -> None:
-        """Give each cell a code, in the next state."""
-        state_of(model).assign(self.name, codes)
 
     @property
     def takes(self) -> str:
@@ -192,7 +198,7 @@ class Classes(Field):
         return value in {one.code for one in self.legend}
 
 
-class Numbers(Field):
+class Numbers(_FieldOf[Values]):
     """A field of finite numbers: float64, shape (cells,).
 
     Parameters
@@ -234,18 +240,6 @@ class Numbers(Field):
         self._high = math.inf if le is None else le
         if not self._low <= self._high:
             raise UsageError(f"No number is from {ge} to {le}.", "Numbers(ge=0, le=90)")
-
-    @overload
-    def __get__(self, model: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, model: object, owner: type) -> Values: ...
-    def __get__(self, model: object | None, owner: type) -> Self | Values:
-        """Return the numbers of the model's state."""
-        return self if model is None else state_of(model).array(self.name)  # type: ignore[return-value]
-
-    def __set__(self, model: object, numbers: ArrayLike) -> None:
-        """Give each cell a number, in the next state."""
-        state_of(model).assign(self.name, numbers)
 
     @property
     def takes(self) -> str:
@@ -310,7 +304,3 @@ def state_of(model: object) -> State:
             "Use them in step and in measure.",
         )
     return state
-
-
-def _is_hex(text: str) -> bool:
-    return all(letter in "0123456789abcdefABCDEF" for letter in text)

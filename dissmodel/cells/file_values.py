@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_INTEGER = 2.0**53
 """Up to here a float64 counts."""
-OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
-"""Codes of the errors of polygons that are not the cells of a grid."""
-
+_OFF_GRID = frozenset({"cells_lost", "cells_off_grid", "bad_row_col"})
 _NAMED = 5
 
 
@@ -184,16 +182,11 @@ def refuse_near(name: str, present: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def by_row_and_col(found: Mapping[str, str]) -> Iterator[None]:
-    """Let an error of polygons that are on no grid name their columns for `row` and `col`."""
+def off_grid_hint(hint: str) -> Iterator[None]:
+    """Let an error of polygons that are not the cells of a grid have this hint."""
     try:
         yield
     except InvalidInput as error:
-        if error.code not in OFF_GRID:
+        if error.code not in _OFF_GRID:
             raise
-        raise InvalidInput(
-            error.message,
-            f"Fix {found['row']!r} and {found['col']!r}, or rename them: without them the geometry "
-            "decides which cells are neighbours.",
-            code=error.code,
-        ) from error
+        raise InvalidInput(error.message, hint, code=error.code) from error

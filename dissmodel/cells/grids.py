@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from functools import cached_property
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.links import Links, addends, identity
-from dissmodel.errors import UsageError, WrongValue, did_you_mean
+from dissmodel.cells.links import Links, addends, identity, read_only
+from dissmodel.errors import UsageError
 
 Array = NDArray[Any]
 Shift = tuple[slice, slice]
@@ -57,14 +57,11 @@ class Grid:
         ]
         self.most = len(self._shifts)
         self._links: Links | None = None
-        self._counts: NDArray[np.int64] | None = None
 
+    @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """Return the number of neighbours."""
-        if self._counts is None:
-            self._counts = self.count(np.ones(self.cells, np.bool_)).astype(np.int64)
-            self._counts.flags.writeable = False
-        return self._counts
+        """The number of neighbours; read-only."""
+        return read_only(self.sum(np.ones(self.cells, np.bool_)).astype(np.int64))
 
     @cached_property
     def runs(self) -> tuple[Array, Array, Array, Array, Array]:
@@ -86,10 +83,6 @@ class Grid:
     def links(self) -> NDArray[np.int64]:
         """Return each cell and neighbour, in visiting order."""
         return self.as_links().links()
-
-    def count(self, truths: NDArray[np.bool_]) -> Array:
-        """Return how many neighbours are true."""
-        return self.sum(truths)
 
     def sum(self, values: Array, weights: NDArray[np.float64] | None = None) -> Array:
         """Return the sum over the neighbours, each times its weight."""
@@ -206,36 +199,22 @@ def grid_topology(
     Raises
     ------
     UsageError
-        If there is no such kind, or the radius is none.
-    WrongValue
-        If `order` does not number the cells.
+        If the radius is none.
     """
     inside = np.asarray(inside, np.bool_)
     reach = window(kind, radius)
     if order is None:
         return Grid(inside, None, reach)
-    order = np.asarray(order)
-    if order.shape == inside.shape:
-        # Windows are the same mirrored and transposed, so what is visited along rows or columns, from
-        # whatever corner, is row-major when it is turned.
-        for down, right, by_row in product((1, -1), (1, -1), (True, False)):
-            turned = [
-                array[::down, ::right] if by_row else array[::down, ::right].T for array in (inside, order)
-            ]
-            ranks = turned[1][turned[0]]
-            if np.array_equal(ranks, np.arange(len(ranks))):
-                return Grid(np.ascontiguousarray(turned[0]), None, reach)
-    cells = int(np.count_nonzero(inside))
-    places = np.full(cells, -1, np.intp)
-    if order.shape == inside.shape and order.dtype.kind in "iu":
-        ranks = order[inside].astype(np.intp)
-        if np.all((ranks >= 0) & (ranks < cells)):
-            places[ranks] = np.flatnonzero(inside)
-    if np.any(places < 0):
-        raise WrongValue(
-            f"The order ({order.dtype}, shape {order.shape}) does not number the {cells} cells.",
-            f"Give each cell of the {inside.shape} grid its own number from 0 to {cells - 1}.",
+    # Windows are the same mirrored and transposed, so what is visited along rows or columns, from whatever
+    # corner, is row-major when it is turned.
+    for down, right, by_row in product((1, -1), (1, -1), (True, False)):
+        turned, ranks = (
+            array[::down, ::right] if by_row else array[::down, ::right].T for array in (inside, order)
         )
+        if np.array_equal(ranks[turned], np.arange(np.count_nonzero(inside))):
+            return Grid(np.ascontiguousarray(turned), None, reach)
+    places = np.empty(np.count_nonzero(inside), np.intp)
+    places[order[inside]] = np.flatnonzero(inside)
     return Grid(inside, places, reach)
 
 
@@ -245,10 +224,6 @@ def window(kind: GridKind, radius: float) -> dict[int, int]:
     >>> window("von_neumann", 2)
     {-2: 0, -1: 1, 0: 2, 1: 1, 2: 0}
     """
-    if kind not in get_args(GridKind):
-        raise UsageError(
-            f"There is no neighbourhood {kind!r} on a grid.", did_you_mean(kind, get_args(GridKind))
-        )
     is_number = isinstance(radius, (int, float, np.number)) and not isinstance(radius, bool)
     if not is_number or not 1 <= radius < math.inf or (kind != "circle" and radius != int(radius)):
         raise UsageError(

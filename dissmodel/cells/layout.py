@@ -97,30 +97,39 @@ class Pixels:
         """Return who is whose neighbour."""
         from dissmodel.cells.near import pixel_topology  # noqa: PLC0415  (kernels of a model's own need none)
 
-        at, crs = self._transform_of_picture, self.crs
-        return pixel_topology(self.inside, self.order, kind, radius=radius, k=k, transform=at, crs=crs)
+        return pixel_topology(self, kind, radius=radius, k=k)
 
     @cached_property
     def places(self) -> Places:
         """Where the cells are."""
         from dissmodel.cells.places import PixelPlaces  # noqa: PLC0415  (as above)
 
-        return PixelPlaces(
-            (self.inside.shape[0], self.inside.shape[1]), self.flat, self._transform_of_picture, self.crs
-        )
+        return PixelPlaces(self.shape, self.flat, self.transform_of_picture, self.crs)
 
     @property
-    def _transform_of_picture(self) -> Affine | None:
-        """The transform of `inside`, whatever way round the file stores it."""
-        if self.transform is None or not any(self.flipped):
-            return self.transform
+    def at(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The row and the column of each cell, in visiting order."""
+        return np.divmod(np.arange(self.cells) if self.flat is None else self.flat, self.inside.shape[1])
+
+    @property
+    def as_pixels(self) -> Pixels:
+        """Itself, as polygons return the pixels that they are."""
+        return self
+
+    @property
+    def transform_of_picture(self) -> Affine:
+        """The transform of `inside`, whatever way round the file stores it; without one, pixels are units."""
+        from affine import Affine  # noqa: PLC0415  (see `placed`)
+
+        if self.transform is None:
+            return Affine.identity()
         rows, cols = self.inside.shape
         a, b, c, d, e, f = self.transform[:6]
         if self.flipped[0]:
             e, f = -e, f + rows * e
         if self.flipped[1]:
             a, c = -a, c + cols * a
-        return type(self.transform)(a, b, c, d, e, f)
+        return Affine(a, b, c, d, e, f)
 
     def place(self, cell: int) -> str:
         """Return where a cell is in its file, for people."""
@@ -157,13 +166,11 @@ class Pixels:
 class Polygons:
     """Cells that are polygons, one for each feature, visited in the order of the features.
 
-    `found` is canonical name → name of the column; `pixels` are the same cells on their grid, where columns
-    say the row and the column of each. Where they don't, the geometry decides who is whose neighbour.
+    `found` is canonical name → name of the column.
     """
 
     frame: GeoDataFrame
     found: Mapping[str, str]
-    pixels: Pixels | None = None
 
     @property
     def cells(self) -> int:
@@ -182,10 +189,7 @@ class Polygons:
         """Who is whose neighbour, as numbers of cells, for kernels of a model's own."""
         from dissmodel.geo.vector.neighborhood import grid, neighborhood_of  # noqa: PLC0415  (as above)
 
-        if self.pixels is None:
-            return neighborhood_of(self.frame)
-        flat = np.arange(self.cells) if self.pixels.flat is None else self.pixels.flat
-        return grid(*np.divmod(flat, self.pixels.shape[1]))
+        return neighborhood_of(self.frame) if self.pixels is None else grid(*self.pixels.at)
 
     def on_cells(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values, which are one for each cell."""
@@ -193,7 +197,7 @@ class Polygons:
 
     def picture(self, values: NDArray[Any], outside: float) -> NDArray[Any]:
         """Return values over the cells as a picture; raise UsageError where they are on no grid."""
-        return self._on_grid.picture(values, outside)
+        return self.as_pixels.picture(values, outside)
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:
         """Return who is whose neighbour."""
@@ -212,13 +216,22 @@ class Polygons:
 
         rectangles = (self.frame.geometry.count_coordinates() == _CORNERS).all()
         with contextlib.suppress(InvalidInput):
-            if rectangles and _fill(self.frame, self._on_grid):
-                return self._on_grid.places
+            if rectangles and _fill(self.frame, self.as_pixels):
+                return self.as_pixels.places
         return PolygonPlaces(self.frame, self.frame.crs)
 
+    @property
+    def pixels(self) -> Pixels | None:
+        """The cells as pixels, where columns say the row and the column of each.
+
+        Where they don't, the geometry decides who is whose neighbour.
+        """
+        return self.as_pixels if {"row", "col"} <= self.found.keys() else None
+
     @cached_property
-    def _on_grid(self) -> Pixels:
-        return self.pixels or pixels_of(self)
+    def as_pixels(self) -> Pixels:
+        """The same cells as pixels of their grid; raises InvalidInput if they are the cells of none."""
+        return placed(self)[0]
 
     def place(self, cell: int) -> str:
         """Return which feature a cell is, for people."""
@@ -231,11 +244,6 @@ class Polygons:
 
 
 Layout: TypeAlias = Pixels | Polygons
-
-
-def pixels_of(polygons: Polygons) -> Pixels:
-    """Return polygons as pixels of their grid; raise InvalidInput if they are the cells of none."""
-    return placed(polygons)[0]
 
 
 def placed(polygons: Polygons, resolution: float | None = None) -> tuple[Pixels, NDArray[np.int64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.errors import InvalidInput, WrongType, WrongValue
 
@@ -21,16 +21,21 @@ _WIDEST = 8  # bytes
 
 
 class Links:
-    """Cells whose neighbours are given by their numbers; see `dissmodel.cells.near.Topology`."""
+    """Cells whose neighbours are given by their numbers; see `dissmodel.cells.near.Topology`.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (cells,)
+        The number of neighbours; read-only.
+    """
 
     def __init__(self, neighborhood: Neighborhood, weight_order: Integers | None = None) -> None:
         """Take neighbours, and the place of each link's weight where weights are given in another order."""
-        counts = neighborhood.count
-        counts.flags.writeable = False
+        self.counts = counts = read_only(neighborhood.count)
         self.cells = len(neighborhood)
         self.warned = False
         self.neighborhood, self._weight_order = neighborhood, weight_order
-        self._counts, self.most = counts, int(counts.max(initial=0))
+        self.most = int(counts.max(initial=0))
         # Cells with many neighbours first: level k holds the neighbour number k of all cells that have it.
         self._order = np.argsort(-counts, kind="stable")
         ascending = -counts[self._order]
@@ -44,18 +49,10 @@ class Links:
         """Return itself, as a grid returns its neighbours by their numbers."""
         return self
 
-    def counts(self) -> Integers:
-        """Return the number of neighbours."""
-        return self._counts
-
     def links(self) -> Integers:
         """Return each cell and neighbour, shape (links, 2), in visiting order."""
-        cells = np.repeat(np.arange(self.cells), self._counts)
+        cells = np.repeat(np.arange(self.cells), self.counts)
         return np.column_stack([cells, self.neighborhood.neighbors.astype(np.int64)])
-
-    def count(self, truths: NDArray[np.bool_]) -> Array:
-        """Return how many neighbours are true, without weights."""
-        return self._reduce(addends(truths, self.most), np.add, 0)
 
     def sum(self, values: Array, weights: Floats | None = None) -> Array:
         """Return the sum over the neighbours, each times its weight."""
@@ -127,13 +124,29 @@ def table_topology(cells: int, table: Array) -> Links:
             f"{repeated[0] % cells}.",
             "Remove the duplicates, or add their weights up.",
         )
-    offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells).astype(
-        np.int64, copy=False
-    )
+    offsets = np.searchsorted(links, np.arange(cells + 1, dtype=np.int64) * cells)
     from dissmodel.geo.vector.sparse import Neighborhood, number_type  # noqa: PLC0415  (grids have none)
 
     neighborhood = Neighborhood(offsets, (links % max(cells, 1)).astype(number_type(cells)))
     return Links(neighborhood, order)
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that can't be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def per_cell(values: ArrayLike, cells: int, what: str) -> Array:
+    """Return values as an array; raise WrongValue if there is not one for each cell."""
+    given = np.asarray(values)
+    if given.shape != (cells,):
+        raise WrongValue(
+            f"{what} got the shape {given.shape}; it takes one value per cell, ({cells},).",
+            "Give self.NAME, or a comparison such as self.NAME == 1.",
+        )
+    return given
 
 
 def addends(values: Array, most: int) -> Array:

@@ -124,14 +124,18 @@ def innermost(trace: TracebackType | None, path: str) -> tuple[TracebackType, Pl
     return None if first is None or place is None else (first, place)
 
 
+def tree_of(path: str) -> ast.Module:
+    """Return the syntax tree of a file; an empty one where its text is not known, as at a prompt."""
+    try:
+        return ast.parse("".join(linecache.getlines(path)))
+    except SyntaxError:
+        return ast.Module([], [])
+
+
 def _statement(place: Place) -> ast.AST:
     """Return the innermost statement of a line; one without content if there is none."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(place.path)))
-    except SyntaxError:
-        return ast.Pass()
     found: ast.AST = ast.Pass()
-    for node in ast.walk(tree):  # from outside to inside
+    for node in ast.walk(tree_of(place.path)):  # from outside to inside
         if isinstance(node, ast.stmt) and node.lineno <= place.line <= (node.end_lineno or node.lineno):
             found = node
     return found

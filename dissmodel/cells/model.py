@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from dissmodel import progress
 from dissmodel.cells import names
 from dissmodel.cells.class_map import mapped
-from dissmodel.cells.fields import Classes, Field
+from dissmodel.cells.fields import Classes, Field, State
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, counted, place_of
 from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
@@ -375,11 +375,10 @@ class CellModel(ModelExecutor):
                 check_savable(data, record.output_path, losses=losses)
 
     def _enter(self, space: CellSpace, parameters: Any) -> None:
-        from dissmodel.cells.space import NextState, NowState  # noqa: PLC0415  (see `simulate`)
-
         shadow = object.__new__(type(self))
         values = {name: getattr(parameters, name) for name in type(parameters).model_fields}
-        for model, state in ((self, NowState(space)), (shadow, NextState(space))):
+        now, after = State(space.read, _refuse_writing), State(space.writable, space.write)
+        for model, state in ((self, now), (shadow, after)):
             vars(model).update(values | {"_state": state, "_next": shadow})
 
     def _advance(self, space: CellSpace, step: int) -> list[Written]:
@@ -461,11 +460,9 @@ def _taken(cls: type[CellModel]) -> frozenset[str]:
 
 def _named(fields: Mapping[str, Field]) -> dict[str, Field]:
     """Return fields that know their names, which those that parameters name don't."""
-    named = dict(fields)
-    for name, field in fields.items():
-        if field.name != name:
-            named[name] = copy.copy(field)
-            named[name].name = name
+    named = {name: copy.copy(field) for name, field in fields.items()}
+    for name, field in named.items():
+        field.name = name
     return named
 
 
@@ -490,14 +487,12 @@ def _check_declared(cls: type[CellModel]) -> None:
             code="model_mistake",
         )
     rule = inspect.getattr_static(cls, "step")
-    has_kernels = cls.simulate is not CellModel.simulate
-    fits = has_kernels or (callable(rule) and rule is not CellModel.step)
-    if fits and not has_kernels:
-        try:
-            inspect.signature(rule).bind(0, 1, 2)
-        except TypeError:
-            fits = False
-    if not fits:
+    fits = rule is not CellModel.step
+    try:
+        inspect.signature(rule).bind(0, 1, 2)
+    except TypeError:
+        fits = False
+    if cls._has_rule() and not fits:
         raise UsageError(
             f"{cls.__name__} has no rule: a method step that takes the cells and the number of the step.",
             "def step(self, cells: CellSpace, now: int) -> None:",
@@ -506,10 +501,10 @@ def _check_declared(cls: type[CellModel]) -> None:
     try:
         cls.Parameters()
     except ValidationError as error:
-        problems = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
-        if not problems:  # a table that every run gives
+        problems = (one for one in error.errors(include_url=False) if one["type"] != "missing")
+        problem = next(problems, None)
+        if problem is None:  # a table that every run gives
             return
-        problem = problems[0]
         name = ".".join(map(str, problem["loc"]))
         raise UsageError(
             f"{cls.__name__}: the default of the parameter {name} is not right: {problem['msg']}.",
@@ -568,6 +563,12 @@ def _wrong_value(one: Written, space: CellSpace, step: int) -> ModelMistake:
         f"it does not take; the first got {what} and had {before:g} ({space.place(first)}).",
         f"{one.field.name} takes {one.field.takes}.",
         one.place,
+    )
+
+
+def _refuse_writing(name: str, _values: Any) -> None:
+    raise ModelMistake(
+        f"self.{name} is the state at the start of the step, which is read-only.", f"self.next.{name} = …"
     )
 
 

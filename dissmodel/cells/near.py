@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
-from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 
-from dissmodel.cells.grids import GridKind, grid_topology
-from dissmodel.cells.links import Links
+from dissmodel.cells.grids import Grid, GridKind, grid_topology
+from dissmodel.cells.links import Links, per_cell
 from dissmodel.errors import DissmodelWarning, UsageError, WrongType, WrongValue, did_you_mean
 
 if TYPE_CHECKING:
+    from dissmodel.cells.kernel_near import Neighbors  # what a kernel gets of them for each cell
+    from dissmodel.cells.layout import Pixels
     from dissmodel.geo.vector.polygons import Geometries
     from dissmodel.geo.vector.strategies import Strategy
+else:
+    Neighbors = object
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+S = TypeVar("S", bound=np.generic)
+V = TypeVar("V", bound=np.generic)
 
 # On a grid the first two words of a pair have one meaning, and so a model runs on pixels and polygons alike.
 GRID_KINDS: dict[str, GridKind] = {
@@ -42,34 +47,13 @@ _PLACES_PER_CELL = 16
 _SMALL_PICTURE = 2**20
 
 
-class Topology(Protocol):
-    """Who is whose neighbour. All arrays are one-dimensional over the cells in visiting order.
+Topology: TypeAlias = Grid | Links
+"""Who is whose neighbour. All arrays are one-dimensional over the cells in visiting order.
 
-    Floats are added as float64 from 0.0 in visiting order of the neighbours, one at a time; integers exactly,
-    as int64; truths exactly, as uint8 where a cell has at most 255 neighbours. What is outside the space is
-    no neighbour.
-    """
-
-    cells: int
-    warned: bool
-
-    def counts(self) -> NDArray[np.int64]:
-        """Return the number of neighbours; read-only."""
-
-    def links(self) -> NDArray[np.int64]:
-        """Return each cell and neighbour, shape (links, 2), in visiting order."""
-
-    def count(self, truths: Bools) -> Array:
-        """Return how many neighbours are true."""
-
-    def sum(self, values: Array, weights: Floats | None = None) -> Array:
-        """Return the sum over the neighbours, each times the weight of its link."""
-
-    def extreme(self, values: Array, *, largest: bool) -> Array:
-        """Return the largest or smallest of the neighbours' integers or floats.
-
-        A cell without neighbours has the least number of the type for the largest, and the other way round.
-        """
+Floats are added as float64 from 0.0 in visiting order of the neighbours, one at a time; integers exactly, as
+int64; truths exactly, as uint8 where a cell has at most 255 neighbours. What is outside the space is no
+neighbour. Where a cell has none, the largest is the least number of the type, and the other way round.
+"""
 
 
 class Counts(np.ndarray[Any, np.dtype[np.uint8]]):
@@ -106,10 +90,11 @@ def _widened(given: Any) -> Any:
     return {name: _widened(one) for name, one in given.items()} if isinstance(given, dict) else given
 
 
-class Near:
+class Near(Generic[S, V], Neighbors):  # noqa: PYI059  (of `object` it could not stand before)
     """The values of each cell's neighbours. All results are one-dimensional, in visiting order.
 
-    A cell is not its own neighbour (a table may say so), and what is outside the space is no neighbour.
+    A cell is not its own neighbour (a table may say so), and what is outside the space is no neighbour. To a
+    type checker sums are of the type `S`, values of `V`, and counts in a byte each are int64.
     """
 
     def __init__(self, topology: Topology, values: Array, weights: Floats | None) -> None:
@@ -120,24 +105,24 @@ class Near:
         """Who is whose neighbour, the value of each cell, and the weights as they were given."""
         return self._topology, self._values, self._weights
 
-    def sum(self) -> Array:
+    def sum(self) -> NDArray[S]:
         """Return the sum: of floats float64, added from 0.0 in visiting order; of integers and truths exact.
 
         With weights, each value is multiplied by its weight first; the sum is float64.
         """
         return _exact(self._topology.sum(self._values, self._weights))
 
-    def count(self) -> Array:
+    def count(self) -> NDArray[np.int64]:  # type: ignore[override]
         """Return how many neighbours are true; of numbers, how many neighbours there are."""
         if self._values.dtype.kind != "b":
-            return self._topology.counts()
-        return _exact(self._topology.count(self._values))
+            return self._topology.counts
+        return _exact(self._topology.sum(self._values))
 
-    def any(self) -> Bools:
+    def any(self) -> Bools:  # type: ignore[override]
         """Return where a neighbour is true; of numbers, where one is not 0 (NaN is not)."""
-        return np.asarray(self._topology.count(self._values != 0) > 0)
+        return np.asarray(self._topology.sum(self._values != 0) > 0)
 
-    def min(self) -> Array:
+    def min(self) -> NDArray[V]:
         """Return the smallest value, in the type of the values; NaN if a neighbour is NaN.
 
         Without neighbours it is NaN; of integers, which have no NaN, the largest number of their type, and a
@@ -145,7 +130,7 @@ class Near:
         """
         return self._extreme(largest=False)
 
-    def max(self) -> Array:
+    def max(self) -> NDArray[V]:
         """Return the largest value, in the type of the values; NaN if a neighbour is NaN.
 
         Without neighbours it is NaN; of integers, which have no NaN, the least number of their type, and a
@@ -153,12 +138,12 @@ class Near:
         """
         return self._extreme(largest=True)
 
-    def mean(self) -> Floats:
+    def mean(self) -> Floats:  # type: ignore[override]
         """Return the sum by the number of neighbours, or by the sum of their weights: float64.
 
         Without neighbours it is NaN, and a warning says how many cells have none.
         """
-        number: Array = self._topology.counts()
+        number: Array = self._topology.counts
         if self._weights is not None:
             number = self._topology.sum(np.ones(self._topology.cells), self._weights)
         means = np.full(self._topology.cells, np.nan)
@@ -171,7 +156,7 @@ class Near:
         if kind == "b":
             found = self._topology.extreme(values.view(np.uint8), largest=largest)
             return found.astype(np.bool_)
-        alone = self._topology.counts() == 0
+        alone = self._topology.counts == 0
         # Which zero is larger, 0.0 or -0.0, would depend on the machine.
         found = self._topology.extreme(values + 0.0 if kind == "f" else values, largest=largest)
         if kind == "f":
@@ -192,7 +177,7 @@ class Near:
             )
 
 
-def neighbors(topology: Topology, values: Array, weights: ArrayLike | None = None) -> Near:
+def neighbors(topology: Topology, values: Array, weights: ArrayLike | None = None) -> Near[Any, Any]:
     """Return the neighbours' values.
 
     Parameters
@@ -211,19 +196,13 @@ def neighbors(topology: Topology, values: Array, weights: ArrayLike | None = Non
     WrongType
         If the values are neither truths nor numbers.
     """
-    values = np.asarray(values)
-    if values.shape != (topology.cells,):
-        raise WrongValue(
-            f"neighbors() was given values of the shape {values.shape}; the space has "
-            f"{topology.cells} cells.",
-            "Give one value for each cell: self.NAME, or a comparison such as self.NAME == 1.",
-        )
+    values = per_cell(values, topology.cells, "neighbors")
     if values.dtype.kind not in "biuf":
         raise WrongType(
             f"neighbors() was given values of the type {values.dtype}.", "Give truths, integers or floats."
         )
     if weights is not None:
-        links, given = int(topology.counts().sum()), np.asarray(weights)
+        links, given = int(topology.counts.sum()), np.asarray(weights)
         if given.shape != (links,) or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
             raise WrongValue(
                 f"neighbors() was given weights of the type {given.dtype} and the shape {given.shape}, for "
@@ -239,56 +218,23 @@ def _exact(sums: Array) -> Array:
 
 
 def pixel_topology(
-    inside: Bools,
-    order: Array | None,
-    kind: str = "moore",
-    *,
-    radius: float | None = None,
-    k: int | None = None,
-    transform: Affine | None = None,
-    crs: Any = None,
+    pixels: Pixels, kind: str = "moore", *, radius: float | None = None, k: int | None = None
 ) -> Topology:
-    """Return the topology of pixels, by the kinds that polygons have too.
+    """Return the topology of pixels, by the kinds that polygons have too: see `polygon_topology`.
 
-    Parameters
-    ----------
-    inside : ndarray of bool, shape (rows, cols)
-        Where the cells are.
-    order : ndarray of integers, shape (rows, cols), or None
-        The place of each cell in the visiting order; row-major without it.
-    kind, radius, k
-        As `polygon_topology` takes them; for ``"k_nearest"`` and ``"distance"`` each pixel becomes a polygon.
-    transform : affine.Affine, optional
-        From (column, row) of this grid to coordinates, for ``"k_nearest"`` and ``"distance"``; without it, a
-        pixel is one unit wide and high.
-    crs : optional
-        Of these coordinates.
-
-    Raises
-    ------
-    UsageError
-        If there is no such kind, or `k` or `radius` is missing, wrong or not the kind's.
-    WrongValue
-        If `order` does not number the cells.
+    For ``"k_nearest"`` and ``"distance"`` each pixel becomes a polygon, without a transform one unit wide and
+    high.
     """
     if kind in GRID_KINDS and k is None:
-        return grid_topology(inside, order, GRID_KINDS[kind], 1 if radius is None else radius)
+        return grid_topology(pixels.inside, pixels.order, GRID_KINDS[kind], 1 if radius is None else radius)
     import geopandas as gpd  # noqa: PLC0415  (few models on pixels need polygons)
     import shapely  # noqa: PLC0415  (as above)
 
-    rows, cols = np.nonzero(inside)
-    if order is not None:
-        visited = np.argsort(order[inside])
-        rows, cols = rows[visited], cols[visited]
-    corners = np.stack(
-        [cols + np.array([[0], [1], [1], [0]]), rows + np.array([[0], [0], [1], [1]])], axis=-1
-    )
-    to_crs = Affine.identity() if transform is None else transform
-    x, y = corners[..., 0], corners[..., 1]
-    placed = np.stack(
-        [to_crs.c + x * to_crs.a + y * to_crs.b, to_crs.f + x * to_crs.d + y * to_crs.e], axis=-1
-    )
-    polygons = gpd.GeoSeries(shapely.polygons(placed.swapaxes(0, 1)), crs=crs)
+    rows, cols = pixels.at
+    y, x = rows + np.array([[0], [0], [1], [1]]), cols + np.array([[0], [1], [1], [0]])
+    t = pixels.transform_of_picture
+    corners = np.stack([t.c + x * t.a + y * t.b, t.f + x * t.d + y * t.e], axis=-1)
+    polygons = gpd.GeoSeries(shapely.polygons(corners.swapaxes(0, 1)), crs=pixels.crs)
     return polygon_topology(polygons, kind, radius=radius, k=k)
 
 

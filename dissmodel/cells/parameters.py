@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -86,30 +85,6 @@ CRS: Any = Field(
     description="Coordinate reference system of an input that has none",
     json_schema_extra={"unit": ""},
 )
-
-
-class OneValueEach(BaseModel):
-    """Parameters with other names that are accepted, of which each may be given under one name only."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_value_per_parameter(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        kept = dict(given)
-        for name, field in cls.model_fields.items():
-            choices = field.validation_alias
-            if not isinstance(choices, AliasChoices):
-                continue
-            first, *others = [str(c) for c in choices.choices if c in kept] or [name]
-            for other in others:
-                if kept[other] != kept[first]:
-                    raise ValueError(
-                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
-                        "give one"
-                    )
-                del kept[other]
-        return kept
 
 
 class KeepsStates(BaseModel):

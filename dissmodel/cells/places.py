@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 
-from dissmodel.cells.links import addends
+from dissmodel.cells.links import addends, per_cell, read_only
 from dissmodel.cells.sums import exact_sums, parts_of
 from dissmodel.errors import WrongValue
 
@@ -79,12 +79,10 @@ class Places:
         geodesic by less than its 10,000,000th part within 100 km. Without a CRS it is in units of the
         coordinates.
         """
-        mask = np.asarray(mask)
-        cells = len(self)
-        if mask.dtype != np.bool_ or mask.shape != (cells,):
+        mask = per_cell(mask, len(self), "distance_to")
+        if mask.dtype != np.bool_:
             raise WrongValue(
-                f"distance_to() was given a mask of the type {mask.dtype} and the shape {mask.shape}; "
-                f"the space has {cells} cells.",
+                f"distance_to was given a mask of the type {mask.dtype}.",
                 "Give a comparison of a field, such as self.NAME == 1.",
             )
         return self._kept(np.packbits(mask).tobytes()).copy()
@@ -194,21 +192,21 @@ class PixelPlaces(Places):
         """Centres from west to east."""
         t, (rows, cols) = self._transform, self._at()
         x = t.c + (cols + 0.5) * t.a
-        return _read_only(x + (rows + 0.5) * t.b if t.b else x)
+        return read_only(x + (rows + 0.5) * t.b if t.b else x)
 
     @cached_property
     def y(self) -> Floats:  # type: ignore[override]  # as above
         """Centres from south to north."""
         t, (rows, cols) = self._transform, self._at()
         y = t.f + (rows + 0.5) * t.e
-        return _read_only(y + (cols + 0.5) * t.d if t.d else y)
+        return read_only(y + (cols + 0.5) * t.d if t.d else y)
 
     @cached_property
     def area(self) -> Floats:  # type: ignore[override]  # as above
         """Areas."""
         if self.same_area is not None:
-            return _read_only(np.full(len(self), self.same_area))
-        return _read_only(self._areas(slice(None)))
+            return read_only(np.full(len(self), self.same_area))
+        return read_only(self._areas(slice(None)))
 
     def _areas(self, some: slice) -> Floats:
         return self._area_of_row[self._at(some)[0]]
@@ -258,7 +256,7 @@ class PolygonPlaces(Places):
         super().__init__(crs)
         self._polygons = polygons_of(polygons)
         self.x, self.y = map(
-            _read_only, np.ascontiguousarray(shapely.get_coordinates(shapely.centroid(self._polygons)).T)
+            read_only, np.ascontiguousarray(shapely.get_coordinates(shapely.centroid(self._polygons)).T)
         )
 
     @cached_property
@@ -267,12 +265,12 @@ class PolygonPlaces(Places):
         import shapely  # noqa: PLC0415  (as above)
 
         if self._geod is None:
-            return _read_only(np.asarray(shapely.area(self._polygons)) * self._metres**2)
+            return read_only(np.asarray(shapely.area(self._polygons)) * self._metres**2)
         # A ring's direction would decide the sign, also that of a hole.
         polygons = shapely.normalize(self._polygons)
         if self._degrees != 1:
             polygons = shapely.transform(polygons, lambda xy: xy * self._degrees)
-        return _read_only(np.array([abs(self._geod.geometry_area_perimeter(one)[0]) for one in polygons]))
+        return read_only(np.array([abs(self._geod.geometry_area_perimeter(one)[0]) for one in polygons]))
 
 
 class Zones:
@@ -314,12 +312,7 @@ class Zones:
 
         So it is the same in any order and tiling of the cells.
         """
-        values = np.asarray(values)
-        if values.shape != self._zone_of.shape:
-            raise WrongValue(
-                f"The values have the shape {values.shape}; there are {len(self._zone_of)} cells.",
-                "Give one value for each cell.",
-            )
+        values = per_cell(values, len(self._zone_of), "sum")
         values = addends(values.astype(np.int64) if values.dtype.kind == "b" else values, len(values))
         if values.dtype.kind == "f":
             return exact_sums(values, self._zone_of, len(self.codes))
@@ -334,8 +327,3 @@ class Zones:
     def on_cells(self, values: Array) -> Array:
         """Return for each cell what `values` has for its zone."""
         return np.asarray(values)[self._zone_of]
-
-
-def _read_only(array: Array) -> Array:
-    array.flags.writeable = False
-    return array

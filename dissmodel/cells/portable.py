@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
 from collections.abc import Callable, Iterator
 
+from dissmodel.cells.mistakes import tree_of
 from dissmodel.executor.findings import Finding
 
 _LIBRARIES = ("math", "numpy", "scipy")
@@ -41,10 +41,7 @@ def findings(rule: Callable[..., object], model: str) -> Iterator[Finding]:
 def _uses(rule: Callable[..., object]) -> Iterator[tuple[int, str]]:
     """Yield each line and what it uses."""
     code = rule.__code__
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
-    except SyntaxError:  # a class that was typed at a prompt
-        return
+    tree = tree_of(code.co_filename)
     functions: dict[str, list[ast.FunctionDef]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):

@@ -185,10 +185,10 @@ def _is_all(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
 
 
-class _WatchedNear(Near):
+class _WatchedNear(Near[Any, Any]):
     """What neighbours have, which reaches farther than their values."""
 
-    def __init__(self, near: Near, reach: int) -> None:
+    def __init__(self, near: Near[Any, Any], reach: int) -> None:
         super().__init__(*near.parts)
         self.reach = reach
 

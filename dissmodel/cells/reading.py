@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dissmodel.cells import file_values, names
 from dissmodel.cells.class_map import Mapped, on_polygons, warn_of_legend
 from dissmodel.cells.fields import Classes, Field, Numbers
-from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, pixels_of, placed
+from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, placed
 from dissmodel.cells.pictures import Pictures
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import Problems
@@ -71,6 +71,20 @@ class CellData:
     def step(self) -> int:
         """The step that the values belong to."""
         return self.counters[PASSO]
+
+    def hidden(self, name: str, rows: slice = slice(None)) -> NDArray[np.bool_]:
+        """Return where a band of `others` has no value, as the file stores its rows."""
+        band, absent = self.others[name]
+        hidden = file_values.absent(band[rows], absent)
+        return hidden if self.masked is None else hidden | self.masked[rows]
+
+    def beyond_floats(self, name: str) -> int:
+        """Return how many pixels of a band of `others` have integers that a float64 may not hold."""
+        band, _ = self.others[name]
+        if band.dtype not in (np.int64, np.uint64):
+            return 0
+        most = int(file_values.LARGEST_INTEGER)  # to compare with a float, integers would be rounded
+        return int(np.count_nonzero(((band > most) | (band < -most)) & ~self.hidden(name)))
 
     @property
     def memory_bytes(self) -> int:
@@ -320,10 +334,12 @@ def _read_polygons(frame: GeoDataFrame, wanted: Wanted, problems: Problems) -> C
             inside = layout.inside
             for name, array in values.items():
                 values[name] = np.where(inside, array[index], array.dtype.type(wanted.fields[name].outside))
-        elif {"row", "col"} <= found.keys():
-            with file_values.by_row_and_col(found):
-                layout = Polygons(frame=frame, found=found, pixels=pixels_of(polygons))
         else:
+            own = f"{found.get('row')!r} and {found.get('col')!r}"
+            with file_values.off_grid_hint(
+                f"Fix {own}, or rename them: without them the geometry decides which cells are neighbours."
+            ):
+                _ = polygons.pixels
             layout = polygons
         wanted.prepare(layout)
     if problems.failed or layout is None:

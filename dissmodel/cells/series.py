@@ -14,7 +14,6 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from dissmodel.cells import file_values
 from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Layout, Pixels, is_rotated
 from dissmodel.cells.pictures import ORDER
@@ -44,8 +43,8 @@ def check(data: CellData, path: str) -> None:
             raise UsageError(f"{path}: a NetCDF series holds no variable {name!r}.", f"Rename it, or {other}")
     if _slots(layout) * _NUMBERS.itemsize > _LARGEST:
         raise UsageError(f"{path}: {_slots(layout):,} cells are too many for a NetCDF series.", other)
-    for name, (band, _) in data.others.items():
-        if band.dtype.kind in "iu" and (band.astype(_wider(band.dtype)) != band).any():
+    for name in data.others:
+        if data.beyond_floats(name):
             raise UsageError(
                 f"{path}: the band {name!r} has integers beyond 2**53, which a NetCDF series can't hold.",
                 f"Leave it out, or {other}",
@@ -128,12 +127,9 @@ def _define(file: Any, data: CellData) -> None:
     if isinstance(layout, Pixels) and layout.order is not None:
         order = _stored(layout, layout.order, _NUMBERS, math.nan)
         constant(ORDER, order, math.nan, {"long_name": "place in the visiting order"})
-    for name, (band, absent) in data.others.items():
+    for name, (band, _) in data.others.items():
         dtype, fill = _wider(band.dtype), _fill_of(_wider(band.dtype))
-        hidden = file_values.absent(band, absent)
-        if data.masked is not None:
-            hidden |= data.masked
-        constant(name, np.where(hidden, fill, band.astype(dtype)).astype(dtype), fill, {})
+        constant(name, np.where(data.hidden(name), fill, band.astype(dtype)).astype(dtype), fill, {})
 
 
 def _define_places(file: Any, layout: Layout) -> dict[str, str]:

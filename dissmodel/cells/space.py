@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dissmodel.cells import draws, near
 from dissmodel.cells.fields import Field
-from dissmodel.cells.links import addends, table_topology
+from dissmodel.cells.links import addends, per_cell, read_only, table_topology
 from dissmodel.cells.mistakes import ModelMistake, Place, calling_place, counted
 from dissmodel.cells.near import Near, Topology
 from dissmodel.cells.places import Zones
@@ -29,7 +29,6 @@ G = TypeVar("G", bound=np.generic)
 W = TypeVar("W", bound=np.bool_ | np.integer[Any])
 
 if TYPE_CHECKING:
-    from dissmodel.cells.kernels import Neighbors
 
     class Kind(TypedDict, total=False):
         """Which neighbours."""
@@ -38,29 +37,6 @@ if TYPE_CHECKING:
         radius: float | None
         k: int | None
         table: ArrayLike | None
-
-    # Neighbors too, which is what a kernel gets of them for each cell.
-
-    class NearWhole(Near, Neighbors, Generic[W]):  # type: ignore[misc]
-        """The neighbours' truths or integers; counts in a byte each behave as int64."""
-
-        def sum(self) -> NDArray[np.int64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
-        def min(self) -> NDArray[W]: ...  # noqa: D102
-        def max(self) -> NDArray[W]: ...  # noqa: D102
-
-    class NearWeighted(NearWhole[W]):
-        """The neighbours' truths or integers, with weights."""
-
-        def sum(self) -> NDArray[np.float64]: ...  # type: ignore[override]  # noqa: D102
-
-    class NearFloats(Near, Neighbors):  # type: ignore[misc]
-        """The neighbours' floats."""
-
-        def sum(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def count(self) -> NDArray[np.int64]: ...  # type: ignore[override]  # noqa: D102
-        def min(self) -> NDArray[np.float64]: ...  # noqa: D102
-        def max(self) -> NDArray[np.float64]: ...  # noqa: D102
 
 
 class NextArray(np.ndarray[tuple[int], np.dtype[Any]]):
@@ -134,7 +110,7 @@ class CellSpace:
         self._layout = layout
         self._fields = fields
         self._seed = seed
-        self._now: dict[str, NDArray[Any]] = {}
+        self._now = {name: read_only(array) for name, array in values.items()}
         self._after: dict[str, NextArray] = {}
         self._spare: dict[str, NDArray[Any]] = {}
         self._places: dict[str, Place] = {}
@@ -146,8 +122,6 @@ class CellSpace:
         self._zones: dict[str, Zones] = {}
         self._step = self._streams = 0
         self._stepping = False
-        for name, array in values.items():
-            self._now[name] = _read_only(array)
 
     if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
 
@@ -166,11 +140,11 @@ class CellSpace:
         @overload
         def neighbors(
             self, values: NDArray[W], *, weights: None = ..., **kind: Unpack[Kind]
-        ) -> NearWhole[W]: ...
+        ) -> Near[np.int64, W]: ...
         @overload
         def neighbors(
             self, values: NDArray[W], *, weights: ArrayLike, **kind: Unpack[Kind]
-        ) -> NearWeighted[W]: ...
+        ) -> Near[np.float64, W]: ...
         @overload
         def neighbors(
             self,
@@ -178,7 +152,7 @@ class CellSpace:
             *,
             weights: ArrayLike | None = ...,
             **kind: Unpack[Kind],
-        ) -> NearFloats: ...
+        ) -> Near[np.float64, np.float64]: ...
 
     def neighbors(
         self,
@@ -285,7 +259,7 @@ class CellSpace:
 
         Of a field that does not change the zones are found once.
         """
-        self._check_shape(codes, "zones")
+        per_cell(codes, self.size, "zones")
         for name, array in self._now.items():
             if array is codes and not self._fields[name].changes:
                 if name not in self._zones:
@@ -318,12 +292,11 @@ class CellSpace:
 
     def count(self, where: NDArray[np.bool_]) -> int:
         """Return the number of cells where `where` is true."""
-        self._check_shape(where, "count")
-        return int(np.count_nonzero(where))
+        return int(np.count_nonzero(per_cell(where, self.size, "count")))
 
     def total(self, values: NDArray[Any]) -> float:
         """Return the sum over all cells: exact, of floats rounded once."""
-        self._check_shape(values, "total")
+        values = per_cell(values, self.size, "total")
         added = addends(values.astype(np.int64) if values.dtype.kind == "b" else values, self.size)
         return exact_sum(added) if added.dtype.kind == "f" else int(added.sum())
 
@@ -337,7 +310,7 @@ class CellSpace:
         `outside` is what stands where no cell is: NaN for floats and 0 for the rest by default. Polygons
         that are no cells of a grid have no picture.
         """
-        self._check_shape(values, "grid")
+        values = per_cell(values, self.size, "grid")
         if outside is None:
             outside = math.nan if values.dtype.kind == "f" else 0
         return self._layout.picture(values, outside)
@@ -362,7 +335,7 @@ class CellSpace:
         elif name in self._adopted:  # what a rule returned stays what it is
             self._adopted.remove(name)
             array = self._after[name] = array.copy()
-        self._note_place(name)
+        self._places[name] = calling_place()
         array.declared, array.step = self._fields[name], self._step
         return array
 
@@ -385,7 +358,7 @@ class CellSpace:
             raise ModelMistake(f"{given.dtype} values were written to {name}.", f"It takes {field.takes}.")
         if field.dtype == np.uint8:
             given = np.asarray(_as_codes(field, given, self._step, lambda: self.size))
-        self._note_place(name)
+        self._places[name] = calling_place()
         if self._adopt(name, given):
             return
         if after is None or name in self._adopted:
@@ -419,7 +392,7 @@ class CellSpace:
         for name, array in self._after.items():
             before, after = self._now[name], array.view(np.ndarray)
             written.append(Written(self._fields[name], before, after, self._places[name]))
-            self._now[name] = _read_only(after)
+            self._now[name] = read_only(after)
             self._spare[name] = before
         self._after.clear()
         self._adopted.clear()
@@ -434,10 +407,9 @@ class CellSpace:
         for one in legend:
             label = f"{name}_{one.name.replace(' ', '_')}"
             found[label] = cells = int(np.count_nonzero(codes == one.code))
-            if areas is not None:
-                found[f"{label}_area_m2"] = float(areas[one.code])
-            elif places.has_areas:
-                found[f"{label}_area_m2"] = cells * (places.same_area or 0.0)
+            if places.has_areas:
+                same = cells * (places.same_area or 0.0)
+                found[f"{label}_area_m2"] = same if areas is None else float(areas[one.code])
         return found
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -474,57 +446,11 @@ class CellSpace:
             )
         return self._fields[name]
 
-    def _note_place(self, name: str) -> None:
-        self._places[name] = calling_place()
-
-    def _check_shape(self, values: NDArray[Any], what: str) -> None:
-        if np.shape(values) != (self.size,):
-            raise ModelMistake(
-                f"{what} got the shape {np.shape(values)}; it takes one value per cell, ({self.size},).",
-                f"cells.{what}(self.NAME == 1)",
-            )
-
-
-class NowState:
-    """The arrays of ``self``."""
-
-    def __init__(self, space: CellSpace) -> None:
-        self._space = space
-        self.array = space.read
-
-    def assign(self, name: str, _values: Any) -> None:
-        """Refuse it."""
-        raise ModelMistake(
-            f"self.{name} is the state at the start of the step, which is read-only.",
-            f"self.next.{name} = …",
-        )
-
-
-class NextState:
-    """The arrays of ``self.next``."""
-
-    def __init__(self, space: CellSpace) -> None:
-        self._space = space
-
-    def array(self, name: str) -> NDArray[Any]:
-        """Return a field, to write and to read what was written."""
-        return self._space.writable(name)
-
-    def assign(self, name: str, values: Any) -> None:
-        """Replace a whole field."""
-        self._space.write(name, values)
-
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def _as_codes(field: Field, values: Any, step: int, cells: Callable[[], int]) -> Any:

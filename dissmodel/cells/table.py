@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import re
 import sys
@@ -28,7 +29,7 @@ MAX_BYTES = 16 << 20
 """The bytes that the file of a table may have."""
 
 _KINDS: Mapping[type, str] = {int: "integer", float: "number", str: "text"}
-_SEPARATORS: Mapping[str, str] = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+_SEPARATORS = ",;\t"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}(?:\.0{0,30})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?")
 _LARGEST_WHOLE = 2**53  # floats hold larger integers with gaps
@@ -38,7 +39,8 @@ _AS_CSV = "save it as CSV (UTF-8)"
 
 Cell = int | float | str
 Row = Mapping[str, Cell]
-_Numbered = tuple[int, dict[str, Cell]]  # a row, and its number as people count
+_Records = Iterator[tuple[int, Mapping[str, Any]]]  # of rows: the number, as people count, and what is given
+_Read = Callable[[Any, type], Cell]
 
 
 class Table(TakesFile):
@@ -105,7 +107,7 @@ class Table(TakesFile):
         self.units: Final = _for_each(unit or None, numbers)
         self._ge, self._le = _for_each(ge, numbers), _for_each(le, numbers)
         self._rows: tuple[Row, ...] | None = None
-        self._places: Mapping[Cell, int] = {}
+        self._row_of: Mapping[Cell, Row] = {}  # by its key
         self._given: Any = None
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -137,17 +139,16 @@ class Table(TakesFile):
             If the table has no such row.
         """
         self._check_number(column)
-        rows = self.rows
         if self.key is None:
             raise UsageError(f"{self.name} has no key.", 'Table(columns={…}, key="year")')
-        place = self._places.get(key)
-        if place is None:
+        row = self._row_of.get(key) if self.rows else None
+        if row is None:
             raise InvalidInput(
                 f"{self._shown} has no row with {self.key} = {key}; {self._near(key)}.",
                 f"Add the row, or give another table: --param {self.name}=FILE.csv",
                 code="table_row",
             )
-        value = rows[place][column]
+        value = row[column]
         assert not isinstance(value, str)  # _check_number
         return value
 
@@ -165,7 +166,7 @@ class Table(TakesFile):
         return f"{self.name} ({self._given})" if isinstance(self._given, str) else self.name
 
     def _near(self, key: Cell) -> str:
-        known = sorted(self._places) if self.columns[str(self.key)] is not str else list(self._places)
+        known = sorted(self._row_of) if self.columns[str(self.key)] is not str else list(self._row_of)
         numbers = [one for one in known if not isinstance(one, str)]
         if isinstance(key, str) or not numbers:
             return did_you_mean(str(key), map(str, known)).rstrip(".?") if known else "it has none"
@@ -203,63 +204,55 @@ class Table(TakesFile):
             given = given._given  # noqa: SLF001  (another table's)
         if hasattr(given, "to_dict") and hasattr(given, "columns"):  # a DataFrame
             given = given.to_dict("list")
-        is_file = isinstance(given, str | PurePath)
-        found = list(self._of_file(Path(given)) if is_file else self._of_value(given))
-        if not found:
+        if isinstance(given, str | PurePath):
+            records, read = self._of_file(Path(given))
+        else:
+            records, read = self._of_value(given), _typed
+        rows: list[Row] = []
+        numbers: dict[Cell, int] = {}  # of the rows, as people count, by their keys
+        for number, record in records:
+            row = {name: self._cell(record[name], name, number, read) for name in self.columns}
+            key = number if self.key is None else row[self.key]
+            if key in numbers:
+                twice = f"rows {numbers[key]} and {number}"
+                raise ValueError(f"{twice} have the same {self.key}, {str(key)[:_SHOWN]}")
+            numbers[key] = number
+            rows.append(MappingProxyType(row))
+        if not rows:
             raise ValueError("the table has no rows")
         table = object.__new__(type(self))
         vars(table).update(vars(self))
-        table._rows = tuple(MappingProxyType(row) for _, row in found)
+        table._rows = tuple(rows)
         table._given = str(given) if isinstance(given, PurePath) else given
-        table._places = self._placed(found)
+        table._row_of = dict(zip(numbers, rows, strict=True))
         return table
 
-    def _placed(self, rows: Sequence[_Numbered]) -> Mapping[Cell, int]:
-        """Return the place of each key."""
-        places: dict[Cell, int] = {}
-        for place, (number, row) in enumerate(rows) if self.key is not None else ():
-            key = row[str(self.key)]
-            if key in places:
-                twice = f"rows {rows[places[key]][0]} and {number}"
-                raise ValueError(f"{twice} have the same {self.key}, {str(key)[:_SHOWN]}")
-            places[key] = place
-        return places
-
-    def _of_file(self, path: Path) -> Iterator[_Numbered]:
+    def _of_file(self, path: Path) -> tuple[_Records, _Read]:
         data = _contents(path)
         if path.suffix.lower() == ".toml":
             document: Any = toml.parse(data)
             only = list(document.values())
             is_named = len(only) == 1 and next(iter(document)) not in self.columns
-            return self._of_value(only[0] if is_named else document)
-        return self._of_csv(_text_of(data))
+            return self._of_value(only[0] if is_named else document), _typed
+        return self._of_csv(_text_of(data)), _parsed
 
-    def _of_csv(self, text: str) -> Iterator[_Numbered]:
-        header_text = next((line for line in text.splitlines() if line.strip()), "")
+    def _of_csv(self, text: str) -> _Records:
+        header = next((line for line in text.splitlines() if line.strip()), "")
         separator = next(
-            (one for one in _SEPARATORS if self.columns.keys() <= set(_cells(header_text, one))), ","
+            (one for one in _SEPARATORS if self.columns.keys() <= {*map(_unquoted, header.split(one))}), ","
         )
-        lines = enumerate(_records(text, separator), start=1)
-        filled = ((number, cells) for number, cells in lines if any(map(str.strip, cells)))
-        _, header = next(filled, (1, list[str]()))
-        names = [name.strip() for name in header]
+        filled = _filled_rows(text, separator)
+        names = [name.strip() for name in next(filled, (1, []))[1]]
         if not names:
             raise ValueError("the file is empty")
         self._check_names(names)
-        places = {name: names.index(name) for name in self.columns}
         for number, cells in filled:
             if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
                 comma = "; a decimal number has a point, such as 1.5" if separator == "," else ""
                 raise ValueError(f"row {number} has {len(cells)} values, the header {len(names)}{comma}")
-            yield (
-                number,
-                {
-                    name: self._cell(cells[place] if place < len(cells) else "", name, number, _parsed)
-                    for name, place in places.items()
-                },
-            )
+            yield number, dict(itertools.zip_longest(names, cells, fillvalue=""))
 
-    def _of_value(self, given: Any) -> Iterator[_Numbered]:
+    def _of_value(self, given: Any) -> _Records:
         if isinstance(given, Mapping):
             given = self._of_mapping(given)
         if not isinstance(given, list | tuple) or not all(isinstance(row, Mapping) for row in given):
@@ -267,7 +260,7 @@ class Table(TakesFile):
         for number, row in enumerate(given, start=1):
             if not self.columns.keys() <= row.keys():
                 self._check_names([str(name) for name in row], f"row {number}")
-            yield number, {name: self._cell(row[name], name, number, _typed) for name in self.columns}
+            yield number, row
 
     def _of_mapping(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of ``{column = [values]}``, or of ``{columns = […], rows = [[…], …]}``."""
@@ -306,7 +299,7 @@ class Table(TakesFile):
                 meant = f"did you mean {near[0][:_SHOWN]!r}?" if near else f"there are {there or 'none'}"
                 raise ValueError(f"{where} has no column {name} ({meant})")
 
-    def _cell(self, given: Any, name: str, number: int, read: Callable[[Any, type], Cell]) -> Cell:
+    def _cell(self, given: Any, name: str, number: int, read: _Read) -> Cell:
         try:
             value = read(given, self.columns[name])
             if not isinstance(value, str):
@@ -413,22 +406,22 @@ def _text_of(data: bytes) -> str:
     return text
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(separator)]
+def _unquoted(cell: str) -> str:
+    return cell.strip().strip('"')
 
 
-def _records(text: str, separator: str) -> Iterator[list[str]]:
+def _filled_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each row that is not blank, counted from 1, and its cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    number = 1
-    while True:
+    for number in itertools.count(1):
         try:
-            cells = next(reader, None)
+            cells = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
             raise ValueError(f"row {number}: {error}") from None
-        if cells is None:
-            return
-        yield cells
-        number += 1
+        if any(map(str.strip, cells)):
+            yield number, cells
 
 
 def _parsed(text: str, kind: type) -> Cell:

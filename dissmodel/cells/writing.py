@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells.fields import Classes, Numbers
-from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
+from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.pictures import ORDER
 from dissmodel.cells.reading import CellData
 from dissmodel.cells.style import polygon_qml, raster_qml, write_style
@@ -28,7 +28,6 @@ RASTERS = (".tif", ".tiff")
 VECTORS = (".gpkg", ".parquet", ".fgb", ".geojson", ".json", ".shp")
 SERIES = (".nc",)
 
-_EXACT = 2**53
 _NAMED = 10
 _SHAPEFILE_NAME = 10  # bytes
 # The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
@@ -57,11 +56,6 @@ class RasterForm:
     units: bool = True
 
 
-def is_raster(path: str | Path) -> bool:
-    """Tell whether a path is that of a raster, by its suffix."""
-    return Path(path).suffix.lower() in RASTERS
-
-
 def is_series(path: str | Path | None) -> bool:
     """Tell whether a path is that of all states in one file, by its suffix."""
     return path is not None and Path(path).suffix.lower() in SERIES
@@ -72,16 +66,16 @@ def target_of(data: CellData, path: str) -> Layout:
 
     Raises UsageError or InvalidInput if they can't be.
     """
-    layout = data.layout
+    layout, suffix = data.layout, Path(path).suffix.lower()
+    if suffix not in {*RASTERS, *SERIES}:
+        if isinstance(layout, Polygons):
+            return layout
+        raise UsageError(
+            f"{path}: the input is a raster, and its cells are written as a raster.",
+            f"--output {Path(path).with_suffix('.tif').name}",
+            code="output_suffix",
+        )
     if isinstance(layout, Pixels):
-        if not (is_raster(path) or is_series(path)):
-            raise UsageError(
-                f"{path}: the input is a raster, and its cells are written as a raster.",
-                f"--output {Path(path).with_suffix('.tif').name}",
-                code="output_suffix",
-            )
-        return layout
-    if not (is_raster(path) or is_series(path)):
         return layout
     geometry = layout.frame.geometry.name
     left = [str(name) for name in layout.frame if name not in layout.found.values() and name != geometry]
@@ -93,40 +87,39 @@ def target_of(data: CellData, path: str) -> Layout:
             stacklevel=2,
         )
     try:
-        return layout.pixels or pixels_of(layout)
+        return layout.as_pixels
     except InvalidInput:
-        if is_raster(path):
+        if suffix in RASTERS:
             raise
         return layout  # a series may be of cells on no grid
 
 
 def write_cells(data: CellData, path: Path, layer: str, form: RasterForm) -> dict[str, str]:
     """Write data as its target; and its style. Return the digest of each file by its name in a record."""
-    coloured = next((one for one in data.fields.values() if isinstance(one, Classes)), None)
-    style = None
+    layout = data.target
     if is_series(path):
         from dissmodel.cells.series import add_state  # noqa: PLC0415  (few results are a series)
 
         add_state(data, path)
-        written = {"output": sha256_file(path)}
-        if coloured is not None and isinstance(data.target, Pixels):
-            style = raster_qml(coloured.legend, 1)  # GDAL reads each variable as a raster of its own
-    elif isinstance(data.target, Pixels):
-        _write_raster(data, data.target, path, form)
-        written = {"output": sha256_file(path)}
-        if coloured is not None:
-            style = raster_qml(coloured.legend, list(data.fields).index(coloured.name) + 1)
+        digest = sha256_file(path)
+    elif isinstance(layout, Pixels):
+        _write_raster(data, layout, path, form)
+        digest = sha256_file(path)
     else:
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
 
-        written = {"output": save_gdf(with_values(data, data.target), path, layer=layer)}
-        if coloured is not None:
-            column = data.target.found.get(coloured.name, coloured.name)
-            if path.suffix.lower() == ".shp":  # it cuts names
-                column = column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
-            style = polygon_qml(coloured.legend, column)
-    if style is not None:
-        written["style"] = write_style(path, style)
+        digest = save_gdf(with_values(data, layout), path, layer=layer)
+    written = {"output": digest}
+    coloured = next((one for one in data.fields.values() if isinstance(one, Classes)), None)
+    if coloured is not None and isinstance(layout, Pixels):
+        # GDAL reads each variable of a series as a raster of its own.
+        band = 1 if is_series(path) else list(data.fields).index(coloured.name) + 1
+        written["style"] = write_style(path, raster_qml(coloured.legend, band))
+    elif coloured is not None and isinstance(layout, Polygons) and not is_series(path):
+        column = layout.found.get(coloured.name, coloured.name)
+        if path.suffix.lower() == ".shp":  # it cuts names
+            column = column.encode()[:_SHAPEFILE_NAME].decode(errors="ignore")
+        written["style"] = write_style(path, polygon_qml(coloured.legend, column))
     return written
 
 
@@ -196,16 +189,14 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) 
     own = dict(data.values)
     if layout.order is not None:
         own[ORDER] = layout.order
-    dtype, nodata = (
-        (np.dtype(np.float64), form.nodata) if form.nodata is not None else _type_of(own, data.others)
-    )
+    dtype, nodata = (np.dtype(np.float64), form.nodata) if form.nodata is not None else _type_of(own, data)
     outside = np.asarray(nodata, dtype)
     bands: dict[str, _Some] = {}
     for name, array in own.items():
         around = data.fields[name].outside if name in data.fields else -1
         bands[name] = partial(_some, layout, layout.picture(array, around), outside)
-    for name, (array, absent) in data.others.items():
-        bands[name] = partial(_as_written, array, absent, data.masked, outside)
+    for name in data.others:
+        bands[name] = partial(_as_written, data, name, outside)
     write_geotiff(
         path,
         bands,
@@ -229,50 +220,31 @@ def _some(layout: Pixels, picture: NDArray[Any], outside: NDArray[Any], rows: sl
     return np.where(layout.as_stored(layout.inside, rows), part, outside)
 
 
-def _as_written(
-    array: NDArray[Any],
-    absent: tuple[float, ...],
-    masked: NDArray[np.bool_] | None,
-    outside: NDArray[Any],
-    rows: slice,
-) -> NDArray[Any]:
+def _as_written(data: CellData, name: str, outside: NDArray[Any], rows: slice) -> NDArray[Any]:
     """Return rows of a band that the model does not declare, with the result's own nodata value."""
-    part = array[rows]
-    hidden = _hidden(part, absent)
-    if masked is not None:
-        hidden |= masked[rows]
-    return np.where(hidden, outside, part.astype(outside.dtype))
+    part = data.others[name][0][rows]
+    return np.where(data.hidden(name, rows), outside, part.astype(outside.dtype))
 
 
-def _hidden(values: NDArray[Any], absent: tuple[float, ...]) -> NDArray[np.bool_]:
-    hidden: NDArray[np.bool_] = np.isnan(values)
-    for value in absent:
-        hidden |= values == value
-    return hidden
-
-
-def _type_of(
-    own: Mapping[str, NDArray[Any]], others: Mapping[str, tuple[NDArray[Any], tuple[float, ...]]]
-) -> tuple[np.dtype[Any], float]:
+def _type_of(own: Mapping[str, NDArray[Any]], data: CellData) -> tuple[np.dtype[Any], float]:
     """Return the dtype of a GeoTIFF with these bands, and a nodata value that is a value of none.
 
     A GeoTIFF has one of each: integers of at most 32 bits where all bands are integers and leave a value
     free, else float64 and NaN.
     """
-    bands = [*((array, ()) for array in own.values()), *others.values()]
+    bands = [*((array, ()) for array in own.values()), *data.others.values()]
     common = np.result_type(*(array for array, _ in bands))
     if common.kind in "iu" and common.itemsize < _NUMBER_BYTES:
         bounds = np.iinfo(common)
         nodata = bounds.max if common.kind == "u" else bounds.min
         if not any(nodata not in absent and (array == nodata).any() for array, absent in bands):
             return common, float(nodata)
-    for name, (array, _) in others.items():
-        if array.dtype.kind in "iu" and array.dtype.itemsize == _NUMBER_BYTES:
-            lost = (array > _EXACT) | (array < -_EXACT if array.dtype.kind == "i" else False)
-            if lost.any():
-                raise InvalidInput(
-                    f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "
-                    f"fields of the model ({np.count_nonzero(lost)} pixels).",
-                    "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
-                )
+    for name in data.others:
+        lost = data.beyond_floats(name)
+        if lost:
+            raise InvalidInput(
+                f"The band {name!r} holds integers beyond 2**53, which the result can't hold beside the "
+                f"fields of the model ({lost} pixels).",
+                "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
+            )
     return np.dtype(np.float64), float("nan")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dissmodel.cells.class_map import Mapped, read_class_map
 from dissmodel.cells.fields import Field, Numbers
-from dissmodel.cells.layout import Pixels, is_rotated, pixels_of
+from dissmodel.cells.layout import Pixels, is_rotated
 from dissmodel.cells.parameters import CellParameters
 from dissmodel.cells.reading import PASSO, Wanted, read_cells
 from dissmodel.errors import DissmodelWarning, InvalidInput
@@ -156,8 +156,7 @@ def read_land_use(
         )
         found = read_cells(data, wanted, RAISED)
     assert found is not None  # where problems are raised
-    layout = found.layout
-    pixels = layout if isinstance(layout, Pixels) else layout.pixels or pixels_of(layout)
+    pixels = found.layout.as_pixels
     pictures = {
         name: np.where(pixels.inside, pixels.picture(values, np.nan), np.nan)
         for name, values in found.values.items()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from dissmodel.cells.parameters import (
     CRS,
@@ -14,12 +14,11 @@ from dissmodel.cells.parameters import (
     CrsText,
     KeepsStates,
     Number,
-    OneValueEach,
     Step,
 )
 
 
-class RiseParameters(OneValueEach):
+class RiseParameters(BaseModel):
     """What a user may set wherever the sea rises.
 
     Attributes
@@ -56,6 +55,26 @@ class RiseParameters(OneValueEach):
         json_schema_extra={"unit": "m/step"},
     )
     crs: CrsText | None = CRS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_per_parameter(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        kept = dict(given)
+        for name, field in cls.model_fields.items():
+            choices = field.validation_alias
+            if not isinstance(choices, AliasChoices):
+                continue
+            first, *others = [str(c) for c in choices.choices if c in kept] or [name]
+            for other in others:
+                if kept[other] != kept[first]:
+                    raise ValueError(
+                        f"{first} = {kept[first]!r} and {other} = {kept[other]!r} are the same parameter; "
+                        "give one"
+                    )
+                del kept[other]
+        return kept
 
 
 class TideParameters(RiseParameters):

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel import progress
-from dissmodel.cells.file_values import OFF_GRID
-from dissmodel.cells.layout import Pixels, Polygons, pixels_of
+from dissmodel.cells.file_values import off_grid_hint
+from dissmodel.cells.layout import Pixels, Polygons
 from dissmodel.cells.reading import CellData
-from dissmodel.errors import InvalidInput
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
 from dissmodel.executor.findings import Problems
@@ -96,18 +95,14 @@ class CoastalValidation(CoastalModel):
     def check_cells(self, data: CellData, parameters: CoastalParameters, problems: Problems) -> None:  # noqa: ARG002  (of any)
         """Find the pixels of the polygons: each fills one pixel of one grid."""
         assert isinstance(data.layout, Polygons)
-        with problems.at():
-            try:
-                data.target = data.layout.pixels or pixels_of(data.layout)
-            except InvalidInput as error:
-                if error.code not in OFF_GRID:
-                    raise
-                raise InvalidInput(
-                    error.message,
-                    "Both substrates are compared cell by cell, so the cells have to be those of one grid. "
-                    "Polygons of any shape: dissmodel run coastal_vector",
-                    code=error.code,
-                ) from error
+        with (
+            problems.at(),
+            off_grid_hint(
+                "Both substrates are compared cell by cell, so the cells have to be those of one grid. "
+                "Polygons of any shape: dissmodel run coastal_vector"
+            ),
+        ):
+            data.target = data.layout.as_pixels
 
     def said(self, data: CellData) -> str:
         """Return the size of the grid of pixels, for people."""

@@ -16,7 +16,7 @@ from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED
 from dissmodel.io import open_dataset
 from dissmodel.models.lucc.space import Floats, Whole
-from dissmodel.models.lucc.visit import pixels_on, places_of
+from dissmodel.models.lucc.visit import places_of
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,13 @@ def _matched(cells: Layout, others: Layout, source: str) -> Whole:
     """Return which of the other cells lies where each cell lies, by row and column."""
     rows, cols = places_of(others)
     if isinstance(cells, Pixels) or isinstance(others, Pixels):
-        ours, theirs = pixels_on(cells), pixels_on(others)
+        ours, theirs = cells.as_pixels, others.as_pixels
         shift = _shift(ours, theirs)
         both = isinstance(cells, Pixels) and isinstance(others, Pixels)
         if shift is None or (both and (shift, theirs.inside.shape) != ((0, 0), ours.inside.shape)):
             raise _wrong(source, "its grid is another")
-        rows, cols = np.divmod(_flat(theirs), theirs.inside.shape[1])
-        rows, cols = rows + shift[0], cols + shift[1]
-        places = np.stack(np.divmod(_flat(ours), ours.inside.shape[1]), axis=1)
+        rows, cols = (found + by for found, by in zip(theirs.at, shift, strict=True))
+        places = np.stack(ours.at, axis=1)
     else:
         places = np.stack(places_of(cells), axis=1)
     _, inverse = np.unique(
@@ -93,10 +92,6 @@ def _shift(ours: Pixels, theirs: Pixels) -> tuple[int, int] | None:
     shift = ~one @ other
     rows, cols = round(shift.f), round(shift.c)
     return (rows, cols) if np.allclose(shift[:6], (1, 0, cols, 0, 1, rows), atol=1e-6) else None
-
-
-def _flat(pixels: Pixels) -> Whole:
-    return np.arange(pixels.cells) if pixels.flat is None else pixels.flat
 
 
 def _wrong(source: str, what: str) -> InvalidInput:

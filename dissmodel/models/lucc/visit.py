@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel.cells.layout import Layout, Pixels, Polygons, pixels_of
+from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.reading import CellData
 from dissmodel.models.lucc.space import Whole
 
@@ -60,15 +60,8 @@ class Visit:
 
 def places_of(layout: Layout) -> tuple[Whole, Whole]:
     """Return the row and the column of each cell; raise `InvalidInput` where they are on no grid."""
-    if isinstance(layout, Polygons) and {"row", "col"} <= layout.found.keys():
+    if isinstance(layout, Polygons) and layout.pixels is not None:
         rows, cols = (layout.frame[layout.found[name]].to_numpy(np.int64) for name in ("row", "col"))
         return rows, cols
-    pixels = pixels_on(layout)
-    flat = np.arange(layout.cells) if pixels.flat is None else pixels.flat
-    found: tuple[Whole, Whole] = np.divmod(flat.astype(np.int64), pixels.inside.shape[1])
-    return found
-
-
-def pixels_on(layout: Layout) -> Pixels:
-    """Return cells as pixels; raise `InvalidInput` where they are on no grid."""
-    return layout if isinstance(layout, Pixels) else layout.pixels or pixels_of(layout)
+    rows, cols = layout.as_pixels.at
+    return rows.astype(np.int64, copy=False), cols.astype(np.int64, copy=False)

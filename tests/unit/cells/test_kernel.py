@@ -114,7 +114,7 @@ def neighborhoods(draw, windows=WINDOWS):
         order[inside] = rng.permutation(np.count_nonzero(inside))
         order = order if draw(st.booleans()) else None
         topology = grid_topology(inside, order, *draw(st.sampled_from(windows)))
-    return topology, rng.random(topology.counts().sum()) if draw(st.booleans()) else None
+    return topology, rng.random(topology.counts.sum()) if draw(st.booleans()) else None
 
 
 def some_values(cells, seed):

@@ -78,7 +78,7 @@ def mistake(tmp_path, raster, run, monkeypatch):
         ("self.built += 1", "self.built is the state at the start", "self.next.built[…] = …"),
         ("self.built = 0", "self.built is the state at the start", "self.next.built = …"),
         ("self.memory = 1", "self.memory was set, and that is no field", "memory = Numbers()"),
-        ("cells.neighbors(cells.grid(self.built))", "values of the shape (6, 5)", "self.NAME"),
+        ("cells.neighbors(cells.grid(self.built))", "neighbors got the shape (6, 5)", "self.NAME"),
         ("cells.built", "A field belongs to the model", "self.built"),
         ("cells.neigbors(self.built)", "Did you mean 'neighbors'?", ""),
         ("cells.choice([1, 2], weights=[1])", "The weights have the shape (1,), for 2 options", "Give 2"),

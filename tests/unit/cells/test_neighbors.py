@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dissmodel.cells.grids import grid_topology, window
+from dissmodel.cells.layout import Pixels
 from dissmodel.cells.links import Links, table_topology
 from dissmodel.cells.near import Counts, neighbors, pixel_topology, polygon_topology
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError, WrongType, WrongValue
@@ -100,7 +101,7 @@ def test_pixels_have_the_neighbours_of_the_definition(space, window_of, seed):
     topology.warned = True
 
     assert cells == topology.cells
-    assert [len(numbers) for numbers in near] == topology.counts().tolist()
+    assert [len(numbers) for numbers in near] == topology.counts.tolist()
     assert [sum(truths[numbers]) for numbers in near] == neighbors(topology, truths).sum().tolist()
     assert [sum(truths[numbers]) for numbers in near] == neighbors(topology, truths).count().tolist()
     assert [any(truths[numbers]) for numbers in near] == neighbors(topology, truths).any().tolist()
@@ -132,8 +133,8 @@ def test_polygons_of_a_grid_have_the_bits_of_pixels(space, kind, seed):
 
     for topology in (polygon_topology(polygons, kind), polygon_topology(polygons, strategy), links):
         assert bits(pixels.sum(real)) == bits(topology.sum(real))
-        assert pixels.counts().tolist() == topology.counts().tolist()
-        assert pixels.count(real > 0).tolist() == topology.count(real > 0).tolist()
+        assert pixels.counts.tolist() == topology.counts.tolist()
+        assert pixels.sum(real > 0).tolist() == topology.sum(real > 0).tolist()
         assert pixels.extreme(real, largest=True).tolist() == topology.extreme(real, largest=True).tolist()
         assert neighbors(pixels, real > 0).sum().dtype == neighbors(topology, real > 0).sum().dtype
 
@@ -169,16 +170,17 @@ def test_pixels_have_every_kind_of_neighbour_with_the_bits_of_polygons(kind, opt
     polygons = shapely.box(cols * 30.0 + 5, 9 - rows * 20.0 - 20, cols * 30.0 + 35, 9 - rows * 20.0)
     values = floats(len(rows), 5)
 
-    pixels = pixel_topology(inside, order, kind, transform=Affine(30, 0, 5, 0, -20, 9), **options)
+    space = Pixels(inside=inside, order=order, transform=Affine(30, 0, 5, 0, -20, 9))
+    pixels = pixel_topology(space, kind, **options)
 
     assert bits(polygon_topology(polygons, kind, **options).sum(values)) == bits(pixels.sum(values))
 
 
 def test_distances_of_pixels_in_degrees_are_warned_of():
     with pytest.warns(DissmodelWarning, match="geographic"):
-        pixel_topology(np.ones((2, 2), bool), None, "distance", radius=1.0, crs="EPSG:4326")
+        pixel_topology(Pixels(inside=np.ones((2, 2), bool), crs="EPSG:4326"), "distance", radius=1.0)
     with pytest.raises(UsageError, match="has no k"):
-        pixel_topology(np.ones((2, 2), bool), None, "moore", k=3)
+        pixel_topology(Pixels(inside=np.ones((2, 2), bool)), "moore", k=3)
 
 
 @st.composite
@@ -216,7 +218,7 @@ def test_a_table_gives_its_links_in_visiting_order(table, seed):
     with np.errstate(invalid="ignore"):  # 0 by 0 where no neighbour is
         np.testing.assert_array_equal(np.array(weighted) / np.array(total), weighing.mean())
     assert sorted(links) == list(map(tuple, topology.links().tolist()))
-    assert [len(numbers) for numbers in near] == topology.counts().tolist()
+    assert [len(numbers) for numbers in near] == topology.counts.tolist()
     assert [sum(truths[numbers]) for numbers in near] == neighbors(topology, truths).count().tolist()
     assert [any(truths[numbers]) for numbers in near] == neighbors(topology, truths, weights).any().tolist()
 
@@ -226,7 +228,7 @@ def test_a_cell_with_very_many_neighbours_costs_no_table_of_that_width():
     spokes = np.arange(1, 5001)
     topology = table_topology(5001, np.concatenate([np.stack([hub, spokes], 1), np.stack([spokes, hub], 1)]))
 
-    assert [5000, 1, 1] == topology.counts()[:3].tolist()
+    assert [5000, 1, 1] == topology.counts[:3].tolist()
     assert 5000 == neighbors(topology, np.ones(5001, bool)).sum()[0]
     assert 10_000 == sum(len(level) for level in topology._levels)
 
@@ -351,25 +353,17 @@ def test_a_sum_of_integers_that_does_not_fit_is_refused():
     [(np.zeros((2, 2)), WrongValue), (np.zeros(3), WrongValue), (np.array(["a"] * 4), WrongType)],
 )
 def test_values_that_are_not_one_number_a_cell_are_refused(values, error):
-    with pytest.raises(error, match=r"neighbors\(\) was given"):
+    with pytest.raises(error, match=r"neighbors(\(\) was given| got the shape)"):
         neighbors(grid_topology(np.ones((2, 2), bool)), values)
 
 
 @pytest.mark.parametrize(
     ("kind", "radius"),
-    [("moor", 1), ("moore", 0), ("moore", 1.5), ("circle", math.inf), ("circle", math.nan), ("moore", True)],
+    [("moore", 0), ("moore", 1.5), ("circle", math.inf), ("circle", math.nan), ("moore", True)],
 )
 def test_a_window_that_does_not_exist_is_refused(kind, radius):
     with pytest.raises(UsageError):
         window(kind, radius)
-
-
-@pytest.mark.parametrize(
-    "order", [np.zeros((2, 2), int), np.arange(4), np.arange(1, 5).reshape(2, 2), np.eye(2)]
-)
-def test_an_order_that_does_not_number_the_cells_is_refused(order):
-    with pytest.raises(WrongValue, match="does not number the 4 cells"):
-        grid_topology(np.ones((2, 2), bool), order)
 
 
 def test_a_wrong_table_is_refused():

@@ -139,7 +139,7 @@ def test_what_has_no_distance_is_said():
 
     assert [math.inf] * 4 == places.distance_to(np.zeros(4, bool)).tolist()
     for mask in (np.ones(4), np.ones((2, 2), bool)):
-        with pytest.raises(WrongValue, match="the space has 4 cells"):
+        with pytest.raises(WrongValue, match=r"distance_to (got the shape|was given a mask)"):
             places.distance_to(mask)
     with pytest.raises(WrongValue, match="rotated"):
         pixel_places(np.ones((2, 2), bool), None, Affine.rotation(10), WGS84).area  # noqa: B018  (it raises)
@@ -194,5 +194,5 @@ def test_wrong_zones_are_refused():
     for codes in ([np.nan, 1.0], [[1, 2]], ["a", "b"]):
         with pytest.raises(WrongValue, match="codes of zones"):
             Zones(codes)
-    with pytest.raises(WrongValue, match="there are 2 cells"):
+    with pytest.raises(WrongValue, match="sum got the shape"):
         Zones([1, 2]).sum(np.ones(3))

@@ -331,6 +331,23 @@ def test_what_a_series_cannot_hold_is_refused_before_the_run(raster, run, tmp_pa
     assert not (tmp_path / "out.nc").exists()
 
 
+def test_integers_that_no_float_holds_are_refused_before_the_run_but_for_nodata(raster, run, tmp_path):
+    ones, nodata = np.ones((2, 2), np.int64), -(2**62)
+    big = [[1, nodata], [3, 4]]
+    stored = {"nodata": -1, "dtype": "int64", "band_tags": {"big": {"nodata": str(nodata)}}}
+    path = raster(**stored, land=0 * ones, heat=ones, height=ones, big=big)
+    for name in ("nodata.nc", "nodata.tif"):
+        assert run(path, name, end_time=1).exists()
+    big[0][0] = 2**53 + 1
+    path = raster("big.tif", **stored, land=0 * ones, heat=ones, height=ones, big=big)
+    record = ExperimentRecord(
+        source={"uri": str(path)}, output_path=str(tmp_path / "out.nc"), model_name=Drift.name
+    )
+
+    with pytest.raises(UsageError, match=r"'big' has integers beyond 2\*\*53"):
+        execute_lifecycle(Drift(), record)
+
+
 def test_without_netcdf4_the_error_says_what_to_install(source, run, monkeypatch):
     path = run(source, "out.nc")
     monkeypatch.setitem(sys.modules, "netCDF4", None)

@@ -262,7 +262,7 @@ def test_a_table_and_weights_stand_for_a_kind(seen, tmp_path):
         (lambda m, c: c.neighbors(m.built, table=[0, 1]), "no two columns", "a row for each link"),
         (lambda m, c: c.neighbors(m.built, table=[[0, 1]], weights=[1, 2]), "for 1 links", "each row"),
         (lambda m, c: c.distance_to(m.district), "a mask of the type float64", "self.NAME == 1"),
-        (lambda m, c: c.zones(m.district[:3]), "zones got the shape (3,)", "cells.zones(self.NAME"),
+        (lambda m, c: c.zones(m.district[:3]), "zones got the shape (3,)", "self.NAME"),
         (lambda m, c: c.neighbors(m.built, kind="k_nearest"), "needs k", "k="),
         (lambda m, c: c.neighbors(m.built, kind="quen"), "no neighbourhood 'quen'", "'queen'"),
         (lambda m, c: c.x.__setitem__(0, 1), "read-only", ""),
