@@ -113,6 +113,8 @@ class ContinuousAllocation(Component):
         The driver that is the protected share of each cell.
     """
 
+    called = "allocation"
+
     corrects: ClassVar[bool] = False
 
     def __init__(  # noqa: PLR0917  (as many things decide)
@@ -153,6 +155,8 @@ class DiscreteAllocation(Component):
     ties : str
         Which of several cells with one potential comes first: ``"order"`` or ``"luccme"``.
     """
+
+    called = "allocation"
 
     needs_transitions: ClassVar[bool] = False
 

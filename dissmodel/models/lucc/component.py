@@ -18,9 +18,10 @@ class Component:
     """A potential or an allocation.
 
     A package adds its own as a subclass with a `kind`, in the module of its model or as an entry point of the
-    group ``dissmodel.lucc``. `needs_grid`: it asks for neighbours.
+    group ``dissmodel.lucc``. `needs_grid`: it asks for neighbours. `called`: what it is, for people.
     """
 
+    called: ClassVar[str]
     kind: ClassVar[str] = ""
     needs_grid: ClassVar[bool] = False
 
@@ -44,7 +45,7 @@ class Component:
         known = cls.kinds()
         if kind not in known:
             raise UsageError(
-                f"There is no {cls.__name__} {kind!r}.", did_you_mean(kind, known), code="unknown_kind"
+                f"The model has no {cls.called} {kind!r}.", did_you_mean(kind, known), code="unknown_kind"
             )
         return known[kind]
 

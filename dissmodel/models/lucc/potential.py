@@ -19,6 +19,7 @@ Entries = Sequence[Sequence[PotentialEntry]]
 class Potential(Component):
     """What both kinds of potentials have."""
 
+    called = "potential"
     Entry: ClassVar[type[PotentialEntry]] = PotentialEntry
     """The model of a row of its table; a subclass may add coefficients."""
     needs: ClassVar[tuple[str, ...]] = ()

@@ -207,7 +207,7 @@ def test_wrong_parameters_of_classes(name):
 
 
 def test_an_unknown_kind():
-    with pytest.raises(UsageError, match="There is no DiscretePotential 'logistc'"):
+    with pytest.raises(UsageError, match="The model has no potential 'logistc'"):
         discrete(potential_kind="logistc")
 
 
