@@ -284,7 +284,7 @@ def _meta(
                 },
                 "named": named,
                 "number": number,
-                "legend": legends.get(number, {}),
+                **({"legend": legends[number]} if number in legends else {}),
             }
             for number, (name, named) in names.items()
         },

@@ -20,7 +20,7 @@ def category_names(files: Iterable[str]) -> dict[int, dict[int, str]]:
     beside = next((Path(name) for name in files if name.lower().endswith(".aux.xml")), None)
     try:
         data = b"" if beside is None else bounded.contents(beside, _MAX_BYTES)
-        if not data or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        if not data or any(sign in data for sign in (b"<!DOCTYPE", b"<!ENTITY", b"\0")):  # UTF-16 has NULs
             return {}
         root = ET.fromstring(data)  # noqa: S314  (bounded, and without entities)
     except (OSError, ValueError, ET.ParseError):  # it is no part of the data

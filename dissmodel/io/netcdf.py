@@ -69,6 +69,7 @@ class SeriesDataset:
         If a part of the file is missing or not as such a file is.
     """
 
+    files: Sequence[str] = ()
     gcps: tuple[Sequence[Any], None] = ((), None)
     interleaving = None
 
