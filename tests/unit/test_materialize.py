@@ -761,14 +761,20 @@ def test_a_folder_that_can_not_be_synced_is_told(tmp_path, monkeypatch, number, 
 
 def test_a_signal_waits_for_the_end_of_what_is_undisturbed():
     done = []
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # whatever started the tests may ignore it
 
     def work():
         with undisturbed():
             signal.raise_signal(signal.SIGINT)
             done.append("after the signal")
 
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert ["after the signal"] == done
 
