@@ -42,14 +42,6 @@ def test_every_command_does_so(path):
     assert isinstance(COMMANDS[path], Once)
 
 
-def test_two_inputs_are_refused_and_nothing_runs(dissmodel, tmp_path):
-    said = dissmodel("run", "coastal_raster", "-i", "a.tif", "-i", "b.tif", "--input=c.tif", "-o", "r.tif")
-
-    assert (2, "") == (said.code, said.out)
-    assert "error: --input is given 3 times: a.tif, b.tif and c.tif." in said.err
-    assert [] == list((tmp_path / "here").iterdir())
-
-
 def test_a_list_may_be_given_twice_and_a_flag_too(dissmodel, make_coast):
     make_coast.main(["--output", "grid.zip"])
     said = dissmodel(
