@@ -184,6 +184,7 @@ def test_each_is_shown(dissmodel, executor):
     assert ("flood" in executor.name) == ("tide_height" not in said.out)
 
 
+@pytest.mark.slow
 def test_the_coast_of_maranhao_has_the_same_bits_on_both_substrates(dissmodel, shared):
     for substrate, output in (("raster", "r.tif"), ("vector", "v.gpkg")):
         words = ("run", f"coastal_{substrate}", "-i", shared("elevacao_pol.zip"), "-o", output, *WORDS)

@@ -77,6 +77,7 @@ def test_a_bad_variable_and_a_bad_project_file_are_told_each(dissmodel, monkeypa
     assert "trust can't be set for a project" in said.out
 
 
+@pytest.mark.slow
 def test_an_index_and_a_store_that_never_answer_are_left_after_three_seconds(
     dissmodel, monkeypatch, silent_port
 ):

@@ -226,6 +226,7 @@ def test_two_at_once(moto, open_bucket, proxy_of, file, tmp_path, only_new):
     assert [] == unfinished(quick)
 
 
+@pytest.mark.slow
 def test_a_slow_line_is_not_a_silent_one(file):
     """8 MB may take longer, here at least 3 s, than the 2 s for which nothing comes or goes."""
     path = file(8_000_000)

@@ -182,6 +182,7 @@ def test_a_server_that_drops_what_knocks(calls):
     assert error.code == "storage_unreachable"
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers(rclone, proxy_of, open_bucket, calls):
     proxy = proxy_of(rclone)
     storage = open_bucket(rclone, endpoint=proxy.endpoint, patience=QUICK)

@@ -400,6 +400,7 @@ STAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stays", STAYS.values(), ids=STAYS)
 def test_a_command_ends_though_the_model_left_something_running(place, stays):
     # A process that stays holds the streams open: here nobody waits for their end.

@@ -154,6 +154,7 @@ def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
     assert ["data.bin", "r.bin", "r.record.json"] == place.names
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems don't keep to this limit")
 @pytest.mark.parametrize(
     "takes",

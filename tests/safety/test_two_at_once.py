@@ -54,6 +54,7 @@ def test_the_second_is_refused_by_name_while_the_first_runs(place, start, waitin
         assert place.holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--overwrite"]], ids=["new", "overwrite"])
 def test_two_that_start_together_never_mix(place, start, ending, words):
     for _ in range(10):

@@ -69,6 +69,7 @@ def until(look, log):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no redis-server, nor SIGTERM, on Windows")
 def test_what_the_containers_run_takes_a_job_from_the_registry_to_the_bucket(tmp_path, dissmodel_doctor):
     registry = tmp_path / "registry"

@@ -132,6 +132,7 @@ def test_every_format_of_the_input(coast, comes_again, source):
     comes_again("coastal_raster", coast(source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("-p", "tolerance=0.5"), OPTIONS["accretion"], OPTIONS["two threads"]])
 def test_a_validation_with_its_report_and_its_picture(coast, comes_again, words):
     record = comes_again("coastal_validation", coast("grid.gpkg"), *words, output="val/")

@@ -66,6 +66,7 @@ def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(house, monkey
     assert [] == list(house.service.inputs.storage.list(house.service.inputs.key("inputs/x")))
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_too_slowly_is_refused(house, monkeypatch):
     monkeypatch.setattr(limits, "PATIENCE_S", 0.4)
     head = f"POST /submit_job HTTP/1.1\nHost: x\nContent-Length: 5000\nX-API-Key: {KEYS['admin']}\n"

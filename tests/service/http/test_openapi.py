@@ -25,6 +25,7 @@ def try_all(house, examples, folder):
     assert "Tested: 22" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_is_sent_ends_in_no_bug(house, tmp_path):
     try_all(house, 10, tmp_path)
 

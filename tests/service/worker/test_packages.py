@@ -84,6 +84,7 @@ def test_what_somebody_agreed_to_on_a_terminal_does_not_count(house, package):
     assert not (data_dir / "environments").exists() or not list((data_dir / "environments").glob("coastal*"))
 
 
+@pytest.mark.slow
 def test_trust_that_is_withdrawn_stops_what_is_installed(house, package):
     schemas, model = Schemas(), Model("coast/flood", spec(package))
     assert schemas.of(model) is None

@@ -23,6 +23,7 @@ def ran(house):
     return len((house.folder / "notes").read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_a_flush_during_a_run_costs_nothing(house, server):
     job = house.submit(parameters={"pause": 4, "note": str(house.folder / "notes")})
     house.start()
@@ -33,6 +34,7 @@ def test_a_flush_during_a_run_costs_nothing(house, server):
     assert ("completed", 1) == (house.ended(job).status, ran(house))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_while_redis_is_away(house, server):
     job = house.submit(parameters={"pause": 4, "note": str(house.folder / "notes")})
     worker = house.start()

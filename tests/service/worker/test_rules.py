@@ -98,6 +98,7 @@ def test_a_run_has_as_much_memory_as_is_set(house, monkeypatch, note):
     assert 1 == notes(house)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("do", ["copy", "stubborn"])
 def test_a_run_that_takes_too_long_is_ended(house, do):
     job = house.submit(parameters={"pause": 300, "do": do}, timeout_s=6)
@@ -228,6 +229,7 @@ def test_a_worker_that_stood_still_ends_without_a_word(house, note):
     assert 0 == kill(first, signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_storage_that_fails_is_tried_again_three_times(house, note):
     job = house.submit(parameters={"do": "disk", "note": note})
 
@@ -242,6 +244,7 @@ def test_storage_that_fails_is_tried_again_three_times(house, note):
     assert (30.0, 120.0, 480.0) == Times().again_s
 
 
+@pytest.mark.slow
 def test_a_place_that_is_gone_for_a_time_gets_the_result_that_is_there(house, note):
     job = house.submit(parameters={"pause": 4, "note": note})
     house.start(times={"again_s": [1.0] * 30})
@@ -372,6 +375,7 @@ def test_a_job_reproduces_an_experiment(house):
     assert old["source"] == new["source"]
 
 
+@pytest.mark.slow
 def test_a_reproduction_of_another_input_fails(house):
     job = house.submit()
     assert 0 == house.drain(), house.shown()
@@ -420,6 +424,7 @@ def test_the_log_tells_of_which_job_it_is(house):
     assert not names & {line["worker"] for line in house.log() if "worker" in line}
 
 
+@pytest.mark.slow
 def test_scratch_of_a_killed_worker_is_swept_and_that_of_a_living_one_stays(house):
     scratch = house.settings.data_dir / "scratch"
     left = scratch / ".dissmodel_tmp-0123456789ab"

@@ -91,6 +91,7 @@ def test_in_a_folder(house, grid):
     assert_same(house.record(typed), house.record(asked))
 
 
+@pytest.mark.slow
 def test_a_model_of_a_registry_from_s3(house, s3, grid):
     s3.put_object(Bucket="dissmodel-inputs", Key="coast/grid.zip", Body=grid)
     registry = house.folder / "coast"

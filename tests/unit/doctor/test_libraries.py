@@ -112,6 +112,7 @@ def test_each_model_that_breaks_is_told_and_the_others_are_loaded(look, on_path)
     assert last[1].startswith(f"{len(BUILT_IN)} can be loaded: ")
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_is_named(look, on_path, monkeypatch):
     monkeypatch.setattr(libraries, "SECONDS", 5.5)
     plugin(on_path(nothing=""), "zzz", "while True: pass")

@@ -52,6 +52,7 @@ def test_a_grid_with_missing_cells(rule, order, dtype):
     assert by_definition(rows, cols, rule) == as_lists(grid(rows, cols, rule=rule))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["queen", "rook"])
 def test_places_scattered_too_widely_for_a_table(rule):
     steps = np.arange(0, 3000, 3)

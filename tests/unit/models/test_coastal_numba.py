@@ -291,6 +291,7 @@ def test_a_compile_is_announced_once_in_the_life_of_a_cache(tmp_path, monkeypatc
     assert list((tmp_path / "cache").rglob("*.nbi"))
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "file").write_text("in the way")
@@ -298,6 +299,7 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path, monkeypatch):
     assert [COMPILING, "9"] == run(STEP, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"))
 
 
+@pytest.mark.slow
 def test_a_cache_that_is_taken_away_is_no_failure(tmp_path):
     """It was there when the kernel was made, and not when the code was to be kept."""
     script = STEP.replace(

@@ -308,6 +308,7 @@ def test_a_name_can_t_leave_its_place_in_the_report():
     assert "| file | `a???# b.gpkg` |" in page.splitlines()
 
 
+@pytest.mark.slow
 def test_the_picture_shows_what_differs():
     legend = (CellClass(1, "one", "#000000"), CellClass(2, "two", "#ffffff"))
 

@@ -171,6 +171,7 @@ def test_ten_steps_and_ten_are_twenty(run_layer, tmp_path, suffix, kind):
     assert (tmp_path / f"once{suffix}").read_bytes() == (tmp_path / f"twice{suffix}").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_ten_and_ten_are_twenty_on_pixels_made_of_polygons(shared, run_layer, tmp_path, state_hash, kind):
     source, (pixels, cells) = shared("elevacao_pol.zip"), MODELS[kind]

@@ -147,6 +147,7 @@ def test_a_generated_coast_has_the_bits_of_the_raster(parameters, rate):
     assert np.isin(state.uso, [6, 7, 9, 10]).any() or parameters is MangroveParameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rate"),
     [("elevacao_pol.zip", 0.5), ("elevacao_pol.zip", 0.011), ("synthetic_grid_60x60_shp.zip", 0.5)],

@@ -32,6 +32,7 @@ def trial(draws, cells, classes, regions, *, saturates=False, corrects=True):
     return Trial(past, potential, np.zeros_like(past), rules, places, full, corrects)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saturates", [False, True])
 @pytest.mark.parametrize("regions", [1, 3])
 @pytest.mark.parametrize("classes", [2, 3, 5])

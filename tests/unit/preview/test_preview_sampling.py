@@ -143,6 +143,7 @@ def test_polygons_points_and_what_is_missing():
     assert {1: 100.0, 2: 100.0, 4: 0.0, 5: 0.0} == counts.areas
 
 
+@pytest.mark.slow
 def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
     values = np.random.default_rng(5).integers(1, 9, (30, 40), dtype=np.uint8)
     write(tmp_path / "r.tif", values)
