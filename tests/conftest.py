@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import tempfile
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from support.skips import pytest_addoption, pytest_sessionfinish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOBODY = 65534
-# The tests that `.ci/run` measures: of what keeps data safe. All of them would take a sixth longer.
-MEASURED = """
-properties/* contracts/* unit/environments/* unit/experiment/* unit/record/* unit/test_materialize.py
-cli/remote/* cli/reproduce/* safety/test_left_behind.py safety/test_two_at_once.py cli/test_record*
-cli/test_bundle.py cli/test_interrupted.py cli/test_lineage.py cli/test_metrics.py cli/test_observed.py
-cli/test_once.py cli/test_pull.py cli/test_push_s3.py cli/test_sign.py
-""".split()  # noqa: SIM905  (a line each would be twenty)
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
@@ -31,21 +23,6 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if "public_data" in item.fixturenames]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    """With the option --cov, measure no other test than those of `MEASURED`."""
-    coverage = sys.modules.get("coverage")
-    measuring = coverage and coverage.Coverage.current()
-    name = os.path.relpath(item.path, Path(__file__).parent)
-    if measuring is None or any(fnmatch(name, pattern) for pattern in MEASURED):
-        return (yield)
-    measuring.stop()
-    try:
-        return (yield)
-    finally:
-        measuring.start()
 
 
 def pytest_terminal_summary(terminalreporter, config):

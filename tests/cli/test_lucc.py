@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
+from dissmodel.executor import ExecutorRegistry
 from dissmodel.io import load_dataset, save_dataset
 
 DOCS = (Path(__file__).parents[2] / "docs" / "land_use.md").read_text(encoding="utf-8")
@@ -103,6 +104,8 @@ def test_a_published_name_gives_way_to_a_package(dissmodel, monkeypatch):
     from dissmodel.models.lucc.continuous import LuccContinuous
     from dissmodel.registry import plugins
 
+    known = {name: one for name, one in ExecutorRegistry._executors.items() if name != "lucc_vector"}
+    monkeypatch.setattr(ExecutorRegistry, "_executors", known)
     assert LuccContinuous is plugins.find("lucc_vector").executor
 
     class Theirs(LuccContinuous):
