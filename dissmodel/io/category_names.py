@@ -26,9 +26,9 @@ def category_names(files: Iterable[str]) -> dict[int, dict[int, str]]:
     except (OSError, ValueError, ET.ParseError):  # it is no part of the data
         return {}
     return {
-        int(number): _of_categories(band) | _of_table(band)
+        int(number): names
         for band in root.iter("PAMRasterBand")
-        if (number := band.get("band", "")).isdecimal()
+        if (number := band.get("band", "")).isdecimal() and (names := _of_categories(band) | _of_table(band))
     }
 
 
