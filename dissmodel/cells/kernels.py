@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise, repeat
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells.grids import Grid
+from dissmodel.cells.kernel_compiler import can_compile
 from dissmodel.cells.kernel_near import Neighbors, Value
 from dissmodel.cells.kernel_source import NearForm, Rule
 from dissmodel.cells.links import Links, addends, identity
@@ -122,7 +122,7 @@ class Kernel(Generic[P, W]):
             node = self._rule.rewritten(forms)  # mistakes are found before anything is computed
             self._rule.scope()
             self._interpreted += size
-            if self._interpreted <= INTERPRETED or not _can_compile():
+            if self._interpreted <= INTERPRETED or not can_compile(_warn_once):
                 return None
             from dissmodel.cells.kernel_loop import Loop  # noqa: PLC0415  (numba takes long to load)
 
@@ -230,22 +230,13 @@ def _plain(values: Array, most: int) -> Array:
     return plain
 
 
-def _can_compile() -> bool:
-    """Tell whether numba can be used; warn once if it is broken."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-        return False
-    try:
-        import numba  # noqa: F401, PLC0415  (it takes longer to load than a small run)
-    except Exception as error:  # noqa: BLE001  (missing, or at odds with NumPy or the machine)
-        what = f"{type(error).__name__}: {error}"
-        _warn_once(f"numba can't be used; Python computes the same results, far more slowly: {what}")
-        return False
-    return True
-
-
 @functools.cache
-def _warn_once(text: str) -> None:
-    warnings.warn(text, DissmodelWarning, stacklevel=2)
+def _warn_once(why: str) -> None:
+    warnings.warn(
+        f"numba can't be used; Python computes the same results, far more slowly: {why}",
+        DissmodelWarning,
+        stacklevel=2,
+    )
 
 
 @overload

@@ -221,6 +221,12 @@ def test_without_numba_numpy_does_it(monkeypatch):
     assert "numpy" == kernel.name
 
 
+def test_numba_may_be_switched_off(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+
+    assert "numpy" == choose_kernel(space(10, 10), BREAK_EVEN).name
+
+
 def test_a_numba_that_refuses_this_numpy_is_no_failure(monkeypatch, tmp_path):
     (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 1.0 or less')")
     for name in [name for name in sys.modules if name.partition(".")[0] == "numba"]:

@@ -87,3 +87,9 @@ def test_a_broken_numba_costs_time_only(monkeypatch):
 
     with pytest.warns(DissmodelWarning, match="NumPy computes the same results"):
         assert isinstance(choice.choose_kernel(choice.BREAK_EVEN), NumpyKernel)
+
+
+def test_numba_may_be_switched_off(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+
+    assert isinstance(choice.choose_kernel(choice.BREAK_EVEN), NumpyKernel)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from dissmodel import progress
-from dissmodel.errors import DissmodelWarning
+from dissmodel.cells.kernel_compiler import can_compile, warn_of_numpy
 from dissmodel.models.coastal.kernels.numpy_cells import CellsKernel
 from dissmodel.models.coastal.kernels.numpy_pixels import NumpyKernel
 from dissmodel.models.coastal.kernels.step import Kernel
@@ -27,16 +26,13 @@ def choose_kernel(state: CoastalState | CellState, steps: int, threads: int | No
     """
     is_cells = isinstance(state, CellState)
     slow = CellsKernel() if is_cells else NumpyKernel()
-    if state.uso.size * steps < (BREAK_EVEN_CELLS if is_cells else BREAK_EVEN):
+    is_small = state.uso.size * steps < (BREAK_EVEN_CELLS if is_cells else BREAK_EVEN)
+    if is_small or not can_compile(warn_of_numpy):
         return slow
-    try:
-        import numba  # noqa: F401, PLC0415  (it takes longer to load than a small run)
-    except Exception as error:  # noqa: BLE001  (missing, or at odds with NumPy or the machine)
-        return _instead(slow, error)
     # Imported outside of any handler: an ImportError in a module of ours is a bug and not a missing numba.
     fast: Any
     if is_cells:
-        from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel  # noqa: PLC0415  (as above)
+        from dissmodel.models.coastal.kernels.numba_cells import NumbaCellsKernel  # noqa: PLC0415  (numba takes long to load)
 
         fast = NumbaCellsKernel(threads, progress.current().output)
     else:
@@ -46,15 +42,7 @@ def choose_kernel(state: CoastalState | CellState, steps: int, threads: int | No
     try:
         fast.prepare(state)
     except Exception as error:  # noqa: BLE001  (a compiler at odds with its machine raises anything)
-        return _instead(slow, error)
+        warn_of_numpy(f"{type(error).__name__}: {error}")
+        return slow
     chosen: Kernel[Any] = fast
     return chosen
-
-
-def _instead(slow: Kernel[Any], error: Exception) -> Kernel[Any]:
-    warnings.warn(
-        f"numba can't be used; NumPy computes the same results, more slowly: {type(error).__name__}: {error}",
-        DissmodelWarning,
-        stacklevel=3,
-    )
-    return slow
