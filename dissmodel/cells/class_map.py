@@ -188,7 +188,7 @@ def _checked(pairs: Any) -> ClassMap:
             raise ValueError(f"the code {str(old)[:_SHOWN]} is there twice")
         if new != NONE and not isinstance(new, int):
             lost.append(f"{str(old)[:_SHOWN]} → {str(target)[:_SHOWN]!r}")
-        found[old] = None if new == NONE else new if isinstance(new, int) else None
+        found[old] = new if isinstance(new, int) else None
     if lost:
         raise ValueError(f"these codes are mapped to no code: {', '.join(lost[:_SHOWN])}")
     if not found:

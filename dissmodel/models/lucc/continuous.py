@@ -12,16 +12,15 @@ from dissmodel.cells import Numbers
 from dissmodel.cells.fields import Field
 from dissmodel.cells.reading import CellData
 from dissmodel.errors import InvalidInput
+from dissmodel.estimating.land_use import SLACK
 from dissmodel.executor.findings import Problems
 from dissmodel.models.lucc.engine import ContinuousRun
-from dissmodel.models.lucc.kernels.kernel import Kernel
+from dissmodel.models.lucc.kernels.kernel import OFF, Kernel
 from dissmodel.models.lucc.model import LuccModel
 from dissmodel.models.lucc.parameters import ContinuousParameters
 from dissmodel.models.lucc.space import Cells, Floats
 from dissmodel.models.lucc.visit import Visit
 
-_SLACK = 1e-5
-_OFF = 0.005  # how far the shares of a cell may be from 1
 _HALVINGS = "halvings"
 
 
@@ -34,7 +33,7 @@ class LuccContinuous(LuccModel):
 
     def class_fields(self, parameters: Any) -> Mapping[str, Field]:
         """Return the share of each class."""
-        return {lu: Numbers(ge=-_SLACK, le=1 + _SLACK) for lu in parameters.land_use_types}
+        return {lu: Numbers(ge=-SLACK, le=1 + SLACK) for lu in parameters.land_use_types}
 
     def shares_of(self, visit: Visit, parameters: Any) -> Floats:
         """Return the share of each class in each cell, shape (classes, cells)."""
@@ -45,7 +44,7 @@ class LuccContinuous(LuccModel):
         super().check_cells(data, parameters, problems)
         visit = Visit(data, None)
         sums = self.shares_of(visit, parameters).sum(axis=0)
-        off = np.abs(sums - 1) > _OFF
+        off = np.abs(sums - 1) > OFF
         if off.any():
             first = int(off.argmax())
             problems.tell(

@@ -13,6 +13,7 @@ from dissmodel.cells import Classes, Numbers
 from dissmodel.cells.fields import Field
 from dissmodel.cells.reading import CellData
 from dissmodel.errors import DissmodelWarning, InvalidInput
+from dissmodel.estimating.land_use import USE
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.findings import RAISED, Problems
 from dissmodel.models.lucc.engine import DiscreteRun
@@ -21,8 +22,6 @@ from dissmodel.models.lucc.model import LuccModel
 from dissmodel.models.lucc.parameters import DiscreteParameters
 from dissmodel.models.lucc.space import Cells, Floats
 from dissmodel.models.lucc.visit import Visit
-
-_USE = "use"
 
 
 class LuccDiscrete(LuccModel):
@@ -35,14 +34,14 @@ class LuccDiscrete(LuccModel):
         """Return the number of the class, and a field of each class that is 1 where a cell has it."""
         names = parameters.land_use_types
         flags = {lu: Numbers(ge=0, le=1, default=0.0) for lu in names}
-        return {**flags, _USE: Classes(dict(enumerate(names, 1)), default=1)}
+        return {**flags, USE: Classes(dict(enumerate(names, 1)), default=1)}
 
     def shares_of(self, visit: Visit, parameters: Any) -> Floats:
         """Return 1 where a cell has a class and 0 elsewhere, shape (classes, cells)."""
         names = parameters.land_use_types
         if names[0] in visit.data.given:
             return np.stack([visit.read(lu) for lu in names])
-        found: Floats = (visit.read(_USE) == np.arange(1, len(names) + 1)[:, None]).astype(np.float64)
+        found: Floats = (visit.read(USE) == np.arange(1, len(names) + 1)[:, None]).astype(np.float64)
         return found
 
     def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> Any:
@@ -58,11 +57,11 @@ class LuccDiscrete(LuccModel):
         """Check that each cell has one class, and may keep or change it, too."""
         names = parameters.land_use_types
         lost = [lu for lu in names if lu not in data.given]
-        if lost and (len(lost) < len(names) or _USE not in data.given):
+        if lost and (len(lost) < len(names) or USE not in data.given):
             problems.tell(
                 InvalidInput(
                     f"The input has no {', '.join(lost)}.",
-                    f"It needs a band or column of each class, 1 where a cell has it, or {_USE}: the number "
+                    f"It needs a band or column of each class, 1 where a cell has it, or {USE}: the number "
                     f"of the class, from 1 to {len(names)}.",
                     code="missing_class",
                 )
@@ -71,8 +70,8 @@ class LuccDiscrete(LuccModel):
         visit = Visit(data, None)
         shares = self.shares_of(visit, parameters)
         wrong = ((shares != 0) & (shares != 1)).any(axis=0) | (shares.sum(axis=0) != 1)
-        if not lost and _USE in data.given:
-            wrong |= shares.argmax(axis=0) + 1 != visit.read(_USE)
+        if not lost and USE in data.given:
+            wrong |= shares.argmax(axis=0) + 1 != visit.read(USE)
         if wrong.any():
             first = int(wrong.argmax())
             shown = ", ".join(f"{lu} = {one:g}" for lu, one in zip(names, shares[:, first], strict=True))
@@ -80,7 +79,7 @@ class LuccDiscrete(LuccModel):
                 InvalidInput(
                     f"{np.count_nonzero(wrong)} cells don't have one class; the first "
                     f"({visit.named(first)}) has {shown}.",
-                    f"One class of a cell is 1, the others are 0, and {_USE} is its number if it is there.",
+                    f"One class of a cell is 1, the others are 0, and {USE} is its number if it is there.",
                     code="classes",
                 )
             )
@@ -99,7 +98,7 @@ class LuccDiscrete(LuccModel):
     def put(self, visit: Visit, run: Any, parameters: Any) -> None:
         """Set classes and their numbers."""
         super().put(visit, run, parameters)
-        visit.write(_USE, (run.use + 1).astype(np.uint8))
+        visit.write(USE, (run.use + 1).astype(np.uint8))
 
 
 def _check_stuck(use: Any, visit: Visit, parameters: Any) -> None:

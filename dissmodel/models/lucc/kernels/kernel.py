@@ -12,11 +12,10 @@ from dissmodel.models.lucc.space import Floats, Whole
 
 Flags = NDArray[np.bool_]
 
-
 OFF = 0.005
-"""How far the shares of a cell may be from 1."""
+"""How far the sum of the shares of a cell may be from 1."""
 ROUNDS = 25
-"""In which a cell is corrected at most."""
+"""How often a cell is corrected at most."""
 
 
 @dataclass(frozen=True)
