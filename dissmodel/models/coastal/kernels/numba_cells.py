@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal import classes
-from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.kernels import numba_build, numba_classes, numba_flood, numba_measures
 from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
 from dissmodel.models.coastal.kernels.numba_flood import NOTHING
 from dissmodel.models.coastal.kernels.numba_measures import (
@@ -63,7 +63,7 @@ def buffers() -> CellBuffers:
     return CellBuffers(np.zeros(CHUNK, np.uint8), np.zeros(CHUNK, np.uint8), np.zeros(COUNTS + 2, np.int64))
 
 
-@cached(classes, numba_classes, numba_flood, numba_measures)
+@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
 def send(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
     """Write what the cells of a span are and what they send; the state is only read.
 
@@ -116,7 +116,7 @@ def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) ->
     return after
 
 
-@cached(classes, numba_classes, numba_flood, numba_measures)
+@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
 def receive(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
     """Advance the cells of a span by what all have sent, in place, and count what is measured.
 

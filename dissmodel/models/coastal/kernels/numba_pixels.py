@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal import classes
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.kernels import numba_build, numba_classes, numba_flood, numba_measures
 from dissmodel.models.coastal.kernels.numba_build import fetch
 from dissmodel.models.coastal.kernels.numba_classes import PAD, SPAN, become, mark, silt_up, survey
 from dissmodel.models.coastal.kernels.numba_flood import (
@@ -173,7 +173,7 @@ def _fetch(band: Rows, k: int) -> None:
         fetch(band.solo[k], c)
 
 
-@cached(classes, numba_classes, numba_flood, numba_measures)
+@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
 def advance(band: Rows, halo: Rows, orders: Any, terms: TermValues, ring: RowBuffers) -> None:
     """Advance a band of rows in place by one step and count what is measured.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dissmodel.cells.kernel_build import CompiledKernel, cached, inlined
-from dissmodel.models.lucc.kernels import loops, numba_correction
+from dissmodel.models.lucc.kernels import kernel, loops, numba_correction
 from dissmodel.models.lucc.kernels.kernel import Flags, Pull, Trial
 from dissmodel.models.lucc.kernels.numba_correction import ROWS, correct
 from dissmodel.models.lucc.space import Floats, Whole
@@ -106,7 +106,7 @@ def _copy(values: Any, out: Any) -> None:
         out[j] = values[j]
 
 
-@cached(numba_correction)
+@cached(kernel, numba_correction)
 def _attempt(shares: Any, where: Any, pull: Any, room: Any, result: Any) -> None:
     """Try some classes; `room`: sums, a block of each, a number a region, room to correct."""
     past, potential, now = shares
