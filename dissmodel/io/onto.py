@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.errors import InvalidInput
-
-Method = Literal["nearest", "bilinear", "mode", "average"]
-"""How values come from cells that are not the same."""
-EXACT = "exact"
+from dissmodel.io.resampling import EXACT, Method
 
 _ALIGNED = 1e-3  # of a cell, over the whole grid
 _OF_CLASSES: dict[Method, Method] = {"bilinear": "nearest", "average": "mode"}

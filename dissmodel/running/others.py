@@ -7,22 +7,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal, get_args
+from typing import get_args
 
 from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.files import name_of
+from dissmodel.io.resampling import EXACT, Method
 from dissmodel.record import ExperimentRecord
 
-Method = Literal["nearest", "bilinear", "mode", "average"]
-"""How values come onto cells that are not the same; see `dissmodel.io.onto.onto`."""
 INPUT = "input"
 """The role of such an input in a record."""
 SPACE = "space"
 """The name of the input whose cells are the space, where another one comes first."""
 
 _METHODS: tuple[Method, ...] = get_args(Method)
-_EXACT = "exact"
 _SHOWN = 40
 
 
@@ -112,7 +110,7 @@ def recorded_inputs(record: ExperimentRecord, at_hand: Mapping[str, AtHand]) -> 
         OtherInput(
             place=str(at_hand[one.name].path),
             fields={name: read.name for name, read in one.fields.items()},
-            methods={name: _method(read.how) for name, read in one.fields.items() if read.how != _EXACT},
+            methods={name: _method(read.how) for name, read in one.fields.items() if read.how != EXACT},
             name=one.name,
             at_hand=at_hand[one.name],
         )

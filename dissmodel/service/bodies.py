@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from dissmodel.executor.schemas import InlineJobRequest, JobRequest
 from dissmodel.experiment.index import MOST_ROWS
+from dissmodel.io.resampling import Method
 from dissmodel.record.plain import plain
-from dissmodel.running.others import Method
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:

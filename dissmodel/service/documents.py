@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dissmodel.errors import InvalidInput
-from dissmodel.running.others import Method
+from dissmodel.io.resampling import Method
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 << 20
