@@ -174,7 +174,7 @@ def _table_for(name: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         return document
     found = tables.get(name, next(iter(tables.values())) if len(document) == 1 else None)
     if found is None:
-        raise ValueError(f"it has tables for {', '.join(list(tables)[:_SHOWN])}")
+        raise ValueError(f"it has no table for {name}, only for {', '.join(list(tables)[:_SHOWN])}")
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, FilePath
+from pydantic import Field, FilePath, field_validator
 
 from dissmodel.cells.parameters import Number, Whole
 from dissmodel.errors import InvalidInput, UsageError
@@ -20,7 +20,7 @@ from dissmodel.io._utils import write_bytes
 from dissmodel.metrics import transition_matrix
 
 _UNIT: dict[str, Any] = {"unit": ""}
-_MOST_YEARS = 10_000
+_YEARS, _MOST_YEARS = 3, 10_000
 
 
 class DemandParameters(LandUseParameters):
@@ -44,6 +44,13 @@ class DemandParameters(LandUseParameters):
         description="The area of a cell, as the model has it",
         json_schema_extra={"unit": "any area"},
     )
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _are_three(cls, given: Any) -> Any:
+        if isinstance(given, list | tuple) and len(given) != _YEARS:
+            raise ValueError("three years are needed: of both maps, and the last of the table")
+        return given
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -203,11 +203,11 @@ class Tries:
         self.errors: list[float] = []
 
     def accepts(self, areas: Floats) -> bool:
-        """Take in the areas of a try; tell whether they are near enough to the demand."""
+        """Note the areas of a try; return whether they are near enough to the demand."""
         return self.accepts_error(float(np.abs(areas - self.step.demand).max()))
 
     def accepts_error(self, error: float) -> bool:
-        """Take in how far a try is from the demand."""
+        """Note the error of a try, its largest distance from the demand; return whether it is allowed."""
         self.errors.append(error)
         said = f"iteration {len(self.errors) - 1}: error {error:.4g}, allowed {self.allowed:.4g}"
         progress.note(f"step {self.step.number}, {said}")

@@ -256,6 +256,12 @@ def test_years_of_a_demand_ascend(years):
         demanded(write("a.tif", use=START), write("b.tif", use=END), years=years)
 
 
+@pytest.mark.parametrize("years", [[2010, 2012], [2010, 2012, 2014, 2016]])
+def test_a_demand_needs_three_years(years):
+    with pytest.raises(ValueError, match="three years are needed: of both maps, and the last of the table"):
+        demanded(write("a.tif", use=START), write("b.tif", use=END), years=years)
+
+
 def test_a_name_of_a_class_is_one_column():
     found = demanded(
         write("a.tif", use=START),
