@@ -206,13 +206,15 @@ def test_a_file_that_is_no_table(tmp_path, name, content, said):
 
 @pytest.mark.parametrize("first", ["uso.tif", "rest.tif"])
 def test_one_of_several_inputs_has_codes_of_its_own(result, first):
-    words = ("--class-map", "uso=mapbiomas")
-    expected = result(tif("in.tif", MAPBIOMAS), "expected.tif", *words)
-    write_tiff("uso.tif", MAPBIOMAS[np.newaxis].astype("uint8"), names=NAMES[:1], nodata=0)
+    """In its codes 1 means that there is no value; it is a class of the model."""
+    codes = np.where(MAPBIOMAS == 0, 1, 10 * MAPBIOMAS)
+    write_tiff("uso.tif", codes[np.newaxis].astype("int16"), names=NAMES[:1], nodata=1)
     write_tiff("rest.tif", np.array([ALT, np.ones(ALT.shape)]), names=NAMES[1:])
+    expected = result(tif("in.tif", MAPBIOMAS), "expected.tif", "--class-map", "uso=mapbiomas")
     (second,) = {"uso.tif", "rest.tif"} - {first}
 
-    found = result(first, "out.tif", "--input", second, *words)
+    classes = table({10 * old: new for old, new in COAST.items()})
+    found = result(first, "out.tif", "--input", second, "--class-map", classes)
 
     np.testing.assert_array_equal(expected, found)
 
