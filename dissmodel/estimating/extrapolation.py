@@ -29,10 +29,10 @@ def extrapolate(
 
     - ``linear``: A + (B - A)·t/T.
     - ``exponential``: A·(B/A)^(t/T) by class, then all classes times one factor, so that their sum is the
-    space's. - ``markov``: the transitions of T years go on as they were. P is the matrix of transitions by
-    the row sums; a
-      class without cells at the first year stays as it is. At the years kT after the second the areas are
-      B·P^k; in between they change linearly, as between the observed years.
+      space's.
+    - ``markov``: the transitions of T years go on as they were. P is the matrix of transitions by the row
+      sums; a class without cells at the first year stays as it is. At the years kT after the second the areas
+      are B·P^k; in between they change linearly, as between the observed years.
 
     Parameters
     ----------
