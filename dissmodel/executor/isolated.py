@@ -30,7 +30,7 @@ _GRACE = 3.0  # seconds to end after a signal, and after the last request
 _TAIL = 40  # lines
 _LONGEST_LINE = 2_000
 _CHUNK = 1 << 16
-_REPORTS = frozenset({"phase", "step", "note", "transferred", "warn", "output"})
+_REPORTS = frozenset({"phase", "step", "transferred", "warn", "output"})
 # What would let other code than the environment's into it.
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 
@@ -205,7 +205,9 @@ class Isolated:
 
     def _report(self, message: Mapping[str, Any]) -> None:
         for kind, values in message.items():
-            if kind in _REPORTS:
+            if kind == "note":  # which not every reporter shows
+                progress.note(values[0], self._reporter)
+            elif kind in _REPORTS:
                 getattr(self._reporter, kind)(*values)
 
     def _listen(self) -> None:

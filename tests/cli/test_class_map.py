@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -201,6 +202,43 @@ def test_a_file_that_is_no_table(tmp_path, name, content, said):
 
     with pytest.raises(UsageError, match=said):
         read_class_map(str(tmp_path / name), "uso")
+
+
+@pytest.mark.parametrize("first", ["uso.tif", "rest.tif"])
+def test_one_of_several_inputs_has_codes_of_its_own(result, first):
+    """In its codes 1 means that there is no value; it is a class of the model."""
+    codes = np.where(MAPBIOMAS == 0, 1, 10 * MAPBIOMAS)
+    write_tiff("uso.tif", codes[np.newaxis].astype("int16"), names=NAMES[:1], nodata=1)
+    write_tiff("rest.tif", np.array([ALT, np.ones(ALT.shape)]), names=NAMES[1:])
+    expected = result(tif("in.tif", MAPBIOMAS), "expected.tif", "--class-map", "uso=mapbiomas")
+    (second,) = {"uso.tif", "rest.tif"} - {first}
+
+    classes = table({10 * old: new for old, new in COAST.items()})
+    found = result(first, "out.tif", "--input", second, "--class-map", classes)
+
+    np.testing.assert_array_equal(expected, found)
+
+
+def test_a_map_that_potentials_are_fitted_to(dissmodel):
+    rng = np.random.default_rng(4)
+    slope = rng.uniform(0, 40, (20, 30))
+    use = np.where(rng.random(slope.shape) < 1 / (1 + np.exp(2 - 0.1 * slope)), 1, 2)
+    for name, codes in {"own": use, "other": np.array([0, 15, 3])[use]}.items():
+        write_tiff(f"{name}.tif", np.array([codes, slope]), names=("use", "slope"))
+    Path("classes.csv").write_text("old,new\n15,1\n3,2\n")
+    fit = ("lucc", "fit", "--classes", "forest,pasture", "--drivers", "slope")
+
+    own = dissmodel(*fit, "-i", "own.tif", "-o", "own.toml")
+    other = dissmodel(*fit, "-i", "other.tif", "-o", "other.toml", "--class-map", "use=classes.csv")
+    lacking = dissmodel(*fit, "-i", "other.tif", "-o", "no.toml")
+
+    assert (0, 0, 3) == (own.code, other.code, lacking.code), own.err + other.err
+    expected, found = (tomllib.loads(Path(f"{name}.toml").read_text())["model"] for name in ("own", "other"))
+    assert expected == found
+    record = json.loads(Path("other.record.json").read_text())
+    assert {"use": "classes.csv"} == record["class_map"]
+    assert ["class_map.use"] == [one["name"] for one in record["sources"]]
+    assert 0 == dissmodel("reproduce", "other.record.json").code
 
 
 def test_a_field_without_classes(dissmodel):

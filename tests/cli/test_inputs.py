@@ -279,6 +279,20 @@ def test_an_input_that_changes_while_the_model_runs(town):
     assert (1, True) == (said.code, "dem.tif changed while the model ran" in said.err)
 
 
+def test_an_input_that_is_changed_and_changed_back_while_the_model_runs(town):
+    back = "        held = open('dem.tif', 'rb').read()\n"
+    back += "        for content in (b'x', held):\n            open('dem.tif', 'wb').write(content)\n"
+    Path("low.py").write_text(MODEL + back)
+
+    said = town(*RUN, "-i", "town.tif", "-i", "dem.tif")
+
+    assert (1, True) == (said.code, "dem.tif changed while the model ran: it was written to" in said.err)
+    assert ["tainted"] == [
+        record_of(path.name.removesuffix(".record.json"))["status"]
+        for path in Path().glob("out.*.record.json")
+    ]
+
+
 @pytest.mark.slow
 def test_in_python(town):
     given = {"output": "out.tif", "overwrite": True, "parameters": {"end_time": 1}}

@@ -3,11 +3,13 @@
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dissmodel.io import load_dataset
 from dissmodel.io.raster import write_geotiff
 from dissmodel.service.inputs import admit
+from support.rasters import write_tiff
 
 
 @pytest.fixture
@@ -43,5 +45,28 @@ def test_a_job_with_two_inputs_and_its_reproduction(house):
     assert source["uri"].endswith("/alt.tif")
 
     again = house.submit(kind="reproduce", reproduces=job, **shared)
+    assert 0 == house.drain(), house.shown()
+    assert "identical-file" == house.record(again)["reproduction"]["verdict"]
+
+
+@pytest.mark.slow
+def test_a_job_whose_map_has_codes_of_its_own(house):
+    codes, alt = np.array([[3, 5, 15], [33, 0, 24]]), np.linspace(-1, 3, 6).reshape(2, 3)
+    own = np.array([[2, 1, 4], [3, 0, 4]])
+    for name, uso in {"own.tif": own, "other.tif": codes}.items():
+        bands = np.array([uso, alt, np.ones(alt.shape)])
+        write_tiff(Path(house.settings.inputs) / name, bands, names=("uso", "alt", "solo"))
+    shared = {"model_name": "coastal_raster", "timeout_s": 100, "parameters": {"end_time": 2}}
+    jobs = [
+        house.submit(input="own.tif", **shared),
+        house.submit(input="other.tif", class_map={"uso": "mapbiomas"}, **shared),
+    ]
+    assert 0 == house.drain(), house.shown()
+
+    records = [house.record(job) for job in jobs]
+    assert records[0]["files"]["output"]["sha256"] == records[1]["files"]["output"]["sha256"]
+    assert {"uso": "mapbiomas"} == records[1]["class_map"]
+
+    again = house.submit(kind="reproduce", reproduces=jobs[1], model_name="coastal_raster", timeout_s=100)
     assert 0 == house.drain(), house.shown()
     assert "identical-file" == house.record(again)["reproduction"]["verdict"]

@@ -374,6 +374,47 @@ def lines_of(tmp_path, *, by=1, interpreted=0, **environment):
     return done.stdout.splitlines()
 
 
+PARTS = """
+from dissmodel.cells import Neighbors, Value, kernel
+
+BY = 1
+
+def twice(number):
+    return 2 * number
+
+def more(number):
+    return twice(number) + BY
+
+@kernel
+def rule(own: Value, near: Neighbors) -> int:
+    return more(own) + near.count(1)
+"""
+
+
+def test_the_cache_of_a_rule_knows_all_that_it_is_made_of(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("dissmodel.cells.kernel_loop.Loop.run", lambda *_: True)  # nothing is compiled
+    codes = np.zeros(4, np.uint8)
+
+    def folders(old, new, kind="moore", weights=None):
+        path, names = tmp_path / f"{os.urandom(4).hex()}.py", {}
+        path.write_text(PARTS.replace(old, new))
+        exec(compile(path.read_text(), path, "exec"), names)
+        topology = grid_topology(np.ones((2, 2), bool), None, kind, 1)
+        compiled(names["rule"], space(4), codes, neighbors(topology, codes, weights))
+        return len(list((tmp_path / "cache").iterdir()))
+
+    assert [1, 1] == [folders("", ""), folders("", "")]
+    changes = [
+        ("BY = 1", "BY = 2"),
+        ("2 * number", "3 * number"),
+        ("+ BY", "- BY"),
+        ("more(own) +", "more(own) -"),
+    ]
+    assert [2, 3, 4, 5] == [folders(*change) for change in changes]
+    assert [6, 7] == [folders("", "", "von_neumann"), folders("", "", "moore", np.ones(12))]
+
+
 def test_small_work_loads_no_numba(tmp_path):
     assert ["2 3 False"] == lines_of(tmp_path, interpreted=10)
     assert ["2 3 False"] == lines_of(tmp_path, NUMBA_DISABLE_JIT="1")

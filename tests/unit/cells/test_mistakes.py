@@ -170,6 +170,18 @@ def test_the_place_may_be_in_a_file_beside_the_model(mistake, tmp_path):
     )
 
 
+def test_a_package_below_the_folder_of_the_model_is_not_the_author_s(mistake, tmp_path, monkeypatch):
+    packages = tmp_path / ".venv" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "of_another.py").write_text("def fail():\n    raise ValueError('not so')\n")
+    monkeypatch.syspath_prepend(packages)
+
+    told = mistake("__import__('of_another').fail()")
+
+    assert told.message.startswith("mine.py, line ")
+    assert told.message.endswith("(__import__('of_another').fail()): ValueError: not so")
+
+
 def test_a_rule_that_changes_nothing(tmp_path, raster, run):
     from support.growth import Growth
 

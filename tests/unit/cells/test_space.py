@@ -315,3 +315,15 @@ def test_the_way_is_in_metres(seen, tmp_path):
 
     np.testing.assert_allclose(east, [10 * FOOT, -10 * FOOT], rtol=1e-12)
     assert [0.0, 0.0] == north.tolist()
+
+
+def test_the_way_on_a_grid_in_grads_is_that_in_degrees(seen, tmp_path):
+    def way(transform, crs):
+        source = geotiff(tmp_path / "in.tif", transform, crs)
+        return np.array(seen(source, lambda _, cells: cells.way(*cells.links().T))[0])
+
+    degrees = way(Affine(0.5, 0, 1.8, 0, -0.5, 45), "EPSG:4275")
+    grads = way(Affine(0.5 / 0.9, 0, 2, 0, -0.5 / 0.9, 50), "EPSG:4807")
+
+    np.testing.assert_allclose(grads, degrees, rtol=1e-9, atol=1e-6)
+    assert 30_000 < np.abs(degrees).max() < 60_000

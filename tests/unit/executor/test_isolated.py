@@ -66,6 +66,7 @@ class Elsewhere(ModelExecutor):
         os.write(1, b"written below\\n")
         warnings.warn("mind the tide", DissmodelWarning)
         progress.current().step(1, 2, 3)
+        progress.note("iteration 4")
         match record.parameters["do"]:
             case "exit":
                 os._exit(7)
@@ -127,6 +128,9 @@ class Heard(Silent):
     def step(self, done, total, cells=0):
         self.told.append(("step", done, total, cells))
 
+    def note(self, text):
+        self.told.append(("note", text))
+
     def warn(self, message):
         self.told.append(("warn", message))
 
@@ -165,9 +169,21 @@ def test_it_runs_there_and_says_all_that_a_run_says(python, tmp_path, monkeypatc
     assert [("phase", name) for name in ("validate", "load", "run", "save")] == [
         one for one in heard.told if one[0] == "phase"
     ]
-    assert {("step", 1, 2, 3), ("warn", "mind the tide"), ("output", "printed")} <= set(heard.told)
+    assert {
+        ("step", 1, 2, 3),
+        ("note", "iteration 4"),
+        ("warn", "mind the tide"),
+        ("output", "printed"),
+    } <= set(heard.told)
     assert ("output", "written below") in heard.told
     assert usage.cpu_seconds > 0
+
+
+def test_notes_of_its_steps_need_nobody_who_shows_them(python, tmp_path):
+    with reporting(Silent()), opened(python, tmp_path) as model:
+        model.run(asked(tmp_path), RunContext(tmp_path))
+
+    assert "done" == (tmp_path / "out.txt").read_text()
 
 
 @pytest.mark.parametrize("do", ["well", "fail"])

@@ -8,6 +8,7 @@ import pytest
 import shapely
 from affine import Affine
 
+from dissmodel import progress
 from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.io import load_dataset, save_dataset
@@ -147,6 +148,30 @@ def test_a_run_goes_on_from_a_result(regions, write, run, suffix, model, case):
     kept = source.with_name(f"whole.step0001{suffix}")
     assert kept.read_bytes() == source.with_name(f"half{suffix}").read_bytes()
     assert [2, 3] == rest.record.step_metrics["step"]
+
+
+def test_each_try_of_a_step_is_told(regions, write, run):
+    told = []
+
+    class Noting(progress.Silent):
+        def note(self, text):
+            told.append(text)
+
+    case = small(lucc_cases.BASE | {"max_difference": 1.0}, regions[0])
+    with progress.reporting(Noting()):
+        measures = run(LuccContinuous, write(regions[0], "in.tif"), "out.tif", case).record.step_metrics
+
+    names = ("step", "iterations", "error", "allowed")
+    rows = list(zip(*(measures[name] for name in names), strict=True))
+    last = [
+        f"step {step}, iteration {tries}: error {error:.4g}, allowed {most:.4g}"
+        for step, tries, error, most in rows
+    ]
+    assert [
+        f"step {step}, iteration {number}" for step, tries, *_ in rows for number in range(tries + 1)
+    ] == [one.partition(":")[0] for one in told]
+    assert set(last) <= set(told)
+    assert len(told) > len(last)
 
 
 def test_halvings_are_counted(regions, write, run):

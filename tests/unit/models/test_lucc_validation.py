@@ -320,6 +320,29 @@ def test_more_classes_than_colours_share_the_last_colour(monkeypatch):
     assert 3 == np.count_nonzero(agreement.values == 1)
 
 
+def test_the_maps_show_what_each_cell_is(monkeypatch):
+    sheets = []
+    monkeypatch.setattr(map_sheet, "draw", lambda sheet: sheets.append(sheet) or b"")
+
+    saved(write("a.tif", RESULT), write("b.tif", REFERENCE), write("c.tif", START))
+
+    ((_, (reference, simulated, agreement)),) = sheets[0].rows
+    assert ["reference", "simulated", "agreement"] == [one.title for one in (reference, simulated, agreement)]
+    np.testing.assert_array_equal(REFERENCE, reference.values)
+    np.testing.assert_array_equal(RESULT, simulated.values)
+    names = {one.code: one.name for one in agreement.colours}
+    assert {
+        (0, 0): "hit: 1 cells, 8.33 %",
+        (0, 1): "miss: 1 cells, 8.33 %",
+        (0, 2): "wrong class: 1 cells, 8.33 %",
+        (2, 3): "false alarm: 1 cells, 8.33 %",
+    } == {
+        place: names[kind]
+        for place, kind in np.ndenumerate(agreement.values)
+        if names[kind] != "persistence: 8 cells, 66.7 %"
+    }
+
+
 @pytest.mark.parametrize(
     ("kind", "shape"),
     [("classes", (3, 3)), ("classes", (20, 2000)), ("shares", (3, 3)), ("shares", (2000, 20))],
