@@ -246,6 +246,25 @@ class Replacement(_Part):
     user: str | None = None
 
 
+class Sweep(_Part):
+    """What the record of a whole sweep says of its runs.
+
+    ``plan_digest`` is the sha256 of the plan; ``completed`` and ``failed`` have the record digest of each run
+    by its key, empty where a failed run could leave no record; ``missing`` counts the rows without a run.
+    ``kept`` is ``records`` where results were removed once their records described them. ``old_code`` has
+    the keys of runs of an earlier state of the model's code.
+    """
+
+    RARE = frozenset({"old_code"})
+
+    plan_digest: str
+    completed: dict[str, str] = Field(default_factory=dict)
+    failed: dict[str, str] = Field(default_factory=dict)
+    missing: int = 0
+    kept: str = "all"
+    old_code: list[str] = Field(default_factory=list)
+
+
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
     """Return where a record says that its main file is.
 
@@ -270,7 +289,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map"})
+    RARE = frozenset({"sources", "class_map", "until", "sweep"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -313,6 +332,8 @@ class ExperimentRecord(_Part):
     derived_from: str | None = None
     sources: list[OtherSource] = Field(default_factory=list, max_length=1000)
     class_map: dict[str, Any] = Field(default_factory=dict)
+    until: str = ""
+    sweep: Sweep | None = None
     record_digest: str | None = None
 
     @property
