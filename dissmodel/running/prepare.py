@@ -43,7 +43,8 @@ class RunRequest(DataRequest):
     folders where the record of the run that made the input may be; the input's own folder is looked into
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
     input, where the caller has fetched it and keeps it. `until` is a condition that ends the run early, as
-    `dissmodel.executor.until.Until` reads it. `as_public`: the run is as the public package's
+    `dissmodel.executor.until.Until` reads it. `not_kept`: the caller removes the result once its record
+    describes it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a
     file, and a word may stand for the input.
     """
@@ -57,6 +58,7 @@ class RunRequest(DataRequest):
     repeats: Repeat | None = None
     at_hand: AtHand | None = None
     until: str = ""
+    not_kept: bool = False
     as_public: bool = False
 
     def __post_init__(self) -> None:
@@ -175,7 +177,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
         repeats.note(record)
     record.experiment_id = request.experiment_id
     _note_code(model, record, reporter)
-    record.seed, record.until = request.seed, request.until
+    record.seed, record.until, record.not_kept = request.seed, request.until, request.not_kept
     record.command = redact_argv(request.command)
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)

@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import InvalidInput
-from dissmodel.record import store
 from dissmodel.sweeping.runs import NAME, SHORT_KEY
 
 if TYPE_CHECKING:
     from dissmodel.record import ExperimentRecord
-    from dissmodel.sweeping.plan import Plan  # type: ignore[import-not-found,unused-ignore]
+    from dissmodel.sweeping.plan import Plan
 
 BEFORE_METRICS = ("replicate", "seed", "status")
 AFTER_METRICS = (
@@ -31,10 +30,9 @@ AFTER_METRICS = (
     "worker",
     "old_code",
 )
+RECORD = f"{NAME}.record.json"
 PENDING = "pending"
 """The status, in the table, of a run that has not begun."""
-INPUT_COLUMN = "input"
-"""The column of the first input, where that is varied; other inputs have their own names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +91,7 @@ class SweepFolder:
     @property
     def record_path(self) -> Path:
         """The record of the whole."""
-        return self.path / f"sweep{store.SUFFIX}"
+        return self.path / "sweep.record.json"
 
     @property
     def journal_path(self) -> Path:
@@ -121,7 +119,7 @@ class SweepFolder:
 
     def run_record_path(self, key: str) -> Path:
         """Return where the record of a run is if it completed."""
-        return self.run_path(key) / f"{NAME}{store.SUFFIX}"
+        return self.run_path(key) / RECORD
 
     def output_path(self, run: SweptRun) -> Path | None:
         """Return where the result of a run is; None if it has none, or if the result was not kept.
@@ -131,13 +129,15 @@ class SweepFolder:
         InvalidInput
             If the table names a file outside the folder.
         """
+        from dissmodel.record import store  # noqa: PLC0415  (a sweep that has nothing to do needs none)
+
         if not run.output:
             return None
         path = store.artifact_path(self.table_path, run.output)
         return path if path.exists() else None
 
     @cached_property
-    def plan(self) -> Plan:  # type: ignore[no-any-unimported,unused-ignore]
+    def plan(self) -> Plan:
         """The plan as it was resolved.
 
         Raises
@@ -158,6 +158,8 @@ class SweepFolder:
         InvalidInput
             If there is none, or it can't be read.
         """
+        from dissmodel.record import store  # noqa: PLC0415  (as above)
+
         return store.read(self.record_path)
 
     def runs(self) -> Iterator[SweptRun]:
@@ -243,6 +245,15 @@ def column_of_metric(name: str, others: set[str]) -> str:
 def _metric(column: str, others: set[str]) -> str:
     name = column.removeprefix("metric_")
     return name if name in others else column
+
+
+def column_of_varied(name: str) -> str:
+    """Return the column of what varies.
+
+    >>> column_of_varied("tide"), column_of_varied("seed")
+    ('tide', 'parameter_seed')
+    """
+    return f"parameter_{name}" if name in {"run", "key", *BEFORE_METRICS, *AFTER_METRICS} else name
 
 
 def relative_output(key: str, output: str) -> str:

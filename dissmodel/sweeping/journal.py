@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -38,13 +37,14 @@ class Header:
 
 
 class Journal:
-    """The lines of a journal, each found by its run's key; few bytes of memory for each."""
+    """The lines of a journal, each found by its run's key; about 200 bytes of memory for each."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header: Header | None = None
         self._places: dict[bytes, tuple[int, bool]] = {}
         self._stream: BinaryIO | None = None
+        self._reader: BinaryIO | None = None
         self._end = 0
 
     @classmethod
@@ -59,7 +59,10 @@ class Journal:
         journal = cls(path)
         if not path.exists():
             return journal
-        with disk_errors(f"{path}: can't be read", "Remove it: it is written anew."), path.open("rb") as stream:
+        with (
+            disk_errors(f"{path}: can't be read", "Remove it: it is written anew."),
+            path.open("rb") as stream,
+        ):
             for line in stream:
                 journal._note(line)
         return journal
@@ -96,11 +99,15 @@ class Journal:
         place = self._places.get(bytes.fromhex(key))
         if place is None:
             return None
-        if self._stream is not None:
-            self._stream.flush()
-        with disk_errors(f"{self.path}: can't be read"), self.path.open("rb") as stream:
-            stream.seek(place[0])
-            return _ended(stream.readline(_LONGEST))
+        with disk_errors(f"{self.path}: can't be read"):
+            if self._reader is None:
+                self._reader = self.path.open("rb")
+            self._reader.seek(place[0])
+            return _ended(self._reader.readline(_LONGEST))
+
+    def ended(self) -> Iterator[EndedRun]:
+        """Yield how each run ended, in the order in which they ended."""
+        return filter(None, (self.get(key.hex()) for key in self._places))
 
     def forget(self, key: str) -> None:
         """Leave a run out: its files are not there any more."""
@@ -114,6 +121,7 @@ class Journal:
         StorageError
             If it can't be written.
         """
+        self.close()
         with disk_errors(f"{self.path}: can't be written", _HINT):
             with temporary.new_file(self.path.parent) as stream:
                 first = _line(asdict(header))
@@ -150,9 +158,10 @@ class Journal:
 
     def close(self) -> None:
         """Let the file go."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        for stream in (self._stream, self._reader):
+            if stream is not None:
+                stream.close()
+        self._stream = self._reader = None
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
