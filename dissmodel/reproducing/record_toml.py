@@ -43,7 +43,8 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
         text = tomlkit.dumps(spec)
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{shown}: its model section is not valid TOML: {error}.", "") from error
-    return f"# {_command(record)}\n{text}"
+    early = "# Its until ended it early; `dissmodel reproduce` repeats that.\n" if record.until else ""
+    return f"# {_command(record)}\n{early}{text}"
 
 
 def _command(record: ExperimentRecord) -> str:
