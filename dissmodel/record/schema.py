@@ -144,12 +144,17 @@ class Code(_Part):
 
     ``source_digest`` is the sha256 of the Python source that was loaded (a file, or every ``.py`` file of the
     package in the order of their names); ``diff_digest`` that of the repository's uncommitted changes.
+    ``model_digest`` is that of the own files of a model of dissmodel, its package or module below
+    ``dissmodel/models``.
     """
+
+    RARE = frozenset({"model_digest"})
 
     package: str | None = None
     version: str | None = None
     module: str | None = None
     source_digest: str | None = None
+    model_digest: str | None = None
     repository: str | None = None
     commit: str | None = None
     dirty: bool | None = None
