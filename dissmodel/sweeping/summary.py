@@ -17,25 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel import temporary
+from dissmodel.cells.style import style_legend
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean, disk_errors
 from dissmodel.experiment.spreadsheet import as_csv
+from dissmodel.geo.legend import Legend
+from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
 from dissmodel.preview.draw import legends_of
 from dissmodel.record import store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
-from dissmodel.sweeping.maps import QUANTILES, MappedRun, file_name, map_runs
-from dissmodel.sweeping.sensitivity import CONFIDENCE, Index, indices
+from dissmodel.sweeping.maps import MappedRun, file_name, map_runs
+from dissmodel.sweeping.sensitivity import Index, indices
 from dissmodel.sweeping.values import is_input
+from dissmodel.warn import keeping_warnings
 
 Maps = Literal["all", "mean", "none"]
 Floats: TypeAlias = NDArray[np.float64]
 Group: TypeAlias = tuple[Any, ...]
 
 COMPLETED = "completed"
-STATISTICS = ("runs", "mean", "sd", "min", *(f"q{100 * one:02.0f}" for one in QUANTILES), "max")
-"""The columns of a table; the standard deviation is that of a sample, quantiles are linear (type 7)."""
-
 _STEP = "step"
 _PENDING = "pending"
 _SHOWN = 10
@@ -221,7 +222,7 @@ class _Summarizer:
             for metric in self.metrics:
                 given = [run.metrics[metric] for run in runs if metric in run.metrics]
                 lost += sum(not math.isfinite(one) for one in given)
-                rows.append(Row(group, metric, _statistics(np.array(given))))
+                rows.append(Row(group, metric, statistics(np.array(given))))
         if lost:
             self.notes.append(f"{lost} values of metrics are not finite and are left out")
         self._table(
@@ -263,7 +264,7 @@ class _Summarizer:
                 name: [(one.value, math.nan if one.half_width is None else one.half_width) for one in ours]
                 for name, ours in itertools.groupby(found[metric], key=lambda one: one.name)
             }
-            self._chart("tornado", metric, of_index, design.names, f"Design {design}, {len(self.rows)} runs.")
+            self._chart("tornado", metric, of_index, design.names, f"Design {design}, {len(self.rows)} rows.")
         return found
 
     def _convergence(self) -> None:
@@ -288,7 +289,7 @@ class _Summarizer:
         for metric, (group, runs) in itertools.product(self.metrics, groups.items()):
             steps, values = _by_step([self.documents[run.key]["steps"] for run in runs], metric)
             if len(steps):
-                curve = np.column_stack([steps, [_statistics(one) for one in values.T]])
+                curve = np.column_stack([steps, [statistics(one) for one in values.T]])
                 table += [(group, metric, *one) for one in curve.tolist()]
                 curves.setdefault(metric, {})[_called(names, group)] = curve
         self._table("steps", ("metric", _STEP, *STATISTICS), table, names=names)
@@ -319,8 +320,13 @@ class _Summarizer:
         if grouped:
             head = [*(self.names if names is None else names), *head]
             rows = [(*group, *rest) for group, *rest in rows]
+        whole = {place for place, one in enumerate(head) if one in {"runs", "replicates", _STEP}}
+        typed = (
+            [int(one) if place in whole and one == int(one) else one for place, one in enumerate(row)]
+            for row in rows
+        )
         path = self.target / f"{name}.csv"
-        store.write_atomically(path, as_csv([head, *rows]).encode())
+        store.write_atomically(path, as_csv([head, *typed]).encode())
         self.files.append(path)
 
     def _chart(self, kind: Any, metric: str, *data: Any) -> None:
@@ -366,15 +372,17 @@ class _Summarizer:
             place.mkdir(parents=True, exist_ok=True)
             self.files += map_runs(mapped, place, legends, names=bands, quantiles=self.request.maps == "all")
 
-    def _legends(self, there: Mapping[str, Path]) -> dict[str, Any]:
-        """Return the classes of bands and columns, under the names that they have in the results."""
-        path = self.folder.run_record_path(next(iter(there)))
+    def _legends(self, there: Mapping[str, Path]) -> dict[str, Legend]:
+        """Return the classes of bands and columns, under the names that they have in the results.
+
+        Where the model is unknown here, those of the style beside a result.
+        """
+        key, result = next(iter(there.items()))
+        path = self.folder.run_record_path(key)
         record = store.read(path)
-        legends = dict(legends_of(path, record))
-        return {
-            **legends,
-            **{str(record.column_map[one]): legends[one] for one in legends if one in record.column_map},
-        }
+        with keeping_warnings(self.notes):
+            known = dict(legends_of(path, record)) or style_legend(result)
+        return known | {str(record.column_map[one]): known[one] for one in known if one in record.column_map}
 
     def _bands(self, there: Mapping[str, Path]) -> tuple[str, ...] | None:
         """Return the bands or columns that differ between results; None for all: none differs, or unknown."""
@@ -409,27 +417,11 @@ def _called(names: Sequence[str], group: Group) -> str:
     return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True)) or "all runs"
 
 
-def _statistics(values: Floats) -> tuple[float, ...]:
-    """Return `STATISTICS` of the finite values; NaN where there are too few of them."""
-    finite = np.sort(values[np.isfinite(values)])
-    if not finite.size:
-        return (0, *[float("nan")] * (len(STATISTICS) - 1))
-    sd = float(finite.std(ddof=1)) if finite.size > 1 else float("nan")
-    quantiles = np.quantile(finite, QUANTILES, method="linear").tolist()
-    return (finite.size, float(finite.mean()), sd, float(finite[0]), *quantiles, float(finite[-1]))
-
-
 def _converging(runs: Sequence[SweptRun], metric: str) -> Iterator[tuple[float, ...]]:
     """Yield the number of replicates, the runs that these have, their mean and the ends of its interval."""
-    from scipy.special import stdtrit  # noqa: PLC0415  (few summaries need it)
-
     for count in range(2, max(run.replicate for run in runs) + 1):
-        found = np.array([run.metrics.get(metric, np.nan) for run in runs if run.replicate <= count])
-        number, mean, sd, *_ = _statistics(found)
-        half = float("nan")
-        if number > 1:
-            half = float(stdtrit(number - 1, (1 + CONFIDENCE) / 2)) * sd / number**0.5
-        yield count, number, mean, mean - half, mean + half
+        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= count]
+        yield count, *mean_interval(np.array(found))
 
 
 def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats, Floats]:
