@@ -69,10 +69,19 @@ class Row:
     metric: str
     numbers: tuple[float, ...]
 
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The numbers by name."""
+        return dict(zip(STATISTICS, self.numbers, strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was summarised, and the files below `folder`; `notes` say what is left out."""
+    """What was summarised, and the files below `folder`.
+
+    `rows` are of `grouped_by`; `indices` are by metric; `notes` say what is left out. `refused` says why a
+    metric has no indices: a run that the design needs failed, is missing, or has no finite value.
+    """
 
     folder: Path
     runs: int
@@ -82,6 +91,7 @@ class Summary:
     indices: Mapping[str, tuple[Index, ...]]
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    refused: InvalidInput | None = None
 
 
 def summarize(request: SummaryRequest) -> Summary:
@@ -90,8 +100,7 @@ def summarize(request: SummaryRequest) -> Summary:
     Raises
     ------
     InvalidInput
-        If the folder has no sweep or no completed run, if results are on different cells, or, after all else
-        was written, if a design of Sobol or Morris lacks a run.
+        If the folder has no sweep or no completed run, or if results are on different cells.
     UsageError
         If there is no such metric or parameter, or the folder ``summary`` is there already.
     StorageError
@@ -104,13 +113,10 @@ def summarize(request: SummaryRequest) -> Summary:
             f"{target}: it exists already.", "Replace the whole folder: --overwrite", code="output_exists"
         )
     with disk_errors(f"{target}: can't be written"), temporary.new_folder(folder.path) as scratch:
-        made = _Summarizer(folder, request, scratch / target.name)
-        summary = made.run()
+        summary = _Summarizer(folder, request, scratch / target.name).run()
         if target.exists():
             target.replace(scratch / "old")
         (scratch / target.name).replace(target)
-    if made.refused is not None:
-        raise made.refused
     return summary
 
 
@@ -149,7 +155,8 @@ class _Summarizer:
             rows=rows,
             indices=found,
             files=tuple(self.folder.summary_path / one.relative_to(self.target) for one in self.files),
-            notes=tuple(self.notes),
+            notes=tuple(dict.fromkeys(self.notes)),
+            refused=self.refused,
         )
 
     # What is looked at.
@@ -250,6 +257,7 @@ class _Summarizer:
                 )
             except InvalidInput as error:
                 self.refused = self.refused or error
+                self.notes.append(error.message)
                 continue
             if not made:
                 self.notes.append(f"{metric} is the same in all runs: it has no indices")
@@ -299,9 +307,9 @@ class _Summarizer:
     def _charted(self, metrics: Iterable[str]) -> list[str]:
         found = list(metrics)
         if len(found) > _MOST_CHARTS:
-            note = f"charts show the first {_MOST_CHARTS} of {len(found)} metrics; --metric NAME chooses"
-            if note not in self.notes:
-                self.notes.append(note)
+            self.notes.append(
+                f"charts show the first {_MOST_CHARTS} of {len(found)} metrics; --metric NAME chooses"
+            )
         return found[:_MOST_CHARTS]
 
     def _table(
