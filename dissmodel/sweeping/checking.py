@@ -15,7 +15,7 @@ from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import ModelRequest, OpenedModel, parameter_layers
 from dissmodel.sweeping.designs import Design, FileDesign
 from dissmodel.sweeping.plan import Plan, Row
-from dissmodel.sweeping.values import Bounds, Varied
+from dissmodel.sweeping.values import Bounds, Varied, is_input
 
 _SHOWN = 20
 _MOST_WRONG = 1000
@@ -120,13 +120,16 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
     def of_model(name: str, values: Varied) -> Varied:
         if isinstance(values, Bounds):
             return _bounds(name, values, schema.get(name, {}))
-        return tuple(_value(checking, name, one) for one in values)
+        return values if is_input(name) else tuple(_value(checking, name, one) for one in values)
 
     def named(grid: Mapping[str, Varied]) -> dict[str, Any]:
-        found = {names.get(name, name): of_model(names.get(name, name), one) for name, one in grid.items()}
-        if len(found) < len(grid):
-            twice = [name for name in grid if names.get(name, name) in grid.keys() - {name}]
-            raise UsageError(f"{' and '.join(twice)} are the same parameter.", "Vary it under one name.")
+        found: dict[str, Any] = {}
+        for given, values in grid.items():
+            name = names.get(given, given)
+            if name in found:
+                twice = " and ".join(one for one in grid if names.get(one, one) == name)
+                raise UsageError(f"{twice} are the same parameter.", "Vary it under one name.")
+            found[name] = of_model(name, values)
         return found
 
     design = plan.design
