@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, TypeAlias
@@ -139,15 +139,21 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
         columns = named(dict(zip(design.names, zip(*design.cells, strict=True), strict=True)))
         cells = tuple(zip(*columns.values(), strict=True))
         design = replace(design, names=tuple(columns), cells=cells)
-    parameters: dict[str, Any] = dict(plan.parameters)
-    own = {names.get(name, name): name for name in parameters}
+    grids = tuple(map(named, plan.grids))
+    return replace(plan, design=design, grids=grids, parameters=_parameters(plan, names, checking.files))
+
+
+def _parameters(plan: Plan, names: Mapping[str, str], files: Iterable[NamedFile]) -> dict[str, Any]:
+    """Return the parameters that are the same for all runs, with the absolute paths of files."""
+    found: dict[str, Any] = dict(plan.parameters)
+    own = {names.get(name, name): name for name in found}
     for name in own.keys() & {names.get(name, name) for name in plan.names}:
         raise UsageError(f"{own[name]} is given as a parameter, and varies.", "Give one of the two.")
-    for one in checking.files:
+    for one in files:
         name, dot, rest = one.parameter.partition(".")
         if name in own:
-            parameters = put_file(parameters, f"{own[name]}{dot}{rest}", one.path)
-    return replace(plan, design=design, grids=tuple(map(named, plan.grids)), parameters=parameters)
+            found = put_file(found, f"{own[name]}{dot}{rest}", one.path)
+    return found
 
 
 def _value(checking: Checking, name: str, value: Any) -> Any:
