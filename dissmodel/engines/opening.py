@@ -48,7 +48,7 @@ def open_engine(
     engine.shutdown()
 
 
-def _opened(where: str | None, workers: int | None, threads: int, settings: UserSettings) -> Engine:  # noqa: ARG001
+def _opened(where: str | None, workers: int | None, threads: int, settings: UserSettings) -> Engine:
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers can do no task.", "Give 1 or more: --workers 2")
     if where is None:
@@ -59,7 +59,14 @@ def _opened(where: str | None, workers: int | None, threads: int, settings: User
         from dissmodel.engines.here import Here  # noqa: PLC0415  (as above)
 
         return Here()
-    raise NotImplementedError(where)
+    from dissmodel.engines import cluster  # noqa: PLC0415  (as above)
+
+    cluster.load_distributed()
+    if where == "slurm":
+        from dissmodel.engines.slurm import Slurm  # noqa: PLC0415  (as above)
+
+        return Slurm(workers, threads, settings)
+    return cluster.existing_cluster(where, workers, threads, settings)
 
 
 def _processors() -> int:

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from dissmodel.engines import calls, child
 from dissmodel.engines.engine import Engine, EngineLost, WorkerLost
+from dissmodel.engines.threads import thread_variables
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -22,16 +23,6 @@ Result = TypeVar("Result")
 _STARTS = 3  # so many processes in a row may end before they begin a task
 _END_S = 5.0
 _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from dissmodel.engines.child import serve; serve()"
-
-
-def thread_variables(threads: int) -> dict[str, str]:
-    """Return the variables that keep libraries to a number of threads; each library looks at its own.
-
-    >>> thread_variables(1)["NUMBA_NUM_THREADS"]
-    '1'
-    """
-    names = ("GDAL", "MKL", "NUMBA", "NUMEXPR", "OMP", "OPENBLAS")
-    return {f"{name}_NUM_THREADS": str(threads) for name in names}
 
 
 class Processes(Engine):
