@@ -22,7 +22,7 @@ from dissmodel.experiment.source import InBundle, Source, open_source
 from dissmodel.experiment.statements import attestations
 from dissmodel.io.sidecars import before_statistics, unrecorded
 from dissmodel.record import MAIN, DataSource, digest, sign, store
-from dissmodel.record.schema import Sweep
+from dissmodel.record.schema import SweepRuns
 from dissmodel.storage.uri import parse
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
@@ -229,7 +229,7 @@ def _check_files(source: Source) -> Iterator[Check]:
         yield Check(source.given, "output_sha256", "", "differs", noted or "none", found)
 
 
-def _check_runs(source: Source, sweep: Sweep) -> Iterator[Check]:
+def _check_runs(source: Source, sweep: SweepRuns) -> Iterator[Check]:
     """Check the runs of a sweep, whose inputs are the sweep's; a run that is as recorded is one check."""
     if source.is_remote or isinstance(source, InBundle):
         found = "the records of the runs are looked for in the sweep's own folder"
@@ -250,7 +250,7 @@ def _check_runs(source: Source, sweep: Sweep) -> Iterator[Check]:
         yield from wrong or [Check(source.given, "run", str(path), "ok", expected, expected)]
 
 
-def _runs_of(source: Source, sweep: Sweep) -> Iterator[tuple[str, bool, str]]:
+def _runs_of(source: Source, sweep: SweepRuns) -> Iterator[tuple[str, bool, str]]:
     """Yield the key of each run, whether it completed, and the digest of its record."""
     if sweep.completed or sweep.failed:
         yield from ((key, True, one) for key, one in sweep.completed.items())

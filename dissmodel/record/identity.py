@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from itertools import chain
@@ -19,6 +20,12 @@ from dissmodel.progress import current
 from dissmodel.record.digest import new, sha256_file
 from dissmodel.record.git import checkout_of, suffix, without_credentials
 from dissmodel.record.schema import Code
+
+_OURS = "dissmodel"
+_WITH_MODELS = {
+    "models": 2,
+    "estimating": 1,
+}  # room → how many names of a path lead to what a model's code is
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,18 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         it was checked out, what git says; the current reporter hears what git can't say. ``source_digest``
         covers every ``.py`` file of the top-level package, in the order of their names: a line
         ``name NUL sha256`` each, names relative to the package's folder with ``/``; for a loose file it is
-        the sha256 of its bytes.
+        the sha256 of its bytes. ``model_digest`` covers in the same way those files that are a built-in
+        model's own.
     """
     source = _locate(obj)
     if source is None:
         return Code(module=obj.__module__)
     owner = _owner(source, distribution)
-    code = Code(module=source.module, source_digest=_source_digest(source.root))
+    files = _sources(source.root)
+    code = Code(module=source.module, source_digest=_digest(source.root, files))
+    own = _own_files(source.module, files)
+    if own:
+        code.model_digest = _digest(source.root, own)
     if owner is not None:
         origin = direct_url(owner)
         code.package, code.version = owner.metadata["Name"], owner.metadata["Version"]
@@ -138,17 +150,32 @@ def _package_root(file: Path, module: str) -> Path:
     return root
 
 
-def _source_digest(root: Path) -> str | None:
+def _sources(root: Path) -> dict[str, str]:
+    """Return the sha256 of each ``.py`` file of a package, or of a file, by its name in the folder."""
     if root.is_file():
-        return sha256_file(root) if root.suffix == ".py" else None
-    files: dict[str, Path] = {}
+        return {root.name: sha256_file(root)} if root.suffix == ".py" else {}
+    found: dict[str, str] = {}
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
         paths = (Path(folder, name) for name in names if name.endswith(".py"))
-        files |= {path.relative_to(root).as_posix(): path for path in paths}
+        found |= {path.relative_to(root).as_posix(): sha256_file(path) for path in paths}
+    return found
+
+
+def _own_files(module: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Return those of dissmodel's files that are the own code of the built-in model in a module, if any."""
+    ours, *names = module.split(".")
+    count = _WITH_MODELS.get(names[0], 0) if names and ours == _OURS else 0
+    own = "/".join(names[:count])
+    return {name: one for name, one in files.items() if own and name.startswith((f"{own}/", f"{own}.py"))}
+
+
+def _digest(root: Path, files: Mapping[str, str]) -> str | None:
+    if root.is_file():
+        return files.get(root.name)
     digest = new()
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogateescape"))
+    for name, sha256 in sorted(files.items()):
+        digest.update(f"{name}\0{sha256}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest() if files else None
 
 

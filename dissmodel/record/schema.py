@@ -146,12 +146,17 @@ class Code(_Part):
 
     ``source_digest`` is the sha256 of the Python source that was loaded (a file, or every ``.py`` file of the
     package in the order of their names); ``diff_digest`` that of the repository's uncommitted changes.
+    ``model_digest`` is that of the own files of a model of dissmodel, its package or module below
+    ``dissmodel/models``.
     """
+
+    RARE = frozenset({"model_digest"})
 
     package: str | None = None
     version: str | None = None
     module: str | None = None
     source_digest: str | None = None
+    model_digest: str | None = None
     repository: str | None = None
     commit: str | None = None
     dirty: bool | None = None
@@ -248,7 +253,7 @@ class Replacement(_Part):
     user: str | None = None
 
 
-class Sweep(_Part):
+class SweepRuns(_Part):
     """What the record of a whole sweep says of its runs.
 
     ``plan_digest`` is the sha256 of the plan, which has ``rows`` and, as two rows may be equal, ``runs``;
@@ -344,7 +349,7 @@ class ExperimentRecord(_Part):
     class_map: dict[str, Any] = Field(default_factory=dict)
     until: str = ""
     not_kept: bool = False
-    sweep: Sweep | None = None
+    sweep: SweepRuns | None = None
     record_digest: str | None = None
 
     @property

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from dissmodel.errors import UsageError
+from dissmodel.errors import ConsentRequired, DissmodelError
 from dissmodel.executor.seeds import given_seed
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.record.plain import plain
 from dissmodel.reproducing.record_toml import put_file
-from dissmodel.running.model import OpenedModel, parameter_layers
+from dissmodel.running.model import OpenedModel
 from dissmodel.running.prepare import prepare
+from dissmodel.sweeping.checking import Checking, Reads
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.runs import PlannedRun
 
 _SHOWN = 20
 _SEED_BYTES = 4
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def key_of_record(document: Mapping[str, Any]) -> str:
@@ -33,14 +37,14 @@ def key_of_record(document: Mapping[str, Any]) -> str:
 
     `document` is a record as parsed from JSON.
     """
-    return _with_code(key_without_code(document), _code_of(document))
+    return _digest([key_without_code(document), _code_of(document)])
 
 
 def key_without_code(document: Mapping[str, Any]) -> str:
     """Return the key of all that determines a run but the code of its model."""
-    common = _common(document)
-    parameters, seed = _own(document.get("parameters") or {}, document.get("seed"), common["files"])
-    return _key(common, parameters, seed)
+    parameters = document.get("parameters") or {}
+    own = _digest(_own(parameters, _files(document)))
+    return _digest([_digest(_common(document)), own, given_seed(document.get("seed"), parameters)])
 
 
 def seed_of(sweep_seed: int, values: Mapping[str, Any], replicate: int) -> int:
@@ -51,41 +55,69 @@ def seed_of(sweep_seed: int, values: Mapping[str, Any], replicate: int) -> int:
     >>> seed_of(0, {"rate": 1}, 1) == seed_of(0, {"rate": 1.0}, 1) != seed_of(0, {"rate": 1}, 2)
     True
     """
-    return int(sha256_bytes(_json([sweep_seed, _canonical(values), replicate]))[: 2 * _SEED_BYTES], 16)
+    return _seed(sweep_seed, _digest(_canonical(values)), replicate)
+
+
+def _seed(sweep_seed: int, digest: str, replicate: int) -> int:
+    return int(_digest([sweep_seed, digest, replicate])[: 2 * _SEED_BYTES], 16)
 
 
 def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> Iterator[PlannedRun]:
-    """Yield the runs of a plan; first check all rows, and what the runs are to read.
+    """Return the runs of a plan, once all rows were checked and what the runs read was looked at.
+
+    The plan is one that `dissmodel.sweeping.checking.resolved` returned.
 
     Raises
     ------
     UsageError
         With all that is wrong with the values of all rows.
     DissmodelError
-        If an input can't be read.
+        If inputs can't be read.
     """
-    commons: dict[Any, tuple[dict[str, Any], str]] = {}
-    for number, row in enumerate(plan.rows(), start=1):
-        checked = model.host.check(parameter_layers(model.spec, {**plan.parameters, **row.values}))
-        if checked.resolved is None or checked.problems:
-            raise UsageError(" ".join(one.message for one in checked.problems[:_SHOWN]))
-        resolved = checked.resolved
-        group = (tuple(row.inputs.items()), resolved.files)
-        if group not in commons:
-            request = plan.request(row.values, row.inputs, None)
+    checking = Checking(plan, model)
+    quiet = replace(model, spec=replace(model.spec, ignored=())) if model.spec is not None else model
+    found: dict[Reads, _Read] = {}
+    problems: dict[str, DissmodelError] = {}
+    for reads, row in checking.check().items():
+        try:
             with ExitStack() as stack, reporting(reporter):
-                record = prepare(request, model, reporter, stack).record
-            document = store.to_document(record) | {"until": plan.until}
-            commons[group] = _common(document), _code_of(document)
-        common, code = commons[group]
-        own, given = _own(plain(resolved.values), None, common["files"])
-        seed = None if given is not None else seed_of(plan.seed, own, row.replicate)
-        without = _key(common, own, given if seed is None else seed)
+                record = prepare(plan.request(row.values, row.inputs, None), quiet, reporter, stack).record
+        except ConsentRequired:
+            raise
+        except DissmodelError as error:
+            problems.setdefault(error.message, error)
+            continue
+        document = store.to_document(record) | {"until": plan.until}
+        found[reads] = _Read(_digest(_common(document)), _files(document), _code_of(document))
+    if problems:
+        first = next(iter(problems.values()))
+        first.message = " ".join(list(problems)[:_SHOWN])
+        raise first
+    return _runs(plan, checking, found)
+
+
+class _Read(NamedTuple):
+    """What runs have in common that read the same: its digest, files of parameters, the code's digest."""
+
+    common: str
+    files: list[str]
+    code: str
+
+
+def _runs(plan: Plan, checking: Checking, reads: Mapping[Reads, _Read]) -> Iterator[PlannedRun]:
+    for number, row in enumerate(plan.rows(), start=1):
+        if row.replicate == 1:
+            values, files = checking.typed(row.values)
+            read = reads[tuple(row.inputs.items()), files]
+            given = given_seed(None, values)
+            digest = _digest(_own(values, read.files))
+        seed = _seed(plan.seed, digest, row.replicate) if given is None else None
+        without = _digest([read.common, digest, given if seed is None else seed])
         yield PlannedRun(
             number=number,
-            key=_with_code(without, code),
+            key=_digest([without, read.code]),
             key_without_code=without,
-            values={name: resolved.values[name] for name in row.values},
+            values=row.values,
             inputs=row.inputs,
             replicate=row.replicate,
             seed=seed,
@@ -93,47 +125,32 @@ def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> Iterator
 
 
 def _common(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what determines a run beside its parameters and its seed."""
-    source, others = document.get("source") or {}, document.get("sources") or []
+    """Return what determines a run beside its parameters, its seed and the code of its model."""
     inputs = [
-        [
-            one.get("name", ""),
-            one.get("checksum"),
-            one.get("sidecars") or {},
-            one.get("layer"),
-            one.get("fields") or {},
-        ]
-        for one in (source, *others)
+        {name: one.get(name) for name in ("name", "checksum", "sidecars", "layer", "fields") if one.get(name)}
+        for one in (document.get("source") or {}, *(document.get("sources") or []))
     ]
-    files = [str(one.get("name", "")) for one in others if one.get("role") == "parameter"]
-    return {
-        "model": document.get("model_name"),
-        "inputs": inputs,
-        "files": files,
-        "format": document.get("input_format"),
-        "bands": document.get("band_map") or {},
-        "columns": document.get("column_map") or {},
-        "classes": document.get("class_map") or {},
-        "until": document.get("until") or "",
-    }
+    names = ("model_name", "input_format", "band_map", "column_map", "until")
+    found = {name: document.get(name) for name in names if document.get(name)} | {"inputs": inputs}
+    classes: dict[str, Any] = _canonical({"class_map": document.get("class_map") or {}})
+    return found | _without_files(classes, _files(document))
 
 
-def _own(
-    parameters: Mapping[str, Any], seed: int | None, files: list[str]
-) -> tuple[dict[str, Any], int | None]:
-    """Return the parameters without the seed and the names of files, and the seed."""
-    own = {name: value for name, value in parameters.items() if name != "seed"}
+def _files(document: Mapping[str, Any]) -> list[str]:
+    """Return the places in parameters and class maps that name a file."""
+    return [one.get("name", "") for one in document.get("sources") or [] if one.get("role") == "parameter"]
+
+
+def _own(parameters: Mapping[str, Any], files: list[str]) -> dict[str, Any]:
+    """Return the parameters but the seed, without the names of files."""
+    own = {name: _canonical(one) for name, one in parameters.items() if name != "seed"}
+    return _without_files(own, files)
+
+
+def _without_files(values: dict[str, Any], files: list[str]) -> dict[str, Any]:
     for name in files:
-        own = put_file(own, name, "")
-    return own, given_seed(seed, parameters)
-
-
-def _key(common: Mapping[str, Any], parameters: Mapping[str, Any], seed: int | None) -> str:
-    return sha256_bytes(_json(_canonical({**common, "parameters": parameters, "seed": seed})))
-
-
-def _with_code(without: str, code: str) -> str:
-    return sha256_bytes(_json({"run": without, "code": code}))
+        values = put_file(values, name, "")
+    return values
 
 
 def _code_of(document: Mapping[str, Any]) -> str:
@@ -142,15 +159,18 @@ def _code_of(document: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """Return a value in which equal numbers are the same."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """Return a value as a record has it, but equal numbers are the same."""
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value) if value.is_integer() else value
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, Mapping):
         return {name: _canonical(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(one) for one in value]
-    return value
+    return plain(value)
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+def _digest(value: Any) -> str:
+    """Return the sha256 of the JSON of a value."""
+    return sha256_bytes(_JSON.encode(value).encode())

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dissmodel import gdal_settings, locks, materialize
+from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.config import load_settings
-from dissmodel.engines import EngineLost, open_engine
-from dissmodel.errors import UsageError, disk_errors
+from dissmodel.engines import Engine, EngineLost, open_engine
+from dissmodel.errors import RunFailed, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars
@@ -32,20 +32,21 @@ from dissmodel.sweeping.progress import Progress
 from dissmodel.sweeping.runs import NAME, EndedRun, PlannedRun
 from dissmodel.sweeping.standing import beside, determining
 from dissmodel.sweeping.status import LOCK
-from dissmodel.sweeping.swept import SweepRequest, Swept
+from dissmodel.sweeping.swept import Estimate, Sweep, SweepRequest
 from dissmodel.sweeping.table import metrics_of, write_table
 from dissmodel.sweeping.whole import write_whole
-from dissmodel.sweeping.worker import Task
+from dissmodel.sweeping.worker import Task, do
 
-__all__ = ["SweepRequest", "Swept", "run_all", "sweep"]
+__all__ = ["Sweep", "SweepRequest", "run_all", "sweep"]
 
 _PATIENCE_S = 0.3  # who asks for the status holds the lock for a moment
+_SHORT_S = 5.0
 _SHOWN = 5
 _LONGEST = 80
 _MOST_FILES = 200
 
 
-def sweep(request: SweepRequest, reporter: Reporter) -> Swept:
+def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     """Run what is missing of a plan, and write the table and the record of the whole.
 
     Raises
@@ -62,8 +63,12 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Swept:
     folder = SweepFolder(request.output)
     agree(request.plan, request.consent)
     gdal_settings.ignore()
-    with reporting(reporter), _held(folder), open_model(request.plan.request({}, {}, None)) as model:
-        return _Loop(request, folder, model, reporter).run()
+    opening = replace(request.plan.request({}, {}, None), consent=request.consent)
+    with reporting(reporter), contextlib.ExitStack() as stack:
+        if not request.dry_run:
+            stack.enter_context(_held(folder))
+        loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter)
+        return loop.dry_run() if request.dry_run else loop.run()
 
 
 @contextlib.contextmanager
@@ -121,7 +126,7 @@ class _Loop:
         self.consent = replace(request.consent, ask=None)  # a worker asks nobody
         self._suffixes: dict[str, str] = {}
 
-    def run(self) -> Swept:
+    def run(self) -> Sweep:
         record = self._record()
         added = list(finished.reconcile(self.folder, self.journal))
         self._look(added)
@@ -150,6 +155,45 @@ class _Loop:
                 swept = self._write_down(record, time.perf_counter() - began)
                 self.journal.close()
         return swept
+
+    def dry_run(self) -> Sweep:
+        """Try the first missing run; return how the sweep stands, and what the missing runs will take."""
+        self._look(list(finished.reconcile(self.folder, self.journal)))
+        swept = self._swept(0.0)
+        if not self.survey.missing:
+            return swept
+        with contextlib.ExitStack() as stack:
+            place = stack.enter_context(temporary.new_folder())
+            workers, threads = self.request.workers, self.request.threads
+            engine = stack.enter_context(open_engine(None, workers, threads, load_settings()))
+            ended, size = self._trial(engine, place / "1")
+            if ended.seconds < _SHORT_S:  # the first run in a process loads libraries
+                ended, size = self._trial(engine, place / "2")
+            workers = engine.slots
+        missing, memory = self.survey.missing, ended.peak_memory_bytes
+        at_once = min(workers, missing)
+        return replace(
+            swept,
+            estimate=Estimate(
+                at_once=at_once,
+                seconds=round(missing * ended.seconds / at_once, 1),
+                run_seconds=ended.seconds,
+                memory_bytes=at_once * memory,
+                run_memory_bytes=memory,
+                disk_bytes=missing * size,
+                run_disk_bytes=size,
+            ),
+        )
+
+    def _trial(self, engine: Engine, place: Path) -> tuple[EndedRun, int]:
+        """Try the first missing run; return how it ended, and the bytes of its files."""
+        task = next(self._tasks())
+        name = str(task.request.output).removeprefix(str(task.folder))
+        request = replace(task.request, output=f"{place}{name}")
+        ended = engine.submit(do, replace(task, request=request, folder=place)).result()
+        if ended.status != COMPLETED:
+            raise RunFailed(f"The trial run failed: {ended.error}", "Run it alone: dissmodel run")
+        return ended, sum(one.stat().st_size for one in place.rglob("*"))
 
     # What is to run.
 
@@ -329,7 +373,7 @@ class _Loop:
         ended, table, record = (one.stat().st_mtime_ns for one in files)
         return ended <= table <= record
 
-    def _write_down(self, record: ExperimentRecord, seconds: float) -> Swept:
+    def _write_down(self, record: ExperimentRecord, seconds: float) -> Sweep:
         """Write the table and the record of the whole; return how the sweep stands."""
         journal = self.journal
         equal = _Replicates()
@@ -344,11 +388,11 @@ class _Loop:
         write_whole(record, swept, self.plan, journal, self._rows)
         return swept
 
-    def _swept(self, seconds: float) -> Swept:
+    def _swept(self, seconds: float) -> Sweep:
         survey = self.survey
         ended = [key.hex() for key in survey.keys if key.hex() in self.journal]
         completed = sum(map(self.journal.has_completed, ended))
-        return Swept(
+        return Sweep(
             folder=self.folder,
             rows=survey.rows,
             runs=len(survey.keys),
