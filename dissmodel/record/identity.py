@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from dissmodel.progress import current
+from dissmodel.record import observed
 from dissmodel.record.digest import new, sha256_file
 from dissmodel.record.git import checkout_of, suffix, without_credentials
 from dissmodel.record.schema import Code
@@ -49,8 +50,19 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
     source = _locate(obj)
     if source is None:
         return Code(module=obj.__module__)
+    digest = _source_digest(source.root)  # of a file that each run loads anew it may be another
+    code, problem = observed.once(
+        (code_of, source, distribution, digest), lambda: _observe(source, distribution, digest)
+    )
+    if problem:
+        current().warn(problem)
+    return code.model_copy()
+
+
+def _observe(source: _Source, distribution: str | None, digest: str | None) -> tuple[Code, str]:
+    """Return the code, and what git can't say about it."""
     owner = _owner(source, distribution)
-    code = Code(module=source.module, source_digest=_source_digest(source.root))
+    code, problem = Code(module=source.module, source_digest=digest), ""
     if owner is not None:
         origin = direct_url(owner)
         code.package, code.version = owner.metadata["Name"], owner.metadata["Version"]
@@ -62,9 +74,8 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         if checkout is not None:
             code.repository, code.commit = checkout.repository, checkout.commit
             code.dirty, code.diff_digest = checkout.dirty, checkout.diff_digest
-            if checkout.problem:
-                current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
-    return code
+            problem = f"{checkout.problem} {checkout.hint}".rstrip() if checkout.problem else ""
+    return code, problem
 
 
 def commit_name(code: Code) -> str:
@@ -135,6 +146,10 @@ def _package_root(file: Path, module: str) -> Path:
 def _source_digest(root: Path) -> str | None:
     if root.is_file():
         return sha256_file(root) if root.suffix == ".py" else None
+    return observed.once((_package_digest, root), lambda: _package_digest(root))
+
+
+def _package_digest(root: Path) -> str | None:
     files: dict[str, Path] = {}
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
