@@ -48,7 +48,7 @@ def runtime(executor: Code | None = None) -> Runtime:
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
         dissmodel=executor if executor and executor.package == "dissmodel" else _ours(),
-        packages=dict(observed.once(packages, packages)),
+        packages=observed.once(packages, packages),
         native=native(),
         ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
     )
