@@ -30,7 +30,7 @@ class ModelInfo:
 
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
     a registry or a file. `names_files`: one of its parameters may name a file. `fields` and `inputs` are
-    empty where the class declares none.
+    empty where the class declares none. `ends_early`: a condition on the measures of a step can end a run.
     """
 
     name: str
@@ -45,6 +45,7 @@ class ModelInfo:
     names_files: bool = False
     fields: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    ends_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class InProcess:
             names_files=parameters.names_files(model.Parameters),
             fields=_texts(model.fields),
             inputs=_texts(model.inputs),
+            ends_early=getattr(model, "ends_early", False) is True,
         )
 
     def code(self) -> Code:

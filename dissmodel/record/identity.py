@@ -78,6 +78,12 @@ def _observe(source: _Source, distribution: str | None, digest: str | None) -> t
     return code, problem
 
 
+def source_root(obj: type) -> Path | None:
+    """Return the folder of the package, or the file, that defines a class; None if that is not known."""
+    source = _locate(obj)
+    return None if source is None else source.root
+
+
 def commit_name(code: Code) -> str:
     """Return the best name of a state of code, for the record's ``model_commit``; empty if it has none.
 

@@ -246,6 +246,28 @@ class Replacement(_Part):
     user: str | None = None
 
 
+class Sweep(_Part):
+    """What the record of a whole sweep says of its runs.
+
+    ``plan_digest`` is the sha256 of the plan, which has ``rows`` and, as two rows may be equal, ``runs``;
+    ``completed`` and ``failed`` have the record digest of each run by its key. Where there are too many of
+    them for a record, the table has them. ``kept`` is ``records`` where results were removed once their
+    records described them. ``old_code`` has the keys of runs of an earlier state of the model's code,
+    ``determined_by`` the digests of all that determined the runs: see `dissmodel.sweeping.journal.Header`.
+    """
+
+    RARE = frozenset({"old_code", "determined_by"})
+
+    plan_digest: str
+    rows: int = 0
+    runs: int = 0
+    completed: dict[str, str] = Field(default_factory=dict)
+    failed: dict[str, str] = Field(default_factory=dict)
+    kept: str = "all"
+    old_code: list[str] = Field(default_factory=list)
+    determined_by: dict[str, Any] = Field(default_factory=dict)
+
+
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
     """Return where a record says that its main file is.
 
@@ -270,7 +292,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -313,6 +335,9 @@ class ExperimentRecord(_Part):
     derived_from: str | None = None
     sources: list[OtherSource] = Field(default_factory=list, max_length=1000)
     class_map: dict[str, Any] = Field(default_factory=dict)
+    until: str = ""
+    not_kept: bool = False
+    sweep: Sweep | None = None
     record_digest: str | None = None
 
     @property

@@ -281,6 +281,7 @@ def _run_request(
         others=recorded_inputs(record, at_hand),
         overwrite=request.overwrite,
         seed=record.seed,
+        until=record.until,
         threads=request.threads if request.threads is not None else thread_limit(record),
         command=request.command,
         experiment_id=experiment_id,

@@ -1,0 +1,416 @@
+"""The loop of a sweep: what is missing is run, what ended is written down."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dissmodel import gdal_settings, locks, materialize
+from dissmodel.cells.writing import RASTERS, VECTORS
+from dissmodel.config import load_settings
+from dissmodel.engines import EngineLost, open_engine
+from dissmodel.errors import UsageError, disk_errors
+from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.io.locate import companions, kind_of
+from dissmodel.io.sidecars import sidecars
+from dissmodel.progress import Reporter, reporting
+from dissmodel.record import ExperimentRecord, identity
+from dissmodel.running.model import OpenedModel, open_model
+from dissmodel.running.prepare import RunRequest, prepare
+from dissmodel.storage.uri import is_remote
+from dissmodel.sweeping import finished, keys
+from dissmodel.sweeping.dispatch import run_all
+from dissmodel.sweeping.folder import RECORD, SweepFolder
+from dissmodel.sweeping.journal import COMPLETED, Header, Journal
+from dissmodel.sweeping.plan import Plan, agree
+from dissmodel.sweeping.progress import Progress
+from dissmodel.sweeping.runs import NAME, EndedRun, PlannedRun
+from dissmodel.sweeping.standing import beside, determining
+from dissmodel.sweeping.swept import SweepRequest, Swept
+from dissmodel.sweeping.table import metrics_of, write_table
+from dissmodel.sweeping.whole import write_whole
+from dissmodel.sweeping.worker import Task
+
+__all__ = ["SweepRequest", "Swept", "run_all", "sweep"]
+
+_LOCK = ".sweep.lock"
+_SHOWN = 5
+_LONGEST = 80
+_MOST_FILES = 200
+
+
+def sweep(request: SweepRequest, reporter: Reporter) -> Swept:
+    """Run what is missing of a plan, and write the table and the record of the whole.
+
+    Raises
+    ------
+    UsageError
+        If the plan can't be run, another call is running this sweep, or the folder is of another plan.
+    ConsentRequired
+        If the plan has very many rows.
+    EngineLost, StorageError
+        If no run can go on; what ended stands.
+    KeyboardInterrupt
+        After a SIGINT: runs in flight have ended, and all that ended is written down.
+    """
+    folder = SweepFolder(request.output)
+    agree(request.plan, request.consent)
+    gdal_settings.ignore()
+    with reporting(reporter), _held(folder), open_model(request.plan.request({}, {}, None)) as model:
+        return _Loop(request, folder, model, reporter).run()
+
+
+@contextlib.contextmanager
+def _held(folder: SweepFolder) -> Iterator[None]:
+    """Hold the lock of a folder; the folder is there then, and gone again if it stayed empty."""
+    path = folder.path
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--output {path}: this is a file; a sweep has a folder.", "--output NAME")
+    is_new = not path.exists()
+    with disk_errors(f"{path}: can't be made", "Give a folder that you may write to: --output NAME"):
+        path.mkdir(parents=True, exist_ok=True)
+    if any(path.iterdir()) and not folder.plan_path.exists() and not _only_locked(path):
+        raise UsageError(
+            f"{path}: the folder is not empty, and no sweep is in it.", "Give the name of a new folder."
+        )
+    lock = path / _LOCK
+    with disk_errors(f"{path}: can't be written"), locks.held(lock) as is_ours:
+        if not is_ours:
+            raise UsageError(
+                locks.busy(f"{path}: another command is running this sweep.", lock),
+                f"Wait for it, or look: dissmodel sweep status {path}",
+                code="output_busy",
+            )
+        yield
+    if is_new:
+        with contextlib.suppress(OSError):  # it holds the sweep
+            path.rmdir()
+
+
+def _only_locked(path: Path) -> bool:
+    return all(one.name.startswith(_LOCK) for one in path.iterdir())
+
+
+@dataclass
+class _Survey:
+    """What a look at the plan and at the folder found; `old` is key without code → key of a run."""
+
+    rows: int = 0
+    missing: int = 0
+    keys: set[bytes] = field(default_factory=set)
+    old: dict[str, str] = field(default_factory=dict)
+    reused: set[str] = field(default_factory=set)
+    sources: dict[str, None] = field(default_factory=dict)
+
+
+class _Loop:
+    def __init__(
+        self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
+    ) -> None:
+        self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
+        self.plan: Plan = request.plan
+        self.journal = Journal.read(folder.journal_path)
+        self.survey = _Survey()
+        self.began = 0
+        self.consent = replace(request.consent, ask=None)  # a worker asks nobody
+        self._suffixes: dict[str, str] = {}
+
+    def run(self) -> Swept:
+        record = self._record()
+        added = list(finished.reconcile(self.folder, self.journal))
+        self._look(added)
+        with disk_errors(f"{self.folder.path}: can't be written"):
+            self.folder.runs_path.mkdir(exist_ok=True)
+            _write_plan(self.folder.plan_path, self.plan)
+        self.journal.begin(self._header(record))
+        began = time.perf_counter()
+        try:
+            for ended in added:
+                self.journal.add(ended)
+            if self.survey.missing:
+                self._run_missing()
+        except EngineLost as error:
+            error.hint = f"{error.hint} The same command goes on.".strip()
+            raise
+        except KeyboardInterrupt as stopped:
+            stopped.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
+            raise
+        finally:
+            with materialize.undisturbed():
+                swept = self._write_down(record, time.perf_counter() - began)
+                self.journal.close()
+        return swept
+
+    # What is to run.
+
+    def _record(self) -> ExperimentRecord:
+        """Return the opened record of the whole, with the inputs of the first row."""
+        first = next(iter(self.plan.rows()))
+        with contextlib.ExitStack() as stack:
+            asked = self.plan.request(
+                first.values, first.inputs, None, command=self.request.command, consent=self.consent
+            )
+            record = prepare(asked, self.model, self.reporter, stack).record
+        record.seed = self.plan.seed
+        for name in first.values:
+            record.parameters.pop(name, None)
+            record.parameter_origin.pop(name, None)
+        return record
+
+    def planned(self) -> Iterator[PlannedRun]:
+        """Yield the runs of the plan; a run that an earlier code made, and that counts, under its own key."""
+        for one in keys.planned_runs(self.plan, self.model, self.reporter):
+            old = self.survey.old.get(one.key_without_code)
+            is_old = old is not None and not self.journal.has_completed(one.key)
+            yield replace(one, key=old) if is_old and old is not None else one
+
+    def _look(self, added: list[EndedRun]) -> None:
+        """Find what is missing; refuse a folder whose runs are of another plan."""
+        survey, there = self.survey, {one.key for one in added if self._is_enough(one)}
+        unknown: dict[str, list[str]] = {}
+        for planned in keys.planned_runs(self.plan, self.model, self.reporter):
+            survey.rows += 1
+            key = bytes.fromhex(planned.key)
+            if key in survey.keys:
+                continue
+            survey.keys.add(key)
+            survey.sources.update(dict.fromkeys(planned.inputs.values()))
+            if planned.key not in there and not self._has(planned.key):
+                survey.missing += 1
+                unknown.setdefault(planned.key_without_code, []).append(planned.key)
+        finished_keys = [*self.journal.completed(), *(one.key for one in added)]
+        others = [key for key in finished_keys if bytes.fromhex(key) not in survey.keys]
+        if others:
+            self._judge_others(others, unknown)
+
+    def _has(self, key: str) -> bool:
+        if not self.journal.has_completed(key):
+            return False
+        if self.plan.keep == "records" or not self.folder.plan_path.exists():
+            return True
+        ended = self.journal.get(key)
+        return ended is not None and self._is_enough(ended)
+
+    def _is_enough(self, ended: EndedRun) -> bool:
+        """Return whether of a run is there what the plan keeps."""
+        return bool(ended.output) or self.plan.keep == "records"
+
+    def _judge_others(self, others: list[str], unknown: dict[str, list[str]]) -> None:
+        """Tell runs of an earlier code, which can be kept, from runs of another plan."""
+        survey, foreign = self.survey, []
+        for key in others:
+            document = finished.read(self.folder.run_path(key) / RECORD)
+            without = None if document is None else keys.key_without_code(document)
+            if without in unknown:
+                survey.old[str(without)] = key
+            else:
+                foreign.append(key)
+        if survey.old:
+            count = len(survey.old)
+            if self.request.keep_old_code:
+                survey.missing -= count
+                survey.reused = set(survey.old.values())
+            else:
+                survey.old.clear()
+                self.reporter.warn(
+                    f"{count} finished runs were made by another state of the model's code and run again; "
+                    "--keep-old-code keeps them."
+                )
+        if foreign and not self.request.other_plan:
+            raise UsageError(
+                f"{self.folder.path} has the sweep of another plan: {len(foreign)} of its finished runs are "
+                f"not in this plan. {_difference(self.folder, self.plan)}",
+                "Give another folder; or keep what the plans share, and run the rest: --other-plan",
+                code="other_plan",
+            )
+
+    # The runs.
+
+    def _run_missing(self) -> None:
+        request = self.request
+        shown = Progress(self.reporter, self.survey.missing)
+        settings = load_settings()
+        with open_engine(request.cluster, request.workers, request.threads, settings) as engine:
+            shown.begin(engine.name)
+
+            def on_end(_task: Task, ended: EndedRun) -> bool:
+                with materialize.undisturbed():
+                    self.journal.add(ended)
+                    self.began += 1
+                shown.ended(ended)
+                return request.fail_fast and ended.status != COMPLETED
+
+            run_all(engine, self._tasks(), on_end=on_end)
+
+    def _tasks(self) -> Iterator[Task]:
+        begun: set[bytes] = set()
+        for planned in self.planned():
+            key = bytes.fromhex(planned.key)
+            if key not in begun and planned.key not in self.survey.reused and not self._has(planned.key):
+                begun.add(key)
+                yield self.task(planned)
+
+    def task(self, planned: PlannedRun) -> Task:
+        """Return the task of a run."""
+        folder = self.folder.run_path(planned.key)
+        request = self.plan.request(
+            planned.values,
+            planned.inputs,
+            planned.seed,
+            output="",
+            threads=self.request.threads,
+            command=self.request.command,
+            consent=self.consent,
+            until=self.plan.until,
+            not_kept=self.plan.keep == "records",
+            overwrite=True,  # what is there without a record, or with one whose result was not kept
+        )
+        output = f"{folder / NAME}{self._suffix(request)}"
+        return Task(key=planned.key, request=replace(request, output=output), folder=folder)
+
+    def _suffix(self, request: RunRequest) -> str:
+        if request.input not in self._suffixes:
+            self._suffixes[request.input] = suffix_of(self.model.host.info, request)
+        return self._suffixes[request.input]
+
+    # What is written down.
+
+    def _header(self, record: ExperimentRecord) -> Header:
+        runs = len(self.survey.keys)
+        files = self._determining(record)
+        if files is None or not self.request.asked:
+            return Header(self.survey.rows, runs)
+        datasets, others = files
+        return Header(
+            self.survey.rows,
+            runs,
+            self.request.asked,
+            determining([*datasets, *others]),
+            beside(datasets),
+        )
+
+    def _determining(self, record: ExperimentRecord) -> tuple[list[Path], list[Path]] | None:
+        """Return the inputs, and the other files that determine the runs; None if that can't be said."""
+        host, spec = self.model.host, self.model.spec
+        sources = [*(one.uri for one in record.inputs if one.uri), *self.survey.sources]
+        varies_files = host.info.names_files and any(
+            isinstance(value, str) for row in self.plan.rows() for value in row.values.values()
+        )
+        code = source_of(host.executor) if isinstance(host, InProcess) else None
+        is_known = spec is None or self.plan.toml is not None
+        if code is None or varies_files or not is_known or any(map(is_remote, sources)):
+            return None
+        datasets = [Path(one).absolute() for one in dict.fromkeys(sources)]
+        if len(datasets) > _MOST_FILES:
+            return None
+        parts = [part for one in datasets for part in (*companions(one), *sidecars(one))]
+        return datasets, [*dict.fromkeys(parts), *self.request.asked_files, code]
+
+    def _write_down(self, record: ExperimentRecord, seconds: float) -> Swept:
+        """Write the table and the record of the whole; return how the sweep stands."""
+        journal, survey = self.journal, self.survey
+        equal = _Replicates()
+        rows = equal.watching(self._rows())
+        names = self.plan.names
+        write_table(self.folder, names, metrics_of(journal.ended), rows)
+        ended = [bytes.hex(key) for key in survey.keys if bytes.hex(key) in journal]
+        completed = sum(map(journal.has_completed, ended)) + len(survey.reused)
+        swept = Swept(
+            folder=self.folder,
+            rows=survey.rows,
+            runs=len(survey.keys),
+            completed=completed,
+            failed=len(ended) - sum(map(journal.has_completed, ended)),
+            began=self.began,
+            old_code=len(survey.reused),
+            seconds=round(seconds, 3),
+        )
+        if equal.are_all and not swept.missing:
+            self.reporter.warn(
+                "All replicates are equal: the model draws no random numbers with these parameters."
+            )
+        write_whole(record, swept, self.plan, journal, self._rows)
+        return swept
+
+    def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
+        for planned in self.planned():
+            ended = self.journal.get(planned.key)
+            if ended is not None and planned.key in self.survey.reused:
+                ended = replace(ended, old_code=True)
+            yield planned, ended
+
+
+class _Replicates:
+    """Whether the replicates of every row gave the same result."""
+
+    def __init__(self) -> None:
+        self._pairs = self._equal = 0
+
+    @property
+    def are_all(self) -> bool:
+        """Whether there are replicates, and no two of a row differ."""
+        return 0 < self._pairs == self._equal
+
+    def watching(
+        self, rows: Iterator[tuple[PlannedRun, EndedRun | None]]
+    ) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
+        before: EndedRun | None = None
+        for planned, ended in rows:
+            if planned.replicate > 1 and before is not None and ended is not None and ended.sha256:
+                self._pairs += 1
+                self._equal += ended.sha256 == before.sha256
+            before = ended
+            yield planned, ended
+
+
+def suffix_of(info: ModelInfo, request: RunRequest) -> str:
+    """Return the suffix of a run's result: a slash for a folder, else one that fits the input."""
+    if info.output_suffix:
+        return info.output_suffix
+    kind = info.substrate or kind_of(request.input, request.format, request.layer)
+    fitting = RASTERS if kind == "raster" else VECTORS
+    known = info.output_suffixes or fitting
+    return next((one for one in fitting if one in known), known[0])
+
+
+def source_of(executor: type) -> Path | None:
+    """Return the folder or the file with a model's own code; None if that is not known."""
+    root = identity.source_root(executor)
+    ours, *names = executor.__module__.split(".")
+    if root is None or ours != "dissmodel":
+        return root
+    own = root.joinpath(*names[:2])
+    return own if own.is_dir() else own.with_suffix(".py")
+
+
+def _write_plan(path: Path, plan: Plan) -> None:
+    from dissmodel.record import store  # noqa: PLC0415  (beside its only use)
+
+    data = plan.to_toml().encode()
+    if not path.exists() or path.read_bytes() != data:
+        store.write_atomically(path, data)
+
+
+def _difference(folder: SweepFolder, plan: Plan) -> str:
+    """Return sentences that say what of the plan in a folder this plan has not."""
+    try:
+        old = folder.plan
+    except Exception as error:  # noqa: BLE001
+        return f"{folder.plan_path.name} can't be read: {error}"
+    said = []
+    for one in dataclasses.fields(Plan):
+        was, now = getattr(old, one.name), getattr(plan, one.name)
+        if was != now:
+            said.append(f"{one.name}: {_brief(was)} there, {_brief(now)} here.")
+    more = f" And {len(said) - _SHOWN} more." if len(said) > _SHOWN else ""
+    return " ".join(said[:_SHOWN]) + more or "The inputs or the model's code were changed."
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
