@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dissmodel.record import MAIN, Artifact, ExperimentRecord, Failure, store
 from dissmodel.record.digest import sha256_file
-from dissmodel.record.schema import Sweep
+from dissmodel.record.schema import SweepRuns
 from dissmodel.sweeping.journal import COMPLETED, Journal
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.runs import EndedRun, PlannedRun
-from dissmodel.sweeping.swept import Swept
+from dissmodel.sweeping.swept import Sweep
 
 MOST_LISTED = 80_000
 """So many runs have room in a record; of more, the table, whose digest the record has, has the digests."""
@@ -27,7 +27,7 @@ _MEDIA_TYPES = {
 
 def write_whole(
     opening: ExperimentRecord,
-    swept: Swept,
+    swept: Sweep,
     plan: Plan,
     journal: Journal,
     rows: Callable[[], Iterable[tuple[PlannedRun, EndedRun | None]]],
@@ -40,7 +40,9 @@ def write_whole(
         If it can't be written.
     """
     folder = swept.folder
-    found = Sweep(plan_digest=sha256_file(folder.plan_path), rows=swept.rows, runs=swept.runs, kept=plan.keep)
+    found = SweepRuns(
+        plan_digest=sha256_file(folder.plan_path), rows=swept.rows, runs=swept.runs, kept=plan.keep
+    )
     if swept.runs <= MOST_LISTED:
         for _, ended in rows():
             if ended is not None:
@@ -69,7 +71,7 @@ def write_whole(
     store.write(opening, folder.record_path)
 
 
-def _status(swept: Swept) -> tuple[str, Failure | None]:
+def _status(swept: Sweep) -> tuple[str, Failure | None]:
     if swept.missing:
         said = f"{swept.missing} of {swept.runs} runs have not ended"
         return "interrupted", Failure(phase="run", type="Unfinished", code="interrupted", message=f"{said}.")
