@@ -38,7 +38,7 @@ def one_node(folder):
     munge = [f"--{name}={folder / file}" for name, file in files.items()]
     with contextlib.ExitStack() as stack:
         stack.enter_context(_daemon(folder, environ, "munged", "--foreground", "--force", *munge))
-        _wait(lambda: (folder / "munge.sock").exists())
+        _wait((folder / "munge.sock").exists)
         stack.enter_context(_daemon(folder, environ, "slurmctld", "-D", "-i", "-c"))
         stack.enter_context(_daemon(folder, environ, "slurmd", "-D", "-N", host))
         stack.callback(_end_jobs, environ)
