@@ -24,6 +24,8 @@ from dissmodel.running.model import OpenedModel, open_model
 from dissmodel.running.prepare import RunRequest, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
+from dissmodel.sweeping.checking import resolved
+from dissmodel.sweeping.designs import FileDesign
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import RECORD, SweepFolder
 from dissmodel.sweeping.journal import COMPLETED, Header, Journal
@@ -119,7 +121,7 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.plan: Plan = request.plan
+        self.plan = resolved(request.plan, model)
         self.journal = Journal.read(folder.journal_path)
         self.survey = _Survey()
         self.began = 0
@@ -359,8 +361,9 @@ class _Loop:
         datasets = [Path(one).absolute() for one in dict.fromkeys(sources)]
         if len(datasets) > _MOST_FILES:
             return None
+        named = [self.plan.design.path] if isinstance(self.plan.design, FileDesign) else []
         parts = [part for one in datasets for part in (*companions(one), *sidecars(one))]
-        return datasets, [*dict.fromkeys(parts), *self.request.asked_files, code]
+        return datasets, [*dict.fromkeys((*parts, *self.request.asked_files, *named)), code]
 
     def _is_written(self, header: Header) -> bool:
         """Return whether the table and the record of this plan were written after the last run had ended."""
