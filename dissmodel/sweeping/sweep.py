@@ -62,7 +62,7 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     KeyboardInterrupt
         After a SIGINT: runs in flight have ended, and all that ended is written down.
     """
-    folder = SweepFolder(request.output)
+    folder = SweepFolder(request.output.absolute())  # of a worker, too
     agree(request.plan, request.consent)
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)
@@ -156,6 +156,9 @@ class _Loop:
             with materialize.undisturbed():
                 swept = self._write_down(record, time.perf_counter() - began)
                 self.journal.close()
+            if swept.missing:
+                left = f"{swept.missing} of {swept.runs} runs are left"
+                self.reporter.warn(f"{left}; the same command goes on.")
         return swept
 
     def dry_run(self) -> Sweep:
@@ -323,7 +326,8 @@ class _Loop:
             overwrite=True,  # what is there without a record, or with one whose result was not kept
         )
         output = f"{folder / NAME}{self._suffix(request)}"
-        return Task(key=planned.key, request=replace(request, output=output), folder=folder)
+        model = self.model.host.info.name
+        return Task(key=planned.key, request=replace(request, output=output), folder=folder, model=model)
 
     def _suffix(self, request: RunRequest) -> str:
         if request.input not in self._suffixes:
@@ -388,7 +392,7 @@ class _Loop:
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
-        write_whole(record, swept, self.plan, journal, self._rows)
+        write_whole(record, swept, self.plan, journal.header, self._ended())
         return swept
 
     def _swept(self, seconds: float) -> Sweep:
@@ -407,11 +411,16 @@ class _Loop:
         )
 
     def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        for planned in self.planned():
-            ended = self.journal.get(planned.key)
-            if ended is not None and planned.key in self.survey.reused:
-                ended = replace(ended, old_code=True)
-            yield planned, ended
+        return ((planned, self._get(planned.key)) for planned in self.planned())
+
+    def _ended(self) -> Iterator[EndedRun]:
+        keys = sorted({*(key.hex() for key in self.survey.keys), *self.survey.reused})
+        return filter(None, map(self._get, keys))
+
+    def _get(self, key: str) -> EndedRun | None:
+        ended = self.journal.get(key)
+        is_old = ended is not None and key in self.survey.reused
+        return replace(ended, old_code=True) if is_old and ended is not None else ended
 
 
 class _Replicates:
