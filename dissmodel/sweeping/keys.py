@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from dissmodel.errors import ConsentRequired, DissmodelError
@@ -18,7 +18,7 @@ from dissmodel.record.plain import plain
 from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import OpenedModel
 from dissmodel.running.prepare import prepare
-from dissmodel.sweeping.checking import Checking, Reads
+from dissmodel.sweeping.checking import Checking, Reads, resolved
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.runs import PlannedRun
 
@@ -62,10 +62,50 @@ def _seed(sweep_seed: int, digest: str, replicate: int) -> int:
     return int(_digest([sweep_seed, digest, replicate])[: 2 * _SEED_BYTES], 16)
 
 
-def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> Iterator[PlannedRun]:
-    """Return the runs of a plan, once all rows were checked and what the runs read was looked at.
+class _Read(NamedTuple):
+    """What runs have in common that read the same: its digest, files of parameters, the code's digest."""
 
-    The plan is one that `dissmodel.sweeping.checking.resolved` returned.
+    common: str
+    files: list[str]
+    code: str
+
+
+@dataclass(frozen=True)
+class PlannedRuns:
+    """The runs of a plan, as often as they are iterated over; none is kept.
+
+    `plan` is the plan as `dissmodel.sweeping.checking.resolved` returns it.
+    """
+
+    plan: Plan
+    _checking: Checking
+    _reads: Mapping[Reads, _Read]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[PlannedRun]:
+        for number, row in enumerate(self.plan.rows(), start=1):
+            if row.replicate == 1:
+                values, files = self._checking.typed(row.values)
+                read = self._reads[tuple(row.inputs.items()), files]
+                given = given_seed(None, values)
+                digest = _digest(_own(values, read.files))
+            seed = _seed(self.plan.seed, digest, row.replicate) if given is None else None
+            without = _digest([read.common, digest, given if seed is None else seed])
+            yield PlannedRun(
+                number=number,
+                key=_digest([without, read.code]),
+                key_without_code=without,
+                values=row.values,
+                inputs=row.inputs,
+                replicate=row.replicate,
+                seed=seed,
+            )
+
+
+def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> PlannedRuns:
+    """Return the runs of a plan, once all rows were checked, and what the runs read was looked at.
 
     Raises
     ------
@@ -74,6 +114,7 @@ def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> Iterator
     DissmodelError
         If inputs can't be read.
     """
+    plan = resolved(plan, model)
     checking = Checking(plan, model)
     quiet = replace(model, spec=replace(model.spec, ignored=())) if model.spec is not None else model
     found: dict[Reads, _Read] = {}
@@ -87,41 +128,13 @@ def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> Iterator
         except DissmodelError as error:
             problems.setdefault(error.message, error)
             continue
-        document = store.to_document(record) | {"until": plan.until}
+        document = store.to_document(record)
         found[reads] = _Read(_digest(_common(document)), _files(document), _code_of(document))
     if problems:
         first = next(iter(problems.values()))
         first.message = " ".join(list(problems)[:_SHOWN])
         raise first
-    return _runs(plan, checking, found)
-
-
-class _Read(NamedTuple):
-    """What runs have in common that read the same: its digest, files of parameters, the code's digest."""
-
-    common: str
-    files: list[str]
-    code: str
-
-
-def _runs(plan: Plan, checking: Checking, reads: Mapping[Reads, _Read]) -> Iterator[PlannedRun]:
-    for number, row in enumerate(plan.rows(), start=1):
-        if row.replicate == 1:
-            values, files = checking.typed(row.values)
-            read = reads[tuple(row.inputs.items()), files]
-            given = given_seed(None, values)
-            digest = _digest(_own(values, read.files))
-        seed = _seed(plan.seed, digest, row.replicate) if given is None else None
-        without = _digest([read.common, digest, given if seed is None else seed])
-        yield PlannedRun(
-            number=number,
-            key=_digest([without, read.code]),
-            key_without_code=without,
-            values=row.values,
-            inputs=row.inputs,
-            replicate=row.replicate,
-            seed=seed,
-        )
+    return PlannedRuns(plan, checking, found)
 
 
 def _common(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Plan:
             format=self.format,
             layer=self.layer,
             seed=seed,
-            **more,
+            **{"until": self.until, **more},
         )
 
     @property
