@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
@@ -24,7 +25,6 @@ from dissmodel.running.model import OpenedModel, open_model
 from dissmodel.running.prepare import RunRequest, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
-from dissmodel.sweeping.checking import resolved
 from dissmodel.sweeping.designs import FileDesign
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import RECORD, SweepFolder
@@ -121,7 +121,9 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.plan = resolved(request.plan, model)
+        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.plan = self.runs.plan
+        self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)
         self.survey = _Survey()
         self.began = 0
@@ -218,7 +220,7 @@ class _Loop:
 
     def planned(self) -> Iterator[PlannedRun]:
         """Yield the runs of the plan; a run that an earlier code made, and that counts, under its own key."""
-        for one in keys.planned_runs(self.plan, self.model, self.reporter):
+        for one in self.runs:
             old = self.survey.old.get(one.key_without_code)
             is_old = old is not None and not self.journal.has_completed(one.key)
             yield replace(one, key=old) if is_old and old is not None else one
@@ -226,7 +228,7 @@ class _Loop:
     def _look(self, added: list[EndedRun]) -> None:
         """Find what is missing; refuse a folder whose runs are of another plan."""
         survey, there = self.survey, {one.key for one in added if self._is_enough(one)}
-        for planned in keys.planned_runs(self.plan, self.model, self.reporter):
+        for planned in self.runs:
             survey.rows += 1
             key = bytes.fromhex(planned.key)
             if key in survey.keys:
@@ -255,8 +257,7 @@ class _Loop:
     def _judge_others(self, others: list[str], there: set[str]) -> None:
         """Tell runs of an earlier code, which can be kept, from runs of another plan."""
         survey, foreign = self.survey, 0
-        runs = keys.planned_runs(self.plan, self.model, self.reporter)
-        planned = {one.key_without_code: one.key for one in runs}
+        planned = {one.key_without_code: one.key for one in self.runs}
         for key in others:
             document = finished.read(self.folder.run_path(key) / RECORD)
             without = "" if document is None else keys.key_without_code(document)
@@ -326,8 +327,13 @@ class _Loop:
             overwrite=True,  # what is there without a record, or with one whose result was not kept
         )
         output = f"{folder / NAME}{self._suffix(request)}"
-        model = self.model.host.info.name
-        return Task(key=planned.key, request=replace(request, output=output), folder=folder, model=model)
+        return Task(
+            key=planned.key,
+            request=replace(request, output=output),
+            folder=folder,
+            model=self.model.host.info.name,
+            work=self.work,
+        )
 
     def _suffix(self, request: RunRequest) -> str:
         if request.input not in self._suffixes:

@@ -18,6 +18,7 @@ from dissmodel.executor.runner import PHASES
 from dissmodel.io.room import LEAST, no_room
 from dissmodel.progress import Silent
 from dissmodel.record import MAIN, ExperimentRecord, store
+from dissmodel.record.observed import kept
 from dissmodel.record.plain import plain
 from dissmodel.record.schema import Failure
 from dissmodel.sweeping.runs import NAME, EndedRun
@@ -50,13 +51,15 @@ class Task:
     """A run to do; it can be pickled, for its request has no executor and asks nobody.
 
     `key` is the run's, `model` the model's name; `folder` is where the run's record goes if it can't begin.
-    `tries` counts this try too.
+    `tries` counts this try too. `work` is a text that the tasks of one sweep have in common: see
+    `dissmodel.record.observed.kept`.
     """
 
     key: str
     request: RunRequest
     folder: Path
     model: str
+    work: str
     tries: int = 1
 
 
@@ -78,7 +81,8 @@ def do(task: Task) -> EndedRun:
     with contextlib.suppress(OSError):  # Linux can: the peak of memory is this run's, not the process's
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     try:
-        made = run(task.request, Silent())
+        with kept(task.work):
+            made = run(task.request, Silent())
     except DissmodelError as error:
         if isinstance(error.__cause__, MemoryError):  # another try may find more
             raise WorkerLost(error.message) from error
