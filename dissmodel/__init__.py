@@ -34,6 +34,7 @@ __all__ = [
     "save_dataset",
     "show",
     "sign",
+    "sweep",
     "validate",
     "verify",
 ]
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         run,
         show,
         sign,
+        sweep,
         validate,
         verify,
     )

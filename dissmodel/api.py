@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
+    from dissmodel.sweeping.status import SweepStatus
     from dissmodel.sweeping.swept import Sweep
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "show",
     "sign",
     "sweep",
+    "sweep_status",
     "typed",
     "validate",
     "verify",
@@ -379,6 +381,24 @@ def sweep(
             lambda given: run_sweep(replace(request, consent=given), reporter),
             arguments.optional_consent(consent),
         )
+
+
+def sweep_status(folder: StrPath) -> SweepStatus:
+    """Tell how far a sweep is; it may be running.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder of the sweep.
+
+    Raises
+    ------
+    InvalidInput
+        If no sweep is there.
+    """
+    from dissmodel.sweeping.status import status
+
+    return status(Path(arguments.text(folder, "folder")))
 
 
 def validate(
