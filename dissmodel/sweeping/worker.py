@@ -16,7 +16,7 @@ from dissmodel.errors import DissmodelError, StorageError, disk_errors
 from dissmodel.executor.runner import PHASES
 from dissmodel.io.room import LEAST, no_room
 from dissmodel.progress import Silent
-from dissmodel.record import MAIN, ExperimentRecord, store
+from dissmodel.record import MAIN, ExperimentRecord, observed, store
 from dissmodel.record.plain import plain
 from dissmodel.record.schema import Failure
 from dissmodel.sweeping.runs import NAME, EndedRun
@@ -57,8 +57,10 @@ class Task:
     tries: int = 1
 
 
-def do(task: Task) -> EndedRun:
+def do(task: Task, work: str = "") -> EndedRun:
     """Run the model and return how the run ended; a run that fails is an `EndedRun` too.
+
+    What is the same for all tasks of a `work` is observed once in each worker.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def do(task: Task) -> EndedRun:
     with contextlib.suppress(OSError):  # Linux can: the peak of memory is this run's, not the process's
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     try:
-        made = run(task.request, Silent())
+        with observed.kept(work or task.request.experiment_id):
+            made = run(task.request, Silent())
     except DissmodelError as error:
         if error.record_path is None or error.record_path.parent != task.folder:
             ended = failed(task, error)
