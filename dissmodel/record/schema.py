@@ -270,7 +270,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map"})
+    RARE = frozenset({"sources", "class_map", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -313,6 +313,7 @@ class ExperimentRecord(_Part):
     derived_from: str | None = None
     sources: list[OtherSource] = Field(default_factory=list, max_length=1000)
     class_map: dict[str, Any] = Field(default_factory=dict)
+    about: dict[str, Any] = Field(default_factory=dict)
     record_digest: str | None = None
 
     @property
