@@ -35,6 +35,7 @@ from dissmodel.cells.writing import (
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
+from dissmodel.executor.config import settings
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_memory, look_at_room
 from dissmodel.executor.host import Reach
 from dissmodel.executor.seeds import RunSeed
@@ -338,8 +339,9 @@ class CellModel(ModelExecutor):
         return data
 
     def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
-        """Write the result and its style; note their digests."""
-        for name, digest in self._write(result, Path(str(record.output_path))).items():
+        """Write the result and its style; note their digests, of the result where no run will hash it."""
+        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.in_run)
+        for name, digest in digests.items():
             record.add_artifact(name, digest)
         record.status = "completed"
         return record
@@ -452,8 +454,8 @@ class CellModel(ModelExecutor):
             warnings.simplefilter("ignore", DissmodelWarning)
             record.add_artifact(f"step_{data.step}", self._write(data, path)["output"])
 
-    def _write(self, data: CellData, path: Path) -> dict[str, str]:
-        return write_cells(data, path, self.name, self.raster_form)
+    def _write(self, data: CellData, path: Path, *, hashed: bool = True) -> dict[str, str]:
+        return write_cells(data, path, self.name, self.raster_form, hashed=hashed)
 
 
 _TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})

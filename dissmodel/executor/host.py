@@ -83,6 +83,8 @@ class InProcess:
     `origin` is where the model is from, `distribution` the installed distribution that offers it.
     """
 
+    _asked = 0.0
+
     def __init__(
         self, executor: type[ModelExecutor], origin: str = "", distribution: str | None = None
     ) -> None:
@@ -174,8 +176,9 @@ class InProcess:
         return saved
 
     def usage(self) -> Usage:
-        """Return what this process took."""
-        return Usage(round(time.process_time(), 3), capture.peak_memory_bytes(), capture.native())
+        """Return what this process took since it began, or since it was last asked."""
+        before, InProcess._asked = InProcess._asked, time.process_time()
+        return Usage(round(InProcess._asked - before, 3), capture.peak_memory_bytes(), capture.native())
 
 
 def _texts(declared: object) -> tuple[str, ...]:

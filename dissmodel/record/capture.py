@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dissmodel import gdal_settings
 from dissmodel.progress import Silent, reporting
+from dissmodel.record import observed
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, direct_url, vcs_of
 from dissmodel.record.redact import redact
@@ -47,7 +48,7 @@ def runtime(executor: Code | None = None) -> Runtime:
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
         dissmodel=_ours(executor),
-        packages=packages(),
+        packages=observed.once(packages, packages),
         native=native(),
         ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
     )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from dissmodel.progress import current
+from dissmodel.record import observed
 from dissmodel.record.digest import new, sha256_file
 from dissmodel.record.git import checkout_of, suffix, without_credentials
 from dissmodel.record.schema import Code
@@ -57,9 +58,20 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
     source = _locate(obj)
     if source is None:
         return Code(module=obj.__module__)
-    owner = _owner(source, distribution)
     files = _sources(source.root)
-    code = Code(module=source.module, source_digest=_digest(source.root, files))
+    digest = _digest(source.root, files)  # of a file that each run loads anew it may be another
+    code, problem = observed.once(
+        (code_of, source, distribution, digest), lambda: _observe(source, distribution, files)
+    )
+    if problem:
+        current().warn(problem)
+    return code.model_copy()
+
+
+def _observe(source: _Source, distribution: str | None, files: Mapping[str, str]) -> tuple[Code, str]:
+    """Return the code, and what git can't say about it."""
+    owner = _owner(source, distribution)
+    code, problem = Code(module=source.module, source_digest=_digest(source.root, files)), ""
     own = _own_files(source.module, files)
     if own:
         code.model_digest = _digest(source.root, own)
@@ -74,9 +86,8 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         if checkout is not None:
             code.repository, code.commit = checkout.repository, checkout.commit
             code.dirty, code.diff_digest = checkout.dirty, checkout.diff_digest
-            if checkout.problem:
-                current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
-    return code
+            problem = f"{checkout.problem} {checkout.hint}".rstrip() if checkout.problem else ""
+    return code, problem
 
 
 def source_root(obj: type) -> Path | None:
@@ -154,6 +165,10 @@ def _sources(root: Path) -> dict[str, str]:
     """Return the sha256 of each ``.py`` file of a package, or of a file, by its name in the folder."""
     if root.is_file():
         return {root.name: sha256_file(root)} if root.suffix == ".py" else {}
+    return observed.once((_of_package, root), lambda: _of_package(root))
+
+
+def _of_package(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]

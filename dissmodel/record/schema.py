@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -26,6 +26,8 @@ ORDER_OF_THE_FILE = "rows of the file"
 ORDER_OF_THE_INPUT = "given by the input"
 """Cells were visited in the order of a band, or of the features."""
 
+Key = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""The key of a run: the sha256 of what determines it."""
 Severity = Literal["ok", "warning", "differs"]
 Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
 
@@ -251,7 +253,7 @@ class Replacement(_Part):
     user: str | None = None
 
 
-class Sweep(_Part):
+class SweepRuns(_Part):
     """What the record of a whole sweep says of its runs.
 
     ``plan_digest`` is the sha256 of the plan, which has ``rows`` and, as two rows may be equal, ``runs``;
@@ -266,11 +268,16 @@ class Sweep(_Part):
     plan_digest: str
     rows: int = 0
     runs: int = 0
-    completed: dict[str, str] = Field(default_factory=dict)
-    failed: dict[str, str] = Field(default_factory=dict)
+    completed: dict[Key, str] = Field(default_factory=dict)
+    failed: dict[Key, str] = Field(default_factory=dict)
     kept: str = "all"
     old_code: list[str] = Field(default_factory=list)
     determined_by: dict[str, Any] = Field(default_factory=dict)
+
+    @staticmethod
+    def place_of(key: str) -> str:
+        """Return where the record of a run that completed is, relative to the sweep's record."""
+        return f"runs/{key[:16]}/result.record.json"
 
 
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
@@ -297,7 +304,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -342,7 +349,8 @@ class ExperimentRecord(_Part):
     class_map: dict[str, Any] = Field(default_factory=dict)
     until: str = ""
     not_kept: bool = False
-    sweep: Sweep | None = None
+    sweep: SweepRuns | None = None
+    about: dict[str, Any] = Field(default_factory=dict)
     record_digest: str | None = None
 
     @property

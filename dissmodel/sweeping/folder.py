@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.errors import InvalidInput
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.sweeping.runs import NAME, SHORT_KEY
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ AFTER_METRICS = (
     "worker",
     "old_code",
 )
+TEXTS = ("output", "sha256", "content_digest", "record_digest", "error", "worker")
+"""The columns of the table that are texts, beside the key and the status."""
 RECORD = f"{NAME}.record.json"
 PENDING = "pending"
 """The status, in the table, of a run that has not begun."""
@@ -189,10 +192,40 @@ class SweepFolder:
                         metrics={
                             name: float(found[column]) for name, column in metrics.items() if found[column]
                         },
-                        **{name: found[name] for name in _TEXTS},
+                        **{name: found[name] for name in TEXTS[:-1]},
                     )
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise self._not_of_plan(str(error)) from error
+
+    def record_of(self, run: int | str) -> Path:
+        """Return the record of a run, by the number of its row or the beginning of its key.
+
+        Raises
+        ------
+        UsageError
+            If there is no such run, more than one, or it has not ended.
+        """
+        from dissmodel.record import store  # noqa: PLC0415  (as above)
+
+        with self._table() as stream:
+            name, text = ("run", str(run)) if isinstance(run, int) else ("key", run)
+            found = {
+                row["key"]: row["record_digest"]
+                for row in csv.DictReader(stream)
+                if row[name] == text or (name == "key" and text and row[name].startswith(text))
+            }
+        if len(found) != 1:
+            what = "no run" if not found else f"{len(found)} runs"
+            raise UsageError(
+                f"{self.path}: there is {what} {run!r}.", "The table has their numbers and keys."
+            )
+        ((key, digest),) = found.items()
+        place = self.run_record_path(key)
+        for one in (place, *sorted(place.parent.glob(f"{NAME}.*{store.SUFFIX}"))):
+            with contextlib.suppress(DissmodelError):  # the run failed, and this is not its record
+                if store.read_document(one).get("record_digest") == digest:
+                    return one
+        raise UsageError(f"{self.path}: the run {run!r} has no record, or has not ended.")
 
     def _table(self) -> Any:
         try:
@@ -210,9 +243,6 @@ class SweepFolder:
             "Give the command of the sweep again: it writes the table anew and repeats no finished run.",
             code="bad_table",
         )
-
-
-_TEXTS = ("output", "sha256", "content_digest", "record_digest", "error")
 
 
 def _numbers(found: Mapping[str, str], metrics: Mapping[str, str]) -> dict[str, float]:

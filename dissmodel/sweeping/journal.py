@@ -26,11 +26,14 @@ class Header:
     """The first line: how many rows and runs the plan has, and the files that determine the runs.
 
     `asked` is the digest of what was asked for; `files` has the sha256 of each file by its path, `beside`
-    the names of the files beside the inputs that may be read with these.
+    the names of the files beside the inputs that may be read with these. `began` is when the command began,
+    in seconds since 1970, with `ended` runs.
     """
 
     rows: int
     runs: int
+    began: float
+    ended: int
     asked: str = ""
     files: Mapping[str, str] | None = None
     beside: Mapping[str, list[str]] | None = None
@@ -180,5 +183,6 @@ def _header(line: bytes) -> Header | None:
         header = Header(**{one.name: document[one.name] for one in fields(Header)})
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    fits = all(isinstance(one, int) for one in (header.rows, header.runs)) and isinstance(header.asked, str)
-    return header if fits else None
+    whole = all(isinstance(one, int) for one in (header.rows, header.runs, header.ended))
+    fits = isinstance(header.began, int | float) and isinstance(header.asked, str)
+    return header if whole and fits else None

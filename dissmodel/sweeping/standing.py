@@ -18,13 +18,17 @@ from dissmodel.sweeping.finished import folders
 from dissmodel.sweeping.folder import SweepFolder
 from dissmodel.sweeping.journal import Header, Journal
 from dissmodel.sweeping.runs import SHORT_KEY
-from dissmodel.sweeping.swept import Swept
+from dissmodel.sweeping.swept import Sweep
 
 
 def digest_of(asked: Mapping[str, Any]) -> str:
-    """Return the digest of what was asked for, in this folder and of this version."""
-    whole = {"asked": asked, "folder": os.getcwd(), "version": __version__}  # noqa: PTH109  (a text)
-    return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
+    """Return the digest of what was asked for, in this folder and of this version; empty if it has none."""
+    try:
+        whole = {"asked": asked, "folder": os.getcwd(), "version": __version__}  # noqa: PTH109  (a text)
+        text = json.dumps(whole, sort_keys=True, default=os.fspath)
+    except (TypeError, OSError):  # an array, say; or the current folder is gone
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def determining(paths: Iterable[Path]) -> dict[str, str]:
@@ -37,8 +41,10 @@ def beside(paths: Iterable[Path]) -> dict[str, list[str]]:
     return {str(path): _names(path) for path in paths}
 
 
-def standing(folder: SweepFolder, asked: str) -> Swept | None:
+def standing(folder: SweepFolder, asked: str) -> Sweep | None:
     """Return how a sweep ended that has nothing to do; None if that takes a closer look."""
+    if not asked:
+        return None
     found = _by_journal(folder) or _by_record(folder)
     if found is None:
         return None
@@ -56,7 +62,7 @@ def standing(folder: SweepFolder, asked: str) -> Swept | None:
         return None
     if not is_same:
         return None
-    return Swept(folder=folder, rows=header.rows, runs=header.runs, completed=header.runs, failed=0)
+    return Sweep(folder=folder, rows=header.rows, runs=header.runs, completed=header.runs, failed=0)
 
 
 def _by_journal(folder: SweepFolder) -> tuple[Header, set[str]] | None:

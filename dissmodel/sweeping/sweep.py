@@ -9,21 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from dissmodel import gdal_settings, locks, materialize
+from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.config import load_settings
-from dissmodel.engines import EngineLost, open_engine
-from dissmodel.errors import UsageError, disk_errors
+from dissmodel.engines import Engine, EngineLost, open_engine
+from dissmodel.errors import RunFailed, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import ExperimentRecord, identity
+from dissmodel.record import Code, ExperimentRecord, identity
 from dissmodel.running.model import OpenedModel, open_model
 from dissmodel.running.prepare import RunRequest, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
+from dissmodel.sweeping.designs import FileDesign
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import RECORD, SweepFolder
 from dissmodel.sweeping.journal import COMPLETED, Header, Journal
@@ -31,20 +33,22 @@ from dissmodel.sweeping.plan import Plan, agree
 from dissmodel.sweeping.progress import Progress
 from dissmodel.sweeping.runs import NAME, EndedRun, PlannedRun
 from dissmodel.sweeping.standing import beside, determining
-from dissmodel.sweeping.swept import SweepRequest, Swept
+from dissmodel.sweeping.status import LOCK
+from dissmodel.sweeping.swept import Estimate, Sweep, SweepRequest
 from dissmodel.sweeping.table import metrics_of, write_table
 from dissmodel.sweeping.whole import write_whole
-from dissmodel.sweeping.worker import Task
+from dissmodel.sweeping.worker import Task, do
 
-__all__ = ["SweepRequest", "Swept", "run_all", "sweep"]
+__all__ = ["Sweep", "SweepRequest", "run_all", "sweep"]
 
-_LOCK = ".sweep.lock"
+_PATIENCE_S = 0.3  # who asks for the status holds the lock for a moment
+_SHORT_S = 5.0
 _SHOWN = 5
 _LONGEST = 80
 _MOST_FILES = 200
 
 
-def sweep(request: SweepRequest, reporter: Reporter) -> Swept:
+def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     """Run what is missing of a plan, and write the table and the record of the whole.
 
     Raises
@@ -58,11 +62,15 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Swept:
     KeyboardInterrupt
         After a SIGINT: runs in flight have ended, and all that ended is written down.
     """
-    folder = SweepFolder(request.output)
+    folder = SweepFolder(request.output.absolute())  # of a worker, too
     agree(request.plan, request.consent)
     gdal_settings.ignore()
-    with reporting(reporter), _held(folder), open_model(request.plan.request({}, {}, None)) as model:
-        return _Loop(request, folder, model, reporter).run()
+    opening = replace(request.plan.request({}, {}, None), consent=request.consent)
+    with reporting(reporter), contextlib.ExitStack() as stack:
+        if not request.dry_run:
+            stack.enter_context(_held(folder))
+        loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter)
+        return loop.dry_run() if request.dry_run else loop.run()
 
 
 @contextlib.contextmanager
@@ -78,8 +86,8 @@ def _held(folder: SweepFolder) -> Iterator[None]:
         raise UsageError(
             f"{path}: the folder is not empty, and no sweep is in it.", "Give the name of a new folder."
         )
-    lock = path / _LOCK
-    with disk_errors(f"{path}: can't be written"), locks.held(lock) as is_ours:
+    lock = path / LOCK
+    with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
         if not is_ours:
             raise UsageError(
                 locks.busy(f"{path}: another command is running this sweep.", lock),
@@ -93,7 +101,7 @@ def _held(folder: SweepFolder) -> Iterator[None]:
 
 
 def _only_locked(path: Path) -> bool:
-    return all(one.name.startswith(_LOCK) for one in path.iterdir())
+    return all(one.name.startswith(LOCK) for one in path.iterdir())
 
 
 @dataclass
@@ -113,21 +121,27 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.plan: Plan = request.plan
+        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.plan = self.runs.plan
+        self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)
         self.survey = _Survey()
         self.began = 0
         self.consent = replace(request.consent, ask=None)  # a worker asks nobody
         self._suffixes: dict[str, str] = {}
 
-    def run(self) -> Swept:
+    def run(self) -> Sweep:
         record = self._record()
         added = list(finished.reconcile(self.folder, self.journal))
         self._look(added)
         with disk_errors(f"{self.folder.path}: can't be written"):
             self.folder.runs_path.mkdir(exist_ok=True)
             _write_plan(self.folder.plan_path, self.plan)
-        self.journal.begin(self._header(record))
+        header = self._header(record)
+        if not (self.survey.missing or added) and self._is_written(header):
+            return self._swept(0.0)
+        record.runtime = self.model.host.runtime(record.code or Code())
+        self.journal.begin(header)
         began = time.perf_counter()
         try:
             for ended in added:
@@ -144,7 +158,49 @@ class _Loop:
             with materialize.undisturbed():
                 swept = self._write_down(record, time.perf_counter() - began)
                 self.journal.close()
+            if swept.missing:
+                left = f"{swept.missing} of {swept.runs} runs are left"
+                self.reporter.warn(f"{left}; the same command goes on.")
         return swept
+
+    def dry_run(self) -> Sweep:
+        """Try the first missing run; return how the sweep stands, and what the missing runs will take."""
+        self._look(list(finished.reconcile(self.folder, self.journal)))
+        swept = self._swept(0.0)
+        if not self.survey.missing:
+            return swept
+        with contextlib.ExitStack() as stack:
+            place = stack.enter_context(temporary.new_folder())
+            workers, threads = self.request.workers, self.request.threads
+            engine = stack.enter_context(open_engine(None, workers, threads, load_settings()))
+            ended, size = self._trial(engine, place / "1")
+            if ended.seconds < _SHORT_S:  # the first run in a process loads libraries
+                ended, size = self._trial(engine, place / "2")
+            workers = engine.slots
+        missing, memory = self.survey.missing, ended.peak_memory_bytes
+        at_once = min(workers, missing)
+        return replace(
+            swept,
+            estimate=Estimate(
+                at_once=at_once,
+                seconds=round(missing * ended.seconds / at_once, 1),
+                run_seconds=ended.seconds,
+                memory_bytes=at_once * memory,
+                run_memory_bytes=memory,
+                disk_bytes=missing * size,
+                run_disk_bytes=size,
+            ),
+        )
+
+    def _trial(self, engine: Engine, place: Path) -> tuple[EndedRun, int]:
+        """Try the first missing run; return how it ended, and the bytes of its files."""
+        task = next(self._tasks())
+        name = str(task.request.output).removeprefix(str(task.folder))
+        request = replace(task.request, output=f"{place}{name}")
+        ended = engine.submit(do, replace(task, request=request, folder=place)).result()
+        if ended.status != COMPLETED:
+            raise RunFailed(f"The trial run failed: {ended.error}", "Run it alone: dissmodel run")
+        return ended, sum(one.stat().st_size for one in place.rglob("*"))
 
     # What is to run.
 
@@ -164,7 +220,7 @@ class _Loop:
 
     def planned(self) -> Iterator[PlannedRun]:
         """Yield the runs of the plan; a run that an earlier code made, and that counts, under its own key."""
-        for one in keys.planned_runs(self.plan, self.model, self.reporter):
+        for one in self.runs:
             old = self.survey.old.get(one.key_without_code)
             is_old = old is not None and not self.journal.has_completed(one.key)
             yield replace(one, key=old) if is_old and old is not None else one
@@ -172,8 +228,7 @@ class _Loop:
     def _look(self, added: list[EndedRun]) -> None:
         """Find what is missing; refuse a folder whose runs are of another plan."""
         survey, there = self.survey, {one.key for one in added if self._is_enough(one)}
-        unknown: dict[str, list[str]] = {}
-        for planned in keys.planned_runs(self.plan, self.model, self.reporter):
+        for planned in self.runs:
             survey.rows += 1
             key = bytes.fromhex(planned.key)
             if key in survey.keys:
@@ -182,11 +237,10 @@ class _Loop:
             survey.sources.update(dict.fromkeys(planned.inputs.values()))
             if planned.key not in there and not self._has(planned.key):
                 survey.missing += 1
-                unknown.setdefault(planned.key_without_code, []).append(planned.key)
         finished_keys = [*self.journal.completed(), *(one.key for one in added)]
         others = [key for key in finished_keys if bytes.fromhex(key) not in survey.keys]
         if others:
-            self._judge_others(others, unknown)
+            self._judge_others(others, there)
 
     def _has(self, key: str) -> bool:
         if not self.journal.has_completed(key):
@@ -200,16 +254,18 @@ class _Loop:
         """Return whether of a run is there what the plan keeps."""
         return bool(ended.output) or self.plan.keep == "records"
 
-    def _judge_others(self, others: list[str], unknown: dict[str, list[str]]) -> None:
+    def _judge_others(self, others: list[str], there: set[str]) -> None:
         """Tell runs of an earlier code, which can be kept, from runs of another plan."""
-        survey, foreign = self.survey, []
+        survey, foreign = self.survey, 0
+        planned = {one.key_without_code: one.key for one in self.runs}
         for key in others:
             document = finished.read(self.folder.run_path(key) / RECORD)
-            without = None if document is None else keys.key_without_code(document)
-            if without in unknown:
-                survey.old[str(without)] = key
-            else:
-                foreign.append(key)
+            without = "" if document is None else keys.key_without_code(document)
+            now = planned.get(without)
+            if now is None:
+                foreign += 1
+            elif now not in there and not self._has(now):
+                survey.old[without] = key
         if survey.old:
             count = len(survey.old)
             if self.request.keep_old_code:
@@ -223,7 +279,7 @@ class _Loop:
                 )
         if foreign and not self.request.other_plan:
             raise UsageError(
-                f"{self.folder.path} has the sweep of another plan: {len(foreign)} of its finished runs are "
+                f"{self.folder.path} has the sweep of another plan: {foreign} of its finished runs are "
                 f"not in this plan. {_difference(self.folder, self.plan)}",
                 "Give another folder; or keep what the plans share, and run the rest: --other-plan",
                 code="other_plan",
@@ -271,7 +327,13 @@ class _Loop:
             overwrite=True,  # what is there without a record, or with one whose result was not kept
         )
         output = f"{folder / NAME}{self._suffix(request)}"
-        return Task(key=planned.key, request=replace(request, output=output), folder=folder)
+        return Task(
+            key=planned.key,
+            request=replace(request, output=output),
+            folder=folder,
+            model=self.model.host.info.name,
+            work=self.work,
+        )
 
     def _suffix(self, request: RunRequest) -> str:
         if request.input not in self._suffixes:
@@ -281,17 +343,18 @@ class _Loop:
     # What is written down.
 
     def _header(self, record: ExperimentRecord) -> Header:
-        runs = len(self.survey.keys)
+        header = Header(
+            rows=self.survey.rows, runs=len(self.survey.keys), began=time.time(), ended=len(self.journal)
+        )
         files = self._determining(record)
         if files is None or not self.request.asked:
-            return Header(self.survey.rows, runs)
+            return header
         datasets, others = files
-        return Header(
-            self.survey.rows,
-            runs,
-            self.request.asked,
-            determining([*datasets, *others]),
-            beside(datasets),
+        return replace(
+            header,
+            asked=self.request.asked,
+            files=determining([*datasets, *others]),
+            beside=beside(datasets),
         )
 
     def _determining(self, record: ExperimentRecord) -> tuple[list[Path], list[Path]] | None:
@@ -308,41 +371,62 @@ class _Loop:
         datasets = [Path(one).absolute() for one in dict.fromkeys(sources)]
         if len(datasets) > _MOST_FILES:
             return None
+        named = [self.plan.design.path] if isinstance(self.plan.design, FileDesign) else []
         parts = [part for one in datasets for part in (*companions(one), *sidecars(one))]
-        return datasets, [*dict.fromkeys(parts), *self.request.asked_files, code]
+        return datasets, [*dict.fromkeys((*parts, *self.request.asked_files, *named)), code]
 
-    def _write_down(self, record: ExperimentRecord, seconds: float) -> Swept:
+    def _is_written(self, header: Header) -> bool:
+        """Return whether the table and the record of this plan were written after the last run had ended."""
+        was = self.journal.header
+        if was is None or replace(was, began=header.began, ended=header.ended) != header:
+            return False
+        files = (self.folder.journal_path, self.folder.table_path, self.folder.record_path)
+        if not all(one.exists() for one in files):
+            return False
+        ended, table, record = (one.stat().st_mtime_ns for one in files)
+        return ended <= table <= record
+
+    def _write_down(self, record: ExperimentRecord, seconds: float) -> Sweep:
         """Write the table and the record of the whole; return how the sweep stands."""
-        journal, survey = self.journal, self.survey
+        journal = self.journal
         equal = _Replicates()
         rows = equal.watching(self._rows())
         names = self.plan.names
         write_table(self.folder, names, metrics_of(journal.ended), rows)
-        ended = [bytes.hex(key) for key in survey.keys if bytes.hex(key) in journal]
-        completed = sum(map(journal.has_completed, ended)) + len(survey.reused)
-        swept = Swept(
-            folder=self.folder,
-            rows=survey.rows,
-            runs=len(survey.keys),
-            completed=completed,
-            failed=len(ended) - sum(map(journal.has_completed, ended)),
-            began=self.began,
-            old_code=len(survey.reused),
-            seconds=round(seconds, 3),
-        )
+        swept = self._swept(seconds)
         if equal.are_all and not swept.missing:
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
-        write_whole(record, swept, self.plan, journal, self._rows)
+        write_whole(record, swept, self.plan, journal.header, self._ended())
         return swept
 
+    def _swept(self, seconds: float) -> Sweep:
+        survey = self.survey
+        ended = [key.hex() for key in survey.keys if key.hex() in self.journal]
+        completed = sum(map(self.journal.has_completed, ended))
+        return Sweep(
+            folder=self.folder,
+            rows=survey.rows,
+            runs=len(survey.keys),
+            completed=completed + len(survey.reused),
+            failed=len(ended) - completed,
+            began=self.began,
+            old_code=len(survey.reused),
+            seconds=round(seconds, 3),
+        )
+
     def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        for planned in self.planned():
-            ended = self.journal.get(planned.key)
-            if ended is not None and planned.key in self.survey.reused:
-                ended = replace(ended, old_code=True)
-            yield planned, ended
+        return ((planned, self._get(planned.key)) for planned in self.planned())
+
+    def _ended(self) -> Iterator[EndedRun]:
+        keys = sorted({*(key.hex() for key in self.survey.keys), *self.survey.reused})
+        return filter(None, map(self._get, keys))
+
+    def _get(self, key: str) -> EndedRun | None:
+        ended = self.journal.get(key)
+        is_old = ended is not None and key in self.survey.reused
+        return replace(ended, old_code=True) if is_old and ended is not None else ended
 
 
 class _Replicates:
