@@ -149,7 +149,7 @@ class _Summarizer:
         self._maps()
         return Summary(
             folder=self.folder.summary_path,
-            runs=len(self.rows),
+            runs=len({run.key for run in self.rows}),
             completed=len(self.runs),
             grouped_by=self.names,
             rows=rows,
@@ -388,8 +388,15 @@ class _Summarizer:
         key, result = next(iter(there.items()))
         path = self.folder.run_record_path(key)
         record = store.read(path)
-        with keeping_warnings(self.notes):
-            known = dict(legends_of(path, record)) or style_legend(result)
+        told: list[str] = []
+        with keeping_warnings(told):
+            known = dict(legends_of(path, record))
+        if told:
+            known = style_legend(result)
+            of = "those of the style beside a result" if known else "unknown"
+            self.notes.append(
+                f"the model is not known here, so its classes are {of}; other maps are of numbers"
+            )
         return known | {str(record.column_map[one]): known[one] for one in known if one in record.column_map}
 
     def _bands(self, there: Mapping[str, Path]) -> tuple[str, ...] | None:
