@@ -23,6 +23,7 @@ COMMANDS = (
     ("Models in environments of their own", ["isolated.py"]),
     ("Pushing", ["push.py"]),
     ("Storage", ["storage.py"]),
+    ("Maps over many runs", ["sweep_maps.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 16 * 2**20
 _LONGEST_NAME = 80
+_PIECE = 2**16  # cells
 MODAL = "modal"
 
 
@@ -203,12 +204,14 @@ class _Rasters(_Space):
             flags = {flag.name for flag in dataset.mask_flag_enums[number - 1]}
             absent = None
             if "nodata" in flags:  # not by GDAL's own mask, which counts neighbouring floats as nodata too
-                absent = None if _is_nan(band.nodata) else band.absent(values)
+                pieces = (values[start : start + _PIECE] for start in range(0, len(values), _PIECE))
+                if not _is_nan(band.nodata) and any(band.absent(piece).any() for piece in pieces):
+                    absent = band.absent(values)
             elif "all_valid" not in flags:
                 absent = dataset.read_masks(number, window=window).ravel()[some] == 0
         if band.is_scaled or not np.shares_memory(values, target):
             target[:] = band.values(values)
-        return absent if absent is not None and absent.any() else None
+        return absent
 
     @contextlib.contextmanager
     def _opened(self, run: int) -> Iterator[Any]:
