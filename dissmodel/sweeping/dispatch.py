@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from dissmodel.engines import Engine, WorkerLost
 from dissmodel.errors import DissmodelError, RunFailed
+from dissmodel.progress import current
 from dissmodel.sweeping.runs import EndedRun
 from dissmodel.sweeping.worker import Task, do, failed
 
@@ -50,6 +51,7 @@ def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int 
             if not flying:
                 return
             done, _ = wait(flying, _LOOK_S, FIRST_COMPLETED)
+            asked.tell()
             for future in done:
                 task = flying.pop(future)
                 ended = _ended(future, task, tries)
@@ -72,7 +74,7 @@ def _ended(future: Future[EndedRun], task: Task, tries: int) -> EndedRun | None:
     except WorkerLost as lost:
         if task.tries < tries:
             return None
-        why = f"{lost.message} It was tried {task.tries} times."
+        why = f"{lost.message.rstrip('.')}. It was tried {task.tries} times."
         return failed(task, RunFailed(why, lost.hint, code=lost.code))
     except DissmodelError:  # the engine is lost, or the disk takes no record
         raise
@@ -83,6 +85,13 @@ def _ended(future: Future[EndedRun], task: Task, tries: int) -> EndedRun | None:
 @dataclass
 class _Asked:
     came: int = 0
+    _told: bool = False
+
+    def tell(self) -> None:
+        """Say once that the end is waited for."""
+        if self.came and not self._told:
+            self._told = True
+            current().warn("The sweep ends after the runs in flight; Ctrl-C once more ends them too.")
 
 
 @contextlib.contextmanager
