@@ -340,14 +340,13 @@ class Cluster(Engine):
         try:
             said = await self._asked("broadcast", msg=message, workers=[address], on_error="ignore")
         except EngineLost as error:
-            if self._client.status != "running":
-                raise
+            await self._asked("ncores")  # raises where it is the scheduler that doesn't answer
             raise WorkerLost(f"The worker {address} doesn't answer.") from error
         if address not in said:
             raise WorkerLost(f"The worker {address} left or was killed.")
         if said[address]["status"] != "OK":
-            _, error, _ = clean_exception(**said[address])
-            raise WorkerLost(f"The worker {address} can't begin a task: {_why(error)}.") from error
+            why = clean_exception(**said[address])[1]
+            raise WorkerLost(f"The worker {address} can't begin a task: {_why(why)}.")
 
     def _close(self, wait: bool, cancel_futures: bool) -> None:  # noqa: FBT001  (of shutdown)
         self._is_closing = True
