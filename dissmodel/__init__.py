@@ -22,8 +22,10 @@ __all__ = [
     "RasterModel",
     "__version__",
     "bundle",
+    "cite",
     "compare",
     "diff",
+    "export",
     "load_dataset",
     "open_record",
     "pull",
@@ -34,6 +36,7 @@ __all__ = [
     "save_dataset",
     "show",
     "sign",
+    "sweep",
     "validate",
     "verify",
 ]
@@ -41,8 +44,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dissmodel.api import (
         bundle,
+        cite,
         compare,
         diff,
+        export,
         open_record,
         pull,
         push,
@@ -51,6 +56,7 @@ if TYPE_CHECKING:
         run,
         show,
         sign,
+        sweep,
         validate,
         verify,
     )

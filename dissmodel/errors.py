@@ -166,6 +166,7 @@ _EXTRAS = {
     "rasterstats": "pysal",
     "redis": "service",
     "ruamel": "service",
+    "SALib": "sweep",
     "spreg": "lucc",
     "starlette": "service",
     "statsmodels": "lucc",
