@@ -22,8 +22,10 @@ __all__ = [
     "RasterModel",
     "__version__",
     "bundle",
+    "cite",
     "compare",
     "diff",
+    "export",
     "load_dataset",
     "open_record",
     "pull",
@@ -42,8 +44,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dissmodel.api import (
         bundle,
+        cite,
         compare,
         diff,
+        export,
         open_record,
         pull,
         push,

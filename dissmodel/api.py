@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dissmodel.running.show import ModelList, ModelView
     from dissmodel.running.validate import Validation
     from dissmodel.sharing.bundle import Bundle
+    from dissmodel.sharing.export import Exported
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
@@ -43,8 +44,10 @@ __all__ = [
     "Experiment",
     "Run",
     "bundle",
+    "cite",
     "compare",
     "diff",
+    "export",
     "open_record",
     "pull",
     "push",
@@ -64,6 +67,8 @@ Inputs: TypeAlias = Mapping[str, StrPath] | Sequence[StrPath | tuple[str, StrPat
 Method: TypeAlias = Literal["nearest", "bilinear", "mode", "average"]
 Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
+Citation: TypeAlias = Literal["text", "bibtex", "csl", "datacite"]
+Export: TypeAlias = Literal["ro-crate", "prov", "stac", "datacite"]
 
 # What determines the runs of a sweep; how they are run does not.
 _DETERMINES_SWEEP = frozenset(
@@ -913,6 +918,7 @@ def bundle(
     input: StrPath | None = None,
     inputs: Mapping[str, StrPath] | None = None,
     with_input: bool = True,
+    license: str | None = None,
     overwrite: bool = False,
     consent: Consent | None = None,
 ) -> Bundle:
@@ -930,6 +936,8 @@ def bundle(
         The new paths of other inputs that were moved, by their names in the record.
     with_input : bool
         Put the input in.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
     overwrite : bool
         Replace an earlier bundle.
     consent : Consent, optional
@@ -953,11 +961,101 @@ def bundle(
         input=arguments.optional_text(input, "input"),
         others=arguments.named_files(inputs, "inputs"),
         with_input=arguments.flag(with_input, "with_input"),
+        license=arguments.optional_word(license, "license", "CC-BY-4.0") or "",
         overwrite=arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
         return with_consent(
             lambda given: make_bundle(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
+
+
+def cite(
+    record: StrPath,
+    *,
+    format: Citation = "text",
+    license: str | None = None,
+) -> str:
+    """Return a citation of a result.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record, a bundle, or the URL of either.
+    format : {"text", "bibtex", "csl", "datacite"}
+        A line of text, an entry for BibTeX, or JSON: CSL-JSON, or DataCite 4.6.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
+
+    Raises
+    ------
+    DissmodelError
+        If the record can't be read, was changed, or its run did not complete.
+    """
+    from dissmodel.sharing.export import cite as citation
+
+    form = arguments.choice(format, "format", get_args(Citation))
+    given = arguments.optional_word(license, "license", "CC-BY-4.0") or ""
+    with call_reporter():
+        return citation(arguments.text(record, "record"), form, given)
+
+
+def export(
+    record: StrPath,
+    *,
+    format: Export,
+    output: StrPath | None = None,
+    license: str | None = None,
+    input: StrPath | None = None,
+    inputs: Mapping[str, StrPath] | None = None,
+    with_input: bool = True,
+    overwrite: bool = False,
+    consent: Consent | None = None,
+) -> Exported:
+    """Export a record: as a crate, as provenance, as an item of a catalogue, as metadata for a DOI.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record, a bundle (not for a crate), or the URL of either; for ``"stac"`` also a folder of records,
+        of which a static catalogue is made.
+    format : {"ro-crate", "prov", "stac", "datacite"}
+        RO-Crate 1.1 (Process Run Crate 0.5), W3C PROV-JSON, STAC 1.1, or DataCite 4.6 as JSON.
+    output : str or path-like, optional
+        The file; for a crate a zip or a new folder, for a catalogue a new folder. Without one the document is
+        only returned.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
+    input, inputs, with_input, consent
+        For a crate, as `bundle` takes them.
+    overwrite : bool
+        Replace an earlier file.
+
+    Raises
+    ------
+    ConsentRequired
+        If a server would have to be asked.
+    Differs
+        If the record, a file of the result or the input is not as recorded.
+    DissmodelError
+        If there is nothing to export, a crate has no licence, or something can't be read or written.
+    """
+    from dissmodel.sharing.export import ExportRequest
+    from dissmodel.sharing.export import export as export_record
+
+    request = ExportRequest(
+        record=arguments.text(record, "record"),
+        format=arguments.choice(format, "format", get_args(Export)),
+        output=arguments.optional_text(output, "output"),
+        license=arguments.optional_word(license, "license", "CC-BY-4.0") or "",
+        input=arguments.optional_text(input, "input"),
+        others=arguments.named_files(inputs, "inputs"),
+        with_input=arguments.flag(with_input, "with_input"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return with_consent(
+            lambda given: export_record(replace(request, consent=given)), arguments.optional_consent(consent)
         )
 
 

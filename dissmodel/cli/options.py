@@ -83,6 +83,12 @@ Records = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Consent to install the model's package.")]
+License = Annotated[
+    str | None,
+    typer.Option(
+        "--license", metavar="ID", help="The result's licence where the record has none, such as CC-BY-4.0."
+    ),
+]
 YesAsk = Annotated[
     bool, typer.Option("--yes", "-y", help="Consent to ask the servers that a record names for its input.")
 ]

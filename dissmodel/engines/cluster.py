@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from dissmodel.bounded import contents
 from dissmodel.config import UserSettings
 from dissmodel.engines import calls
-from dissmodel.engines.engine import Engine, EngineLost, WorkerLost
-from dissmodel.errors import MissingModule, UsageError, extra_hint
+from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
+from dissmodel.errors import DissmodelError, MissingModule, UsageError, extra_hint
 from dissmodel.printable import printable
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class Cluster(Engine):
         call = calls.packed(task, args, kwargs)
         future: Future[Result] = Future()
         with self._submitting:
+            if isinstance(self._lost, RuntimeError):
+                raise self._lost
             if self._lost is not None:
                 future.set_exception(self._lost)
             else:
@@ -321,7 +323,7 @@ class Cluster(Engine):
         self._is_closing = True
         if cancel_futures or not wait:
             for future, _ in self._waiting:
-                future.cancel()
+                cancel(future)
             self._waiting.clear()
         self._stir.set()
         if not wait and self._task is not None:
@@ -330,10 +332,15 @@ class Cluster(Engine):
     async def _lose(self, error: BaseException) -> None:
         """End all tasks with an error, and take no more."""
         with self._submitting:
-            if self._lost is None:
-                self._lost = (
-                    error if isinstance(error, Exception) else RuntimeError(f"{self.name} was closed.")
-                )
+            if self._lost is not None:
+                return
+            if isinstance(error, asyncio.CancelledError):
+                self._lost = RuntimeError(f"{self.name} was closed.")
+            elif isinstance(error, DissmodelError):
+                self._lost = error
+            else:
+                self._lost = EngineLost(f"{self.name}: {_why(error)}.")
+                self._lost.__cause__ = error
         if not self._opened.done():
             self._opened.set_exception(self._lost)
         while self._waiting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import ModelRequest, OpenedModel, parameter_layers
 from dissmodel.sweeping.designs import Design, FileDesign
 from dissmodel.sweeping.plan import Plan, Row
-from dissmodel.sweeping.values import Bounds, Varied
+from dissmodel.sweeping.values import Bounds, Varied, is_input
 
 _SHOWN = 20
 _MOST_WRONG = 1000
@@ -120,13 +120,16 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
     def of_model(name: str, values: Varied) -> Varied:
         if isinstance(values, Bounds):
             return _bounds(name, values, schema.get(name, {}))
-        return tuple(_value(checking, name, one) for one in values)
+        return values if is_input(name) else tuple(_value(checking, name, one) for one in values)
 
     def named(grid: Mapping[str, Varied]) -> dict[str, Any]:
-        found = {names.get(name, name): of_model(names.get(name, name), one) for name, one in grid.items()}
-        if len(found) < len(grid):
-            twice = [name for name in grid if names.get(name, name) in grid.keys() - {name}]
-            raise UsageError(f"{' and '.join(twice)} are the same parameter.", "Vary it under one name.")
+        found: dict[str, Any] = {}
+        for given, values in grid.items():
+            name = names.get(given, given)
+            if name in found:
+                twice = " and ".join(one for one in grid if names.get(one, one) == name)
+                raise UsageError(f"{twice} are the same parameter.", "Vary it under one name.")
+            found[name] = of_model(name, values)
         return found
 
     design = plan.design
@@ -136,15 +139,21 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
         columns = named(dict(zip(design.names, zip(*design.cells, strict=True), strict=True)))
         cells = tuple(zip(*columns.values(), strict=True))
         design = replace(design, names=tuple(columns), cells=cells)
-    parameters: dict[str, Any] = dict(plan.parameters)
-    own = {names.get(name, name): name for name in parameters}
+    grids = tuple(map(named, plan.grids))
+    return replace(plan, design=design, grids=grids, parameters=_parameters(plan, names, checking.files))
+
+
+def _parameters(plan: Plan, names: Mapping[str, str], files: Iterable[NamedFile]) -> dict[str, Any]:
+    """Return the parameters that are the same for all runs, with the absolute paths of files."""
+    found: dict[str, Any] = dict(plan.parameters)
+    own = {names.get(name, name): name for name in found}
     for name in own.keys() & {names.get(name, name) for name in plan.names}:
         raise UsageError(f"{own[name]} is given as a parameter, and varies.", "Give one of the two.")
-    for one in checking.files:
+    for one in files:
         name, dot, rest = one.parameter.partition(".")
         if name in own:
-            parameters = put_file(parameters, f"{own[name]}{dot}{rest}", one.path)
-    return replace(plan, design=design, grids=tuple(map(named, plan.grids)), parameters=parameters)
+            found = put_file(found, f"{own[name]}{dot}{rest}", one.path)
+    return found
 
 
 def _value(checking: Checking, name: str, value: Any) -> Any:
