@@ -197,6 +197,7 @@ class Root(ErrorBoundary, LazyGroup):
         "compare": "dissmodel.cli.compare:compare",
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
+        "calibrate": "dissmodel.cli.calibrate:calibrate",
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",
