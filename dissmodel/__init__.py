@@ -36,6 +36,7 @@ __all__ = [
     "save_dataset",
     "show",
     "sign",
+    "sweep",
     "validate",
     "verify",
 ]
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         run,
         show,
         sign,
+        sweep,
         validate,
         verify,
     )

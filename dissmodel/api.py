@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
+    from dissmodel.sweeping.status import SweepStatus
+    from dissmodel.sweeping.swept import Sweep
 
 __all__ = [
     "Experiment",
@@ -54,6 +56,8 @@ __all__ = [
     "run",
     "show",
     "sign",
+    "sweep",
+    "sweep_status",
     "typed",
     "validate",
     "verify",
@@ -65,6 +69,29 @@ Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
 Citation: TypeAlias = Literal["text", "bibtex", "csl", "datacite"]
 Export: TypeAlias = Literal["ro-crate", "prov", "stac", "datacite"]
+
+# What determines the runs of a sweep; how they are run does not.
+_DETERMINES_SWEEP = frozenset(
+    [
+        "model",
+        "input",
+        "inputs",
+        "output",
+        "vary",
+        "replicates",
+        "seed",
+        "design",
+        "parameters",
+        "toml",
+        "band_map",
+        "column_map",
+        "class_map",
+        "format",
+        "layer",
+        "resample",
+        "keep",
+    ]
+)
 
 _typed: ContextVar[tuple[str, ...]] = ContextVar("dissmodel_command", default=())
 
@@ -222,6 +249,161 @@ def run(
         if push is not False:
             pushed = push_of_run(Path(made.record_path), to, reporter)
     return Run(made.record, made.record_path, made.files, drawn, pushed)
+
+
+def sweep(
+    model: StrPath | None = None,
+    *,
+    input: StrPath | None = None,
+    inputs: Inputs = (),
+    output: StrPath,
+    vary: Mapping[str, object] | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    design: StrPath | None = None,
+    parameters: Mapping[str, object] | None = None,
+    toml: StrPath | None = None,
+    band_map: Mapping[str, str | int] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    class_map: Mapping[str, object] | None = None,
+    format: Format = "auto",
+    layer: str | None = None,
+    resample: Method | None = None,
+    keep: Literal["all", "records"] | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    threads: int = 1,
+    fail_fast: bool = False,
+    keep_old_code: bool = False,
+    other_plan: bool = False,
+    dry_run: bool = False,
+    consent: Consent | None = None,
+) -> Sweep:
+    """Run a model many times, each run with its record; what has completed before is not run again.
+
+    Parameters
+    ----------
+    model, input, inputs, parameters, band_map, column_map, class_map, format, layer, resample
+        As `run` takes them; they are the same for all runs.
+    output : str or path-like
+        The folder of the sweep.
+    vary : mapping, optional
+        What varies: name of a parameter, ``"input"`` or ``"input.NAME"`` → a list of values, or a text as on
+        the command line, such as ``"0:1:0.1"``; for a design also its bounds ``(low, high)`` or ``(low, high,
+        "log")``. Several names are crossed.
+    replicates : int, optional
+        How many runs with other seeds each row of values has; 1 by default.
+    seed : int, optional
+        From it and from a run's own values the run's seed is derived; 0 by default.
+    design : str or path-like, optional
+        ``"lhs:N"``, ``"sobol:N"``, ``"morris:N"``, or a CSV with a row for each run.
+    toml : str or path-like, optional
+        The model's TOML, which may have the whole plan. Arguments win over it.
+    keep : {"all", "records"}, optional
+        With ``"records"`` each result is removed once its record describes it.
+    workers : int, optional
+        How many processes run the model at the same time; by default one for each processor.
+    cluster : str, optional
+        The address or the file of a Dask scheduler, or ``"slurm"``; ``"here"`` runs in this process.
+    threads : int
+        How many threads each run may use.
+    fail_fast : bool
+        Begin no run after one that failed.
+    keep_old_code : bool
+        Keep the runs that an earlier state of the model's code made.
+    other_plan : bool
+        Let the plan take the place of another plan in this folder.
+    dry_run : bool
+        Write nothing, and try the first missing run: ``estimate`` has what the runs will take.
+    consent : Consent, optional
+        What you consent to: more than 10,000 runs, or to install the model's package.
+
+    Raises
+    ------
+    ConsentRequired
+        If there are more than 10,000 runs, or a package would have to be installed.
+    DissmodelError
+        If the plan can't be run, or no run can go on; a run that fails is a row of the table.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> made = dissmodel.sweep(
+    ...     "fire_spread", input="forest.tif", output="fires", vary={"p_h": [0.4, 0.5, 0.6]}, replicates=20
+    ... )  # doctest: +SKIP
+    >>> made.table().groupby("p_h").fire_burned.mean()  # doctest: +SKIP
+    """
+    from dissmodel.sweeping.folder import SweepFolder
+    from dissmodel.sweeping.standing import digest_of, standing
+
+    given = {name: one for name, one in locals().items() if name in _DETERMINES_SWEEP}
+    folder, asked = Path(arguments.text(output, "output")), digest_of(given)
+    done = standing(SweepFolder(folder), asked)
+    if done is not None:
+        return done
+    from dissmodel.sweeping.plan import Plan
+    from dissmodel.sweeping.sweep import SweepRequest
+    from dissmodel.sweeping.sweep import sweep as run_sweep
+    from dissmodel.sweeping.values import varied
+
+    pairs = arguments.inputs(inputs, "inputs")
+    if input is not None:
+        pairs.insert(0, ("", arguments.text(input, "input")))
+    file = arguments.optional_path(toml, "toml")
+    plan = Plan.of(
+        model=arguments.optional_text(model, "model"),
+        toml=file,
+        inputs=pairs,
+        resample=_method(resample),
+        vary={name: varied(one, name) for name, one in (vary or {}).items()},
+        parameters=arguments.parameters(parameters),
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
+        class_map=arguments.class_map(class_map),
+        format=arguments.choice(format, "format", get_args(Format)),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        design=arguments.optional_text(design, "design"),
+        replicates=arguments.whole_number(replicates, "replicates", least=1),
+        seed=arguments.whole_number(seed, "seed"),
+        keep=None if keep is None else arguments.choice(keep, "keep", ("all", "records")),
+    )
+    request = SweepRequest(
+        plan=plan,
+        output=folder,
+        cluster=arguments.optional_text(cluster, "cluster"),
+        workers=arguments.whole_number(workers, "workers", least=1),
+        threads=arguments.whole_number(threads, "threads", least=1) or 1,
+        fail_fast=arguments.flag(fail_fast, "fail_fast"),
+        keep_old_code=arguments.flag(keep_old_code, "keep_old_code"),
+        other_plan=arguments.flag(other_plan, "other_plan"),
+        dry_run=arguments.flag(dry_run, "dry_run"),
+        command=_typed.get(),
+        asked=asked,
+        asked_files=() if file is None else (file.absolute(),),
+    )
+    with call_reporter() as reporter:
+        return with_consent(
+            lambda given: run_sweep(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
+        )
+
+
+def sweep_status(folder: StrPath) -> SweepStatus:
+    """Tell how far a sweep is; it may be running.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder of the sweep.
+
+    Raises
+    ------
+    InvalidInput
+        If no sweep is there.
+    """
+    from dissmodel.sweeping.status import status
+
+    return status(Path(arguments.text(folder, "folder")))
 
 
 def validate(

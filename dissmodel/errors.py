@@ -156,6 +156,8 @@ def extra_hint(missing: BaseException | str) -> str:
 
 # The modules of the optional dependencies, which are named as their packages are.
 _EXTRAS = {
+    "cryptography": "dask",
+    "distributed": "dask",
     "fastapi": "service",
     "libpysal": "pysal",
     "netCDF4": "xarray",
@@ -164,13 +166,18 @@ _EXTRAS = {
     "rasterstats": "pysal",
     "redis": "service",
     "ruamel": "service",
+    "SALib": "sweep",
     "spreg": "lucc",
     "starlette": "service",
     "statsmodels": "lucc",
     "uvicorn": "service",
     "xarray": "xarray",
 }
-_PACKAGES = {"lucc": "spreg statsmodels", "service": "fastapi python-multipart redis ruamel-yaml uvicorn"}
+_PACKAGES = {
+    "dask": "cryptography distributed",
+    "lucc": "spreg statsmodels",
+    "service": "fastapi python-multipart redis ruamel-yaml uvicorn",
+}
 
 
 def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:

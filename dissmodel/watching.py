@@ -34,6 +34,7 @@ _DOING = {
     "verify": "checking",
     "push": "uploading",
     "pull": "downloading",
+    "sweep": "running",
 }
 _REDRAWN_S = 0.1
 
@@ -72,6 +73,12 @@ class Lines(Silent):
     def transferred(self, done: int, total: int) -> None:
         """Show the megabytes."""
         self._move(done, total, f"{done / 1e6:.0f}/{total / 1e6:.0f} MB")
+
+    def runs(self, done: int, total: int, note: str, line: str) -> None:
+        """Show how many of many runs have ended, and, where that is asked for, a line for each."""
+        self._move(done, total, note)
+        if self._verbose:
+            self._write(printable(line))
 
     def warn(self, message: str) -> None:
         """Keep or write a warning."""

@@ -35,9 +35,11 @@ from dissmodel.cells.writing import (
 )
 from dissmodel.errors import DissmodelWarning, UsageError, did_you_mean
 from dissmodel.executor import ExperimentRecord, ModelExecutor, seeds
+from dissmodel.executor.config import settings
 from dissmodel.executor.findings import RAISED, Collector, Finding, Problems, look_at_memory, look_at_room
 from dissmodel.executor.host import Reach
 from dissmodel.executor.seeds import RunSeed
+from dissmodel.executor.until import EndingSteps, Until
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
 
@@ -61,6 +63,8 @@ class CellModel(ModelExecutor):
 
     Attributes
     ----------
+    ends_early : bool
+        A condition on the measures of a step can end a run: true for every model of the kit.
     fields : Mapping of str to Field
         The fields that the class declares, in the order of the bands.
     first_step : int
@@ -93,6 +97,7 @@ class CellModel(ModelExecutor):
     >>> _ = ExecutorRegistry._executors.pop("spread")
     """
 
+    ends_early: ClassVar[bool] = True
     fields: ClassVar[Mapping[str, Field]] = {}
     first_step: ClassVar[int] = 1
     counters: ClassVar[Mapping[str, int]] = {}
@@ -171,7 +176,7 @@ class CellModel(ModelExecutor):
             yield self._measures(space)
         if not changed:
             warnings.warn(
-                f"The rule of {self.name} changed nothing in the steps {steps[0]} to {steps[-1]}.",
+                f"The rule of {self.name} changed nothing in the steps {steps[0]} to {step}.",
                 DissmodelWarning,
                 stacklevel=2,
             )
@@ -314,12 +319,19 @@ class CellModel(ModelExecutor):
 
             series.begin(data, Path(str(record.output_path)), self.name)
         table: dict[str, list[float | int]] = {}
+        until = Until.parse(record.until) if record.until else None
+        ending: Any = steps if until is None else EndingSteps(steps)  # to a model it is a range, too
         try:
             # In this order, what `simulate` has to do after the last step is done, too.
-            for step, measures in zip(steps, self.simulate(data, steps, record), strict=True):
+            for step, measures in zip(ending, self.simulate(data, ending, record), strict=True):
                 data.counters[PASSO] = step
-                self._note(table, {"step": step, **measures})
+                row = {"step": step, **measures}
+                self._note(table, row)
                 progress.current().step(step - steps.start + 1, len(steps), data.layout.cells)
+                if until is not None and until.holds(row) and step != steps[-1]:
+                    ending.ended = True
+                    record.add_log(f"{record.until}: this held after step {step}, which was the last.")
+                    parameters = parameters.model_copy(update={"end_time": step})
                 if parameters.keeps(step):
                     self._keep(data, record)
         finally:
@@ -327,8 +339,9 @@ class CellModel(ModelExecutor):
         return data
 
     def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
-        """Write the result and its style; note their digests."""
-        for name, digest in self._write(result, Path(str(record.output_path))).items():
+        """Write the result and its style; note their digests, of the result where no run will hash it."""
+        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.in_run)
+        for name, digest in digests.items():
             record.add_artifact(name, digest)
         record.status = "completed"
         return record
@@ -441,8 +454,8 @@ class CellModel(ModelExecutor):
             warnings.simplefilter("ignore", DissmodelWarning)
             record.add_artifact(f"step_{data.step}", self._write(data, path)["output"])
 
-    def _write(self, data: CellData, path: Path) -> dict[str, str]:
-        return write_cells(data, path, self.name, self.raster_form)
+    def _write(self, data: CellData, path: Path, *, hashed: bool = True) -> dict[str, str]:
+        return write_cells(data, path, self.name, self.raster_form, hashed=hashed)
 
 
 _TAKEN_BY_MODEL = frozenset({*dir(CellModel), *CellParameters.model_fields})

@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 from dissmodel.geo.legend import CellClass
 from dissmodel.io._utils import write_text
 
+# Five colours of viridis, by S. van der Walt and N. Smith: ordered for colour-blind readers and in grey, too.
+_RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
 
@@ -44,13 +46,48 @@ def polygon_qml(classes: Iterable[CellClass], field: str) -> str:
         categories.append(
             _element("category", symbol=name, value=code, label=_label(one), render="true", type="long")
         )
-        layer = _element("layer", **{"class": "SimpleFill"}, enabled="1", locked="0", **{"pass": "0"})
-        _fill(layer, one.colour)
-        symbols.append(
-            _element("symbol", layer, type="fill", name=name, alpha="1", clip_to_extent="1", force_rhr="0")
-        )
+        symbols.append(_symbol(name, one.colour))
     looks = {"type": "categorizedSymbol", "attr": field, "symbollevels": "0", "forceraster": "0"}
     return _text(_element("renderer-v2", categories, symbols, **looks))
+
+
+def raster_ramp_qml(band: int, low: float, high: float) -> str:
+    """Return a style that paints a band, counted from 1, from `low` to `high` in the colours of a ramp."""
+    items = [
+        _element("item", value=repr(value), color=colour, label=f"{value:.6g}", alpha="255")
+        for value, colour in zip(_stops(low, high, len(_RAMP) - 1), _RAMP, strict=True)
+    ]
+    ends = {"minimumValue": repr(low), "maximumValue": repr(high)}
+    shader = _element("colorrampshader", *items, colorRampType="INTERPOLATED", clip="0", **ends)
+    renderer = _element(
+        "rasterrenderer",
+        _element("rasterTransparency"),
+        _element("rastershader", shader),
+        type="singlebandpseudocolor",
+        band=str(band),
+        opacity="1",
+        alphaBand="-1",
+        nodataColor="",
+        classificationMin=repr(low),
+        classificationMax=repr(high),
+    )
+    mode = _element("blendMode")
+    mode.text = "0"
+    return _text(_element("pipe", renderer), mode)
+
+
+def polygon_ramp_qml(field: str, low: float, high: float) -> str:
+    """Return a style that fills each polygon by a number of the file, in equal steps from `low` to `high`."""
+    ranges, symbols = _element("ranges"), _element("symbols")
+    stops = _stops(low, high, len(_RAMP))
+    for number, colour in enumerate(_RAMP):
+        lower, upper = stops[number : number + 2]
+        label = f"{lower:.6g} - {upper:.6g}"
+        ends = {"lower": repr(lower), "upper": repr(upper)}
+        ranges.append(_element("range", symbol=str(number), label=label, render="true", **ends))
+        symbols.append(_symbol(str(number), colour))
+    looks = {"type": "graduatedSymbol", "attr": field, "graduatedMethod": "GraduatedColor"}
+    return _text(_element("renderer-v2", ranges, symbols, symbollevels="0", forceraster="0", **looks))
 
 
 def write_style(dataset: Path, style: str) -> str:
@@ -59,6 +96,17 @@ def write_style(dataset: Path, style: str) -> str:
     Raises StorageError if it can't be written.
     """
     return write_text(style, dataset.with_suffix(".qml"))
+
+
+def _stops(low: float, high: float, steps: int) -> list[float]:
+    """Return the ends of equal steps; both ends are exact."""
+    return [*(low + (high - low) * number / steps for number in range(steps)), high]
+
+
+def _symbol(name: str, colour: str) -> ET.Element:
+    layer = _element("layer", **{"class": "SimpleFill"}, enabled="1", locked="0", **{"pass": "0"})
+    _fill(layer, colour)
+    return _element("symbol", layer, type="fill", name=name, alpha="1", clip_to_extent="1", force_rhr="0")
 
 
 def _fill(layer: ET.Element, colour: str) -> None:

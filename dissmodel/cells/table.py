@@ -228,20 +228,19 @@ class Table(TakesFile):
         return table
 
     def _of_file(self, path: Path) -> tuple[_Records, _Read]:
-        data = _contents(path)
         if path.suffix.lower() == ".toml":
-            document: Any = toml.parse(data)
+            document: Any = toml.parse(_contents(path))
             only = list(document.values())
             is_named = len(only) == 1 and next(iter(document)) not in self.columns
             return self._of_value(only[0] if is_named else document), _typed
-        return self._of_csv(_text_of(data)), _parsed
+        return self._of_csv(csv_text(path)), _parsed
 
     def _of_csv(self, text: str) -> _Records:
         header = next((line for line in text.splitlines() if line.strip()), "")
         separator = next(
             (one for one in _SEPARATORS if self.columns.keys() <= {*map(_unquoted, header.split(one))}), ","
         )
-        filled = _filled_rows(text, separator)
+        filled = filled_rows(text, separator)
         names = [name.strip() for name in next(filled, (1, []))[1]]
         if not names:
             raise ValueError("the file is empty")
@@ -391,7 +390,9 @@ def _contents(path: Path) -> bytes:
     return data
 
 
-def _text_of(data: bytes) -> str:
+def csv_text(path: Path) -> str:
+    """Return the text of a CSV; raise ValueError if it can't be read, is too large or is something else."""
+    data = _contents(path)
     if data[:4] == b"PK\x03\x04" or data[:4] == b"\xd0\xcf\x11\xe0":
         raise ValueError(f"this is a spreadsheet or a zip, not a CSV: {_AS_CSV}")
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
@@ -410,7 +411,7 @@ def _unquoted(cell: str) -> str:
     return cell.strip().strip('"')
 
 
-def _filled_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def filled_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of each row that is not blank, counted from 1, and its cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     for number in itertools.count(1):

@@ -94,22 +94,27 @@ def target_of(data: CellData, path: str) -> Layout:
         return layout  # a series may be of cells on no grid
 
 
-def write_cells(data: CellData, path: Path, layer: str, form: RasterForm) -> dict[str, str]:
-    """Write data as its target; and its style. Return the digest of each file by its name in a record."""
-    layout = data.target
+def write_cells(
+    data: CellData, path: Path, layer: str, form: RasterForm, *, hashed: bool = True
+) -> dict[str, str]:
+    """Write data as its target; and its style. Return the digest of each file by its name in a record.
+
+    Without `hashed` a raster has no digest: the caller hashes it.
+    """
+    layout, digest = data.target, ""
     if is_series(path):
         from dissmodel.cells.series import add_state  # noqa: PLC0415  (few results are a series)
 
         add_state(data, path)
-        digest = sha256_file(path)
     elif isinstance(layout, Pixels):
         _write_raster(data, layout, path, form)
-        digest = sha256_file(path)
     else:
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
 
         digest = save_gdf(with_values(data, layout), path, layer=layer)
-    written = {"output": digest}
+    if hashed and not digest:
+        digest = sha256_file(path)
+    written = {"output": digest} if digest else {}
     coloured = next((one for one in data.fields.values() if isinstance(one, Classes)), None)
     if coloured is not None and isinstance(layout, Pixels):
         # GDAL reads each variable of a series as a raster of its own.

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from dissmodel.errors import UsageError
+from dissmodel.literals import parse_value
 
 MAX_LENGTH = 10_000
 _INPUT_NAME = re.compile(r"[^\W\d][\w.]*=")
@@ -38,6 +39,11 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
         if not name:
             raise UsageError(f"{option} {canonical}=: a name is missing.", f"{option} {canonical}=NAME")
     return found
+
+
+def parse_varied(items: Iterable[str]) -> dict[str, str]:
+    """Return what varies, and its values as they were typed, of every ``NAME=VALUES``."""
+    return _collect(items, "--vary", str.strip, "VALUES")
 
 
 def parse_inputs(items: Iterable[str]) -> list[tuple[str, str]]:
@@ -92,54 +98,6 @@ def parse_span(text: str) -> timedelta | None:
     """
     span = re.fullmatch(r"([0-9]{1,7})([smhd])", text.strip())
     return timedelta(seconds=int(span[1]) * _SECONDS[span[2]]) if span is not None else None
-
-
-def parse_value(text: str) -> Any:
-    """Return the value that a text stands for.
-
-    >>> [parse_value(text) for text in ("007", ".5", "nan", "TRUE", '"10"', "2020-01-01", "a b")]
-    [7, 0.5, nan, True, '10', '2020-01-01', 'a b']
-    >>> parse_value("{rate = 0.5}"), parse_value('{"rate": [0.5, null]}')
-    ({'rate': 0.5}, {'rate': [0.5, None]})
-
-    Raises UsageError if it is a JSON object in which one key stands twice.
-    """
-    text = text.strip()
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    if text[:1] in {'"', "'", "[", "{"}:
-        import tomllib
-
-        try:
-            document = tomllib.loads(f"value = {text}")
-        except (tomllib.TOMLDecodeError, RecursionError):
-            return _parse_json(text) if text[:1] in {"[", "{"} else text
-        if document.keys() == {"value"}:
-            return document["value"]
-    return text
-
-
-def _parse_json(text: str) -> Any:
-    import json
-
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):  # it is text that only begins as a list or a table does
-        return text
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"The key {twice[:40]!r} is given twice in one table.", "Give each key once.")
-    return found
 
 
 def _collect(items: Iterable[str], option: str, parse: Any, value: str = "VALUE") -> dict[str, Any]:

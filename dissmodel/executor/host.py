@@ -30,7 +30,7 @@ class ModelInfo:
 
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
     a registry or a file. `names_files`: one of its parameters may name a file. `fields` and `inputs` are
-    empty where the class declares none.
+    empty where the class declares none. `ends_early`: a condition on the measures of a step can end a run.
     """
 
     name: str
@@ -45,6 +45,7 @@ class ModelInfo:
     names_files: bool = False
     fields: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    ends_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class InProcess:
     `origin` is where the model is from, `distribution` the installed distribution that offers it.
     """
 
+    _asked = 0.0
+
     def __init__(
         self, executor: type[ModelExecutor], origin: str = "", distribution: str | None = None
     ) -> None:
@@ -112,6 +115,7 @@ class InProcess:
             names_files=parameters.names_files(model.Parameters),
             fields=_texts(model.fields),
             inputs=_texts(model.inputs),
+            ends_early=getattr(model, "ends_early", False) is True,
         )
 
     def code(self) -> Code:
@@ -172,8 +176,9 @@ class InProcess:
         return saved
 
     def usage(self) -> Usage:
-        """Return what this process took."""
-        return Usage(round(time.process_time(), 3), capture.peak_memory_bytes(), capture.native())
+        """Return what this process took since it began, or since it was last asked."""
+        before, InProcess._asked = InProcess._asked, time.process_time()
+        return Usage(round(InProcess._asked - before, 3), capture.peak_memory_bytes(), capture.native())
 
 
 def _texts(declared: object) -> tuple[str, ...]:

@@ -196,6 +196,47 @@ def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) ->
     return Checked(None, tuple(misnamed), tuple(wrong), resolved if is_right else None)
 
 
+class Recheck:
+    """A check of many sets of values over the same layers, which tells quickly whether one is right.
+
+    `declared` and `layers` are as `check` takes them; ``files`` are those that the layers name.
+    """
+
+    def __init__(self, declared: type[BaseModel], layers: Iterable[ParameterLayer]) -> None:
+        self._declared = declared
+        self._plain = {
+            name
+            for name, one in declared.model_fields.items()
+            if not takes_file(one.annotation, one.metadata)
+        }
+        self._values: dict[str, Any] = {}
+        located_by: dict[str, Locate] = {}
+        names = _canonical_names(declared)
+        for layer in layers:
+            for name, (_, value) in _canonical(layer, names, []).items():
+                self._values[name], located_by[name] = value, layer.locate
+        given = dict(self._values)
+        found, _ = _locate(declared, self._values, located_by)
+        self._named = {
+            name: to_jsonable_python(given.get(name, _named(declared.model_fields[name].default)))
+            for name in found
+        }
+        self.files = tuple(one for files in found.values() for one in files)
+
+    def __call__(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return all parameters with these values, as `ResolvedParameters` has them.
+
+        None: ask `check`. Something may be wrong with the values or their names, or one may name a file.
+        """
+        if not values.keys() <= self._plain:
+            return None
+        try:
+            valid = self._declared.model_validate({**self._values, **values})
+        except ValidationError:
+            return None
+        return valid.model_dump(mode="json", by_alias=False) | self._named
+
+
 def _is_missing(problem: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     return problem["type"] == "missing" and len(problem["loc"]) == 1 and problem["loc"][0] not in given
 

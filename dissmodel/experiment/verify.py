@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +21,20 @@ from dissmodel.experiment.recorded_input import local_input, remote_places, side
 from dissmodel.experiment.source import InBundle, Source, open_source
 from dissmodel.experiment.statements import attestations
 from dissmodel.io.sidecars import before_statistics, unrecorded
-from dissmodel.record import MAIN, DataSource, digest, sign
+from dissmodel.record import MAIN, DataSource, digest, sign, store
 from dissmodel.record.export import ro_crate
+from dissmodel.record.schema import SweepRuns
 from dissmodel.storage.uri import parse
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
 
 _NO_EVIDENCE = "it sets how the result is drawn, not its content"
+_NOT_KEPT = "the sweep kept the record only"
 _NO_DIGEST = "the record has no digest of it"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
+_WRONG = frozenset({"differs", "missing"})
 _LONGEST = 200
 _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 
@@ -130,6 +136,8 @@ def checks(source: Source, signers: Path | None = None, *, with_input: bool = Tr
     if with_input:
         for data in source.record.inputs:
             yield from _check_remote_input(source, data) if source.is_remote else _check_input(source, data)
+    if source.record.sweep is not None:
+        yield from _check_runs(source, source.record.sweep)
     yield from _check_attestations(source, signers)
 
 
@@ -212,8 +220,9 @@ def _check_files(source: Source) -> Iterator[Check]:
             yield Check(source.given, name, "", "not checked", artifact.sha256, said)
             continue
         check = _check_file(source, name, one.path, artifact.sha256, one.size)
-        if is_drawn(name, artifact.path) and check.verdict == "missing":
-            check = replace(check, verdict="not checked", found=f"{check.found}; {_NO_EVIDENCE}")
+        if check.verdict == "missing" and (record.not_kept or is_drawn(name, artifact.path)):
+            why = _NOT_KEPT if record.not_kept else _NO_EVIDENCE
+            check = replace(check, verdict="not checked", found=f"{check.found}; {why}")
         yield check
     for name, sha256 in contradicted(record).items():
         yield Check(source.given, name, "", "differs", record.files[name].sha256, sha256)
@@ -222,6 +231,54 @@ def _check_files(source: Source) -> Iterator[Check]:
     if "output_sha256" in source.document and copy != noted:
         found = str(copy or "none")[:_LONGEST]
         yield Check(source.given, "output_sha256", "", "differs", noted or "none", found)
+
+
+def _check_runs(source: Source, sweep: SweepRuns) -> Iterator[Check]:
+    """Check the runs of a sweep, whose inputs are the sweep's; a run that is as recorded is one check."""
+    if source.is_remote or isinstance(source, InBundle):
+        found = "the records of the runs are looked for in the sweep's own folder"
+        yield Check(source.given, "runs", "", "not checked", f"{sweep.runs} runs", found)
+        return
+    for key, is_completed, expected in _runs_of(source, sweep):
+        path = source.path.parent / sweep.place_of(key)
+        if not is_completed:
+            path = _failed_record(path, expected)
+        with open_source(path) as run:
+            try:
+                wrong = [one for one in checks(run, with_input=False) if one.verdict in _WRONG]
+                if run.digest != expected:
+                    wrong.insert(0, Check(path, "run", str(path), "differs", expected, run.digest))
+            except (InvalidInput, StorageError) as error:
+                verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
+                wrong = [Check(path, "run", str(path), verdict, expected, error.message)]
+        yield from wrong or [Check(source.given, "run", str(path), "ok", expected, expected)]
+
+
+def _runs_of(source: Source, sweep: SweepRuns) -> Iterator[tuple[str, bool, str]]:
+    """Yield the key of each run, whether it completed, and the digest of its record."""
+    if sweep.completed or sweep.failed:
+        yield from ((key, True, one) for key, one in sweep.completed.items())
+        yield from ((key, False, one) for key, one in sweep.failed.items())
+        return
+    table = source.files[MAIN].intact() if MAIN in source.files else None
+    if table is None:  # that was told already
+        return
+    seen = set()
+    with table.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            key, status = row.get("key") or "", row.get("status")
+            if key not in seen and status != "pending" and re.fullmatch("[0-9a-f]{64}", key):
+                seen.add(key)
+                yield key, status == "completed", row.get("record_digest") or ""
+
+
+def _failed_record(path: Path, expected: str) -> Path:
+    """Return the record of a failed run, beside where that of a completed run would be."""
+    for one in sorted(path.parent.glob(f"*{store.SUFFIX}")) if path.parent.is_dir() else ():
+        with contextlib.suppress(DissmodelError):  # it is not the record that is looked for
+            if store.read_document(one).get("record_digest") == expected:
+                return one
+    return path
 
 
 def _check_input(source: Source, data: DataSource) -> Iterator[Check]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -77,6 +77,43 @@ def write_geotiff(
     StorageError
         If the file can't be written.
     """
+    form = {"shape": shape, "dtype": dtype, "nodata": nodata, "transform": transform, "crs": crs}
+    with writing_geotiff(path, [*bands], tags=tags, band_tags=band_tags, **form) as put:
+        rows, cols = shape
+        cell_bytes = np.dtype(dtype).itemsize
+        done, total = 0, rows * cols * len(bands) * cell_bytes
+        for top in range(0, rows, tile_size(rows)):
+            block_rows = slice(top, min(top + tile_size(rows), rows))
+            for name, block_of in bands.items():
+                block = np.asarray(block_of(block_rows))
+                if block.shape != (block_rows.stop - top, cols):
+                    raise UsageError(
+                        f"The rows {top} to {block_rows.stop} of {name} have the shape {block.shape}.",
+                        f"Give {block_rows.stop - top} rows of {cols} cells.",
+                    )
+                put(name, (top, 0), block)
+                done += block.size * cell_bytes
+                progress.current().transferred(done, total)
+
+
+@contextmanager
+def writing_geotiff(
+    path: str | os.PathLike[str],
+    bands: Sequence[str],
+    *,
+    shape: tuple[int, int],
+    dtype: npt.DTypeLike,
+    nodata: float | None = None,
+    transform: Any = None,
+    crs: Any = None,
+    tags: Mapping[str, str] | None = None,
+    band_tags: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Callable[[str, tuple[int, int], Array], None]]:
+    """Write a GeoTIFF as `write_geotiff` does, in blocks that the caller hands over in any order.
+
+    What is yielded takes the name of a band, the row and the column of the block's upper left cell, which
+    begins a tile (see `tile_size`), and the block (rows, columns), which ends where a tile or the image does.
+    """
     gdal_settings.ignore()
     path = Path(path)
     profile = _profile(path, len(bands), shape, np.dtype(dtype), nodata)
@@ -93,7 +130,8 @@ def write_geotiff(
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset = rasterio.open(scratch, "w", **profile)
             with dataset:
-                _write(dataset, bands, tags or {}, band_tags or {})
+                _describe(dataset, bands, tags or {}, band_tags or {})
+                yield partial(_put, dataset, {name: number for number, name in enumerate(bands, start=1)})
         _refuse_incomplete(scratch)
         scratch.replace(path)
         for stale in companions(path):
@@ -113,9 +151,9 @@ def write_geotiff(
                 leftover.unlink(missing_ok=True)
 
 
-def _write(
+def _describe(
     dataset: Any,
-    bands: Mapping[str, Callable[[slice], Array]],
+    bands: Sequence[str],
     tags: Mapping[str, str],
     band_tags: Mapping[str, Mapping[str, str]],
 ) -> None:
@@ -124,24 +162,17 @@ def _write(
     for number, name in enumerate(bands, start=1):
         dataset.set_band_description(number, name)
         dataset.update_tags(number, **{"band_name": name, "name": name, **band_tags.get(name, {})})
-    tile_rows, tile_cols = dataset.block_shapes[0]
-    cell_bytes = np.dtype(dataset.dtypes[0]).itemsize
-    done, total = 0, dataset.width * dataset.height * len(bands) * cell_bytes
-    for top in range(0, dataset.height, tile_rows):
-        rows = slice(top, min(top + tile_rows, dataset.height))
-        for number, (name, block_of) in enumerate(bands.items(), start=1):
-            block = np.asarray(block_of(rows))
-            if block.shape != (rows.stop - rows.start, dataset.width):
-                raise UsageError(
-                    f"The rows {rows.start} to {rows.stop} of {name} have the shape {block.shape}.",
-                    f"Give {rows.stop - rows.start} rows of {dataset.width} cells.",
-                )
-            block = block.astype(dataset.dtypes[0], copy=False)
-            for left in range(0, dataset.width, tile_cols):
-                tile = block[:, left : left + tile_cols]
-                dataset.write(tile, number, window=Window(left, top, tile.shape[1], tile.shape[0]))
-            done += block.size * cell_bytes
-            progress.current().transferred(done, total)
+
+
+def _put(dataset: Any, numbers: Mapping[str, int], name: str, place: tuple[int, int], block: Array) -> None:
+    """Write a block tile by tile."""
+    rows, cols = dataset.block_shapes[0]
+    block = block.astype(dataset.dtypes[0], copy=False)
+    for top in range(0, block.shape[0], rows):
+        for left in range(0, block.shape[1], cols):
+            tile = block[top : top + rows, left : left + cols]
+            window = Window(place[1] + left, place[0] + top, tile.shape[1], tile.shape[0])
+            dataset.write(tile, numbers[name], window=window)
 
 
 def _refuse_incomplete(path: Path) -> None:
@@ -201,8 +232,8 @@ def _profile(
         "dtype": dtype.name,
         "nodata": nodata,
         "tiled": True,
-        "blockxsize": _tile(cols),
-        "blockysize": _tile(rows),
+        "blockxsize": tile_size(cols),
+        "blockysize": tile_size(rows),
         "predictor": _PREDICTORS[dtype.name],
         "interleave": "band",
         "bigtiff": "if_safer",
@@ -226,7 +257,8 @@ _INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "i
 _PREDICTORS = dict.fromkeys(_INTEGERS, 2) | dict.fromkeys(("float32", "float64"), 3)
 
 
-def _tile(size: int) -> int:
+def tile_size(size: int) -> int:
+    """Return how many rows, or columns, the tiles of an image of so many have."""
     # TIFF wants tiles of a multiple of 16 cells.
     return min(_TILE, -(-size // 16) * 16)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dissmodel import gdal_settings
 from dissmodel.progress import Silent, reporting
+from dissmodel.record import observed
 from dissmodel.record.git import without_credentials
 from dissmodel.record.identity import code_of, direct_url, vcs_of
 from dissmodel.record.redact import redact
@@ -46,14 +47,16 @@ def runtime(executor: Code | None = None) -> Runtime:
         # The processors that this process may use.
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         locale=locale.setlocale(locale.LC_CTYPE),
-        dissmodel=executor if executor and executor.package == "dissmodel" else _ours(),
-        packages=packages(),
+        dissmodel=_ours(executor),
+        packages=observed.once(packages, packages),
         native=native(),
         ignored_settings={name: redact(value) for name, value in gdal_settings.ignored().items()},
     )
 
 
-def _ours() -> Code:
+def _ours(executor: Code | None) -> Code:
+    if executor is not None and executor.package == "dissmodel":
+        return executor.model_copy(update={"model_digest": None})
     with reporting(Silent()):  # what git can't say of dissmodel's own code, doctor says
         return code_of(ExperimentRecord, "dissmodel")
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from itertools import chain
@@ -16,9 +17,16 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from dissmodel.progress import current
+from dissmodel.record import observed
 from dissmodel.record.digest import new, sha256_file
 from dissmodel.record.git import checkout_of, suffix, without_credentials
 from dissmodel.record.schema import Code
+
+_OURS = "dissmodel"
+_WITH_MODELS = {
+    "models": 2,
+    "estimating": 1,
+}  # room → how many names of a path lead to what a model's code is
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,29 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         it was checked out, what git says; the current reporter hears what git can't say. ``source_digest``
         covers every ``.py`` file of the top-level package, in the order of their names: a line
         ``name NUL sha256`` each, names relative to the package's folder with ``/``; for a loose file it is
-        the sha256 of its bytes.
+        the sha256 of its bytes. ``model_digest`` covers in the same way those files that are a built-in
+        model's own.
     """
     source = _locate(obj)
     if source is None:
         return Code(module=obj.__module__)
+    files = _sources(source.root)
+    digest = _digest(source.root, files)  # of a file that each run loads anew it may be another
+    code, problem = observed.once(
+        (code_of, source, distribution, digest), lambda: _observe(source, distribution, files)
+    )
+    if problem:
+        current().warn(problem)
+    return code.model_copy()
+
+
+def _observe(source: _Source, distribution: str | None, files: Mapping[str, str]) -> tuple[Code, str]:
+    """Return the code, and what git can't say about it."""
     owner = _owner(source, distribution)
-    code = Code(module=source.module, source_digest=_source_digest(source.root))
+    code, problem = Code(module=source.module, source_digest=_digest(source.root, files)), ""
+    own = _own_files(source.module, files)
+    if own:
+        code.model_digest = _digest(source.root, own)
     if owner is not None:
         origin = direct_url(owner)
         code.package, code.version = owner.metadata["Name"], owner.metadata["Version"]
@@ -62,9 +86,14 @@ def code_of(obj: type, distribution: str | None = None) -> Code:
         if checkout is not None:
             code.repository, code.commit = checkout.repository, checkout.commit
             code.dirty, code.diff_digest = checkout.dirty, checkout.diff_digest
-            if checkout.problem:
-                current().warn(f"{checkout.problem} {checkout.hint}".rstrip())
-    return code
+            problem = f"{checkout.problem} {checkout.hint}".rstrip() if checkout.problem else ""
+    return code, problem
+
+
+def source_root(obj: type) -> Path | None:
+    """Return the folder of the package, or the file, that defines a class; None if that is not known."""
+    source = _locate(obj)
+    return None if source is None else source.root
 
 
 def commit_name(code: Code) -> str:
@@ -132,17 +161,36 @@ def _package_root(file: Path, module: str) -> Path:
     return root
 
 
-def _source_digest(root: Path) -> str | None:
+def _sources(root: Path) -> dict[str, str]:
+    """Return the sha256 of each ``.py`` file of a package, or of a file, by its name in the folder."""
     if root.is_file():
-        return sha256_file(root) if root.suffix == ".py" else None
-    files: dict[str, Path] = {}
+        return {root.name: sha256_file(root)} if root.suffix == ".py" else {}
+    return observed.once((_of_package, root), lambda: _of_package(root))
+
+
+def _of_package(root: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
         paths = (Path(folder, name) for name in names if name.endswith(".py"))
-        files |= {path.relative_to(root).as_posix(): path for path in paths}
+        found |= {path.relative_to(root).as_posix(): sha256_file(path) for path in paths}
+    return found
+
+
+def _own_files(module: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Return those of dissmodel's files that are the own code of the built-in model in a module, if any."""
+    ours, *names = module.split(".")
+    count = _WITH_MODELS.get(names[0], 0) if names and ours == _OURS else 0
+    own = "/".join(names[:count])
+    return {name: one for name, one in files.items() if own and name.startswith((f"{own}/", f"{own}.py"))}
+
+
+def _digest(root: Path, files: Mapping[str, str]) -> str | None:
+    if root.is_file():
+        return files.get(root.name)
     digest = new()
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogateescape"))
+    for name, sha256 in sorted(files.items()):
+        digest.update(f"{name}\0{sha256}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest() if files else None
 
 

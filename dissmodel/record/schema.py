@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -26,6 +26,8 @@ ORDER_OF_THE_FILE = "rows of the file"
 ORDER_OF_THE_INPUT = "given by the input"
 """Cells were visited in the order of a band, or of the features."""
 
+Key = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""The key of a run: the sha256 of what determines it."""
 Severity = Literal["ok", "warning", "differs"]
 Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
 
@@ -144,12 +146,17 @@ class Code(_Part):
 
     ``source_digest`` is the sha256 of the Python source that was loaded (a file, or every ``.py`` file of the
     package in the order of their names); ``diff_digest`` that of the repository's uncommitted changes.
+    ``model_digest`` is that of the own files of a model of dissmodel, its package or module below
+    ``dissmodel/models``.
     """
+
+    RARE = frozenset({"model_digest"})
 
     package: str | None = None
     version: str | None = None
     module: str | None = None
     source_digest: str | None = None
+    model_digest: str | None = None
     repository: str | None = None
     commit: str | None = None
     dirty: bool | None = None
@@ -246,6 +253,33 @@ class Replacement(_Part):
     user: str | None = None
 
 
+class SweepRuns(_Part):
+    """What the record of a whole sweep says of its runs.
+
+    ``plan_digest`` is the sha256 of the plan, which has ``rows`` and, as two rows may be equal, ``runs``;
+    ``completed`` and ``failed`` have the record digest of each run by its key. Where there are too many of
+    them for a record, the table has them. ``kept`` is ``records`` where results were removed once their
+    records described them. ``old_code`` has the keys of runs of an earlier state of the model's code,
+    ``determined_by`` the digests of all that determined the runs: see `dissmodel.sweeping.journal.Header`.
+    """
+
+    RARE = frozenset({"old_code", "determined_by"})
+
+    plan_digest: str
+    rows: int = 0
+    runs: int = 0
+    completed: dict[Key, str] = Field(default_factory=dict)
+    failed: dict[Key, str] = Field(default_factory=dict)
+    kept: str = "all"
+    old_code: list[str] = Field(default_factory=list)
+    determined_by: dict[str, Any] = Field(default_factory=dict)
+
+    @staticmethod
+    def place_of(key: str) -> str:
+        """Return where the record of a run that completed is, relative to the sweep's record."""
+        return f"runs/{key[:16]}/result.record.json"
+
+
 def path_of_main(experiment_id: str, output_path: str | None, main: str) -> str | None:
     """Return where a record says that its main file is.
 
@@ -270,7 +304,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map", "about"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -313,6 +347,9 @@ class ExperimentRecord(_Part):
     derived_from: str | None = None
     sources: list[OtherSource] = Field(default_factory=list, max_length=1000)
     class_map: dict[str, Any] = Field(default_factory=dict)
+    until: str = ""
+    not_kept: bool = False
+    sweep: SweepRuns | None = None
     about: dict[str, Any] = Field(default_factory=dict)
     record_digest: str | None = None
 

@@ -7,7 +7,9 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from types import NoneType
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,9 +18,10 @@ from dissmodel import bounded, temporary
 from dissmodel.errors import InvalidInput, StorageError, UsageError
 from dissmodel.placeholders import refuse_pointer
 from dissmodel.record.digest import record_digest
+from dissmodel.record.known_secrets import known
 from dissmodel.record.plain import as_text, plain
 from dissmodel.record.redact import redact_document
-from dissmodel.record.schema import SCHEMA_VERSION, ExperimentRecord
+from dissmodel.record.schema import SCHEMA_VERSION, ExperimentRecord, Package, Runtime
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
@@ -82,6 +85,44 @@ def to_document(record: ExperimentRecord) -> dict[str, Any]:
     ISO 8601, sets sorted lists, floats that JSON lacks ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, large
     arrays and anything else a short text. A field whose value doesn't fit the schema moves to ``misfits``.
     """
+    runtime = record.runtime
+    packages = _texts(runtime.packages) if isinstance(runtime, Runtime) else None
+    if runtime is None or packages is None:
+        return _document(record)
+    # There are hundreds, the same ones in every record that this process writes.
+    document = _document(record.model_copy(update={"runtime": runtime.model_copy(update={"packages": {}})}))
+    if document["runtime"] is None:  # a misfit
+        return _document(record)
+    shown = _packages_document(packages, known())
+    document["runtime"]["packages"] = {name: dict(package) for name, package in shown.items()}
+    return document
+
+
+def _texts(packages: Any) -> tuple[tuple[Any, ...], ...] | None:
+    """Return name, version, URL and commit of each package; None where they are not all texts or None."""
+    if not isinstance(packages, dict):
+        return None
+    found = []
+    for name, package in packages.items():
+        if type(package) is not Package or package.model_extra:
+            return None
+        texts = (name, package.version, package.url, package.commit)
+        if not {str, NoneType}.issuperset(map(type, texts)):
+            return None
+        found.append(texts)
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _packages_document(packages: tuple[tuple[Any, ...], ...], _secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Return the document of packages; the second argument is what it depends on, too."""
+    names = Package.model_fields
+    whole = {name: dict(zip(names, values, strict=True)) for name, *values in packages}
+    shown: dict[str, Any] = redact_document({"packages": plain(whole)})["packages"]
+    return shown
+
+
+def _document(record: ExperimentRecord) -> dict[str, Any]:
     document: dict[str, Any] = plain(record)
     if isinstance(document.get("logs"), list):
         document["logs"] = [as_text(line) for line in document["logs"]]

@@ -20,6 +20,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.errors import DissmodelError, UsageError, did_you_mean, extra_hint
+from dissmodel.record import observed
 from dissmodel.registry.classes import ExecutorRegistry
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LoadedModel:
 
 def offers() -> tuple[Offer, ...]:
     """Return every model that an installed package offers, by name; nothing is imported."""
-    return _offers(tuple((place, _changed(place)) for place in sys.path))
+    return observed.once(offers, lambda: _offers(tuple((place, _changed(place)) for place in sys.path)))
 
 
 @lru_cache(maxsize=1)  # a service asks again and again, and to read what is installed takes long
@@ -225,7 +226,8 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # As `python file.py` does, so that the file finds its neighbours, also those it imports later.
-    sys.path[:0] = dict.fromkeys([str(root), str(full.parent)])
+    places = dict.fromkeys([str(root), str(full.parent)])
+    sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file: whatever it raises is its own

@@ -35,15 +35,16 @@ def repeating_toml(record: ExperimentRecord, shown: str) -> str:
     parameters = {key: as_number(value) for key, value in record.parameters.items()}
     maps: dict[str, Any] = {"class_map": record.class_map}
     for other in record.sources:  # the names of files in a TOML are relative to the TOML
-        parameters = _put_file(parameters, other.name, other.uri)
-        maps = _put_file(maps, other.name, other.uri)
+        parameters = put_file(parameters, other.name, other.uri)
+        maps = put_file(maps, other.name, other.uri)
     bands, columns = record.band_map, record.column_map
     spec = plain_spec(str(name), parameters, bands, columns, table, class_map=maps["class_map"])
     try:
         text = tomlkit.dumps(spec)
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{shown}: its model section is not valid TOML: {error}.", "") from error
-    return f"# {_command(record)}\n{text}"
+    early = "# Its until ended it early; `dissmodel reproduce` repeats that.\n" if record.until else ""
+    return f"# {_command(record)}\n{early}{text}"
 
 
 def _command(record: ExperimentRecord) -> str:
@@ -56,13 +57,13 @@ def _command(record: ExperimentRecord) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
-def _put_file(inner: Any, name: str, path: str) -> Any:
+def put_file(inner: Any, name: str, path: str) -> Any:
     """Return a value with the path of a file in the place where the value names the file, if it does."""
     key, _, rest = name.partition(".")
     if not name:
         return path if isinstance(inner, str) else inner
     if isinstance(inner, dict) and key in inner:
-        return inner | {key: _put_file(inner[key], rest, path)}
+        return inner | {key: put_file(inner[key], rest, path)}
     if isinstance(inner, list) and key.isdecimal() and int(key) < len(inner):
-        return [_put_file(one, rest, path) if at == int(key) else one for at, one in enumerate(inner)]
+        return [put_file(one, rest, path) if at == int(key) else one for at, one in enumerate(inner)]
     return inner

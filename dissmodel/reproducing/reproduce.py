@@ -183,6 +183,12 @@ class _Judge:
 
 def _refuse_unfit(source: Source) -> None:
     path, record, old = source.beside, source.record, source.files
+    if record.sweep is not None:
+        raise UsageError(
+            f"{path}: this is the record of a whole sweep, and a reproduction is of a run.",
+            f"Reproduce its runs, or check their results: dissmodel record verify {shell_word(str(path))}",
+            code="is_sweep",
+        )
     source.refuse_unfinished("to compare with", "nothing_to_reproduce")
     if MAIN not in old:
         raise InvalidInput(
@@ -282,6 +288,7 @@ def _run_request(
         others=recorded_inputs(record, at_hand),
         overwrite=request.overwrite,
         seed=record.seed,
+        until=record.until,
         threads=request.threads if request.threads is not None else thread_limit(record),
         command=request.command,
         experiment_id=experiment_id,

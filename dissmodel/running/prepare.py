@@ -42,7 +42,9 @@ class RunRequest(DataRequest):
     as many may the model use; None: all there are. `command` is what was typed, for the record. `records` are
     folders where the record of the run that made the input may be; the input's own folder is looked into
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
-    input, where the caller has fetched it and keeps it. `as_public`: the run is as the public package's
+    input, where the caller has fetched it and keeps it. `until` is a condition that ends the run early, as
+    `dissmodel.executor.until.Until` reads it. `not_kept`: the caller removes the result once its record
+    describes it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a
     file, and a word may stand for the input.
     """
@@ -55,6 +57,8 @@ class RunRequest(DataRequest):
     experiment_id: str = field(default_factory=lambda: uuid4().hex)
     repeats: Repeat | None = None
     at_hand: AtHand | None = None
+    until: str = ""
+    not_kept: bool = False
     as_public: bool = False
 
     def __post_init__(self) -> None:
@@ -157,7 +161,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     if spec is not None:
         for section in spec.ignored:
             reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
-    check_names(request, host.info)
+    _check_asked(request, host.info)
     if is_remote(request.input):  # before it is waited for
         _free_destination(request, host.info, ())
         remember_named(request.input)
@@ -173,7 +177,7 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
         repeats.note(record)
     record.experiment_id = request.experiment_id
     _note_code(model, record, reporter)
-    record.seed = request.seed
+    record.seed, record.until, record.not_kept = request.seed, request.until, request.not_kept
     record.command = redact_argv(request.command)
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)
@@ -247,6 +251,22 @@ def _note_code(model: OpenedModel, record: ExperimentRecord, reporter: Reporter)
     for message in heard.warnings:
         reporter.warn(message)
         record.add_log(f"warning: {message}")
+
+
+def _check_asked(request: RunRequest, info: ModelInfo) -> None:
+    """Refuse names of inputs, or a condition, that the model does not know."""
+    check_names(request, info)
+    if not request.until:
+        return
+    from dissmodel.executor.until import Until  # noqa: PLC0415  (few runs have such a condition)
+
+    Until.parse(request.until)
+    if not info.ends_early:
+        raise UsageError(
+            f"until = {request.until!r}: {info.name} measures nothing at its steps, so no condition ends it.",
+            "Leave until out, or write the model with dissmodel.cells.CellModel.",
+            code="until",
+        )
 
 
 def _free_destination(request: RunRequest, info: ModelInfo, files: Sequence[Path]) -> Destination:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import tempfile
 import threading
@@ -24,7 +25,7 @@ from dissmodel.running.profiling import SHORT_ID, write_profiling
 from dissmodel.running.results import LATEST, LET_END, Results, collect, take_over
 
 _DONE = "done"
-# What a run that used up its memory needs to say so; address space only, nothing is written into it.
+# What a run that used up its memory needs to say so: address space, and no page of it is touched.
 _SPARE = 32 << 20
 
 __all__ = ["RunRequest", "RunResult", "run"]
@@ -69,13 +70,16 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
 
 def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion | None) -> RunResult:
     """Run; from here on whatever happens leaves a record."""
-    spare = [bytearray(_SPARE)]
+    try:
+        spare = mmap.mmap(-1, _SPARE)
+    except OSError as none_left:
+        raise MemoryError from none_left
     try:
         return _run(prepared, scratch, listener, conclude)
     except BaseException as raised:
         # A library that is interrupted while it is imported may raise an error of its own.
         error = interruption_in(raised) or raised
-        spare.clear()
+        spare.close()
         account.let_go(raised)
         with materialize.undisturbed():
             failure = account.as_failure(error, prepared.record.model_name, listener.current)

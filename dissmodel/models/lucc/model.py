@@ -153,13 +153,20 @@ class LuccModel(CellModel):
                 record.add_log(f"step {step}: the error of each try: {errors}")
                 error.measures = {"step": step, **_measures(error.outcome, run, step, parameters)}
                 raise
-            if parameters.keeps(step) or step == steps[-1]:
-                results = start, run.after - run.before, run.after - start, run.found
-                for what, values in zip(RESULTS, results, strict=True):
-                    for lu, one in zip(parameters.land_use_types, values, strict=True):
-                        visit.write(f"{lu}_{what}", one)
-                self.put(visit, run, parameters)
+            is_kept = parameters.keeps(step)
+            if is_kept:
+                self._put_all(visit, run, start, parameters)
             yield _measures(outcome, run, step, parameters)
+        if not is_kept:
+            self._put_all(visit, run, start, parameters)
+
+    def _put_all(self, visit: Visit, run: Run, start: Floats, parameters: Any) -> None:
+        """Write the results of a step into the data."""
+        results = start, run.after - run.before, run.after - start, run.found
+        for what, values in zip(RESULTS, results, strict=True):
+            for lu, one in zip(parameters.land_use_types, values, strict=True):
+                visit.write(f"{lu}_{what}", one)
+        self.put(visit, run, parameters)
 
     def _start(self, visit: Visit, parameters: Any) -> Floats:
         """Return the shares before the first step of the first run, shape (classes, cells)."""

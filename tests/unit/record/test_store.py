@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dissmodel.errors import InvalidInput, StorageError, UsageError
-from dissmodel.record import Artifact, ExperimentRecord, Failure, Grid, store
+from dissmodel.record import Artifact, ExperimentRecord, Failure, Grid, Runtime, known_secrets, store
 from dissmodel.record.digest import record_digest
 from dissmodel.record.plain import plain
 from dissmodel.record.redact import LONGEST
+from dissmodel.record.schema import Package
 
+RUNTIME = dict.fromkeys(("python", "implementation", "platform", "os", "machine"), "x")
 MINIMAL = {"experiment_id": "ab" * 16, "model_name": "coast", "status": "completed"}
 
 
@@ -356,3 +358,32 @@ def test_a_pipe_is_no_record_and_is_not_waited_for(tmp_path):
 
     with pytest.raises(InvalidInput, match="not a regular file"):
         store.read(tmp_path / "r.record.json")
+
+
+def test_packages_are_written_as_each_record_has_them(monkeypatch):
+    package = Package(version="1.0", url="https://example.org/a?part=hush-hush-1")
+    record = ExperimentRecord(runtime=Runtime(**RUNTIME, packages={"a": package, "b": Package(version="2")}))
+
+    def written():
+        return store.to_document(record)["runtime"]["packages"]
+
+    first = written()
+    first["b"]["version"] = "changed by who asked"
+
+    assert {"version": "2", "url": None, "commit": None} == written()["b"]
+    assert "hush-hush-1" in written()["a"]["url"]
+    monkeypatch.setattr(known_secrets, "_learned", {"hush-hush-1"})
+    assert "https://example.org/a?part=***" == written()["a"]["url"]
+    package.version = "1.1"
+    assert "1.1" == written()["a"]["version"]
+    setattr(package, "later", {"of": "a newer version"})  # noqa: B010  (a field that the schema lacks)
+    assert {"of": "a newer version"} == written()["a"]["later"]
+    record.runtime.packages = ["no mapping"]
+    assert ["no mapping"] == store.to_document(record)["misfits"]["runtime"]["packages"]
+
+
+def test_packages_of_a_runtime_that_does_not_fit():
+    record = ExperimentRecord(runtime=Runtime(**RUNTIME, packages={"b": Package(version="2")}))
+    record.runtime.threads = "four"
+
+    assert "2" == store.to_document(record)["misfits"]["runtime"]["packages"]["b"]["version"]

@@ -1,0 +1,235 @@
+"""Tasks in jobs of Slurm: a Dask cluster whose scheduler is in this process and whose workers are jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from dissmodel import process, temporary
+from dissmodel.config import UserSettings
+from dissmodel.engines.cluster import Cluster
+from dissmodel.engines.engine import EngineLost
+from dissmodel.engines.threads import thread_variables
+from dissmodel.errors import MissingModule, UsageError, disk_errors, extra_hint
+from dissmodel.inherited import current_folder
+from dissmodel.printable import printable
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+_PATIENCE_S = 60.0
+_COUNT_S = 10.0
+_END_S = 60.0
+_LONGEST = 2000
+_NAME = "dissmodel"
+_QUEUED = "PENDING,CONFIGURING,RUNNING,SUSPENDED"
+# It waits for the end of this process, however that ends, and cancels the jobs.
+_GUARD = """
+import os, subprocess, sys, time
+os.read(0, 1)
+for _ in range(5):
+    if not subprocess.run(sys.argv[1:]).returncode:
+        break
+    time.sleep(2)
+"""
+
+
+class Slurm(Cluster):
+    """So many jobs of Slurm, each a worker; a job that ends is replaced.
+
+    What the workers need lies in a folder that only this user may enter: certificates that are made for this
+    engine alone, the scheduler's address and the jobs' script and logs. `settings` has the jobs' options.
+
+    Raises UsageError if Slurm is not installed, or takes no such jobs; EngineLost if they end before they
+    become workers.
+    """
+
+    patience = math.inf  # jobs may wait in a queue for days
+
+    def __init__(self, workers: int | None, threads: int, settings: UserSettings) -> None:
+        if workers is None:
+            raise UsageError(
+                "How many workers Slurm shall start isn't said.", "Add it: --workers 20", code="workers"
+            )
+        self._number = workers
+        self._settings = settings
+        self._sbatch, self._squeue, self._scancel = (
+            _program(name) for name in ("sbatch", "squeue", "scancel")
+        )
+        self._name = f"{_NAME}-{token_hex(6)}"
+        self._counted = 0.0
+        self._ended = 0  # jobs that ended since a worker came
+        self._known: set[str] = set()
+        super().__init__("slurm", _new_certificates(), workers, threads)
+
+    @contextlib.asynccontextmanager
+    async def _scheduler(self) -> AsyncIterator[str]:
+        from distributed import Scheduler  # noqa: PLC0415  (an extra)
+
+        self.name = f"{self._number} jobs of Slurm"
+        with self._shared_folder() as self._folder:
+            self._write_files()
+            scheduler = Scheduler(
+                protocol="tls",
+                interface=self._settings.text("slurm.interface"),
+                security=self._security,
+                scheduler_file=str(self._folder / "scheduler.json"),
+                dashboard=False,
+                dashboard_address="127.0.0.1:0",
+            )
+            async with scheduler:
+                with self._cancelled_at_end():
+                    await self._start(self._number)
+                    yield scheduler.address
+
+    async def _look_after(self) -> None:
+        """Replace jobs that ended."""
+        if time.monotonic() - self._counted < _COUNT_S:
+            return
+        self._counted = time.monotonic()
+        words = [self._squeue, "--noheader", "--array", f"--name={self._name}", f"--states={_QUEUED}"]
+        said = await self._finished([*words, "--format=%i"])
+        if said.code:  # Slurm is busy: next time
+            return
+        if self._workers - self._known:
+            self._ended = 0
+            self._known = set(self._workers)
+        missing = self._number - len(said.out.split())
+        self._ended += missing
+        if self._ended > 2 * self._number:
+            raise EngineLost(
+                f"Jobs of Slurm end before they become workers. The last said: {self._last_log()}",
+                "Look at the settings slurm.*: dissmodel config show",
+                code="jobs_end",
+            )
+        if missing > 0:
+            await self._start(missing)
+
+    async def _start(self, number: int) -> None:
+        settings = {name: self._settings.text(f"slurm.{name}") for name in ("partition", "time", "memory")}
+        given = {"partition": settings["partition"], "time": settings["time"], "mem": settings["memory"]}
+        said = await self._finished(
+            [
+                self._sbatch,
+                f"--job-name={self._name}",
+                f"--array=1-{number}",
+                "--ntasks=1",
+                f"--cpus-per-task={self._threads}",
+                "--no-requeue",
+                f"--output={self._folder}/%A_%a.log",
+                *(f"--{option}={value}" for option, value in given.items() if value),
+                str(self._folder / "worker.sh"),
+            ]
+        )
+        if said.code:
+            raise UsageError(
+                f"sbatch starts no jobs: {printable(said.err.strip()[:_LONGEST])}",
+                "Look at the settings slurm.*: dissmodel config show",
+                code="sbatch",
+            )
+
+    @contextlib.contextmanager
+    def _shared_folder(self) -> Iterator[Path]:
+        parent = Path(self._settings.text("slurm.folder") or self._settings.data_dir).expanduser()
+        hint = "Set another: dissmodel config set slurm.folder FOLDER"
+        with contextlib.ExitStack() as stack:
+            with disk_errors(f"{parent} can't be written", hint):
+                parent.mkdir(parents=True, exist_ok=True)
+                folder = stack.enter_context(temporary.new_folder(parent))
+            yield folder
+
+    def _write_files(self) -> None:
+        for name in ("ca_file", "worker_cert", "worker_key"):
+            (self._folder / f"{name}.pem").write_text(
+                getattr(self._security, f"tls_{name}"), encoding="ascii"
+            )
+        worker = [sys.executable, "-P", "-m", "distributed.cli.dask_worker"]
+        options = {
+            "scheduler-file": self._folder / "scheduler.json",
+            "tls-ca-file": self._folder / "ca_file.pem",
+            "tls-cert": self._folder / "worker_cert.pem",
+            "tls-key": self._folder / "worker_key.pem",
+            "nthreads": 1,
+            "memory-limit": 0,  # Slurm's affair
+            "death-timeout": int(_END_S),
+            "dashboard-address": "127.0.0.1:0",
+        }
+        words = [
+            *worker,
+            "--no-nanny",
+            "--no-dashboard",
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
+        lines = self._settings.value("slurm.lines")
+        script = [
+            "#!/bin/sh",
+            *(lines if isinstance(lines, tuple) else ()),
+            *(f"export {name}={value}" for name, value in thread_variables(self._threads).items()),
+            f"exec {shlex.join(words)}",
+        ]
+        (self._folder / "worker.sh").write_text("\n".join(script) + "\n", encoding="utf-8")
+
+    @contextlib.contextmanager
+    def _cancelled_at_end(self) -> Iterator[None]:
+        """Cancel all jobs after the block, and when this process is killed."""
+        guard = subprocess.Popen(  # noqa: S603  (our own words)
+            [sys.executable, "-I", "-S", "-c", _GUARD, self._scancel, f"--name={self._name}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert guard.stdin is not None
+        try:
+            yield
+        finally:
+            guard.stdin.close()
+            guard.wait()
+
+    async def _finished(self, words: Sequence[str]) -> process.Ended:
+        """Run a program of Slurm."""
+        folder = current_folder() or Path.home()
+        try:
+            return await asyncio.to_thread(
+                process.finished, words, env=os.environ, patience=_PATIENCE_S, folder=folder
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return process.Ended(1, b"", str(error))
+
+    def _last_log(self) -> str:
+        """Return the end of the latest log of a job."""
+        logs = sorted(self._folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+        text = logs[-1].read_bytes()[-_LONGEST:].decode(errors="replace") if logs else ""
+        return printable(text.strip()) or "nothing"
+
+
+def _program(name: str) -> str:
+    found = process.installed_program(name)
+    if found is None:
+        raise UsageError(
+            f"This machine has no program {name}, which Slurm brings.",
+            "Use it where jobs are submitted, or give the address of a Dask cluster: --cluster tcp://HOST:8786",
+            code="no_slurm",
+        )
+    return found
+
+
+def _new_certificates() -> Security:
+    from distributed import Security  # noqa: PLC0415  (an extra)
+
+    try:
+        return Security.temporary()
+    except ImportError as error:
+        raise MissingModule(
+            "Workers of Slurm need the package cryptography.", extra_hint("cryptography")
+        ) from error

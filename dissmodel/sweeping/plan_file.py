@@ -1,0 +1,215 @@
+"""A plan as a TOML: read with bounds on its size, and written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from dissmodel import bounded
+from dissmodel.config import toml
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.executor.named_files import is_class_map_file
+from dissmodel.record.digest import sha256_bytes
+from dissmodel.storage.uri import is_remote
+from dissmodel.sweeping.designs import FileDesign
+from dissmodel.sweeping.values import Bounds, Varied, is_input, varied
+
+MAX_BYTES = 64 << 20
+"""The bytes that the TOML of a plan may have."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SHOWN = 60
+_MOST_NAMES = 100
+_MOST_VALUES = 1_000_000
+_TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep")
+_NUMBERS = ("replicates", "seed")
+_TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
+_NAMES = (*_TEXTS, "input", *_NUMBERS, "design", *_TABLES)
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """Return the fields of a plan that a TOML has, in the forms that `Plan.of` makes a plan of.
+
+    ``[sweep]`` has what is the same for all runs, each ``[[plan]]`` the values that are combined. A TOML with
+    a ``[model]`` is the model's, too.
+
+    Raises
+    ------
+    InvalidInput
+        If it can't be read, or is no plan.
+    """
+    try:
+        data = bounded.contents(path, MAX_BYTES)
+        document = toml.parse(data)
+        found = dict(_fields(document, path.parent))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInput(
+            f"{path}: {why}.",
+            "A plan has [sweep] with lines such as replicates = 10, and [[plan]] with NAME = [VALUES].",
+            code="bad_plan",
+        ) from error
+    if "model" in document:
+        found |= {"toml": path, "toml_sha256": sha256_bytes(data)}
+    return found
+
+
+def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
+    given = _a(dict, document.get("sweep", {}), "[sweep]", "a table")
+    tables = _a(list, document.get("plan", []), "plan", "one or more [[plan]]")
+    for name in document.keys() - {"sweep", "plan", "model"}:
+        raise ValueError(f"there is no section [{name[:_SHOWN]}]. {did_you_mean(name, ['sweep', 'plan'])}")
+    for name, value in given.items():
+        if name not in _NAMES:
+            raise ValueError(f"[sweep] has no {name[:_SHOWN]!r}. {did_you_mean(name, _NAMES)}")
+        if name == "toml":
+            yield name, Path(place(_a(str, value, name, "a path"), folder))
+        elif name == "input":
+            yield "inputs", tuple(_inputs(value, folder))
+        elif name == "design" and isinstance(value, dict):
+            yield name, _rows(value, folder)
+        elif name in _NUMBERS:
+            yield name, _a(int, value, name, "a whole number")
+        elif name in _TABLES:
+            table = _a(dict, value, f"[sweep.{name}]", "a table")
+            is_map = name == "class_map"
+            yield (
+                _TABLES[name],
+                {key: placed_map(one, folder) if is_map else one for key, one in table.items()},
+            )
+        else:
+            yield name, _a(str, value, name, "a text")
+    yield "grids", list(_grids(tables, folder))
+    yield "folder", folder
+
+
+def _grids(tables: list[Any], folder: Path) -> Iterator[dict[str, Varied]]:
+    left = _MOST_VALUES
+    for table in tables:
+        grid: dict[str, Varied] = {}
+        for name, given in _a(dict, table, "[[plan]]", "a table").items():
+            grid[name] = values = _varied(given, name)
+            left -= 1 if isinstance(values, Bounds) else len(values)
+            if left < 0 or len(grid) > _MOST_NAMES:
+                most = f"{_MOST_NAMES} names, and all of them together {_MOST_VALUES:,} values"
+                raise ValueError(f"it varies too much: a [[plan]] may have {most}")
+        yield placed(grid, folder)
+
+
+def _a(kind: type, value: Any, name: str, wanted: str) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name} = {str(value)[:_SHOWN]}: it is {wanted}")  # noqa: TRY004  (as what is no TOML)
+    return value
+
+
+def _inputs(given: Any, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the inputs of a path, of a table of them by name, or of a list of pairs."""
+    pairs = list(given.items()) if isinstance(given, dict) else given
+    for pair in [["", given]] if isinstance(given, str) else _a(list, pairs, "input", "a path"):
+        if not isinstance(pair, list | tuple) or [*map(type, pair)] != [str, str]:
+            raise ValueError(f"input = {str(given)[:_SHOWN]}: it is a path, or a table of paths by name")
+        yield pair[0], place(pair[1], folder)
+
+
+def _rows(given: Mapping[str, Any], folder: Path) -> FileDesign:
+    file = _a(str, given.get("file"), "file", "a path")
+    names, rows = (_a(list, given.get(name), name, "a list") for name in ("names", "rows"))
+    if not all(isinstance(one, list) and len(one) == len(names) for one in rows):
+        raise ValueError("each of rows is a list with a value for each of names")
+    return FileDesign(
+        path=Path(place(file, folder)), names=tuple(map(str, names)), cells=tuple(map(tuple, rows))
+    )
+
+
+def _varied(given: Any, name: str) -> Varied:
+    """Return the values of a list, of a text as ``--vary`` has it, or of a single value; or bounds."""
+    if not isinstance(given, dict):
+        return varied(given, name)
+    try:
+        return Bounds(**given)
+    except TypeError:
+        raise ValueError(f"{name} = {str(given)[:_SHOWN]}: bounds are low, high, log and step") from None
+
+
+def placed(vary: Mapping[str, Varied], folder: Path) -> dict[str, Varied]:
+    """Return what varies, with the absolute paths of inputs, which are relative to a folder."""
+    for name, values in vary.items():
+        if is_input(name) and (isinstance(values, Bounds) or not all(isinstance(one, str) for one in values)):
+            raise UsageError(f"{name}: its values are paths.", f"--vary {name}=a.tif,b.tif")
+    return {
+        name: tuple(place(one, folder) for one in values) if is_input(name) else values  # type: ignore[union-attr]
+        for name, values in vary.items()
+    }
+
+
+def place(given: str, folder: Path) -> str:
+    """Return the absolute path of an input in a folder; a URL as it is."""
+    return given if is_remote(given) else os.path.abspath(folder / given)  # noqa: PTH100  (as typed)
+
+
+def placed_map(given: Any, folder: Path) -> Any:
+    """Return a class map, which may be a file of a folder."""
+    return place(given, folder) if is_class_map_file(given) else given
+
+
+def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) -> str:
+    """Return the TOML of a plan's fields, of which `grids` may have bounds.
+
+    Raises
+    ------
+    UsageError
+        If it has a value that TOML does not have.
+    """
+    design = fields["design"]
+    sweep = {name: str(fields[name]) for name in _TEXTS if fields[name]}
+    sweep |= {"input": fields["inputs"]} | {name: fields[name] for name in _NUMBERS}
+    tables = {name: fields[one] for name, one in _TABLES.items() if fields[one]}
+    if isinstance(design, FileDesign):
+        tables["design"] = {"file": str(design.path), "names": design.names, "rows": design.cells}
+    elif design is not None:
+        sweep["design"] = str(design)
+    sections = [("[sweep]", sweep), *((f"[sweep.{name}]", one) for name, one in tables.items())]
+    sections += [("[[plan]]", grid) for grid in grids]
+    lines = (
+        "\n".join([head, *(f"{_key(name)} = {_value(one)}" for name, one in table.items())])
+        for head, table in sections
+    )
+    text = "\n\n".join(lines) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        wrong = text[error.start - _SHOWN : error.end]
+        raise UsageError(f"The plan has a name that is not text: {wrong!r}.", "Rename the file.") from error
+    return text
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, str):  # JSON has the same escapes, but lets DEL through
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Bounds):
+        value = {name: one for name, one in vars(value).items() if one is not None and one is not False}
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(name)} = {_value(one)}" for name, one in value.items())
+        return f"{{{inner}}}"
+    raise UsageError(
+        f"The plan has the value {str(value)[:_SHOWN]}, which TOML does not have.",
+        "Leave that parameter out.",
+    )

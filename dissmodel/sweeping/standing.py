@@ -1,0 +1,101 @@
+"""Whether a sweep is done already: nothing was changed since all its runs completed.
+
+Only the journal, the names of the runs' records and the files that determine the runs are looked at, so that
+neither the model nor the libraries that it needs are loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib  # dissmodel.record.digest comes with pydantic
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dissmodel import __version__
+from dissmodel.sweeping.finished import folders
+from dissmodel.sweeping.folder import SweepFolder
+from dissmodel.sweeping.journal import Header, Journal
+from dissmodel.sweeping.runs import SHORT_KEY
+from dissmodel.sweeping.swept import Sweep
+
+
+def digest_of(asked: Mapping[str, Any]) -> str:
+    """Return the digest of what was asked for, in this folder and of this version; empty if it has none."""
+    try:
+        whole = {"asked": asked, "folder": os.getcwd(), "version": __version__}  # noqa: PTH109  (a text)
+        text = json.dumps(whole, sort_keys=True, default=os.fspath)
+    except (TypeError, OSError):  # an array, say; or the current folder is gone
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def determining(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the sha256 of each file by its path; a folder stands for the Python files below it."""
+    return {str(path): _digest(path) for path in paths}
+
+
+def beside(paths: Iterable[Path]) -> dict[str, list[str]]:
+    """Return, for each dataset, the names in its folder that begin as its own does."""
+    return {str(path): _names(path) for path in paths}
+
+
+def standing(folder: SweepFolder, asked: str) -> Sweep | None:
+    """Return how a sweep ended that has nothing to do; None if that takes a closer look."""
+    if not asked:
+        return None
+    found = _by_journal(folder) or _by_record(folder)
+    if found is None:
+        return None
+    header, completed = found
+    if header.asked != asked or not header.files or header.beside is None or len(completed) != header.runs:
+        return None
+    is_written = folder.table_path.is_file() and folder.record_path.is_file()
+    if not is_written or not completed <= folders(folder):
+        return None
+    try:
+        is_same = all(_digest(Path(path)) == was for path, was in header.files.items()) and all(
+            _names(Path(path)) == was for path, was in header.beside.items()
+        )
+    except OSError:
+        return None
+    if not is_same:
+        return None
+    return Sweep(folder=folder, rows=header.rows, runs=header.runs, completed=header.runs, failed=0)
+
+
+def _by_journal(folder: SweepFolder) -> tuple[Header, set[str]] | None:
+    try:
+        journal = Journal.read(folder.journal_path)
+        is_later = folder.journal_path.stat().st_mtime_ns > folder.record_path.stat().st_mtime_ns
+    except OSError:
+        return None
+    if journal.header is None or is_later:  # the last call did not come to its end
+        return None
+    return journal.header, {key[:SHORT_KEY] for key in journal.completed()}
+
+
+def _by_record(folder: SweepFolder) -> tuple[Header, set[str]] | None:
+    """Return what the record of the whole says, where there is no journal."""
+    if folder.journal_path.exists():
+        return None
+    try:
+        sweep = json.loads(folder.record_path.read_bytes())["sweep"]
+        header = Header(**sweep["determined_by"])
+        return header, {key[:SHORT_KEY] for key in sweep["completed"]}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        found = sorted((one.relative_to(path).as_posix(), _digest(one)) for one in path.rglob("*.py"))
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _names(path: Path) -> list[str]:
+    stem = path.stem.casefold()
+    return sorted(name for name in os.listdir(path.parent) if name.casefold().startswith(stem))  # noqa: PTH208
