@@ -124,7 +124,7 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.runs = keys.planned_runs(request.plan, model, reporter, request.consent)
         self.plan = self.runs.plan
         self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)
