@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.remote_output import Uploaded
     from dissmodel.sweeping.calibrate import Calibrated
     from dissmodel.sweeping.status import SweepStatus
+    from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "sign",
     "sweep",
     "sweep_status",
+    "sweep_summary",
     "typed",
     "validate",
     "verify",
@@ -1217,6 +1219,53 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     )
     with call_reporter(), paused():
         return sign_record(request)
+
+
+def sweep_summary(
+    folder: StrPath,
+    *,
+    metrics: Sequence[str] = (),
+    group_by: Sequence[str] = (),
+    maps: Literal["all", "mean", "none"] = "all",
+    overwrite: bool = False,
+) -> Summary:
+    """Summarise the runs of a sweep into ``summary`` in its folder: tables, charts and maps over runs.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The output of the sweep.
+    metrics : sequence of str
+        Names of metrics; all by default.
+    group_by : sequence of str
+        What varies and is told apart; by default all that varies, if there are replicates.
+    maps : {"all", "mean", "none"}
+        With ``"mean"``, maps have no quantiles, which take most of the time.
+    overwrite : bool
+        Replace an earlier summary, with all that is in its folder.
+
+    Returns
+    -------
+    Summary
+        The statistics of each group and metric, indices of sensitivity, the files, and what was left out.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no sweep or no run that completed, no such name, results are on different cells, or the
+        summary can't be written.
+    """
+    from dissmodel.sweeping.summary import SummaryRequest, summarize
+
+    request = SummaryRequest(
+        folder=Path(arguments.text(folder, "folder")),
+        metrics=arguments.words(metrics, "metrics", "built"),
+        group_by=arguments.words(group_by, "group_by", "rate"),
+        maps=arguments.choice(maps, "maps", ("all", "mean", "none")),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return summarize(request)
 
 
 @contextlib.contextmanager
