@@ -76,7 +76,7 @@ def trials_in(folder):
 
 
 def test_a_planted_parameter_is_found_and_the_command_that_is_printed_runs_it(spread):
-    words = (*BASE, "-o", "found", "--observed", "observed.tif", *TWO, "--trials", 32)
+    words = (*BASE, "-o", "found", "--observed", "observed.tif", *TWO, "--trials", 48)
     said = spread(*words, "--metric", "disagreement", "--json")
     again = spread(*words, "--metric", "disagreement")
     best = said.json["best"]
@@ -84,12 +84,12 @@ def test_a_planted_parameter_is_found_and_the_command_that_is_printed_runs_it(sp
     whole = spread("record", "verify", "found/sweep.record.json")
     made = spread(*shlex.split(best["command"])[1:])
 
-    assert (0, 32, 0) == (said.code, said.json["trials"], said.json["failed"])
+    assert (0, 48, 0) == (said.code, said.json["trials"], said.json["failed"])
     assert NEEDED == best["values"]["needed"]
     assert abs(best["values"]["limit"] - LIMIT) < 1
     assert best["metric"] < 0.03
     assert said.json["ranges"]["limit"][0] <= best["values"]["limit"] <= said.json["ranges"]["limit"][1]
-    assert 32 == len(trials_in("found")) >= len(list(Path("found/runs").iterdir()))
+    assert 48 == len(trials_in("found")) >= len(list(Path("found/runs").iterdir()))
     assert (0, 0) == (made.code, whole.code)
     assert record.output_sha256 == store.read(Path("best.record.json")).output_sha256
     assert "Trial" in store.read(Path("found/sweep.record.json")).findings[0].message
