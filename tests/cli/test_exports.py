@@ -104,7 +104,7 @@ def test_the_settings_fill_what_the_toml_leaves_out(here):
     assert (0, "") == (ran.code, ran.err)
     assert [{"name": "Costa, Rui"}] == about["creators"]
     assert ("A coast & 50% of it", "of the project") == (about["title"], about["description"])
-    assert "Zenodo" == about["publisher"]
+    assert {"name": "Zenodo"} == about["publisher"]
     assert '"Costa, Rui"' in shown.out
 
 

@@ -19,7 +19,7 @@ def datacite(run: Described) -> dict[str, Any]:
     The year of publication is that of the run until there is a publication.
     """
     about = run.about
-    publisher = about.publisher or Organization(LATER)
+    publisher = about.publisher or Organization(name=LATER)
     document: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Result of a simulation"},

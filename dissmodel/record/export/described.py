@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -72,12 +72,12 @@ class Described:
         Raises InvalidInput if the record holds something else, or if its licence and the given one differ.
         """
         found = about_of(self.record.about, self.shown)
-        given = checked_license(self.given_license, "--license")
+        given = checked_license(self.given_license)
         if given and found.license not in {"", given}:
             raise InvalidInput(
                 f"{self.shown}: its licence is {found.license}, not {given}.", "Leave --license out."
             )
-        return replace(found, license=found.license or given)
+        return found.model_copy(update={"license": found.license or given})
 
     @property
     def title(self) -> str:
