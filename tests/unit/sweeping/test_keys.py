@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor.host import InProcess
 from dissmodel.models.coastal.raster import CoastalRaster
@@ -142,6 +143,19 @@ def test_equal_rows_are_one_run():
     assert 6 == len(keys(plan))
     assert 1 == len({*keys(plan)})
     assert {*keys(plan)} == {*keys(growth("needed=3", parameters={"rate": 0.5}))}
+
+
+def test_one_number_is_one_run_also_where_a_model_declares_no_types():
+    plan = undeclared()
+
+    assert 1 == len({*keys(Plan(**vars(plan) | {"grids": ({"x": (1, 1.0), "y": ([1], [1.0])},)}))})
+    assert 2 == len({*keys(Plan(**vars(plan) | {"grids": ({"x": (1, "1")},)}))})
+
+
+def test_nothing_is_fetched_offline():
+    plan = growth(inputs=[("", "https://127.0.0.1:1/a.tif")])
+    with open_model(ModelRequest(model=plan.model)) as model, pytest.raises(UsageError, match="--offline"):
+        planned_runs(plan, model, Silent(), Consent(offline=True))
 
 
 def test_what_a_model_does_by_default_need_not_be_given():

@@ -1,5 +1,6 @@
 """Plans: their rows, their size, and as a TOML."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,15 @@ def test_a_plan_in_a_toml(here):
         {"wind_from": (90,), "input": (str(here / "x.tif"), "/y.tif", "s3://bucket/z.tif")},
     ) == plan.grids
     assert 3 * (6 + 3) == len(plan)
+
+
+def test_the_plan_of_the_page(here):
+    page = Path(__file__).parents[3] / "docs" / "plans.md"
+    (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    plan = Plan.from_toml(write(here / "p.toml", text))
+
+    assert 20 * (5 * 3 + 8) == len(plan)
+    assert ("fire_spread", {"end_time": 50}) == (plan.model, plan.parameters)
 
 
 def test_what_is_typed_is_laid_over_the_toml(here):
