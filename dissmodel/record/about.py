@@ -190,5 +190,5 @@ def _mistake(error: ValidationError, where: str) -> InvalidInput:
         fields = known.model_fields if above else About.model_fields
         why, hint = "there is no such key.", did_you_mean(str(key), fields)
     else:
-        why, hint = f"it {_WHY[first['type']]}.", f"Write it as {top} = {_EXAMPLES[top]}."
+        why, hint = f"it {_WHY.get(first['type'], 'is not valid')}.", f"Write it as {top} = {_EXAMPLES[top]}."
     return InvalidInput(f"{where}: {shown}: {why}", hint, code="about")

@@ -431,6 +431,7 @@ def test_the_picture_and_the_report_come_along(here):
         (("export", "empty", "--format", "stac", "-o", "c"), 3, "there is no result in it"),
         (("export", "r.record.json", "--format", "rdf"), 2, "ro-crate"),
         (("export", "r.record.json", "--format", "ro-crate"), 2, "Where is the crate to be?"),
+        (("export", "r.record.json", "--format", "prov", "--no-input"), 2, "are for a crate"),
     ],
 )
 def test_bad_input(here, words, code, says):

@@ -36,7 +36,7 @@ def datacite(run: Described) -> dict[str, Any]:
             {"description": _methods(run), "descriptionType": "Methods"},
         ],
         "formats": sorted({one.encoding for one in run.of_role("result")}),
-        "sizes": [f"{sum(one.size or 0 for one in run.of_role('result'))} bytes"],
+        "sizes": [f"{one.size} bytes" for one in run.of_role("result") if one.size is not None],
         "subjects": [{"subject": one} for one in about.keywords],
         "rightsList": [_rights(about.license)] if about.license else [],
         "fundingReferences": [
