@@ -198,6 +198,7 @@ class Root(ErrorBoundary, LazyGroup):
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
         "sweep summary": "dissmodel.cli.sweep_summary:summary",
+        "calibrate": "dissmodel.cli.calibrate:calibrate",
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",

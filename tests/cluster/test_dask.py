@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from distributed import Client
 
 from dissmodel.config import load_settings
 from dissmodel.engines import EngineLost, WorkerLost, open_engine
@@ -100,6 +101,31 @@ def test_no_more_workers_are_used_than_are_asked_for(two, tmp_path):
         futures = [engine.submit(tasks.note, tmp_path, str(n), 0.3) for n in range(2)]
         begun(tmp_path)
         assert not futures[1].running()
+
+
+@pytest.mark.slow
+def test_a_worker_that_can_not_begin_a_task_says_why(engine, monkeypatch):
+    monkeypatch.setattr("dissmodel.engines.on_worker.begin", tasks.fail)
+    error = engine.submit(abs, -1).exception(20)
+
+    assert isinstance(error, WorkerLost)
+    assert "can't begin a task: fail() takes 1 positional argument but 4 were given." in error.message
+
+
+@pytest.mark.slow
+def test_a_worker_is_held_as_long_as_the_engine_is_open(two):
+    def held():
+        with Client(two.address, set_as_default=False) as client:
+            keys = client.processing().values()
+            return sum(key.startswith("dissmodel-") for worker in keys for key in worker)
+
+    with opened(two) as engine:
+        until(lambda: engine.slots == 2)
+        until(lambda: held() == 2)
+        assert 3 == engine.submit(abs, -3).result()
+    until(lambda: held() == 0)
+    with opened(two) as engine:
+        assert 3 == engine.submit(abs, -3).result(20)
 
 
 @pytest.mark.slow
