@@ -1,8 +1,8 @@
 """Measure maps over many runs against reading their files with plain rasterio; print markdown.
 
 Each result is one band of 1000 by 1000 cells as a run writes it: land use in four classes (uint8), or numbers
-(float64). CPU time of all threads, medians of repeats that take turns; each in a process of its own, whose peak
-memory is that of the process (Linux only).
+(float64). CPU time of all threads, medians of repeats that take turns; each in a process of its own, whose
+peak memory is that of the process (Linux only).
 
     python benchmarks/sweep_maps.py                     # 200 runs
     python benchmarks/sweep_maps.py --runs 50 --repeats 1
