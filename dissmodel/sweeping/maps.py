@@ -297,6 +297,7 @@ class _Polygons(_Space):
         columns: dict[str, Any] = {
             name: np.concatenate([values[name].ravel() for values in blocks]) for name in of.names
         }
+        columns["runs"] = columns["runs"].astype(np.int32)
         if isinstance(of, ClassShares):
             modal = columns[MODAL].astype(np.int32)
             columns[MODAL] = nullable(modal, modal == of.nodata)

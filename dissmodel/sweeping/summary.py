@@ -23,7 +23,7 @@ from dissmodel.experiment.spreadsheet import as_csv
 from dissmodel.geo.legend import Legend
 from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
 from dissmodel.preview.draw import legends_of
-from dissmodel.record import store
+from dissmodel.record import MAIN, store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
@@ -39,6 +39,7 @@ Group: TypeAlias = tuple[Any, ...]
 COMPLETED = "completed"
 _STEP = "step"
 _PENDING = "pending"
+_GEOMETRY = "geometry"  # the part of a content digest that is no column
 _SHOWN = 10
 _SHORT = 16
 _MOST_CHARTS = 12  # metrics
@@ -212,12 +213,13 @@ class _Summarizer:
         """Of each completed run what is needed of its record."""
         found: dict[str, Mapping[str, Any]] = {}
         for key in self.runs:
-            document = finished.read(self.folder.run_record_path(key)) or {}
-            main = (document.get("files") or {}).get("output") or {}
-            steps = document.get("step_metrics") or {}
+            document = finished.read(self.folder.run_record_path(key))
+            steps = _part(document, "step_metrics")
             found[key] = {
-                "parts": (main.get("content_digest") or {}).get("parts") or {},
-                "steps": {name: steps[name] for name in (_STEP, *self.metrics) if name in steps},
+                "parts": _part(document, "files", MAIN, "content_digest", "parts"),
+                "steps": {
+                    one: steps[one] for one in (_STEP, *self.metrics) if isinstance(steps.get(one), list)
+                },
             }
         return found
 
@@ -406,7 +408,7 @@ class _Summarizer:
             for name, digest in self.documents[key]["parts"].items():
                 seen.setdefault(name, set()).add(digest)
         differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
-        same = [name for name in seen if name not in differing]
+        same = [name for name in seen if name not in {*differing, _GEOMETRY}]
         if differing and same:
             self.notes.append(f"the same in all results, so without a map: {', '.join(same)}")
         return differing or None
@@ -444,7 +446,7 @@ def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats
     rows = []
     for one in measured:
         values = np.array([_number(value) for value in one.get(metric, ())])
-        steps = np.array(one.get(_STEP, range(1, len(values) + 1)), dtype=np.float64)
+        steps = np.array([_number(value) for value in one.get(_STEP, range(1, len(values) + 1))])
         if len(values) and len(values) == len(steps):
             rows.append((steps, values))
     if not rows:
@@ -454,6 +456,13 @@ def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats
     for row, (at, values) in zip(found, rows, strict=True):
         row[np.searchsorted(steps, at)] = values
     return steps, found
+
+
+def _part(document: object, *names: str) -> Mapping[str, Any]:
+    """Return an object within a record's document, which may hold anything; an empty one where it is none."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _number(value: object) -> float:
