@@ -211,7 +211,7 @@ def test_a_design_of_sobol_has_indices_and_one_with_a_failed_run_has_none(dissmo
 
     bad = dissmodel("sweep", "summary", "bad", "--metric", "rise", "--maps", "none")
 
-    as_json = dissmodel("sweep", "summary", "bad", *words[:3], "--overwrite")
+    as_json = dissmodel("sweep", "summary", "bad", *words[:5], "--overwrite")
     assert (3, bad.err.splitlines()[-2].removeprefix("error: ")) == (as_json.code, as_json.json["refused"])
     assert 0 == good.code, good.err
     found = {(one["name"], one["parameter"]) for one in good.json["indices"]["rise"]}
