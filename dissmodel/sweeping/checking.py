@@ -137,7 +137,7 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
 
     design = plan.design
     if isinstance(design, Design):
-        design = replace(design, factors=named(design.factors))
+        design = replace(design, factors=named(design.factors)).settled()
     elif design is not None:
         columns = named(dict(zip(design.names, zip(*design.cells, strict=True), strict=True)))
         cells = tuple(zip(*columns.values(), strict=True))

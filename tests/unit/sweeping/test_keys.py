@@ -312,6 +312,8 @@ def test_bounds_get_the_step_of_their_parameter():
     expected = {"rate": Bounds(0.0, 1.0), "needed": Bounds(2, 8, step=1), "end_time": (1, 3)}
     assert expected == plan.design.factors
     assert int is type(plan.design.factors["needed"].low)
+    Path("sweep.toml").write_text(plan.to_toml())
+    assert plan.design.sha256 == Plan.from_toml(Path("sweep.toml")).design.sha256 != ""
 
 
 def test_files_of_a_resolved_plan_are_absolute(here):
