@@ -32,6 +32,7 @@ class Checking:
 
     def __init__(self, plan: Plan, model: OpenedModel) -> None:
         self._plan, self._model = plan, model
+        self._has_seed = any("seed" in layer.values for layer in self._layers({}))
 
     def typed(self, values: Mapping[str, Any]) -> Typed:
         """Return the parameters of a row.
@@ -93,6 +94,10 @@ class Checking:
             hints = dict.fromkeys([*list(problems.values())[:_SHOWN], see])
             raise UsageError(" ".join(said), " ".join(filter(None, hints)), code="parameter")
         return found
+
+    def gives_seed(self, row: Row) -> bool:
+        """Tell whether a row has a seed of its own, as a parameter; a model's default is none."""
+        return self._has_seed or "seed" in row.values
 
     @property
     def files(self) -> tuple[NamedFile, ...]:
