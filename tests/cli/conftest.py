@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from dissmodel.cli.app import main
 from dissmodel.registry.classes import ExecutorRegistry
+from support.own_code import own_code
 
 ROOT = Path(__file__).resolve().parents[2]
+
+__all__ = ["own_code"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,26 @@ def dissmodel(monkeypatch, capsys, tmp_path):
         return Said(code, out, err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def kept_folders(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def prepared(dissmodel, kept_folders, tmp_path):
+    """Return a function that fills the test's folders: with `fill`; in later tests with what that left."""
+
+    def prepare(fill):
+        kept = kept_folders / fill.__name__
+        if kept.exists():
+            shutil.copytree(kept, tmp_path, symlinks=True, dirs_exist_ok=True)
+        else:
+            fill()
+            shutil.copytree(tmp_path, kept, symlinks=True)
+
+    return prepare
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import shapely
 
 from dissmodel.models.coastal.validation import CoastalValidation
 from dissmodel.registry.classes import ExecutorRegistry
+from support.cases import mostly_slow
 from support.files import document, names
 
 WORDS = ("run", "coastal_validation", "-p", "sea_level_rise_rate=0.5", "-p", "end_time=6")
@@ -36,7 +37,7 @@ def torn(coast):
     return "torn.gpkg"
 
 
-@pytest.mark.parametrize("output", ["val", "val/", "val.0/"])
+@pytest.mark.parametrize("output", mostly_slow(["val", "val/", "val.0/"], "val.0/"))
 def test_a_folder_with_the_report_and_the_picture(dissmodel, coast, output):
     said = dissmodel(*WORDS, "-i", coast, "-o", output)
 
