@@ -1,5 +1,6 @@
 """The command line, run in this process."""
 
+import contextlib
 import importlib
 import json
 import shutil
@@ -69,16 +70,18 @@ def kept_folders(tmp_path_factory):
 
 
 @pytest.fixture
-def prepared(dissmodel, kept_folders, tmp_path):
-    """Return a function that fills the test's folders: with `fill`; in later tests with what that left."""
+def prepared(dissmodel, kept_folders):
+    """Return a function that copies into the current folder what `fill` left in a folder that is gone."""
 
     def prepare(fill):
         kept = kept_folders / fill.__name__
-        if kept.exists():
-            shutil.copytree(kept, tmp_path, symlinks=True, dirs_exist_ok=True)
-        else:
-            fill()
-            shutil.copytree(tmp_path, kept, symlinks=True)
+        if not kept.exists():
+            made = kept_folders / "made"
+            made.mkdir()
+            with contextlib.chdir(made):
+                fill()
+            made.rename(kept)
+        shutil.copytree(kept, Path.cwd(), symlinks=True, dirs_exist_ok=True)
 
     return prepare
 

@@ -156,6 +156,7 @@ def test_what_can_be_known_before(dissmodel, coast):
     assert not Path("val").exists()
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_runs(dissmodel, make_coast):
     page = (Path(__file__).resolve().parents[2] / "docs" / "coastal.md").read_text(encoding="utf-8")
     commands = [line.split()[1:] for line in page.splitlines() if line.startswith("dissmodel ")]

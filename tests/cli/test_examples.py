@@ -70,6 +70,7 @@ def test_town(follow, dissmodel):
     assert "has no row with year = 2041; it has 2021 to 2040" in short.out
 
 
+@pytest.mark.slow
 def test_land_use(follow):
     pytest.importorskip("statsmodels")
     page = (ROOT / "examples" / "land_use" / "README.md").read_text(encoding="utf-8")

@@ -53,7 +53,6 @@ def ready(dissmodel, make_coast, prepared):
         Path("registry/models").mkdir(parents=True)
         spec = '[model]\nname = "flood"\nclass = "flood_vector"\ndescription = "Floods."\n'
         Path("registry/models/flood.toml").write_text(spec)
-        dissmodel("registry", "add", "mine", "registry")
         land_use("2010.tif", 8)
         land_use("2020.tif", 9)
         if shutil.which("ssh-keygen"):
@@ -61,6 +60,7 @@ def ready(dissmodel, make_coast, prepared):
             subprocess.run(key, check=True)
 
     prepared(fill)
+    dissmodel("registry", "add", "mine", "registry")
     return dissmodel
 
 

@@ -29,15 +29,11 @@ sys.stdin.readline()
 
 
 @pytest.fixture
-def pair(dissmodel, make_coast, prepared):
+def pair(dissmodel, make_coast):
     """A result in GeoJSON of an input in GeoJSON, with their record, all in the current folder."""
-
-    def fill():
-        make_coast.main(["--rows", "12", "--cols", "15", "--output", "grid.gpkg"])
-        geopandas.read_file("grid.gpkg").to_crs(4326).to_file("grid.geojson")
-        assert 0 == dissmodel("run", "coastal_vector", "-i", "grid.geojson", "-o", "r.geojson", *WORDS).code
-
-    prepared(fill)
+    make_coast.main(["--rows", "12", "--cols", "15", "--output", "grid.gpkg"])
+    geopandas.read_file("grid.gpkg").to_crs(4326).to_file("grid.geojson")
+    assert 0 == dissmodel("run", "coastal_vector", "-i", "grid.geojson", "-o", "r.geojson", *WORDS).code
 
 
 def checks(said):
