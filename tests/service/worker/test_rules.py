@@ -306,6 +306,7 @@ def test_a_model_can_not_forge_its_end(house):
     assert job == house.record(job)["experiment_id"]
 
 
+@pytest.mark.slow
 def test_a_job_that_the_queue_has_forgotten_is_run(house):
     job = house.submit(put=False)
     house.start()
