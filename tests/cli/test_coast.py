@@ -113,7 +113,7 @@ def test_terrame_s_own_cells(dissmodel, shared):
         ("synthetic_grid_60x60_tiff.zip", 0.5, 20, "9961b2d42022ca63"),
     ],
 )
-@pytest.mark.parametrize("given", ["auto", "named"])
+@pytest.mark.parametrize("given", mostly_slow(["auto", "named"], "auto"))
 def test_the_synthetic_grid(dissmodel, shared, name, rate, steps, digest, given):
     kind = "vector" if "shp" in name else "tiff"
 
