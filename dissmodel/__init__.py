@@ -22,8 +22,11 @@ __all__ = [
     "RasterModel",
     "__version__",
     "bundle",
+    "calibrate",
+    "cite",
     "compare",
     "diff",
+    "export",
     "load_dataset",
     "open_record",
     "pull",
@@ -34,6 +37,7 @@ __all__ = [
     "save_dataset",
     "show",
     "sign",
+    "sweep",
     "validate",
     "verify",
 ]
@@ -41,8 +45,11 @@ __all__ = [
 if TYPE_CHECKING:
     from dissmodel.api import (
         bundle,
+        calibrate,
+        cite,
         compare,
         diff,
+        export,
         open_record,
         pull,
         push,
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
         run,
         show,
         sign,
+        sweep,
         validate,
         verify,
     )

@@ -33,17 +33,24 @@ if TYPE_CHECKING:
     from dissmodel.running.show import ModelList, ModelView
     from dissmodel.running.validate import Validation
     from dissmodel.sharing.bundle import Bundle
+    from dissmodel.sharing.export import Exported
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
+    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.status import SweepStatus
+    from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
 
 __all__ = [
     "Experiment",
     "Run",
     "bundle",
+    "calibrate",
+    "cite",
     "compare",
     "diff",
+    "export",
     "open_record",
     "pull",
     "push",
@@ -53,6 +60,8 @@ __all__ = [
     "show",
     "sign",
     "sweep",
+    "sweep_status",
+    "sweep_summary",
     "typed",
     "validate",
     "verify",
@@ -62,6 +71,8 @@ Inputs: TypeAlias = Mapping[str, StrPath] | Sequence[StrPath | tuple[str, StrPat
 Method: TypeAlias = Literal["nearest", "bilinear", "mode", "average"]
 Format: TypeAlias = Literal["auto", "raster", "tiff", "vector"]
 Env: TypeAlias = Literal["here", "recorded"]
+Citation: TypeAlias = Literal["text", "bibtex", "csl", "datacite"]
+Export: TypeAlias = Literal["ro-crate", "prov", "stac", "datacite"]
 
 # What determines the runs of a sweep; how they are run does not.
 _DETERMINES_SWEEP = frozenset(
@@ -379,6 +390,149 @@ def sweep(
             lambda given: run_sweep(replace(request, consent=given), reporter),
             arguments.optional_consent(consent),
         )
+
+
+def calibrate(
+    model: StrPath | None = None,
+    *,
+    input: StrPath | None = None,
+    inputs: Inputs = (),
+    output: StrPath,
+    vary: Mapping[str, object],
+    observed: StrPath | Mapping[str, StrPath] | None = None,
+    metric: str = "figure_of_merit",
+    target: float | None = None,
+    trials: int = 100,
+    replicates: int | None = None,
+    seed: int | None = None,
+    sampler: Literal["tpe", "random"] = "tpe",
+    parameters: Mapping[str, object] | None = None,
+    toml: StrPath | None = None,
+    band_map: Mapping[str, str | int] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    class_map: Mapping[str, object] | None = None,
+    format: Format = "auto",
+    layer: str | None = None,
+    resample: Method | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    threads: int = 1,
+    consent: Consent | None = None,
+) -> Calibrated:
+    """Find the values of parameters with which a model comes nearest to what was observed.
+
+    Parameters
+    ----------
+    model, input, inputs, parameters, toml, band_map, column_map, class_map, format, layer, resample
+        As `run` takes them; they are the same for all runs.
+    output : str or path-like
+        The folder of the calibration; one that is there goes on.
+    vary : mapping
+        What varies: name of a parameter → its bounds ``(low, high)`` or ``(low, high, "log")``, or a list of
+        values to choose from; or a text as on the command line, such as ``"log:1e-4:1e-1"``.
+    observed : str, path-like or mapping, optional
+        The observed map, which may end in ``:`` and a band; or name of its field → the map.
+    metric : str
+        A metric of `dissmodel.metrics`: ``figure_of_merit``, ``fit``, ``kappa``, ``disagreement``,
+        ``quantity_disagreement``, ``allocation_disagreement``, ``mae`` or ``rmse``. Without an observed map a
+        metric of the runs themselves, such as a measure of the model after its last step.
+    target : float, optional
+        What a metric of the runs themselves is to come near.
+    trials : int
+        How many trials there are to be, with those of earlier calls.
+    replicates : int, optional
+        How many runs with other seeds each trial has; the mean of their metric counts. 1 by default.
+    seed : int, optional
+        From it the trials and the seeds of their runs are derived; 0 by default.
+    sampler : {"tpe", "random"}
+        What proposes the trials: Optuna's tree-structured Parzen estimator, or chance.
+    workers, cluster, threads
+        As `sweep` takes them.
+    consent : Consent, optional
+        What you consent to, if the model's package has to be installed.
+
+    Raises
+    ------
+    ConsentRequired
+        If a package would have to be installed.
+    DissmodelError
+        If there is nothing to compare, or no run can go on; a trial whose run fails is a failed trial.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> made = dissmodel.calibrate(
+    ...     "fire_spread", input="forest.tif", observed="burnt.tif", output="fires", vary={"p_h": (0.1, 0.9)}
+    ... )  # doctest: +SKIP
+    >>> made.best.values  # doctest: +SKIP
+    {'p_h': 0.58}
+    """
+    from dissmodel.sweeping.calibrate import CalibrateRequest
+    from dissmodel.sweeping.calibrate import calibrate as run_calibration
+    from dissmodel.sweeping.calibrate_study import SAMPLERS
+    from dissmodel.sweeping.plan import Plan
+    from dissmodel.sweeping.values import varied
+
+    pairs = arguments.inputs(inputs, "inputs")
+    if input is not None:
+        pairs.insert(0, ("", arguments.text(input, "input")))
+    several = isinstance(observed, Mapping)
+    maps = arguments.named_files(observed, "observed") if several else {}
+    if len(maps) > 1:
+        raise UsageError("observed: a calibration compares one field.", "Give one map.")
+    if observed is not None and not several:
+        maps = {"": arguments.text(observed, "observed")}
+    plan = Plan.of(
+        model=arguments.optional_text(model, "model"),
+        toml=arguments.optional_path(toml, "toml"),
+        inputs=pairs,
+        resample=_method(resample),
+        parameters=arguments.parameters(parameters),
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
+        class_map=arguments.class_map(class_map),
+        format=arguments.choice(format, "format", get_args(Format)),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        replicates=arguments.whole_number(replicates, "replicates", least=1),
+        seed=arguments.whole_number(seed, "seed"),
+    )
+    request = CalibrateRequest(
+        plan=plan,
+        vary={name: varied(one, name) for name, one in vary.items()},
+        output=Path(arguments.text(output, "output")),
+        metric=arguments.word(metric, "metric", "figure_of_merit"),
+        observed=next(iter(maps.items()), None),
+        target=arguments.number(target, "target"),
+        trials=arguments.whole_number(trials, "trials", least=1) or 1,
+        sampler=arguments.choice(sampler, "sampler", SAMPLERS),
+        cluster=arguments.optional_text(cluster, "cluster"),
+        workers=arguments.whole_number(workers, "workers", least=1),
+        threads=arguments.whole_number(threads, "threads", least=1) or 1,
+        command=_typed.get(),
+    )
+    with call_reporter() as reporter:
+        return with_consent(
+            lambda given: run_calibration(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
+        )
+
+
+def sweep_status(folder: StrPath) -> SweepStatus:
+    """Tell how far a sweep is; it may be running.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder of the sweep.
+
+    Raises
+    ------
+    InvalidInput
+        If no sweep is there.
+    """
+    from dissmodel.sweeping.status import status
+
+    return status(Path(arguments.text(folder, "folder")))
 
 
 def validate(
@@ -893,6 +1047,7 @@ def bundle(
     input: StrPath | None = None,
     inputs: Mapping[str, StrPath] | None = None,
     with_input: bool = True,
+    license: str | None = None,
     overwrite: bool = False,
     consent: Consent | None = None,
 ) -> Bundle:
@@ -910,6 +1065,8 @@ def bundle(
         The new paths of other inputs that were moved, by their names in the record.
     with_input : bool
         Put the input in.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
     overwrite : bool
         Replace an earlier bundle.
     consent : Consent, optional
@@ -933,11 +1090,101 @@ def bundle(
         input=arguments.optional_text(input, "input"),
         others=arguments.named_files(inputs, "inputs"),
         with_input=arguments.flag(with_input, "with_input"),
+        license=arguments.optional_word(license, "license", "CC-BY-4.0") or "",
         overwrite=arguments.flag(overwrite, "overwrite"),
     )
     with call_reporter():
         return with_consent(
             lambda given: make_bundle(replace(request, consent=given)), arguments.optional_consent(consent)
+        )
+
+
+def cite(
+    record: StrPath,
+    *,
+    format: Citation = "text",
+    license: str | None = None,
+) -> str:
+    """Return a citation of a result.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record, a bundle, or the URL of either.
+    format : {"text", "bibtex", "csl", "datacite"}
+        A line of text, an entry for BibTeX, or JSON: CSL-JSON, or DataCite 4.6.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
+
+    Raises
+    ------
+    DissmodelError
+        If the record can't be read, was changed, or its run did not complete.
+    """
+    from dissmodel.sharing.export import cite as citation
+
+    form = arguments.choice(format, "format", get_args(Citation))
+    given = arguments.optional_word(license, "license", "CC-BY-4.0") or ""
+    with call_reporter():
+        return citation(arguments.text(record, "record"), form, given)
+
+
+def export(
+    record: StrPath,
+    *,
+    format: Export,
+    output: StrPath | None = None,
+    license: str | None = None,
+    input: StrPath | None = None,
+    inputs: Mapping[str, StrPath] | None = None,
+    with_input: bool = True,
+    overwrite: bool = False,
+    consent: Consent | None = None,
+) -> Exported:
+    """Export a record: as a crate, as provenance, as an item of a catalogue, as metadata for a DOI.
+
+    Parameters
+    ----------
+    record : str or path-like
+        The record, a bundle (not for a crate), or the URL of either; for ``"stac"`` also a folder of records,
+        of which a static catalogue is made.
+    format : {"ro-crate", "prov", "stac", "datacite"}
+        RO-Crate 1.1 (Process Run Crate 0.5), W3C PROV-JSON, STAC 1.1, or DataCite 4.6 as JSON.
+    output : str or path-like, optional
+        The file; for a crate a zip or a new folder, for a catalogue a new folder. Without one the document is
+        only returned.
+    license : str, optional
+        The licence of the result, where the record names none, such as ``CC-BY-4.0``.
+    input, inputs, with_input, consent
+        For a crate, as `bundle` takes them.
+    overwrite : bool
+        Replace an earlier file.
+
+    Raises
+    ------
+    ConsentRequired
+        If a server would have to be asked.
+    Differs
+        If the record, a file of the result or the input is not as recorded.
+    DissmodelError
+        If there is nothing to export, a crate has no licence, or something can't be read or written.
+    """
+    from dissmodel.sharing.export import ExportRequest
+    from dissmodel.sharing.export import export as export_record
+
+    request = ExportRequest(
+        record=arguments.text(record, "record"),
+        format=arguments.choice(format, "format", get_args(Export)),
+        output=arguments.optional_text(output, "output"),
+        license=arguments.optional_word(license, "license", "CC-BY-4.0") or "",
+        input=arguments.optional_text(input, "input"),
+        others=arguments.named_files(inputs, "inputs"),
+        with_input=arguments.flag(with_input, "with_input"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return with_consent(
+            lambda given: export_record(replace(request, consent=given)), arguments.optional_consent(consent)
         )
 
 
@@ -972,6 +1219,53 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     )
     with call_reporter(), paused():
         return sign_record(request)
+
+
+def sweep_summary(
+    folder: StrPath,
+    *,
+    metrics: Sequence[str] = (),
+    group_by: Sequence[str] = (),
+    maps: Literal["all", "mean", "none"] = "all",
+    overwrite: bool = False,
+) -> Summary:
+    """Summarise the runs of a sweep into ``summary`` in its folder: tables, charts and maps over runs.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The output of the sweep.
+    metrics : sequence of str
+        Names of metrics; all by default.
+    group_by : sequence of str
+        What varies and is told apart; by default all that varies, if there are replicates.
+    maps : {"all", "mean", "none"}
+        With ``"mean"``, maps have no quantiles, which take most of the time.
+    overwrite : bool
+        Replace an earlier summary, with all that is in its folder.
+
+    Returns
+    -------
+    Summary
+        The statistics of each group and metric, indices of sensitivity, the files, and what was left out.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no sweep or no run that completed, no such name, results are on different cells, or the
+        summary can't be written.
+    """
+    from dissmodel.sweeping.summary import SummaryRequest, summarize
+
+    request = SummaryRequest(
+        folder=Path(arguments.text(folder, "folder")),
+        metrics=arguments.words(metrics, "metrics", "built"),
+        group_by=arguments.words(group_by, "group_by", "rate"),
+        maps=arguments.choice(maps, "maps", ("all", "mean", "none")),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return summarize(request)
 
 
 @contextlib.contextmanager

@@ -161,6 +161,7 @@ _EXTRAS = {
     "fastapi": "service",
     "libpysal": "pysal",
     "netCDF4": "xarray",
+    "optuna": "calibrate",
     "pyarrow": "parquet",
     "python_multipart": "service",
     "rasterstats": "pysal",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from dissmodel.config import load_settings
 from dissmodel.config.files import edited, project_file, read_settings, read_text, user_file
@@ -15,8 +16,8 @@ from dissmodel.config.settings import Setting
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.inherited import current_folder
 from dissmodel.locks import busy, held
-from dissmodel.record import store
-from dissmodel.record.redact import redact
+from dissmodel.record import about, store
+from dissmodel.record.redact import redact_document
 from dissmodel.storage.settings import VARIABLES
 
 _PATIENCE_S = 5.0
@@ -82,6 +83,8 @@ def set_setting(name: str, text: str) -> SettingRow:
     elif key.kind == "folder":
         text = str(Path(text).expanduser().absolute()) if text.strip() else text
     value = from_toml(key, from_text(key, text))
+    if name.startswith("about."):
+        about.settled({name.removeprefix("about."): value}, name)
     path = change_settings({name: value})
     return SettingRow(name, value, "user file", str(path), key.summary)
 
@@ -136,6 +139,4 @@ def change_settings(changes: Mapping[str, Value | None]) -> Path:
 
 
 def _shown(value: Value | None) -> Value | None:
-    if isinstance(value, str):
-        return redact(value)
-    return tuple(redact(one) for one in value) if isinstance(value, tuple) else value
+    return cast("Value | None", redact_document({"": list(value) if isinstance(value, tuple) else value})[""])

@@ -180,7 +180,14 @@ def _version(value: bool) -> None:
 
 
 class Root(ErrorBoundary, LazyGroup):
-    """The command itself."""
+    """The command itself; a command of two words is told from a command with an argument by its name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join the words of a command that has two."""
+        words = [word for word in args if word != "--debug"]
+        if " ".join(words[:2]) in self.commands:
+            args = [" ".join(words[:2]), *words[2:], *(["--debug"] if len(words) < len(args) else [])]
+        return super().parse_args(ctx, args)
 
     places: ClassVar[Mapping[str, str]] = {
         "run": "dissmodel.cli.run:run",
@@ -188,6 +195,10 @@ class Root(ErrorBoundary, LazyGroup):
         "show": "dissmodel.cli.show:show",
         "reproduce": "dissmodel.cli.reproduce:reproduce",
         "compare": "dissmodel.cli.compare:compare",
+        "sweep": "dissmodel.cli.sweep:sweep",
+        "sweep status": "dissmodel.cli.sweep:status",
+        "sweep summary": "dissmodel.cli.sweep_summary:summary",
+        "calibrate": "dissmodel.cli.calibrate:calibrate",
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",

@@ -83,6 +83,12 @@ Records = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Consent to install the model's package.")]
+License = Annotated[
+    str | None,
+    typer.Option(
+        "--license", metavar="ID", help="The result's licence where the record has none, such as CC-BY-4.0."
+    ),
+]
 YesAsk = Annotated[
     bool, typer.Option("--yes", "-y", help="Consent to ask the servers that a record names for its input.")
 ]
@@ -105,6 +111,39 @@ Params = Annotated[
 ]
 Toml = Annotated[
     Path | None, typer.Option("--toml", "-t", metavar="FILE", help="The model's TOML: parameters and names.")
+]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="NAME=VALUES",
+        help="What varies: 0.5,1,2 or 0:1:0.1 or log:1e-4:1e-1:7 or input=a.tif,b.tif; of a design LOW:HIGH. "
+        "May be repeated: all are combined.",
+    ),
+]
+Replicates = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Runs with other seeds of each row of values; by default 1."),
+]
+Design = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND:N|FILE.csv", help="lhs:200, sobol:256, morris:20, or a CSV with a row for each run."
+    ),
+]
+PlanToml = Annotated[
+    Path | None,
+    typer.Option("--toml", "-t", metavar="FILE", help="The model's TOML, or one with the whole plan."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Runs at the same time; by default one for each processor."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE", help="A Dask scheduler, tcp://HOST:PORT, tls://HOST:PORT or its file; or slurm."
+    ),
 ]
 RelativeTolerance = Annotated[
     float | None,

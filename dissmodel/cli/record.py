@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import exporting, options
 from dissmodel.cli.commands import App
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_moved, parse_parameters, parse_span
@@ -35,6 +35,7 @@ def bundle(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.zip", help="The bundle.")],
     input_: options.MovedInputs = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Leave the input out.")] = False,
+    license_: options.License = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier bundle.")] = False,
     yes: options.YesAsk = False,
     as_json: options.Json = False,
@@ -42,9 +43,10 @@ def bundle(
 ) -> None:
     """Put a record, its result and its input into one zip, to publish or to send.
 
-    All files are verified first; signatures and statements about the record are included. The same content
-    gives the same bytes. `dissmodel reproduce`, `record show` and `record verify` take the zip as it is. A
-    server that only the record names is asked for the input only with your consent.
+    All files are verified first; signatures and statements about the record are included. The zip is an
+    RO-Crate too, and the same content gives the same bytes. `dissmodel reproduce`, `record show` and `record
+    verify` take it as it is. A server that only the record names is asked for the input only with your
+    consent.
 
     Example: dissmodel record bundle result.record.json --output result.zip
     """
@@ -59,6 +61,7 @@ def bundle(
             input=moved,
             inputs=others,
             with_input=not no_input,
+            license=license_,
             overwrite=overwrite,
             consent=consent(yes=yes),
         )
@@ -67,6 +70,9 @@ def bundle(
     count = f"{len(made.files)} files, {made.size} bytes, sha256 {made.sha256}"
     line = f"{render.short_path(made.path)}  ({count})"
     render.tell({"bundle": document.pop("path"), **document}, line, as_json=as_json, quiet=quiet)
+
+
+app.command("cite")(exporting.cite)
 
 
 @app.command("diff")
@@ -91,6 +97,9 @@ def diff(
     render_records.diff(found, as_json=as_json, quiet=quiet)
     if not found.same:
         sys.exit(options.EXIT_DIFFERS)
+
+
+app.command("export")(exporting.export)
 
 
 def parse_since(text: str) -> datetime:

@@ -41,6 +41,11 @@ def parse_names(items: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
+def parse_varied(items: Iterable[str]) -> dict[str, str]:
+    """Return what varies, and its values as they were typed, of every ``NAME=VALUES``."""
+    return _collect(items, "--vary", str.strip, "VALUES")
+
+
 def parse_inputs(items: Iterable[str]) -> list[tuple[str, str]]:
     """Return each input: its name, empty without one, and its place.
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from dissmodel.config import toml
 from dissmodel.config.remote import parse_remote
 from dissmodel.errors import UsageError, did_you_mean
 
-Value: TypeAlias = str | bool | tuple[str, ...]
-Kind = Literal["text", "flag", "list", "folder", "registry", "endpoint", "size", "seconds"]
+Value: TypeAlias = str | bool | tuple[str, ...] | tuple[Mapping[str, Any], ...]
+Kind = Literal["text", "flag", "list", "tables", "folder", "registry", "endpoint", "size", "seconds"]
 
 DEFAULT = "default"
 """The name of the registry that ``registry.default`` says the place of."""
@@ -34,9 +35,9 @@ class Key:
     """One setting.
 
     - `name`: as it is typed, its tables with dots.
-    - `kind`: what it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``folder``, ``registry``
-      (a place, see `parse_remote`), ``endpoint`` (a host and port, or a URL, without a password), ``size``
-      (see `parse_size`) or ``seconds``.
+    - `kind`: what it holds: ``text``, ``flag`` (true or false), ``list`` of texts, ``tables`` of TOML (a text
+      is a table with this ``name``), ``folder``, ``registry`` (a place, see `parse_remote`), ``endpoint``
+      (a host and port, or a URL, without a password), ``size`` (see `parse_size`) or ``seconds``.
     - `summary`: what it is for.
     - `short_variable`: the environment variable that sets it, where its name is not made from the setting's.
     - `project`: whether a project's file may set it: its settings may come from other people.
@@ -54,6 +55,16 @@ class Key:
         return self.short_variable or "DISSMODEL_" + re.sub(r"[.-]", "_", self.name).upper()
 
 
+_ABOUT: tuple[tuple[str, Kind, str], ...] = (
+    ("title", "text", "the title of results"),
+    ("description", "text", "what results are about"),
+    ("creators", "tables", "who makes results: name, orcid, affiliation"),
+    ("license", "text", "the licence of results, as SPDX names it"),
+    ("keywords", "list", "keywords of results"),
+    ("funding", "tables", "who pays for results: funder, award"),
+    ("references", "list", "what results rest on: DOIs, URLs or texts"),
+    ("publisher", "tables", "who publishes results: name, url"),
+)
 _ALL = (
     Key("registry.default", "registry", "the registry that sync fetches by default", "DISSMODEL_REGISTRY"),
     Key("trust", "list", "packages that are installed without asking"),
@@ -76,6 +87,7 @@ _ALL = (
     Key("slurm.interface", "text", "the network interface that the nodes of Slurm reach this machine by"),
     Key("slurm.folder", "folder", "a folder that this machine and the nodes of Slurm share"),
     Key("slurm.lines", "list", "further lines of a worker's script, such as #SBATCH --account=coast"),
+    *(Key(f"about.{name}", kind, text, project=name != "creators") for name, kind, text in _ABOUT),
     Key("service.place", "text", "where the service puts jobs and results: a folder or s3://BUCKET"),
     Key("service.inputs", "text", "where the service puts uploads: a folder or s3://BUCKET"),
     Key("service.queue", "text", "the service's queue: sqlite, or redis://HOST:PORT"),
@@ -160,6 +172,13 @@ def from_text(key: Key, text: str) -> Value:
         return flag
     if key.kind == "list":
         return tuple(_checked_text(key, part.strip()) for part in text.split(",") if part.strip())
+    if key.kind == "tables" and text.lstrip()[:1] in {"[", "{"}:
+        try:
+            return from_toml(key, toml.parse(f"it = {_checked_text(key, text)}".encode())["it"])
+        except toml.NotToml:
+            raise _wrong_tables(key) from None
+    if key.kind == "tables":
+        return tuple({"name": _checked_text(key, part.strip())} for part in text.split(",") if part.strip())
     return _checked_text(key, text)
 
 
@@ -176,6 +195,12 @@ def from_toml(key: Key, value: object) -> Value:
         if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
             raise _wrong(key, "it has to be a list of texts.", f'Write it as {key.name} = ["...", "..."]')
         return tuple(_checked_text(key, text) for text in value)
+    if key.kind == "tables":
+        tables = value if isinstance(value, (list, tuple)) else [value]
+        tables = [{"name": one} if isinstance(one, str) else one for one in tables]
+        if not all(isinstance(one, dict) for one in tables):
+            raise _wrong_tables(key)
+        return tuple(tables)
     if key.kind == "seconds" and type(value) in {int, float}:
         value = str(value)
     if not isinstance(value, str):
@@ -239,6 +264,12 @@ def parse_size(text: str, name: str = "size") -> int:
     if found is None:
         raise UsageError(f"{name}: {text[:80]!r} is not a size.", "Write it as 20 GB.", code="setting_value")
     return int(float(found[1]) * _POWERS[found[2].lower()])
+
+
+def _wrong_tables(key: Key) -> UsageError:
+    return _wrong(
+        key, "it has to be tables, in TOML.", f"""dissmodel config set {key.name} '[{{ name = "..." }}]'"""
+    )
 
 
 def _wrong(key: Key, why: str, hint: str) -> UsageError:

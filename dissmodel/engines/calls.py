@@ -7,8 +7,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from dissmodel.engines.threads import limit_threads
-
 
 def packed(task: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Return a call as bytes; raises what pickle raises."""
@@ -33,12 +31,6 @@ def answer(call: bytes) -> bytes:
         except Exception:  # noqa: BLE001  (an exception's own pickling may raise anything)
             return pickle.dumps((None, plain))
         return said
-
-
-def limited_answer(call: bytes, threads: int) -> bytes:
-    """Do a packed call with so many threads, in a worker that others started."""
-    limit_threads(threads)
-    return answer(call)
 
 
 def result(said: bytes) -> Any:

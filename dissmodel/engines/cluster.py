@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import sys
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dissmodel.bounded import contents
 from dissmodel.config import UserSettings
-from dissmodel.engines import calls
-from dissmodel.engines.engine import Engine, EngineLost, WorkerLost
-from dissmodel.errors import MissingModule, UsageError, extra_hint
+from dissmodel.engines import calls, on_worker
+from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
+from dissmodel.errors import DissmodelError, MissingModule, UsageError, extra_hint
 from dissmodel.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 
 _CONNECT_S = 10.0
 _ANSWER_S = 30.0  # a scheduler that has many workers may be busy
-_LOOK_S = 5.0
+_LOOK_S = 1.0
 _PACKAGES = ("dissmodel", "rasterio")
 _LONGEST = 500
 _LARGEST_FILE = 16 << 20  # it lists the workers too
@@ -44,8 +45,9 @@ _CERTIFICATES = {"tls_ca_file": "tls_ca", "tls_client_cert": "tls_cert", "tls_cl
 class Cluster(Engine):
     """The workers of a Dask cluster, those that come later too.
 
-    Each task is bound to the worker that is told to do it: Dask itself would do the task again elsewhere
-    when the worker is lost, also if it had been done. The event loop of a thread has all the state.
+    Each task is a call of one worker, not a task of Dask: Dask would do it again elsewhere when the worker is
+    lost, also if it had been done, and it takes three times the CPU. Each worker has one task of Dask, which
+    holds it. The event loop of a thread has all the state.
 
     Parameters
     ----------
@@ -72,6 +74,9 @@ class Cluster(Engine):
         self._running: set[str] = set()  # of these, those that take tasks
         self._refused: dict[str, str] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._holds: dict[str, Any] = {}
+        self._numbers = itertools.count()
+        self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._waiting: deque[tuple[Future[Any], bytes]] = deque()
         self._lost: Exception | None = None
         self._is_closing = False
@@ -104,6 +109,8 @@ class Cluster(Engine):
         call = calls.packed(task, args, kwargs)
         future: Future[Result] = Future()
         with self._submitting:
+            if isinstance(self._lost, RuntimeError):
+                raise self._lost
             if self._lost is not None:
                 future.set_exception(self._lost)
             else:
@@ -178,6 +185,7 @@ class Cluster(Engine):
                 ) from error
             self._client = client
             client.subscribe_topic("all", self._hear)
+            client.subscribe_topic(on_worker.TOPIC, self._take)
             yield
         finally:
             with contextlib.suppress(TimeoutError):
@@ -204,8 +212,17 @@ class Cluster(Engine):
             case {"action": "add-worker"}:
                 self._stir.set()
 
+    def _take(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Take an answer; those of other clients come too."""
+        match event[1]:
+            case {"client": self._client.id, "number": number, "answer": said} if number in self._answers:
+                if not self._answers[number].done():
+                    self._answers[number].set_result(said)
+
     def _leave(self, address: str) -> None:
-        self._workers.discard(address)
+        if address in self._workers:
+            self._workers.remove(address)
+            self._holds.pop(address).release()
         self._running.discard(address)
         self._refused.pop(address, None)
         if address in self._busy:
@@ -260,6 +277,10 @@ class Cluster(Engine):
             theirs = _versions(said)
             if theirs == ours:
                 self._workers.add(address)
+                key = f"dissmodel-{uuid.uuid4()}"
+                self._holds[address] = self._client.submit(
+                    on_worker.hold, key, key=key, workers=[address], pure=False
+                )
             else:
                 differ = [
                     f"{name} {theirs[name] or 'is missing'} instead of {ours[name]}"
@@ -285,26 +306,15 @@ class Cluster(Engine):
                 self._busy[address] = asyncio.create_task(self._do(address, future, call))
 
     async def _do(self, address: str, future: Future[Any], call: bytes) -> None:
+        number = next(self._numbers)
+        answer = self._answers[number] = self._loop.create_future()
         try:
-            remote = self._client.submit(
-                calls.limited_answer,
-                call,
-                self._threads,
-                key=f"dissmodel-{uuid.uuid4()}",
-                workers=[address],
-                pure=False,
-            )
-            try:
-                said = await remote
-            finally:
-                remote.release()
+            await self._begin(address, number, call)
+            said = await answer
         except asyncio.CancelledError:
             future.set_exception(self._lost or WorkerLost(f"The worker {address} left or was killed."))
-        except Exception as error:  # noqa: BLE001  (of Dask: the task's own exceptions are in the answer)
-            if self._client.status == "running":
-                future.set_exception(WorkerLost(f"The worker {address} didn't do the task: {_why(error)}."))
-            else:
-                future.set_exception(EngineLost(f"The connection to {self.name} broke."))
+        except Exception as error:  # noqa: BLE001  (whoever asks for the result gets it)
+            future.set_exception(error)
             self._stir.set()
         else:
             try:
@@ -312,16 +322,37 @@ class Cluster(Engine):
             except Exception as error:  # noqa: BLE001  (the task's)
                 future.set_exception(error)
         finally:
-            del self._busy[address]
+            del self._answers[number], self._busy[address]
             self._deal()
             if self._is_closing:
                 self._stir.set()
+
+    async def _begin(self, address: str, number: int, call: bytes) -> None:
+        """Let a worker begin a task."""
+        from distributed.core import clean_exception  # noqa: PLC0415  (an extra)
+        from distributed.protocol.pickle import dumps  # noqa: PLC0415  (an extra)
+
+        message = {
+            "op": "run",
+            "function": dumps(on_worker.begin),
+            "args": dumps((self._client.id, number, call, self._threads)),
+        }
+        try:
+            said = await self._asked("broadcast", msg=message, workers=[address], on_error="ignore")
+        except EngineLost as error:
+            await self._asked("ncores")  # raises where it is the scheduler that doesn't answer
+            raise WorkerLost(f"The worker {address} doesn't answer.") from error
+        if address not in said:
+            raise WorkerLost(f"The worker {address} left or was killed.")
+        if said[address]["status"] != "OK":
+            why = clean_exception(**said[address])[1]
+            raise WorkerLost(f"The worker {address} can't begin a task: {_why(why)}.")
 
     def _close(self, wait: bool, cancel_futures: bool) -> None:  # noqa: FBT001  (of shutdown)
         self._is_closing = True
         if cancel_futures or not wait:
             for future, _ in self._waiting:
-                future.cancel()
+                cancel(future)
             self._waiting.clear()
         self._stir.set()
         if not wait and self._task is not None:
@@ -330,10 +361,15 @@ class Cluster(Engine):
     async def _lose(self, error: BaseException) -> None:
         """End all tasks with an error, and take no more."""
         with self._submitting:
-            if self._lost is None:
-                self._lost = (
-                    error if isinstance(error, Exception) else RuntimeError(f"{self.name} was closed.")
-                )
+            if self._lost is not None:
+                return
+            if isinstance(error, asyncio.CancelledError):
+                self._lost = RuntimeError(f"{self.name} was closed.")
+            elif isinstance(error, DissmodelError):
+                self._lost = error
+            else:
+                self._lost = EngineLost(f"{self.name}: {_why(error)}.")
+                self._lost.__cause__ = error
         if not self._opened.done():
             self._opened.set_exception(self._lost)
         while self._waiting:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from typing import Any
 
 from dissmodel.errors import DissmodelError, StorageError
 
@@ -35,3 +36,9 @@ class EngineLost(StorageError):
     """No task can run any more; what was in flight may still have finished, and its files say so."""
 
     code = "engine_lost"
+
+
+def cancel(future: Future[Any]) -> None:
+    """Cancel a task that waits, and let whoever waits for it know."""
+    future.cancel()
+    future.set_running_or_notify_cancel()

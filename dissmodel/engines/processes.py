@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from dissmodel.engines import calls, child
-from dissmodel.engines.engine import Engine, EngineLost, WorkerLost
+from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
 from dissmodel.engines.threads import thread_variables
 
 Given = ParamSpec("Given")
@@ -35,6 +35,7 @@ class Processes(Engine):
     def __init__(self, number: int, threads: int = 1) -> None:
         self.name = f"{number} process" + ("es" if number > 1 else "")
         self._number = number
+        self._is_closed = False
         self._environ = {**os.environ, **thread_variables(threads)}
         self._tasks: queue.SimpleQueue[tuple[Future[Any], bytes] | None] = queue.SimpleQueue()
         self._workers = [_Worker(self._tasks, self._environ) for _ in range(number)]
@@ -51,17 +52,21 @@ class Processes(Engine):
 
         Raises what pickle raises for a task that can't be sent to a process.
         """
+        if self._is_closed:
+            raise RuntimeError(f"{self.name} was closed.")
         future: Future[Result] = Future()
         self._tasks.put((future, calls.packed(task, args, kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  (the base class's)
         """Take no more tasks; wait for those in flight, or end their processes."""
+        self._is_closed = True
         if cancel_futures or not wait:
-            while not self._tasks.empty():
-                task = self._tasks.get()
-                if task is not None:
-                    task[0].cancel()
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    task = self._tasks.get_nowait()
+                    if task is not None:
+                        cancel(task[0])
         for _ in self._workers:
             self._tasks.put(None)
         for worker in self._workers:

@@ -40,6 +40,7 @@ def open_record(
         here = InFolder(Path(path), document)
         return here.record, here.document
     with open_source(path) as source:
+        source.tell_of_crate()
         return source.record, source.document
 
 

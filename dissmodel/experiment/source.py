@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dissmodel import materialize, temporary
+from dissmodel import bounded, materialize, temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import Differs, InvalidInput, StorageError, UsageError, shell_word
 from dissmodel.experiment import statements
@@ -27,6 +27,7 @@ from dissmodel.experiment.naming import naming, renamed
 from dissmodel.io import unzip
 from dissmodel.progress import current
 from dissmodel.record import Artifact, ExperimentRecord, digest, sign, store
+from dissmodel.record.export import ro_crate
 from dissmodel.storage.fetch import file_name
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import is_remote, parse
@@ -100,6 +101,26 @@ class Source:
     def in_bucket(self) -> bool:
         """Whether it is in a bucket, and so its input may be in that of inputs."""
         return str(self.given).lower().startswith("s3://")
+
+    @cached_property
+    def crate_is_edited(self) -> bool:
+        """Whether the crate that the record is in was changed after dissmodel had written it."""
+        crate = self.path.with_name(ro_crate.NAME)
+        try:
+            is_there = self.path.name == RECORD and not self.is_remote
+            return is_there and ro_crate.is_edited(bounded.contents(crate, store.MAX_BYTES))
+        except FileNotFoundError:
+            return False
+        except (OSError, bounded.Unfit):
+            return True
+
+    def tell_of_crate(self) -> None:
+        """Warn of a crate that was edited."""
+        if self.crate_is_edited:
+            current().warn(
+                f"{self.given}: its {ro_crate.NAME} was edited after dissmodel wrote it; only the record "
+                "in it counts."
+            )
 
     def located(self, artifact: Artifact) -> Path | None:
         """Return where a file is, or is brought; None if the record doesn't say it.
@@ -231,7 +252,8 @@ class InBundle(Source):
                 code="not_a_record",
             )
         path = store.artifact_path(self._folder / RECORD, name)
-        unzip.extract(file, {name: path})
+        crate = {ro_crate.NAME: path.with_name(ro_crate.NAME)} if ro_crate.NAME in names else {}
+        unzip.extract(file, {name: path, **crate})
         members = {PurePosixPath(one).as_posix(): one for one in names}
         if len(members) < len(names):
             raise self._clash()

@@ -22,6 +22,7 @@ from dissmodel.experiment.source import InBundle, Source, open_source
 from dissmodel.experiment.statements import attestations
 from dissmodel.io.sidecars import before_statistics, unrecorded
 from dissmodel.record import MAIN, DataSource, digest, sign, store
+from dissmodel.record.export import ro_crate
 from dissmodel.record.schema import SweepRuns
 from dissmodel.storage.uri import parse
 
@@ -120,6 +121,9 @@ def verified(source: Source, signers: Path | None = None) -> Iterator[Check]:
 def checks(source: Source, signers: Path | None = None, *, with_input: bool = True) -> Iterator[Check]:
     """Yield the checks of an experiment that was opened; paths are those of this machine."""
     yield _check_record(source)
+    if source.crate_is_edited:
+        crate = str(source.path.with_name(ro_crate.NAME))
+        yield Check(source.given, "crate", crate, "differs", "as dissmodel wrote it", "edited since")
     yield from _check_signature(source, signers)
     record, path = source.record, str(source.path)
     if record.status in _OVER:

@@ -83,7 +83,7 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
 
             with contextlib.ExitStack() as stack:
                 source = _source(opened, stack, agree)
-                picture = drawn(record, result, source, _legends(path, record))
+                picture = drawn(record, result, source, legends_of(path, record))
             store.write_atomically(place, picture.png)
         if is_bundled:
             told = [opened.shown(one) for one in told]
@@ -165,7 +165,7 @@ def _source(opened: Source, stack: contextlib.ExitStack, agree: Callable[[str], 
         return None
 
 
-def _legends(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
+def legends_of(path: Path, record: ExperimentRecord) -> Mapping[str, Legend]:
     """Return the classes of the model that ran, if it is known here; no file that a record names is run."""
     known = ExecutorRegistry._executors.get(record.model_name)  # noqa: SLF001  (the published place)
     try:

@@ -304,7 +304,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -350,6 +350,7 @@ class ExperimentRecord(_Part):
     until: str = ""
     not_kept: bool = False
     sweep: SweepRuns | None = None
+    about: dict[str, Any] = Field(default_factory=dict)
     record_digest: str | None = None
 
     @property

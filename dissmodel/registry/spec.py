@@ -19,6 +19,7 @@ from dissmodel.placeholders import refuse_pointer
 
 MAX_BYTES = 1 << 20
 _EXAMPLE = 'A spec has a section [model] with a name: name = "coastal_raster".'
+_ABOUT = 'Below [about] stand lines such as title = "..." and license = "CC-BY-4.0".'
 _SHOWN = 80
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # as a shell hands them over: <(…)
 _SECTIONS = ("parameters", "bands", "columns", "class_map")
@@ -50,7 +51,8 @@ class Spec:
 
     `model` is the whole table as it stands in the file; `parameters` are the model's own keys, overridden
     by ``[model.parameters]``; `bands` and `columns` are canonical name → name in the file; `class_map` is
-    field → table of codes; `ignored` are other tables of the file, which mean nothing here. The names of
+    field → table of codes; `about` is the table ``[about]``, which `dissmodel.record.about` checks;
+    `ignored` are other tables of the file, which mean nothing here. The names of
     files in it are relative to `folder`, and may not leave it unless the TOML is the user's own; without a
     folder it may name no file.
     """
@@ -61,6 +63,7 @@ class Spec:
     bands: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     class_map: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     folder: Path | None = None
     is_own: bool = False
@@ -161,9 +164,12 @@ def spec_of(document: Mapping[str, Any], path: Path) -> Spec:
         near = get_close_matches("model", document, n=1, cutoff=0.6)
         hint = f"Rename [{near[0]}] to [model]." if near else _EXAMPLE
         raise SpecError(path, "there is no [model] section.", hint, code="spec_section")
-    ignored = tuple(key for key in document if key != "model")
+    about = document.get("about", {})
+    if not isinstance(about, dict):
+        raise SpecError(path, "about must be one section, [about].", _ABOUT, code="spec_section", key="about")
+    ignored = tuple(key for key in document if key not in {"model", "about"})
     for key in ignored:
-        _refuse_misspelt(path, key, ("model", *_SECTIONS), "")
+        _refuse_misspelt(path, key, ("model", "about", *_SECTIONS), "")
     for key in model.keys() - _METADATA:
         if isinstance(model[key], dict):
             _refuse_misspelt(path, key, _SECTIONS, "model.")
@@ -180,7 +186,7 @@ def spec_of(document: Mapping[str, Any], path: Path) -> Spec:
     _check_version(path, model.get("dissmodel"))
     parameters = {**_own(model), **sections["parameters"]}
     bands, columns, class_map = (sections[name] for name in _SECTIONS[1:])
-    return Spec(path, model, parameters, bands, columns, class_map, ignored)
+    return Spec(path, model, parameters, bands, columns, class_map, about, ignored)
 
 
 def _own(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +237,7 @@ def _parse(path: Path) -> dict[str, Any]:
 def _refuse_misspelt(path: Path, key: str, known: tuple[str, ...], above: str) -> None:
     near = get_close_matches(key, known, n=1, cutoff=0.7)
     if near:
-        right = "[model]" if near[0] == "model" else f"[model.{near[0]}]"
+        right = f"[{near[0]}]" if near[0] in {"model", "about"} else f"[model.{near[0]}]"
         detail = f"there is no section [{above}{key}]."
         table = above.removesuffix(".")
         raise SpecError(path, detail, f"Did you mean {right}?", code="spec_section", key=key, table=table)

@@ -71,6 +71,7 @@ def _reproduce_opened(request: ReproduceRequest, source: Source, reporter: Repor
     _refuse_unfit(source)
     _refuse_original(request, path, old)
     chosen_map = _map_place(request, path, old)
+    source.tell_of_crate()
     if source.is_changed:
         look = f"dissmodel record verify {shell_word(str(source.given))}"
         reporter.warn(f"{path.name} was changed after it was written; look: {look}")

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel.config import load_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor import ModelExecutor
 from dissmodel.executor.host import InProcess
 from dissmodel.executor.named_files import NamedFile, is_class_map_file
 from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
-from dissmodel.record import DataSource, ExperimentRecord
+from dissmodel.record import DataSource, ExperimentRecord, about
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec, plain_spec, spec_of
 from dissmodel.running.others import OtherInput
@@ -108,9 +109,24 @@ class DataRequest(ModelRequest):
             band_map=bands,
             column_map=columns,
             class_map=classes,
+            about=self._about(spec),
             parameters=resolved.values,
             parameter_origin=resolved.origin,
         )
+
+    def _about(self, spec: Spec | None) -> dict[str, Any]:
+        """Return what the user's own TOML says of the result, and for what it leaves out, the settings.
+
+        A registry's TOML speaks of the model, and the settings of a server are not those of who sends a job.
+        """
+        found: dict[str, Any] = {}
+        if self.parameters_from != "request":
+            for name, setting in load_settings().settings.items():
+                if name.startswith("about.") and setting.value is not None:
+                    found |= about.settled({name.removeprefix("about."): setting.value}, setting.where)
+        if spec is not None and spec.is_own:
+            found |= spec.about
+        return found
 
 
 @dataclass(frozen=True)
@@ -140,7 +156,7 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     DissmodelError
         If it can't be installed or loaded.
     """
-    spec = replace(load_spec(request.toml), is_own=True) if request.toml is not None else None
+    spec = _own_spec(request.toml) if request.toml is not None else None
     if request.executor is not None:
         yield OpenedModel(InProcess(request.executor, request.executor.__module__), spec)
         return
@@ -194,6 +210,11 @@ def required_package(spec: Spec, origin: str, *, is_shared: bool) -> Requirement
             code="bad_package",
         )
     return requirement
+
+
+def _own_spec(path: Path) -> Spec:
+    spec = load_spec(path)
+    return replace(spec, is_own=True, about=about.settled(spec.about, str(path)))
 
 
 def _given(given: GivenSpec) -> Spec:

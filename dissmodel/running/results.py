@@ -19,21 +19,11 @@ from dissmodel.errors import DissmodelError, DissmodelWarning, RunFailed
 from dissmodel.io import content
 from dissmodel.record import MAIN, Artifact, ExperimentRecord
 from dissmodel.record.digest import sha256_file
+from dissmodel.record.media import media_type
 from dissmodel.running.destination import Destination
 from dissmodel.running.open_files import name_of, still_open, wait_for_writers
 from dissmodel.running.profiling import profiling_name
 
-_MEDIA_TYPES = {
-    ".tif": "image/tiff; application=geotiff",
-    ".tiff": "image/tiff; application=geotiff",
-    ".gpkg": "application/geopackage+sqlite3",
-    ".geojson": "application/geo+json",
-    ".fgb": "application/flatgeobuf",
-    ".parquet": "application/vnd.apache.parquet",
-    ".shp": "application/vnd.shp",
-    ".md": "text/markdown",
-    ".qml": "application/xml",
-}
 _LONGEST_NAME = 255  # bytes
 _PATIENCE = 1.0  # seconds, for who still has a file open
 _QUIET = 0.1  # seconds without a change, before a file that somebody has open is copied
@@ -283,7 +273,7 @@ def _measure(path: Path, name: str, *, external: bool = False) -> Artifact:
         path=name,
         size=path.stat().st_size,
         sha256=sha256_file(path),
-        media_type=_MEDIA_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0],
+        media_type=media_type(path.name) or mimetypes.guess_type(path.name)[0],
         content_digest=digest,
         external=external,
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from dissmodel.config import UserSettings, load_settings
@@ -107,8 +108,7 @@ class ServiceSettings:
 
 
 def _texts(settings: UserSettings, name: str) -> tuple[str, ...]:
-    value = settings.value(name)
-    return value if isinstance(value, tuple) else ()
+    return cast("tuple[str, ...]", settings.value(name) or ())
 
 
 def _seconds(

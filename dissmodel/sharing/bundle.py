@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -24,9 +23,9 @@ from dissmodel.progress import current
 from dissmodel.record import MAIN, DataSource, ExperimentRecord, digest, store
 from dissmodel.registry.spec import plain_spec, without_null
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
+from dissmodel.sharing.bundle_readme import readme
+from dissmodel.sharing.crate import crate_file, drawn, model_file
 from dissmodel.storage.uri import is_remote, parse, shown
-
-_LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,7 @@ class BundleRequest:
     - `input`: where the input is now; None: where it was, or beside the record.
     - `others`: where other inputs are now, by name.
     - `with_input`: whether the input goes in.
+    - `license`: that of the result, where the record names none, as SPDX names it.
     - `overwrite`: whether an earlier bundle may be replaced.
     - `consent`: whether a server may be asked for the input that only the record names.
     """
@@ -47,6 +47,7 @@ class BundleRequest:
     input: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     with_input: bool = True
+    license: str = ""
     overwrite: bool = False
     consent: Consent = field(default_factory=Consent)
 
@@ -91,21 +92,13 @@ def bundle(request: BundleRequest) -> Bundle:
     if (request.input is not None or request.others) and not request.with_input:
         raise UsageError("--input and --no-input contradict each other.", "Give one of the two.")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(_given(request.record)))
+        source = stack.enter_context(open_source(given_record(request.record)))
         if isinstance(source, InBundle):
             raise UsageError(f"{source.given}: this is a bundle already.", "Give the record of a run.")
-        source.bring()
-        source.bring_signed()
-        _refuse_unfit(source)
+        source.refuse_unfinished("to bundle", "nothing_to_bundle")
         told: list[str] = []
-        results = list(_results(source, told))
-        inputs = list(_inputs(source, request, stack)) if request.with_input else []
-        originals = [local_input(source.path, one.uri) for one in source.record.inputs]
-        members = [*results, *(member for group in inputs for member in group)]
-        files = [one.content for one in members if isinstance(one.content, Path)]
-        output = _place(request, [source.path, *files, *(one for one in originals if one is not None)])
-        texts = _texts(source, [group[0].name for group in inputs], told)
-        members = ordered([*texts, *members])
+        members = contents(source, request, stack, told)
+        output = place_of(request.output, taken(source, members), overwrite=request.overwrite)
         write(output, members)
     return Bundle(
         output,
@@ -116,14 +109,42 @@ def bundle(request: BundleRequest) -> Bundle:
     )
 
 
-def _given(record: Path | str) -> Path | str:
+def contents(source: Source, request: BundleRequest, stack: ExitStack, told: list[str]) -> list[Member]:
+    """Return what is in a bundle, in order; `stack` keeps fetched inputs, `told` hears what is left out.
+
+    Raises
+    ------
+    DissmodelError
+        As `bundle`.
+    """
+    source.bring()
+    source.bring_signed()
+    refuse_unfit(source)
+    results = list(_results(source, told))
+    inputs = list(_inputs(source, request, stack)) if request.with_input else []
+    model = model_file(source)
+    texts = _texts(source, [group[0].name for group in inputs], told, model)
+    members = [*texts, *drawn(source), *results, *(member for group in inputs for member in group)]
+    members += [model] if model is not None else []
+    return ordered([*members, crate_file(source, ordered(members), request.license)])
+
+
+def taken(source: Source, members: Iterable[Member]) -> list[Path]:
+    """Return the files that a bundle is made of, and the inputs where the record has them."""
+    files = [one.content for one in members if isinstance(one.content, Path)]
+    originals = [local_input(source.path, one.uri) for one in source.record.inputs]
+    return [source.path, *files, *(one for one in originals if one is not None)]
+
+
+def given_record(record: Path | str) -> Path | str:
+    """Return a record as `open_source` takes it."""
     if is_remote(record):
         return record
     return Path(os.path.abspath(parse(record).local()))  # noqa: PTH100  (resolve() would follow the user's links)
 
 
-def _refuse_unfit(source: Source) -> None:
-    source.refuse_unfinished("to bundle", "nothing_to_bundle")
+def refuse_unfit(source: Source) -> None:
+    """Refuse a record that was changed, or whose result was changed or is missing."""
     for one in checks(source, with_input=False):  # an input is found by its sha256 later, or isn't bundled
         if one.verdict in {"differs", "missing"}:
             raise source.not_as_recorded(one.name, "bundled", is_missing=one.verdict == "missing")
@@ -133,14 +154,16 @@ def _results(source: Source, told: list[str]) -> Iterator[Member]:
     """Yield the files of the result under the names that they have beside the record."""
     for name, one in source.files.items():
         path = one.artifact.path
+        said: dict[str, Any] = {"role": "result", "media_type": one.artifact.media_type or "", "label": name}
         if one.path is None:
             told.append(f"{name} is not in the bundle: the record does not contain its path.")
         elif one.artifact.external:
-            yield Member(_external(path), one.path, one.artifact.sha256)
+            yield Member(_external(path), one.path, one.artifact.sha256, **said)
         elif is_drawn(name, path) and not os.path.lexists(one.path):
             told.append(f"{name} is not in the bundle: {one.path.name} is not beside the record.")
         else:
-            yield Member(PurePosixPath(path).as_posix(), one.path, one.artifact.sha256, from_result=True)
+            at = PurePosixPath(path).as_posix()
+            yield Member(at, one.path, one.artifact.sha256, from_result=True, **said)
 
 
 def _external(path: str) -> str:
@@ -170,28 +193,35 @@ def _of_input(source: Source, data: DataSource, found: Path) -> Iterator[Member]
     old_name = name_of(data.uri)
     is_like = PurePath(old_name).suffix.lower() == found.suffix.lower()  # a URL may end in anything
     name = old_name if is_like else found.name
-    yield Member(f"{folder}{name}", found, data.checksum.lower())
+    said: dict[str, Any] = {"role": "input", "label": data.called}
+    yield Member(f"{folder}{name}", found, data.checksum.lower(), **said)
     noted = sidecars_of(found, data)
     if not source.record.schema_version:  # the public DisSModel does not note sidecars
         noted = [(name_beside(one.name, found.name, name), one, "") for one in sidecars(found)]
     for old, sidecar, expected in noted:
-        yield Member(f"{folder}{old}", before_statistics(found, sidecar, expected) or sidecar, expected)
+        yield Member(
+            f"{folder}{old}", before_statistics(found, sidecar, expected) or sidecar, expected, **said
+        )
 
 
-def _texts(source: Source, input_names: Sequence[str], told: list[str]) -> Iterator[Member]:
+def _texts(
+    source: Source, input_names: Sequence[str], told: list[str], model: Member | None
+) -> Iterator[Member]:
     """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
-    yield Member(README, readme(record, source.digest, has_input=bool(input_names)).encode())
-    yield Member(RECORD, store.dumps(_moved(record, document, input_names)))
+    text = readme(record, source.digest, has_input=bool(input_names), model=model.name if model else "")
+    yield Member(README, text.encode(), label="What this is, and how to check and reproduce it")
+    moved = store.dumps(_moved(record, document, input_names))
+    yield Member(RECORD, moved, role="record", label="Record of the run")
     spec = spec_as_toml(record, told)
     if spec:
-        yield Member(SPEC, spec.encode())
+        yield Member(SPEC, spec.encode(), label="The model's TOML")
     if record.runtime is not None and record.runtime.lock:
-        yield Member(LOCK, record.runtime.lock.encode())
+        yield Member(LOCK, record.runtime.lock.encode(), label="Packages of the model's environment")
     for path, data in statements.signed(source.path):
         name = statements.beside(path.name, source.path.name, RECORD)
         assert name is not None  # a signed file has a name beside any record
-        yield Member(name, data)
+        yield Member(name, data, label="What somebody signed about the record")
 
 
 def _moved(
@@ -210,16 +240,22 @@ def _moved(
     return relocated(document, names, output=output, sources=sources)
 
 
-def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
-    """Return where the bundle goes; refuse to replace a file that is not to be replaced."""
-    given = request.output
+def place_of(given: str, taken: Iterable[Path], *, overwrite: bool, suffix: str = ".zip") -> Path:
+    """Return where a bundle or an export goes; refuse to replace a file that is not to be replaced.
+
+    Raises
+    ------
+    UsageError
+        If it has no such place.
+    """
     place = parse(given).path
+    example = f"--output result{suffix}"
     if place is None:
-        raise UsageError(f"--output {given}: a bundle is written to a local file.", "--output result.zip")
+        raise UsageError(f"--output {given}: it is written to a local file.", example)
     path = Path(os.path.abspath(place))  # noqa: PTH100  (as above)
-    if path.suffix.lower() != ".zip" or path.is_dir():
-        what = "a folder" if path.is_dir() else "not the name of a zip"
-        raise UsageError(f"--output {given}: this is {what}.", "--output result.zip")
+    if path.suffix.lower() != suffix or path.is_dir():
+        what = "a folder" if path.is_dir() else f"not the name of a {suffix[1:]}"
+        raise UsageError(f"--output {given}: this is {what}.", example)
     if not os.path.lexists(path):
         return path
     for one in taken:
@@ -227,60 +263,13 @@ def _place(request: BundleRequest, taken: Iterable[Path]) -> Path:
             if path.samefile(one):
                 raise UsageError(
                     f"--output {given}: this is one of the files to bundle.",
-                    "Give another name: --output bundle.zip",
+                    f"Give another name: --output bundle{suffix}",
                     code="output_is_input",
                 )
-    if not (request.overwrite and path.is_file()):
+    if not (overwrite and path.is_file()):
         hint = "Give another name" + (", or --overwrite to replace it." if path.is_file() else ".")
         raise UsageError(f"--output {given}: it exists already.", hint, code="output_exists")
     return path
-
-
-def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool) -> str:
-    """Return what a bundle is and how to reproduce it, as Markdown; it depends on the content alone."""
-    code = record.code
-    package = f" of {code.package} {code.version or ''}".rstrip() if code and code.package else ""
-    reproduce = "dissmodel reproduce record.json"
-    needs = []
-    if code is not None and code.package is None:
-        reproduce += " --model FILE.py"
-        sum_ = f", a file with the sha256 {code.source_digest}" if code.source_digest else ""
-        needs.append(f"`FILE.py` is the model{_plain(sum_)}. It is not in here: get it from whom you trust.")
-    if not has_input:
-        reproduce += " --input FILE"
-        needs.append(
-            f"`FILE` is the input, with the sha256 `{_plain(record.source.checksum)}`. It is not in here."
-        )
-        for one in record.sources:
-            name = _plain(one.name)
-            reproduce += f" --input {name}=FILE"
-            needs.append(f"The input {name} has the sha256 `{_plain(one.checksum)}`. It is not in here.")
-    main = record.files.get(MAIN)
-    output = main.sha256 if main is not None else record.output_sha256 or ""
-    lines = [
-        f"# A result of {_plain(record.model_name) or 'a model'}",
-        "",
-        "The result of one run of a spatial model, with the record of what ran, on what, with what.",
-        "",
-        f"- Model: {_plain(record.model_name)}{_plain(package)}",
-        f"- Run: {_plain(record.experiment_id)}, {record.created_at.isoformat(timespec='seconds')}",
-        f"- dissmodel: {_plain(record.code_version)}",
-        f"- sha256 of the output: `{_plain(output)}`",
-        f"- Digest of the record: `{record_digest}`",
-        "",
-        "## Reproduce it",
-        "",
-        "With dissmodel and the model installed, in this folder:",
-        "",
-        "    dissmodel record verify record.json",
-        f"    {reproduce}",
-        "",
-        "The first checks that the files are as recorded; the second runs the model again and compares the",
-        "results. Both also take the zip itself instead of `record.json`.",
-        *[line for need in needs for line in ("", need)],
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
@@ -298,8 +287,3 @@ def spec_as_toml(record: ExperimentRecord, told: list[str]) -> str:
     except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
         told.append(f"model.toml is not in the bundle: the spec in the record is not TOML: {error}")
         return ""
-
-
-def _plain(text: str) -> str:
-    """Return a text without what is Markdown: a record is not trusted."""
-    return re.sub(r"[^\w .,+:@/-]", "?", text[:_LONGEST])

@@ -17,6 +17,7 @@ from dissmodel.experiment.source import INPUT
 from dissmodel.experiment.statements import beside
 from dissmodel.io import unzip
 from dissmodel.record import digest, sign, store
+from dissmodel.record.export.described import Role
 
 README = "README.md"
 SPEC = "model.toml"
@@ -36,13 +37,17 @@ _MODE = stat.S_IFREG | 0o644
 class Member:
     """A file of the bundle: bytes, or a file, which has to have `sha256` if it is given.
 
-    `from_result` says that its name was the model's or the user's choice.
+    `from_result` says that its name was the model's or the user's choice; `role` and `media_type` are as
+    `dissmodel.record.export.described.File` has them, `label` says what the file is.
     """
 
     name: str
     content: bytes | Path
     sha256: str = ""
     from_result: bool = False
+    role: Role = "other"
+    media_type: str = ""
+    label: str = ""
 
     @property
     def size(self) -> int:
@@ -108,12 +113,20 @@ def _add(archive: zipfile.ZipFile, member: Member) -> None:
     info.external_attr = _MODE << 16
     info.file_size = size = member.size
     with archive.open(info, "w") as out:
-        if isinstance(member.content, bytes):
-            out.write(member.content)
-            return
-        found = digest.new()
-        with member.content.open("rb") as source:
-            _copy(source, out, found, size)
+        copied(member, out, size)
+
+
+def copied(member: Member, out: IO[bytes], size: int) -> None:
+    """Write the bytes of a member, at most `size`.
+
+    Raises Differs if a file is not as recorded.
+    """
+    if isinstance(member.content, bytes):
+        out.write(member.content)
+        return
+    found = digest.new()
+    with member.content.open("rb") as source:
+        _copy(source, out, found, size)
     if member.sha256 and found.hexdigest() != member.sha256:
         raise Differs(f"{member.content} changed while it was bundled.", "Try again.", code="record_changed")
 

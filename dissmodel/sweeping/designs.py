@@ -49,7 +49,7 @@ class Design:
 
     def __post_init__(self) -> None:
         """Refuse a size that the method does not have."""
-        below = 1 << (self.size.bit_length() - 1)
+        below = 1 << max(self.size.bit_length() - 1, 0)
         if not self.factors:
             what, hint = "there is nothing to vary", "--vary NAME=LOW:HIGH"
         elif not (self.size >= _LEAST and len(self) <= MOST_ROWS):

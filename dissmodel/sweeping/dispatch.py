@@ -14,18 +14,21 @@ from uuid import uuid4
 
 from dissmodel.engines import Engine, WorkerLost
 from dissmodel.errors import DissmodelError, RunFailed
+from dissmodel.progress import current
 from dissmodel.sweeping.runs import EndedRun
 from dissmodel.sweeping.worker import Task, do, failed
 
 _LOOK_S = 0.5
 
+Act = Callable[[Task], EndedRun]
 OnEnd = Callable[[Task, EndedRun], bool | None]
 """What to do where a run has ended; True: begin no more runs."""
 
 
-def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int = 3) -> None:
+def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int = 3, act: Act = do) -> None:
     """Run the tasks, as many at a time as the engine has slots; call `on_end` for each, in this thread.
 
+    `act` is what a worker does with a task.
     A task whose worker is lost is tried again; after so many `tries` it is a failed run, and its record says
     why. After a SIGINT no task begins any more: those in flight end first, and then the signal is raised
     again. A second one is raised at once.
@@ -46,10 +49,11 @@ def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int 
                 task = again.popleft() if again else next(waiting, None)
                 if task is None:
                     break
-                flying[engine.submit(do, task)] = task
+                flying[engine.submit(act, task)] = task
             if not flying:
                 return
             done, _ = wait(flying, _LOOK_S, FIRST_COMPLETED)
+            asked.tell()
             for future in done:
                 task = flying.pop(future)
                 ended = _ended(future, task, tries)
@@ -72,7 +76,7 @@ def _ended(future: Future[EndedRun], task: Task, tries: int) -> EndedRun | None:
     except WorkerLost as lost:
         if task.tries < tries:
             return None
-        why = f"{lost.message} It was tried {task.tries} times."
+        why = f"{lost.message.rstrip('.')}. It was tried {task.tries} times."
         return failed(task, RunFailed(why, lost.hint, code=lost.code))
     except DissmodelError:  # the engine is lost, or the disk takes no record
         raise
@@ -83,6 +87,13 @@ def _ended(future: Future[EndedRun], task: Task, tries: int) -> EndedRun | None:
 @dataclass
 class _Asked:
     came: int = 0
+    _told: bool = False
+
+    def tell(self) -> None:
+        """Say once that the end is waited for."""
+        if self.came and not self._told:
+            self._told = True
+            current().warn("The sweep ends after the runs in flight; Ctrl-C once more ends them too.")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ MAX_BYTES = 64 << 20
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
+_MOST_NAMES = 100
+_MOST_VALUES = 1_000_000
 _TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep")
 _NUMBERS = ("replicates", "seed")
 _TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
@@ -82,10 +84,21 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
             )
         else:
             yield name, _a(str, value, name, "a text")
-    grids = [_a(dict, one, "[[plan]]", "a table") for one in tables]
-    varying = ({name: _varied(one, name) for name, one in grid.items()} for grid in grids)
-    yield "grids", [placed(grid, folder) for grid in varying]
+    yield "grids", list(_grids(tables, folder))
     yield "folder", folder
+
+
+def _grids(tables: list[Any], folder: Path) -> Iterator[dict[str, Varied]]:
+    left = _MOST_VALUES
+    for table in tables:
+        grid: dict[str, Varied] = {}
+        for name, given in _a(dict, table, "[[plan]]", "a table").items():
+            grid[name] = values = _varied(given, name)
+            left -= 1 if isinstance(values, Bounds) else len(values)
+            if left < 0 or len(grid) > _MOST_NAMES:
+                most = f"{_MOST_NAMES} names, and all of them together {_MOST_VALUES:,} values"
+                raise ValueError(f"it varies too much: a [[plan]] may have {most}")
+        yield placed(grid, folder)
 
 
 def _a(kind: type, value: Any, name: str, wanted: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
@@ -16,14 +17,17 @@ from dissmodel.config import load_settings
 from dissmodel.engines import Engine, EngineLost, open_engine
 from dissmodel.errors import RunFailed, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import Code, ExperimentRecord, identity
+from dissmodel.record import Code, ExperimentRecord, OtherSource, identity
 from dissmodel.running.model import OpenedModel, open_model
-from dissmodel.running.prepare import RunRequest, prepare
+from dissmodel.running.others import INPUT, OtherInput, names_in_a_record
+from dissmodel.running.prepare import RunRequest, observe, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
+from dissmodel.sweeping.designs import FileDesign
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import RECORD, SweepFolder
 from dissmodel.sweeping.journal import COMPLETED, Header, Journal
@@ -60,7 +64,7 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     KeyboardInterrupt
         After a SIGINT: runs in flight have ended, and all that ended is written down.
     """
-    folder = SweepFolder(request.output)
+    folder = SweepFolder(request.output.absolute())  # of a worker, too
     agree(request.plan, request.consent)
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)
@@ -68,6 +72,7 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
         if not request.dry_run:
             stack.enter_context(_held(folder))
         loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter)
+        stack.callback(loop.journal.close)
         return loop.dry_run() if request.dry_run else loop.run()
 
 
@@ -119,7 +124,9 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.plan: Plan = request.plan
+        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.plan = self.runs.plan
+        self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)
         self.survey = _Survey()
         self.began = 0
@@ -130,6 +137,7 @@ class _Loop:
         record = self._record()
         added = list(finished.reconcile(self.folder, self.journal))
         self._look(added)
+        self._note_inputs(record)
         with disk_errors(f"{self.folder.path}: can't be written"):
             self.folder.runs_path.mkdir(exist_ok=True)
             _write_plan(self.folder.plan_path, self.plan)
@@ -153,7 +161,9 @@ class _Loop:
         finally:
             with materialize.undisturbed():
                 swept = self._write_down(record, time.perf_counter() - began)
-                self.journal.close()
+            if swept.missing:
+                left = f"{swept.missing} of {swept.runs} runs are left"
+                self.reporter.warn(f"{left}; the same command goes on.")
         return swept
 
     def dry_run(self) -> Sweep:
@@ -213,15 +223,26 @@ class _Loop:
 
     def planned(self) -> Iterator[PlannedRun]:
         """Yield the runs of the plan; a run that an earlier code made, and that counts, under its own key."""
-        for one in keys.planned_runs(self.plan, self.model, self.reporter):
+        for one in self.runs:
             old = self.survey.old.get(one.key_without_code)
             is_old = old is not None and not self.journal.has_completed(one.key)
             yield replace(one, key=old) if is_old and old is not None else one
 
+    def _note_inputs(self, record: ExperimentRecord) -> None:
+        """Note the inputs of the other rows, too, as far as a record has room for them."""
+        known = {one.uri for one in record.inputs}
+        more = [OtherInput(place=one) for one in self.survey.sources if one not in known][:_MOST_FILES]
+        taken = [one.name for one in record.sources]
+        for name, given in zip(names_in_a_record(more, taken), more, strict=True):
+            with at_hand(given.place, offline=self.consent.offline) as here:
+                other = OtherSource(uri=str(here.path), role=INPUT, name=name)
+                observe(other, here, (here.path, *sidecars(here.path)))
+            record.sources.append(other)
+
     def _look(self, added: list[EndedRun]) -> None:
         """Find what is missing; refuse a folder whose runs are of another plan."""
         survey, there = self.survey, {one.key for one in added if self._is_enough(one)}
-        for planned in keys.planned_runs(self.plan, self.model, self.reporter):
+        for planned in self.runs:
             survey.rows += 1
             key = bytes.fromhex(planned.key)
             if key in survey.keys:
@@ -250,8 +271,7 @@ class _Loop:
     def _judge_others(self, others: list[str], there: set[str]) -> None:
         """Tell runs of an earlier code, which can be kept, from runs of another plan."""
         survey, foreign = self.survey, 0
-        runs = keys.planned_runs(self.plan, self.model, self.reporter)
-        planned = {one.key_without_code: one.key for one in runs}
+        planned = {one.key_without_code: one.key for one in self.runs}
         for key in others:
             document = finished.read(self.folder.run_path(key) / RECORD)
             without = "" if document is None else keys.key_without_code(document)
@@ -321,7 +341,13 @@ class _Loop:
             overwrite=True,  # what is there without a record, or with one whose result was not kept
         )
         output = f"{folder / NAME}{self._suffix(request)}"
-        return Task(key=planned.key, request=replace(request, output=output), folder=folder)
+        return Task(
+            key=planned.key,
+            request=replace(request, output=output),
+            folder=folder,
+            model=self.model.host.info.name,
+            work=self.work,
+        )
 
     def _suffix(self, request: RunRequest) -> str:
         if request.input not in self._suffixes:
@@ -335,7 +361,7 @@ class _Loop:
             rows=self.survey.rows, runs=len(self.survey.keys), began=time.time(), ended=len(self.journal)
         )
         files = self._determining(record)
-        if files is None or not self.request.asked:
+        if files is None or self.survey.reused:  # a call that does not keep those has something to do
             return header
         datasets, others = files
         return replace(
@@ -359,8 +385,9 @@ class _Loop:
         datasets = [Path(one).absolute() for one in dict.fromkeys(sources)]
         if len(datasets) > _MOST_FILES:
             return None
+        named = [self.plan.design.path] if isinstance(self.plan.design, FileDesign) else []
         parts = [part for one in datasets for part in (*companions(one), *sidecars(one))]
-        return datasets, [*dict.fromkeys(parts), *self.request.asked_files, code]
+        return datasets, [*dict.fromkeys((*parts, *self.request.asked_files, *named)), code]
 
     def _is_written(self, header: Header) -> bool:
         """Return whether the table and the record of this plan were written after the last run had ended."""
@@ -385,7 +412,7 @@ class _Loop:
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
-        write_whole(record, swept, self.plan, journal, self._rows)
+        write_whole(record, swept, self.plan, journal.header, self._ended())
         return swept
 
     def _swept(self, seconds: float) -> Sweep:
@@ -404,11 +431,16 @@ class _Loop:
         )
 
     def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        for planned in self.planned():
-            ended = self.journal.get(planned.key)
-            if ended is not None and planned.key in self.survey.reused:
-                ended = replace(ended, old_code=True)
-            yield planned, ended
+        return ((planned, self._get(planned.key)) for planned in self.planned())
+
+    def _ended(self) -> Iterator[EndedRun]:
+        keys = sorted({*(key.hex() for key in self.survey.keys), *self.survey.reused})
+        return filter(None, map(self._get, keys))
+
+    def _get(self, key: str) -> EndedRun | None:
+        ended = self.journal.get(key)
+        is_old = ended is not None and key in self.survey.reused
+        return replace(ended, old_code=True) if is_old and ended is not None else ended
 
 
 class _Replicates:

@@ -154,7 +154,7 @@ def _values(part: str, name: str) -> tuple[Any, ...] | Bounds:
     if texts[2] is None:
         return Bounds(parse_value(texts[0]), parse_value(texts[1]), bool(log))
     low, high, last = map(Decimal, texts)
-    if not last or (log and min(low, high, last) <= 0) or (high - low) * (1 if log else last) < 0:
+    if not last or (min(low, high, last) <= 0 if log else (high - low) * last < 0):
         raise _wrong(name, part, "it leads nowhere")
     steps = last - 1 if log else _EXACT.divide(_EXACT.subtract(high, low), last)
     _refuse_many(steps + 1, name)

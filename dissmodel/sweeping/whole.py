@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +10,9 @@ from pathlib import Path
 from dissmodel.record import MAIN, Artifact, ExperimentRecord, Failure, store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.schema import SweepRuns
-from dissmodel.sweeping.journal import COMPLETED, Journal
+from dissmodel.sweeping.journal import COMPLETED, Header
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.runs import EndedRun, PlannedRun
+from dissmodel.sweeping.runs import EndedRun
 from dissmodel.sweeping.swept import Sweep
 
 MOST_LISTED = 80_000
@@ -29,10 +29,10 @@ def write_whole(
     opening: ExperimentRecord,
     swept: Sweep,
     plan: Plan,
-    journal: Journal,
-    rows: Callable[[], Iterable[tuple[PlannedRun, EndedRun | None]]],
+    header: Header | None,
+    runs: Iterable[EndedRun],
 ) -> None:
-    """Write the record of a sweep: its files, and the digest of each run's record.
+    """Write the record of a sweep: its files, and the digests of the records of its `runs`.
 
     Raises
     ------
@@ -44,14 +44,13 @@ def write_whole(
         plan_digest=sha256_file(folder.plan_path), rows=swept.rows, runs=swept.runs, kept=plan.keep
     )
     if swept.runs <= MOST_LISTED:
-        for _, ended in rows():
-            if ended is not None:
-                listed = found.completed if ended.status == COMPLETED else found.failed
-                listed[ended.key] = ended.record_digest
-                if ended.old_code:
-                    found.old_code.append(ended.key)
-    if journal.header is not None and journal.header.asked:
-        found.determined_by = asdict(journal.header)
+        for ended in runs:
+            listed = found.completed if ended.status == COMPLETED else found.failed
+            listed[ended.key] = ended.record_digest
+            if ended.old_code:
+                found.old_code.append(ended.key)
+    if header is not None and header.asked:
+        found.determined_by = asdict(header)
     files = {MAIN: folder.table_path, "plan": folder.plan_path}
     parquet = folder.table_path.with_suffix(".parquet")
     if parquet.exists():

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import gdal_settings
+from dissmodel.engines import WorkerLost
 from dissmodel.errors import DissmodelError, StorageError, disk_errors
 from dissmodel.executor.runner import PHASES
 from dissmodel.io.room import LEAST, no_room
 from dissmodel.progress import Silent
 from dissmodel.record import MAIN, ExperimentRecord, store
+from dissmodel.record.observed import kept
 from dissmodel.record.plain import plain
 from dissmodel.record.schema import Failure
 from dissmodel.sweeping.runs import NAME, EndedRun
@@ -48,12 +50,16 @@ _NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-
 class Task:
     """A run to do; it can be pickled, for its request has no executor and asks nobody.
 
-    `key` is the run's; `folder` is where its record goes if it can't begin. `tries` counts this try too.
+    `key` is the run's, `model` the model's name; `folder` is where the run's record goes if it can't begin.
+    `tries` counts this try too. `work` is a text that the tasks of one sweep have in common: see
+    `dissmodel.record.observed.kept`.
     """
 
     key: str
     request: RunRequest
     folder: Path
+    model: str
+    work: str
     tries: int = 1
 
 
@@ -62,6 +68,8 @@ def do(task: Task) -> EndedRun:
 
     Raises
     ------
+    WorkerLost
+        If there was not enough memory.
     StorageError
         If the disk is full: no other run has room either.
     KeyboardInterrupt
@@ -73,8 +81,11 @@ def do(task: Task) -> EndedRun:
     with contextlib.suppress(OSError):  # Linux can: the peak of memory is this run's, not the process's
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     try:
-        made = run(task.request, Silent())
+        with kept(task.work):
+            made = run(task.request, Silent())
     except DissmodelError as error:
+        if isinstance(error.__cause__, MemoryError):  # another try may find more
+            raise WorkerLost(error.message) from error
         if error.record_path is None or error.record_path.parent != task.folder:
             ended = failed(task, error)
         else:
@@ -99,15 +110,16 @@ def failed(task: Task, error: DissmodelError) -> EndedRun:
     StorageError
         If the disk takes no record.
     """
-    request = task.request
+    request, now = task.request, datetime.now(UTC)
     record = ExperimentRecord(
         experiment_id=request.experiment_id,
-        model_name=request.model or "",
+        created_at=now,
+        model_name=task.model,
         parameters=dict(request.parameters),
         seed=request.seed,
         command=list(request.command),
         status="failed",
-        finished_at=datetime.now(UTC),
+        finished_at=now,
         error=Failure(
             phase="open", type=type(error).__name__, code=error.code, message=error.message, hint=error.hint
         ),

@@ -33,6 +33,8 @@ WRONG = {
     "Consent | None": (True, "yes"),
     "Format": (3, None, "geotiff", ["auto"]),
     "Env": (3, None, "there"),
+    "Citation": (3, None, "apa"),
+    "Export": (3, None, "rdf"),
 }
 FUNCTIONS = [one for one in (getattr(api, name) for name in api.__all__) if one.__name__ in dissmodel.__all__]
 METHODS = [Experiment.lineage, Experiment.draw, Experiment.open]
@@ -52,7 +54,8 @@ def test_the_error_names_the_argument_and_what_to_give(function, name, value):
     needed = {
         one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL
     }
-    given = dict.fromkeys(needed | ({"model"} & {one.name for one in parameters}), "a") | {name: value}
+    given = dict.fromkeys(needed | ({"model"} & {one.name for one in parameters}), "a")
+    given |= ({"format": "stac"} if "format" in needed else {}) | {name: value}
     positional = [Experiment(None, Path("a"), {}, "a")] if given.pop("self", None) else []
     if name == "others":
         positional, name = [given.pop("record"), given.pop(name)], "record"

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import runpy
 import shutil
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 
 from dissmodel.cli.app import main
 from dissmodel.registry.classes import ExecutorRegistry
+from support.examples import typed
 from support.own_code import own_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +86,24 @@ def prepared(dissmodel, kept_folders):
         shutil.copytree(kept, Path.cwd(), symlinks=True, dirs_exist_ok=True)
 
     return prepare
+
+
+@pytest.fixture
+def follow(dissmodel, monkeypatch):
+    """Type every command of an example's page, in an empty folder."""
+
+    def follow(name, smaller=(), after=lambda words: None):
+        for program, first, *words in typed(name):
+            if program == "python":
+                monkeypatch.setattr(sys, "argv", [first, *words, *smaller])
+                runpy.run_path(str(ROOT / first), run_name="__main__")
+            else:
+                said = dissmodel(first, *words)
+
+                assert (0, False) == (said.code, "warning" in said.err), said.err
+                after(words)
+
+    return follow
 
 
 @pytest.fixture(scope="session")

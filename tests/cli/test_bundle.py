@@ -16,7 +16,8 @@ from dissmodel.record import ExperimentRecord, store
 from dissmodel.sharing.bundle import spec_as_toml
 from support.files import edit, sha256
 
-PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif"]
+CRATE = "ro-crate-metadata.json"
+PARTS = ["README.md", "record.json", "input/grid.zip", "model.toml", "result.qml", "result.tif", CRATE]
 SPEC = '[model]\nname = "coast"\nclass = "coastal_raster"\n[model.parameters]\nend_time = 2\n'
 
 
@@ -199,13 +200,11 @@ def test_a_folder_result_and_a_shapefile_with_its_parts(here, executor_file):
     readme = zipfile.ZipFile("b.zip").read("README.md").decode()
 
     assert (0, "") == (made.code, made.err)
-    assert ["input/in.dbf", "input/in.shp", "input/in.shx", "val/maps/a.txt", "val/report.md"] == names(
-        "b.zip"
-    )[2:]
+    inputs = ["input/in.dbf", "input/in.shp", "input/in.shx"]
+    assert [*inputs, f"model/{model.name}", CRATE, "val/maps/a.txt", "val/report.md"] == names("b.zip")[2:]
     assert (0, "identical-file") == (said.code, said.json["verdict"])
     assert Path(said.json["record_path"]).with_suffix("").with_suffix("").joinpath("maps/a.txt").exists()
-    assert "dissmodel reproduce record.json --model FILE.py" in readme
-    assert sha256(model) in readme
+    assert f"dissmodel reproduce record.json --model model/{model.name}" in readme
 
 
 def test_a_file_that_the_model_wrote_elsewhere_comes_along(here, executor_file, tmp_path):
@@ -241,7 +240,7 @@ def test_a_record_of_the_public_dissmodel_is_bundled(here):
 
     assert 0 == made.code
     assert "profiling is not in the bundle" in made.err
-    assert ["README.md", "record.json", "input/grid.zip", "result.tif"] == names("b.zip")
+    assert ["README.md", "record.json", "input/grid.zip", "result.tif", CRATE] == names("b.zip")
     assert ("ok", "ok") == (said.verdicts["output"], said.verdicts["input"])
 
 

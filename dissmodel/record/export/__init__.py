@@ -1,0 +1,1 @@
+"""A record in the words of others: a citation, RO-Crate, PROV, STAC, DataCite; from record and files."""

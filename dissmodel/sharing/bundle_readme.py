@@ -1,0 +1,104 @@
+"""What a bundle says of itself to people."""
+
+from __future__ import annotations
+
+import re
+
+from dissmodel.record import MAIN, ExperimentRecord
+
+_LONGEST = 200
+
+
+def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool, model: str = "") -> str:
+    """Return what a bundle is and how to reproduce it, as Markdown; it depends on the content alone.
+
+    `model` is the name of the model's file in the bundle, empty if it is not in it.
+    """
+    code = record.code
+    package = f" of {code.package} {code.version or ''}".rstrip() if code and code.package else ""
+    main = record.files.get(MAIN)
+    output = main.sha256 if main is not None else record.output_sha256 or ""
+    made = "A result" if record.status == "completed" else "A run that did not complete"
+    lines = [
+        f"# {made} of {_plain(record.model_name) or 'a model'}",
+        "",
+        "One run of a spatial model, with the record of what ran, on what, with what, and what came out. The",
+        "folder is an RO-Crate: `ro-crate-metadata.json` says the same for programs.",
+        "",
+        f"- Model: {_plain(record.model_name)}{_plain(package)}",
+        f"- Run: {_plain(record.experiment_id)}, {record.created_at.isoformat(timespec='seconds')}",
+        f"- dissmodel: {_plain(record.code_version)}",
+        f"- sha256 of the output: `{_plain(output)}`",
+        f"- Digest of the record: `{record_digest}`",
+        "",
+        "## Install dissmodel",
+        "",
+        *_install(record),
+        "",
+    ]
+    if record.status == "completed":
+        lines += _reproduce(record, has_input=has_input, model=model)
+    return "\n".join(lines)
+
+
+def _install(record: ExperimentRecord) -> list[str]:
+    ours = record.runtime.dissmodel if record.runtime is not None else None
+    version = f"dissmodel {_plain(record.code_version)}".rstrip()
+    repository = (ours.repository or "").removeprefix("git+") if ours is not None else ""
+    commit = ours.commit or "" if ours is not None else ""
+    if re.fullmatch(r"https://[\w./~-]+", repository) and re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return [f"The run had {version}:", "", f'    pip install "dissmodel @ git+{repository}@{commit}"']
+    known = f", commit {commit}" if re.fullmatch(r"[0-9a-f]{40,64}", commit) else ""
+    return [
+        f"The run had {version}{known}. Get its wheel or its source from whom you got this, and install it:",
+        "",
+        "    pip install FILE.whl",
+        "",
+        "The name `dissmodel` on PyPI is of another package.",
+    ]
+
+
+def _reproduce(record: ExperimentRecord, *, has_input: bool, model: str) -> list[str]:
+    code = record.code
+    reproduce = "dissmodel reproduce record.json"
+    needs = []
+    if code is not None and code.package is None:
+        reproduce += f" --model {model or 'FILE.py'}"
+        sum_ = f", a file with the sha256 {code.source_digest}" if code.source_digest else ""
+        needs.append(
+            f"`{model}` is the model. Read it before you run it."
+            if model
+            else f"`FILE.py` is the model{_plain(sum_)}. It is not in here: get it from whom you trust."
+        )
+    elif record.runtime is not None and record.runtime.packages:
+        needs.append(
+            "To run it with the packages of the record, which are installed into an environment of their own:"
+            " `dissmodel reproduce record.json --env recorded`"
+        )
+    if not has_input:
+        reproduce += " --input FILE"
+        needs.append(
+            f"`FILE` is the input, with the sha256 `{_plain(record.source.checksum)}`. It is not in here."
+        )
+        for one in record.sources:
+            name = _plain(one.name)
+            reproduce += f" --input {name}=FILE"
+            needs.append(f"The input {name} has the sha256 `{_plain(one.checksum)}`. It is not in here.")
+    return [
+        "## Reproduce it",
+        "",
+        "With dissmodel and the model installed, in this folder:",
+        "",
+        "    dissmodel record verify record.json",
+        f"    {reproduce}",
+        "",
+        "The first checks that the files are as recorded; the second runs the model again and compares the",
+        "results. Both also take the zip itself instead of `record.json`.",
+        *[line for need in needs for line in ("", need)],
+        "",
+    ]
+
+
+def _plain(text: str) -> str:
+    """Return a text without what is Markdown: a record is not trusted."""
+    return re.sub(r"[^\w .,+:@/-]", "?", text[:_LONGEST])

@@ -1,0 +1,463 @@
+"""What comes out of a sweep: tables over replicates, over steps and of sensitivity, charts, maps over runs.
+
+All of it is made anew from the records and the results, and can be deleted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dissmodel import temporary
+from dissmodel.cells.style import style_legend
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean, disk_errors
+from dissmodel.experiment.spreadsheet import as_csv
+from dissmodel.geo.legend import Legend
+from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
+from dissmodel.preview.draw import legends_of
+from dissmodel.record import store
+from dissmodel.sweeping import finished
+from dissmodel.sweeping.designs import Design
+from dissmodel.sweeping.folder import SweepFolder, SweptRun
+from dissmodel.sweeping.maps import MappedRun, file_name, map_runs
+from dissmodel.sweeping.sensitivity import Index, indices
+from dissmodel.sweeping.values import is_input
+from dissmodel.warn import keeping_warnings
+
+Maps = Literal["all", "mean", "none"]
+Floats: TypeAlias = NDArray[np.float64]
+Group: TypeAlias = tuple[Any, ...]
+
+COMPLETED = "completed"
+_STEP = "step"
+_PENDING = "pending"
+_SHOWN = 10
+_SHORT = 16
+_MOST_CHARTS = 12  # metrics
+_MOST_MAPS = 50  # groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryRequest:
+    """What to summarise.
+
+    `metrics`: all by default. `group_by` are names of what varies: the runs with the same values of these are
+    taken together; by default the replicates of a row of the plan, or all runs where there are none. `maps`
+    are made with quantiles (``all``), without them (``mean``), which reads each result once, or not at all.
+    """
+
+    folder: Path
+    metrics: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    maps: Maps = "all"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Statistics, in the order of `STATISTICS`, of a metric over the runs of a group."""
+
+    group: Group
+    metric: str
+    numbers: tuple[float, ...]
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The numbers by name."""
+        return dict(zip(STATISTICS, self.numbers, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What was summarised, and the files below `folder`.
+
+    `rows` are of `grouped_by`; `indices` are by metric; `notes` say what is left out. `refused` says why a
+    metric has no indices: a run that the design needs failed, is missing, or has no finite value.
+    """
+
+    folder: Path
+    runs: int
+    completed: int
+    grouped_by: tuple[str, ...]
+    rows: tuple[Row, ...]
+    indices: Mapping[str, tuple[Index, ...]]
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+    refused: InvalidInput | None = None
+
+
+def summarize(request: SummaryRequest) -> Summary:
+    """Summarise a sweep into the folder ``summary`` of its folder.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder has no sweep or no completed run, or if results are on different cells.
+    UsageError
+        If there is no such metric or parameter, or the folder ``summary`` is there already.
+    StorageError
+        If it can't be written.
+    """
+    folder = SweepFolder.open(request.folder)
+    target = folder.summary_path
+    if target.exists() and not request.overwrite:
+        raise UsageError(
+            f"{target}: it exists already.", "Replace the whole folder: --overwrite", code="output_exists"
+        )
+    with disk_errors(f"{target}: can't be written"), temporary.new_folder(folder.path) as scratch:
+        summary = _Summarizer(folder, request, scratch / target.name).run()
+        if target.exists():
+            target.replace(scratch / "old")
+        (scratch / target.name).replace(target)
+    return summary
+
+
+class _Summarizer:
+    """The work on one sweep; what is left out is added to `notes`."""
+
+    def __init__(self, folder: SweepFolder, request: SummaryRequest, target: Path) -> None:
+        self.folder, self.request, self.target = folder, request, target
+        self.notes: list[str] = []
+        self.files: list[Path] = []
+        self.refused: InvalidInput | None = None
+        self.rows = list(folder.runs())
+        self.runs = {run.key: run for run in self.rows if run.status == COMPLETED}
+        if not self.runs:
+            raise InvalidInput(
+                f"{folder.path}: none of its {len(self.rows)} runs has completed.",
+                f"See why: dissmodel sweep status {folder.path}",
+                code="no_runs",
+            )
+        self._note_missing()
+        self.names = self._names()
+        self.metrics = self._metrics()
+
+    def run(self) -> Summary:
+        self.target.mkdir()
+        rows = self._statistics()
+        found = self._sensitivity()
+        self._convergence()
+        self._steps()
+        self._maps()
+        return Summary(
+            folder=self.folder.summary_path,
+            runs=len({run.key for run in self.rows}),
+            completed=len(self.runs),
+            grouped_by=self.names,
+            rows=rows,
+            indices=found,
+            files=tuple(self.folder.summary_path / one.relative_to(self.target) for one in self.files),
+            notes=tuple(dict.fromkeys(self.notes)),
+            refused=self.refused,
+        )
+
+    # What is looked at.
+
+    def _note_missing(self) -> None:
+        for what, is_it in (
+            ("failed", lambda run: run.status not in {COMPLETED, _PENDING}),
+            ("have not run", lambda run: run.status == _PENDING),
+        ):
+            keys = [*dict.fromkeys(run.key[:_SHORT] for run in self.rows if is_it(run))]
+            if keys:
+                more = " …" if len(keys) > _SHOWN else ""
+                named = ", ".join(keys[:_SHOWN])
+                self.notes.append(f"{len(keys)} runs {what} and are left out: {named}{more}")
+
+    def _names(self) -> tuple[str, ...]:
+        """Return what the runs are grouped by."""
+        plan = self.folder.plan
+        for name in self.request.group_by:
+            if name not in plan.names:
+                raise UsageError(
+                    f"--group-by {name}: this does not vary in the sweep.",
+                    did_you_mean(name, plan.names),
+                    code="unknown_parameter",
+                )
+        return self.request.group_by or (plan.names if plan.replicates > 1 else ())
+
+    def _metrics(self) -> tuple[str, ...]:
+        known = tuple(dict.fromkeys(name for run in self.runs.values() for name in run.metrics))
+        for name in self.request.metrics:
+            if name not in known:
+                raise UsageError(
+                    f"--metric {name}: no run has this metric.",
+                    did_you_mean(name, known) or "The runs have no metrics.",
+                    code="unknown_metric",
+                )
+        return tuple(dict.fromkeys(self.request.metrics)) or known
+
+    @cached_property
+    def groups(self) -> dict[Group, list[SweptRun]]:
+        """The completed runs by the values of `names`, in the order of the plan."""
+        return _grouped(self.runs.values(), self.names)
+
+    @cached_property
+    def _asked_groups(self) -> tuple[tuple[str, ...], dict[Group, list[SweptRun]]]:
+        """What the user asked to group by, and the groups; all runs are one by default."""
+        if self.request.group_by:
+            return self.names, self.groups
+        return (), {(): [*self.runs.values()]}
+
+    @cached_property
+    def documents(self) -> dict[str, Mapping[str, Any]]:
+        """Of each completed run what is needed of its record."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for key in self.runs:
+            document = finished.read(self.folder.run_record_path(key)) or {}
+            main = (document.get("files") or {}).get("output") or {}
+            steps = document.get("step_metrics") or {}
+            found[key] = {
+                "parts": (main.get("content_digest") or {}).get("parts") or {},
+                "steps": {name: steps[name] for name in (_STEP, *self.metrics) if name in steps},
+            }
+        return found
+
+    # Tables and charts.
+
+    def _statistics(self) -> tuple[Row, ...]:
+        rows, lost = [], 0
+        for group, runs in self.groups.items():
+            for metric in self.metrics:
+                given = [run.metrics[metric] for run in runs if metric in run.metrics]
+                lost += sum(not math.isfinite(one) for one in given)
+                rows.append(Row(group, metric, statistics(np.array(given))))
+        if lost:
+            self.notes.append(f"{lost} values of metrics are not finite and are left out")
+        self._table(
+            "metrics", ("metric", *STATISTICS), ((one.group, one.metric, *one.numbers) for one in rows)
+        )
+        return tuple(rows)
+
+    def _sensitivity(self) -> dict[str, tuple[Index, ...]]:
+        design, replicates = self.folder.plan.design, self.folder.plan.replicates
+        if not isinstance(design, Design) or design.kind not in {"sobol", "morris"}:
+            return {}
+        keys = [run.key for run in self.rows]
+        found, table = {}, []
+        for metric in self.metrics:
+            values = [
+                run.metrics.get(metric, np.nan) if run.status == COMPLETED else np.nan for run in self.rows
+            ]
+            shape = (len(design), replicates)
+            try:
+                made = indices(
+                    design,
+                    metric,
+                    np.reshape(values, shape),
+                    [keys[start : start + replicates] for start in range(0, len(keys), replicates)],
+                )
+            except InvalidInput as error:
+                self.refused = self.refused or error
+                self.notes.append(error.message)
+                continue
+            if not made:
+                self.notes.append(f"{metric} is the same in all runs: it has no indices")
+                continue
+            found[metric] = made
+            table += [(metric, one.name, one.parameter, one.value, one.half_width) for one in made]
+        self._table(
+            "sensitivity", ("metric", "index", "parameter", "value", "half_width"), table, grouped=False
+        )
+        for metric in self._charted(found):
+            of_index = {
+                name: [(one.value, math.nan if one.half_width is None else one.half_width) for one in ours]
+                for name, ours in itertools.groupby(found[metric], key=lambda one: one.name)
+            }
+            self._chart("tornado", metric, of_index, design.names, f"Design {design}, {len(self.rows)} rows.")
+        return found
+
+    def _convergence(self) -> None:
+        """Write the mean and its interval over the first replicates, by their number."""
+        if self.folder.plan.replicates == 1:
+            return
+        table: list[tuple[Any, ...]] = []
+        curves: dict[str, dict[str, Floats]] = {}
+        for metric, (group, runs) in itertools.product(self.metrics, self.groups.items()):
+            curve = np.array([*_converging(runs, metric)])
+            table += [(group, metric, *one) for one in curve.tolist()]
+            curves.setdefault(metric, {})[_called(self.names, group)] = curve
+        self._table("convergence", ("metric", "replicates", "runs", "mean", "low", "high"), table)
+        for metric in self._charted(curves):
+            self._chart("convergence", metric, curves[metric])
+
+    def _steps(self) -> None:
+        """Write statistics over runs by step: of groups where they were asked for, else of all runs."""
+        names, groups = self._asked_groups
+        table: list[tuple[Any, ...]] = []
+        curves: dict[str, dict[str, Floats]] = {}
+        for metric, (group, runs) in itertools.product(self.metrics, groups.items()):
+            steps, values = _by_step([self.documents[run.key]["steps"] for run in runs], metric)
+            if len(steps):
+                curve = np.column_stack([steps, [statistics(one) for one in values.T]])
+                table += [(group, metric, *one) for one in curve.tolist()]
+                curves.setdefault(metric, {})[_called(names, group)] = curve
+        self._table("steps", ("metric", _STEP, *STATISTICS), table, names=names)
+        for metric in self._charted(curves):
+            self._chart("steps", metric, curves[metric])
+
+    def _charted(self, metrics: Iterable[str]) -> list[str]:
+        found = list(metrics)
+        if len(found) > _MOST_CHARTS:
+            self.notes.append(
+                f"charts show the first {_MOST_CHARTS} of {len(found)} metrics; --metric NAME chooses"
+            )
+        return found[:_MOST_CHARTS]
+
+    def _table(
+        self,
+        name: str,
+        head: Sequence[str],
+        rows: Iterable[tuple[Any, ...]],
+        *,
+        names: tuple[str, ...] | None = None,
+        grouped: bool = True,
+    ) -> None:
+        """Write a table, unless it has no rows; grouped ones begin with the values of `names`."""
+        rows = list(rows)
+        if not rows:
+            return
+        if grouped:
+            head = [*(self.names if names is None else names), *head]
+            rows = [(*group, *rest) for group, *rest in rows]
+        whole = {place for place, one in enumerate(head) if one in {"runs", "replicates", _STEP}}
+        typed = (
+            [int(one) if place in whole and one == int(one) else one for place, one in enumerate(row)]
+            for row in rows
+        )
+        path = self.target / f"{name}.csv"
+        store.write_atomically(path, as_csv([head, *typed]).encode())
+        self.files.append(path)
+
+    def _chart(self, kind: Any, metric: str, *data: Any) -> None:
+        from dissmodel.visualization import sweep_charts  # noqa: PLC0415  (it loads matplotlib)
+
+        for suffix, drawn in sweep_charts.draw(kind, metric, *data).items():
+            path = self.target / f"{kind}.{file_name(metric)}{suffix}"
+            store.write_atomically(path, drawn)
+            self.files.append(path)
+
+    # Maps.
+
+    def _maps(self) -> None:
+        if self.request.maps == "none":
+            return
+        names, groups = self._asked_groups
+        if len(groups) > _MOST_MAPS:
+            raise UsageError(
+                f"--group-by {' '.join(self.names)}: {len(groups)} groups, and maps of at most {_MOST_MAPS}.",
+                "Group by what has fewer values; or make no maps: --maps none",
+                code="too_many_groups",
+            )
+        places = {run.key: self.folder.output_path(run) for run in self.runs.values()}
+        there = {key: path for key, path in places.items() if path is not None}
+        if len(there) < len(places):
+            self.notes.append(
+                f"the results of {len(places) - len(there)} of {len(places)} completed runs were not kept"
+                + ("" if there else ": there are no maps")
+            )
+        if any(path.is_dir() for path in there.values()):
+            self.notes.append("the results are folders: there are no maps")
+            there = {}
+        if not there:
+            return
+        legends, bands = self._legends(there), self._bands(there)
+        for number, (group, runs) in enumerate(groups.items(), start=1):
+            mapped = [MappedRun(run.key, there[run.key]) for run in runs if run.key in there]
+            if not mapped:
+                continue
+            place = self.target / "maps"
+            if group:
+                place /= f"{number:02d}_{file_name(_called(names, group))}"
+            place.mkdir(parents=True, exist_ok=True)
+            self.files += map_runs(mapped, place, legends, names=bands, quantiles=self.request.maps == "all")
+
+    def _legends(self, there: Mapping[str, Path]) -> dict[str, Legend]:
+        """Return the classes of bands and columns, under the names that they have in the results.
+
+        Where the model is unknown here, those of the style beside a result.
+        """
+        key, result = next(iter(there.items()))
+        path = self.folder.run_record_path(key)
+        record = store.read(path)
+        told: list[str] = []
+        with keeping_warnings(told):
+            known = dict(legends_of(path, record))
+        if told:
+            known = style_legend(result)
+            of = "those of the style beside a result" if known else "unknown"
+            self.notes.append(
+                f"the model is not known here, so its classes are {of}; other maps are of numbers"
+            )
+        return known | {str(record.column_map[one]): known[one] for one in known if one in record.column_map}
+
+    def _bands(self, there: Mapping[str, Path]) -> tuple[str, ...] | None:
+        """Return the bands or columns that differ between results; None for all: none differs, or unknown."""
+        seen: dict[str, set[str]] = {}
+        for key in there:
+            for name, digest in self.documents[key]["parts"].items():
+                seen.setdefault(name, set()).add(digest)
+        differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
+        same = [name for name in seen if name not in differing]
+        if differing and same:
+            self.notes.append(f"the same in all results, so without a map: {', '.join(same)}")
+        return differing or None
+
+
+def _grouped(runs: Iterable[SweptRun], names: Sequence[str]) -> dict[Group, list[SweptRun]]:
+    found: dict[Group, list[SweptRun]] = {}
+    for run in runs:
+        found.setdefault(tuple(_value(run, name) for name in names), []).append(run)
+    return found
+
+
+def _value(run: SweptRun, name: str) -> Any:
+    """Return the value of a parameter or an input in a run; empty where the run's grid does not vary it."""
+    if is_input(name):
+        return run.inputs.get(name.partition(".")[2], "")
+    value = run.values.get(name, "")
+    return str(value) if isinstance(value, list | dict) else value
+
+
+def _called(names: Sequence[str], group: Group) -> str:
+    values = (Path(one).name if is_input(name) else one for name, one in zip(names, group, strict=True))
+    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True)) or "all runs"
+
+
+def _converging(runs: Sequence[SweptRun], metric: str) -> Iterator[tuple[float, ...]]:
+    """Yield the number of replicates, the runs that these have, their mean and the ends of its interval."""
+    for count in range(2, max(run.replicate for run in runs) + 1):
+        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= count]
+        yield count, *mean_interval(np.array(found))
+
+
+def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats, Floats]:
+    """Return the steps of all runs, and the metric in each: shape (runs, steps), NaN where a run has none."""
+    rows = []
+    for one in measured:
+        values = np.array([_number(value) for value in one.get(metric, ())])
+        steps = np.array(one.get(_STEP, range(1, len(values) + 1)), dtype=np.float64)
+        if len(values) and len(values) == len(steps):
+            rows.append((steps, values))
+    if not rows:
+        return np.empty(0), np.empty((0, 0))
+    steps = np.unique(np.concatenate([one for one, _ in rows]))
+    found = np.full((len(rows), len(steps)), np.nan)
+    for row, (at, values) in zip(found, rows, strict=True):
+        row[np.searchsorted(steps, at)] = values
+    return steps, found
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # a record may hold anything
+    except (TypeError, ValueError):
+        return float("nan")
