@@ -46,6 +46,9 @@ OF_THE_RUN = {
     "reproduction",
     "derived_from",
     "sources",
+    "sweep",
+    "until",
+    "not_kept",
     "record_digest",
 }
 # These are of the moment, or of what the model may add to.
@@ -78,6 +81,8 @@ FORGED = {
     "derived_from": "f" * 32,
     "sources": [{"uri": "forged.csv", "name": "forged"}],
     "record_digest": f"sha256:{'f' * 64}",
+    "until": "forged >= 1",
+    "not_kept": True,
     "source": {"uri": "forged.tif", "checksum": "f" * 64},
 }
 
