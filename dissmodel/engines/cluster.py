@@ -23,6 +23,7 @@ from dissmodel.bounded import contents
 from dissmodel.config import UserSettings
 from dissmodel.engines import calls, on_worker
 from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
+from dissmodel.engines.threads import limited
 from dissmodel.errors import DissmodelError, MissingModule, UsageError, extra_hint
 from dissmodel.printable import printable
 
@@ -106,7 +107,7 @@ class Cluster(Engine):
 
         Raises what pickle raises for a task that can't be sent to a worker.
         """
-        call = calls.packed(task, args, kwargs)
+        call = calls.packed(limited, (self._threads, task, args, kwargs), {})
         future: Future[Result] = Future()
         with self._submitting:
             if isinstance(self._lost, RuntimeError):
@@ -152,7 +153,7 @@ class Cluster(Engine):
         except BaseException as error:  # noqa: BLE001  (whoever opens, or asks for a result, gets it)
             await self._lose(error)
         else:
-            await self._lose(RuntimeError(f"{self.name} was closed."))
+            await self._lose(asyncio.CancelledError())
 
     def _is_over(self) -> bool:
         return self._is_closing and not self._busy and not self._waiting
@@ -308,24 +309,25 @@ class Cluster(Engine):
     async def _do(self, address: str, future: Future[Any], call: bytes) -> None:
         number = next(self._numbers)
         answer = self._answers[number] = self._loop.create_future()
+        error: Exception | None = None
         try:
             await self._begin(address, number, call)
-            said = await answer
+            await answer
         except asyncio.CancelledError:
-            future.set_exception(self._lost or WorkerLost(f"The worker {address} left or was killed."))
-        except Exception as error:  # noqa: BLE001  (whoever asks for the result gets it)
-            future.set_exception(error)
-            self._stir.set()
-        else:
-            try:
-                future.set_result(calls.result(said))
-            except Exception as error:  # noqa: BLE001  (the task's)
+            error = self._lost or WorkerLost(f"The worker {address} left or was killed.")
+        except Exception as caught:  # noqa: BLE001  (whoever asks for the result gets it)
+            error = caught
+        del self._answers[number], self._busy[address]
+        try:
+            if answer.done() and not answer.cancelled():  # also where the worker left right after it
+                future.set_result(calls.result(answer.result()))
+            else:
                 future.set_exception(error)
-        finally:
-            del self._answers[number], self._busy[address]
-            self._deal()
-            if self._is_closing:
-                self._stir.set()
+        except Exception as caught:  # noqa: BLE001  (the task's)
+            future.set_exception(caught)
+        self._deal()
+        if error is not None or self._is_closing:
+            self._stir.set()
 
     async def _begin(self, address: str, number: int, call: bytes) -> None:
         """Let a worker begin a task."""
@@ -335,7 +337,7 @@ class Cluster(Engine):
         message = {
             "op": "run",
             "function": dumps(on_worker.begin),
-            "args": dumps((self._client.id, number, call, self._threads)),
+            "args": dumps((self._client.id, number, call)),
         }
         try:
             said = await self._asked("broadcast", msg=message, workers=[address], on_error="ignore")

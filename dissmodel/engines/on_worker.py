@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dissmodel.engines import calls
-from dissmodel.engines.threads import limit_threads
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -15,13 +14,11 @@ TOPIC = "dissmodel"
 """Answers are events of this topic, of which a scheduler keeps a bounded number."""
 
 
-async def begin(client: str, number: int, call: bytes, threads: int, dask_worker: Worker) -> None:
+async def begin(client: str, number: int, call: bytes, dask_worker: Worker) -> None:
     """Begin a task in the thread of the worker's own tasks; its answer is an event, once there is one."""
 
     def do() -> None:
-        limit_threads(threads)
-        said = calls.answer(call)
-        dask_worker.log_event(TOPIC, {"client": client, "number": number, "answer": said})
+        dask_worker.log_event(TOPIC, {"client": client, "number": number, "answer": calls.answer(call)})
 
     asyncio.get_running_loop().run_in_executor(dask_worker.executors["default"], do)
 

@@ -89,7 +89,13 @@ class Slurm(Cluster):
             )
             async with scheduler:
                 with self._cancelled_at_end():
-                    await self._start(self._number)
+                    why = await self._start(self._number)
+                    if why:
+                        raise UsageError(
+                            f"sbatch starts no jobs: {why}",
+                            "Look at the settings slurm.*: dissmodel config show",
+                            code="sbatch",
+                        )
                     yield scheduler.address
 
     async def _look_after(self) -> None:
@@ -106,16 +112,16 @@ class Slurm(Cluster):
             self._known = set(self._workers)
         missing = self._number - len(said.out.split())
         self._ended += missing
-        if self._ended > 2 * self._number:
+        why = await self._start(missing) if missing > 0 else ""
+        if self._ended > 2 * self._number and not self._running:
             raise EngineLost(
-                f"Jobs of Slurm end before they become workers. The last said: {self._last_log()}",
+                f"Jobs of Slurm end before they become workers. The last said: {why or self._last_log()}",
                 "Look at the settings slurm.*: dissmodel config show",
                 code="jobs_end",
             )
-        if missing > 0:
-            await self._start(missing)
 
-    async def _start(self, number: int) -> None:
+    async def _start(self, number: int) -> str:
+        """Start jobs; return why not, or nothing."""
         settings = {name: self._settings.text(f"slurm.{name}") for name in ("partition", "time", "memory")}
         given = {"partition": settings["partition"], "time": settings["time"], "mem": settings["memory"]}
         said = await self._finished(
@@ -131,12 +137,7 @@ class Slurm(Cluster):
                 str(self._folder / "worker.sh"),
             ]
         )
-        if said.code:
-            raise UsageError(
-                f"sbatch starts no jobs: {printable(said.err.strip()[:_LONGEST])}",
-                "Look at the settings slurm.*: dissmodel config show",
-                code="sbatch",
-            )
+        return printable(said.err.strip()[:_LONGEST]) or "it failed" if said.code else ""
 
     @contextlib.contextmanager
     def _shared_folder(self) -> Iterator[Path]:

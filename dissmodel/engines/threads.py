@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 _LIBRARIES = ("GDAL", "MKL", "NUMBA", "NUMEXPR", "OMP", "OPENBLAS")
 
@@ -17,8 +19,8 @@ def thread_variables(threads: int) -> dict[str, str]:
     return {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
 
 
-def limit_threads(threads: int) -> None:
-    """Keep libraries to a number of threads in a process that runs, as far as its variables say nothing."""
+def limited(threads: int, task: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Do a task with so many threads, in a process of other people, as far as its variables say nothing."""
     for name, number in thread_variables(threads).items():
         # What numba found there when it was loaded must not change any more.
         if name != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
@@ -26,3 +28,4 @@ def limit_threads(threads: int) -> None:
     numba = sys.modules.get("numba")
     if numba is not None and threads < numba.config.NUMBA_NUM_THREADS:
         numba.set_num_threads(threads)  # of this thread
+    return task(*args, **kwargs)
