@@ -14,11 +14,12 @@ TOPIC = "dissmodel"
 """Answers are events of this topic, of which a scheduler keeps a bounded number."""
 
 
-async def begin(client: str, number: int, call: bytes, dask_worker: Worker) -> None:
+async def begin(client: str, number: int, call: bytes, threads: int, dask_worker: Worker) -> None:
     """Begin a task in the thread of the worker's own tasks; its answer is an event, once there is one."""
 
     def do() -> None:
-        dask_worker.log_event(TOPIC, {"client": client, "number": number, "answer": calls.answer(call)})
+        said = calls.answer(call, threads)
+        dask_worker.log_event(TOPIC, {"client": client, "number": number, "answer": said})
 
     asyncio.get_running_loop().run_in_executor(dask_worker.executors["default"], do)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
 
 _LIBRARIES = ("GDAL", "MKL", "NUMBA", "NUMEXPR", "OMP", "OPENBLAS")
 
@@ -19,8 +17,8 @@ def thread_variables(threads: int) -> dict[str, str]:
     return {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
 
 
-def limited(threads: int, task: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do a task with so many threads, in a process of other people, as far as its variables say nothing."""
+def limit_threads(threads: int) -> None:
+    """Keep libraries to a number of threads in a process that runs, as far as its variables say nothing."""
     for name, number in thread_variables(threads).items():
         # What numba found there when it was loaded must not change any more.
         if name != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
@@ -28,4 +26,3 @@ def limited(threads: int, task: Callable[..., Any], args: tuple[Any, ...], kwarg
     numba = sys.modules.get("numba")
     if numba is not None and threads < numba.config.NUMBA_NUM_THREADS:
         numba.set_num_threads(threads)  # of this thread
-    return task(*args, **kwargs)
