@@ -15,7 +15,7 @@ from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.config import load_settings
 from dissmodel.engines import Engine, EngineLost, open_engine
-from dissmodel.errors import RunFailed, UsageError, disk_errors
+from dissmodel.errors import RunFailed, StorageError, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -152,19 +152,15 @@ class _Loop:
                 self.journal.add(ended)
             if self.survey.missing:
                 self._run_missing()
-        except EngineLost as error:
-            error.hint = f"{error.hint} The same command goes on.".strip()
+        except BaseException as error:
+            if isinstance(error, EngineLost):
+                error.hint = f"{error.hint} The same command goes on.".strip()
+            elif isinstance(error, KeyboardInterrupt):
+                error.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
+            with contextlib.suppress(StorageError):  # the disk is full, and that is told
+                self._write_down(record, time.perf_counter() - began)
             raise
-        except KeyboardInterrupt as stopped:
-            stopped.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
-            raise
-        finally:
-            with materialize.undisturbed():
-                swept = self._write_down(record, time.perf_counter() - began)
-            if swept.missing:
-                left = f"{swept.missing} of {swept.runs} runs are left"
-                self.reporter.warn(f"{left}; the same command goes on.")
-        return swept
+        return self._write_down(record, time.perf_counter() - began)
 
     def dry_run(self) -> Sweep:
         """Try the first missing run; return how the sweep stands, and what the missing runs will take."""
@@ -401,18 +397,22 @@ class _Loop:
         return ended <= table <= record
 
     def _write_down(self, record: ExperimentRecord, seconds: float) -> Sweep:
-        """Write the table and the record of the whole; return how the sweep stands."""
+        """Write the table and the record of the whole; tell and return how the sweep stands."""
         journal = self.journal
+        swept = self._swept(seconds)
+        if swept.missing:
+            left = f"{swept.missing} of {swept.runs} runs are left"
+            self.reporter.warn(f"{left}; the same command goes on.")
         equal = _Replicates()
         rows = equal.watching(self._rows())
         names = self.plan.names
-        write_table(self.folder, names, metrics_of(journal.ended), rows)
-        swept = self._swept(seconds)
+        with materialize.undisturbed():
+            write_table(self.folder, names, metrics_of(journal.ended), rows)
+            write_whole(record, swept, self.plan, journal.header, self._ended())
         if equal.are_all and not swept.missing:
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
-        write_whole(record, swept, self.plan, journal.header, self._ended())
         return swept
 
     def _swept(self, seconds: float) -> Sweep:
