@@ -136,6 +136,9 @@ def test_every_built_in_model(settled, follow, make_coast, issues, validators):
         for path in Path().glob("*.record.json"):
             documents.append(path.with_name(f"{path.name}.datacite").absolute())
             documents[-1].write_text(settled("record", "export", path, "--format", "datacite").out)
+            assert 0 == settled("record", "export", path, "--format", "prov").code
+            stac = settled("record", "export", path, "--format", "stac")
+            assert (0, "") == (stac.code, stac.err) or "does not match its digest" in stac.err
         os.chdir("..")
 
     models = {found["model_name"]: crate for crate, found in crates.items()}
