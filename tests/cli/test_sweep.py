@@ -262,8 +262,8 @@ def test_a_sweep_goes_into_a_bucket_and_on_from_there(growing, bucket, monkeypat
     monkeypatch.setenv("DISSMODEL_CACHE", str(tmp_path / "another machine"))
     again = growing(*words, "--vary", "rate=0.1,0.5,0.9", "--vary", "how=well")
     assert (0, 1, 3) == (again.code, again.json["began"], again.json["completed"]), again.err
-    there = open_place(f"{place}/", StorageSettings.of(load_settings()))
-    there.storage.delete(there.key(records[0]))
+    objects = open_place(f"{place}/", StorageSettings.of(load_settings()))
+    objects.storage.delete(objects.key(records[0]))
     assert 4 == growing("record", "verify", f"{place}/sweep.record.json").code
     once = growing(*words, "--vary", "rate=0.1,0.5,0.9", "--vary", "how=well")
     assert (0, 1, 3) == (once.code, once.json["began"], once.json["completed"]), once.err
