@@ -359,7 +359,7 @@ def sweep(
         toml=file,
         inputs=pairs,
         resample=_method(resample),
-        vary={name: varied(one, name) for name, one in (vary or {}).items()},
+        vary={name: varied(one, name) for name, one in arguments.varied(vary).items()},
         parameters=arguments.parameters(parameters),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
@@ -398,7 +398,7 @@ def calibrate(
     input: StrPath | None = None,
     inputs: Inputs = (),
     output: StrPath,
-    vary: Mapping[str, object],
+    vary: Mapping[str, object] | None = None,
     observed: StrPath | Mapping[str, StrPath] | None = None,
     metric: str = "figure_of_merit",
     target: float | None = None,
@@ -498,7 +498,7 @@ def calibrate(
     )
     request = CalibrateRequest(
         plan=plan,
-        vary={name: varied(one, name) for name, one in vary.items()},
+        vary={name: varied(one, name) for name, one in arguments.varied(vary).items()},
         output=Path(arguments.text(output, "output")),
         metric=arguments.word(metric, "metric", "figure_of_merit"),
         observed=next(iter(maps.items()), None),
