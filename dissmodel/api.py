@@ -275,7 +275,7 @@ def sweep(
     resample: Method | None = None,
     keep: Literal["all", "records"] | None = None,
     workers: int | None = None,
-    cluster: str | None = None,
+    cluster: StrPath | None = None,
     threads: int = 1,
     fail_fast: bool = False,
     keep_old_code: bool = False,
@@ -415,7 +415,7 @@ def calibrate(
     layer: str | None = None,
     resample: Method | None = None,
     workers: int | None = None,
-    cluster: str | None = None,
+    cluster: StrPath | None = None,
     threads: int = 1,
     consent: Consent | None = None,
 ) -> Calibrated:

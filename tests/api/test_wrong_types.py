@@ -36,8 +36,8 @@ WRONG = {
     "Env": (3, None, "there"),
     "Citation": (3, None, "apa"),
     "Export": (3, None, "rdf"),
-    'Literal["all", "records"] | None': (3, "none"),
-    'Literal["tpe", "random"]': (3, None, "cmaes"),
+    "Literal['all', 'records'] | None": (3, "none"),
+    "Literal['tpe', 'random']": (3, None, "cmaes"),
     "StrPath | Mapping[str, StrPath] | None": (3, b"a", {1: "a"}, {"a": 3}),
 }
 FUNCTIONS = [one for one in (getattr(api, name) for name in api.__all__) if one.__name__ in dissmodel.__all__]
