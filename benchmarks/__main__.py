@@ -21,6 +21,7 @@ COMMANDS = (
     ("The service", ["service.py"]),
     ("Redaction", ["redact.py"]),
     ("Models in environments of their own", ["isolated.py"]),
+    ("Engines", ["engines.py"]),
     ("Pushing", ["push.py"]),
     ("Storage", ["storage.py"]),
 )

@@ -99,19 +99,19 @@ class Study:
         if open_trials or len(before) >= most:
             return open_trials
         first = len(before) - len(before) % GENERATION
+        state, make = self._optuna.trial.TrialState, self._optuna.trial.create_trial
         with _quiet(self._optuna):
             known = self._optuna.create_study(direction=self._direction)
             known.add_trials(self._study.get_trials(deepcopy=False)[:first])
             for number in range(first, min(first + GENERATION, most)):
-                if number >= len(before):
-                    known.sampler = self._sampler_of(number)
-                    values = known.ask(self._space).params
-                    made = self._optuna.trial.create_trial(
-                        state=self._optuna.trial.TrialState.RUNNING,
-                        params=values,
-                        distributions=self._space,
-                    )
-                    self._study.add_trial(made)
+                if number < len(before):
+                    known.add_trial(make(state=state.FAIL))
+                    continue
+                known.sampler = self._sampler_of(number)
+                asked = known.ask(self._space)
+                known.tell(asked, state=state.FAIL)  # the others of the generation learn nothing of it
+                made = make(state=state.RUNNING, params=asked.params, distributions=self._space)
+                self._study.add_trial(made)
         return [one for one in self.trials() if not one.ended]
 
     def tell(self, trial: Trial, metric: float | None) -> None:

@@ -90,17 +90,19 @@ def _held(folder: SweepFolder) -> Iterator[None]:
             f"{path}: the folder is not empty, and no sweep is in it.", "Give the name of a new folder."
         )
     lock = path / LOCK
-    with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
-        if not is_ours:
-            raise UsageError(
-                locks.busy(f"{path}: another command is running this sweep.", lock),
-                f"Wait for it, or look: dissmodel sweep status {path}",
-                code="output_busy",
-            )
-        yield
-    if is_new:
-        with contextlib.suppress(OSError):  # it holds the sweep
-            path.rmdir()
+    try:
+        with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
+            if not is_ours:
+                raise UsageError(
+                    locks.busy(f"{path}: another command is running this sweep.", lock),
+                    f"Wait for it, or look: dissmodel sweep status {path}",
+                    code="output_busy",
+                )
+            yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds the sweep
+                path.rmdir()
 
 
 def _only_locked(path: Path) -> bool:
@@ -124,7 +126,7 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.runs = keys.planned_runs(request.plan, model, reporter, request.consent)
         self.plan = self.runs.plan
         self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)

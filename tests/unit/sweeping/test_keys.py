@@ -22,7 +22,7 @@ from dissmodel.running.model import ModelRequest, open_model
 from dissmodel.running.run import run
 from dissmodel.sweeping.keys import key_of_record, key_without_code, planned_runs, seed_of
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.values import Bounds, parse_vary
+from dissmodel.sweeping.values import Bounds, varied
 from support.growth import Growth
 from support.rasters import write_tiff
 
@@ -74,9 +74,13 @@ def planned(plan, reporter=None):
         return list(planned_runs(plan, model, reporter or Silent()))
 
 
+def typed(*items):
+    return {name: varied(text, name) for name, _, text in (one.partition("=") for one in items)}
+
+
 def growth(*vary, inputs=(("", "a.tif"),), **more):
     model = Path(sys.modules["support.growth"].__file__)
-    return Plan.of(model=str(model), inputs=inputs, vary=parse_vary(vary), **more)
+    return Plan.of(model=str(model), inputs=inputs, vary=typed(*vary), **more)
 
 
 def documents(plan, runs, suffix="tif"):
@@ -92,7 +96,7 @@ def cells():
 
 def coast():
     inputs = [("", grid("coast.tif", uso=3, alt=9, solo=2))]
-    vary = parse_vary(["taxa_elevacao=0,1", "end_time=1"])
+    vary = typed("taxa_elevacao=0,1", "end_time=1")
     return Plan.of(model="coastal_raster", inputs=inputs, vary=vary, band_map={"uso": "uso"})
 
 
@@ -116,7 +120,7 @@ def town():
 
 def undeclared():
     Path("echoing.py").write_text(ECHO)
-    vary = parse_vary(["x=1,1.5,word", "y=[1.0,2]"])
+    vary = typed("x=1,1.5,word", "y=[1.0,2]")
     return Plan.of(model="echoing.py", inputs=[("", "a.tif")], vary=vary, parameters={"z": True})
 
 
