@@ -73,7 +73,7 @@ def kept_folders(tmp_path_factory):
 
 @pytest.fixture
 def prepared(dissmodel, kept_folders):
-    """Return a function that copies into the current folder what `fill` made, once a file of tests, in another.
+    """Return a function that copies into the current folder what `fill` made elsewhere, once a file of tests.
 
     That folder stays, and records name the inputs in it.
     """
