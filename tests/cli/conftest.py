@@ -73,17 +73,18 @@ def kept_folders(tmp_path_factory):
 
 @pytest.fixture
 def prepared(dissmodel, kept_folders):
-    """Return a function that copies into the current folder what `fill` left in a folder that is gone."""
+    """Return a function that copies into the current folder what `fill` made elsewhere, once a file of tests.
+
+    That folder stays, and records name the inputs in it.
+    """
 
     def prepare(fill):
-        kept = kept_folders / fill.__name__
-        if not kept.exists():
-            made = kept_folders / "made"
+        made = kept_folders / fill.__name__
+        if not made.exists():
             made.mkdir()
             with contextlib.chdir(made):
                 fill()
-            made.rename(kept)
-        shutil.copytree(kept, Path.cwd(), symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(made, Path.cwd(), symlinks=True, dirs_exist_ok=True)
 
     return prepare
 

@@ -214,13 +214,17 @@ def test_a_small_coast_gives_the_numbers_of_the_rules(dissmodel, coasts):
 
 @pytest.mark.parametrize(
     ("form", "kind"),
-    [
-        ("grid.tif", "vector"),
+    mostly_slow(
+        [
+            ("grid.tif", "vector"),
+            ("tiff.zip", "vector"),
+            ("grid.gpkg", "raster"),
+            ("shp.zip", "tiff"),
+            ("geojson.zip", "raster"),
+        ],
         ("tiff.zip", "vector"),
         ("grid.gpkg", "raster"),
-        ("shp.zip", "tiff"),
-        ("geojson.zip", "raster"),
-    ],
+    ),
 )
 def test_a_format_that_the_input_is_not_is_said_so(dissmodel, coasts, form, kind):
     said = dissmodel("run", "coastal_raster", "-i", coasts / form, "-o", "r.tif", "--format", kind)

@@ -152,7 +152,7 @@ def brought(way, interrupted, tmp_path):
     return there
 
 
-@pytest.mark.parametrize("way", ["cp -r", "tar", "git clone", "mv"])
+@pytest.mark.parametrize("way", mostly_slow(["cp -r", "tar", "git clone", "mv"], "cp -r", "mv"))
 def test_elsewhere_nothing_moves(dissmodel, data, executor_file, interrupted, tmp_path, monkeypatch, way):
     content = data.read_bytes()
     there = brought(way, interrupted, tmp_path)

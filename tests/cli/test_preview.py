@@ -45,6 +45,13 @@ def ran(dissmodel, make_coast, prepared):
     return dissmodel
 
 
+@pytest.fixture
+def ran_here(grid):
+    """The same, where the record names the coast in this folder."""
+    assert 0 == run(grid, "coastal_raster", "grid.zip", "r.tif", "-q").code
+    return grid
+
+
 def colours(path):
     """Return how many pixels of a picture have each colour."""
     with Image.open(path) as picture:
@@ -139,14 +146,14 @@ def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
 
 
 @pytest.mark.parametrize("change", ["gone", "other"])
-def test_an_input_that_is_not_what_it_was_is_left_out(ran, change):
+def test_an_input_that_is_not_what_it_was_is_left_out(ran_here, change):
     if change == "gone":
         Path("grid.zip").unlink()
     else:
         Path("grid.zip").write_bytes(Path("grid.zip").read_bytes() + b"\0")
 
-    said = ran(*SHOW)
-    found = ran(*SHOW, "--json").json["preview"]
+    said = ran_here(*SHOW)
+    found = ran_here(*SHOW, "--json").json["preview"]
 
     assert (0, "r.preview.png\n") == (said.code, said.out)
     assert "warning: The state before can't be drawn: " in said.err
@@ -154,12 +161,12 @@ def test_an_input_that_is_not_what_it_was_is_left_out(ran, change):
     assert {None} == {row["cells_before"] for row in found["amounts"]}
 
 
-def test_an_input_that_moved_along_is_found(ran):
+def test_an_input_that_moved_along_is_found(ran_here):
     Path("there").mkdir()
     for name in ("grid.zip", "r.tif", "r.record.json"):
         shutil.move(name, "there")
 
-    said = ran("record", "show", "there/r.record.json", "--preview", "--json")
+    said = ran_here("record", "show", "there/r.record.json", "--preview", "--json")
 
     assert (True, []) == (said.json["preview"]["before"], said.json["preview"]["warnings"])
     assert Path("there/r.preview.png").exists()

@@ -162,7 +162,9 @@ LEFT = {
 }
 
 
-@pytest.mark.parametrize(("how", "told"), LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize(
+    ("how", "told"), mostly_slow(LEFT, "a memory map", "a file to read", "a log in the folder")
+)
 def test_what_a_model_leaves_open(place, how, told):
     said = place.run(place.model(head=HEAD, save=save(how, go="never")))
 
