@@ -22,6 +22,7 @@ __all__ = [
     "RasterModel",
     "__version__",
     "bundle",
+    "calibrate",
     "cite",
     "compare",
     "diff",
@@ -44,6 +45,7 @@ __all__ = [
 if TYPE_CHECKING:
     from dissmodel.api import (
         bundle,
+        calibrate,
         cite,
         compare,
         diff,

@@ -37,13 +37,16 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
+    from dissmodel.sweeping.calibrate import Calibrated
     from dissmodel.sweeping.status import SweepStatus
+    from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
 
 __all__ = [
     "Experiment",
     "Run",
     "bundle",
+    "calibrate",
     "cite",
     "compare",
     "diff",
@@ -58,6 +61,7 @@ __all__ = [
     "sign",
     "sweep",
     "sweep_status",
+    "sweep_summary",
     "typed",
     "validate",
     "verify",
@@ -384,6 +388,131 @@ def sweep(
     with call_reporter() as reporter:
         return with_consent(
             lambda given: run_sweep(replace(request, consent=given), reporter),
+            arguments.optional_consent(consent),
+        )
+
+
+def calibrate(
+    model: StrPath | None = None,
+    *,
+    input: StrPath | None = None,
+    inputs: Inputs = (),
+    output: StrPath,
+    vary: Mapping[str, object],
+    observed: StrPath | Mapping[str, StrPath] | None = None,
+    metric: str = "figure_of_merit",
+    target: float | None = None,
+    trials: int = 100,
+    replicates: int | None = None,
+    seed: int | None = None,
+    sampler: Literal["tpe", "random"] = "tpe",
+    parameters: Mapping[str, object] | None = None,
+    toml: StrPath | None = None,
+    band_map: Mapping[str, str | int] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    class_map: Mapping[str, object] | None = None,
+    format: Format = "auto",
+    layer: str | None = None,
+    resample: Method | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    threads: int = 1,
+    consent: Consent | None = None,
+) -> Calibrated:
+    """Find the values of parameters with which a model comes nearest to what was observed.
+
+    Parameters
+    ----------
+    model, input, inputs, parameters, toml, band_map, column_map, class_map, format, layer, resample
+        As `run` takes them; they are the same for all runs.
+    output : str or path-like
+        The folder of the calibration; one that is there goes on.
+    vary : mapping
+        What varies: name of a parameter → its bounds ``(low, high)`` or ``(low, high, "log")``, or a list of
+        values to choose from; or a text as on the command line, such as ``"log:1e-4:1e-1"``.
+    observed : str, path-like or mapping, optional
+        The observed map, which may end in ``:`` and a band; or name of its field → the map.
+    metric : str
+        A metric of `dissmodel.metrics`: ``figure_of_merit``, ``fit``, ``kappa``, ``disagreement``,
+        ``quantity_disagreement``, ``allocation_disagreement``, ``mae`` or ``rmse``. Without an observed map a
+        metric of the runs themselves, such as a measure of the model after its last step.
+    target : float, optional
+        What a metric of the runs themselves is to come near.
+    trials : int
+        How many trials there are to be, with those of earlier calls.
+    replicates : int, optional
+        How many runs with other seeds each trial has; the mean of their metric counts. 1 by default.
+    seed : int, optional
+        From it the trials and the seeds of their runs are derived; 0 by default.
+    sampler : {"tpe", "random"}
+        What proposes the trials: Optuna's tree-structured Parzen estimator, or chance.
+    workers, cluster, threads
+        As `sweep` takes them.
+    consent : Consent, optional
+        What you consent to, if the model's package has to be installed.
+
+    Raises
+    ------
+    ConsentRequired
+        If a package would have to be installed.
+    DissmodelError
+        If there is nothing to compare, or no run can go on; a trial whose run fails is a failed trial.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> made = dissmodel.calibrate(
+    ...     "fire_spread", input="forest.tif", observed="burnt.tif", output="fires", vary={"p_h": (0.1, 0.9)}
+    ... )  # doctest: +SKIP
+    >>> made.best.values  # doctest: +SKIP
+    {'p_h': 0.58}
+    """
+    from dissmodel.sweeping.calibrate import CalibrateRequest
+    from dissmodel.sweeping.calibrate import calibrate as run_calibration
+    from dissmodel.sweeping.calibrate_study import SAMPLERS
+    from dissmodel.sweeping.plan import Plan
+    from dissmodel.sweeping.values import varied
+
+    pairs = arguments.inputs(inputs, "inputs")
+    if input is not None:
+        pairs.insert(0, ("", arguments.text(input, "input")))
+    several = isinstance(observed, Mapping)
+    maps = arguments.named_files(observed, "observed") if several else {}
+    if len(maps) > 1:
+        raise UsageError("observed: a calibration compares one field.", "Give one map.")
+    if observed is not None and not several:
+        maps = {"": arguments.text(observed, "observed")}
+    plan = Plan.of(
+        model=arguments.optional_text(model, "model"),
+        toml=arguments.optional_path(toml, "toml"),
+        inputs=pairs,
+        resample=_method(resample),
+        parameters=arguments.parameters(parameters),
+        band_map=arguments.band_map(band_map),
+        column_map=arguments.column_map(column_map),
+        class_map=arguments.class_map(class_map),
+        format=arguments.choice(format, "format", get_args(Format)),
+        layer=arguments.optional_word(layer, "layer", "cells"),
+        replicates=arguments.whole_number(replicates, "replicates", least=1),
+        seed=arguments.whole_number(seed, "seed"),
+    )
+    request = CalibrateRequest(
+        plan=plan,
+        vary={name: varied(one, name) for name, one in vary.items()},
+        output=Path(arguments.text(output, "output")),
+        metric=arguments.word(metric, "metric", "figure_of_merit"),
+        observed=next(iter(maps.items()), None),
+        target=arguments.number(target, "target"),
+        trials=arguments.whole_number(trials, "trials", least=1) or 1,
+        sampler=arguments.choice(sampler, "sampler", SAMPLERS),
+        cluster=arguments.optional_text(cluster, "cluster"),
+        workers=arguments.whole_number(workers, "workers", least=1),
+        threads=arguments.whole_number(threads, "threads", least=1) or 1,
+        command=_typed.get(),
+    )
+    with call_reporter() as reporter:
+        return with_consent(
+            lambda given: run_calibration(replace(request, consent=given), reporter),
             arguments.optional_consent(consent),
         )
 
@@ -1090,6 +1219,53 @@ def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: boo
     )
     with call_reporter(), paused():
         return sign_record(request)
+
+
+def sweep_summary(
+    folder: StrPath,
+    *,
+    metrics: Sequence[str] = (),
+    group_by: Sequence[str] = (),
+    maps: Literal["all", "mean", "none"] = "all",
+    overwrite: bool = False,
+) -> Summary:
+    """Summarise the runs of a sweep into ``summary`` in its folder: tables, charts and maps over runs.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The output of the sweep.
+    metrics : sequence of str
+        Names of metrics; all by default.
+    group_by : sequence of str
+        What varies and is told apart; by default all that varies, if there are replicates.
+    maps : {"all", "mean", "none"}
+        With ``"mean"``, maps have no quantiles, which take most of the time.
+    overwrite : bool
+        Replace an earlier summary, with all that is in its folder.
+
+    Returns
+    -------
+    Summary
+        The statistics of each group and metric, indices of sensitivity, the files, and what was left out.
+
+    Raises
+    ------
+    DissmodelError
+        If there is no sweep or no run that completed, no such name, results are on different cells, or the
+        summary can't be written.
+    """
+    from dissmodel.sweeping.summary import SummaryRequest, summarize
+
+    request = SummaryRequest(
+        folder=Path(arguments.text(folder, "folder")),
+        metrics=arguments.words(metrics, "metrics", "built"),
+        group_by=arguments.words(group_by, "group_by", "rate"),
+        maps=arguments.choice(maps, "maps", ("all", "mean", "none")),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return summarize(request)
 
 
 @contextlib.contextmanager

@@ -125,9 +125,11 @@ class StorageError(DissmodelError):
 
 @contextlib.contextmanager
 def disk_errors(what: str, hint: str = "", *, code: str | None = None) -> Iterator[None]:
-    """Raise a `StorageError` for an OSError of the block: `what`, and why."""
+    """Raise a `StorageError` for an OSError of the block, unless it is ours: `what`, and why."""
     try:
         yield
+    except DissmodelError:  # a missing file is an OSError too
+        raise
     except OSError as error:
         raise StorageError(f"{what}: {error.strerror or error}.", hint, code=code) from error
 
@@ -161,6 +163,7 @@ _EXTRAS = {
     "fastapi": "service",
     "libpysal": "pysal",
     "netCDF4": "xarray",
+    "optuna": "calibrate",
     "pyarrow": "parquet",
     "python_multipart": "service",
     "rasterstats": "pysal",

@@ -5,15 +5,18 @@ QGIS takes the file that has the name of the dataset and the suffix ``.qml``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from dissmodel.geo.legend import CellClass
+from dissmodel import bounded
+from dissmodel.geo.legend import CellClass, Legend
 from dissmodel.io._utils import write_text
 
 # Five colours of viridis, by S. van der Walt and N. Smith: ordered for colour-blind readers and in grey, too.
 _RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+_MOST_BYTES = 2**20
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
 
@@ -49,6 +52,42 @@ def polygon_qml(classes: Iterable[CellClass], field: str) -> str:
         symbols.append(_symbol(name, one.colour))
     looks = {"type": "categorizedSymbol", "attr": field, "symbollevels": "0", "forceraster": "0"}
     return _text(_element("renderer-v2", categories, symbols, **looks))
+
+
+def style_legend(dataset: Path) -> dict[str, Legend]:
+    """Return the classes in the style beside a dataset, by the number of the band or the name of the column.
+
+    Nothing where there is none, or where it is of no classes.
+    """
+    try:
+        data = bounded.contents(dataset.with_suffix(".qml"), _MOST_BYTES)
+        root = ET.fromstring(b"" if b"<!ENTITY" in data else data)  # noqa: S314  (bounded, and without entities)
+    except (OSError, ET.ParseError):
+        return {}
+    palette = root.find("pipe/rasterrenderer[@type='paletted']")
+    categories = root.find("renderer-v2[@type='categorizedSymbol']")
+    found: list[tuple[str, str, str]] = []
+    owner = None
+    if palette is not None:
+        owner = palette.get("band")
+        found = [
+            (one.get("value", ""), one.get("label", ""), one.get("color", ""))
+            for one in palette.iter("paletteEntry")
+        ]
+    elif categories is not None:
+        owner = categories.get("attr")
+        fills = {one.get("name"): one.find("layer/prop[@k='color']") for one in categories.iter("symbol")}
+        for one in categories.iter("category"):
+            fill = fills.get(one.get("symbol"))
+            rgb = re.findall(r"\d+", "" if fill is None else fill.get("v", ""))[:3]
+            colour = "#" + "".join(f"{int(part) % 256:02x}" for part in rgb)
+            found.append((one.get("value", ""), one.get("label", ""), colour))
+    legend = tuple(
+        CellClass(int(code), label.removeprefix(f"{code} "), colour)
+        for code, label, colour in found
+        if re.fullmatch(r"-?\d{1,9}", code) and re.fullmatch(r"#[0-9a-fA-F]{6}", colour)
+    )
+    return {owner: legend} if owner and legend else {}
 
 
 def raster_ramp_qml(band: int, low: float, high: float) -> str:

@@ -197,6 +197,8 @@ class Root(ErrorBoundary, LazyGroup):
         "compare": "dissmodel.cli.compare:compare",
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
+        "sweep summary": "dissmodel.cli.sweep_summary:summary",
+        "calibrate": "dissmodel.cli.calibrate:calibrate",
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",

@@ -126,6 +126,8 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
     """Print a record for a person: what ran, on what, with what, and what came out."""
     print_text(f"{cut(record.model_name or 'a model')}: {cut(record.status)}  ({short_path(path)})", indent=2)
     _section("Run", _run_rows(record))
+    said = record.about.items()
+    _section("About", [(key, one if isinstance(one, str) else value_text(one)) for key, one in said])
     _section("Input", _input_rows(record))
     origin = {name: f"  ({one})" for name, one in record.parameter_origin.items() if one}
     given = [(name, value_text(value) + origin.get(name, "")) for name, value in record.parameters.items()]

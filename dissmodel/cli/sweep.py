@@ -70,7 +70,7 @@ def sweep(
 
     Exits with 1 if a run failed. `dissmodel sweep status FOLDER` tells how far it is.
 
-    Example: dissmodel sweep coastal_raster -i grid.zip -o rises --vary end_time=1,2 -p attenuation_factor=0
+    Example: dissmodel sweep coastal_raster -i grid.zip -o rises --vary sea_level_rise_rate=0.01,0.02
     """
     from dissmodel import api
     from dissmodel.cli import render_sweep

@@ -83,6 +83,8 @@ def _answer(worker: InProcess, do: str, what: dict[str, Any]) -> Any:
             return worker.runtime(Code.model_validate(what["code"]), what["load"])
         case "check":
             return worker.check([ParameterLayer(**layer) for layer in what["layers"]])
+        case "recheck":
+            return worker.recheck([ParameterLayer(**layer) for layer in what["layers"]], what["rows"])
         case "describe" | "reach":
             return getattr(worker, do)(wire.from_wire(ResolvedParameters, what["resolved"]))
         case "inspect":

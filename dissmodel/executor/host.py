@@ -133,6 +133,12 @@ class InProcess:
         """Merge and check parameters."""
         return parameters.check(self.executor.Parameters, layers)
 
+    def recheck(
+        self, layers: Sequence[parameters.ParameterLayer], rows: Sequence[Mapping[str, Any]]
+    ) -> parameters.Rechecked:
+        """Check many sets of values over the same layers."""
+        return parameters.recheck(self.executor.Parameters, layers, rows)
+
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)

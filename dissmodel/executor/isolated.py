@@ -93,12 +93,19 @@ class Isolated:
 
     def check(self, layers: Sequence[parameters.ParameterLayer]) -> parameters.Checked:
         """Merge and check parameters."""
-        plain = [
-            {"origin": layer.origin, "values": dict(layer.values), "place": layer.place} for layer in layers
-        ]
+        return wire.checked_from_wire(self._ask("check", layers=self._plain(layers)))
+
+    def recheck(
+        self, layers: Sequence[parameters.ParameterLayer], rows: Sequence[Mapping[str, Any]]
+    ) -> parameters.Rechecked:
+        """Check many sets of values over the same layers."""
+        answer = self._ask("recheck", layers=self._plain(layers), rows=list(map(dict, rows)))
+        return wire.from_wire(parameters.Rechecked, answer)
+
+    def _plain(self, layers: Sequence[parameters.ParameterLayer]) -> list[dict[str, Any]]:
         if self.info.names_files:  # earlier versions, which recorded environments have, know nothing of it
-            plain = [dataclasses.asdict(layer) for layer in layers]
-        return wire.checked_from_wire(self._ask("check", layers=plain))
+            return [dataclasses.asdict(layer) for layer in layers]
+        return [{"origin": one.origin, "values": dict(one.values), "place": one.place} for one in layers]
 
     def describe(self, resolved: parameters.ResolvedParameters) -> tuple[parameters.Parameter, ...]:
         """Return a row per parameter."""

@@ -109,6 +109,17 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Rechecked:
+    """Of each set of values all parameters, and the files that the common layers name.
+
+    None: ask `check`. Something may be wrong with these values or their names, or one may name a file.
+    """
+
+    rows: list[dict[str, Any] | None]
+    files: tuple[NamedFile, ...] = ()
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter as a table shows it; `bounds`, `unit` and `default` are text, empty if there is none."""
 
@@ -196,45 +207,35 @@ def check(declared: type[BaseModel] | None, layers: Iterable[ParameterLayer]) ->
     return Checked(None, tuple(misnamed), tuple(wrong), resolved if is_right else None)
 
 
-class Recheck:
-    """A check of many sets of values over the same layers, which tells quickly whether one is right.
-
-    `declared` and `layers` are as `check` takes them; ``files`` are those that the layers name.
-    """
-
-    def __init__(self, declared: type[BaseModel], layers: Iterable[ParameterLayer]) -> None:
-        self._declared = declared
-        self._plain = {
-            name
-            for name, one in declared.model_fields.items()
-            if not takes_file(one.annotation, one.metadata)
-        }
-        self._values: dict[str, Any] = {}
-        located_by: dict[str, Locate] = {}
-        names = _canonical_names(declared)
-        for layer in layers:
-            for name, (_, value) in _canonical(layer, names, []).items():
-                self._values[name], located_by[name] = value, layer.locate
-        given = dict(self._values)
-        found, _ = _locate(declared, self._values, located_by)
-        self._named = {
-            name: to_jsonable_python(given.get(name, _named(declared.model_fields[name].default)))
-            for name in found
-        }
-        self.files = tuple(one for files in found.values() for one in files)
-
-    def __call__(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return all parameters with these values, as `ResolvedParameters` has them.
-
-        None: ask `check`. Something may be wrong with the values or their names, or one may name a file.
-        """
-        if not values.keys() <= self._plain:
-            return None
+def recheck(
+    declared: type[BaseModel] | None, layers: Iterable[ParameterLayer], rows: Iterable[Mapping[str, Any]]
+) -> Rechecked:
+    """Check many sets of values, by canonical name, each over the same layers."""
+    if declared is None:
+        return Rechecked([None for _ in rows])
+    plain = {
+        name for name, one in declared.model_fields.items() if not takes_file(one.annotation, one.metadata)
+    }
+    values: dict[str, Any] = {}
+    located_by: dict[str, Locate] = {}
+    names = _canonical_names(declared)
+    for layer in layers:
+        for name, (_, value) in _canonical(layer, names, []).items():
+            values[name], located_by[name] = value, layer.locate
+    given = dict(values)
+    files, _ = _locate(declared, values, located_by)
+    named = {
+        name: to_jsonable_python(given.get(name, _named(declared.model_fields[name].default)))
+        for name in files
+    }
+    found: list[dict[str, Any] | None] = []
+    for row in rows:
         try:
-            valid = self._declared.model_validate({**self._values, **values})
+            valid = declared.model_validate({**values, **row}) if row.keys() <= plain else None
         except ValidationError:
-            return None
-        return valid.model_dump(mode="json", by_alias=False) | self._named
+            valid = None
+        found.append(None if valid is None else valid.model_dump(mode="json", by_alias=False) | named)
+    return Rechecked(found, tuple(one for several in files.values() for one in several))
 
 
 def _is_missing(problem: Mapping[str, Any], given: Mapping[str, Any]) -> bool:

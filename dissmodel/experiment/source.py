@@ -252,7 +252,8 @@ class InBundle(Source):
                 code="not_a_record",
             )
         path = store.artifact_path(self._folder / RECORD, name)
-        crate = {ro_crate.NAME: path.with_name(ro_crate.NAME)} if ro_crate.NAME in names else {}
+        small = [one.filename for one in entries if one.file_size <= store.MAX_BYTES]
+        crate = {ro_crate.NAME: path.with_name(ro_crate.NAME)} if ro_crate.NAME in small else {}
         unzip.extract(file, {name: path, **crate})
         members = {PurePosixPath(one).as_posix(): one for one in names}
         if len(members) < len(names):

@@ -6,108 +6,40 @@ It is the one part of a record that is not observed: it has what a person wrote,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dissmodel.errors import InvalidInput, did_you_mean, near_names
 
-_MOST, _LONGEST, _SHOWN = 1000, 20_000, 80
+_SHOWN = 80
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?", re.IGNORECASE)
-_URL = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 _ORGANIZATION = '"INPE", or { name = "INPE", url = "https://ror.org/04xbn6x09" }'
-_CREATORS = '[{ name = "Silva, Ana", orcid = "0000-0002-1825-0097", affiliation = "INPE" }]'
-_FUNDING = '[{ funder = "FAPESP", award = "2024/12345-6" }]'
+_EXAMPLES = {
+    "title": '"..."',
+    "description": '"..."',
+    "license": '"CC-BY-4.0"',
+    "keywords": '["...", "..."]',
+    "references": '["10.1000/182", "https://example.org/report"]',
+    "publisher": _ORGANIZATION,
+    "creators": f'[{{ name = "Silva, Ana", orcid = "0000-0002-1825-0097", affiliation = {_ORGANIZATION} }}]',
+    "funding": '[{ funder = "FAPESP", award = "2024/12345-6" }]',
+}
 
-_Part = TypeVar("_Part")
-
-
-@dataclass(frozen=True)
-class Organization:
-    """An organization, and its page, best the one at https://ror.org."""
-
-    name: str
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Creator:
-    """A person who made a result; a name ``Family, Given`` tells its parts.
-
-    `orcid` has four groups of four, such as ``0000-0002-1825-0097``.
-    """
-
-    name: str
-    orcid: str = ""
-    affiliation: Organization | None = None
-
-    @property
-    def family_and_given(self) -> tuple[str, str] | None:
-        """The parts of the name, where it is written so that they are known."""
-        family, comma, given = self.name.partition(",")
-        return (family.strip(), given.strip()) if comma and given.strip() and "," not in given else None
+_WHY = {
+    "missing": "is missing",
+    "model_type": "has to be a table",
+    "string_pattern_mismatch": "is not a URL",
+    "string_too_long": "is too long",
+    "string_too_short": "is empty",
+    "string_type": "has to be text",
+    "too_long": "has too many items",
+    "tuple_type": "has to be a list",
+}
 
 
-@dataclass(frozen=True)
-class Funding:
-    """Who paid, and under which number."""
-
-    funder: Organization
-    award: str = ""
-
-
-@dataclass(frozen=True)
-class About:
-    """What people say of a result. `license` is an identifier of the SPDX list, as it is written there.
-
-    `references` are DOIs, URLs or texts; `publisher` is who will publish the result, where that is known.
-    """
-
-    title: str = ""
-    description: str = ""
-    creators: tuple[Creator, ...] = ()
-    license: str = ""
-    keywords: tuple[str, ...] = ()
-    funding: tuple[Funding, ...] = ()
-    references: tuple[str, ...] = ()
-    publisher: Organization | None = None
-
-
-KEYS = tuple(About.__dataclass_fields__)
-
-
-def settled(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return an ``[about]`` as a record keeps it: ORCIDs and the licence in their own spelling.
-
-    `where` is what an error calls the file or the setting that the table is from.
-
-    Raises InvalidInput if a key is unknown, or a value is not one (code ``about``).
-    """
-    for key in table:
-        if key not in KEYS:
-            raise _wrong(where, str(key), "there is no such key in [about].", did_you_mean(str(key), KEYS))
-    return {key: kept for key, value in vars(about_of(table, where)).items() if (kept := _document(value))}
-
-
-def about_of(table: Mapping[str, Any], where: str) -> About:
-    """Return what a table says; keys that this version does not know are left out.
-
-    Raises InvalidInput if a value is not one.
-    """
-    reader = _Reader(where, table)
-    return About(
-        title=reader.text("title"),
-        description=reader.text("description"),
-        creators=reader.several("creators", _creator, _CREATORS),
-        license=checked_license(reader.text("license"), where),
-        keywords=reader.texts("keywords"),
-        funding=reader.several("funding", _funding, _FUNDING),
-        references=reader.texts("references"),
-        publisher=reader.organization("publisher"),
-    )
-
-
-def checked_license(text: str, where: str) -> str:
+def checked_license(text: str) -> str:
     """Return the identifier of a licence as SPDX spells it; empty for an empty one.
 
     Raises InvalidInput with the nearest identifiers if it is not on the list.
@@ -120,19 +52,18 @@ def checked_license(text: str, where: str) -> str:
     if text.casefold() not in names:
         near = [names[one] for one in near_names(text.casefold(), names)]
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise _wrong(
-            where,
-            "license",
+        raise InvalidInput(
             f"{text[:_SHOWN]!r} is not an identifier of the SPDX list.",
             f"{hint}For data often CC-BY-4.0 or CC0-1.0; see https://spdx.org/licenses.",
+            code="about",
         )
     return names[text.casefold()]
 
 
-def checked_orcid(text: str, where: str, key: str = "orcid") -> str:
-    """Return an ORCID without its URL.
+def checked_orcid(text: str) -> str:
+    """Return an ORCID without its URL; empty for an empty one.
 
-    >>> checked_orcid("https://orcid.org/0000-0002-1694-233x", "a.toml")
+    >>> checked_orcid("https://orcid.org/0000-0002-1694-233x")
     '0000-0002-1694-233X'
 
     Raises InvalidInput if it is not one, or its last character is not the check digit of the others (MOD 11-2
@@ -140,104 +71,124 @@ def checked_orcid(text: str, where: str, key: str = "orcid") -> str:
     """
     if not text:
         return ""
-    found = _ORCID.fullmatch(text.strip())
+    found = _ORCID.fullmatch(text)
     if found is None:
-        raise _wrong(where, key, f"{text[:_SHOWN]!r} is not an ORCID.", "Write it as 0000-0002-1825-0097.")
+        raise InvalidInput(f"{text[:_SHOWN]!r} is not an ORCID.", "Write it as 0000-0002-1825-0097.")
     orcid = found[1].upper()
     total = 0
     for digit in orcid.replace("-", "")[:-1]:
         total = (total + int(digit)) * 2
     check = "0123456789X"[(12 - total % 11) % 11]
     if orcid[-1] != check:
-        raise _wrong(
-            where,
-            key,
+        raise InvalidInput(
             f"{orcid} is not an ORCID: with these digits it would end with {check}, not {orcid[-1]}.",
             "A digit is wrong: copy it from https://orcid.org.",
         )
     return orcid
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads the values of a table; errors name the place of a value."""
+class _Said(BaseModel):
+    """A table of ``[about]``."""
 
-    where: str
-    table: Mapping[str, Any]
-    above: str = ""
-
-    def text(self, key: str, *, needed: bool = False) -> str:
-        value = self.table.get(key, "")
-        if not isinstance(value, str) or len(value) > _LONGEST or (needed and not value.strip()):
-            raise self.wrong(key, "it has to be text.", f'Write it as {key} = "...".')
-        return value.strip()
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.table.get(key, ())
-        if not isinstance(value, (list, tuple)) or len(value) > _MOST:
-            raise self.wrong(key, "it has to be a list of texts.", f'Write it as {key} = ["...", "..."].')
-        items = {str(at): one for at, one in enumerate(value)}
-        inner = _Reader(self.where, items, f"{self.above}{key}.")
-        return tuple(inner.text(at, needed=True) for at in items)
-
-    def several(self, key: str, read: Callable[[_Reader], _Part], example: str) -> tuple[_Part, ...]:
-        value = self.table.get(key, ())
-        is_list = isinstance(value, (list, tuple)) and len(value) <= _MOST
-        if not is_list or not all(isinstance(one, Mapping) for one in value):
-            raise self.wrong(key, "it has to be a list of tables.", f"Write it as {key} = {example}.")
-        return tuple(
-            read(_Reader(self.where, one, f"{self.above}{key}.{at}.")) for at, one in enumerate(value)
-        )
-
-    def organization(self, key: str) -> Organization | None:
-        value = self.table.get(key)
-        if isinstance(value, tuple) and len(value) == 1:  # as the settings keep a table
-            (value,) = value
-        if value is None or isinstance(value, str):
-            name = self.text(key) if value is not None else ""
-            return Organization(name) if name else None
-        if not isinstance(value, Mapping):
-            raise self.wrong(key, "it has to be an organization.", f"Write it as {key} = {_ORGANIZATION}.")
-        inner = _Reader(self.where, value, f"{self.above}{key}.").knowing("name", "url")
-        url = inner.text("url")
-        if url and not _URL.fullmatch(url):
-            raise inner.wrong("url", f"{url[:_SHOWN]!r} is not a URL.", f"Write it as {_ORGANIZATION}.")
-        return Organization(inner.text("name", needed=True), url)
-
-    def knowing(self, *keys: str) -> _Reader:
-        for key in self.table:
-            if key not in keys:
-                raise self.wrong(str(key), "there is no such key.", did_you_mean(str(key), keys))
-        return self
-
-    def wrong(self, key: str, why: str, hint: str) -> InvalidInput:
-        return _wrong(self.where, self.above + key, why, hint)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=20_000)
 
 
-def _creator(reader: _Reader) -> Creator:
-    reader.knowing("name", "orcid", "affiliation")
-    orcid = checked_orcid(reader.text("orcid"), reader.where, f"{reader.above}orcid")
-    return Creator(reader.text("name", needed=True), orcid, reader.organization("affiliation"))
+def _as_table(given: Any) -> Any:
+    """Return an organization as a table: a text is its name; the settings keep a list of one."""
+    if isinstance(given, (list, tuple)) and len(given) == 1:
+        (given,) = given
+    return {"name": given} if isinstance(given, str) else given
 
 
-def _funding(reader: _Reader) -> Funding:
-    funder = reader.knowing("funder", "award").organization("funder")
-    if funder is None:
-        raise reader.wrong("funder", "it is missing.", f"Write it as funding = {_FUNDING}.")
-    return Funding(funder, reader.text("award"))
+_Text = Annotated[str, Field(min_length=1)]
+_Texts = Annotated[tuple[_Text, ...], Field(max_length=1000)]
 
 
-def _document(value: Any) -> Any:
-    """Return a value as a record keeps it: nothing empty, and an organization without a page as its name."""
-    if isinstance(value, tuple):
-        return [_document(one) for one in value]
-    if isinstance(value, Organization) and not value.url:
-        return value.name
-    if isinstance(value, (Organization, Creator, Funding)):
-        return {key: kept for key, inner in vars(value).items() if (kept := _document(inner))}
-    return value
+class _Organization(_Said):
+    """An organization, and its page, best the one at https://ror.org."""
+
+    name: _Text
+    url: str = Field(default="", pattern=r"^(https?://[^\s<>\"{}|\\^`]+)?$")
 
 
-def _wrong(where: str, key: str, why: str, hint: str) -> InvalidInput:
-    shown = "".join(letter if letter.isprintable() else "?" for letter in key[:_SHOWN])
+Organization = Annotated[_Organization, BeforeValidator(_as_table)]
+
+
+class Creator(_Said):
+    """A person who made a result; a name ``Family, Given`` tells its parts.
+
+    `orcid` has four groups of four, such as ``0000-0002-1825-0097``.
+    """
+
+    name: _Text
+    orcid: Annotated[str, AfterValidator(checked_orcid)] = ""
+    affiliation: Organization | None = None
+
+    @property
+    def family_and_given(self) -> tuple[str, str] | None:
+        """The parts of the name, where it is written so that they are known."""
+        family, comma, given = self.name.partition(",")
+        return (family.strip(), given.strip()) if comma and given.strip() and "," not in given else None
+
+
+class Funding(_Said):
+    """Who paid, and under which number."""
+
+    funder: Organization
+    award: str = ""
+
+
+class About(_Said):
+    """What people say of a result. `license` is an identifier of the SPDX list, as it is written there.
+
+    `references` are DOIs, URLs or texts; `publisher` is who will publish the result, where that is known.
+    """
+
+    title: str = ""
+    description: str = ""
+    creators: Annotated[tuple[Creator, ...], Field(max_length=1000)] = ()
+    license: Annotated[str, AfterValidator(checked_license)] = ""
+    keywords: _Texts = ()
+    funding: Annotated[tuple[Funding, ...], Field(max_length=1000)] = ()
+    references: _Texts = ()
+    publisher: Organization | None = None
+
+
+def settled(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return an ``[about]`` as a record keeps it: nothing empty, ORCIDs and licence in their own spelling.
+
+    `where` is what an error calls the file or the setting that the table is from.
+
+    Raises InvalidInput if a key is unknown, or a value is not one (code ``about``).
+    """
+    try:
+        return About.model_validate(table).model_dump(mode="json", exclude_defaults=True)
+    except ValidationError as error:
+        raise _mistake(error, where) from None
+
+
+def about_of(table: Mapping[str, Any], where: str) -> About:
+    """Return what a record says; keys that this version does not know are left out.
+
+    Raises InvalidInput if a value is not one.
+    """
+    known = {key: value for key, value in table.items() if key in About.model_fields}
+    return About.model_validate(settled(known, where))
+
+
+def _mistake(error: ValidationError, where: str) -> InvalidInput:
+    first = error.errors(include_url=False, include_input=False)[0]
+    *above, key = first["loc"]
+    place = ".".join(str(part) for part in first["loc"])[:_SHOWN]
+    shown = "".join(letter if letter.isprintable() else "?" for letter in place)
+    raised = first.get("ctx", {}).get("error")
+    top = str(first["loc"][0])
+    if isinstance(raised, InvalidInput):
+        why, hint = raised.message, raised.hint
+    elif first["type"] == "extra_forbidden":
+        known = Creator if "creators" in above else Funding if "funding" in above else _Organization
+        fields = known.model_fields if above else About.model_fields
+        why, hint = "there is no such key.", did_you_mean(str(key), fields)
+    else:
+        why, hint = f"it {_WHY.get(first['type'], 'is not valid')}.", f"Write it as {top} = {_EXAMPLES[top]}."
     return InvalidInput(f"{where}: {shown}: {why}", hint, code="about")

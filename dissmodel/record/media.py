@@ -1,4 +1,4 @@
-"""The media types of files, the same on every machine."""
+"""The media types of files, the same on every machine; what is not here is left to the system."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ _TYPES = {
     ".csv": "text/csv",
     ".html": "text/html",
     ".json": "application/json",
-    ".lock": "text/plain",
     ".nc": "application/x-netcdf",
     ".pdf": "application/pdf",
     ".png": "image/png",
     ".py": "text/x-python",
     ".svg": "image/svg+xml",
-    ".toml": "application/toml",
     ".zip": "application/zip",
 }
 

@@ -126,7 +126,7 @@ class DataRequest(ModelRequest):
                     found |= about.settled({name.removeprefix("about."): setting.value}, setting.where)
         if spec is not None and spec.is_own:
             found |= spec.about
-        return found
+        return {name: found[name] for name in about.About.model_fields if name in found}
 
 
 @dataclass(frozen=True)

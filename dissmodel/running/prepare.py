@@ -197,11 +197,11 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     read = () if here.is_word else (source, *beside)
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
-    inputs = _observe(record.source, here, read) if read else {}
+    inputs = observe(record.source, here, read) if read else {}
     for name, found in {**named, **others}.items():
         role = "parameter" if name in named else INPUT
         other = OtherSource(uri=str(found.path), role=role, name=name)
-        inputs |= _observe(other, found, (found.path, *sidecars(found.path)))
+        inputs |= observe(other, found, (found.path, *sidecars(found.path)))
         record.sources.append(other)
     made = _joined(request, host.info, record, [here, *others.values()], stack)
     origin = None
@@ -229,7 +229,7 @@ def _joined(
     return made
 
 
-def _observe(data: DataSource, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:
+def observe(data: DataSource, here: AtHand, files: Sequence[Path]) -> dict[Path, str]:
     """Note for the record what an input is; return the sha256 of each of its files, the named one first."""
     source, *beside = files
     inputs = {source: here.sha256 or sha256_file(source)}

@@ -12,7 +12,7 @@ from typing import Any
 from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.experiment import statements
-from dissmodel.experiment.files import is_drawn, main_name, name_of
+from dissmodel.experiment.files import clash, is_drawn, main_name, name_of
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.layout import RECORD, relocated
 from dissmodel.experiment.recorded_input import local_input, other_inputs, recorded_input, sidecars_of
@@ -122,10 +122,11 @@ def contents(source: Source, request: BundleRequest, stack: ExitStack, told: lis
     refuse_unfit(source)
     results = list(_results(source, told))
     inputs = list(_inputs(source, request, stack)) if request.with_input else []
-    model = model_file(source)
-    texts = _texts(source, [group[0].name for group in inputs], told, model)
-    members = [*texts, *drawn(source), *results, *(member for group in inputs for member in group)]
-    members += [model] if model is not None else []
+    recorded = [*results, *(member for group in inputs for member in group)]
+    names = [one.name for one in recorded]
+    others = [one for one in (*model_file(source), *drawn(source)) if clash([*names, one.name]) is None]
+    texts = _texts(source, [group[0].name for group in inputs], others, told)
+    members = [*texts, *recorded, *others]
     return ordered([*members, crate_file(source, ordered(members), request.license)])
 
 
@@ -205,19 +206,21 @@ def _of_input(source: Source, data: DataSource, found: Path) -> Iterator[Member]
 
 
 def _texts(
-    source: Source, input_names: Sequence[str], told: list[str], model: Member | None
+    source: Source, input_names: Sequence[str], others: Sequence[Member], told: list[str]
 ) -> Iterator[Member]:
     """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
-    text = readme(record, source.digest, has_input=bool(input_names), model=model.name if model else "")
+    model = next((one.name for one in others if one.name.endswith(".py")), "")
+    text = readme(record, source.digest, has_input=bool(input_names), model=model)
     yield Member(README, text.encode(), label="What this is, and how to check and reproduce it")
     moved = store.dumps(_moved(record, document, input_names))
     yield Member(RECORD, moved, role="record", label="Record of the run")
     spec = spec_as_toml(record, told)
     if spec:
-        yield Member(SPEC, spec.encode(), label="The model's TOML")
+        yield Member(SPEC, spec.encode(), media_type="application/toml", label="The model's TOML")
     if record.runtime is not None and record.runtime.lock:
-        yield Member(LOCK, record.runtime.lock.encode(), label="Packages of the model's environment")
+        lock, label = record.runtime.lock.encode(), "Packages of the model's environment"
+        yield Member(LOCK, lock, media_type="text/plain", label=label)
     for path, data in statements.signed(source.path):
         name = statements.beside(path.name, source.path.name, RECORD)
         assert name is not None  # a signed file has a name beside any record

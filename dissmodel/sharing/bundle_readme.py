@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dissmodel.record import MAIN, ExperimentRecord
+from dissmodel.record import MAIN, Code, ExperimentRecord
 
 _LONGEST = 200
 
@@ -42,15 +42,17 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool, mod
 
 
 def _install(record: ExperimentRecord) -> list[str]:
-    ours = record.runtime.dissmodel if record.runtime is not None else None
-    version = f"dissmodel {_plain(record.code_version)}".rstrip()
-    repository = (ours.repository or "").removeprefix("git+") if ours is not None else ""
-    commit = ours.commit or "" if ours is not None else ""
-    if re.fullmatch(r"https://[\w./~-]+", repository) and re.fullmatch(r"[0-9a-f]{40,64}", commit):
-        return [f"The run had {version}:", "", f'    pip install "dissmodel @ git+{repository}@{commit}"']
-    known = f", commit {commit}" if re.fullmatch(r"[0-9a-f]{40,64}", commit) else ""
+    ours = (record.runtime.dissmodel if record.runtime is not None else None) or Code()
+    version = f"The run had dissmodel {_plain(record.code_version)}".rstrip()
+    repository = (ours.repository or "").removeprefix("git+")
+    commit = ours.commit if re.fullmatch(r"[0-9a-f]{40,64}", ours.commit or "") else None
+    if commit and not ours.dirty and re.fullmatch(r"https://[\w./~-]+", repository):
+        return [f"{version}:", "", f'    pip install "dissmodel @ git+{repository}@{commit}"']
+    known = (
+        f", commit {commit}{' with changes that are in no commit' if ours.dirty else ''}" if commit else ""
+    )
     return [
-        f"The run had {version}{known}. Get its wheel or its source from whom you got this, and install it:",
+        f"{version}{known}. Get its wheel or its source from whom you got this, and install it:",
         "",
         "    pip install FILE.whl",
         "",

@@ -73,20 +73,20 @@ def drawn(source: Source) -> Iterator[Member]:
         yield Member(report.name, report, label="Report of the run")
 
 
-def model_file(source: Source) -> Member | None:
-    """Return the file of a model that is a file; None if the model is of a package, or its file is not found.
+def model_file(source: Source) -> Iterator[Member]:
+    """Yield the file of a model that is a file, if it is found.
 
     It is looked for where the command of the run named it, from the current folder and from that of the
     record; only a file with the bytes that ran counts.
     """
     code = source.record.code
     if source.is_remote or code is None or code.package is not None or not code.source_digest:
-        return None
+        return
     named = [f"{word.partition('.py')[0]}.py" for word in source.record.command if ".py" in word]
     named.append(f"{(code.module or '').removeprefix('dissmodel_file_')}.py")
     for folder in (current_folder() or source.path.parent, source.path.parent):
         for name in named:
             file = Recorded(Artifact(path=name, size=0, sha256=code.source_digest), folder / name).intact()
             if file is not None and re.fullmatch(r"[\w.+-]+", file.name):
-                return Member(f"{MODEL}/{file.name}", file, code.source_digest, label="The model")
-    return None
+                yield Member(f"{MODEL}/{file.name}", file, code.source_digest, label="The model")
+                return

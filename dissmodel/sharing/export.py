@@ -80,6 +80,8 @@ def export(request: ExportRequest) -> Exported:
         If something can't be read or written.
     """
     given = given_record(request.record)
+    if request.format != "ro-crate" and (request.input or request.others or not request.with_input):
+        raise UsageError("--input and --no-input are for a crate.", "--format ro-crate, or leave them out.")
     if request.format == "stac" and isinstance(given, Path) and given.is_dir():
         return _catalogue(request, given)
     with ExitStack() as stack:

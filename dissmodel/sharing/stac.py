@@ -52,7 +52,10 @@ def item_of(
             return beside(str(source.given), name)
         if folder is None or isinstance(source, InBundle):
             return name
-        return Path(os.path.relpath(found, folder)).as_posix()
+        try:
+            return Path(os.path.relpath(found, folder)).as_posix()
+        except ValueError:  # Windows has no way from one drive to another
+            return Path(found).absolute().as_uri()
 
     found = {one.label: source.files[one.label].path for one in run.of_role("result")}
     here = {

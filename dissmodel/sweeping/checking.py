@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import islice
 from typing import Any, TypeAlias
 
 from dissmodel.errors import UsageError
-from dissmodel.executor.host import InProcess
 from dissmodel.executor.named_files import NamedFile
-from dissmodel.executor.parameters import ParameterLayer, Recheck, ResolvedParameters, settled
+from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters, settled
 from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import ModelRequest, OpenedModel, parameter_layers
 from dissmodel.sweeping.designs import Design, FileDesign
@@ -19,6 +19,7 @@ from dissmodel.sweeping.values import Bounds, Varied, is_input
 
 _SHOWN = 20
 _MOST_WRONG = 1000
+_AT_ONCE = 200
 
 Typed: TypeAlias = tuple[Mapping[str, Any], tuple[NamedFile, ...]]
 """All parameters of a run, and the files that they name."""
@@ -31,16 +32,6 @@ class Checking:
 
     def __init__(self, plan: Plan, model: OpenedModel) -> None:
         self._plan, self._model = plan, model
-        declared = model.host.executor.Parameters if isinstance(model.host, InProcess) else None
-        self._quick = Recheck(declared, self._layers({})) if declared is not None else None
-
-    @property
-    def files(self) -> tuple[NamedFile, ...]:
-        """The files that parameters name which are the same for all runs."""
-        if self._quick is not None:
-            return self._quick.files
-        checked = self._model.host.check(self._layers({}))
-        return () if checked.resolved is None else checked.resolved.files
 
     def typed(self, values: Mapping[str, Any]) -> Typed:
         """Return the parameters of a row.
@@ -50,11 +41,24 @@ class Checking:
         UsageError
             If something is wrong with the values.
         """
-        found = self._typed_quickly(values)
-        if found is None:
-            resolved = settled(self._model.host.check(self._layers(values)))
-            found = resolved.values, resolved.files
-        return found
+        found = settled(self._model.host.check(self._layers(values)))
+        return found.values, found.files
+
+    def quickly(self, rows: Sequence[Mapping[str, Any]]) -> list[Typed | None]:
+        """Return the parameters of each row; None: `typed` knows them, or what is wrong."""
+        if not rows:
+            return []
+        found = self._model.host.recheck(self._layers({}), rows)
+        return [None if one is None else (one, found.files) for one in found.rows]
+
+    def rows(self) -> Iterator[tuple[Row, Typed | None]]:
+        """Yield all rows, as `quickly` does."""
+        rows, typed = self._plan.rows(), None
+        while some := list(islice(rows, _AT_ONCE)):
+            first = iter(self.quickly([row.values for row in some if row.replicate == 1]))
+            for row in some:
+                typed = next(first) if row.replicate == 1 else typed
+                yield row, typed
 
     def check(self) -> dict[Reads, Row]:
         """Check all rows; return what runs read, each with the first row that reads it.
@@ -69,21 +73,19 @@ class Checking:
         found: dict[Reads, Row] = {}
         problems: dict[str, str] = {}
         wrong = 0
-        for number, row in enumerate(self._plan.rows()):
-            if row.replicate > 1:
-                continue
-            typed = self._typed_quickly(row.values)
-            if typed is None:
+        for number, (row, quickly) in enumerate(self.rows()):
+            typed = quickly
+            if typed is None and row.replicate == 1:
                 checked = self._model.host.check(self._layers(row.values))
                 at = f"{design}, line {lines[number // self._plan.replicates]}: " if lines else ""
                 problems |= {f"{at}{one.message}": one.hint for one in checked.problems}
                 wrong += bool(checked.problems)
                 if wrong == _MOST_WRONG:
                     break
-                if checked.resolved is None or checked.problems:
-                    continue
-                typed = checked.resolved.values, checked.resolved.files
-            found.setdefault((tuple(row.inputs.items()), typed[1]), row)
+                if checked.resolved is not None:
+                    typed = checked.resolved.values, checked.resolved.files
+            if typed is not None:
+                found.setdefault((tuple(row.inputs.items()), typed[1]), row)
         if problems:
             more = f"And {len(problems) - _SHOWN}{' or' * (wrong == _MOST_WRONG)} more."
             said = [*list(problems)[:_SHOWN], *([more] * (len(problems) > _SHOWN))]
@@ -92,13 +94,14 @@ class Checking:
             raise UsageError(" ".join(said), " ".join(filter(None, hints)), code="parameter")
         return found
 
+    @property
+    def files(self) -> tuple[NamedFile, ...]:
+        """The files that parameters name which are the same for all runs."""
+        return self._model.host.recheck(self._layers({}), ()).files
+
     def _layers(self, values: Mapping[str, Any]) -> list[ParameterLayer]:
         varied = ParameterLayer("command line", values, str(self._plan.design or "--vary"), ".")
         return [*parameter_layers(self._model.spec, self._plan.parameters), varied]
-
-    def _typed_quickly(self, values: Mapping[str, Any]) -> Typed | None:
-        found = self._quick(values) if self._quick is not None else None
-        return None if found is None or self._quick is None else (found, self._quick.files)
 
 
 def resolved(plan: Plan, model: OpenedModel) -> Plan:
@@ -120,7 +123,7 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
     def of_model(name: str, values: Varied) -> Varied:
         if isinstance(values, Bounds):
             return _bounds(name, values, schema.get(name, {}))
-        return values if is_input(name) else tuple(_value(checking, name, one) for one in values)
+        return values if is_input(name) else tuple(_typed_values(checking, name, values))
 
     def named(grid: Mapping[str, Varied]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -156,16 +159,19 @@ def _parameters(plan: Plan, names: Mapping[str, str], files: Iterable[NamedFile]
     return found
 
 
-def _value(checking: Checking, name: str, value: Any) -> Any:
-    """Return a value as the model has it, with the absolute paths of the files that it names."""
-    try:
-        values, files = checking.typed({name: value})
-    except UsageError:  # `Checking.check` tells it with all others
-        return value
-    found = {name: values.get(name, value)}
-    for one in files:
-        found = put_file(found, one.parameter, one.path)
-    return found[name]
+def _typed_values(checking: Checking, name: str, values: Sequence[Any]) -> Iterator[Any]:
+    """Yield values as the model has them, with the absolute paths of the files that they name."""
+    rows = [{name: value} for value in values]
+    for row, quickly in zip(rows, checking.quickly(rows), strict=True):
+        try:
+            typed, files = quickly or checking.typed(row)
+        except UsageError:  # `Checking.check` tells it with all others
+            yield row[name]
+            continue
+        found = {name: typed.get(name, row[name])}
+        for one in files:
+            found = put_file(found, one.parameter, one.path)
+        yield found[name]
 
 
 def _bounds(name: str, given: Bounds, schema: Mapping[str, Any]) -> Bounds:

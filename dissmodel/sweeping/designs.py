@@ -26,6 +26,7 @@ MOST_ROWS = 10_000_000
 _SAMPLED = re.compile(r"(lhs|sobol|morris):([0-9]{1,12})")
 _DIGITS = 12  # of a sampled number: on every machine the same, and equal where rounding made it unequal
 _LEAST = 2
+_MOST_COLUMNS = 100
 _SHOWN = 40
 
 
@@ -181,8 +182,8 @@ def _of_file(path: Path) -> FileDesign:
         separator = next((one for one in ",;\t" if one in header), ",")
         rows = filled_rows(text, separator)
         names = tuple(one.strip() for one in next(rows, (1, []))[1])
-        if not names or "" in names:
-            raise ValueError("line 1: a column has no name")
+        if not names or "" in names or len(names) > _MOST_COLUMNS:
+            raise ValueError(f"line 1: each column has a name, and there are at most {_MOST_COLUMNS}")
         twice = [one for one in names if names.count(one) > 1]
         if twice:
             raise ValueError(f"line 1: the column {twice[0][:_SHOWN]!r} is there twice")

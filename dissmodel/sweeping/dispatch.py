@@ -20,13 +20,15 @@ from dissmodel.sweeping.worker import Task, do, failed
 
 _LOOK_S = 0.5
 
+Act = Callable[[Task], EndedRun]
 OnEnd = Callable[[Task, EndedRun], bool | None]
 """What to do where a run has ended; True: begin no more runs."""
 
 
-def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int = 3) -> None:
+def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int = 3, act: Act = do) -> None:
     """Run the tasks, as many at a time as the engine has slots; call `on_end` for each, in this thread.
 
+    `act` is what a worker does with a task.
     A task whose worker is lost is tried again; after so many `tries` it is a failed run, and its record says
     why. After a SIGINT no task begins any more: those in flight end first, and then the signal is raised
     again. A second one is raised at once.
@@ -47,7 +49,7 @@ def run_all(engine: Engine, tasks: Iterable[Task], *, on_end: OnEnd, tries: int 
                 task = again.popleft() if again else next(waiting, None)
                 if task is None:
                     break
-                flying[engine.submit(do, task)] = task
+                flying[engine.submit(act, task)] = task
             if not flying:
                 return
             done, _ = wait(flying, _LOOK_S, FIRST_COMPLETED)

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError
 from dissmodel.executor.seeds import given_seed
 from dissmodel.progress import Reporter, reporting
@@ -85,9 +86,9 @@ class PlannedRuns:
         return len(self.plan)
 
     def __iter__(self) -> Iterator[PlannedRun]:
-        for number, row in enumerate(self.plan.rows(), start=1):
+        for number, (row, quickly) in enumerate(self._checking.rows(), start=1):
             if row.replicate == 1:
-                values, files = self._checking.typed(row.values)
+                values, files = quickly or self._checking.typed(row.values)
                 read = self._reads[tuple(row.inputs.items()), files]
                 given = given_seed(None, values)
                 digest = _digest(_own(values, read.files))
@@ -104,8 +105,12 @@ class PlannedRuns:
             )
 
 
-def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> PlannedRuns:
+def planned_runs(
+    plan: Plan, model: OpenedModel, reporter: Reporter, consent: Consent | None = None
+) -> PlannedRuns:
     """Return the runs of a plan, once all rows were checked, and what the runs read was looked at.
+
+    `consent` is for what is fetched.
 
     Raises
     ------
@@ -120,9 +125,10 @@ def planned_runs(plan: Plan, model: OpenedModel, reporter: Reporter) -> PlannedR
     found: dict[Reads, _Read] = {}
     problems: dict[str, DissmodelError] = {}
     for reads, row in checking.check().items():
+        request = plan.request(row.values, row.inputs, None, consent=consent or Consent())
         try:
             with ExitStack() as stack, reporting(reporter):
-                record = prepare(plan.request(row.values, row.inputs, None), quiet, reporter, stack).record
+                record = prepare(request, quiet, reporter, stack).record
         except ConsentRequired:
             raise
         except DissmodelError as error:

@@ -11,9 +11,10 @@ import math
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
@@ -32,28 +33,14 @@ from dissmodel.io.formats import is_series
 from dissmodel.io.geotiff import naming_damage, reading
 from dissmodel.io.geotiff_writer import tile_size, writing_geotiff
 from dissmodel.io.stored import stored_bands
+from dissmodel.metrics.stacks import Array, CellStatistics, ClassShares, NumberStatistics
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-Array: TypeAlias = NDArray[Any]
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Of numbers, by linear interpolation between order statistics (type 7 of Hyndman and Fan, 1996)."""
-FREQUENCY = "frequency"
-
-_STACK_BYTES = 440 * 2**20  # what the quantiles of a block have in memory: 200 runs of a tile of float64
-_MOST_CELLS = 2**20
-_CLASS_BYTES = 20  # of a class in a cell: counts and shares, and what comes between
 _CACHE_BYTES = 16 * 2**20
-_BATCH = 16
-_APART = 72
-_COUNTED = 2**17  # cells whose counts are worked on together
-_IN_CACHE = 2**12  # cells of a batch that are worked on together
-_SORTED_BYTES = 2**19
-_BYTE = 255
 _LONGEST_NAME = 80
-_MIDDLE = 0.5
+MODAL = "modal"
 
 
 class MappedRun(NamedTuple):
@@ -77,13 +64,6 @@ class Block(NamedTuple):
         return self.rows * self.cols
 
 
-Read: TypeAlias = Callable[[MappedRun, Array], NDArray[np.bool_] | None]
-"""Fills an array of the band's dtype, shape (cells,), with the values of a run; returns where it has none.
-
-None: it has a value everywhere, but where there is NaN.
-"""
-
-
 def map_runs(
     runs: Sequence[MappedRun],
     folder: Path,
@@ -104,7 +84,7 @@ def map_runs(
     runs : sequence of MappedRun
         All with results on the same cells.
     legends : mapping of str to Legend
-        The bands or columns of classes; all others are of numbers.
+        The classes of bands, by name or by number, or of columns; all others are of numbers.
     names : sequence of str, optional
         The bands or columns; all that hold numbers by default.
     quantiles : bool
@@ -123,262 +103,73 @@ def map_runs(
     StorageError
         If a map can't be written.
     """
-    ordered = sorted(runs)
+    ordered, written = sorted(runs), []
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return [*_written(_space(ordered), ordered, folder, legends, names, quantiles=quantiles)]
+        space = _space(ordered)
+        for name, dtype in space.dtypes.items():
+            if names is not None and name not in names:
+                continue
+            known = legends.get(name) or legends.get(str(space.numbers.get(name)), ())
+            legend = tuple(sorted(known, key=lambda one: one.code))
+            if legend:
+                of: CellStatistics = ClassShares([one.code for one in legend], dtype, len(runs))
+            else:
+                of = NumberStatistics(dtype, len(runs), quantiles=quantiles)
+            written += space.write(folder / file_name(name), of, legend, space.computed(name, of))
+    return written
 
 
-def _written(
-    space: _Space,
-    runs: Sequence[MappedRun],
-    folder: Path,
-    legends: Mapping[str, Legend],
-    names: Sequence[str] | None,
-    *,
-    quantiles: bool,
-) -> Iterator[Path]:
-    for name in space.dtypes:
-        if names is not None and name not in names:
-            continue
-        dtype, legend = space.dtypes[name], legends.get(name)
-        statistic = _Classes(legend, dtype) if legend else _Numbers(dtype, len(runs), quantiles=quantiles)
-        with space.writing(name, statistic, folder) as (paths, put):
-            done = 0
-            for block in space.blocks(statistic.most_cells):
-                put(block, statistic.of_block(space, name, runs, block))
-                done += block.cells
-                progress.current().transferred(done, space.whole.cells)
-        yield from paths
-
-
-class _Statistic(ABC):
-    """What is computed of the values of a cell in many runs."""
-
-    names: tuple[str, ...]
-    most_cells: int
-
-    @abstractmethod
-    def of(self, runs: Sequence[MappedRun], read: Read, cells: int) -> dict[str, Array]:
-        """Return each of `names`, shape (cells,)."""
-
-    def of_block(self, space: _Space, name: str, runs: Sequence[MappedRun], block: Block) -> dict[str, Array]:
-        """Return each of `names` in a block, shape (rows, cols), in as many parts as fit into memory."""
-        found: dict[str, Array] = {}
-        for start in range(0, block.cells, self.most_cells):
-            part = slice(start, min(start + self.most_cells, block.cells))
-            values = self.of(runs, partial(space.read, name, block, part), part.stop - start)
-            for one, array in values.items():
-                found.setdefault(one, np.empty(block.cells, array.dtype))[part] = array
-        return {one: array.reshape(block.rows, block.cols) for one, array in found.items()}
-
-
-class _Classes(_Statistic):
-    """Counts of classes: exact, whatever the order."""
-
-    def __init__(self, legend: Legend, dtype: np.dtype[Any]) -> None:
-        self.legend = tuple(sorted(legend, key=lambda one: one.code))
-        self.shares = tuple(f"{FREQUENCY}_{one.code}" for one in self.legend)
-        self.names = ("modal", "agreement", *self.shares, "runs")
-        self.most_cells = min(_MOST_CELLS, _STACK_BYTES // (_CLASS_BYTES * (len(legend) + 1)))
-        self._read_as = dtype
-        codes = [one.code for one in self.legend]
-        free = [code for code in range(_BYTE, -1, -1) if code not in codes]
-        is_byte = min(codes) >= 0 and max(codes) <= _BYTE and free
-        self.dtype = np.dtype(np.uint8 if is_byte else np.int32)
-        self.nodata = free[0] if is_byte else int(np.iinfo(np.int32).min)
-
-    def of(self, runs: Sequence[MappedRun], read: Read, cells: int) -> dict[str, Array]:
-        """Count in bytes, which are fast, and add them up before they overflow."""
-        counts = np.zeros((len(self.legend) + 1, cells), np.int32)  # the last counts values
-        few = np.zeros(counts.shape, np.uint8)
-        values, match = np.empty(cells, self._read_as), np.empty(cells, np.bool_)
-        for number, run in enumerate(runs, start=1):
-            absent = read(run, values)
-            if values.dtype.kind == "f":
-                absent = np.isnan(values) if absent is None else absent | np.isnan(values)
-            present = np.True_ if absent is None else ~absent
-            for start in range(0, cells, _COUNTED):
-                some = slice(start, start + _COUNTED)
-                here, same = np.broadcast_to(present, cells)[some], match[some]
-                for count, one in zip(few[:-1, some], self.legend, strict=True):
-                    np.equal(values[some], one.code, out=same)
-                    if absent is not None:
-                        np.logical_and(same, here, out=same)
-                    np.add(count, same.view(np.uint8), out=count)
-                few[-1, some] += here.view(np.uint8)
-            if number % _BYTE == 0 or number == len(runs):
-                counts += few
-                few[:] = 0
-        most, modal = np.zeros(cells, np.int32), np.full(cells, self.nodata, self.dtype)
-        for count, one in zip(counts, self.legend, strict=False):
-            more = count > most
-            np.copyto(most, count, where=more)
-            np.copyto(modal, self.dtype.type(one.code), where=more)
-        have = counts[-1].astype(np.float32)
-        with np.errstate(invalid="ignore"):
-            shares = [part.astype(np.float32) / have for part in (most, *counts[:-1])]
-        return dict(zip(self.names, (modal, *shares, have), strict=True))
-
-
-class _Numbers(_Statistic):
-    """Moments by batches of runs, each about its own mean, merged as Chan, Golub and LeVeque (1983) do."""
-
-    def __init__(self, dtype: np.dtype[Any], runs: int, *, quantiles: bool) -> None:
-        self.quantiles = QUANTILES if quantiles else ()
-        self.names = ("mean", "sd", *(f"q{100 * one:02.0f}" for one in self.quantiles), "runs")
-        self._read_as, self.dtype = dtype, np.result_type(dtype, np.float32)
-        held = runs if quantiles else min(_BATCH, runs)
-        self.most_cells = max(1, min(_MOST_CELLS, _STACK_BYTES // (held * self.dtype.itemsize)))
-        self._stack = np.empty((held, 0), self.dtype)
-
-    def of(self, runs: Sequence[MappedRun], read: Read, cells: int) -> dict[str, Array]:
-        """Read batch after batch into the stack, which has all runs where quantiles are wanted."""
-        if self._stack.shape[1] < cells:
-            # Rows that are no power of two of bytes apart: those would share few places in a cache.
-            self._stack = np.empty((len(self._stack), cells + _APART), self.dtype)
-        stack = self._stack[:, :cells]
-        buffer = None if self._read_as == self.dtype else np.empty(cells, self._read_as)
-        moments = _Moments(cells)
-        for start in range(0, len(runs), _BATCH):
-            some = runs[start : start + _BATCH]
-            batch = stack[start : start + len(some)] if self.quantiles else stack[: len(some)]
-            for target, run in zip(batch, some, strict=True):
-                absent = read(run, target if buffer is None else buffer)
-                if buffer is not None:
-                    target[:] = buffer
-                if absent is not None:
-                    target[absent] = np.nan
-            moments.add(batch)
-        wanted = dict(zip(self.names[2:-1], self.quantiles, strict=True))
-        return {
-            "mean": moments.mean(),
-            "sd": moments.sd(),
-            **(_quantiles(stack, wanted, moments.count) if wanted else {}),
-            "runs": moments.count,
-        }
-
-
-class _Moments:
-    """Mean and sum of squared deviations of each cell, about the first value of the cell."""
-
-    def __init__(self, cells: int) -> None:
-        self.count = np.zeros(cells, np.int32)
-        self._first = np.full(cells, np.nan)
-        self._mean = np.zeros(cells)
-        self._squares = np.zeros(cells)
-
-    def add(self, batch: Array) -> None:
-        """Add runs, shape (runs, cells), NaN where a run has no value."""
-        with np.errstate(invalid="ignore", over="ignore"):  # infinite values have no mean, and it says so
-            for start in range(0, batch.shape[1], _IN_CACHE):
-                self._add(batch[:, start : start + _IN_CACHE], slice(start, start + _IN_CACHE))
-
-    def _add(self, batch: Array, some: slice) -> None:
-        first, before = self._first[some], self.count[some]
-        for row in batch:
-            missing = np.isnan(first)
-            if not missing.any():
-                break
-            np.copyto(first, row, where=missing)
-        apart = batch - first
-        total = apart.sum(axis=0)
-        absent, new = None, np.int32(len(batch))
-        if np.isnan(total).any():
-            absent = np.isnan(batch)
-            new = len(batch) - absent.sum(axis=0, dtype=np.int32)
-            apart[absent] = 0.0
-            total = apart.sum(axis=0)
-        mean = total / np.maximum(new, 1)
-        apart -= mean
-        if absent is not None:
-            apart[absent] = 0.0
-        np.square(apart, out=apart)
-        count = before + new
-        weight = new / np.maximum(count, 1)
-        change = mean - self._mean[some]
-        self._squares[some] += apart.sum(axis=0) + change * change * (before * weight)
-        self._mean[some] += change * weight
-        self.count[some] = count
-
-    def mean(self) -> Array:
-        """Return the mean, NaN without a value."""
-        return self._first + self._mean
-
-    def sd(self) -> Array:
-        """Return the sample standard deviation, NaN with fewer than two values."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.count > 1, np.sqrt(self._squares / (self.count - 1)), np.nan)
-
-
-def _quantiles(stack: Array, wanted: Mapping[str, float], count: NDArray[np.int32]) -> dict[str, Array]:
-    """Return exact quantiles of each cell of a stack (runs, cells), in which NaN is no value."""
-    cells = stack.shape[1]
-    found = {name: np.empty(cells) for name in wanted}
-    step = max(1, _SORTED_BYTES // stack[:, :1].nbytes)
-    for start in range(0, cells, step):
-        some = slice(start, min(start + step, cells))
-        ordered = np.ascontiguousarray(stack[:, some].T)
-        ordered.sort(axis=1)  # NaN last
-        for name, quantile in wanted.items():
-            found[name][some] = _quantile(ordered, count[some], quantile)
-    return found
-
-
-def _quantile(ordered: Array, count: NDArray[np.int32], quantile: float) -> Array:
-    """Return a quantile of sorted rows, between the two order statistics nearest to it, as NumPy does."""
-    last = np.maximum(count - 1, 0)
-    if (last == last[0]).all():  # one place in all rows is found faster
-        last = last[:1]
-    place = last * quantile
-    below = place.astype(np.intp)
-    above = np.minimum(below + 1, last)
-    share = place - below
-    rows = slice(None) if len(last) == 1 else np.arange(len(ordered))
-    low, high = (ordered[rows, at[0] if len(last) == 1 else at].astype(np.float64) for at in (below, above))
-    with np.errstate(invalid="ignore", over="ignore"):
-        step = high - low
-        between = np.where(share >= _MIDDLE, high - step * (1 - share), low + step * share)
-    return np.where(low == high, low, between)  # infinite ones, too
-
-
-Put: TypeAlias = Callable[[Block, Mapping[str, Array]], None]
+Computed: TypeAlias = Iterator[tuple[Block, Mapping[str, Array]]]
+"""Blocks and their statistics by name, each of the block's shape."""
 
 
 class _Space(ABC):
     """The cells that all results have.
 
-    `dtypes` are of the bands or columns that hold numbers; `whole` is all of its cells.
+    `dtypes` are of the bands or columns that hold numbers, `numbers` those of bands; `whole` is all cells.
     """
 
+    runs: Sequence[MappedRun]
     dtypes: Mapping[str, np.dtype[Any]]
     whole: Block
+    numbers: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
     def blocks(self, most: int) -> Iterator[Block]:
         """Cut the cells into blocks of about `most` at most."""
 
     @abstractmethod
-    def read(
-        self, name: str, block: Block, part: slice, run: MappedRun, target: Array
-    ) -> NDArray[np.bool_] | None:
-        """Read a part of a block, counted row by row, into an array: see `Read`.
+    def read(self, name: str, block: Block, part: slice, run: int, target: Array) -> NDArray[np.bool_] | None:
+        """Read a part of a block, counted row by row, of a run: see `dissmodel.metrics.stacks.Fill`.
 
         Raises InvalidInput if the cells of the run are not those of the first one.
         """
 
     @abstractmethod
-    def writing(
-        self, name: str, statistic: Any, folder: Path
-    ) -> contextlib.AbstractContextManager[tuple[list[Path], Put]]:
-        """Open the maps of a band or column; they are complete, with their styles, at the block's end."""
+    def write(self, stem: Path, of: CellStatistics, legend: Legend, computed: Computed) -> list[Path]:
+        """Write the maps of a band or column and their styles; return the maps."""
+
+    def computed(self, name: str, of: CellStatistics) -> Computed:
+        """Compute the statistics of a band or column, each block in as many parts as fit into memory."""
+        done = 0
+        for block in self.blocks(of.most_cells):
+            found: dict[str, Array] = {}
+            for start in range(0, block.cells, of.most_cells):
+                part = slice(start, min(start + of.most_cells, block.cells))
+                values = of.of(partial(self.read, name, block, part), part.stop - start)
+                for one, array in values.items():
+                    found.setdefault(one, np.empty(block.cells, array.dtype))[part] = array
+            yield block, {one: array.reshape(block.rows, block.cols) for one, array in found.items()}
+            done += block.cells
+            progress.current().transferred(done, self.whole.cells)
 
 
 class _Rasters(_Space):
     def __init__(self, runs: Sequence[MappedRun]) -> None:
-        self._first = runs[0]
-        self._checked: set[str] = set()
-        with reading(self._first.path) as dataset:
+        self.runs = runs
+        self._checked: set[int] = set()
+        with reading(runs[0].path) as dataset:
             self._grid = _grid(dataset)
             self.whole = Block(0, 0, *dataset.shape)
             self.place = {
@@ -398,9 +189,7 @@ class _Rasters(_Space):
             for col in range(0, cols, wide):
                 yield Block(row, col, min(high, rows - row), min(wide, cols - col))
 
-    def read(
-        self, name: str, block: Block, part: slice, run: MappedRun, target: Array
-    ) -> NDArray[np.bool_] | None:
+    def read(self, name: str, block: Block, part: slice, run: int, target: Array) -> NDArray[np.bool_] | None:
         above, below = part.start // block.cols, -(-part.stop // block.cols)
         window = Window(block.col, block.row + above, block.cols, below - above)
         some = slice(part.start - above * block.cols, part.stop - above * block.cols)
@@ -422,51 +211,49 @@ class _Rasters(_Space):
         return absent if absent is not None and absent.any() else None
 
     @contextlib.contextmanager
-    def _opened(self, run: MappedRun) -> Iterator[Any]:
+    def _opened(self, run: int) -> Iterator[Any]:
         """Open a result: with all checks for the first time, and after that as one that was checked."""
-        if run.key in self._checked:
-            with naming_damage(str(run.path)), rasterio.open(run.path, driver="GTiff") as dataset:
+        path = self.runs[run].path
+        if run in self._checked:
+            with naming_damage(str(path)), rasterio.open(path, driver="GTiff") as dataset:
                 yield dataset
             return
-        with reading(run.path) as dataset:
+        with reading(path) as dataset:
             grid = _grid(dataset)
             if grid != self._grid:
-                _refuse(self._first, run, _said(self._grid), _said(grid))
-            if not is_series(run.path):
-                self._checked.add(run.key)
+                _refuse(self.runs[0], self.runs[run], _said(self._grid), _said(grid))
+            if not is_series(path):
+                self._checked.add(run)
             yield dataset
 
-    @contextlib.contextmanager
-    def writing(self, name: str, statistic: Any, folder: Path) -> Iterator[tuple[list[Path], Put]]:
-        is_classes = isinstance(statistic, _Classes)
-        stem, floats = file_name(name), statistic.names[is_classes:]
-        target = folder / (f"{stem}.{FREQUENCY}.tif" if is_classes else f"{stem}.tif")
+    def write(self, stem: Path, of: CellStatistics, legend: Legend, computed: Computed) -> list[Path]:
+        floats = [name for name in of.names if name != MODAL]
+        target = stem.with_name(f"{stem.name}.frequency.tif" if legend else f"{stem.name}.tif")
         form: dict[str, Any] = {"shape": (self.whole.rows, self.whole.cols), **self.place}
-        ends = _Ends()
+        low, high = math.inf, -math.inf
         with contextlib.ExitStack() as stack:
-            form |= {"dtype": np.float32 if is_classes else np.float64, "nodata": math.nan}
-            opened = stack.enter_context(writing_geotiff(target, floats, **form))
-            puts, paths = dict.fromkeys(floats, opened), [target]
-            if is_classes:
-                paths.insert(0, folder / f"{stem}.modal.tif")
-                form |= {"dtype": statistic.dtype, "nodata": statistic.nodata}
-                puts["modal"] = stack.enter_context(writing_geotiff(paths[0], ["modal"], **form))
-
-            def put(block: Block, values: Mapping[str, Array]) -> None:
-                for one, array in values.items():
-                    puts[one](one, (block.row, block.col), array)
-                ends.add(values[floats[0]])
-
-            yield paths, put
-        if is_classes:
-            write_style(paths[0], raster_qml(statistic.legend, 1))
-        write_style(target, raster_ramp_qml(1, *((0.0, 1.0) if is_classes else ends.seen)))
+            form |= {"dtype": np.float32 if legend else np.float64, "nodata": math.nan}
+            puts = dict.fromkeys(floats, stack.enter_context(writing_geotiff(target, floats, **form)))
+            paths = [target]
+            if isinstance(of, ClassShares):
+                paths.insert(0, stem.with_name(f"{stem.name}.{MODAL}.tif"))
+                form |= {"dtype": of.dtype, "nodata": of.nodata}
+                puts[MODAL] = stack.enter_context(writing_geotiff(paths[0], [MODAL], **form))
+            for block, values in computed:
+                for name, array in values.items():
+                    puts[name](name, (block.row, block.col), array)
+                least, greatest = _ends(values[floats[0]])
+                low, high = min(low, least), max(high, greatest)
+        write_style(target, raster_ramp_qml(1, *((0.0, 1.0) if legend else _ordered(low, high))))
+        if legend:
+            write_style(paths[0], raster_qml(legend, 1))
+        return paths
 
 
 class _Polygons(_Space):
     def __init__(self, runs: Sequence[MappedRun]) -> None:
-        self._first = runs[0]
-        self._frame = self._loaded(self._first)
+        self.runs = runs
+        self._frame = self._loaded(runs[0].path)
         self._geometry = self._frame.geometry.to_wkb().to_numpy()
         self.whole = Block(0, 0, len(self._frame), 1)
         columns = self._frame.drop(columns=self._frame.geometry.name)
@@ -477,76 +264,59 @@ class _Polygons(_Space):
         }
 
     @staticmethod
-    def _loaded(run: MappedRun, columns: Sequence[str] | None = None) -> GeoDataFrame:
+    def _loaded(path: Path, columns: Sequence[str] | None = None) -> GeoDataFrame:
         from dissmodel.io.vector import load_gdf  # noqa: PLC0415  (it loads pandas)
 
-        return load_gdf(run.path, columns=columns)[0]
+        return load_gdf(path, columns=columns)[0]
 
     def blocks(self, most: int) -> Iterator[Block]:
         for row in range(0, self.whole.rows, most):
             yield Block(row, 0, min(most, self.whole.rows - row), 1)
 
-    def read(
-        self, name: str, block: Block, part: slice, run: MappedRun, target: Array
-    ) -> NDArray[np.bool_] | None:
-        frame = self._loaded(run, [name])
+    def read(self, name: str, block: Block, part: slice, run: int, target: Array) -> NDArray[np.bool_] | None:
+        frame = self._loaded(self.runs[run].path, [name])
         same = len(frame) == len(self._frame) and frame.crs == self._frame.crs
         if not (same and np.array_equal(frame.geometry.to_wkb().to_numpy(), self._geometry)):
             said = [f"{len(one)} features of {one.crs}" for one in (self._frame, frame)]
-            _refuse(self._first, run, *said)
+            _refuse(self.runs[0], self.runs[run], *said)
         column = frame[name].iloc[block.row + part.start : block.row + part.stop]
         absent = column.isna().to_numpy(dtype=bool)
         target[:] = column.fillna(0).to_numpy(dtype=target.dtype)
         return absent if absent.any() else None
 
-    @contextlib.contextmanager
-    def writing(self, name: str, statistic: Any, folder: Path) -> Iterator[tuple[list[Path], Put]]:
+    def write(self, stem: Path, of: CellStatistics, legend: Legend, computed: Computed) -> list[Path]:
         import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (the same)
         from dissmodel.io.vector_read import nullable  # noqa: PLC0415  (the same)
 
-        target = folder / f"{file_name(name)}.gpkg"
-        found: dict[str, list[Array]] = {one: [] for one in statistic.names}
-
-        def put(_block: Block, values: Mapping[str, Array]) -> None:
-            for one, array in values.items():
-                found[one].append(array.ravel())
-
-        yield [target], put
-        columns: dict[str, Any] = {one: np.concatenate(parts) for one, parts in found.items()}
-        if isinstance(statistic, _Classes):
-            style = polygon_qml(statistic.legend, "modal")
-            modal = columns["modal"].astype(np.int32)
-            columns["modal"] = nullable(modal, modal == statistic.nodata)
+        blocks = [values for _, values in computed]
+        columns: dict[str, Any] = {
+            name: np.concatenate([values[name].ravel() for values in blocks]) for name in of.names
+        }
+        if isinstance(of, ClassShares):
+            modal = columns[MODAL].astype(np.int32)
+            columns[MODAL] = nullable(modal, modal == of.nodata)
+            style = polygon_qml(legend, MODAL)
         else:
-            ends = _Ends()
-            ends.add(columns["mean"])
-            style = polygon_ramp_qml("mean", *ends.seen)
+            style = polygon_ramp_qml("mean", *_ordered(*_ends(columns["mean"])))
+        target = stem.with_name(f"{stem.name}.gpkg")
+        geometry = self._frame.geometry
         save_gdf(
-            gpd.GeoDataFrame(columns, geometry=self._frame.geometry.array, crs=self._frame.crs),
-            target,
-            layer=name,
+            gpd.GeoDataFrame(columns, geometry=geometry.array, crs=geometry.crs), target, layer="summary"
         )
         write_style(target, style)
+        return [target]
 
 
-class _Ends:
-    """The least and the greatest finite value; 0 without one."""
+def _ends(values: Array) -> tuple[float, float]:
+    """Return the least and the greatest finite value."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
 
-    def __init__(self) -> None:
-        self._low, self._high = math.inf, -math.inf
 
-    def add(self, values: Array) -> None:
-        """See more values."""
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            self._low, self._high = min(self._low, finite.min()), max(self._high, finite.max())
-
-    @property
-    def seen(self) -> tuple[float, float]:
-        """The two values."""
-        return (float(self._low), float(self._high)) if self._low <= self._high else (0.0, 0.0)
+def _ordered(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if low <= high else (0.0, 0.0)
 
 
 def _space(runs: Sequence[MappedRun]) -> _Space:

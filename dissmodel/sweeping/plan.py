@@ -27,6 +27,13 @@ ASKS_BEYOND = 10_000
 """A plan of more rows needs the user's consent."""
 REFUSED_FROM = 10_000_000
 """A plan of so many rows needs ``--yes``."""
+_MOST_REPLICATES = 10**9
+_MOST_COUNTED = 10**15  # Python has no length beyond 2**63
+_CHOICES: Mapping[str, tuple[str | None, ...]] = {
+    "keep": get_args(Keep),
+    "format": ("auto", "raster", "tiff", "vector"),
+    "resample": (None, *get_args(Method)),
+}
 
 
 @dataclass(frozen=True)
@@ -68,17 +75,25 @@ class Plan:
     keep: Keep = "all"
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are too small, and what is not kept."""
-        if self.keep not in get_args(Keep):
-            raise UsageError(f"keep = {self.keep!r}: all or records.", "--keep records", code="bad_plan")
-        for name, given, least in (("replicates", self.replicates, 1), ("seed", self.seed, 0)):
-            if given < least:
-                raise UsageError(f"{name} = {given}: {least} or more.", f"--{name} {least}", code="bad_plan")
+        """Refuse numbers that are too small or large, and words that mean nothing."""
+        for name, known in _CHOICES.items():
+            given = getattr(self, name)
+            if given not in known:
+                what = f"it is {', '.join(filter(None, known))}"
+                raise UsageError(f"{name} = {given!r}: {what}.", f"--{name} {known[-1]}", code="bad_plan")
+        if not 1 <= self.replicates <= _MOST_REPLICATES or self.seed < 0:
+            raise UsageError(
+                f"replicates = {self.replicates}, seed = {self.seed}: there are 1 to {_MOST_REPLICATES:,} "
+                "replicates, and a seed is 0 or more.",
+                "--replicates 10 --seed 1",
+                code="bad_plan",
+            )
 
     def __len__(self) -> int:
-        """Return the number of rows, of which none is made."""
+        """Return the number of rows, of which none is made; at most 10**15."""
         grids = (math.prod(map(len, one.values())) for one in self.grids or ({},))
-        return self.replicates * (sum(grids) if self.design is None else len(self.design))
+        rows = sum(grids) if self.design is None else len(self.design)
+        return min(rows * self.replicates, _MOST_COUNTED)
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows: the last name varies fastest, and the replicates of a row follow each other."""
@@ -164,14 +179,12 @@ class Plan:
         toml: Path | None = None,
         inputs: Sequence[tuple[str, str]] = (),
         vary: Mapping[str, Varied] | None = None,
-        parameters: Mapping[str, Any] | None = None,
-        class_map: Mapping[str, Any] | None = None,
         design: str | None = None,
         **given: Any,
     ) -> Self:
         """Return the plan of what was given, over the plan in `toml`, if there is one.
 
-        `vary` is crossed with each of the TOML's grids; `parameters` and maps are added to the TOML's; any
+        `vary` is crossed with each of the TOML's grids; parameters and maps are added to the TOML's; any
         other field that is given, and not None, replaces the TOML's. `design` is as `parse_design` takes it.
 
         Raises
@@ -182,14 +195,15 @@ class Plan:
         here = Path.cwd()
         base = plan_file.settings(toml.absolute()) if toml is not None else {}
         vary, grids = plan_file.placed(vary or {}, here), base.pop("grids", [])
-        classes = {name: plan_file.placed_map(one, here) for name, one in (class_map or {}).items()}
-        base |= {name: value for name, value in given.items() if value}
-        for name, more in (("parameters", parameters), ("class_map", classes)):
-            base[name] = {**base.get(name, {}), **(more or {})}
+        for name, one in given.items():
+            if isinstance(one, Mapping):
+                base[name] = {**base.get(name, {}), **plan_file.table(name, one, here)}
+            elif one is not None and (name, one) != ("format", "auto"):
+                base[name] = one
         if inputs:
             base["inputs"] = tuple((name, plan_file.place(one, here)) for name, one in inputs)
         if design is not None:
-            base["design"], base["folder"] = design, here
+            base |= {"design": design, "folder": here}
         grids = grids or [{}] * bool(vary)
         return cls._of(base | {"grids": [{**grid, **vary} for grid in grids]})
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 from dissmodel import bounded
 from dissmodel.config import toml
-from dissmodel.errors import InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import InvalidInput, UsageError, did_you_mean, near_names
 from dissmodel.executor.named_files import is_class_map_file
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.storage.uri import is_remote
@@ -22,10 +19,10 @@ from dissmodel.sweeping.values import Bounds, Varied, is_input, varied
 MAX_BYTES = 64 << 20
 """The bytes that the TOML of a plan may have."""
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
 _MOST_NAMES = 100
 _MOST_VALUES = 1_000_000
+_SECTIONS = ("sweep", "plan")
 _TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep")
 _NUMBERS = ("replicates", "seed")
 _TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
@@ -62,11 +59,14 @@ def settings(path: Path) -> dict[str, Any]:
 def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
     given = _a(dict, document.get("sweep", {}), "[sweep]", "a table")
     tables = _a(list, document.get("plan", []), "plan", "one or more [[plan]]")
-    for name in document.keys() - {"sweep", "plan", "model"}:
-        raise ValueError(f"there is no section [{name[:_SHOWN]}]. {did_you_mean(name, ['sweep', 'plan'])}")
+    for name in (one[:_SHOWN] for one in document.keys() - {*_SECTIONS, "model"}):
+        if "model" not in document or near_names(
+            name, _SECTIONS
+        ):  # a model's TOML may have sections of its own
+            raise ValueError(f"there is no section [{name}]. {did_you_mean(name, _SECTIONS)}")
     for name, value in given.items():
         if name not in _NAMES:
-            raise ValueError(f"[sweep] has no {name[:_SHOWN]!r}. {did_you_mean(name, _NAMES)}")
+            raise ValueError(f"[sweep] has no {name[:_SHOWN]!r}. {did_you_mean(name[:_SHOWN], _NAMES)}")
         if name == "toml":
             yield name, Path(place(_a(str, value, name, "a path"), folder))
         elif name == "input":
@@ -76,12 +76,7 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
         elif name in _NUMBERS:
             yield name, _a(int, value, name, "a whole number")
         elif name in _TABLES:
-            table = _a(dict, value, f"[sweep.{name}]", "a table")
-            is_map = name == "class_map"
-            yield (
-                _TABLES[name],
-                {key: placed_map(one, folder) if is_map else one for key, one in table.items()},
-            )
+            yield _TABLES[name], table(name, _a(dict, value, f"[sweep.{name}]", "a table"), folder)
         else:
             yield name, _a(str, value, name, "a text")
     yield "grids", list(_grids(tables, folder))
@@ -90,9 +85,9 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
 
 def _grids(tables: list[Any], folder: Path) -> Iterator[dict[str, Varied]]:
     left = _MOST_VALUES
-    for table in tables:
+    for one in tables:
         grid: dict[str, Varied] = {}
-        for name, given in _a(dict, table, "[[plan]]", "a table").items():
+        for name, given in _a(dict, one, "[[plan]]", "a table").items():
             grid[name] = values = _varied(given, name)
             left -= 1 if isinstance(values, Bounds) else len(values)
             if left < 0 or len(grid) > _MOST_NAMES:
@@ -152,9 +147,12 @@ def place(given: str, folder: Path) -> str:
     return given if is_remote(given) else os.path.abspath(folder / given)  # noqa: PTH100  (as typed)
 
 
-def placed_map(given: Any, folder: Path) -> Any:
-    """Return a class map, which may be a file of a folder."""
-    return place(given, folder) if is_class_map_file(given) else given
+def table(name: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return parameters or a map, with the absolute paths of class maps that are files."""
+    is_map = name == "class_map"
+    return {
+        key: place(one, folder) if is_map and is_class_map_file(one) else one for key, one in given.items()
+    }
 
 
 def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) -> str:
@@ -174,42 +172,22 @@ def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) ->
     elif design is not None:
         sweep["design"] = str(design)
     sections = [("[sweep]", sweep), *((f"[sweep.{name}]", one) for name, one in tables.items())]
-    sections += [("[[plan]]", grid) for grid in grids]
-    lines = (
-        "\n".join([head, *(f"{_key(name)} = {_value(one)}" for name, one in table.items())])
-        for head, table in sections
-    )
-    text = "\n\n".join(lines) + "\n"
+    sections += [("[[plan]]", {name: _plain(one) for name, one in grid.items()}) for grid in grids]
     try:
+        lines = (
+            "\n".join([head, *(f"{toml.key(name)} = {toml.value(one)}" for name, one in table.items())])
+            for head, table in sections
+        )
+        text = "\n\n".join(lines) + "\n"
         text.encode()
-    except UnicodeEncodeError as error:
-        wrong = text[error.start - _SHOWN : error.end]
-        raise UsageError(f"The plan has a name that is not text: {wrong!r}.", "Rename the file.") from error
+    except ValueError as error:  # a name of a file may be no text
+        raise UsageError(
+            f"The plan can't be written as TOML: {error}.", "Leave that value out, or rename the file."
+        ) from error
     return text
 
 
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _value(name)
-
-
-def _value(value: Any) -> str:
-    """Return a value as TOML has it."""
-    if isinstance(value, str):  # JSON has the same escapes, but lets DEL through
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Bounds):
-        value = {name: one for name, one in vars(value).items() if one is not None and one is not False}
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(name)} = {_value(one)}" for name, one in value.items())
-        return f"{{{inner}}}"
-    raise UsageError(
-        f"The plan has the value {str(value)[:_SHOWN]}, which TOML does not have.",
-        "Leave that parameter out.",
-    )
+def _plain(values: Varied) -> Any:
+    if not isinstance(values, Bounds):
+        return values
+    return {name: one for name, one in vars(values).items() if one is not None and one is not False}

@@ -22,7 +22,7 @@ class Progress:
         """Say that the runs begin."""
         self._reporter.phase("sweep")
         self._began = time.perf_counter()
-        self._show(f"{self._missing} runs on {engine}")
+        self._show(f"{self._missing} run{'s' * (self._missing > 1)} on {engine}")
 
     def ended(self, ended: EndedRun) -> None:
         """Count a run, and say how it ended."""

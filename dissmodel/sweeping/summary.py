@@ -17,25 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel import temporary
+from dissmodel.cells.style import style_legend
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean, disk_errors
 from dissmodel.experiment.spreadsheet import as_csv
+from dissmodel.geo.legend import Legend
+from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
 from dissmodel.preview.draw import legends_of
 from dissmodel.record import store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
-from dissmodel.sweeping.maps import QUANTILES, MappedRun, file_name, map_runs
-from dissmodel.sweeping.sensitivity import CONFIDENCE, Index, indices
+from dissmodel.sweeping.maps import MappedRun, file_name, map_runs
+from dissmodel.sweeping.sensitivity import Index, indices
 from dissmodel.sweeping.values import is_input
+from dissmodel.warn import keeping_warnings
 
 Maps = Literal["all", "mean", "none"]
 Floats: TypeAlias = NDArray[np.float64]
 Group: TypeAlias = tuple[Any, ...]
 
 COMPLETED = "completed"
-STATISTICS = ("runs", "mean", "sd", "min", *(f"q{100 * one:02.0f}" for one in QUANTILES), "max")
-"""The columns of a table; the standard deviation is that of a sample, quantiles are linear (type 7)."""
-
 _STEP = "step"
 _PENDING = "pending"
 _SHOWN = 10
@@ -68,10 +69,19 @@ class Row:
     metric: str
     numbers: tuple[float, ...]
 
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The numbers by name."""
+        return dict(zip(STATISTICS, self.numbers, strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was summarised, and the files below `folder`; `notes` say what is left out."""
+    """What was summarised, and the files below `folder`.
+
+    `rows` are of `grouped_by`; `indices` are by metric; `notes` say what is left out. `refused` says why a
+    metric has no indices: a run that the design needs failed, is missing, or has no finite value.
+    """
 
     folder: Path
     runs: int
@@ -81,6 +91,7 @@ class Summary:
     indices: Mapping[str, tuple[Index, ...]]
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    refused: InvalidInput | None = None
 
 
 def summarize(request: SummaryRequest) -> Summary:
@@ -89,8 +100,7 @@ def summarize(request: SummaryRequest) -> Summary:
     Raises
     ------
     InvalidInput
-        If the folder has no sweep or no completed run, if results are on different cells, or, after all else
-        was written, if a design of Sobol or Morris lacks a run.
+        If the folder has no sweep or no completed run, or if results are on different cells.
     UsageError
         If there is no such metric or parameter, or the folder ``summary`` is there already.
     StorageError
@@ -103,13 +113,10 @@ def summarize(request: SummaryRequest) -> Summary:
             f"{target}: it exists already.", "Replace the whole folder: --overwrite", code="output_exists"
         )
     with disk_errors(f"{target}: can't be written"), temporary.new_folder(folder.path) as scratch:
-        made = _Summarizer(folder, request, scratch / target.name)
-        summary = made.run()
+        summary = _Summarizer(folder, request, scratch / target.name).run()
         if target.exists():
             target.replace(scratch / "old")
         (scratch / target.name).replace(target)
-    if made.refused is not None:
-        raise made.refused
     return summary
 
 
@@ -142,13 +149,14 @@ class _Summarizer:
         self._maps()
         return Summary(
             folder=self.folder.summary_path,
-            runs=len(self.rows),
+            runs=len({run.key for run in self.rows}),
             completed=len(self.runs),
             grouped_by=self.names,
             rows=rows,
             indices=found,
             files=tuple(self.folder.summary_path / one.relative_to(self.target) for one in self.files),
-            notes=tuple(self.notes),
+            notes=tuple(dict.fromkeys(self.notes)),
+            refused=self.refused,
         )
 
     # What is looked at.
@@ -221,7 +229,7 @@ class _Summarizer:
             for metric in self.metrics:
                 given = [run.metrics[metric] for run in runs if metric in run.metrics]
                 lost += sum(not math.isfinite(one) for one in given)
-                rows.append(Row(group, metric, _statistics(np.array(given))))
+                rows.append(Row(group, metric, statistics(np.array(given))))
         if lost:
             self.notes.append(f"{lost} values of metrics are not finite and are left out")
         self._table(
@@ -249,6 +257,7 @@ class _Summarizer:
                 )
             except InvalidInput as error:
                 self.refused = self.refused or error
+                self.notes.append(error.message)
                 continue
             if not made:
                 self.notes.append(f"{metric} is the same in all runs: it has no indices")
@@ -263,7 +272,7 @@ class _Summarizer:
                 name: [(one.value, math.nan if one.half_width is None else one.half_width) for one in ours]
                 for name, ours in itertools.groupby(found[metric], key=lambda one: one.name)
             }
-            self._chart("tornado", metric, of_index, design.names, f"Design {design}, {len(self.rows)} runs.")
+            self._chart("tornado", metric, of_index, design.names, f"Design {design}, {len(self.rows)} rows.")
         return found
 
     def _convergence(self) -> None:
@@ -288,7 +297,7 @@ class _Summarizer:
         for metric, (group, runs) in itertools.product(self.metrics, groups.items()):
             steps, values = _by_step([self.documents[run.key]["steps"] for run in runs], metric)
             if len(steps):
-                curve = np.column_stack([steps, [_statistics(one) for one in values.T]])
+                curve = np.column_stack([steps, [statistics(one) for one in values.T]])
                 table += [(group, metric, *one) for one in curve.tolist()]
                 curves.setdefault(metric, {})[_called(names, group)] = curve
         self._table("steps", ("metric", _STEP, *STATISTICS), table, names=names)
@@ -298,9 +307,9 @@ class _Summarizer:
     def _charted(self, metrics: Iterable[str]) -> list[str]:
         found = list(metrics)
         if len(found) > _MOST_CHARTS:
-            note = f"charts show the first {_MOST_CHARTS} of {len(found)} metrics; --metric NAME chooses"
-            if note not in self.notes:
-                self.notes.append(note)
+            self.notes.append(
+                f"charts show the first {_MOST_CHARTS} of {len(found)} metrics; --metric NAME chooses"
+            )
         return found[:_MOST_CHARTS]
 
     def _table(
@@ -319,8 +328,13 @@ class _Summarizer:
         if grouped:
             head = [*(self.names if names is None else names), *head]
             rows = [(*group, *rest) for group, *rest in rows]
+        whole = {place for place, one in enumerate(head) if one in {"runs", "replicates", _STEP}}
+        typed = (
+            [int(one) if place in whole and one == int(one) else one for place, one in enumerate(row)]
+            for row in rows
+        )
         path = self.target / f"{name}.csv"
-        store.write_atomically(path, as_csv([head, *rows]).encode())
+        store.write_atomically(path, as_csv([head, *typed]).encode())
         self.files.append(path)
 
     def _chart(self, kind: Any, metric: str, *data: Any) -> None:
@@ -366,15 +380,24 @@ class _Summarizer:
             place.mkdir(parents=True, exist_ok=True)
             self.files += map_runs(mapped, place, legends, names=bands, quantiles=self.request.maps == "all")
 
-    def _legends(self, there: Mapping[str, Path]) -> dict[str, Any]:
-        """Return the classes of bands and columns, under the names that they have in the results."""
-        path = self.folder.run_record_path(next(iter(there)))
+    def _legends(self, there: Mapping[str, Path]) -> dict[str, Legend]:
+        """Return the classes of bands and columns, under the names that they have in the results.
+
+        Where the model is unknown here, those of the style beside a result.
+        """
+        key, result = next(iter(there.items()))
+        path = self.folder.run_record_path(key)
         record = store.read(path)
-        legends = dict(legends_of(path, record))
-        return {
-            **legends,
-            **{str(record.column_map[one]): legends[one] for one in legends if one in record.column_map},
-        }
+        told: list[str] = []
+        with keeping_warnings(told):
+            known = dict(legends_of(path, record))
+        if told:
+            known = style_legend(result)
+            of = "those of the style beside a result" if known else "unknown"
+            self.notes.append(
+                f"the model is not known here, so its classes are {of}; other maps are of numbers"
+            )
+        return known | {str(record.column_map[one]): known[one] for one in known if one in record.column_map}
 
     def _bands(self, there: Mapping[str, Path]) -> tuple[str, ...] | None:
         """Return the bands or columns that differ between results; None for all: none differs, or unknown."""
@@ -409,27 +432,11 @@ def _called(names: Sequence[str], group: Group) -> str:
     return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True)) or "all runs"
 
 
-def _statistics(values: Floats) -> tuple[float, ...]:
-    """Return `STATISTICS` of the finite values; NaN where there are too few of them."""
-    finite = np.sort(values[np.isfinite(values)])
-    if not finite.size:
-        return (0, *[float("nan")] * (len(STATISTICS) - 1))
-    sd = float(finite.std(ddof=1)) if finite.size > 1 else float("nan")
-    quantiles = np.quantile(finite, QUANTILES, method="linear").tolist()
-    return (finite.size, float(finite.mean()), sd, float(finite[0]), *quantiles, float(finite[-1]))
-
-
 def _converging(runs: Sequence[SweptRun], metric: str) -> Iterator[tuple[float, ...]]:
     """Yield the number of replicates, the runs that these have, their mean and the ends of its interval."""
-    from scipy.special import stdtrit  # noqa: PLC0415  (few summaries need it)
-
     for count in range(2, max(run.replicate for run in runs) + 1):
-        found = np.array([run.metrics.get(metric, np.nan) for run in runs if run.replicate <= count])
-        number, mean, sd, *_ = _statistics(found)
-        half = float("nan")
-        if number > 1:
-            half = float(stdtrit(number - 1, (1 + CONFIDENCE) / 2)) * sd / number**0.5
-        yield count, number, mean, mean - half, mean + half
+        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= count]
+        yield count, *mean_interval(np.array(found))
 
 
 def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats, Floats]:

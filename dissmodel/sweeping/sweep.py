@@ -17,12 +17,14 @@ from dissmodel.config import load_settings
 from dissmodel.engines import Engine, EngineLost, open_engine
 from dissmodel.errors import RunFailed, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
 from dissmodel.io.sidecars import sidecars
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import Code, ExperimentRecord, identity
+from dissmodel.record import Code, ExperimentRecord, OtherSource, identity
 from dissmodel.running.model import OpenedModel, open_model
-from dissmodel.running.prepare import RunRequest, prepare
+from dissmodel.running.others import INPUT, OtherInput, names_in_a_record
+from dissmodel.running.prepare import RunRequest, observe, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
 from dissmodel.sweeping.designs import FileDesign
@@ -70,6 +72,7 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
         if not request.dry_run:
             stack.enter_context(_held(folder))
         loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter)
+        stack.callback(loop.journal.close)
         return loop.dry_run() if request.dry_run else loop.run()
 
 
@@ -87,17 +90,19 @@ def _held(folder: SweepFolder) -> Iterator[None]:
             f"{path}: the folder is not empty, and no sweep is in it.", "Give the name of a new folder."
         )
     lock = path / LOCK
-    with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
-        if not is_ours:
-            raise UsageError(
-                locks.busy(f"{path}: another command is running this sweep.", lock),
-                f"Wait for it, or look: dissmodel sweep status {path}",
-                code="output_busy",
-            )
-        yield
-    if is_new:
-        with contextlib.suppress(OSError):  # it holds the sweep
-            path.rmdir()
+    try:
+        with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
+            if not is_ours:
+                raise UsageError(
+                    locks.busy(f"{path}: another command is running this sweep.", lock),
+                    f"Wait for it, or look: dissmodel sweep status {path}",
+                    code="output_busy",
+                )
+            yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds the sweep
+                path.rmdir()
 
 
 def _only_locked(path: Path) -> bool:
@@ -121,7 +126,7 @@ class _Loop:
         self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
     ) -> None:
         self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
-        self.runs = keys.planned_runs(request.plan, model, reporter)
+        self.runs = keys.planned_runs(request.plan, model, reporter, request.consent)
         self.plan = self.runs.plan
         self.work = uuid4().hex
         self.journal = Journal.read(folder.journal_path)
@@ -134,6 +139,7 @@ class _Loop:
         record = self._record()
         added = list(finished.reconcile(self.folder, self.journal))
         self._look(added)
+        self._note_inputs(record)
         with disk_errors(f"{self.folder.path}: can't be written"):
             self.folder.runs_path.mkdir(exist_ok=True)
             _write_plan(self.folder.plan_path, self.plan)
@@ -157,7 +163,6 @@ class _Loop:
         finally:
             with materialize.undisturbed():
                 swept = self._write_down(record, time.perf_counter() - began)
-                self.journal.close()
             if swept.missing:
                 left = f"{swept.missing} of {swept.runs} runs are left"
                 self.reporter.warn(f"{left}; the same command goes on.")
@@ -224,6 +229,17 @@ class _Loop:
             old = self.survey.old.get(one.key_without_code)
             is_old = old is not None and not self.journal.has_completed(one.key)
             yield replace(one, key=old) if is_old and old is not None else one
+
+    def _note_inputs(self, record: ExperimentRecord) -> None:
+        """Note the inputs of the other rows, too, as far as a record has room for them."""
+        known = {one.uri for one in record.inputs}
+        more = [OtherInput(place=one) for one in self.survey.sources if one not in known][:_MOST_FILES]
+        taken = [one.name for one in record.sources]
+        for name, given in zip(names_in_a_record(more, taken), more, strict=True):
+            with at_hand(given.place, offline=self.consent.offline) as here:
+                other = OtherSource(uri=str(here.path), role=INPUT, name=name)
+                observe(other, here, (here.path, *sidecars(here.path)))
+            record.sources.append(other)
 
     def _look(self, added: list[EndedRun]) -> None:
         """Find what is missing; refuse a folder whose runs are of another plan."""
@@ -347,7 +363,7 @@ class _Loop:
             rows=self.survey.rows, runs=len(self.survey.keys), began=time.time(), ended=len(self.journal)
         )
         files = self._determining(record)
-        if files is None or not self.request.asked:
+        if files is None or self.survey.reused:  # a call that does not keep those has something to do
             return header
         datasets, others = files
         return replace(

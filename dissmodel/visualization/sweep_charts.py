@@ -114,11 +114,12 @@ def steps(metric: str, curves: Mapping[str, Floats]) -> _Lines:
     for name, curve in itertools.islice(curves.items(), MOST_LINES):
         step, _, _, _, _, q05, q25, q50, q75, q95, _ = curve.T
         lines.append(_Line(name, step, q50, [(q05, q95), (q25, q75)][: 2 if len(curves) == 1 else 1]))
-    bands = "5% to 95% and from 25% to 75%" if len(curves) == 1 else "5% to 95%"
+    bands = "bands from 5% to 95% and from 25% to 75%" if len(curves) == 1 else "a band from 5% to 95%"
     of_each = f"{runs[0]} runs" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
+    of_each += " in each group" if len(curves) > 1 else ""
     return _Lines(
         title=f"{metric} over steps",
-        subtitle=f"Median of {of_each}, and a band from {bands} of them." + _more(curves),
+        subtitle=f"Median of {of_each}, and {bands} of them." + _more(curves),
         axes=("step", metric),
         lines=lines,
     )

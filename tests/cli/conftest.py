@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import runpy
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from dissmodel.cli.app import main
 from dissmodel.registry.classes import ExecutorRegistry
+from support.examples import typed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +59,24 @@ def dissmodel(monkeypatch, capsys, tmp_path):
         return Said(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def follow(dissmodel, monkeypatch):
+    """Type every command of an example's page, in an empty folder."""
+
+    def follow(name, smaller=(), after=lambda words: None):
+        for program, first, *words in typed(name):
+            if program == "python":
+                monkeypatch.setattr(sys, "argv", [first, *words, *smaller])
+                runpy.run_path(str(ROOT / first), run_name="__main__")
+            else:
+                said = dissmodel(first, *words)
+
+                assert (0, False) == (said.code, "warning" in said.err), said.err
+                after(words)
+
+    return follow
 
 
 @pytest.fixture(scope="session")

@@ -2,35 +2,11 @@
 
 import csv
 import json
-import re
-import runpy
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def follow(dissmodel, monkeypatch):
-    """Type every command of an example's page, in an empty folder."""
-
-    def follow(name, smaller=(), after=lambda words: None):
-        page = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8")
-        typed = [shlex.split(line[2:]) for line in page.splitlines() if line.startswith("$ ")]
-        for program, first, *words in typed:
-            if program == "python":
-                monkeypatch.setattr(sys, "argv", [first, *words, *smaller])
-                runpy.run_path(str(ROOT / first), run_name="__main__")
-            else:
-                said = dissmodel(first, *words)
-
-                assert (0, False) == (said.code, "warning" in said.err), said.err
-                after(words)
-
-    return follow
+from support.examples import complete_fitted
 
 
 def metrics(stem):
@@ -72,19 +48,7 @@ def test_town(follow, dissmodel):
 
 def test_land_use(follow):
     pytest.importorskip("statsmodels")
-    page = (ROOT / "examples" / "land_use" / "README.md").read_text(encoding="utf-8")
-    settings = dict(re.findall(r"In `(\w+)\.toml` .*?```toml\n(.*?)```", page, re.DOTALL))
-
-    def edit(words):
-        """Do what the page says: complete the tables that were fitted."""
-        if "fit" in words:
-            fitted = Path(words[-1])
-            text = fitted.read_text(encoding="utf-8").replace("[model]\n", settings[fitted.stem])
-            if fitted.stem == "classes":
-                text = re.sub(r"^lu = .*$", r"\g<0>\nelasticity = 1.0", text, flags=re.MULTILINE)
-            fitted.write_text(text, encoding="utf-8")
-
-    follow("land_use", smaller=("--rows", "40", "--cols", "50"), after=edit)
+    follow("land_use", smaller=("--rows", "40", "--cols", "50"), after=complete_fitted)
 
     for stem, demand in (("simulated", "demand_classes"), ("simulated_shares", "demand_shares")):
         rows = [*csv.DictReader(Path(f"{demand}.csv").read_text().splitlines())]

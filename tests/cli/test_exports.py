@@ -104,7 +104,7 @@ def test_the_settings_fill_what_the_toml_leaves_out(here):
     assert (0, "") == (ran.code, ran.err)
     assert [{"name": "Costa, Rui"}] == about["creators"]
     assert ("A coast & 50% of it", "of the project") == (about["title"], about["description"])
-    assert "Zenodo" == about["publisher"]
+    assert {"name": "Zenodo"} == about["publisher"]
     assert '"Costa, Rui"' in shown.out
 
 
@@ -431,6 +431,7 @@ def test_the_picture_and_the_report_come_along(here):
         (("export", "empty", "--format", "stac", "-o", "c"), 3, "there is no result in it"),
         (("export", "r.record.json", "--format", "rdf"), 2, "ro-crate"),
         (("export", "r.record.json", "--format", "ro-crate"), 2, "Where is the crate to be?"),
+        (("export", "r.record.json", "--format", "prov", "--no-input"), 2, "are for a crate"),
     ],
 )
 def test_bad_input(here, words, code, says):

@@ -98,6 +98,9 @@ def test_an_example_of_the_help_runs(ready, line):
     if " run " in line:
         for path in Path().glob("result.*"):
             path.unlink()
+    if line == "dissmodel sweep status rises":
+        Path("rises").mkdir()
+        Path("rises/sweep.toml").touch()
 
     said = run_line(ready, line)
 

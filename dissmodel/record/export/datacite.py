@@ -19,7 +19,7 @@ def datacite(run: Described) -> dict[str, Any]:
     The year of publication is that of the run until there is a publication.
     """
     about = run.about
-    publisher = about.publisher or Organization(LATER)
+    publisher = about.publisher or Organization(name=LATER)
     document: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Result of a simulation"},
@@ -36,7 +36,7 @@ def datacite(run: Described) -> dict[str, Any]:
             {"description": _methods(run), "descriptionType": "Methods"},
         ],
         "formats": sorted({one.encoding for one in run.of_role("result")}),
-        "sizes": [f"{sum(one.size or 0 for one in run.of_role('result'))} bytes"],
+        "sizes": [f"{one.size} bytes" for one in run.of_role("result") if one.size is not None],
         "subjects": [{"subject": one} for one in about.keywords],
         "rightsList": [_rights(about.license)] if about.license else [],
         "fundingReferences": [

@@ -6,10 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
+from urllib.parse import quote
 
 from dissmodel.errors import InvalidInput
 from dissmodel.record.about import About, about_of, checked_license
@@ -72,12 +73,12 @@ class Described:
         Raises InvalidInput if the record holds something else, or if its licence and the given one differ.
         """
         found = about_of(self.record.about, self.shown)
-        given = checked_license(self.given_license, "--license")
+        given = checked_license(self.given_license)
         if given and found.license not in {"", given}:
             raise InvalidInput(
                 f"{self.shown}: its licence is {found.license}, not {given}.", "Leave --license out."
             )
-        return replace(found, license=found.license or given)
+        return found.model_copy(update={"license": found.license or given})
 
     @property
     def title(self) -> str:
@@ -115,7 +116,7 @@ class Described:
         """The model."""
         name = shortened(self.record.model_name) or "model"
         code = self.record.code or Code()
-        return _software(name, code, code.version or self.record.model_commit, f"#{name}")
+        return _software(name, code, code.version or self.record.model_commit, f"#{quote(name)}")
 
     @property
     def dissmodel(self) -> Software:
@@ -129,16 +130,18 @@ class Described:
 
 
 def _software(name: str, code: Code, version: str, end: str) -> Software:
+    digest = code.source_digest or ""
     state = code.commit if code.commit and not code.dirty else ""
     url = (code.repository or "").removeprefix("git+").removesuffix(".git")
     if not re.fullmatch(r"https?://[^\s\"<>]+", url):
         url = ""
-    elif state or code.version:
-        return Software(name, version, url, f"{url}#{state or code.version}{end and '-'}{end[1:]}")
+    if url:
+        return Software(
+            name, version, url, f"{url}#{quote(state or digest or version)}{end.replace('#', '-')}"
+        )
     if state and re.fullmatch(r"[0-9a-f]{40}", state):
         url = f"https://archive.softwareheritage.org/swh:1:rev:{state}"
         return Software(name, version, url, url + end)
-    digest = code.source_digest or ""
     named = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=") if _is_hex(digest) else ""
     # RFC 6920 names code by its digest; a crate's own names of software have to begin with http.
     url = f"ni:///sha-256;{named}" if named else "https://dissmodel.invalid/"

@@ -55,15 +55,17 @@ def crate(run: Described) -> bytes:
 
 
 def is_edited(data: bytes) -> bool:
-    """Tell whether the file of a crate that dissmodel wrote was changed since; False for other crates."""
+    """Tell whether the file of a crate that dissmodel wrote was changed since; False for other crates.
+
+    What is no crate at all was changed.
+    """
     try:
         document = json.loads(data)
-        head = next(one for one in document["@graph"] if one["@id"] == NAME)
-        noted = head.pop("identifier", None)
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
+        noted = [one.pop("identifier", "") for one in document["@graph"] if one["@id"] == NAME]
+        ours = [one for one in noted if str(one).startswith("sha256:")]
+        return ours not in ([], [_digest(document)])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return True
-    ours = isinstance(noted, str) and noted.startswith("sha256:")
-    return ours and noted != _digest(document)
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -44,8 +44,7 @@ def item(run: Described, place: Footprint, links: Sequence[Mapping[str, str]] = 
         **filled(
             title=run.title,
             description=run.description,
-            license=about.license or "other",
-            keywords=None,
+            license=about.license,
             **{"processing:lineage": run.statement},
         ),
         "datetime": _time(run),

@@ -230,6 +230,9 @@ def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_p
 
         assert here.info == there.info
         assert here.check(layers) == there.check(layers)
+        rows = [{"end_time": 4}, {"end_time": -4}, {"tide": 1}]
+        assert here.recheck(layers, rows) == there.recheck(layers, rows)
+        assert [4, None, None] == [one and one["end_time"] for one in there.recheck(layers, rows).rows]
         assert here.describe(here.check(layers).resolved) == there.describe(there.check(layers).resolved)
         assert [(one.message, one.hint, one.code) for one in here.check(wrong).problems] == [
             (one.message, one.hint, one.code) for one in there.check(wrong).problems

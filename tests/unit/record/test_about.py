@@ -12,11 +12,10 @@ ORCIDS = ["0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X"]
 
 @pytest.mark.parametrize("orcid", ORCIDS)
 def test_of_eleven_last_characters_one_is_the_check_digit(orcid):
-    assert orcid == checked_orcid(f"https://orcid.org/{orcid.lower()}", "a.toml")
+    assert orcid == checked_orcid(f"https://orcid.org/{orcid.lower()}")
     for last in set("0123456789X") - {orcid[-1]}:
-        with pytest.raises(InvalidInput, match=f"would end with {orcid[-1]}, not {last}") as error:
-            checked_orcid(orcid[:-1] + last, "a.toml")
-        assert error.value.message.startswith("a.toml: orcid: ")
+        with pytest.raises(InvalidInput, match=f"would end with {orcid[-1]}, not {last}"):
+            checked_orcid(orcid[:-1] + last)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ def test_of_eleven_last_characters_one_is_the_check_digit(orcid):
 )
 def test_what_is_no_orcid(text):
     with pytest.raises(InvalidInput, match="is not an ORCID"):
-        checked_orcid(text, "a.toml")
+        checked_orcid(text)
 
 
 @pytest.mark.parametrize(
@@ -32,14 +31,14 @@ def test_what_is_no_orcid(text):
 )
 def test_an_unknown_licence_has_near_ones(given, near):
     with pytest.raises(InvalidInput, match="is not an identifier of the SPDX list") as error:
-        checked_license(given, "a.toml")
+        checked_license(given)
 
     assert near in error.value.hint
 
 
 def test_a_licence_is_spelt_as_spdx_does():
     assert ["CC0-1.0", "CC-BY-4.0", "MIT"] == [
-        checked_license(one, "") for one in ("cc0-1.0", "CC-BY-4.0", "mit")
+        checked_license(one) for one in ("cc0-1.0", "CC-BY-4.0", "mit")
     ]
 
 
@@ -48,10 +47,10 @@ def test_a_licence_is_spelt_as_spdx_does():
     [
         ({"licence": "MIT"}, "a.toml: licence: there is no such key"),
         ({"title": 3}, "a.toml: title: it has to be text"),
-        ({"keywords": "coast"}, "a.toml: keywords: it has to be a list of texts"),
-        ({"keywords": ["a", ""]}, "a.toml: keywords.1: it has to be text"),
-        ({"creators": ["Ana"]}, "a.toml: creators: it has to be a list of tables"),
-        ({"creators": [{"orcid": ORCIDS[0]}]}, "a.toml: creators.0.name: it has to be text"),
+        ({"keywords": "coast"}, "a.toml: keywords: it has to be a list"),
+        ({"keywords": ["a", ""]}, "a.toml: keywords.1: it is empty"),
+        ({"creators": ["Ana"]}, "a.toml: creators.0: it has to be a table"),
+        ({"creators": [{"orcid": ORCIDS[0]}]}, "a.toml: creators.0.name: it is missing"),
         ({"creators": [{"name": "Ana", "orcId": ""}]}, "a.toml: creators.0.orcId: there is no such key"),
         (
             {"creators": [{"name": "A", "orcid": "0000-0002-1825-0098"}]},
@@ -59,11 +58,11 @@ def test_a_licence_is_spelt_as_spdx_does():
         ),
         (
             {"creators": [{"name": "A", "affiliation": 3}]},
-            "creators.0.affiliation: it has to be an organization",
+            "creators.0.affiliation: it has to be a table",
         ),
-        ({"publisher": {"name": "Z", "url": "zenodo"}}, "a.toml: publisher.url: 'zenodo' is not a URL"),
+        ({"publisher": {"name": "Z", "url": "zenodo"}}, "a.toml: publisher.url: it is not a URL"),
         ({"funding": [{"award": "1"}]}, "a.toml: funding.0.funder: it is missing"),
-        ({"description": "x" * 20_001}, "a.toml: description: it has to be text"),
+        ({"description": "x" * 20_001}, "a.toml: description: it is too long"),
         ({"a\nb": 1}, r"a.toml: a\?b: there is no such key"),
     ],
 )
@@ -88,7 +87,7 @@ def test_what_is_kept_is_read_again_and_has_nothing_empty():
     kept = settled(table, "a.toml")
 
     assert {
-        "creators": [{"name": "Silva, Ana", "affiliation": "INPE"}, {"name": "Grupo"}],
+        "creators": [{"name": "Silva, Ana", "affiliation": {"name": "INPE"}}, {"name": "Grupo"}],
         "license": "MIT",
         "publisher": {"name": "Zenodo", "url": "https://zenodo.org"},
     } == kept

@@ -149,8 +149,9 @@ def test_a_design_in_a_csv(tmp_path, separator):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1: a column has no name"),
-        ("a,,b\n1,2,3\n", "line 1: a column has no name"),
+        ("", "line 1: each column has a name"),
+        ("a,,b\n1,2,3\n", "line 1: each column has a name"),
+        (",".join(f"a{n}" for n in range(101)), "at most 100"),
         ("a,b,a\n1,2,3\n", "the column 'a' is there twice"),
         ("a,b\n1,2\n1\n", "line 3 has 1 values for the 2 columns"),
         ("a,b\n1,2\n1,2,3\n", "line 3 has 3 values for the 2 columns"),

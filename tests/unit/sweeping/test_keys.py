@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor.host import InProcess
 from dissmodel.models.coastal.raster import CoastalRaster
@@ -21,7 +22,7 @@ from dissmodel.running.model import ModelRequest, open_model
 from dissmodel.running.run import run
 from dissmodel.sweeping.keys import key_of_record, key_without_code, planned_runs, seed_of
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.values import Bounds, parse_vary
+from dissmodel.sweeping.values import Bounds, varied
 from support.growth import Growth
 from support.rasters import write_tiff
 
@@ -73,9 +74,13 @@ def planned(plan, reporter=None):
         return list(planned_runs(plan, model, reporter or Silent()))
 
 
+def typed(*items):
+    return {name: varied(text, name) for name, _, text in (one.partition("=") for one in items)}
+
+
 def growth(*vary, inputs=(("", "a.tif"),), **more):
     model = Path(sys.modules["support.growth"].__file__)
-    return Plan.of(model=str(model), inputs=inputs, vary=parse_vary(vary), **more)
+    return Plan.of(model=str(model), inputs=inputs, vary=typed(*vary), **more)
 
 
 def documents(plan, runs, suffix="tif"):
@@ -91,7 +96,7 @@ def cells():
 
 def coast():
     inputs = [("", grid("coast.tif", uso=3, alt=9, solo=2))]
-    vary = parse_vary(["taxa_elevacao=0,1", "end_time=1"])
+    vary = typed("taxa_elevacao=0,1", "end_time=1")
     return Plan.of(model="coastal_raster", inputs=inputs, vary=vary, band_map={"uso": "uso"})
 
 
@@ -115,7 +120,7 @@ def town():
 
 def undeclared():
     Path("echoing.py").write_text(ECHO)
-    vary = parse_vary(["x=1,1.5,word", "y=[1.0,2]"])
+    vary = typed("x=1,1.5,word", "y=[1.0,2]")
     return Plan.of(model="echoing.py", inputs=[("", "a.tif")], vary=vary, parameters={"z": True})
 
 
@@ -142,6 +147,19 @@ def test_equal_rows_are_one_run():
     assert 6 == len(keys(plan))
     assert 1 == len({*keys(plan)})
     assert {*keys(plan)} == {*keys(growth("needed=3", parameters={"rate": 0.5}))}
+
+
+def test_one_number_is_one_run_also_where_a_model_declares_no_types():
+    plan = undeclared()
+
+    assert 1 == len({*keys(Plan(**vars(plan) | {"grids": ({"x": (1, 1.0), "y": ([1], [1.0])},)}))})
+    assert 2 == len({*keys(Plan(**vars(plan) | {"grids": ({"x": (1, "1")},)}))})
+
+
+def test_nothing_is_fetched_offline():
+    plan = growth(inputs=[("", "https://127.0.0.1:1/a.tif")])
+    with open_model(ModelRequest(model=plan.model)) as model, pytest.raises(UsageError, match="--offline"):
+        planned_runs(plan, model, Silent(), Consent(offline=True))
 
 
 def test_what_a_model_does_by_default_need_not_be_given():

@@ -1,5 +1,6 @@
 """Plans: their rows, their size, and as a TOML."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, UsageError
 from dissmodel.sweeping import plan as plans
 from dissmodel.sweeping.plan import Plan, agree
-from dissmodel.sweeping.values import Bounds, parse_vary
+from dissmodel.sweeping.values import Bounds
 
 
 def rows(plan):
@@ -46,6 +47,7 @@ def test_rows_are_counted_and_not_made(monkeypatch):
     plan = Plan(grids=({name: tuple(range(1000)) for name in "abcd"},), replicates=10)
 
     assert len(plan) == 10**13
+    assert len(Plan(grids=({f"a{n}": tuple(range(1000)) for n in range(100)},))) == 10**15
 
 
 def test_many_runs_need_consent():
@@ -137,9 +139,18 @@ def test_a_plan_in_a_toml(here):
     assert 3 * (6 + 3) == len(plan)
 
 
+def test_the_plan_of_the_page(here):
+    page = Path(__file__).parents[3] / "docs" / "plans.md"
+    (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    plan = Plan.from_toml(write(here / "p.toml", text))
+
+    assert 20 * (5 * 3 + 8) == len(plan)
+    assert ("fire_spread", {"end_time": 50}) == (plan.model, plan.parameters)
+
+
 def test_what_is_typed_is_laid_over_the_toml(here):
     write(here / "plan.toml", PLAN)
-    vary = parse_vary(["p_h=0.3", "c1=0,1", "input=b.tif"])
+    vary = {"p_h": (0.3,), "c1": (0, 1), "input": ("b.tif",)}
     plan = Plan.of(
         toml=Path("../plan.toml"),
         vary=vary,
@@ -157,8 +168,17 @@ def test_what_is_typed_is_laid_over_the_toml(here):
     ) == plan.grids
 
 
+def test_what_is_not_typed_is_that_of_the_toml(here):
+    tables = '[sweep.bands]\nuso = "1"\n[sweep.class_map]\nuso = "c.csv"\n'
+    path = write(here / "p.toml", f'[sweep]\nseed = 7\nformat = "raster"\n{tables}')
+    plan = Plan.of(toml=path, seed=0, replicates=None, format="auto", band_map={}, class_map={"alt": "d.csv"})
+
+    assert (0, 1, "raster", {"uso": "1"}) == (plan.seed, plan.replicates, plan.format, plan.band_map)
+    assert {"uso": str(here / "c.csv"), "alt": str(here / "here" / "d.csv")} == plan.class_map
+
+
 def test_a_toml_that_is_only_the_model_s(here):
-    path = write(here / "model.toml", '[model]\nname = "fire_spread"\n')
+    path = write(here / "model.toml", '[model]\nname = "fire_spread"\n[about]\nby = "me"\n')
     plan = Plan.of(toml=path, vary={"p_h": (1,)})
 
     assert (path, ({"p_h": (1,)},)) == (plan.toml, plan.grids)
@@ -198,7 +218,7 @@ bounds = st.builds(
     st.integers(1, 9),
     st.floats(10, 1e9),
     st.booleans(),
-    st.none() | st.floats(0.25, 2),
+    st.none() | st.floats(0.25, 1),
 )
 
 
@@ -242,9 +262,13 @@ def test_a_plan_is_the_same_after_a_round_trip(tmp_path_factory, fields, some, f
         ("[sweep]\nreplicate = 3", "[sweep] has no 'replicate'. Did you mean 'replicates'?"),
         ('[sweep]\nreplicates = "3"', "a whole number"),
         ("[sweep]\nreplicates = true", "a whole number"),
-        ("[sweep]\nreplicates = 0", "1 or more"),
+        ('[model]\nname = "a"\n[plans]', "no section [plans]"),
+        ("[sweep]\nreplicates = 0", "1 to 1,000,000,000"),
+        ("[sweep]\nreplicates = 1000000001", "1 to 1,000,000,000"),
         ("[sweep]\nseed = -1", "0 or more"),
-        ('[sweep]\nkeep = "none"', "all or records"),
+        ('[sweep]\nkeep = "none"', "all, records"),
+        ('[sweep]\nformat = "png"', "auto, raster, tiff, vector"),
+        ('[sweep]\nresample = "best"', "nearest"),
         ("[sweep]\ninput = 3", "input = 3"),
         ('[sweep]\ninput = [["a.tif"]]', "it is a path"),
         ("sweep = 3", "[sweep] = 3"),
@@ -255,6 +279,7 @@ def test_a_plan_is_the_same_after_a_round_trip(tmp_path_factory, fields, some, f
         ('[[plan]]\nrate = "0:1"', "only a design has"),
         ("[[plan]]\nrate = {low = 1}", "bounds are low, high, log and step"),
         ('[[plan]]\nrate = {low = "a", high = "b"}', "bounds are low, high, log and step"),
+        ("[[plan]]\nrate = {low = 1, high = 2, step = 0}", "in steps of 0 are no bounds"),
         ("[[plan]]\ninput = [3]", "its values are paths"),
         ('[[plan]]\nrate = "0:1:1e-300"', "more than 100,000 values"),
         ("[[plan]]\nrate = " + "[" * 5000 + "]" * 5000, "nested too deeply"),

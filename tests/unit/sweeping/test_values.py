@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissmodel.errors import UsageError
-from dissmodel.sweeping.values import MOST_VALUES, Bounds, parse_vary, varied
+from dissmodel.literals import MOST_VALUES
+from dissmodel.sweeping.values import Bounds, varied
 
 
 def values(text, name="rate"):
-    return parse_vary([f"{name}={text}"])[name]
+    return varied(text, name)
 
 
 @pytest.mark.parametrize(
@@ -61,47 +62,43 @@ def test_a_range_has_the_doubles_that_are_nearest_to_its_decimals(low, step, dig
 
 
 def test_inputs_are_paths_and_no_ranges():
-    given_ = parse_vary(['input=0:1:2,007,"a,b.tif"', "input.alt=c.tif:2"])
-
-    assert {"input": ("0:1:2", "007", "a,b.tif"), "input.alt": ("c.tif:2",)} == given_
+    assert ("0:1:2", "007", "a,b.tif") == varied('0:1:2,007,"a,b.tif"', "input")
+    assert ("c.tif:2",) == varied("c.tif:2", "input.alt")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("rate", "a = is missing"),
-        ("=1", "a name is missing"),
-        ("1x=1", "a name is missing"),
-        ("rate=", "a value is missing"),
-        ("rate=1,,2", "a value is missing"),
-        ("rate=1,0:1", "these are bounds, not values"),
-        ("rate=0:1:0", "it leads nowhere"),
-        ("rate=0:1:-1", "it leads nowhere"),
-        ("rate=log:0:1:5", "it leads nowhere"),
-        ("rate=log:1:2:1.5", "2 or more"),
-        ("rate=log:1:2:1", "2 or more"),
-        ("rate=1:0", "are no bounds"),
-        ("rate=log:0:1", "a number above 0"),
-        ("rate=nan", "only finite numbers"),
-        ("rate=1e999", "only finite numbers"),
-        ("rate=0:1e999:1e998", "only finite numbers"),
-        ("rate=0:1:1e-9", "more than 100,000 values"),
-        ("rate=0:1e400:1", "more than 100,000 values"),
-        ("rate=log:1:2:1000000", "more than 100,000 values"),
-        ("rate=" + ",".join(["0:1:0.00002"] * 3), "more than 100,000 values"),
+        ("", "a value is missing"),
+        ("1,,2", "a value is missing"),
+        ("1,0:1", "these are bounds, not values"),
+        ("0:1:0", "it leads nowhere"),
+        ("0:1:-1", "it leads nowhere"),
+        ("log:0:1:5", "it leads nowhere"),
+        ("log:1:2:1.5", "2 or more"),
+        ("log:1:2:1", "2 or more"),
+        ("1:0", "are no bounds"),
+        ("log:0:1", "a number above 0"),
+        ("nan", "only finite numbers"),
+        ("1e999", "only finite numbers"),
+        ("0:1e999:1e998", "only finite numbers"),
+        ("0:1:1e-9", "more than 100,000 values"),
+        ("0:1e400:1", "more than 100,000 values"),
+        ("log:1:2:1000000", "more than 100,000 values"),
+        (",".join(["0:1:0.00002"] * 3), "more than 100,000 values"),
     ],
 )
 def test_what_is_refused(text, said):
     with pytest.raises(UsageError) as caught:
-        parse_vary([text])
+        varied(text, "rate")
 
     assert said in caught.value.message
     assert caught.value.hint
 
 
-def test_a_name_that_is_given_twice():
-    with pytest.raises(UsageError, match="rate is given twice"):
-        parse_vary(["rate=1", "rate=2"])
+def test_an_input_without_a_path_is_refused():
+    with pytest.raises(UsageError, match="a value is missing"):
+        varied("a.tif,,b.tif", "input")
 
 
 @pytest.mark.parametrize(
