@@ -29,7 +29,7 @@ from dissmodel.running.prepare import RunRequest, observe, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
 from dissmodel.sweeping.bucket import Bucket
-from dissmodel.sweeping.designs import FileDesign
+from dissmodel.sweeping.designs import Design, FileDesign
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import SweepFolder
 from dissmodel.sweeping.journal import COMPLETED, Header, Journal
@@ -538,6 +538,8 @@ def _difference(folder: SweepFolder, plan: Plan) -> str:
         was, now = getattr(old, one.name), getattr(plan, one.name)
         if was != now:
             said.append(f"{one.name}: {_brief(was)} there, {_brief(now)} here.")
+    if isinstance(plan.design, Design) and not plan.design.grows and plan.design != old.design:
+        said.append("A Latin hypercube of another size has other rows; sobol and morris grow.")
     more = f" And {len(said) - _SHOWN} more." if len(said) > _SHOWN else ""
     return " ".join(said[:_SHOWN]) + more or "The inputs or the model's code were changed."
 

@@ -12,6 +12,7 @@ import pyogrio
 import pytest
 import shapely
 
+from support.cases import mostly_slow
 from support.sweeps import write_growing
 
 resource = pytest.importorskip("resource", reason="Windows has no such limits")
@@ -67,14 +68,18 @@ def check_said(said, words):
 
 @pytest.mark.parametrize(
     ("model", "name", "spare"),
-    [
-        ("coastal_vector", "r.gpkg", 4 * MIB),
-        ("coastal_vector", "r.fgb", 4 * MIB),
-        ("coastal_vector", "r.geojson", 4 * MIB),
-        ("coastal_vector", "r.shp", 4 * MIB),
+    mostly_slow(
+        [
+            ("coastal_vector", "r.gpkg", 4 * MIB),
+            ("coastal_vector", "r.fgb", 4 * MIB),
+            ("coastal_vector", "r.geojson", 4 * MIB),
+            ("coastal_vector", "r.shp", 4 * MIB),
+            ("coastal_vector", "r.parquet", MIB // 2),
+            ("coastal_raster", "r.tif", MIB // 4),
+        ],
         ("coastal_vector", "r.parquet", MIB // 2),
         ("coastal_raster", "r.tif", MIB // 4),
-    ],
+    ),
 )
 def test_a_disk_that_fills(small_disk, coast, model, name, spare):
     (small_disk / "filling").write_bytes(bytes(4 * MIB - spare))
@@ -88,7 +93,10 @@ def test_a_disk_that_fills(small_disk, coast, model, name, spare):
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [("coastal_vector", "r.gpkg"), ("coastal_vector", "r.geojson"), ("coastal_raster", "r.tif")],
+    mostly_slow(
+        [("coastal_vector", "r.gpkg"), ("coastal_vector", "r.geojson"), ("coastal_raster", "r.tif")],
+        ("coastal_vector", "r.gpkg"),
+    ),
 )
 def test_a_limit_on_the_size_of_files(tmp_path, coast, model, name):
     def limited():
