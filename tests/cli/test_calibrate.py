@@ -274,3 +274,4 @@ def test_without_optuna_it_says_what_to_install(spread, monkeypatch):
 
     assert 2 == said.code
     assert "pip install optuna" in said.err
+    assert not Path("c").exists()
