@@ -290,7 +290,7 @@ def sweep(
     model, input, inputs, parameters, band_map, column_map, class_map, format, layer, resample
         As `run` takes them; they are the same for all runs.
     output : str or path-like
-        The folder of the sweep.
+        The folder of the sweep, or ``s3://BUCKET/PREFIX``.
     vary : mapping, optional
         What varies: name of a parameter, ``"input"`` or ``"input.NAME"`` → a list of values, or a text as on
         the command line, such as ``"0:1:0.1"``; for a design also its bounds ``(low, high)`` or ``(low, high,
@@ -341,8 +341,8 @@ def sweep(
     from dissmodel.sweeping.standing import digest_of, standing
 
     given = {name: one for name, one in locals().items() if name in _DETERMINES_SWEEP}
-    folder, asked = Path(arguments.text(output, "output")), digest_of(given)
-    done = standing(SweepFolder(folder), asked)
+    place, asked = arguments.text(output, "output"), digest_of(given)
+    done = standing(SweepFolder(Path(place)), asked)  # never of a bucket
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
@@ -373,7 +373,7 @@ def sweep(
     )
     request = SweepRequest(
         plan=plan,
-        output=folder,
+        output=place,
         cluster=arguments.optional_text(cluster, "cluster"),
         workers=arguments.whole_number(workers, "workers", least=1),
         threads=arguments.whole_number(threads, "threads", least=1) or 1,

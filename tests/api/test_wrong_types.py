@@ -25,6 +25,7 @@ WRONG = {
     "int": ("1", 1.5, True),
     "float | None": ("0.1", True),
     "datetime | None": ("2020", date(2020, 1, 1), datetime.min),  # noqa: DTZ901  (too long ago)
+    "Mapping[str, object]": (3, None, "a=1", ["a"], {1: 2}),
     "Mapping[str, object] | None": (3, "a=1", ["a"], {1: 2}, {"a": {2}}),
     "Mapping[str, StrPath] | None": (3, "a", {1: "a"}, {"a": 3}),
     "Mapping[str, str] | None": (3, "a", {1: "a"}, {"a": 1}),
