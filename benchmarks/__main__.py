@@ -24,6 +24,7 @@ COMMANDS = (
     ("Engines", ["engines.py"]),
     ("Pushing", ["push.py"]),
     ("Storage", ["storage.py"]),
+    ("Maps over many runs", ["sweep_maps.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

@@ -340,7 +340,7 @@ class CellModel(ModelExecutor):
 
     def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
         """Write the result and its style; note their digests, of the result where no run will hash it."""
-        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.in_run)
+        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.hashes)
         for name, digest in digests.items():
             record.add_artifact(name, digest)
         record.status = "completed"

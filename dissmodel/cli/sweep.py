@@ -21,7 +21,9 @@ def sweep(
     input_: options.SeveralInputs = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the sweep, old or new."),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="The folder of the sweep, or s3://BUCKET/PREFIX."
+        ),
     ] = None,
     vary: options.Vary = None,
     replicates: options.Replicates = None,

@@ -55,6 +55,8 @@ def summary(
             folder, metrics=metric or (), group_by=group_by or (), maps=maps, overwrite=overwrite
         )
     _render(made, as_json=as_json, quiet=quiet)
+    if made.refused is not None and as_json:
+        raise typer.Exit(made.refused.exit_code)  # the object says why
     if made.refused is not None:
         raise made.refused
 

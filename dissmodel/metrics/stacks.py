@@ -23,7 +23,7 @@ _MOST_CELLS = 2**20
 _CLASS_BYTES = 20  # of a class in a cell: counts and shares, and what comes between
 _BATCH = 16  # maps
 # Cells of all maps, of a batch, and of counts that are worked on together, so that they stay in a cache.
-_SORTED_BYTES, _IN_CACHE, _COUNTED = 2**19, 2**12, 2**17
+_SORTED_BYTES, _IN_CACHE, _COUNTED = 2**19, 2**12, 2**18
 _APART = 72
 _BYTE = 255
 _MIDDLE = 0.5
@@ -191,29 +191,29 @@ class _Moments:
 
 def _quantiles(stack: Array, wanted: Mapping[str, float], count: NDArray[np.int32]) -> dict[str, Array]:
     """Return exact quantiles of each cell of a stack (maps, cells), in which NaN is no value."""
-    cells = stack.shape[1]
-    found = {name: np.empty(cells) for name in wanted}
+    found = np.empty((len(wanted), stack.shape[1]))
     step = max(1, _SORTED_BYTES // stack[:, :1].nbytes)
-    for start in range(0, cells, step):
-        some = slice(start, min(start + step, cells))
+    for start in range(0, stack.shape[1], step):
+        some = slice(start, start + step)
         ordered = np.ascontiguousarray(stack[:, some].T)
         ordered.sort(axis=1)  # NaN last
-        for name, quantile in wanted.items():
-            found[name][some] = _quantile(ordered, count[some], quantile)
-    return found
+        found[:, some] = _between(ordered, count[some], np.array([*wanted.values()])).T
+    return dict(zip(wanted, found, strict=True))
 
 
-def _quantile(ordered: Array, count: NDArray[np.int32], quantile: float) -> Array:
-    """Return a quantile of sorted rows, between the two order statistics nearest to it, as NumPy does."""
-    last = np.maximum(count - 1, 0)
+def _between(ordered: Array, count: NDArray[np.int32], quantiles: NDArray[np.float64]) -> Array:
+    """Return quantiles of sorted rows, between the two order statistics nearest to each, as NumPy does."""
+    last = np.maximum(count - 1, 0)[:, np.newaxis]
     if (last == last[0]).all():  # one place in all rows is found faster
         last = last[:1]
-    place = last * quantile
+    place = last * quantiles
     below = place.astype(np.intp)
-    above = np.minimum(below + 1, last)
+    places = (below, np.minimum(below + 1, last))
+    low, high = (
+        (ordered[:, at[0]] if len(last) == 1 else np.take_along_axis(ordered, at, axis=1)).astype(np.float64)
+        for at in places
+    )
     share = place - below
-    rows = slice(None) if len(last) == 1 else np.arange(len(ordered))
-    low, high = (ordered[rows, at[0] if len(last) == 1 else at].astype(np.float64) for at in (below, above))
     with np.errstate(invalid="ignore", over="ignore"):
         step = high - low
         between = np.where(share >= _MIDDLE, high - step * (1 - share), low + step * share)

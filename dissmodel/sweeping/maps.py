@@ -25,11 +25,10 @@ from rasterio.windows import Window
 
 from dissmodel import progress
 from dissmodel.cells.style import polygon_qml, polygon_ramp_qml, raster_qml, raster_ramp_qml, write_style
-from dissmodel.cells.writing import RASTERS, SERIES, VECTORS
+from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.errors import InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.io.canonical import distinct
-from dissmodel.io.formats import is_series
 from dissmodel.io.geotiff import naming_damage, reading
 from dissmodel.io.geotiff_writer import tile_size, writing_geotiff
 from dissmodel.io.stored import stored_bands
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 16 * 2**20
 _LONGEST_NAME = 80
+_PIECE = 2**16  # cells
 MODAL = "modal"
 
 
@@ -103,10 +103,10 @@ def map_runs(
     StorageError
         If a map can't be written.
     """
-    ordered, written = sorted(runs), []
+    ordered, written, stems = sorted(runs), [], set[str]()
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        space = _space(ordered)
+        space = (_Rasters if ordered[0].path.suffix.lower() in RASTERS else _Polygons)(ordered)
         for name, dtype in space.dtypes.items():
             if names is not None and name not in names:
                 continue
@@ -116,7 +116,8 @@ def map_runs(
                 of: CellStatistics = ClassShares([one.code for one in legend], dtype, len(runs))
             else:
                 of = NumberStatistics(dtype, len(runs), quantiles=quantiles)
-            written += space.write(folder / file_name(name), of, legend, space.computed(name, of))
+            stem = file_name(name, stems)
+            written += space.write(folder / stem, of, legend, space.computed(name, of))
     return written
 
 
@@ -178,7 +179,8 @@ class _Rasters(_Space):
             }
             stored = stored_bands(dataset)
             self.numbers = dict(zip(self._grid[-1], dataset.indexes, strict=True))
-            self.dtypes = {name: stored[number].dtype for name, number in self.numbers.items()}
+            dtypes = {name: stored[number].dtype for name, number in self.numbers.items()}
+            self.dtypes = {name: dtype for name, dtype in dtypes.items() if dtype.kind in "iuf"}
 
     def blocks(self, most: int) -> Iterator[Block]:
         _, _, rows, cols = self.whole
@@ -203,12 +205,14 @@ class _Rasters(_Space):
             flags = {flag.name for flag in dataset.mask_flag_enums[number - 1]}
             absent = None
             if "nodata" in flags:  # not by GDAL's own mask, which counts neighbouring floats as nodata too
-                absent = None if _is_nan(band.nodata) else band.absent(values)
+                pieces = (values[start : start + _PIECE] for start in range(0, len(values), _PIECE))
+                if not _is_nan(band.nodata) and any(band.absent(piece).any() for piece in pieces):
+                    absent = band.absent(values)
             elif "all_valid" not in flags:
                 absent = dataset.read_masks(number, window=window).ravel()[some] == 0
         if band.is_scaled or not np.shares_memory(values, target):
             target[:] = band.values(values)
-        return absent if absent is not None and absent.any() else None
+        return absent
 
     @contextlib.contextmanager
     def _opened(self, run: int) -> Iterator[Any]:
@@ -222,8 +226,7 @@ class _Rasters(_Space):
             grid = _grid(dataset)
             if grid != self._grid:
                 _refuse(self.runs[0], self.runs[run], _said(self._grid), _said(grid))
-            if not is_series(path):
-                self._checked.add(run)
+            self._checked.add(run)
             yield dataset
 
     def write(self, stem: Path, of: CellStatistics, legend: Legend, computed: Computed) -> list[Path]:
@@ -294,6 +297,7 @@ class _Polygons(_Space):
         columns: dict[str, Any] = {
             name: np.concatenate([values[name].ravel() for values in blocks]) for name in of.names
         }
+        columns["runs"] = columns["runs"].astype(np.int32)
         if isinstance(of, ClassShares):
             modal = columns[MODAL].astype(np.int32)
             columns[MODAL] = nullable(modal, modal == of.nodata)
@@ -319,22 +323,25 @@ def _ordered(low: float, high: float) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
-def _space(runs: Sequence[MappedRun]) -> _Space:
-    suffix = runs[0].path.suffix.lower()
-    if suffix in {*RASTERS, *SERIES}:
-        return _Rasters(runs)
-    if suffix in VECTORS:
-        return _Polygons(runs)
-    raise InvalidInput(f"{runs[0].path}: this result is no map.", "--maps none", code="no_map")
+def is_map(path: Path) -> bool:
+    """Tell whether `map_runs` takes a result, by its name."""
+    return path.suffix.lower() in {*RASTERS, *VECTORS}
 
 
-def file_name(name: str) -> str:
+def file_name(name: str, taken: set[str]) -> str:
     """Return the name of a band, a metric or a group as that of a file, in any folder and on any system.
 
-    >>> file_name("rate=0.5"), file_name("../uso")
-    ('rate=0.5', '_uso')
+    It is none of those taken, which are in lower case, and is added to them.
+
+    >>> taken = set()
+    >>> file_name("rate=0.5", taken), file_name("../uso", taken), file_name("_USO", taken)
+    ('rate=0.5', '_uso', '_USO_')
     """
-    return re.sub(r"[^\w=.+-]+", "_", name.lstrip("."))[:_LONGEST_NAME] or "_"
+    found = re.sub(r"[^\w=.+-]+", "_", name.lstrip("."))[:_LONGEST_NAME] or "_"
+    while found.lower() in taken:
+        found += "_"
+    taken.add(found.lower())
+    return found
 
 
 def _is_nan(number: float | None) -> bool:

@@ -23,7 +23,7 @@ _SHOWN = 60
 _MOST_NAMES = 100
 _MOST_VALUES = 1_000_000
 _SECTIONS = ("sweep", "plan")
-_TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep")
+_TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep", "design_sha256")
 _NUMBERS = ("replicates", "seed")
 _TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
 _NAMES = (*_TEXTS, "input", *_NUMBERS, "design", *_TABLES)
@@ -164,13 +164,13 @@ def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) ->
         If it has a value that TOML does not have.
     """
     design = fields["design"]
-    sweep = {name: str(fields[name]) for name in _TEXTS if fields[name]}
+    sweep = {name: str(fields[name]) for name in _TEXTS if fields.get(name)}
     sweep |= {"input": fields["inputs"]} | {name: fields[name] for name in _NUMBERS}
     tables = {name: fields[one] for name, one in _TABLES.items() if fields[one]}
     if isinstance(design, FileDesign):
         tables["design"] = {"file": str(design.path), "names": design.names, "rows": design.cells}
     elif design is not None:
-        sweep["design"] = str(design)
+        sweep |= {"design": str(design), "design_sha256": design.sha256}
     sections = [("[sweep]", sweep), *((f"[sweep.{name}]", one) for name, one in tables.items())]
     sections += [("[[plan]]", {name: _plain(one) for name, one in grid.items()}) for grid in grids]
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.errors import InvalidInput, MissingModule, extra_hint
+from dissmodel.printable import count
 from dissmodel.sweeping.designs import LEVELS, Design
 
 CONFIDENCE = 0.95
@@ -60,20 +61,15 @@ def indices(
     MissingModule
         If SALib is not installed.
     """
-    bad = [
-        key
-        for row, of_row in zip(outputs, keys, strict=True)
-        for value, key in zip(row, of_row, strict=True)
-        if not np.isfinite(value)
-    ]
+    pairs = [pair for row in zip(outputs, keys, strict=True) for pair in zip(*row, strict=True)]
+    bad = [*dict.fromkeys(key[:_SHORT] for value, key in pairs if not np.isfinite(value))]
     if bad:
-        named = ", ".join(dict.fromkeys(key[:_SHORT] for key in bad[:_SHOWN]))
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise InvalidInput(
-            f"The design {design} has no indices of {metric}: {len(bad)} of its {outputs.size} runs failed, "
-            f"are missing or have a {metric} that is not finite: {named}{more}.",
+            f"The design {design} has no indices of {metric}: {count(len(bad), 'run')} of it failed, did not "
+            f"run or have no finite {metric}: {', '.join(bad[:_SHOWN])}{more}.",
             "Give the command of the sweep again, which runs what failed or is missing; or look at a record: "
-            f"dissmodel record show DIR/runs/{bad[0][:_SHORT]}",
+            f"dissmodel record show DIR/runs/{bad[0]}",
             code="runs_missing",
         )
     means = outputs.mean(axis=1)

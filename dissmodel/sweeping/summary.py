@@ -5,11 +5,12 @@ All of it is made anew from the records and the results, and can be deleted.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -23,11 +24,12 @@ from dissmodel.experiment.spreadsheet import as_csv
 from dissmodel.geo.legend import Legend
 from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
 from dissmodel.preview.draw import legends_of
-from dissmodel.record import store
+from dissmodel.printable import count
+from dissmodel.record import MAIN, store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
-from dissmodel.sweeping.maps import MappedRun, file_name, map_runs
+from dissmodel.sweeping.maps import MappedRun, file_name, is_map, map_runs
 from dissmodel.sweeping.sensitivity import Index, indices
 from dissmodel.sweeping.values import is_input
 from dissmodel.warn import keeping_warnings
@@ -39,6 +41,7 @@ Group: TypeAlias = tuple[Any, ...]
 COMPLETED = "completed"
 _STEP = "step"
 _PENDING = "pending"
+_GEOMETRY = "geometry"  # the part of a content digest that is no column
 _SHOWN = 10
 _SHORT = 16
 _MOST_CHARTS = 12  # metrics
@@ -112,11 +115,16 @@ def summarize(request: SummaryRequest) -> Summary:
         raise UsageError(
             f"{target}: it exists already.", "Replace the whole folder: --overwrite", code="output_exists"
         )
-    with disk_errors(f"{target}: can't be written"), temporary.new_folder(folder.path) as scratch:
+    written = partial(disk_errors, f"{target}: can't be written")
+    with contextlib.ExitStack() as stack:
+        with written():
+            scratch = stack.enter_context(temporary.new_folder(folder.path))
+            (scratch / target.name).mkdir()
         summary = _Summarizer(folder, request, scratch / target.name).run()
-        if target.exists():
-            target.replace(scratch / "old")
-        (scratch / target.name).replace(target)
+        with written():
+            if target.exists():
+                target.replace(scratch / "old")
+            (scratch / target.name).replace(target)
     return summary
 
 
@@ -127,6 +135,7 @@ class _Summarizer:
         self.folder, self.request, self.target = folder, request, target
         self.notes: list[str] = []
         self.files: list[Path] = []
+        self.charts: set[str] = set()
         self.refused: InvalidInput | None = None
         self.rows = list(folder.runs())
         self.runs = {run.key: run for run in self.rows if run.status == COMPLETED}
@@ -139,9 +148,15 @@ class _Summarizer:
         self._note_missing()
         self.names = self._names()
         self.metrics = self._metrics()
+        groups = len(self.groups) if request.group_by and request.maps != "none" else 1
+        if groups > _MOST_MAPS:
+            raise UsageError(
+                f"--group-by {' '.join(self.names)}: {groups} groups, and maps of at most {_MOST_MAPS}.",
+                "Group by what has fewer values; or make no maps: --maps none",
+                code="too_many_groups",
+            )
 
     def run(self) -> Summary:
-        self.target.mkdir()
         rows = self._statistics()
         found = self._sensitivity()
         self._convergence()
@@ -164,13 +179,13 @@ class _Summarizer:
     def _note_missing(self) -> None:
         for what, is_it in (
             ("failed", lambda run: run.status not in {COMPLETED, _PENDING}),
-            ("have not run", lambda run: run.status == _PENDING),
+            ("did not run yet", lambda run: run.status == _PENDING),
         ):
             keys = [*dict.fromkeys(run.key[:_SHORT] for run in self.rows if is_it(run))]
             if keys:
                 more = " …" if len(keys) > _SHOWN else ""
                 named = ", ".join(keys[:_SHOWN])
-                self.notes.append(f"{len(keys)} runs {what} and are left out: {named}{more}")
+                self.notes.append(f"left out: {count(len(keys), 'run')} that {what}: {named}{more}")
 
     def _names(self) -> tuple[str, ...]:
         """Return what the runs are grouped by."""
@@ -212,12 +227,13 @@ class _Summarizer:
         """Of each completed run what is needed of its record."""
         found: dict[str, Mapping[str, Any]] = {}
         for key in self.runs:
-            document = finished.read(self.folder.run_record_path(key)) or {}
-            main = (document.get("files") or {}).get("output") or {}
-            steps = document.get("step_metrics") or {}
+            document = finished.read(self.folder.run_record_path(key))
+            steps = _part(document, "step_metrics")
             found[key] = {
-                "parts": (main.get("content_digest") or {}).get("parts") or {},
-                "steps": {name: steps[name] for name in (_STEP, *self.metrics) if name in steps},
+                "parts": _part(document, "files", MAIN, "content_digest", "parts"),
+                "steps": {
+                    one: steps[one] for one in (_STEP, *self.metrics) if isinstance(steps.get(one), list)
+                },
             }
         return found
 
@@ -231,7 +247,7 @@ class _Summarizer:
                 lost += sum(not math.isfinite(one) for one in given)
                 rows.append(Row(group, metric, statistics(np.array(given))))
         if lost:
-            self.notes.append(f"{lost} values of metrics are not finite and are left out")
+            self.notes.append(f"left out: {count(lost, 'value')} of metrics that are not finite")
         self._table(
             "metrics", ("metric", *STATISTICS), ((one.group, one.metric, *one.numbers) for one in rows)
         )
@@ -256,8 +272,10 @@ class _Summarizer:
                     [keys[start : start + replicates] for start in range(0, len(keys), replicates)],
                 )
             except InvalidInput as error:
-                self.refused = self.refused or error
-                self.notes.append(error.message)
+                if self.refused is None:
+                    self.refused = error
+                else:
+                    self.notes.append(error.message)
                 continue
             if not made:
                 self.notes.append(f"{metric} is the same in all runs: it has no indices")
@@ -325,14 +343,15 @@ class _Summarizer:
         rows = list(rows)
         if not rows:
             return
+        groups = (self.names if names is None else names) if grouped else ()
         if grouped:
-            head = [*(self.names if names is None else names), *head]
             rows = [(*group, *rest) for group, *rest in rows]
-        whole = {place for place, one in enumerate(head) if one in {"runs", "replicates", _STEP}}
+        whole = {len(groups) + head.index(one) for one in ("runs", "replicates", _STEP) if one in head}
         typed = (
             [int(one) if place in whole and one == int(one) else one for place, one in enumerate(row)]
             for row in rows
         )
+        head = [*(f"parameter_{one}" if one in head else one for one in groups), *head]
         path = self.target / f"{name}.csv"
         store.write_atomically(path, as_csv([head, *typed]).encode())
         self.files.append(path)
@@ -340,8 +359,9 @@ class _Summarizer:
     def _chart(self, kind: Any, metric: str, *data: Any) -> None:
         from dissmodel.visualization import sweep_charts  # noqa: PLC0415  (it loads matplotlib)
 
+        name = file_name(f"{kind}.{metric}", self.charts)
         for suffix, drawn in sweep_charts.draw(kind, metric, *data).items():
-            path = self.target / f"{kind}.{file_name(metric)}{suffix}"
+            path = self.target / f"{name}{suffix}"
             store.write_atomically(path, drawn)
             self.files.append(path)
 
@@ -351,12 +371,6 @@ class _Summarizer:
         if self.request.maps == "none":
             return
         names, groups = self._asked_groups
-        if len(groups) > _MOST_MAPS:
-            raise UsageError(
-                f"--group-by {' '.join(self.names)}: {len(groups)} groups, and maps of at most {_MOST_MAPS}.",
-                "Group by what has fewer values; or make no maps: --maps none",
-                code="too_many_groups",
-            )
         places = {run.key: self.folder.output_path(run) for run in self.runs.values()}
         there = {key: path for key, path in places.items() if path is not None}
         if len(there) < len(places):
@@ -364,8 +378,8 @@ class _Summarizer:
                 f"the results of {len(places) - len(there)} of {len(places)} completed runs were not kept"
                 + ("" if there else ": there are no maps")
             )
-        if any(path.is_dir() for path in there.values()):
-            self.notes.append("the results are folders: there are no maps")
+        if not all(map(is_map, there.values())):
+            self.notes.append("the results are no maps, so there are none over runs")
             there = {}
         if not there:
             return
@@ -376,8 +390,9 @@ class _Summarizer:
                 continue
             place = self.target / "maps"
             if group:
-                place /= f"{number:02d}_{file_name(_called(names, group))}"
-            place.mkdir(parents=True, exist_ok=True)
+                place /= f"{number:02d}_{file_name(_called(names, group), set())}"
+            with disk_errors(f"{place}: can't be made"):
+                place.mkdir(parents=True)
             self.files += map_runs(mapped, place, legends, names=bands, quantiles=self.request.maps == "all")
 
     def _legends(self, there: Mapping[str, Path]) -> dict[str, Legend]:
@@ -406,7 +421,7 @@ class _Summarizer:
             for name, digest in self.documents[key]["parts"].items():
                 seen.setdefault(name, set()).add(digest)
         differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
-        same = [name for name in seen if name not in differing]
+        same = [name for name in seen if name not in {*differing, _GEOMETRY}]
         if differing and same:
             self.notes.append(f"the same in all results, so without a map: {', '.join(same)}")
         return differing or None
@@ -434,9 +449,9 @@ def _called(names: Sequence[str], group: Group) -> str:
 
 def _converging(runs: Sequence[SweptRun], metric: str) -> Iterator[tuple[float, ...]]:
     """Yield the number of replicates, the runs that these have, their mean and the ends of its interval."""
-    for count in range(2, max(run.replicate for run in runs) + 1):
-        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= count]
-        yield count, *mean_interval(np.array(found))
+    for last in range(2, max(run.replicate for run in runs) + 1):
+        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= last]
+        yield last, *mean_interval(np.array(found))
 
 
 def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats, Floats]:
@@ -444,7 +459,7 @@ def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats
     rows = []
     for one in measured:
         values = np.array([_number(value) for value in one.get(metric, ())])
-        steps = np.array(one.get(_STEP, range(1, len(values) + 1)), dtype=np.float64)
+        steps = np.array([_number(value) for value in one.get(_STEP, range(1, len(values) + 1))])
         if len(values) and len(values) == len(steps):
             rows.append((steps, values))
     if not rows:
@@ -454,6 +469,13 @@ def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats
     for row, (at, values) in zip(found, rows, strict=True):
         row[np.searchsorted(steps, at)] = values
     return steps, found
+
+
+def _part(document: object, *names: str) -> Mapping[str, Any]:
+    """Return an object within a record's document, which may hold anything; an empty one where it is none."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _number(value: object) -> float:

@@ -187,7 +187,7 @@ def test_runs_that_failed_are_said_and_results_that_were_dropped_have_no_maps(di
     assert (3, 2) == (said.json["runs"], said.json["completed"])
     notes = "\n".join(said.json["notes"])
     assert 1 == len(failed)
-    assert f"1 runs failed and are left out: {failed[0]}" in notes
+    assert f"left out: 1 run that failed: {failed[0]}" in notes
     assert "2 of 2 completed runs were not kept: there are no maps" in notes
     assert not Path("out/summary/maps").exists()
     assert {2} == {one["runs"] for one in said.json["metrics"]}
@@ -211,6 +211,8 @@ def test_a_design_of_sobol_has_indices_and_one_with_a_failed_run_has_none(dissmo
 
     bad = dissmodel("sweep", "summary", "bad", "--metric", "rise", "--maps", "none")
 
+    as_json = dissmodel("sweep", "summary", "bad", *words[:5], "--overwrite")
+    assert (3, bad.err.splitlines()[-2].removeprefix("error: ")) == (as_json.code, as_json.json["refused"])
     assert 0 == good.code, good.err
     found = {(one["name"], one["parameter"]) for one in good.json["indices"]["rise"]}
     assert {(name, one) for name in ("S1", "ST") for one in ("rate", "more")} == found

@@ -109,7 +109,7 @@ def test_a_worker_that_can_not_begin_a_task_says_why(engine, monkeypatch):
     error = engine.submit(abs, -1).exception(20)
 
     assert isinstance(error, WorkerLost)
-    assert "can't begin a task: fail() takes 1 positional argument but 4 were given." in error.message
+    assert "can't begin a task: fail() takes 1 positional argument but 3 were given." in error.message
 
 
 @pytest.mark.slow

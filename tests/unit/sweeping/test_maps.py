@@ -15,7 +15,7 @@ from dissmodel.io.raster import write_geotiff
 from dissmodel.io.vector import save_gdf
 from dissmodel.metrics import stacks
 from dissmodel.record.digest import sha256_file
-from dissmodel.sweeping.maps import MappedRun, file_name, map_runs
+from dissmodel.sweeping.maps import MappedRun, file_name, is_map, map_runs
 
 LEGEND = (CellClass(1, "open", "#aabbcc"), CellClass(2, "built", "#b2182b"))
 PLACE = {"transform": rasterio.Affine(100, 0, 0, 0, -100, 0), "crs": "EPSG:31984"}
@@ -239,18 +239,22 @@ def test_other_polygons_are_other_cells(tmp_path, out):
         map_runs([first, MappedRun("1", other.path)], out, {})
 
 
-def test_a_result_that_is_no_map(tmp_path, out):
-    (tmp_path / "r.csv").write_text("a,b\n")
+def test_a_table_is_no_map():
+    assert [True, True, False] == [is_map(Path(one)) for one in ("r.TIF", "r.gpkg", "r.csv")]
 
-    with pytest.raises(InvalidInput) as raised:
-        map_runs([MappedRun("0", tmp_path / "r.csv")], out, {})
 
-    assert "no_map" == raised.value.code
+def test_bands_whose_names_are_one_for_a_file_system_have_files_of_their_own(tmp_path, out):
+    states = [{"a b": np.full((4, 4), 1.0 * run), "A/B": np.full((4, 4), 2.0 * run)} for run in range(2)]
+
+    written = map_runs(rasters(tmp_path, states, nodata=np.nan), out, {})
+
+    assert ["a_b.tif", "A_B_.tif"] == [one.name for one in written]
+    assert [0.5, 1.0] == [bands_of(one)["mean"][0, 0] for one in written]
 
 
 @pytest.mark.parametrize("name", ["../../up", "a/b", ".", "x" * 300, "a\nb", "C:\\x"])
 def test_the_name_of_a_band_leads_out_of_no_folder(name):
-    made = file_name(name)
+    made = file_name(name, set())
 
     assert len(made) <= 80
     assert not set(made) & set("/\\\n:")

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, UsageError
 from dissmodel.sweeping import plan as plans
+from dissmodel.sweeping.folder import SweepFolder
 from dissmodel.sweeping.plan import Plan, agree
+from dissmodel.sweeping.sweep import _difference
 from dissmodel.sweeping.values import Bounds
 
 
@@ -311,3 +313,13 @@ def test_a_toml_that_is_too_large(tmp_path, monkeypatch):
     path = write(tmp_path / "p.toml", "#" * 101)
     with pytest.raises(DissmodelError, match="more than 100 bytes"):
         Plan.from_toml(path)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("lhs", True), ("sobol", False)])
+def test_it_is_said_that_a_latin_hypercube_does_not_grow(tmp_path, kind, said):
+    old, new = (Plan._of({"grids": [{"a": Bounds(0, 1)}], "design": f"{kind}:{size}"}) for size in (4, 8))
+    write(SweepFolder(tmp_path).plan_path, old.to_toml())
+    sentences = _difference(SweepFolder(tmp_path), new)
+
+    assert f"{kind}:4 there, {kind}:8 here." in sentences
+    assert said == ("A Latin hypercube of another size has other rows" in sentences)

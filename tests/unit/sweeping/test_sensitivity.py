@@ -75,7 +75,7 @@ def test_a_design_with_a_run_that_is_not_finite_is_refused_with_the_keys_of_thes
         indices(design, "y", outputs, [[f"{row:02d}{'0' * 62}"] for row in range(len(outputs))])
 
     assert "runs_missing" == raised.value.code
-    assert "2 of its 20 runs" in raised.value.message
+    assert "2 runs of it failed" in raised.value.message
     assert "03" + "0" * 14 + ", 05" + "0" * 14 in raised.value.message
 
 
