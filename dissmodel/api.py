@@ -275,7 +275,7 @@ def sweep(
     resample: Method | None = None,
     keep: Literal["all", "records"] | None = None,
     workers: int | None = None,
-    cluster: str | None = None,
+    cluster: StrPath | None = None,
     threads: int = 1,
     fail_fast: bool = False,
     keep_old_code: bool = False,
@@ -290,7 +290,7 @@ def sweep(
     model, input, inputs, parameters, band_map, column_map, class_map, format, layer, resample
         As `run` takes them; they are the same for all runs.
     output : str or path-like
-        The folder of the sweep.
+        The folder of the sweep, or ``s3://BUCKET/PREFIX``.
     vary : mapping, optional
         What varies: name of a parameter, ``"input"`` or ``"input.NAME"`` → a list of values, or a text as on
         the command line, such as ``"0:1:0.1"``; for a design also its bounds ``(low, high)`` or ``(low, high,
@@ -341,8 +341,8 @@ def sweep(
     from dissmodel.sweeping.standing import digest_of, standing
 
     given = {name: one for name, one in locals().items() if name in _DETERMINES_SWEEP}
-    folder, asked = Path(arguments.text(output, "output")), digest_of(given)
-    done = standing(SweepFolder(folder), asked)
+    place, asked = arguments.text(output, "output"), digest_of(given)
+    done = standing(SweepFolder(Path(place)), asked)  # never of a bucket
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
@@ -359,7 +359,7 @@ def sweep(
         toml=file,
         inputs=pairs,
         resample=_method(resample),
-        vary={name: varied(one, name) for name, one in (vary or {}).items()},
+        vary={name: varied(one, name) for name, one in arguments.varied(vary).items()},
         parameters=arguments.parameters(parameters),
         band_map=arguments.band_map(band_map),
         column_map=arguments.column_map(column_map),
@@ -373,7 +373,7 @@ def sweep(
     )
     request = SweepRequest(
         plan=plan,
-        output=folder,
+        output=place,
         cluster=arguments.optional_text(cluster, "cluster"),
         workers=arguments.whole_number(workers, "workers", least=1),
         threads=arguments.whole_number(threads, "threads", least=1) or 1,
@@ -398,7 +398,7 @@ def calibrate(
     input: StrPath | None = None,
     inputs: Inputs = (),
     output: StrPath,
-    vary: Mapping[str, object],
+    vary: Mapping[str, object] | None = None,
     observed: StrPath | Mapping[str, StrPath] | None = None,
     metric: str = "figure_of_merit",
     target: float | None = None,
@@ -415,7 +415,7 @@ def calibrate(
     layer: str | None = None,
     resample: Method | None = None,
     workers: int | None = None,
-    cluster: str | None = None,
+    cluster: StrPath | None = None,
     threads: int = 1,
     consent: Consent | None = None,
 ) -> Calibrated:
@@ -498,7 +498,7 @@ def calibrate(
     )
     request = CalibrateRequest(
         plan=plan,
-        vary={name: varied(one, name) for name, one in vary.items()},
+        vary={name: varied(one, name) for name, one in arguments.varied(vary).items()},
         output=Path(arguments.text(output, "output")),
         metric=arguments.word(metric, "metric", "figure_of_merit"),
         observed=next(iter(maps.items()), None),
@@ -523,16 +523,22 @@ def sweep_status(folder: StrPath) -> SweepStatus:
     Parameters
     ----------
     folder : str or path-like
-        The folder of the sweep.
+        The folder of the sweep; of a sweep in a bucket that this machine runs its ``s3://BUCKET/PREFIX``.
 
     Raises
     ------
     InvalidInput
         If no sweep is there.
     """
+    from dissmodel.storage.uri import is_remote
     from dissmodel.sweeping.status import status
 
-    return status(Path(arguments.text(folder, "folder")))
+    place = arguments.text(folder, "folder")
+    if is_remote(place):
+        from dissmodel.sweeping.bucket import Bucket
+
+        return status(Bucket.open(place).folder)
+    return status(Path(place))
 
 
 def validate(

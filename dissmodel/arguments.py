@@ -185,6 +185,15 @@ def parameters(given: object) -> dict[str, object]:
     return {name: _value(value, f"parameters[{name!r}]") for name, value in found.items()}
 
 
+def varied(given: object) -> Mapping[str, object]:
+    """Return what varies in many runs, by name, as it was given: texts, values, bounds, lists, arrays."""
+    found = _mapping(given, "vary", '{"rate": [0.1, 0.2]}')
+    for name, one in found.items():
+        plain = list(one) if isinstance(one, range) else one
+        _value(plain.tolist() if hasattr(plain, "tolist") else plain, f"vary[{name!r}]")
+    return found
+
+
 def _value(given: object, where: str) -> object:
     """Return a value as a record can hold it."""
     given = _of_python(given)

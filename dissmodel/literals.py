@@ -41,11 +41,9 @@ class Bounds:
         """Refuse bounds that have no value between them."""
         is_right = -math.inf < self.low < self.high < math.inf and (self.low > 0 or not self.log)
         if not is_right or (self.step is not None and not 0 < self.step <= self.high - self.low):
-            above, steps = (
-                " above 0" * self.log,
-                f", in steps of {self.step}" if self.step is not None else "",
-            )
-            raise UsageError(f"{self}{steps} are no bounds: a number{above}, and a greater one.", _HOW)
+            steps = f", in steps of {self.step}" if self.step is not None else ""
+            what = f"are no bounds: a number{' above 0' * self.log}, and a greater one"
+            raise UsageError(f"{self}{steps} {what}.", _HOW)
 
     def __str__(self) -> str:
         return f"{'log:' if self.log else ''}{self.low!r}:{self.high!r}"

@@ -158,7 +158,8 @@ class CellModel(ModelExecutor):
 
         A model with kernels of its own overrides it and works on ``data.values`` in place: of polygons arrays
         of one dimension, of pixels those or pictures, as they were read from a raster (see `CellData`).
-        What comes after the last ``yield`` is run, too. The kit writes states and ``passo``.
+        What comes after the last ``yield`` is run, too. Iterate over `steps` itself: a condition may end it
+        before its last number. The kit writes states and ``passo``.
         """
         from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (kernels of a model's own need none)
 
@@ -340,7 +341,7 @@ class CellModel(ModelExecutor):
 
     def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
         """Write the result and its style; note their digests, of the result where no run will hash it."""
-        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.in_run)
+        digests = self._write(result, Path(str(record.output_path)), hashed=not settings.hashes)
         for name, digest in digests.items():
             record.add_artifact(name, digest)
         record.status = "completed"

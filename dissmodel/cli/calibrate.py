@@ -92,8 +92,8 @@ def calibrate(
 
     Exits with 1 if every trial failed. It needs Optuna, the extra calibrate.
 
-    Example: dissmodel calibrate fire_spread -i forest.tif --observed burnt.tif -o fires --vary p_h=0.1:0.9
-    """
+    Example: dissmodel calibrate coastal_raster -i grid.zip --observed uso=result.tif -o near --vary attenuation_factor=0:1 --trials 2
+    """  # noqa: E501  (an example is a line)
     from dissmodel import api
     from dissmodel.errors import UsageError
 
@@ -141,16 +141,20 @@ def _print(made: Calibrated, *, as_json: bool, quiet: bool) -> None:
     if quiet:
         return
     failed = f", {made.failed} of them failed" if made.failed else ""
-    print_line(f"{made.trials} trials{failed}")
+    print_line(f"{_trials(made.trials)}{failed}")
     if best is None:
         return
     spread = "" if best.sd is None else f", sd {best.sd:.4g} over its replicates"
     print_line(f"best: trial {best.trial}, {made.metric} {best.metric:.6g}{spread}")
     rows = [(name, value_text(value), _range(made.ranges[name])) for name, value in best.values.items()]
-    near = f"{made.near} trials within {made.tolerance:.3g}" if made.tolerance is not None else ""
+    near = f"{_trials(made.near)} within {made.tolerance:.3g}" if made.tolerance is not None else ""
     print_table(("parameter", "best", near), rows)
     print_places({"record": best.record_path, "table": made.folder.table_path})
     print_line(f"run it: {best.command}")
+
+
+def _trials(number: int) -> str:
+    return f"{number} trial{'' if number == 1 else 's'}"
 
 
 def _range(values: tuple[Any, ...]) -> str:

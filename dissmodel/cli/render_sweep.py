@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 def sweep(made: Sweep, *, as_json: bool, quiet: bool) -> None:
     """Print how a sweep ended, and where what it made is; or what it would take."""
     folder = made.folder
+    table, record = (
+        f"{made.place}{one.name}" if made.place else one for one in (folder.table_path, folder.record_path)
+    )
     if as_json:
         counts = {name: getattr(made, name) for name in ("rows", "runs", "completed", "failed", "missing")}
         more = {"began": made.began, "old_code": made.old_code, "seconds": made.seconds}
         estimate = {} if made.estimate is None else {"estimate": asdict(made.estimate)}
         print_json(
-            {"folder": folder.path, "record_path": folder.record_path, "table": folder.table_path}
+            {"folder": made.place or folder.path, "record_path": record, "table": table}
             | counts
             | more
             | estimate
@@ -31,7 +34,7 @@ def sweep(made: Sweep, *, as_json: bool, quiet: bool) -> None:
         if made.estimate is not None:
             _print_estimate(made.estimate)
         elif folder.record_path.exists():
-            print_places({"table": folder.table_path, "record": folder.record_path})
+            print_places({"table": table, "record": record})
 
 
 def _print_counts(made: Sweep) -> None:

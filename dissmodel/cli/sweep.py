@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -21,7 +20,9 @@ def sweep(
     input_: options.SeveralInputs = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the sweep, old or new."),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="The folder of the sweep, or s3://BUCKET/PREFIX."
+        ),
     ] = None,
     vary: options.Vary = None,
     replicates: options.Replicates = None,
@@ -111,7 +112,7 @@ def sweep(
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a sweep.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of a sweep, or its s3://.")],
     as_json: options.Json = False,
 ) -> None:
     """Tell how far a sweep is; it may be running, here or elsewhere.

@@ -7,15 +7,22 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from dissmodel.engines.threads import limit_threads
+
 
 def packed(task: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Return a call as bytes; raises what pickle raises."""
     return pickle.dumps((task, args, kwargs), pickle.HIGHEST_PROTOCOL)
 
 
-def answer(call: bytes) -> bytes:
-    """Do a packed call, and return its result or its exception as bytes."""
+def answer(call: bytes, threads: int | None = None) -> bytes:
+    """Do a packed call, and return its result or its exception as bytes.
+
+    `threads` limits the threads of a process that other people started.
+    """
     try:
+        if threads is not None:
+            limit_threads(threads)
         task, args, kwargs = pickle.loads(call)  # noqa: S301  (of whoever started this worker)
         return pickle.dumps((task(*args, **kwargs), None), pickle.HIGHEST_PROTOCOL)
     except BaseException as error:  # noqa: BLE001  (whoever asks for the result gets it)

@@ -30,27 +30,27 @@ def serve() -> None:
     process = os.getpid()
     if hasattr(os, "register_at_fork"):  # a copy that outlives this process would keep the pipe open
         os.register_at_fork(after_in_child=lambda: os.close(answers.fileno()))
-    # The thread that reads sees in mid-task, too, that the parent is gone.
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    is_idle = threading.Event()
-    threading.Thread(target=_read, args=(calls, waiting, is_idle), daemon=True).start()
-    is_idle.set()
+    done = [0]
+
+    def read() -> None:
+        """Take calls; that the parent is gone is seen in mid-task too."""
+        received = 0
+        while (call := receive(calls)) is not None:
+            received += 1
+            waiting.put(call)
+        if received > done[0]:
+            os._exit(1)
+        waiting.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
     while (call := waiting.get()) is not None:
         send(answers, BEGUN)
         said = answer(call)
         if os.getpid() != process:  # a copy that the task made with fork: the answer is its parent's
             os._exit(0)
         send(answers, said)
-        is_idle.set()
-
-
-def _read(calls: IO[bytes], waiting: queue.SimpleQueue[bytes | None], is_idle: threading.Event) -> None:
-    while (call := receive(calls)) is not None:
-        is_idle.clear()
-        waiting.put(call)
-    if not is_idle.is_set():
-        os._exit(1)
-    waiting.put(None)
+        done[0] += 1
 
 
 def send(stream: IO[bytes], message: bytes) -> None:

@@ -13,11 +13,11 @@ import time
 import uuid
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from dissmodel.bounded import contents
 from dissmodel.config import UserSettings
@@ -28,9 +28,6 @@ from dissmodel.printable import printable
 
 if TYPE_CHECKING:
     from distributed import Security
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
 
 _CONNECT_S = 10.0
 _ANSWER_S = 30.0  # a scheduler that has many workers may be busy
@@ -71,6 +68,7 @@ class Cluster(Engine):
         self._most = workers or sys.maxsize
         self._threads = threads
         self._workers: set[str] = set()
+        self._accepted = 0  # so many workers so far
         self._running: set[str] = set()  # of these, those that take tasks
         self._refused: dict[str, str] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -78,7 +76,7 @@ class Cluster(Engine):
         self._numbers = itertools.count()
         self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._waiting: deque[tuple[Future[Any], bytes]] = deque()
-        self._lost: Exception | None = None
+        self._lost: DissmodelError | None = None
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._served = time.monotonic()  # when a worker took tasks
@@ -99,26 +97,16 @@ class Cluster(Engine):
         """How many workers there are, and at least 1; a task waits for a worker."""
         return max(1, min(self._most, len(self._running | self._busy.keys())))
 
-    def submit(
-        self, task: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
-    ) -> Future[Result]:
-        """Queue the task and return its future.
-
-        Raises what pickle raises for a task that can't be sent to a worker.
-        """
-        call = calls.packed(task, args, kwargs)
-        future: Future[Result] = Future()
+    def _queue(self, future: Future[Any], call: bytes) -> None:
         with self._submitting:
-            if isinstance(self._lost, RuntimeError):
-                raise self._lost
-            if self._lost is not None:
-                future.set_exception(self._lost)
-            else:
+            if self._lost is None:
                 self._loop.call_soon_threadsafe(self._accept, future, call)
-        return future
+            else:
+                future.set_exception(self._lost)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  (the base class's)
         """Take no more tasks; wait for those in flight, or leave them to their workers."""
+        self._is_closed = True
         with self._submitting:
             if self._lost is None:
                 self._loop.call_soon_threadsafe(self._close, wait, cancel_futures)
@@ -152,7 +140,7 @@ class Cluster(Engine):
         except BaseException as error:  # noqa: BLE001  (whoever opens, or asks for a result, gets it)
             await self._lose(error)
         else:
-            await self._lose(RuntimeError(f"{self.name} was closed."))
+            await self._lose(asyncio.CancelledError())
 
     def _is_over(self) -> bool:
         return self._is_closing and not self._busy and not self._waiting
@@ -277,6 +265,7 @@ class Cluster(Engine):
             theirs = _versions(said)
             if theirs == ours:
                 self._workers.add(address)
+                self._accepted += 1
                 key = f"dissmodel-{uuid.uuid4()}"
                 self._holds[address] = self._client.submit(
                     on_worker.hold, key, key=key, workers=[address], pure=False
@@ -308,24 +297,25 @@ class Cluster(Engine):
     async def _do(self, address: str, future: Future[Any], call: bytes) -> None:
         number = next(self._numbers)
         answer = self._answers[number] = self._loop.create_future()
+        error: Exception | None = None
         try:
             await self._begin(address, number, call)
-            said = await answer
+            await answer
         except asyncio.CancelledError:
-            future.set_exception(self._lost or WorkerLost(f"The worker {address} left or was killed."))
-        except Exception as error:  # noqa: BLE001  (whoever asks for the result gets it)
-            future.set_exception(error)
-            self._stir.set()
-        else:
-            try:
-                future.set_result(calls.result(said))
-            except Exception as error:  # noqa: BLE001  (the task's)
+            error = self._lost or WorkerLost(f"The worker {address} left or was killed.")
+        except Exception as caught:  # noqa: BLE001  (whoever asks for the result gets it)
+            error = caught
+        del self._answers[number], self._busy[address]
+        try:
+            if answer.done() and not answer.cancelled():  # also where the worker left right after it
+                future.set_result(calls.result(answer.result()))
+            else:
                 future.set_exception(error)
-        finally:
-            del self._answers[number], self._busy[address]
-            self._deal()
-            if self._is_closing:
-                self._stir.set()
+        except Exception as caught:  # noqa: BLE001  (the task's)
+            future.set_exception(caught)
+        self._deal()
+        if error is not None or self._is_closing:
+            self._stir.set()
 
     async def _begin(self, address: str, number: int, call: bytes) -> None:
         """Let a worker begin a task."""
@@ -363,12 +353,10 @@ class Cluster(Engine):
         with self._submitting:
             if self._lost is not None:
                 return
-            if isinstance(error, asyncio.CancelledError):
-                self._lost = RuntimeError(f"{self.name} was closed.")
-            elif isinstance(error, DissmodelError):
+            if isinstance(error, DissmodelError):
                 self._lost = error
             else:
-                self._lost = EngineLost(f"{self.name}: {_why(error)}.")
+                self._lost = EngineLost(f"{self.name} was closed: {_why(error)}.")
                 self._lost.__cause__ = error
         if not self._opened.done():
             self._opened.set_exception(self._lost)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from dissmodel.engines.calls import packed
 from dissmodel.errors import DissmodelError, StorageError
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Engine(Executor):
@@ -14,16 +19,34 @@ class Engine(Executor):
 
     The exception of a future is what the task raised, `WorkerLost` if its worker ended in mid-task, or
     `EngineLost` if no task can run any more. An engine repeats nothing that began: whoever submits counts the
-    tries. ``shutdown()`` waits for the tasks in flight; ``shutdown(wait=False)`` ends them.
+    tries. ``shutdown()`` waits for the tasks in flight. ``shutdown(wait=False)`` ends their processes, or
+    leaves them to the workers of a cluster.
     """
 
     name: str
     """What people call it, such as ``2 processes``."""
+    _is_closed = False
 
     @property
     @abstractmethod
     def slots(self) -> int:
         """How many tasks may be in flight now, at least 1; it changes where workers come and go."""
+
+    def submit(
+        self, task: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Queue the task and return its future.
+
+        Raises what pickle raises for a task that can't be sent to a worker; RuntimeError after the end.
+        """
+        if self._is_closed:
+            raise RuntimeError(f"{self.name} was closed.")
+        future: Future[Result] = Future()
+        self._queue(future, packed(task, args, kwargs))
+        return future
+
+    def _queue(self, future: Future[Any], call: bytes) -> None:
+        raise NotImplementedError
 
 
 class WorkerLost(DissmodelError):

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar
 
-from dissmodel.engines.engine import Engine
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
+from dissmodel.engines.engine import Engine, Given, Result
 
 
 class Here(Engine):

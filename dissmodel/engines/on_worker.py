@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dissmodel.engines import calls
-from dissmodel.engines.threads import limit_threads
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -19,8 +18,7 @@ async def begin(client: str, number: int, call: bytes, threads: int, dask_worker
     """Begin a task in the thread of the worker's own tasks; its answer is an event, once there is one."""
 
     def do() -> None:
-        limit_threads(threads)
-        said = calls.answer(call)
+        said = calls.answer(call, threads)
         dask_worker.log_event(TOPIC, {"client": client, "number": number, "answer": said})
 
     asyncio.get_running_loop().run_in_executor(dask_worker.executors["default"], do)

@@ -9,16 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any
 
 from dissmodel.engines import calls, child
 from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
 from dissmodel.engines.threads import thread_variables
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
 
 _STARTS = 3  # so many processes in a row may end before they begin a task
 _END_S = 5.0
@@ -28,14 +25,13 @@ _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from dissmodel.engines.child im
 class Processes(Engine):
     """So many processes, each started by its first task, and again by the next task after its end.
 
-    A process that ended between two tasks costs neither a try. `threads` is how many threads the libraries in
+    A process that ended between two tasks costs no task a try. `threads` is how many threads the libraries in
     each process may use.
     """
 
     def __init__(self, number: int, threads: int = 1) -> None:
         self.name = f"{number} process" + ("es" if number > 1 else "")
         self._number = number
-        self._is_closed = False
         self._environ = {**os.environ, **thread_variables(threads)}
         self._tasks: queue.SimpleQueue[tuple[Future[Any], bytes] | None] = queue.SimpleQueue()
         self._workers = [_Worker(self._tasks, self._environ) for _ in range(number)]
@@ -45,18 +41,8 @@ class Processes(Engine):
         """How many processes there are."""
         return self._number
 
-    def submit(
-        self, task: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
-    ) -> Future[Result]:
-        """Queue the task and return its future.
-
-        Raises what pickle raises for a task that can't be sent to a process.
-        """
-        if self._is_closed:
-            raise RuntimeError(f"{self.name} was closed.")
-        future: Future[Result] = Future()
-        self._tasks.put((future, calls.packed(task, args, kwargs)))
-        return future
+    def _queue(self, future: Future[Any], call: bytes) -> None:
+        self._tasks.put((future, call))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  (the base class's)
         """Take no more tasks; wait for those in flight, or end their processes."""
@@ -115,20 +101,12 @@ class _Worker(threading.Thread):
         code = 0
         for _ in range(_STARTS):
             process = self._ready()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                child.send(process.stdin, call)
-            except OSError:
-                said = None
-            else:
-                said = child.receive(process.stdout)
+            has_begun, said = _exchange(process, call)
             if said is not None:
-                said = child.receive(process.stdout)
-                if said is None:
-                    raise WorkerLost(f"The worker process {process.pid} {_ending(self._end(process))}.")
                 return said
             code = self._end(process)
+            if has_begun:
+                raise WorkerLost(f"The worker process {process.pid} {_ending(code)}.")
         raise EngineLost(f"Worker processes end before they begin a task: the last {_ending(code)}.")
 
     def _ready(self) -> subprocess.Popen[bytes]:
@@ -136,19 +114,18 @@ class _Worker(threading.Thread):
             if self._is_over:
                 raise WorkerLost("The worker processes were ended.")
             if self._process is None:
-                self._process = subprocess.Popen(  # noqa: S603  (this interpreter, and our own words)
-                    [sys.executable, "-P", "-c", _MAIN, *sys.path],
-                    env=self._environ,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
+                words = [sys.executable, "-P", "-c", _MAIN, *sys.path]
+                pipe = subprocess.PIPE
+                try:
+                    self._process = subprocess.Popen(words, env=self._environ, stdin=pipe, stdout=pipe)  # noqa: S603  (our own words)
+                except OSError as error:  # no memory, or too many processes: the next try may find more
+                    raise WorkerLost(f"No worker process can be started: {error.strerror}.") from error
             return self._process
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for the end of a process that has no task, and return its code."""
         self._process = None
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
+        for pipe in _pipes(process):
             with contextlib.suppress(OSError):  # of what was not yet written
                 pipe.close()
         try:
@@ -156,6 +133,21 @@ class _Worker(threading.Thread):
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+def _exchange(process: subprocess.Popen[bytes], call: bytes) -> tuple[bool, bytes | None]:
+    """Return whether a process began a call, and its answer if there is one."""
+    to, back = _pipes(process)
+    with contextlib.suppress(OSError):
+        child.send(to, call)
+    has_begun = child.receive(back) is not None
+    return has_begun, child.receive(back) if has_begun else None
 
 
 def _ending(code: int) -> str:

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dissmodel import process, temporary
 from dissmodel.config import UserSettings
@@ -29,10 +29,17 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 60.0
 _COUNT_S = 10.0
-_END_S = 60.0
 _LONGEST = 2000
 _NAME = "dissmodel"
 _QUEUED = "PENDING,CONFIGURING,RUNNING,SUSPENDED"
+_SCRIPT = """#!/bin/sh
+{lines}
+folder={folder}
+export {variables}
+exec {python} -P -m distributed.cli.dask_worker --scheduler-file "$folder/scheduler.json" \\
+  --tls-ca-file "$folder/ca.pem" --tls-cert "$folder/cert.pem" --tls-key "$folder/key.pem" \\
+  --nthreads 1 --memory-limit 0 --death-timeout 60 --no-nanny --no-dashboard --dashboard-address 127.0.0.1:0
+"""
 # It waits for the end of this process, however that ends, and cancels the jobs.
 _GUARD = """
 import os, subprocess, sys, time
@@ -69,7 +76,7 @@ class Slurm(Cluster):
         self._name = f"{_NAME}-{token_hex(6)}"
         self._counted = 0.0
         self._ended = 0  # jobs that ended since a worker came
-        self._known: set[str] = set()
+        self._known = 0  # workers that came before
         super().__init__("slurm", _new_certificates(), workers, threads)
 
     @contextlib.asynccontextmanager
@@ -89,7 +96,13 @@ class Slurm(Cluster):
             )
             async with scheduler:
                 with self._cancelled_at_end():
-                    await self._start(self._number)
+                    why = await self._start(self._number)
+                    if why:
+                        raise UsageError(
+                            f"sbatch starts no jobs: {why}",
+                            "Look at the settings slurm.*: dissmodel config show",
+                            code="sbatch",
+                        )
                     yield scheduler.address
 
     async def _look_after(self) -> None:
@@ -101,42 +114,28 @@ class Slurm(Cluster):
         said = await self._finished([*words, "--format=%i"])
         if said.code:  # Slurm is busy: next time
             return
-        if self._workers - self._known:
+        if self._accepted > self._known:
             self._ended = 0
-            self._known = set(self._workers)
+            self._known = self._accepted
         missing = self._number - len(said.out.split())
         self._ended += missing
-        if self._ended > 2 * self._number:
+        why = await self._start(missing) if missing > 0 else ""
+        if self._ended > 2 * self._number and not self._running:
             raise EngineLost(
-                f"Jobs of Slurm end before they become workers. The last said: {self._last_log()}",
+                f"Jobs of Slurm end before they become workers. The last said: {why or self._last_log()}",
                 "Look at the settings slurm.*: dissmodel config show",
                 code="jobs_end",
             )
-        if missing > 0:
-            await self._start(missing)
 
-    async def _start(self, number: int) -> None:
-        settings = {name: self._settings.text(f"slurm.{name}") for name in ("partition", "time", "memory")}
-        given = {"partition": settings["partition"], "time": settings["time"], "mem": settings["memory"]}
-        said = await self._finished(
-            [
-                self._sbatch,
-                f"--job-name={self._name}",
-                f"--array=1-{number}",
-                "--ntasks=1",
-                f"--cpus-per-task={self._threads}",
-                "--no-requeue",
-                f"--output={self._folder}/%A_%a.log",
-                *(f"--{option}={value}" for option, value in given.items() if value),
-                str(self._folder / "worker.sh"),
-            ]
-        )
-        if said.code:
-            raise UsageError(
-                f"sbatch starts no jobs: {printable(said.err.strip()[:_LONGEST])}",
-                "Look at the settings slurm.*: dissmodel config show",
-                code="sbatch",
-            )
+    async def _start(self, number: int) -> str:
+        """Start jobs; return why not, or nothing."""
+        options = {"partition": "partition", "time": "time", "mem": "memory"}
+        given = {option: self._settings.text(f"slurm.{name}") for option, name in options.items()}
+        words = [f"--job-name={self._name}", f"--array=1-{number}", "--ntasks=1", "--no-requeue"]
+        words += [f"--cpus-per-task={self._threads}", f"--output={self._folder}/%A_%a.log"]
+        words += [f"--{option}={value}" for option, value in given.items() if value]
+        said = await self._finished([self._sbatch, *words, str(self._folder / "worker.sh")])
+        return printable(said.err.strip()[:_LONGEST]) or "it failed" if said.code else ""
 
     @contextlib.contextmanager
     def _shared_folder(self) -> Iterator[Path]:
@@ -149,35 +148,17 @@ class Slurm(Cluster):
             yield folder
 
     def _write_files(self) -> None:
-        for name in ("ca_file", "worker_cert", "worker_key"):
-            (self._folder / f"{name}.pem").write_text(
-                getattr(self._security, f"tls_{name}"), encoding="ascii"
-            )
-        worker = [sys.executable, "-P", "-m", "distributed.cli.dask_worker"]
-        options = {
-            "scheduler-file": self._folder / "scheduler.json",
-            "tls-ca-file": self._folder / "ca_file.pem",
-            "tls-cert": self._folder / "worker_cert.pem",
-            "tls-key": self._folder / "worker_key.pem",
-            "nthreads": 1,
-            "memory-limit": 0,  # Slurm's affair
-            "death-timeout": int(_END_S),
-            "dashboard-address": "127.0.0.1:0",
-        }
-        words = [
-            *worker,
-            "--no-nanny",
-            "--no-dashboard",
-            *(f"--{name}={value}" for name, value in options.items()),
-        ]
-        lines = self._settings.value("slurm.lines")
-        script = [
-            "#!/bin/sh",
-            *(lines if isinstance(lines, tuple) else ()),
-            *(f"export {name}={value}" for name, value in thread_variables(self._threads).items()),
-            f"exec {shlex.join(words)}",
-        ]
-        (self._folder / "worker.sh").write_text("\n".join(script) + "\n", encoding="utf-8")
+        for name, field in {"ca": "ca_file", "cert": "worker_cert", "key": "worker_key"}.items():
+            text = getattr(self._security, f"tls_{field}")
+            (self._folder / f"{name}.pem").write_text(text, encoding="ascii")
+        lines = cast("tuple[str, ...]", self._settings.value("slurm.lines") or ())
+        script = _SCRIPT.format(
+            lines="\n".join(lines),
+            variables=" ".join(f"{name}={value}" for name, value in thread_variables(self._threads).items()),
+            python=shlex.quote(sys.executable),
+            folder=shlex.quote(str(self._folder)),
+        )
+        (self._folder / "worker.sh").write_text(script, encoding="utf-8")
 
     @contextlib.contextmanager
     def _cancelled_at_end(self) -> Iterator[None]:

@@ -22,11 +22,14 @@ class RunContext:
         How many threads a model may use; None: all there are.
     seed : int or None
         For the random numbers of Python and NumPy.
+    hashes : bool
+        Whether whoever runs the model hashes its result, so that the model need not.
     """
 
     base: Path
     threads: int | None = None
     seed: int | None = None
+    hashes: bool = False
 
 
 _current: ContextVar[RunContext | None] = ContextVar("dissmodel_run_context", default=None)
@@ -48,6 +51,12 @@ class Settings:
     def in_run(self) -> bool:
         """Whether a run decides where outputs go."""
         return _current.get() is not None
+
+    @property
+    def hashes(self) -> bool:
+        """Whether whoever runs the model hashes its result."""
+        context = _current.get()
+        return context is not None and context.hashes
 
     @property
     def threads(self) -> int | None:

@@ -24,7 +24,7 @@ from dissmodel.io.sidecars import before_statistics, unrecorded
 from dissmodel.record import MAIN, DataSource, digest, sign, store
 from dissmodel.record.export import ro_crate
 from dissmodel.record.schema import SweepRuns
-from dissmodel.storage.uri import parse
+from dissmodel.storage.uri import beside, parse
 
 Verdict = Literal["ok", "differs", "missing", "not checked"]
 
@@ -35,6 +35,7 @@ _NO_DIGEST = "the record has no digest of it"
 # How a run ends that leaves no result to check.
 _OVER = frozenset({"failed", "interrupted", "tainted"})
 _WRONG = frozenset({"differs", "missing"})
+_GONE = frozenset({"record_missing", "object_missing"})
 _LONGEST = 200
 _GIVE_SIGNERS = "--allowed-signers FILE says who may have signed it"
 
@@ -235,23 +236,33 @@ def _check_files(source: Source) -> Iterator[Check]:
 
 def _check_runs(source: Source, sweep: SweepRuns) -> Iterator[Check]:
     """Check the runs of a sweep, whose inputs are the sweep's; a run that is as recorded is one check."""
-    if source.is_remote or isinstance(source, InBundle):
-        found = "the records of the runs are looked for in the sweep's own folder"
+    if isinstance(source, InBundle):
+        found = "the runs are no part of the bundle"
         yield Check(source.given, "runs", "", "not checked", f"{sweep.runs} runs", found)
         return
     for key, is_completed, expected in _runs_of(source, sweep):
-        path = source.path.parent / sweep.place_of(key)
-        if not is_completed:
-            path = _failed_record(path, expected)
-        with open_source(path) as run:
-            try:
-                wrong = [one for one in checks(run, with_input=False) if one.verdict in _WRONG]
-                if run.digest != expected:
-                    wrong.insert(0, Check(path, "run", str(path), "differs", expected, run.digest))
-            except (InvalidInput, StorageError) as error:
-                verdict: Verdict = "missing" if error.code == "record_missing" else "differs"
-                wrong = [Check(path, "run", str(path), verdict, expected, error.message)]
-        yield from wrong or [Check(source.given, "run", str(path), "ok", expected, expected)]
+        place: Path | str = beside(str(source.given), sweep.place_of(key))
+        if not source.is_remote:
+            whole = source.path.parent / sweep.place_of(key)
+            place = whole if is_completed else _failed_record(whole, expected)
+        elif not is_completed:  # a bucket does not tell by what name it left its record
+            yield Check(source.given, "run", str(place), "not checked", expected, "it failed")
+            continue
+        wrong = _wrong_in(place, expected)
+        yield from wrong or [Check(source.given, "run", str(place), "ok", expected, expected)]
+
+
+def _wrong_in(place: Path | str, expected: str) -> list[Check]:
+    """Return the checks of a run of a sweep that are not right."""
+    with open_source(place) as run:
+        try:
+            wrong = [one for one in checks(run, with_input=False) if one.verdict in _WRONG]
+            if run.digest != expected:
+                wrong.insert(0, Check(run.given, "run", str(place), "differs", expected, run.digest))
+        except (InvalidInput, StorageError) as error:
+            verdict: Verdict = "missing" if error.code in _GONE else "differs"
+            return [Check(run.given, "run", str(place), verdict, expected, error.message)]
+    return wrong
 
 
 def _runs_of(source: Source, sweep: SweepRuns) -> Iterator[tuple[str, bool, str]]:

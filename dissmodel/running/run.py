@@ -160,7 +160,8 @@ def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> Exper
     given = prepared.for_model(opening)
     typed, process = _typed(prepared), os.getpid()
     try:
-        given = prepared.model.host.run(given, RunContext(work, prepared.request.threads, opening.seed))
+        context = RunContext(work, prepared.request.threads, opening.seed, hashes=True)
+        given = prepared.model.host.run(given, context)
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's
             os._exit(0)

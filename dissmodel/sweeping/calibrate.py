@@ -37,7 +37,7 @@ from dissmodel.sweeping.calibrate_metrics import (
     do_measured,
     measured,
 )
-from dissmodel.sweeping.calibrate_study import Sampler, Study, Trial
+from dissmodel.sweeping.calibrate_study import Sampler, Study, Trial, load_optuna
 from dissmodel.sweeping.checking import resolved
 from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import SweepFolder
@@ -172,6 +172,7 @@ def calibrate(request: CalibrateRequest, reporter: Reporter) -> Calibrated:
         raise UsageError(
             "A calibration varies parameters, by --vary alone.", "--vary NAME=LOW:HIGH", code="bad_plan"
         )
+    load_optuna()
     folder = SweepFolder(request.output)
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)

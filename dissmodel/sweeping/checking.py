@@ -32,6 +32,7 @@ class Checking:
 
     def __init__(self, plan: Plan, model: OpenedModel) -> None:
         self._plan, self._model = plan, model
+        self._has_seed = any("seed" in layer.values for layer in self._layers({}))
 
     def typed(self, values: Mapping[str, Any]) -> Typed:
         """Return the parameters of a row.
@@ -94,6 +95,10 @@ class Checking:
             raise UsageError(" ".join(said), " ".join(filter(None, hints)), code="parameter")
         return found
 
+    def gives_seed(self, row: Row) -> bool:
+        """Tell whether a row has a seed of its own, as a parameter; a model's default is none."""
+        return self._has_seed or "seed" in row.values
+
     @property
     def files(self) -> tuple[NamedFile, ...]:
         """The files that parameters name which are the same for all runs."""
@@ -137,7 +142,7 @@ def resolved(plan: Plan, model: OpenedModel) -> Plan:
 
     design = plan.design
     if isinstance(design, Design):
-        design = replace(design, factors=named(design.factors))
+        design = replace(design, factors=named(design.factors)).settled()
     elif design is not None:
         columns = named(dict(zip(design.names, zip(*design.cells, strict=True), strict=True)))
         cells = tuple(zip(*columns.values(), strict=True))

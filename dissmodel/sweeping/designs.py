@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dissmodel.cells.table import csv_text, filled_rows
 from dissmodel.errors import InvalidInput, MissingModule, UsageError, extra_hint
 from dissmodel.literals import parse_value
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.sweeping.values import Bounds, Varied, is_input
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Design:
     """A sampled design.
 
     `size` is the number of rows of a Latin hypercube, of base samples of Sobol, of trajectories of Morris.
-    `factors` is name → its bounds, or its levels, which are equally likely. `seed` is that of the sampling.
+    `factors` is name → its bounds, or its levels, which are equally likely. `seed` is that of the sampling;
+    `sha256`, where it is known, is that of what was sampled, for another SALib may sample otherwise.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class Design:
     size: int
     factors: Mapping[str, Varied]
     seed: int = 0
+    sha256: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a size that the method does not have."""
@@ -100,6 +104,8 @@ class Design:
         ------
         MissingModule
             If SALib is not installed.
+        InvalidInput
+            If it does not sample what it once did.
         """
         try:
             from SALib.sample import latin, morris, sobol  # noqa: PLC0415  (few sweeps have a design)
@@ -112,7 +118,17 @@ class Design:
             made = morris.sample(self.problem, self.size, num_levels=LEVELS, seed=self.seed)
         else:
             made = sobol.sample(self.problem, self.size, calc_second_order=False, seed=self.seed)
+        if self.sha256 and self.sha256 != _sha256(made):
+            raise InvalidInput(
+                f"The design {self} has other rows with SALib {version('SALib')} than those that were run.",
+                "Install the SALib, and the SciPy, with which the sweep was made.",
+                code="bad_design",
+            )
         return made
+
+    def settled(self) -> Self:
+        """Return the design with the digest of what is sampled now."""
+        return replace(self, sha256=_sha256(self.sample()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the values of each row.
@@ -206,6 +222,10 @@ def _cells(names: tuple[str, ...], row: list[str], line: int) -> Iterator[Any]:
         if not text.strip():
             raise ValueError(f"line {line}: {name[:_SHOWN]} has no value")
         yield text.strip() if is_input(name) else parse_value(text)
+
+
+def _sha256(sample: NDArray[np.float64]) -> str:
+    return sha256_bytes(sample.round(_DIGITS).astype("<f8").tobytes())
 
 
 def _value(factor: Varied, place: float, *, nearest: bool) -> Any:

@@ -7,12 +7,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dissmodel import bounded
 from dissmodel.sweeping.folder import RECORD, SweepFolder
 from dissmodel.sweeping.journal import Journal
 from dissmodel.sweeping.runs import SHORT_KEY, EndedRun
+
+if TYPE_CHECKING:
+    from dissmodel.sweeping.bucket import Bucket
 
 _FOLDER = re.compile(rf"[0-9a-f]{{{SHORT_KEY}}}")
 
@@ -32,13 +35,14 @@ def folders(folder: SweepFolder) -> set[str]:
     }
 
 
-def reconcile(folder: SweepFolder, journal: Journal) -> Iterator[EndedRun]:
+def reconcile(folder: SweepFolder, journal: Journal, bucket: Bucket | None = None) -> Iterator[EndedRun]:
     """Let the journal forget runs that are gone; yield the completed runs that it lacks.
 
     These are runs that ended as the process that waited for them was killed, or all of them, where there is
-    no journal. A record that can't be read, or that is of another run than its folder, is none.
+    no journal. A record that can't be read, or that is of another run than its folder, is none. `bucket`: the
+    runs are there.
     """
-    there = folders(folder)
+    there = folders(folder) if bucket is None else bucket.there()
     known = set()
     for key in list(journal.completed()):
         if key[:SHORT_KEY] in there:
@@ -46,10 +50,15 @@ def reconcile(folder: SweepFolder, journal: Journal) -> Iterator[EndedRun]:
         else:
             journal.forget(key)
     for name in sorted(there - known):
-        document = read(folder.runs_path / name / RECORD)
+        document = read_run(folder, name, bucket)
         ended = None if document is None else _ended(document)
         if ended is not None and ended.key.startswith(name):
             yield ended
+
+
+def read_run(folder: SweepFolder, name: str, bucket: Bucket | None = None) -> Mapping[str, Any] | None:
+    """Return the document of the record in the folder of a run; None if it can't be read."""
+    return read(folder.runs_path / name / RECORD) if bucket is None else _parsed(bucket.read(name))
 
 
 def read(path: Path) -> Mapping[str, Any] | None:
@@ -60,8 +69,15 @@ def read(path: Path) -> Mapping[str, Any] | None:
     from dissmodel.record import store  # noqa: PLC0415  (a journal that is whole needs none)
 
     try:
-        document = json.loads(bounded.contents(path, store.MAX_BYTES))
-    except (OSError, ValueError, RecursionError, bounded.Unfit):
+        return _parsed(bounded.contents(path, store.MAX_BYTES))
+    except (OSError, bounded.Unfit):
+        return None
+
+
+def _parsed(data: bytes) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -197,16 +197,14 @@ class SweepFolder:
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise self._not_of_plan(str(error)) from error
 
-    def record_of(self, run: int | str) -> Path:
-        """Return the record of a run, by the number of its row or the beginning of its key.
+    def find(self, run: int | str) -> tuple[str, str]:
+        """Return the key of a run, and its record's digest, by the number of its row or the start of its key.
 
         Raises
         ------
         UsageError
-            If there is no such run, more than one, or it has not ended.
+            If there is no such run, or more than one.
         """
-        from dissmodel.record import store  # noqa: PLC0415  (as above)
-
         with self._table() as stream:
             name, text = ("run", str(run)) if isinstance(run, int) else ("key", run)
             found = {
@@ -215,17 +213,26 @@ class SweepFolder:
                 if row[name] == text or (name == "key" and text and row[name].startswith(text))
             }
         if len(found) != 1:
-            what = "no run" if not found else f"{len(found)} runs"
-            raise UsageError(
-                f"{self.path}: there is {what} {run!r}.", "The table has their numbers and keys."
-            )
-        ((key, digest),) = found.items()
+            what = f"{len(found)} runs begin with" if found else "there is no run"
+            raise UsageError(f"{self.path}: {what} {run!r}.", f"See {self.table_path.name}.")
+        return next(iter(found.items()))
+
+    def record_of(self, key: str, digest: str) -> Path:
+        """Return the record of a run that has this digest.
+
+        Raises
+        ------
+        UsageError
+            If the run has not ended.
+        """
+        from dissmodel.record import store  # noqa: PLC0415  (as above)
+
         place = self.run_record_path(key)
         for one in (place, *sorted(place.parent.glob(f"{NAME}.*{store.SUFFIX}"))):
             with contextlib.suppress(DissmodelError):  # the run failed, and this is not its record
                 if store.read_document(one).get("record_digest") == digest:
                     return one
-        raise UsageError(f"{self.path}: the run {run!r} has no record, or has not ended.")
+        raise UsageError(f"{self.path}: the run {key[:SHORT_KEY]} has no record, or has not ended.")
 
     def _table(self) -> Any:
         try:

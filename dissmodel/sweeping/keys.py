@@ -90,7 +90,7 @@ class PlannedRuns:
             if row.replicate == 1:
                 values, files = quickly or self._checking.typed(row.values)
                 read = self._reads[tuple(row.inputs.items()), files]
-                given = given_seed(None, values)
+                given = given_seed(None, values) if self._checking.gives_seed(row) else None
                 digest = _digest(_own(values, read.files))
             seed = _seed(self.plan.seed, digest, row.replicate) if given is None else None
             without = _digest([read.common, digest, given if seed is None else seed])

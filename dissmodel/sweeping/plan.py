@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, get_args
 
@@ -194,12 +194,15 @@ class Plan:
         """
         here = Path.cwd()
         base = plan_file.settings(toml.absolute()) if toml is not None else {}
+        base.pop("design_sha256", None)  # what was sampled for the plan in the TOML
         vary, grids = plan_file.placed(vary or {}, here), base.pop("grids", [])
         for name, one in given.items():
             if isinstance(one, Mapping):
                 base[name] = {**base.get(name, {}), **plan_file.table(name, one, here)}
             elif one is not None and (name, one) != ("format", "auto"):
                 base[name] = one
+        if given.get("model"):
+            base["model"] = plan_file.placed_model(given["model"], here)
         if inputs:
             base["inputs"] = tuple((name, plan_file.place(one, here)) for name, one in inputs)
         if design is not None:
@@ -211,7 +214,7 @@ class Plan:
     def _of(cls, settings: dict[str, Any]) -> Self:
         """Return the plan of settings, whose grids may have bounds, and whose design may be a text."""
         grids, folder = settings.pop("grids", []), settings.pop("folder", Path())
-        design = settings.get("design")
+        design, sha256 = settings.get("design"), settings.pop("design_sha256", "")
         if design is not None and (len(grids) > 1 or (isinstance(design, FileDesign) and any(grids))):
             raise UsageError(
                 f"The design {design} goes with one [[plan]], a design of a CSV with none.",
@@ -220,7 +223,8 @@ class Plan:
             )
         if isinstance(design, str):
             factors = grids[0] if grids else {}
-            settings["design"] = parse_design(design, factors, settings.get("seed", 0), folder)
+            made = parse_design(design, factors, settings.get("seed", 0), folder)
+            settings["design"] = replace(made, sha256=sha256) if isinstance(made, Design) else made
         for name, one in () if design is not None else (pair for grid in grids for pair in grid.items()):
             if isinstance(one, Bounds):
                 raise UsageError(

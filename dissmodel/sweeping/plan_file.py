@@ -23,7 +23,7 @@ _SHOWN = 60
 _MOST_NAMES = 100
 _MOST_VALUES = 1_000_000
 _SECTIONS = ("sweep", "plan")
-_TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep")
+_TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep", "design_sha256")
 _NUMBERS = ("replicates", "seed")
 _TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
 _NAMES = (*_TEXTS, "input", *_NUMBERS, "design", *_TABLES)
@@ -78,7 +78,8 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
         elif name in _TABLES:
             yield _TABLES[name], table(name, _a(dict, value, f"[sweep.{name}]", "a table"), folder)
         else:
-            yield name, _a(str, value, name, "a text")
+            text = _a(str, value, name, "a text")
+            yield name, placed_model(text, folder) if name == "model" else text
     yield "grids", list(_grids(tables, folder))
     yield "folder", folder
 
@@ -142,6 +143,12 @@ def placed(vary: Mapping[str, Varied], folder: Path) -> dict[str, Varied]:
     }
 
 
+def placed_model(given: str, folder: Path) -> str:
+    """Return a model, if it is in a file by the absolute path of the file: a worker may be elsewhere."""
+    file, suffix, name = given.partition(".py")
+    return f"{place(file, folder)}{suffix}{name}" if suffix and name[:1] in {"", ":"} else given
+
+
 def place(given: str, folder: Path) -> str:
     """Return the absolute path of an input in a folder; a URL as it is."""
     return given if is_remote(given) else os.path.abspath(folder / given)  # noqa: PTH100  (as typed)
@@ -164,13 +171,13 @@ def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) ->
         If it has a value that TOML does not have.
     """
     design = fields["design"]
-    sweep = {name: str(fields[name]) for name in _TEXTS if fields[name]}
+    sweep = {name: str(fields[name]) for name in _TEXTS if fields.get(name)}
     sweep |= {"input": fields["inputs"]} | {name: fields[name] for name in _NUMBERS}
     tables = {name: fields[one] for name, one in _TABLES.items() if fields[one]}
     if isinstance(design, FileDesign):
         tables["design"] = {"file": str(design.path), "names": design.names, "rows": design.cells}
     elif design is not None:
-        sweep["design"] = str(design)
+        sweep |= {"design": str(design), "design_sha256": design.sha256}
     sections = [("[sweep]", sweep), *((f"[sweep.{name}]", one) for name, one in tables.items())]
     sections += [("[[plan]]", {name: _plain(one) for name, one in grid.items()}) for grid in grids]
     try:

@@ -26,7 +26,7 @@ def digest_of(asked: Mapping[str, Any]) -> str:
     try:
         whole = {"asked": asked, "folder": os.getcwd(), "version": __version__}  # noqa: PTH109  (a text)
         text = json.dumps(whole, sort_keys=True, default=os.fspath)
-    except (TypeError, OSError):  # an array, say; or the current folder is gone
+    except (TypeError, ValueError, OSError):  # an array, say; or the current folder is gone
         return ""
     return hashlib.sha256(text.encode()).hexdigest()
 

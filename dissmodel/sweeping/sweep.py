@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.config import load_settings
 from dissmodel.engines import Engine, EngineLost, open_engine
-from dissmodel.errors import RunFailed, UsageError, disk_errors
+from dissmodel.errors import DissmodelError, RunFailed, StorageError, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -27,13 +28,14 @@ from dissmodel.running.others import INPUT, OtherInput, names_in_a_record
 from dissmodel.running.prepare import RunRequest, observe, prepare
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
-from dissmodel.sweeping.designs import FileDesign
+from dissmodel.sweeping.bucket import Bucket
+from dissmodel.sweeping.designs import Design, FileDesign
 from dissmodel.sweeping.dispatch import run_all
-from dissmodel.sweeping.folder import RECORD, SweepFolder
+from dissmodel.sweeping.folder import SweepFolder
 from dissmodel.sweeping.journal import COMPLETED, Header, Journal
 from dissmodel.sweeping.plan import Plan, agree
 from dissmodel.sweeping.progress import Progress
-from dissmodel.sweeping.runs import NAME, EndedRun, PlannedRun
+from dissmodel.sweeping.runs import NAME, SHORT_KEY, EndedRun, PlannedRun
 from dissmodel.sweeping.standing import beside, determining
 from dissmodel.sweeping.status import LOCK
 from dissmodel.sweeping.swept import Estimate, Sweep, SweepRequest
@@ -64,14 +66,16 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     KeyboardInterrupt
         After a SIGINT: runs in flight have ended, and all that ended is written down.
     """
-    folder = SweepFolder(request.output.absolute())  # of a worker, too
+    bucket = Bucket.open(str(request.output)) if is_remote(str(request.output)) else None
+    # It is absolute for workers, too.
+    folder = SweepFolder(Path(request.output).absolute() if bucket is None else bucket.folder)
     agree(request.plan, request.consent)
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)
     with reporting(reporter), contextlib.ExitStack() as stack:
         if not request.dry_run:
             stack.enter_context(_held(folder))
-        loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter)
+        loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter, bucket)
         stack.callback(loop.journal.close)
         return loop.dry_run() if request.dry_run else loop.run()
 
@@ -111,21 +115,32 @@ def _only_locked(path: Path) -> bool:
 
 @dataclass
 class _Survey:
-    """What a look at the plan and at the folder found; `old` is key without code → key of a run."""
+    """What a look at the plan and at the folder found.
+
+    `old` has runs that an earlier code made and that count: key without code → key. `reused` has their keys,
+    `replaced` the keys that they would have now.
+    """
 
     rows: int = 0
     missing: int = 0
     keys: set[bytes] = field(default_factory=set)
     old: dict[str, str] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
+    replaced: set[str] = field(default_factory=set)
     sources: dict[str, None] = field(default_factory=dict)
 
 
 class _Loop:
     def __init__(
-        self, request: SweepRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
+        self,
+        request: SweepRequest,
+        folder: SweepFolder,
+        model: OpenedModel,
+        reporter: Reporter,
+        bucket: Bucket | None = None,
     ) -> None:
-        self.request, self.folder, self.model, self.reporter = request, folder, model, reporter
+        self.request, self.folder, self.bucket = request, folder, bucket
+        self.model, self.reporter = model, reporter
         self.runs = keys.planned_runs(request.plan, model, reporter, request.consent)
         self.plan = self.runs.plan
         self.work = uuid4().hex
@@ -137,7 +152,9 @@ class _Loop:
 
     def run(self) -> Sweep:
         record = self._record()
-        added = list(finished.reconcile(self.folder, self.journal))
+        if self.bucket is not None:
+            self.bucket.bring_plan(self.folder)
+        added = list(finished.reconcile(self.folder, self.journal, self.bucket))
         self._look(added)
         self._note_inputs(record)
         with disk_errors(f"{self.folder.path}: can't be written"):
@@ -154,23 +171,19 @@ class _Loop:
                 self.journal.add(ended)
             if self.survey.missing:
                 self._run_missing()
-        except EngineLost as error:
-            error.hint = f"{error.hint} The same command goes on.".strip()
+        except BaseException as error:
+            if isinstance(error, EngineLost):
+                error.hint = f"{error.hint} The same command goes on.".strip()
+            elif isinstance(error, KeyboardInterrupt):
+                error.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
+            with contextlib.suppress(StorageError):  # the disk is full, and that is told
+                self._write_down(record, time.perf_counter() - began)
             raise
-        except KeyboardInterrupt as stopped:
-            stopped.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
-            raise
-        finally:
-            with materialize.undisturbed():
-                swept = self._write_down(record, time.perf_counter() - began)
-            if swept.missing:
-                left = f"{swept.missing} of {swept.runs} runs are left"
-                self.reporter.warn(f"{left}; the same command goes on.")
-        return swept
+        return self._write_down(record, time.perf_counter() - began)
 
     def dry_run(self) -> Sweep:
         """Try the first missing run; return how the sweep stands, and what the missing runs will take."""
-        self._look(list(finished.reconcile(self.folder, self.journal)))
+        self._look(list(finished.reconcile(self.folder, self.journal, self.bucket)))
         swept = self._swept(0.0)
         if not self.survey.missing:
             return swept
@@ -200,9 +213,9 @@ class _Loop:
     def _trial(self, engine: Engine, place: Path) -> tuple[EndedRun, int]:
         """Try the first missing run; return how it ended, and the bytes of its files."""
         task = next(self._tasks())
-        name = str(task.request.output).removeprefix(str(task.folder))
-        request = replace(task.request, output=f"{place}{name}")
-        ended = engine.submit(do, replace(task, request=request, folder=place)).result()
+        name = str(task.request.output).removeprefix(f"{task.folder}{os.sep}")
+        request = replace(task.request, output=f"{place}{os.sep}{name}")
+        ended = engine.submit(do, replace(task, request=request, folder=place, place="")).result()
         if ended.status != COMPLETED:
             raise RunFailed(f"The trial run failed: {ended.error}", "Run it alone: dissmodel run")
         return ended, sum(one.stat().st_size for one in place.rglob("*"))
@@ -218,7 +231,7 @@ class _Loop:
             )
             record = prepare(asked, self.model, self.reporter, stack).record
         record.seed = self.plan.seed
-        for name in first.values:
+        for name in self.plan.names:
             record.parameters.pop(name, None)
             record.parameter_origin.pop(name, None)
         return record
@@ -275,13 +288,14 @@ class _Loop:
         survey, foreign = self.survey, 0
         planned = {one.key_without_code: one.key for one in self.runs}
         for key in others:
-            document = finished.read(self.folder.run_path(key) / RECORD)
+            document = finished.read_run(self.folder, key[:SHORT_KEY], self.bucket)
             without = "" if document is None else keys.key_without_code(document)
             now = planned.get(without)
             if now is None:
                 foreign += 1
             elif now not in there and not self._has(now):
                 survey.old[without] = key
+                survey.replaced.add(now)
         if survey.old:
             count = len(survey.old)
             if self.request.keep_old_code:
@@ -289,9 +303,10 @@ class _Loop:
                 survey.reused = set(survey.old.values())
             else:
                 survey.old.clear()
+                survey.replaced.clear()
                 self.reporter.warn(
-                    f"{count} finished runs were made by another state of the model's code and run again; "
-                    "--keep-old-code keeps them."
+                    f"{count} finished runs were made by another state of the model's code: they are run "
+                    "again, unless --keep-old-code keeps them."
                 )
         if foreign and not self.request.other_plan:
             raise UsageError(
@@ -342,13 +357,15 @@ class _Loop:
             not_kept=self.plan.keep == "records",
             overwrite=True,  # what is there without a record, or with one whose result was not kept
         )
-        output = f"{folder / NAME}{self._suffix(request)}"
+        place = "" if self.bucket is None else self.bucket.run(planned.key)
+        output = f"{'' if place else f'{folder}{os.sep}'}{NAME}{self._suffix(request)}"
         return Task(
             key=planned.key,
             request=replace(request, output=output),
             folder=folder,
             model=self.model.host.info.name,
             work=self.work,
+            place=place,
         )
 
     def _suffix(self, request: RunRequest) -> str:
@@ -403,41 +420,52 @@ class _Loop:
         return ended <= table <= record
 
     def _write_down(self, record: ExperimentRecord, seconds: float) -> Sweep:
-        """Write the table and the record of the whole; return how the sweep stands."""
+        """Write the table and the record of the whole; tell and return how the sweep stands."""
         journal = self.journal
+        swept = self._swept(seconds)
+        if swept.missing:
+            left = f"{swept.missing} of {swept.runs} runs are left"
+            self.reporter.warn(f"{left}; the same command goes on.")
         equal = _Replicates()
         rows = equal.watching(self._rows())
         names = self.plan.names
-        write_table(self.folder, names, metrics_of(journal.ended), rows)
-        swept = self._swept(seconds)
+        with materialize.undisturbed():
+            write_table(self.folder, names, metrics_of(journal.ended), rows)
+            write_whole(record, swept, self.plan, journal.header, self._ended())
+        if self.bucket is not None:
+            self.bucket.put(self.folder)
         if equal.are_all and not swept.missing:
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
-        write_whole(record, swept, self.plan, journal.header, self._ended())
         return swept
 
     def _swept(self, seconds: float) -> Sweep:
         survey = self.survey
-        ended = [key.hex() for key in survey.keys if key.hex() in self.journal]
+        ended = [key for key in self._keys() if key in self.journal]
         completed = sum(map(self.journal.has_completed, ended))
         return Sweep(
             folder=self.folder,
             rows=survey.rows,
             runs=len(survey.keys),
-            completed=completed + len(survey.reused),
+            completed=completed,
             failed=len(ended) - completed,
             began=self.began,
             old_code=len(survey.reused),
             seconds=round(seconds, 3),
+            place="" if self.bucket is None else self.bucket.place.uri,
         )
 
     def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
         return ((planned, self._get(planned.key)) for planned in self.planned())
 
     def _ended(self) -> Iterator[EndedRun]:
-        keys = sorted({*(key.hex() for key in self.survey.keys), *self.survey.reused})
-        return filter(None, map(self._get, keys))
+        return filter(None, map(self._get, sorted(self._keys())))
+
+    def _keys(self) -> Iterator[str]:
+        """Yield the key of each run that counts."""
+        yield from (one for one in map(bytes.hex, self.survey.keys) if one not in self.survey.replaced)
+        yield from self.survey.reused
 
     def _get(self, key: str) -> EndedRun | None:
         ended = self.journal.get(key)
@@ -472,7 +500,10 @@ def suffix_of(info: ModelInfo, request: RunRequest) -> str:
     """Return the suffix of a run's result: a slash for a folder, else one that fits the input."""
     if info.output_suffix:
         return info.output_suffix
-    kind = info.substrate or kind_of(request.input, request.format, request.layer)
+    try:
+        kind = info.substrate or kind_of(request.input, request.format, request.layer)
+    except DissmodelError:  # a format that only the model knows
+        return next(iter(info.output_suffixes), Path(request.input).suffix or ".out")
     fitting = RASTERS if kind == "raster" else VECTORS
     known = info.output_suffixes or fitting
     return next((one for one in fitting if one in known), known[0])
@@ -500,13 +531,15 @@ def _difference(folder: SweepFolder, plan: Plan) -> str:
     """Return sentences that say what of the plan in a folder this plan has not."""
     try:
         old = folder.plan
-    except Exception as error:  # noqa: BLE001
+    except DissmodelError as error:
         return f"{folder.plan_path.name} can't be read: {error}"
     said = []
     for one in dataclasses.fields(Plan):
         was, now = getattr(old, one.name), getattr(plan, one.name)
         if was != now:
             said.append(f"{one.name}: {_brief(was)} there, {_brief(now)} here.")
+    if isinstance(plan.design, Design) and not plan.design.grows and plan.design != old.design:
+        said.append("A Latin hypercube of another size has other rows; sobol and morris grow.")
     more = f" And {len(said) - _SHOWN} more." if len(said) > _SHOWN else ""
     return " ".join(said[:_SHOWN]) + more or "The inputs or the model's code were changed."
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dissmodel.consent import Consent
-from dissmodel.sweeping.folder import TEXTS
+from dissmodel.sweeping.folder import RECORD, TEXTS
+from dissmodel.sweeping.runs import SHORT_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
 class SweepRequest:
     """What a user asked for.
 
-    `cluster` and `workers` are as `dissmodel.engines.open_engine` takes them; `threads` is how many threads
-    each run may use. `fail_fast`: no run begins after one that failed. `keep_old_code`: runs that an earlier
-    state of the model's code made count. `other_plan`: the plan may take the place of another one, whose runs
-    it does not all have. `dry_run`: nothing is written, and the first missing run is tried. `asked` is the
-    digest of what was asked for that determines the runs, `asked_files` are files that have a part of it.
+    `output` is a folder, or ``s3://BUCKET/PREFIX``. `cluster` and `workers` are as
+    `dissmodel.engines.open_engine` takes them; `threads` is how many threads each run may use. `fail_fast`:
+    no run begins after one that failed. `keep_old_code`: runs that an earlier state of the model's code made
+    count. `other_plan`: the plan may take the place of another one, whose runs it does not all have.
+    `dry_run`: nothing is written, and the first missing run is tried. `asked` is the digest of what was asked
+    for that determines the runs, `asked_files` are files that have a part of it.
     """
 
     plan: Plan
-    output: Path
+    output: Path | str
     cluster: str | None = None
     workers: int | None = None
     threads: int = 1
@@ -77,7 +79,10 @@ class Sweep:
     Attributes
     ----------
     folder : SweepFolder
-        Where it is; ``folder.path`` is the path.
+        Where it is; ``folder.path`` is the path. Of a sweep in a bucket it has the plan, the table and the
+        record.
+    place : str
+        Its URI, which ends in a slash, where it is in a bucket; else empty.
     rows, runs : int
         The rows of the plan, and the different runs among them.
     completed, failed, missing : int
@@ -101,6 +106,7 @@ class Sweep:
     old_code: int = 0
     seconds: float = 0.0
     estimate: Estimate | None = None
+    place: str = ""
 
     @property
     def missing(self) -> int:
@@ -141,6 +147,9 @@ class Sweep:
         from dissmodel.experiment.records import open_record  # noqa: PLC0415  (as above)
         from dissmodel.outcome import Experiment  # noqa: PLC0415  (as above)
 
-        place = self.folder.record_of(run)
+        key, digest = self.folder.find(run)
+        place: Path | str = f"{self.place}runs/{key[:SHORT_KEY]}/{RECORD}"
+        if not self.place:
+            place = self.folder.record_of(key, digest)
         record, document = open_record(place)
         return Experiment(record, place, document, str(place))

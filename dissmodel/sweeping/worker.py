@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel import gdal_settings
+from dissmodel import gdal_settings, temporary
 from dissmodel.engines import WorkerLost
 from dissmodel.errors import DissmodelError, StorageError, disk_errors
 from dissmodel.executor.runner import PHASES
@@ -51,7 +51,8 @@ class Task:
     """A run to do; it can be pickled, for its request has no executor and asks nobody.
 
     `key` is the run's, `model` the model's name; `folder` is where the run's record goes if it can't begin.
-    `tries` counts this try too. `work` is a text that the tasks of one sweep have in common: see
+    `tries` counts this try too. `place` is the URI of the folder of a run in a bucket, whose request's output
+    is a name only. `work` is a text that the tasks of one sweep have in common: see
     `dissmodel.record.observed.kept`.
     """
 
@@ -60,6 +61,7 @@ class Task:
     folder: Path
     model: str
     work: str
+    place: str = ""
     tries: int = 1
 
 
@@ -75,6 +77,26 @@ def do(task: Task) -> EndedRun:
     KeyboardInterrupt
         If a signal to stop came.
     """
+    with _made_here(task) as here:
+        return _do(here)
+
+
+@contextlib.contextmanager
+def _made_here(task: Task) -> Iterator[Task]:
+    """Yield the task as it is done on this machine; what it leaves goes to its place after the block."""
+    if not task.place:
+        yield task
+        return
+    from dissmodel.sweeping.bucket import send_run  # noqa: PLC0415  (most sweeps are in a folder)
+
+    with temporary.new_folder() as folder:
+        output = f"{folder}{os.sep}{task.request.output}"
+        request = replace(task.request, output=output)
+        yield replace(task, place="", folder=folder, request=request)
+        send_run(folder, task.place)
+
+
+def _do(task: Task) -> EndedRun:
     from dissmodel.running.run import run  # noqa: PLC0415  (a sweep that has nothing to do needs none)
 
     gdal_settings.ignore()  # before the record notes them
@@ -87,7 +109,7 @@ def do(task: Task) -> EndedRun:
         if isinstance(error.__cause__, MemoryError):  # another try may find more
             raise WorkerLost(error.message) from error
         if error.record_path is None or error.record_path.parent != task.folder:
-            ended = failed(task, error)
+            ended = _failed(task, error)
         else:
             ended = ended_of(store.read_document(error.record_path), task.key)
         why = no_room(task.folder, little=LEAST) if isinstance(error, StorageError) else ""
@@ -110,6 +132,11 @@ def failed(task: Task, error: DissmodelError) -> EndedRun:
     StorageError
         If the disk takes no record.
     """
+    with _made_here(task) as here:
+        return _failed(here, error)
+
+
+def _failed(task: Task, error: DissmodelError) -> EndedRun:
     request, now = task.request, datetime.now(UTC)
     record = ExperimentRecord(
         experiment_id=request.experiment_id,

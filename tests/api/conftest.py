@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from support.own_code import own_code
+
 ROOT = Path(__file__).resolve().parents[2]
+
+__all__ = ["own_code"]
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,10 @@ WRONG = {
     "str | None": (3, True, Path("a")),
     "str | Sequence[str]": (3, None, [3]),
     "int | None": ("1", 1.5, True),
+    "int": ("1", 1.5, True),
     "float | None": ("0.1", True),
     "datetime | None": ("2020", date(2020, 1, 1), datetime.min),  # noqa: DTZ901  (too long ago)
+    "Mapping[str, object]": (3, None, "a=1", ["a"], {1: 2}),
     "Mapping[str, object] | None": (3, "a=1", ["a"], {1: 2}, {"a": {2}}),
     "Mapping[str, StrPath] | None": (3, "a", {1: "a"}, {"a": 3}),
     "Mapping[str, str] | None": (3, "a", {1: "a"}, {"a": 1}),
@@ -35,6 +37,9 @@ WRONG = {
     "Env": (3, None, "there"),
     "Citation": (3, None, "apa"),
     "Export": (3, None, "rdf"),
+    "Literal['all', 'records'] | None": (3, "none"),
+    "Literal['tpe', 'random']": (3, None, "cmaes"),
+    "StrPath | Mapping[str, StrPath] | None": (3, b"a", {1: "a"}, {"a": 3}),
 }
 FUNCTIONS = [one for one in (getattr(api, name) for name in api.__all__) if one.__name__ in dissmodel.__all__]
 METHODS = [Experiment.lineage, Experiment.draw, Experiment.open]

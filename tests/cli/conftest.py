@@ -1,8 +1,10 @@
 """The command line, run in this process."""
 
+import contextlib
 import importlib
 import json
 import runpy
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,11 @@ import pytest
 from dissmodel.cli.app import main
 from dissmodel.registry.classes import ExecutorRegistry
 from support.examples import typed
+from support.own_code import own_code
 
 ROOT = Path(__file__).resolve().parents[2]
+
+__all__ = ["own_code"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,29 @@ def dissmodel(monkeypatch, capsys, tmp_path):
         return Said(code, out, err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def kept_folders(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def prepared(dissmodel, kept_folders):
+    """Return a function that copies into the current folder what `fill` made elsewhere, once a file of tests.
+
+    That folder stays, and records name the inputs in it.
+    """
+
+    def prepare(fill):
+        made = kept_folders / fill.__name__
+        if not made.exists():
+            made.mkdir()
+            with contextlib.chdir(made):
+                fill()
+        shutil.copytree(made, Path.cwd(), symlinks=True, dirs_exist_ok=True)
+
+    return prepare
 
 
 @pytest.fixture

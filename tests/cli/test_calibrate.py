@@ -163,7 +163,7 @@ def test_a_trial_whose_run_fails_is_a_failed_trial(spread):
     assert 0 < failed < 8
     assert f"8 trials, {failed} of them failed" in said.out
     assert "it is odd" in said.err
-    assert (1, "1 trials, 1 of them failed") == (none.code, none.out.strip())
+    assert (1, "1 trial, 1 of them failed") == (none.code, none.out.strip())
 
 
 @pytest.mark.slow
@@ -274,3 +274,4 @@ def test_without_optuna_it_says_what_to_install(spread, monkeypatch):
 
     assert 2 == said.code
     assert "pip install optuna" in said.err
+    assert not Path("c").exists()

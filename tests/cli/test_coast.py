@@ -1,6 +1,7 @@
 """The coast, for real: from an input to a result through the command line, by the published numbers."""
 
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -11,6 +12,8 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+
+from support.cases import mostly_slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,7 +113,7 @@ def test_terrame_s_own_cells(dissmodel, shared):
         ("synthetic_grid_60x60_tiff.zip", 0.5, 20, "9961b2d42022ca63"),
     ],
 )
-@pytest.mark.parametrize("given", ["auto", "named"])
+@pytest.mark.parametrize("given", mostly_slow(["auto", "named"], "auto"))
 def test_the_synthetic_grid(dissmodel, shared, name, rate, steps, digest, given):
     kind = "vector" if "shp" in name else "tiff"
 
@@ -172,8 +175,14 @@ def expected(coasts, tmp_path_factory):
     return bands(output)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("given", ["auto", "named"])
+@pytest.mark.parametrize(
+    ("given", "form"),
+    mostly_slow(
+        [*itertools.product(["auto", "named"], FORMS)],
+        *(("auto", form) for form in ("grid.gpkg", "tiff.zip", "shp.zip")),
+        *(("named", form) for form in ("geojson.zip", "a shapefile")),
+    ),
+)
 def test_a_coast_is_the_same_in_every_form(dissmodel, coasts, expected, form, given):
     name = (coasts / "grid.shp.name").read_text() if form == "a shapefile" else form
     kind = "raster" if "tif" in name else "vector"
@@ -205,13 +214,17 @@ def test_a_small_coast_gives_the_numbers_of_the_rules(dissmodel, coasts):
 
 @pytest.mark.parametrize(
     ("form", "kind"),
-    [
-        ("grid.tif", "vector"),
+    mostly_slow(
+        [
+            ("grid.tif", "vector"),
+            ("tiff.zip", "vector"),
+            ("grid.gpkg", "raster"),
+            ("shp.zip", "tiff"),
+            ("geojson.zip", "raster"),
+        ],
         ("tiff.zip", "vector"),
         ("grid.gpkg", "raster"),
-        ("shp.zip", "tiff"),
-        ("geojson.zip", "raster"),
-    ],
+    ),
 )
 def test_a_format_that_the_input_is_not_is_said_so(dissmodel, coasts, form, kind):
     said = dissmodel("run", "coastal_raster", "-i", coasts / form, "-o", "r.tif", "--format", kind)

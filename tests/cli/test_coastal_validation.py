@@ -8,6 +8,7 @@ import shapely
 
 from dissmodel.models.coastal.validation import CoastalValidation
 from dissmodel.registry.classes import ExecutorRegistry
+from support.cases import mostly_slow
 from support.files import document, names
 
 WORDS = ("run", "coastal_validation", "-p", "sea_level_rise_rate=0.5", "-p", "end_time=6")
@@ -36,7 +37,7 @@ def torn(coast):
     return "torn.gpkg"
 
 
-@pytest.mark.parametrize("output", ["val", "val/", "val.0/"])
+@pytest.mark.parametrize("output", mostly_slow(["val", "val/", "val.0/"], "val.0/"))
 def test_a_folder_with_the_report_and_the_picture(dissmodel, coast, output):
     said = dissmodel(*WORDS, "-i", coast, "-o", output)
 
@@ -155,6 +156,7 @@ def test_what_can_be_known_before(dissmodel, coast):
     assert not Path("val").exists()
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_runs(dissmodel, make_coast):
     page = (Path(__file__).resolve().parents[2] / "docs" / "coastal.md").read_text(encoding="utf-8")
     commands = [line.split()[1:] for line in page.splitlines() if line.startswith("dissmodel ")]

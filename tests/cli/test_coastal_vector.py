@@ -12,6 +12,7 @@ import shapely
 from dissmodel.io import load_dataset
 from dissmodel.models.coastal import raster, vector
 from dissmodel.registry.classes import ExecutorRegistry
+from support.cases import mostly_slow
 
 WORDS = ("-p", "sea_level_rise_rate=0.5", "-q")
 EXECUTORS = (
@@ -107,7 +108,7 @@ def test_the_output_s_name_is_the_model_s_choice(dissmodel, honeycomb):
     assert ".gpkg" in refused.err
 
 
-@pytest.mark.parametrize("kind", ["coastal", "flood", "mangrove"])
+@pytest.mark.parametrize("kind", mostly_slow(["coastal", "flood", "mangrove"], "coastal"))
 def test_polygons_and_their_pixels_have_the_same_bits(dissmodel, coast, kind):
     for substrate, output in (("raster", "r.tif"), ("vector", "r.gpkg")):
         words = ("run", f"{kind}_{substrate}", "-i", coast, "-o", output, "--overwrite", *WORDS)
@@ -119,7 +120,10 @@ def test_polygons_and_their_pixels_have_the_same_bits(dissmodel, coast, kind):
     assert not same(numbers(coast), numbers("r.gpkg"))
 
 
-@pytest.mark.parametrize(("substrate", "suffix"), [("raster", "tif"), ("vector", "gpkg"), ("vector", "fgb")])
+@pytest.mark.parametrize(
+    ("substrate", "suffix"),
+    mostly_slow([("raster", "tif"), ("vector", "gpkg"), ("vector", "fgb")], ("vector", "gpkg")),
+)
 def test_a_run_goes_on_from_where_another_ended_with_the_same_bits(dissmodel, coast, substrate, suffix):
     for source, output, last in ((coast, "ten", 10), (f"ten.{suffix}", "twice", 20), (coast, "once", 20)):
         words = ("run", f"coastal_{substrate}", "-i", source, "-o", f"{output}.{suffix}", *WORDS)

@@ -66,6 +66,7 @@ def test_broken_settings_are_an_error_and_all_else_is_looked_at(dissmodel, tmp_p
     assert ["error", ""] == [line.partition(" ")[0] for line in quiet.out.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_bad_variable_and_a_bad_project_file_are_told_each(dissmodel, monkeypatch):
     monkeypatch.setenv("DISSMODEL_STORAGE_SECURE", "perhaps")
     assert "error    settings: DISSMODEL_STORAGE_SECURE:" in dissmodel("doctor", "--offline").out

@@ -46,6 +46,7 @@ def test_town(follow, dissmodel):
     assert "has no row with year = 2041; it has 2021 to 2040" in short.out
 
 
+@pytest.mark.slow
 def test_land_use(follow):
     pytest.importorskip("statsmodels")
     follow("land_use", smaller=("--rows", "40", "--cols", "50"), after=complete_fitted)

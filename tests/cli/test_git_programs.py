@@ -1,5 +1,6 @@
 """No program that a folder's `.git` names runs, whatever is done with the folder."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import Affine
+
+from support.cases import mostly_slow
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed"),
@@ -258,7 +261,7 @@ def record_that_names(package, run, **code):
     Path("r.record.json").write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("armed", PROGRAMS, indirect=True)
+@pytest.mark.parametrize("armed", mostly_slow([*PROGRAMS], "clean", "promisor", "hooks"), indirect=True)
 def test_nothing_starts_it(armed, dissmodel):
     theirs = armed.folder
     grid("grid.tif")
@@ -298,7 +301,9 @@ def test_nothing_starts_it(armed, dissmodel):
     assert {} == {place: ran for place, ran in started.items() if ran}
 
 
-@pytest.mark.parametrize("armed", ["clean", "fsmonitor", "promisor", "hooks", "include"], indirect=True)
+@pytest.mark.parametrize(
+    "armed", mostly_slow(["clean", "fsmonitor", "promisor", "hooks", "include"], "fsmonitor"), indirect=True
+)
 def test_doctor_starts_nothing_either(armed, dissmodel):
     dissmodel("registry", "add", "r", armed.folder)
     os.chdir(armed.folder)
@@ -336,8 +341,15 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("named", NAMED)
-@pytest.mark.parametrize("armed", ["promisor", "hooks"], indirect=True)
+@pytest.mark.parametrize(
+    ("armed", "named"),
+    mostly_slow(
+        [*itertools.product(["promisor", "hooks"], NAMED)],
+        *(("promisor", named) for named in ("a path", "a URL", "a branch")),
+        ("hooks", "a commit"),
+    ),
+    indirect=["armed"],
+)
 def test_git_is_not_called_in_a_folder_that_nobody_agreed_to(armed, dissmodel, tmp_path, calls, named):
     theirs = armed.folder
     quiet = ("-c", "core.hooksPath=/dev/null")

@@ -40,23 +40,27 @@ TYPED = [line for block in SHELL for line in block.splitlines() if line.startswi
 
 
 @pytest.fixture
-def ready(dissmodel, make_coast):
+def ready(dissmodel, make_coast, prepared):
     """The folder as it is after the README's first command: a coast, its result and the record."""
-    make_coast.main(["--output", "grid.zip"])
-    make_coast.main(["--rows", "60", "--cols", "80", "--output", "cells.gpkg"])
-    words = "run coastal_raster --input grid.zip --output result.tif --param end_time=2 -q"
-    assert 0 == dissmodel(*words.split()).code
-    shutil.copy("result.tif", "again.tif")
-    assert 0 == dissmodel(*["push", "result.record.json", "--to", "shared", "-q"]).code
-    Path("registry/models").mkdir(parents=True)
-    spec = '[model]\nname = "flood"\nclass = "flood_vector"\ndescription = "Floods."\n'
-    Path("registry/models/flood.toml").write_text(spec)
+
+    def fill():
+        make_coast.main(["--output", "grid.zip"])
+        make_coast.main(["--rows", "60", "--cols", "80", "--output", "cells.gpkg"])
+        words = "run coastal_raster --input grid.zip --output result.tif --param end_time=2 -q"
+        assert 0 == dissmodel(*words.split()).code
+        shutil.copy("result.tif", "again.tif")
+        assert 0 == dissmodel(*["push", "result.record.json", "--to", "shared", "-q"]).code
+        Path("registry/models").mkdir(parents=True)
+        spec = '[model]\nname = "flood"\nclass = "flood_vector"\ndescription = "Floods."\n'
+        Path("registry/models/flood.toml").write_text(spec)
+        land_use("2010.tif", 8)
+        land_use("2020.tif", 9)
+        if shutil.which("ssh-keygen"):
+            key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", "id_ed25519"]
+            subprocess.run(key, check=True)
+
+    prepared(fill)
     dissmodel("registry", "add", "mine", "registry")
-    land_use("2010.tif", 8)
-    land_use("2020.tif", 9)
-    if shutil.which("ssh-keygen"):
-        key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", "id_ed25519"]
-        subprocess.run(key, check=True)
     return dissmodel
 
 

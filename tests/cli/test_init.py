@@ -25,7 +25,8 @@ def shell(line, folder):
         line,
         shell=True,
         cwd=folder,
-        env={**os.environ, "PATH": PROGRAMS},
+        # Pytest doesn't clear away there what others left.
+        env={**os.environ, "PATH": PROGRAMS, "PYTEST_DEBUG_TEMPROOT": str(folder.parent)},
         capture_output=True,
         text=True,
         timeout=600,

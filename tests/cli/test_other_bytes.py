@@ -11,6 +11,7 @@ import geopandas
 import pytest
 
 from dissmodel.record.digest import sha256_file
+from support.cases import mostly_slow
 from support.git import git
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git makes the files")
@@ -72,7 +73,7 @@ def test_line_ends_that_git_changed(dissmodel):
 
 
 @pytest.mark.usefixtures("pair")
-@pytest.mark.parametrize("size", [2**20 - 1, 2**20, 2**20 + 1, 3])
+@pytest.mark.parametrize("size", mostly_slow([2**20 - 1, 2**20, 2**20 + 1, 3], 2**20 + 1, 3))
 def test_line_ends_of_files_of_all_lengths(dissmodel, size):
     """Windows' line ends where those of Unix were recorded, cut anywhere by a reader's buffer."""
     from dissmodel.experiment.explain import why_differs

@@ -11,6 +11,7 @@ from PIL import Image
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 from support import files
+from support.cases import mostly_slow
 
 RED, GREEN, LIME = (255, 0, 0), (0, 100, 0), (0, 255, 0)
 SHOW = ("record", "show", "r.record.json", "--preview")
@@ -33,8 +34,20 @@ def run(dissmodel, model="coastal_raster", source="grid.zip", output="r.tif", *w
 
 
 @pytest.fixture
-def ran(grid):
-    """The command, in a folder with a result."""
+def ran(dissmodel, make_coast, prepared):
+    """The command, in a folder with a small coast and a result."""
+
+    def fill():
+        make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
+        assert 0 == run(dissmodel, "coastal_raster", "grid.zip", "r.tif", "-q").code
+
+    prepared(fill)
+    return dissmodel
+
+
+@pytest.fixture
+def ran_here(grid):
+    """The same, where the record names the coast in this folder."""
     assert 0 == run(grid, "coastal_raster", "grid.zip", "r.tif", "-q").code
     return grid
 
@@ -133,14 +146,14 @@ def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
 
 
 @pytest.mark.parametrize("change", ["gone", "other"])
-def test_an_input_that_is_not_what_it_was_is_left_out(ran, change):
+def test_an_input_that_is_not_what_it_was_is_left_out(ran_here, change):
     if change == "gone":
         Path("grid.zip").unlink()
     else:
         Path("grid.zip").write_bytes(Path("grid.zip").read_bytes() + b"\0")
 
-    said = ran(*SHOW)
-    found = ran(*SHOW, "--json").json["preview"]
+    said = ran_here(*SHOW)
+    found = ran_here(*SHOW, "--json").json["preview"]
 
     assert (0, "r.preview.png\n") == (said.code, said.out)
     assert "warning: The state before can't be drawn: " in said.err
@@ -148,12 +161,12 @@ def test_an_input_that_is_not_what_it_was_is_left_out(ran, change):
     assert {None} == {row["cells_before"] for row in found["amounts"]}
 
 
-def test_an_input_that_moved_along_is_found(ran):
+def test_an_input_that_moved_along_is_found(ran_here):
     Path("there").mkdir()
     for name in ("grid.zip", "r.tif", "r.record.json"):
         shutil.move(name, "there")
 
-    said = ran("record", "show", "there/r.record.json", "--preview", "--json")
+    said = ran_here("record", "show", "there/r.record.json", "--preview", "--json")
 
     assert (True, []) == (said.json["preview"]["before"], said.json["preview"]["warnings"])
     assert Path("there/r.preview.png").exists()
@@ -279,14 +292,20 @@ def test_a_model_that_is_not_known_here_is_drawn_with_numbers(ran):
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"experiment_id": "é\n\x1b[2J" * 50},
-        {"model_name": "$\\frac{" * 300, "parameters": {"\x1b]0;": ["$", "\n"] * 999}},
-        {"step_metrics": {"step": [0.5, 1e300]}},
-        {"column_map": {"uso": ["x"]}, "band_map": {"uso": 7}},
-        {"created_at": "0001-01-01T00:00:00Z"},
-    ],
-    ids=lambda change: next(iter(change)),
+    mostly_slow(
+        {
+            "experiment_id": {"experiment_id": "é\n\x1b[2J" * 50},
+            "model_name": {
+                "model_name": "$\\frac{" * 300,
+                "parameters": {"\x1b]0;": ["$", "\n"] * 999},
+            },
+            "step_metrics": {"step_metrics": {"step": [0.5, 1e300]}},
+            "column_map": {"column_map": {"uso": ["x"]}, "band_map": {"uso": 7}},
+            "created_at": {"created_at": "0001-01-01T00:00:00Z"},
+        },
+        "experiment_id",
+        "model_name",
+    ),
 )
 def test_whatever_a_record_says_is_drawn_or_refused(ran, change):
     edit(lambda document: document.update(change))

@@ -16,6 +16,7 @@ from dissmodel.sharing.push import PushRequest, push
 from dissmodel.storage import testing_proxy as proxies
 from dissmodel.storage.settings import Patience, StorageSettings
 from support import servers
+from support.cases import mostly_slow
 
 ID = "ab12cd34" * 4
 QUICK = StorageSettings(patience=Patience(connect_s=1, silence_s=1.0, retries=0))
@@ -31,7 +32,7 @@ FAULTS = {
     "503": ("status", {"status": 503}),
     "403": ("status", {"status": 403}),
 }
-EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name == "stall")) for name in FAULTS]  # it waits
+EACH = mostly_slow([*FAULTS], "cut", "corrupt", "lost", "503")
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +161,7 @@ def test_a_server_that_goes_down_in_the_middle_leaves_no_record(proxy, buckets, 
         assert "record.json" == pushed.experiments[0].objects[-1].uri.rpartition("/")[2]
 
 
-@pytest.mark.parametrize("size", [70_000, 20_000_000])
+@pytest.mark.parametrize("size", mostly_slow([70_000, 20_000_000], 70_000))
 def test_a_push_that_is_killed_leaves_no_record_and_goes_on(proxy, buckets, tmp_path, size):
     path = made(tmp_path / "mine", size=size)
     before = state(path.parent)

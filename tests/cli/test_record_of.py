@@ -10,11 +10,15 @@ from dissmodel.record.digest import sha256_bytes
 
 
 @pytest.fixture
-def here(dissmodel, make_coast):
+def here(dissmodel, make_coast, prepared):
     """A folder with a coast and the results of a run that left snapshots too."""
-    make_coast.main(["--rows", "20", "--cols", "20", "--output", "grid.zip"])
-    words = "run coastal_raster -i grid.zip -o out/r.tif -p end_time=2 -p snapshots=[1] -q"
-    assert 0 == dissmodel(*words.split()).code
+
+    def fill():
+        make_coast.main(["--rows", "20", "--cols", "20", "--output", "grid.zip"])
+        words = "run coastal_raster -i grid.zip -o out/r.tif -p end_time=2 -p snapshots=[1] -q"
+        assert 0 == dissmodel(*words.split()).code
+
+    prepared(fill)
     return dissmodel
 
 

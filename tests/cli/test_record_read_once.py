@@ -41,11 +41,14 @@ def opened(monkeypatch):
     ],
     ids=" ".join,
 )
-def test_a_record_is_opened_once(dissmodel, executor_file, opened, words):
-    Path("grid.bin").write_bytes(b"grid")
-    model = executor_file()
-    for name in ("result", "other"):
-        assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", f"{name}.bin", "-q").code
+def test_a_record_is_opened_once(dissmodel, executor_file, prepared, opened, words):
+    def two_runs():
+        Path("grid.bin").write_bytes(b"grid")
+        model = executor_file()
+        for name in ("result", "other"):
+            assert 0 == dissmodel("run", model, "-i", "grid.bin", "-o", f"{name}.bin", "-q").code
+
+    prepared(two_runs)
     opened.clear()
 
     said = dissmodel(*words)

@@ -43,8 +43,8 @@ def content(path):
             "r.tif",
             ("-p", "end_time=4", "-p", "tide_height=5.5", "-p", "every=2"),
         ),
-        ("flood_vector", "grid.gpkg", "r.fgb", ("-p", "end_time=3")),
-        ("coastal_raster", "grid.tif", "r.tif", ()),
+        pytest.param("flood_vector", "grid.gpkg", "r.fgb", ("-p", "end_time=3"), marks=pytest.mark.slow),
+        pytest.param("coastal_raster", "grid.tif", "r.tif", (), marks=pytest.mark.slow),
     ],
 )
 def test_a_plain_run_s_spec_repeats_it(dissmodel, grid, model, source, output, words):
@@ -200,8 +200,11 @@ def test_a_run_that_fails_has_none(dissmodel, grid, executor_file):
 
 
 @pytest.mark.parametrize("said", ["00" * 32, None, "", 7, ["x" * 1000]])
-def test_a_contradiction_is_red(dissmodel, grid, said):
-    dissmodel("run", "coastal_raster", "-i", grid / "grid.tif", "-o", "r.tif", "-p", "end_time=1", "-q")
+def test_a_contradiction_is_red(dissmodel, grid, prepared, said):
+    def fill():
+        dissmodel("run", "coastal_raster", "-i", grid / "grid.tif", "-o", "r.tif", "-p", "end_time=1", "-q")
+
+    prepared(fill)
     store.write(document("r.record.json") | {"output_sha256": said}, Path("r.record.json"))
 
     checked = dissmodel("record", "verify", "r.record.json", "--json")

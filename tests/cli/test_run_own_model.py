@@ -226,8 +226,8 @@ def test_a_seed_makes_random_draws_repeat(dissmodel, data, executor_file):
     [
         ("validate", {"validate": "raise ValueError('no such depth')"}, 3, "ValueError"),
         ("load", {"load": "return 1 / 0"}, 1, "ZeroDivisionError"),
-        ("run", {"run": "raise SystemExit(0)"}, 1, "SystemExit"),
-        ("save", {"save": "raise OSError('disk')"}, 1, "OSError"),
+        pytest.param("run", {"run": "raise SystemExit(0)"}, 1, "SystemExit", marks=pytest.mark.slow),
+        pytest.param("save", {"save": "raise OSError('disk')"}, 1, "OSError", marks=pytest.mark.slow),
         ("save", {"save": "return None"}, 1, "TypeError"),
         ("run", {"run": "raise KeyboardInterrupt"}, 130, "KeyboardInterrupt"),
         ("promote", {"save": "return record"}, 1, "RunFailed"),

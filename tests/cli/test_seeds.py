@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dissmodel.record import store
+from support.cases import mostly_slow
 
 SEED = re.compile(r"The model draws random numbers; its seed was drawn: (\d+)\. The same again: --seed \1\n")
 
@@ -63,7 +64,9 @@ def drawing(dissmodel, executor_file):
     return run
 
 
-@pytest.mark.parametrize("draws", DRAWS)
+@pytest.mark.parametrize(
+    "draws", mostly_slow([*DRAWS], "Python's", "default_rng(None), twice", "a generator of a neighbour")
+)
 def test_what_was_drawn_without_a_seed_is_drawn_again(drawing, dissmodel, draws):
     said, record, drawn, model = drawing(*DRAWS[draws])
     again = dissmodel("reproduce", "out.record.json", "--model", model)
@@ -76,7 +79,7 @@ def test_what_was_drawn_without_a_seed_is_drawn_again(drawing, dissmodel, draws)
     assert drawn == seeded
 
 
-@pytest.mark.parametrize("draws", NO_DRAWS)
+@pytest.mark.parametrize("draws", mostly_slow([*NO_DRAWS], "a generator that is not used", "its own seed"))
 def test_a_run_without_such_draws_has_no_seed(drawing, draws):
     said, record, first, _ = drawing(*NO_DRAWS[draws])
     _, given, second, _ = drawing(*NO_DRAWS[draws], "--seed", "7", name="given")

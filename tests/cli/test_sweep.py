@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel.config import load_settings
+from dissmodel.experiment.layout import open_place
+from dissmodel.storage.settings import StorageSettings
+from support import servers
 from support.sweeps import write_growing
 from support.terminal import error_on_a_terminal
 
@@ -224,3 +228,42 @@ def test_a_terminal_sees_how_many_runs_ended(growing):
     assert "9 runs: 9 completed" in out
     assert "done, 0 failed, " in seen
     assert " left, " in seen
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    """An S3 server with an empty bucket, ``results``."""
+    folder = tmp_path_factory.mktemp("rclone")
+    (folder / "results").mkdir()
+    with servers.rclone(folder) as server:
+        yield server, folder / "results"
+
+
+def test_a_sweep_goes_into_a_bucket_and_on_from_there(growing, bucket, monkeypatch, tmp_path):
+    server, results = bucket
+    for name, value in server.environ(MINIO_ENDPOINT=f"http://127.0.0.1:{server.port}").items():
+        monkeypatch.setenv(name, value)
+    place = "s3://results/mine"
+    words = [place if word == "out" else word for word in HERE] + ["--json"]
+
+    first = growing(*words, "--vary", "rate=0.1,0.9", "--vary", "how=well,fail")
+
+    assert 1 == first.code, first.err
+    assert (4, 2, 2) == tuple(first.json[name] for name in ("runs", "completed", "failed"))
+    assert f"{place}/sweep.record.json" == first.json["record_path"]
+    there = {path.relative_to(results / "mine").as_posix() for path in results.rglob("*") if path.is_file()}
+    assert {"sweep.record.json", "sweep.toml", "runs.csv"} <= there
+    records = [name for name in there if name.endswith("/result.record.json")]
+    assert 2 == len(records)
+    assert 0 == growing("record", "verify", f"{place}/{records[0]}").code
+    verified = growing("record", "verify", f"{place}/sweep.record.json", "--json")
+    assert (0, 2) == (verified.code, [one["name"] for one in verified.json["checks"]].count("run") - 2)
+
+    monkeypatch.setenv("DISSMODEL_CACHE", str(tmp_path / "another machine"))
+    again = growing(*words, "--vary", "rate=0.1,0.5,0.9", "--vary", "how=well")
+    assert (0, 1, 3) == (again.code, again.json["began"], again.json["completed"]), again.err
+    objects = open_place(f"{place}/", StorageSettings.of(load_settings()))
+    objects.storage.delete(objects.key(records[0]))
+    assert 4 == growing("record", "verify", f"{place}/sweep.record.json").code
+    once = growing(*words, "--vary", "rate=0.1,0.5,0.9", "--vary", "how=well")
+    assert (0, 1, 3) == (once.code, once.json["began"], once.json["completed"]), once.err

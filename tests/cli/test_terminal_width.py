@@ -12,13 +12,18 @@ import pytest
 
 from dissmodel.cli import layout
 from dissmodel.record import Artifact, DataSource, ExperimentRecord, store
+from support.cases import mostly_slow
 from support.terminal import open_terminal, read_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 IDS = ["1a2b3c4d" * 4, "9f8e7d6c" * 4]
 PLAIN = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "1"}
-FORMS = [(40, {}), (80, {}), (200, {}), (40, PLAIN), (80, PLAIN), (200, PLAIN)]
+FORMS = {
+    f"{width} {kind}": (width, env)
+    for kind, env in (("UTF-8", {}), ("ASCII", PLAIN))
+    for width in (40, 80, 200)
+}
 LONG = "a_model_with_a_name_that_is_longer_than_a_narrow_terminal"
 NAMES = {"": "coast", "日本の海岸とマングローブの長い名前 é 🌊": LONG}
 
@@ -78,7 +83,7 @@ def records(dissmodel):
     return sorted(Path().rglob("*.record.json"), key=lambda path: len(str(path)))
 
 
-@pytest.mark.parametrize(("width", "env"), FORMS)
+@pytest.mark.parametrize(("width", "env"), FORMS.values(), ids=FORMS)
 def test_a_list_of_records(at_terminal, records, width, env):
     lines = at_terminal(width, env, "record", "list")
 
@@ -90,7 +95,7 @@ def test_a_list_of_records(at_terminal, records, width, env):
         assert f"2026-05-17 12:0{number}" in "\n".join(lines)
 
 
-@pytest.mark.parametrize(("width", "env"), FORMS)
+@pytest.mark.parametrize(("width", "env"), mostly_slow(FORMS, "40 UTF-8", "80 ASCII"))
 def test_a_record(at_terminal, records, width, env):
     for number, path in enumerate(records):
         lines = at_terminal(width, env, "record", "show", "--", path)
@@ -104,7 +109,7 @@ def test_a_record(at_terminal, records, width, env):
         assert "a_parameter_with_a_long_name" in everything
 
 
-@pytest.mark.parametrize(("width", "env"), FORMS)
+@pytest.mark.parametrize(("width", "env"), mostly_slow(FORMS, "40 UTF-8", "80 ASCII"))
 def test_the_models_and_one_of_them(at_terminal, width, env):
     models = at_terminal(width, env, "show")
     one = at_terminal(width, env, "show", "coastal_raster")

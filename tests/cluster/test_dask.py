@@ -297,12 +297,12 @@ def settings_of(certificates):
 
 @pytest.mark.slow
 def test_a_cluster_with_tls_takes_only_our_certificates(tmp_path, certificates, monkeypatch):
-    monkeypatch.setattr("dissmodel.engines.cluster._CONNECT_S", 3)
     ours, others = certificates
     with dask_cluster(tmp_path, 1, ours) as cluster:
         assert cluster.address.startswith("tls://")
         with opened(cluster.address, **settings_of(ours)) as engine:
             assert 3 == engine.submit(abs, -3).result()
+        monkeypatch.setattr("dissmodel.engines.cluster._CONNECT_S", 3)
         with (
             pytest.raises(EngineLost, match="No Dask scheduler can be reached"),
             opened(cluster, **settings_of(others)),

@@ -88,10 +88,10 @@ def test_a_cancelled_job_costs_its_task_and_is_replaced(node, shared):
             until(lambda: engine.slots == 2)
             future = engine.submit(time.sleep, 60)
             until(future.running)
-            for job in jobs(node):
-                subprocess.run(["scancel", job], env=node, check=True)
+            subprocess.run(["scancel", *jobs(node)], env=node, check=True)
 
             assert isinstance(future.exception(30), WorkerLost)
+            until(lambda: not engine._running)
             assert 3 == engine.submit(abs, -3).result(60)
 
 

@@ -26,7 +26,8 @@ def test_the_public_package_s_own_tests_pass(from_index, tmp_path):
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=said.xml", "tests"],
         cwd=suite.parent,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        | {"PYTEST_DEBUG_TEMPROOT": str(tmp_path)},  # where it doesn't clear away what others left
         capture_output=True,
         text=True,
         check=False,

@@ -73,6 +73,10 @@ class TestRclone(Faults):
 class TestMoto(Faults):
     server = "moto"
 
+    @pytest.mark.slow
+    def test_one_fault_is_survived(self, storage, proxy, tmp_path):
+        super().test_one_fault_is_survived(storage, proxy, tmp_path)
+
 
 class TestWeb(ReadingFaultContract):
     @pytest.fixture
@@ -194,7 +198,7 @@ def test_killed_in_mid_upload(moto, open_bucket, proxy_of, file):
     assert direct.stat("a/b").sha256 == sha256_file(path)
 
 
-@pytest.mark.parametrize("only_new", [False, True])
+@pytest.mark.parametrize("only_new", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_two_at_once(moto, open_bucket, proxy_of, file, tmp_path, only_new):
     """The slower one finds the object whole, and what it had sent is gone."""
     proxy = proxy_of(moto)

@@ -75,6 +75,7 @@ def test_a_folder_of_pushed_experiments(place, tmp_path):
     assert same(pushed, "--input", record.parent / "inputs" / "grid.tif")
 
 
+@pytest.mark.slow
 def test_a_bucket(bucket, tmp_path):
     listed = said("record", "list", "s3://place", "--json", environ=bucket)
     verified = said("record", "verify", f"s3://place/experiments/{ID}/record.json", environ=bucket)

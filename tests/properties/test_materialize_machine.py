@@ -287,7 +287,7 @@ def examples(count):
 
 
 class TestDeliveries(Deliveries.TestCase):
-    settings = examples(40)
+    settings = examples(15)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -85,6 +86,12 @@ class Place:
         """Run a model on the input."""
         return self("run", model, "-i", "data.bin", "-o", output, *words, **how)
 
+    def take(self, pair):
+        """Copy a result and its record, as if they had been made here; return what they hold."""
+        for path in pair:
+            shutil.copy2(path, self.folder)
+        return {path.name: path.read_bytes() for path in pair}
+
     @property
     def names(self):
         return sorted(path.name for path in self.folder.iterdir())
@@ -117,6 +124,15 @@ def wait_for(path, process=None):
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path / "here", tmp_path / "models")
+
+
+@pytest.fixture(scope="session")
+def old_pair(tmp_path_factory):
+    """A result that says old, and its record."""
+    folder = tmp_path_factory.mktemp("old")
+    place = Place(folder / "here", folder / "models")
+    assert 0 == place.run(place.model(run="return b'old'")).code
+    return [place.folder / name for name in ("r.bin", "r.record.json")]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A disk that fills while a result is written says so, in each format, and costs nothing that was there."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,9 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+
+from support.cases import mostly_slow
+from support.sweeps import write_growing
 
 resource = pytest.importorskip("resource", reason="Windows has no such limits")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no way to make a full disk")
@@ -64,14 +68,18 @@ def check_said(said, words):
 
 @pytest.mark.parametrize(
     ("model", "name", "spare"),
-    [
-        ("coastal_vector", "r.gpkg", 4 * MIB),
-        ("coastal_vector", "r.fgb", 4 * MIB),
-        ("coastal_vector", "r.geojson", 4 * MIB),
-        ("coastal_vector", "r.shp", 4 * MIB),
+    mostly_slow(
+        [
+            ("coastal_vector", "r.gpkg", 4 * MIB),
+            ("coastal_vector", "r.fgb", 4 * MIB),
+            ("coastal_vector", "r.geojson", 4 * MIB),
+            ("coastal_vector", "r.shp", 4 * MIB),
+            ("coastal_vector", "r.parquet", MIB // 2),
+            ("coastal_raster", "r.tif", MIB // 4),
+        ],
         ("coastal_vector", "r.parquet", MIB // 2),
         ("coastal_raster", "r.tif", MIB // 4),
-    ],
+    ),
 )
 def test_a_disk_that_fills(small_disk, coast, model, name, spare):
     (small_disk / "filling").write_bytes(bytes(4 * MIB - spare))
@@ -85,7 +93,10 @@ def test_a_disk_that_fills(small_disk, coast, model, name, spare):
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [("coastal_vector", "r.gpkg"), ("coastal_vector", "r.geojson"), ("coastal_raster", "r.tif")],
+    mostly_slow(
+        [("coastal_vector", "r.gpkg"), ("coastal_vector", "r.geojson"), ("coastal_raster", "r.tif")],
+        ("coastal_vector", "r.gpkg"),
+    ),
 )
 def test_a_limit_on_the_size_of_files(tmp_path, coast, model, name):
     def limited():
@@ -124,3 +135,23 @@ def test_a_model_that_writes_with_a_library_of_its_own(small_disk, tmp_path, coa
 
     assert 5 == said.returncode, said.stderr
     assert "the disk is full" in said.stderr
+
+
+def test_a_sweep_that_fills_the_disk_goes_on_where_there_is_room(small_disk, tmp_path):
+    write_growing(tmp_path)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(4 * MIB - 200_000))
+    words = ["sweep", "growing.py", "-i", "in.tif", "-o", small_disk / "out", "--vary", "status=1:20:1"]
+    command = [sys.executable, "-m", "dissmodel", *words, "--cluster", "here", "--json"]
+
+    full = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert 5 == full.returncode
+    error = json.loads(full.stdout)["error"]
+    assert "disk is full" in error["message"] or "No space left" in error["message"]
+    assert "the same command then goes on" in error["hint"]
+    made = len([*small_disk.glob("out/runs/*/result.record.json")])
+    assert 0 < made < 20
+    filler.unlink()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (20 - made, 20) == tuple(json.loads(done.stdout)[name] for name in ("began", "completed"))

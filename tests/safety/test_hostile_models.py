@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dissmodel.record import store
+from support.cases import mostly_slow
 
 WROTE = "Path(record.output_path).write_bytes(result)\n"
 WORK = "work = Path(record.output_path).parent\n"
@@ -16,9 +17,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the models use 
 
 
 @pytest.fixture
-def over_a_pair(place):
+def over_a_pair(place, old_pair):
     """Run a model over an earlier good pair, with `--json`; whatever it does, it leaves no trace."""
-    assert 0 == place.run(place.model(run="return b'old'")).code
+    place.take(old_pair)
 
     def run(*words, **steps):
         said = place.run(place.model(**steps), "--overwrite", "--json", *words)
@@ -51,7 +52,10 @@ FAILS = {
 }
 
 
-@pytest.mark.parametrize(("run", "said"), FAILS.values(), ids=FAILS)
+@pytest.mark.parametrize(
+    ("run", "said"),
+    mostly_slow(FAILS, "sys.exit(0)", "a group", "an error of 30 MB", "its scratch folder gone"),
+)
 def test_a_model_that_fails_in_its_own_way_costs_nothing(over_a_pair, place, run, said):
     ended = over_a_pair(run=run)
 
@@ -97,7 +101,9 @@ NO_OUTPUT = {
 }
 
 
-@pytest.mark.parametrize(("save", "said"), NO_OUTPUT.values(), ids=NO_OUTPUT)
+@pytest.mark.parametrize(
+    ("save", "said"), mostly_slow(NO_OUTPUT, "nothing", "its input", "a pipe", "more of it later")
+)
 def test_a_model_that_leaves_no_result_costs_nothing(over_a_pair, place, save, said):
     ended = over_a_pair(save=save)
 
@@ -126,7 +132,9 @@ WORKS = {
 }
 
 
-@pytest.mark.parametrize("run", WORKS.values(), ids=WORKS)
+@pytest.mark.parametrize(
+    "run", mostly_slow(WORKS, "another folder", "signal handlers", "descriptors closed", "a copy that fails")
+)
 def test_a_model_that_changes_the_process_still_gets_its_result(over_a_pair, place, run):
     said = over_a_pair(run=run)
 
@@ -156,7 +164,7 @@ PRINTS = {
 }
 
 
-@pytest.mark.parametrize("prints", PRINTS.values(), ids=PRINTS)
+@pytest.mark.parametrize("prints", mostly_slow(PRINTS, "megabytes", "past Python", "a process that stays"))
 def test_what_a_model_prints_by_any_way_never_mixes_with_the_result(over_a_pair, prints):
     said = over_a_pair(run=f"{prints}; return data")
 
@@ -250,7 +258,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("makes", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("makes", mostly_slow(NAMES, "a line break", "no UTF-8"))
 def test_a_name_that_no_record_can_hold_becomes_a_plain_one(over_a_pair, place, makes):
     assert 0 == over_a_pair(save=WROTE + WORK + makes + "\nreturn record").code
     assert ["a_b", "data.bin", "r.bin", "r.record.json"] == place.names
@@ -275,9 +283,10 @@ def test_two_files_never_get_one_name(over_a_pair, place):
     assert b"some bytes" == (place.folder / "r.bin").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "name", ["r.record.json", ".dissmodel-r", ".dissmodel-r.lock", "experiment_record.json", "n" * 255]
-)
+OURS = ["r.record.json", ".dissmodel-r", ".dissmodel-r.lock", "experiment_record.json", "n" * 255]
+
+
+@pytest.mark.parametrize("name", mostly_slow(OURS, "r.record.json", ".dissmodel-r"))
 def test_a_model_never_takes_a_name_of_ours(place, name):
     save = WROTE + WORK + f"(work / {name!r}).write_text('mine'); return record"
 
@@ -379,8 +388,8 @@ def test_folders_too_deep_to_be_removed_are_an_error_that_says_so(place):
     assert 0 == place.run(place.model()).code
 
 
-def test_a_model_that_ends_the_process_leaves_what_the_next_command_sweeps(place):
-    assert 0 == place.run(place.model(run="return b'old'")).code
+def test_a_model_that_ends_the_process_leaves_what_the_next_command_sweeps(place, old_pair):
+    place.take(old_pair)
 
     gone = place.run(place.model(run="os._exit(3)"), "--overwrite")
     left = place.names

@@ -1,5 +1,6 @@
 """Who still writes to a result after the model has returned it: the record holds, whatever comes later."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from dissmodel.record import store
 from dissmodel.running import open_files
 from dissmodel.running.open_files import name_of, still_open, wait_for_writers
+from support.cases import mostly_slow
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the models fork, and Linux tells who writes")
 
@@ -65,10 +67,16 @@ def save(how, *, go, mtime=False):
     return textwrap.dedent(SAVE).format(how=how, go=str(go), mtime=mtime)
 
 
-@pytest.mark.parametrize("mtime", [False, True], ids=["", "its time set back"])
-@pytest.mark.parametrize("how", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize(
+    ("how", "mtime"),
+    mostly_slow(
+        [*itertools.product(PROCESSES, [False, True])],
+        ("a process of a process", True),
+        ("another program", False),
+    ),
+)
 def test_a_process_that_writes_long_after_the_run(place, waiting, how, mtime):
-    said = place.run(place.model(head=HEAD, save=save(how, go=place.folder / "go", mtime=mtime)))
+    said = place.run(place.model(head=HEAD, save=save(PROCESSES[how], go=place.folder / "go", mtime=mtime)))
     held = place.holds()
     (place.folder / "go").touch()
     waiting(place.folder / "done")
@@ -80,7 +88,7 @@ def test_a_process_that_writes_long_after_the_run(place, waiting, how, mtime):
     assert any("still open for writing" in line for line in store.read(place.folder / "r.record.json").logs)
 
 
-@pytest.mark.parametrize("how", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize("how", mostly_slow(PROCESSES, "a process of a process"))
 def test_a_process_that_soon_ends_is_waited_for(place, how):
     here = place.folder / "data.bin"  # it is there already
 
@@ -103,13 +111,21 @@ THREADS = {
 }
 
 
-@pytest.mark.parametrize("mtime", [False, True], ids=["", "its time set back"])
-@pytest.mark.parametrize("pause", [0, 0.01, 0.1])
-@pytest.mark.parametrize("how", THREADS.values(), ids=THREADS)
+@pytest.mark.parametrize(
+    ("how", "pause", "mtime"),
+    mostly_slow(
+        [*itertools.product(THREADS, [0, 0.01, 0.1], [False, True])],
+        ("a thread", 0, True),
+        ("a thread", 0.01, False),
+        ("a thread that opens it again", 0.1, True),
+    ),
+)
 def test_a_thread_that_writes_at_any_moment(place, how, pause, mtime):
     head = textwrap.dedent(HEAD) + "def until(path): time.sleep(path)\n"
 
-    said = place.run(place.model(head=head, save=save(how, go="x", mtime=mtime).replace("'x'", str(pause))))
+    said = place.run(
+        place.model(head=head, save=save(THREADS[how], go="x", mtime=mtime).replace("'x'", str(pause)))
+    )
 
     assert said.code in {0, 1}
     assert said.code == 1 or place.holds()
@@ -146,7 +162,9 @@ LEFT = {
 }
 
 
-@pytest.mark.parametrize(("how", "told"), LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize(
+    ("how", "told"), mostly_slow(LEFT, "a memory map", "a file to read", "a log in the folder")
+)
 def test_what_a_model_leaves_open(place, how, told):
     said = place.run(place.model(head=HEAD, save=save(how, go="never")))
 

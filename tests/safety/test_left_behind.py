@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import make_coast
 import pytest
+
+from support.cases import mostly_slow
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
@@ -22,27 +25,31 @@ sys.addaudithook(hook)
 from dissmodel.cli.app import main
 main()
 """
-MAKE_COAST = Path(__file__).resolve().parents[2] / "examples" / "coast" / "make_coast.py"
 NAME = ".dissmodel-*"
 
 
-@pytest.fixture
-def pair(tmp_path, monkeypatch):
-    """A folder with a result, its record and a key, in which commands run."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("DISSMODEL_CONFIG", str(folder / "settings" / "config.toml"))
-    words = [MAKE_COAST, "--rows", "20", "--cols", "30", "--output", "grid.zip"]
-    subprocess.run([sys.executable, *words], check=True, capture_output=True)
-    assert 0 == command("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=1")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a result and its record."""
+    folder = tmp_path_factory.mktemp("made")
+    make_coast.main(["--rows", "20", "--cols", "30", "--output", str(folder / "grid.zip")])
+    words = ("run", "coastal_raster", "-i", "grid.zip", "-o", "r.tif", "-p", "end_time=1")
+    assert 0 == command(*words, cwd=folder)
     return folder
 
 
-def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "dissmodel", *words, "-q"], check=False, capture_output=True
-    ).returncode
+@pytest.fixture
+def pair(made, tmp_path, monkeypatch):
+    """A copy of it, in which commands run."""
+    folder = Path(shutil.copytree(made, tmp_path / "work"))
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(folder / "settings" / "config.toml"))
+    return folder
+
+
+def command(*words, cwd=None):
+    words = [sys.executable, "-m", "dissmodel", *words, "-q"]
+    return subprocess.run(words, cwd=cwd, check=False, capture_output=True).returncode
 
 
 def killed(target, *words):
@@ -72,7 +79,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_slow([*CASES], "sign", "push", "config"))
 def test_the_same_command_removes_what_it_left_when_it_was_killed(pair, case):
     target, words = CASES[case]
     Path("place").mkdir()

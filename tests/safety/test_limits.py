@@ -1,11 +1,14 @@
 """The limits of real machines: one message, a record of the failure where it fits, and nothing lost."""
 
+import itertools
 import resource
 import shutil
 import subprocess
 import sys
 
 import pytest
+
+from support.cases import mostly_slow
 
 WROTE = "Path(record.output_path).write_bytes(result)\n"
 MIB = 2**20
@@ -42,11 +45,6 @@ def small_disk(tmp_path, place_at):
     subprocess.run(["umount", disk], check=True)
 
 
-def with_an_old_pair(place, *more):
-    assert 0 == place.run(place.model(run="return b'old'"), *more).code
-    return {name: (place.folder / name).read_bytes() for name in ("r.bin", "r.record.json")}
-
-
 def check_failed(place, said, pair, folder=None):
     """Check that a run failed with one message, left its record, and the earlier pair is as it was."""
     assert said.code in {1, 5}, said.err
@@ -69,8 +67,8 @@ def fill(folder, spare):
 
 
 @pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
-def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_pair):
-    pair = with_an_old_pair(small_disk) if over_a_pair else {}
+def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_pair, old_pair):
+    pair = small_disk.take(old_pair) if over_a_pair else {}
 
     said = small_disk.run(
         small_disk.model(save="Path(record.output_path).write_bytes(bytes(2 * 2**20)); return record"),
@@ -84,11 +82,16 @@ def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_p
     check_failed(small_disk, said, pair)
 
 
-@pytest.mark.parametrize("spare", [0, 4096, 3 * 4096, 5 * 4096, 8 * 4096, 12 * 4096, 16 * 4096, 24 * 4096])
-@pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
-def test_a_disk_with_room_for_a_few_blocks(small_disk, temporary, spare, over_a_pair):
-    pair = with_an_old_pair(small_disk) if over_a_pair else {}
-    fill(small_disk.folder, spare)
+@pytest.mark.parametrize(
+    ("over_a_pair", "blocks"),
+    mostly_slow(
+        [*itertools.product([False, True], [0, 1, 3, 5, 8, 12, 16, 24])],
+        *((False, 1), (True, 0), (True, 3), (True, 12)),
+    ),
+)
+def test_a_disk_with_room_for_a_few_blocks(small_disk, temporary, over_a_pair, blocks, old_pair):
+    pair = small_disk.take(old_pair) if over_a_pair else {}
+    fill(small_disk.folder, blocks * 4096)
 
     said = small_disk.run(small_disk.model(), "--overwrite", env=temporary[0])
 
@@ -103,8 +106,8 @@ def test_a_disk_with_room_for_a_few_blocks(small_disk, temporary, spare, over_a_
     assert over_a_pair == (small_disk.folder / "r.bin").exists()
 
 
-def test_a_disk_that_is_full_when_the_result_stands_waiting(small_disk, temporary):
-    pair = with_an_old_pair(small_disk)
+def test_a_disk_that_is_full_when_the_result_stands_waiting(small_disk, temporary, old_pair):
+    pair = small_disk.take(old_pair)
     fills = (
         WROTE
         + "import shutil\n"
@@ -117,8 +120,8 @@ def test_a_disk_that_is_full_when_the_result_stands_waiting(small_disk, temporar
     check_failed(small_disk, said, pair, folder=temporary[1])
 
 
-def test_a_disk_that_is_read_only(small_disk):
-    pair = with_an_old_pair(small_disk)
+def test_a_disk_that_is_read_only(small_disk, old_pair):
+    pair = small_disk.take(old_pair)
     subprocess.run(["mount", "-o", "remount,ro", small_disk.folder.parent], check=True)
 
     said = small_disk.run(small_disk.model(), "--overwrite")
@@ -131,8 +134,8 @@ def test_a_disk_that_is_read_only(small_disk):
 
 
 @pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
-def test_a_limit_on_the_size_of_files(place, over_a_pair):
-    pair = with_an_old_pair(place) if over_a_pair else {}
+def test_a_limit_on_the_size_of_files(place, over_a_pair, old_pair):
+    pair = place.take(old_pair) if over_a_pair else {}
 
     said = place.run(
         place.model(save="Path(record.output_path).write_bytes(bytes(2 * 2**20)); return record"),
@@ -144,8 +147,8 @@ def test_a_limit_on_the_size_of_files(place, over_a_pair):
     check_failed(place, said, pair)
 
 
-def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
-    pair = with_an_old_pair(place)
+def test_a_limit_on_the_size_of_files_that_no_record_fits(place, old_pair):
+    pair = place.take(old_pair)
 
     said = place.run(place.model(), "--overwrite", preexec_fn=limited(resource.RLIMIT_FSIZE, 1024))
 
@@ -168,8 +171,8 @@ def test_a_limit_on_the_size_of_files_that_no_record_fits(place):
         "kept = []\nwhile True: kept.append([kept])",
     ],
 )
-def test_a_limit_on_memory(place, takes):
-    pair = with_an_old_pair(place)
+def test_a_limit_on_memory(place, takes, old_pair):
+    pair = place.take(old_pair)
 
     said = place.run(
         place.model(run=f"{takes}\nreturn data"),
@@ -186,8 +189,8 @@ def test_a_limit_on_memory(place, takes):
     "takes",
     ["kept = [open(os.devnull) for _ in range(100)]", "kept = []\nwhile True: kept.append(os.dup(0))"],
 )
-def test_too_many_open_files(place, takes):
-    pair = with_an_old_pair(place)
+def test_too_many_open_files(place, takes, old_pair):
+    pair = place.take(old_pair)
 
     said = place.run(
         place.model(run=f"{takes}\nreturn data"),
@@ -200,9 +203,9 @@ def test_too_many_open_files(place, takes):
     assert pair == {name: (place.folder / name).read_bytes() for name in pair}
 
 
-@pytest.mark.parametrize("most", range(3, 12))
-def test_hardly_any_open_files(place, most):
-    pair = with_an_old_pair(place)
+@pytest.mark.parametrize("most", mostly_slow(range(3, 12), 5, 9))
+def test_hardly_any_open_files(place, most, old_pair):
+    pair = place.take(old_pair)
 
     said = place.run(place.model(), "--overwrite", preexec_fn=limited(resource.RLIMIT_NOFILE, most))
 
@@ -252,8 +255,8 @@ def test_a_destination_folder_that_is_replaced_by_a_file(place, temporary):
     check_failed(place, said, {}, folder=temporary[1])
 
 
-def test_a_scratch_folder_that_is_removed_when_the_files_are_moved(place):
-    pair = with_an_old_pair(place)
+def test_a_scratch_folder_that_is_removed_when_the_files_are_moved(place, old_pair):
+    pair = place.take(old_pair)
     head = """
         from dissmodel import materialize
         promote = materialize.promote
@@ -272,8 +275,10 @@ def test_a_scratch_folder_that_is_removed_when_the_files_are_moved(place):
 LENGTHS = [200, 201, 239, 240, 251, 255, 256, 5000]
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("letter", ["n", "ã"])
+@pytest.mark.parametrize(
+    ("letter", "length"),
+    mostly_slow([*itertools.product("nã", LENGTHS)], ("ã", 200), ("ã", 201), ("n", 255), ("n", 5000)),
+)
 def test_a_name_as_long_as_names_may_be(place, letter, length):
     name = letter * ((length - 4) // len(letter.encode())) + ".bin"
 
@@ -316,9 +321,9 @@ def test_the_record_of_a_failure_finds_no_place_at_all(place):
     assert "record:" not in said.err
 
 
-@pytest.mark.parametrize("step", ["begin", "promote", "written"])
-def test_a_disk_that_becomes_read_only_while_the_pair_is_replaced(small_disk, temporary, step):
-    pair = with_an_old_pair(small_disk)
+@pytest.mark.parametrize("step", mostly_slow(["begin", "promote", "written"], "promote"))
+def test_a_disk_that_becomes_read_only_while_the_pair_is_replaced(small_disk, temporary, step, old_pair):
+    pair = small_disk.take(old_pair)
     head = f"""
         import subprocess
         from dissmodel import materialize
@@ -355,9 +360,11 @@ def test_a_disk_that_becomes_read_only_while_the_pair_is_replaced(small_disk, te
     assert ["data.bin", "r.bin", "r.record.json"] == small_disk.names
 
 
-@pytest.mark.parametrize("when", ["the journal", "the record", "the end"])
-def test_a_folder_that_can_not_be_synced_is_told(place, temporary, when):
-    pair = with_an_old_pair(place)
+@pytest.mark.parametrize(
+    "when", mostly_slow(["the journal", "the record", "the end"], "the record", "the end")
+)
+def test_a_folder_that_can_not_be_synced_is_told(place, temporary, when, old_pair):
+    pair = place.take(old_pair)
     # The folder is synced once the record says `replacing`, once the files have their names, and at the end.
     fails_at = {"the journal": 1, "the record": 2, "the end": 3}[when]
     head = f"""
@@ -431,8 +438,8 @@ def test_an_output_folder_that_is_mounted_is_known_before_the_run(place, mounted
     assert 0 == inside.code, inside.err
 
 
-def test_an_output_file_that_is_mounted_is_known_before_the_run(place, mounted, tmp_path):
-    pair = with_an_old_pair(place)
+def test_an_output_file_that_is_mounted_is_known_before_the_run(place, mounted, tmp_path, old_pair):
+    pair = place.take(old_pair)
     (tmp_path / "another.bin").write_bytes(b"another")
     mounted(tmp_path / "another.bin", place.folder / "r.bin")
 

@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM at any moment: one message, a record of what was interrupted, no other trace."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import make_coast
 import pytest
+
+from support.cases import mostly_slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -68,15 +71,20 @@ def model_staying_in(place, phase):
     return place.model(**{phase: STAY + ends[phase]})
 
 
-@pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("phase", ["validate", "load", "run", "save", "promote"])
+@pytest.mark.parametrize(
+    ("phase", "number", "over_a_pair"),
+    mostly_slow(
+        [*itertools.product(["validate", "load", "run", "save", "promote"], SIGNALS, [False, True])],
+        *(("validate", signal.SIGINT, False), ("load", signal.SIGTERM, False), ("run", signal.SIGINT, True)),
+        *(("save", signal.SIGTERM, True), ("promote", signal.SIGTERM, True)),
+    ),
+)
 def test_a_signal_leaves_a_record_of_the_interruption_and_no_other_trace(
-    place, interrupted, phase, number, over_a_pair
+    place, interrupted, phase, number, over_a_pair, old_pair
 ):
     pair = []
     if over_a_pair:
-        assert 0 == place.run(place.model(run="return b'old'")).code
+        place.take(old_pair)
         pair = [(place.folder / name).read_bytes() for name in ("r.bin", "r.record.json")]
 
     said = interrupted(model_staying_in(place, phase), number, words=["--overwrite"])
@@ -94,9 +102,11 @@ def test_a_signal_leaves_a_record_of_the_interruption_and_no_other_trace(
         assert place.holds()
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_a_signal_while_the_pair_is_replaced_waits_until_the_new_one_stands(place, interrupted, number):
-    assert 0 == place.run(place.model(run="return b'old'")).code
+@pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGTERM))
+def test_a_signal_while_the_pair_is_replaced_waits_until_the_new_one_stands(
+    place, interrupted, number, old_pair
+):
+    place.take(old_pair)
 
     said = interrupted(place.model(head=SLOW_DELIVERY), number, words=["--overwrite"])
 
@@ -117,8 +127,9 @@ def test_a_signal_is_held_back_though_other_threads_could_take_it(place, interru
     assert place.holds()
 
 
-@pytest.mark.parametrize("second", SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("after", [0.0, 0.05])
+@pytest.mark.parametrize(
+    ("after", "second"), mostly_slow([*itertools.product([0.0, 0.05], SIGNALS)], (0.05, signal.SIGTERM))
+)
 def test_a_second_signal_does_not_disturb_the_end(place, interrupted, second, after):
     said = interrupted(model_staying_in(place, "run"), signal.SIGINT, second, after=after)
 
@@ -182,7 +193,7 @@ def coast(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGINT))
 def test_a_signal_ends_the_coastal_model_between_its_steps(place, ending, coast, number):
     process = place.start(
         "run", "coastal_raster", "-i", coast, "-o", "r.tif", "--param", "end_time=100000", "-v"
@@ -208,7 +219,7 @@ def test_a_signal_ends_the_coastal_model_between_its_steps(place, ending, coast,
     assert 2 == len(place.names)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGTERM))
 def test_a_signal_during_another_command_ends_it_without_a_traceback(place, ending, number):
     big = place.folder / "r.bin"
     assert 0 == place.run(place.model()).code
@@ -248,7 +259,7 @@ def test_a_signal_to_the_whole_group_is_the_terminals_way(place, waiting, ending
     assert "interrupted" == place.unfinished().status
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGINT))
 def test_a_signal_leaves_a_record_also_of_a_package_s_own_command(place, waiting, number):
     own = "\nfrom dissmodel.executor.cli import run_cli\nif __name__ == '__main__': run_cli(Mine)\n"
     model = place.model(run=STAY + "return data")

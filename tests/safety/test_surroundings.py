@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import rasterio
 
+from dissmodel.cli.app import main
 from dissmodel.experiment.verify import verify
 from dissmodel.record import store
+from support.cases import mostly_slow
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "dissmodel"]
@@ -44,7 +46,7 @@ def ended(*words, **how):
     return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **how)
 
 
-CLOSED = [(0,), (1,), (2,), (0, 1, 2)]
+CLOSED = ["0", "1", "2", "012"]
 # Closes descriptors and becomes the command, as a shell does for `dissmodel ... >&- 2>&-`.
 CLOSER = """
 import os, sys
@@ -55,10 +57,10 @@ os.execv(sys.executable, [sys.executable, "-m", "dissmodel", *sys.argv[2:]])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as a shell of POSIX does")
-@pytest.mark.parametrize("closed", CLOSED, ids=lambda numbers: "".join(map(str, numbers)))
+@pytest.mark.parametrize("closed", mostly_slow(CLOSED, "012"))
 def test_closed_streams_change_nothing_but_what_is_seen(here, closed):
     def closing(*words):
-        command = [sys.executable, "-c", CLOSER, "".join(map(str, closed)), *words]
+        command = [sys.executable, "-c", CLOSER, closed, *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     ran = closing(*RUN)
@@ -66,8 +68,8 @@ def test_closed_streams_change_nothing_but_what_is_seen(here, closed):
     verified = closing("record", "verify", "r.record.json")
 
     assert [0, 3, 0] == [ran.returncode, wrong.returncode, verified.returncode]
-    assert (1 in closed) == (ran.stdout == "")
-    assert (2 in closed) == (wrong.stderr == "")
+    assert ("1" in closed) == (ran.stdout == "")
+    assert ("2" in closed) == (wrong.stderr == "")
     assert verify((here / "r.record.json",)).ok
     with rasterio.open("r.tif") as result:
         assert (30, 40) == result.shape
@@ -89,26 +91,39 @@ class TestWithoutACurrentFolder:
 
     def test_whole_paths_do(self, here, gone):
         words = ["-i", here / "grid.tif", "-p", "end_time=2"]
-        codes = {
-            "validate": gone("validate", "coastal_raster", *words, "-o", here / "r.tif"),
-            "run": gone("run", "coastal_raster", *words, "-o", here / "r.tif"),
-            "verify": gone("record", "verify", here / "r.record.json"),
-            "show": gone("record", "show", here / "r.record.json"),
-            "list": gone("record", "list", here),
-            "reproduce": gone("reproduce", here / "r.record.json", "--check"),
-            "compare": gone("compare", here / "r.tif", here / "r.tif"),
-            "config": gone("config", "show"),
-            "models": gone("show"),
-        }
 
-        assert dict.fromkeys(codes, (0, "")) == {
-            name: (one.returncode, one.stderr.partition("error")[2]) for name, one in codes.items()
-        }
-        assert str(here / "r.tif") in codes["run"].stdout
+        ran = gone("run", "coastal_raster", *words, "-o", here / "r.tif")
 
-    @pytest.mark.parametrize("words", [["-o", "r.tif"], []], ids=["a name", "no output"])
-    def test_a_name_without_a_folder_is_an_error_that_says_why(self, here, gone, words):
-        said = gone("run", "coastal_raster", "-i", here / "grid.tif", *words)
+        assert (0, "") == (ran.returncode, ran.stderr.partition("error")[2])
+        assert str(here / "r.tif") in ran.stdout
+
+    def test_whole_paths_do_in_every_command(self, here, pair, tmp_path, monkeypatch, capsys):
+        record, result = pair / "r.record.json", pair / "r.tif"
+        commands = {
+            "validate": ("validate", "coastal_raster", "-i", here / "grid.tif", "-o", here / "r.tif"),
+            "verify": ("record", "verify", record),
+            "show": ("record", "show", record),
+            "list": ("record", "list", pair),
+            "reproduce": ("reproduce", record, "--check"),
+            "compare": ("compare", result, result),
+            "config": ("config", "show"),
+            "models": ("show",),
+        }
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        ended = {}
+        for name, words in commands.items():
+            monkeypatch.setattr(sys, "argv", ["dissmodel", *map(str, words)])
+            with pytest.raises(SystemExit) as end:
+                main()
+            ended[name] = (end.value.code or 0, capsys.readouterr().err.partition("error")[2])
+
+        assert dict.fromkeys(commands, (0, "")) == ended
+
+    @pytest.mark.parametrize("output", mostly_slow(["-o r.tif", ""], "-o r.tif"))
+    def test_a_name_without_a_folder_is_an_error_that_says_why(self, here, gone, output):
+        said = gone("run", "coastal_raster", "-i", here / "grid.tif", *output.split())
 
         assert 2 == said.returncode
         assert said.stderr.startswith("error: The current folder is gone")
@@ -127,7 +142,9 @@ int posix_spawnp() { return EAGAIN; }
 """
 
 
-@pytest.fixture(scope="module", params=["threads", "threads and processes"])
+@pytest.fixture(
+    scope="module", params=mostly_slow(["threads", "threads and processes"], "threads and processes")
+)
 def refusing(request, tmp_path_factory):
     """Return the variables with which the system refuses threads, and perhaps processes, to a program."""
     compiler = shutil.which("gcc") or shutil.which("cc")
@@ -212,7 +229,10 @@ class TestWithoutThreads:
         assert "Traceback" not in said.stdout + said.stderr
 
 
-@pytest.mark.parametrize("backend", ["module://no_such_inline.backend_inline", "module://no_such"])
+BACKENDS = ["module://no_such_inline.backend_inline", "module://no_such"]
+
+
+@pytest.mark.parametrize("backend", mostly_slow(BACKENDS, "module://no_such"))
 def test_the_backend_of_a_notebook_does_not_get_in_the_way(here, backend):
     env = os.environ | {"MPLBACKEND": backend}
 
@@ -234,7 +254,10 @@ def test_a_backend_that_is_there_is_kept(here):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"<GDALMetadata>", b"<GDALMetad\xffta>"), (b"<Item ", b"<It\xffm ")],
+    mostly_slow(
+        {"the element": (b"<GDALMetadata>", b"<GDALMetad\xffta>"), "an item": (b"<Item ", b"<It\xffm ")},
+        "an item",
+    ),
 )
 def test_metadata_that_is_no_utf8_is_told_in_a_line(here, old, new):
     with rasterio.open("grid.tif") as grid:
@@ -314,10 +337,16 @@ EARLY = [
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(
     ("then", "way", "library"),
-    [
-        *((then, *where) for then in THEN for where in LATE),
-        *((then, *where) for then in THEN for where in EARLY if then != "swallowed"),
-    ],
+    mostly_slow(
+        [
+            *((then, *where) for then in THEN for where in LATE),
+            *((then, *where) for then in THEN for where in EARLY if then != "swallowed"),
+        ],
+        ("swallowed", AS_COMMAND, "rasterio"),
+        ("let through", AS_MODULE, "typer"),
+        ("a cause", AS_COMMAND, "typer"),
+        ("a cause", AS_RUN_CLI, "dissmodel.running.run"),
+    ),
     ids=lambda text: {AS_COMMAND: "command", AS_MODULE: "module", AS_RUN_CLI: "run_cli"}.get(text, text),
 )
 def test_an_interruption_while_libraries_load_is_no_traceback(here, way, library, then):

@@ -1,6 +1,7 @@
 """An input that changes while the model runs makes no result."""
 
 import contextlib
+import itertools
 import mmap
 import os
 import sqlite3
@@ -18,6 +19,7 @@ from dissmodel.record import store
 from dissmodel.running import input_watch
 from dissmodel.running.input_watch import InputWatch
 from dissmodel.running.open_files import leased
+from support.cases import mostly_slow
 
 COPIES = "return Path(record.source.uri).read_bytes()"
 CHANGES = {
@@ -35,10 +37,17 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("step", ["load", "run", "save"])
-def test_an_input_that_changes_during_the_run(place, change, step):
-    pair = [place.run(place.model(run="return b'old'")).code, (place.folder / "r.bin").read_bytes()]
+@pytest.mark.parametrize(
+    ("step", "change"),
+    mostly_slow(
+        [*itertools.product(["load", "run", "save"], CHANGES)],
+        ("load", "the same size and time"),
+        *(("run", change) for change in ("written", "replaced", "a folder")),
+        *(("save", change) for change in ("deleted", "a link to another")),
+    ),
+)
+def test_an_input_that_changes_during_the_run(place, step, change, old_pair):
+    place.take(old_pair)
     ends = {
         "load": "return b'early'",
         "run": "return data",
@@ -46,7 +55,8 @@ def test_an_input_that_changes_during_the_run(place, change, step):
     }
 
     said = place.run(
-        place.model(**{step: f"path = Path(record.source.uri); {change}; {ends[step]}"}), "--overwrite"
+        place.model(**{step: f"path = Path(record.source.uri); {CHANGES[change]}; {ends[step]}"}),
+        "--overwrite",
     )
 
     assert (1, 1) == (said.code, len(said.errors)), said.err
@@ -54,7 +64,6 @@ def test_an_input_that_changes_during_the_run(place, change, step):
     record = place.unfinished()
     assert ("tainted", "tainted") == (record.status, record.error.code)
     assert ({}, {}, None) == (record.artifacts, record.files, record.output_path)
-    assert [0, b"old"] == pair
     assert b"old" == (place.folder / "r.bin").read_bytes()
 
 
@@ -110,9 +119,15 @@ AGAIN = {
 }
 
 
-@pytest.mark.parametrize("how", BACK)
-@pytest.mark.parametrize("of", ["data.bin", "grid.tfw"])
-def test_an_input_that_changes_and_changes_back(place, how, of):
+@pytest.mark.parametrize(
+    ("of", "how"),
+    mostly_slow(
+        [*itertools.product(["data.bin", "grid.tfw"], BACK)],
+        *(("data.bin", how) for how in ("replaced by the old file", "mapped, times set back")),
+        *(("grid.tfw", how) for how in ("a name of its own", "written")),
+    ),
+)
+def test_an_input_that_changes_and_changes_back(place, of, how):
     name = of if of == "data.bin" else "grid.tif"
     (place.folder / "data.bin").rename(place.folder / name)
     (place.folder / "grid.tfw").write_bytes(b"some worlds")
@@ -199,8 +214,14 @@ def wait(name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere other times count as a change anyway")
-@pytest.mark.parametrize("begins", ["before the run", "in the run"])
-@pytest.mark.parametrize("when", ["utime first", "utime last", "kept open"])
+@pytest.mark.parametrize(
+    ("when", "begins"),
+    mostly_slow(
+        [*itertools.product(["utime first", "utime last", "kept open"], ["before the run", "in the run"])],
+        ("utime first", "in the run"),
+        ("kept open", "before the run"),
+    ),
+)
 def test_a_process_that_changes_an_input_through_a_map_and_sets_its_times_back(place, waiting, when, begins):
     command = [sys.executable, "-c", MAPPER, "data.bin", when]
     quiet = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
@@ -257,7 +278,7 @@ PASSING = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
-@pytest.mark.parametrize("how", PASSING)
+@pytest.mark.parametrize("how", mostly_slow([*PASSING], "upper case", "moved in and out"))
 def test_a_file_that_belongs_to_the_input_for_a_time_only(place, how):
     (place.folder / "data.bin").rename(place.folder / "grid.tif")
     (place.folder / "other").write_bytes(b"other")
@@ -336,7 +357,9 @@ def test_statistics_that_gave_way_to_other_metadata_for_a_time(place):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell reading from writing")
-@pytest.mark.parametrize("how", HARMLESS)
+@pytest.mark.parametrize(
+    "how", mostly_slow([*HARMLESS], "read by another process", "touch -a", "statistics of a viewer", "notes")
+)
 def test_who_only_reads_an_input_does_no_harm(place, how):
     if how == "touch -a" and input_watch._file_system(place.folder) not in input_watch._LOCAL:
         pytest.skip("this file system may be written to from elsewhere")
@@ -424,7 +447,9 @@ STAYS = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell a touch from a write")
-@pytest.mark.parametrize("how", STAYS.values(), ids=STAYS)
+@pytest.mark.parametrize(
+    "how", mostly_slow(STAYS, "touched", "another name less", "opened to write, and not written")
+)
 def test_an_input_whose_bytes_nobody_wrote_is_the_same(place, how):
     if "r+b" in how and in_memory(place.folder):
         pytest.skip("a file in memory does not tell what is written to it through a memory map")

@@ -76,7 +76,7 @@ def test_two_that_start_together_never_mix(place, start, ending, words):
 
 
 def test_two_outputs_in_one_folder_leave_each_other_alone(place, start, waiting, ending):
-    for number in range(5):
+    for number in range(2):
         slow = start("one", "--overwrite", output="a.bin", seconds=30)
         waiting(place.folder.parent / "running-one", slow)
         quick = [ending(start("two", "--overwrite", output=f"b{number}.bin")) for number in range(2)]
@@ -147,7 +147,7 @@ def start_without_locks(place):
 
 
 def test_without_locks_several_that_start_together_never_mix(place, start_without_locks, ending):
-    for number in range(3):
+    for number in range(2):
         words = [f"w{one}" for one in range(6)]
         said = [ending(process) for process in [start_without_locks(one, "--overwrite") for one in words]]
 

@@ -23,6 +23,7 @@ def run_tests(folder, text, *words):
     words = ["-p", "xdist", "-p", "no:cacheprovider", "-o", path, "--rootdir", folder, *words, folder]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where it doesn't clear away what others left
     command = [sys.executable, "-m", "pytest", *words]
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 

@@ -75,6 +75,7 @@ def _matched(cells: Layout, others: Layout, source: str) -> Whole:
     _, inverse = np.unique(
         np.concatenate([np.stack([rows, cols], axis=1), places]), axis=0, return_inverse=True
     )
+    inverse = inverse.ravel()  # NumPy 2.0.0 returns a column
     where = np.full(inverse.max() + 1, -1, np.int64)
     where[inverse[: others.cells]] = np.arange(others.cells)
     found: Whole = where[inverse[others.cells :]]

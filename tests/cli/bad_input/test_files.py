@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cases import mostly_slow
+
 FEATURE = (
     '{"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": %s, '
     '"properties": {"uso": 1, "alt": 1, "solo": 3}}]}'
@@ -39,7 +41,7 @@ def test_an_empty_file(refused_input, suffix):
     assert f"empty.{suffix} is empty (0 bytes)" in said.message
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", mostly_slow([*FORMATS], "tif", "gpkg"))
 def test_a_truncated_file(refused_input, grid, suffix):
     whole = Path(grid(f"grid.{suffix}")).read_bytes()
     for kept in {1, 3, 8, 100, len(whole) // 4, len(whole) // 2, len(whole) * 2 // 3}:

@@ -16,11 +16,15 @@ MEGABYTE = 10**6
 
 
 @pytest.fixture
-def done(dissmodel, make_coast):
+def done(dissmodel, make_coast, prepared):
     """The command, with a run's r.tif and its record."""
-    make_coast.main(["--rows", "12", "--cols", "14", "--output", "grid.zip"])
-    words = ("-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2", "-q")
-    assert 0 == dissmodel("run", "coastal_raster", *words).code
+
+    def fill():
+        make_coast.main(["--rows", "12", "--cols", "14", "--output", "grid.zip"])
+        words = ("-i", "grid.zip", "-o", "r.tif", "-p", "end_time=2", "-q")
+        assert 0 == dissmodel("run", "coastal_raster", *words).code
+
+    prepared(fill)
     return dissmodel
 
 

@@ -31,10 +31,14 @@ def placeholders(text):
 
 
 @pytest.fixture
-def ready(dissmodel, grid, executor_file, spec):
+def ready(dissmodel, grid, executor_file, spec, prepared):
     """An input, a result with its record, and models that are wrong in several ways."""
-    grid()
-    assert 0 == dissmodel(*RUN, "-p", "end_time=2", "-q").code
+
+    def fill():
+        grid()
+        assert 0 == dissmodel(*RUN, "-p", "end_time=2", "-q").code
+
+    prepared(fill)
     executor_file(
         head="from pydantic import BaseModel\nclass Own(BaseModel):\n    depth: float = 1.0\n",
         cls="Parameters = Own",

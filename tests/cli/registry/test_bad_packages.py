@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cases import mostly_slow
+
 from .packages import MODEL, commit, make_project, make_wheel, publish
 
 
@@ -70,15 +72,18 @@ def test_a_package_that_does_not_build_says_its_own_last_words(spec, tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [
-        ("", "registers nothing, no model 'flood'"),
-        ("import nowhere_at_all", "No module named 'nowhere_at_all'"),
-        (MODEL.replace('"flood"', '"tide"'), "registers only tide, no model 'flood'"),
-        ("raise SystemExit(3)", "can't be imported: SystemExit"),
-        ("import os; os._exit(3)", "ended with exit code 3"),
-        ("syntax error", "SyntaxError"),
-    ],
-    ids=["nothing", "broken", "another", "exits", "dies", "syntax"],
+    mostly_slow(
+        {
+            "nothing": ("", "registers nothing, no model 'flood'"),
+            "broken": ("import nowhere_at_all", "No module named 'nowhere_at_all'"),
+            "another": (MODEL.replace('"flood"', '"tide"'), "registers only tide, no model 'flood'"),
+            "exits": ("raise SystemExit(3)", "can't be imported: SystemExit"),
+            "dies": ("import os; os._exit(3)", "ended with exit code 3"),
+            "syntax": ("syntax error", "SyntaxError"),
+        },
+        "another",
+        "dies",
+    ),
 )
 def test_a_package_without_the_model(spec, tmp_path, model, said):
     found = spec(git_package(tmp_path, model=model))
@@ -99,14 +104,17 @@ def test_a_package_that_conflicts_with_what_dissmodel_needs(spec, tmp_path):
     assert is_refused(said, 1, "numpy", "dissmodel", "conflict")
 
 
-@pytest.mark.parametrize("needs", ["dissmodel>=99", "dissmodel==0.1.0"])
+@pytest.mark.parametrize("needs", mostly_slow(["dissmodel>=99", "dissmodel==0.1.0"], "dissmodel>=99"))
 def test_a_package_that_needs_another_dissmodel(spec, tmp_path, needs):
     said = spec(git_package(tmp_path, requires=[needs]))
 
     assert is_refused(said, 3, "coastal-flood 0.1.0 needs dissmodel", needs.removeprefix("dissmodel"))
 
 
-@pytest.mark.parametrize("needs", ["dissmodel>=0.6.0,<0.7.0", "dissmodel==0.6.6", "dissmodel"])
+PUBLISHED = ["dissmodel>=0.6.0,<0.7.0", "dissmodel==0.6.6", "dissmodel"]
+
+
+@pytest.mark.parametrize("needs", mostly_slow(PUBLISHED, "dissmodel==0.6.6"))
 def test_one_that_asks_for_the_published_dissmodel_gets_the_one_that_runs(spec, tmp_path, index, needs):
     make_wheel(index, "dissmodel", "0.6.6", files={"dissmodel/__init__.py": "raise SystemExit('not ours')"})
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from support.cases import mostly_slow
+
 from .packages import MODEL, publish
 
 
@@ -37,17 +39,19 @@ def test_without_a_word_nothing_is_installed(checked, home):
 
 @pytest.mark.parametrize(
     ("how", "line", "text"),
-    [
-        ({"hook": 'raise SystemExit("the tide is out")'}, 5, "the tide is out"),
-        ({"requires": ["dissmodel>=99"]}, 5, "needs dissmodel >=99"),
-        ({"model": ""}, 6, "registers nothing"),
-        ({"model": "import os; os._exit(3)"}, 6, "exit code 3"),
-        ({"model": MODEL.replace("def load", "def loads")}, 3, "load"),
-        ({"model": MODEL.replace("def load(self, record)", "def load(self)")}, 3, "load"),
-        ({"spec": "[model.parameters]\nend_time = 3\nneeded = 3\n"}, 9, "needed"),
-        ({"spec": "[model.parameters]\nend_time = 0\n"}, 8, "end_time"),
-    ],
-    ids=["build", "dissmodel", "nothing", "dies", "abstract", "contract", "unknown", "bounds"],
+    mostly_slow(
+        {
+            "build": ({"hook": 'raise SystemExit("the tide is out")'}, 5, "the tide is out"),
+            "dissmodel": ({"requires": ["dissmodel>=99"]}, 5, "needs dissmodel >=99"),
+            "nothing": ({"model": ""}, 6, "registers nothing"),
+            "dies": ({"model": "import os; os._exit(3)"}, 6, "exit code 3"),
+            "abstract": ({"model": MODEL.replace("def load", "def loads")}, 3, "load"),
+            "contract": ({"model": MODEL.replace("def load(self, record)", "def load(self)")}, 3, "load"),
+            "unknown": ({"spec": "[model.parameters]\nend_time = 3\nneeded = 3\n"}, 9, "needed"),
+            "bounds": ({"spec": "[model.parameters]\nend_time = 0\n"}, 8, "end_time"),
+        },
+        *("build", "nothing", "contract", "bounds"),
+    ),
 )
 def test_what_is_wrong_has_a_line(checked, how, line, text):
     said = checked("--yes", "--json", **how)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cases import mostly_slow
+
 
 @pytest.fixture
 def synced(dissmodel, published):
@@ -82,7 +84,7 @@ def test_settings_of_the_folder_around_are_not_read(dissmodel, published, home, 
     assert 0 == dissmodel("registry", "sync", "--repo", published.url).code
 
 
-@pytest.mark.parametrize("filters", ["true", "false"])
+@pytest.mark.parametrize("filters", mostly_slow(["true", "false"], "true"))
 def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
     published.git("config", "uploadpack.allowFilter", filters)
     path = published.write("huge", "")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cases import mostly_slow
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
@@ -86,7 +88,7 @@ def test_a_crash_leaves_a_record_with_the_last_words_and_what_was_there_before(f
     )  # of a MemoryError Python itself could tell
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 def test_a_signal_reaches_the_model_and_what_it_started(flood, number):
     process = flood("--param", "do=hang")
     wait_until(Path("pids").exists)

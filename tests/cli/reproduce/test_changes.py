@@ -9,6 +9,7 @@ import pytest
 import rasterio
 
 from dissmodel.record import store
+from support.cases import mostly_slow
 
 
 def changed(said):
@@ -21,17 +22,36 @@ def reproduce(dissmodel, model, *words):
 
 @pytest.mark.parametrize(
     ("how", "what", "recorded"),
-    [
-        (lambda r: r["runtime"].update(locale="tlh_QO.UTF-8"), "locale", "tlh_QO.UTF-8"),
-        (lambda r: r["runtime"].update(python="2.7.18"), "Python", "2.7.18"),
-        (lambda r: r["runtime"].update(cpu="Z80"), "CPU", "Z80"),
-        (lambda r: r["runtime"]["packages"]["numpy"].update(version="1.0"), "package numpy", "1.0"),
-        (lambda r: r["runtime"]["native"]["rasterio"].update(GDAL="2.0"), "GDAL (rasterio)", "2.0"),
-        (lambda r: r["runtime"]["dissmodel"].update(version="0.1"), "dissmodel version", "0.1"),
-        (lambda r: r["code"].update(source_digest="ab" * 32), "model source", "ab" * 6),
-        (lambda r: r.update(model_name="theirs"), "model name", "theirs"),
-        (lambda r: r.update(thread_limit=3), "thread limit", "3"),
-    ],
+    mostly_slow(
+        {
+            "locale": (
+                lambda r: r["runtime"].update(locale="tlh_QO.UTF-8"),
+                "locale",
+                "tlh_QO.UTF-8",
+            ),
+            "Python": (lambda r: r["runtime"].update(python="2.7.18"), "Python", "2.7.18"),
+            "CPU": (lambda r: r["runtime"].update(cpu="Z80"), "CPU", "Z80"),
+            "a package": (
+                lambda r: r["runtime"]["packages"]["numpy"].update(version="1.0"),
+                "package numpy",
+                "1.0",
+            ),
+            "GDAL": (
+                lambda r: r["runtime"]["native"]["rasterio"].update(GDAL="2.0"),
+                "GDAL (rasterio)",
+                "2.0",
+            ),
+            "dissmodel": (
+                lambda r: r["runtime"]["dissmodel"].update(version="0.1"),
+                "dissmodel version",
+                "0.1",
+            ),
+            "the model": (lambda r: r["code"].update(source_digest="ab" * 32), "model source", "ab" * 6),
+            "its name": (lambda r: r.update(model_name="theirs"), "model name", "theirs"),
+            "threads": (lambda r: r.update(thread_limit=3), "thread limit", "3"),
+        },
+        *("a package", "GDAL", "dissmodel", "the model"),
+    ),
 )
 def test_what_is_otherwise_around_it_is_said_before_it_runs(copied, plant, how, what, recorded):
     dissmodel, model = copied

@@ -1,5 +1,6 @@
 """One record of each built-in model, in each format and with each option, comes again byte for byte."""
 
+import itertools
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import rasterio
 from dissmodel.models.coastal import raster, validation, vector
 from dissmodel.record import store
 from dissmodel.registry.classes import ExecutorRegistry
+from support.cases import mostly_slow
 
 MODELS = {
     model.name: model
@@ -96,12 +98,20 @@ def steps_of(record):
 
 @pytest.mark.parametrize(
     ("model", "option"),
-    [  # a flood alone has no accretion
-        (model, option)
-        for model in (*RASTERS, *VECTORS)
-        for option in OPTIONS
-        if option != "accretion" or not model.startswith("flood")
-    ],
+    mostly_slow(
+        [  # a flood alone has no accretion
+            (model, option)
+            for model in (*RASTERS, *VECTORS)
+            for option in OPTIONS
+            if option != "accretion" or not model.startswith("flood")
+        ],
+        ("coastal_raster", "one thread"),
+        ("flood_raster", "snapshots"),
+        ("mangrove_raster", "every"),
+        ("coastal_vector", "two threads"),
+        ("flood_vector", "a seed"),
+        ("mangrove_vector", "accretion"),
+    ),
 )
 def test_every_option(coast, comes_again, model, option):
     source, output = ("grid.zip", "r.tif") if model in RASTERS else ("grid.gpkg", "r.gpkg")
@@ -111,13 +121,27 @@ def test_every_option(coast, comes_again, model, option):
     assert kept.get(option, []) == steps_of(record)
 
 
-@pytest.mark.parametrize(("model", "source"), [("coastal_raster", "grid.zip"), ("flood_vector", "grid.gpkg")])
+@pytest.mark.parametrize(
+    ("model", "source"),
+    mostly_slow(
+        [("coastal_raster", "grid.zip"), ("flood_vector", "grid.gpkg")], ("coastal_raster", "grid.zip")
+    ),
+)
 def test_a_run_with_a_preview(coast, comes_again, model, source):
     comes_again(model, coast(source), "--preview", output=f"r{'.tif' if model in RASTERS else '.gpkg'}")
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"])
-@pytest.mark.parametrize("model", VECTORS)
+@pytest.mark.parametrize(
+    ("model", "suffix"),
+    mostly_slow(
+        [*itertools.product(VECTORS, [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"])],
+        ("coastal_vector", ".gpkg"),
+        ("coastal_vector", ".fgb"),
+        ("flood_vector", ".geojson"),
+        ("mangrove_vector", ".parquet"),
+        ("mangrove_vector", ".shp"),
+    ),
+)
 def test_every_format_of_polygons_with_snapshots(coast, comes_again, model, suffix):
     comes_again(model, coast("grid.gpkg"), *OPTIONS["snapshots"], output=f"r{suffix}")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dissmodel.record import store
+from support.cases import mostly_slow
 from support.files import names, only
 
 
@@ -195,8 +196,20 @@ def test_a_recorded_file_that_was_changed_is_not_what_is_compared_with(drawn):
     assert "'band_2' differs." in said.out
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"])
-@pytest.mark.parametrize("model", ["coastal_vector", "flood_vector", "mangrove_vector"])
+@pytest.mark.parametrize(
+    ("model", "suffix"),
+    mostly_slow(
+        [
+            *product(
+                ["coastal_vector", "flood_vector", "mangrove_vector"],
+                [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"],
+            )
+        ],
+        ("coastal_vector", ".parquet"),
+        ("flood_vector", ".shp"),
+        ("mangrove_vector", ".gpkg"),
+    ),
+)
 def test_every_built_in_model_on_polygons_comes_again_byte_for_byte(dissmodel, make_coast, model, suffix):
     make_coast.main(["--rows", "12", "--cols", "15", "--output", "cells.gpkg"])
     dissmodel("run", model, "-i", "cells.gpkg", "-o", f"r{suffix}", "-p", "end_time=3", "-q")
@@ -207,10 +220,15 @@ def test_every_built_in_model_on_polygons_comes_again_byte_for_byte(dissmodel, m
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [
-        *product(["coastal_raster", "flood_raster", "mangrove_raster"], [(), ("--threads", "2")]),
-        *product(["coastal_raster", "mangrove_raster"], [("-p", "accretion_enabled=true")]),
-    ],
+    mostly_slow(
+        [
+            *product(["coastal_raster", "flood_raster", "mangrove_raster"], [(), ("--threads", "2")]),
+            *product(["coastal_raster", "mangrove_raster"], [("-p", "accretion_enabled=true")]),
+        ],
+        ("coastal_raster", ("--threads", "2")),
+        ("flood_raster", ()),
+        ("mangrove_raster", ("-p", "accretion_enabled=true")),
+    ),
     ids=str,
 )
 def test_every_built_in_model_on_rasters_comes_again_byte_for_byte(dissmodel, make_coast, model, words):

@@ -15,6 +15,7 @@ from dissmodel.errors import DissmodelWarning, InvalidInput
 from dissmodel.io.content import content_digest
 from dissmodel.io.vector import load_gdf, save_gdf
 from dissmodel.record.digest import sha256_file
+from support.cases import mostly_slow
 
 NATIVE = [".gpkg", ".fgb", ".geojson"]
 WEST = dt.timezone(dt.timedelta(hours=-3))
@@ -308,7 +309,7 @@ def test_a_field_called_geometry(tmp_path):
     assert ([0, 1, 2, 3], "geometry_") == (back["geometry"].tolist(), back.geometry.name)
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet"])
+@pytest.mark.parametrize("suffix", mostly_slow([".gpkg", ".fgb", ".geojson", ".parquet"], ".gpkg", ".fgb"))
 def test_bytes_depend_on_no_name_process_zone_or_day(tmp_path, suffix, quiet):
     save_gdf(frame(), tmp_path / f"a{suffix}")
     first = save_gdf(load_gdf(tmp_path / f"a{suffix}")[0], tmp_path / f"c{suffix}")

@@ -133,6 +133,15 @@ def test_without_salib_it_is_said_what_to_install(monkeypatch):
     assert "python -m pip install salib" in caught.value.hint
 
 
+def test_another_sample_than_that_of_the_runs_is_refused(monkeypatch):
+    settled = design("morris:4").settled()
+    assert list(settled.rows()) == list(design("morris:4").rows())
+
+    monkeypatch.setattr("SALib.sample.morris.sample", lambda *_, **__: np.zeros((20, 4)))
+    with pytest.raises(InvalidInput, match="other rows with SALib"):
+        settled.sample()
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_design_in_a_csv(tmp_path, separator):
     lines = [["rate", " use ", "input"], ["0.5", "town", "01"], [], ["1", '"a b"', "b.tif"]]
