@@ -73,6 +73,16 @@ def land_use(name, every):
     save_geotiff(backend, name)
 
 
+def forest(name):
+    """Write a forest that burns in its midst."""
+    backend = RasterBackend((9, 9), transform=Affine(30, 0, 0, 0, -30, 0), crs="EPSG:31983")
+    fire = np.full((9, 9), 2.0)
+    fire[4, 4] = 3.0
+    plain = np.full((9, 9), 2.0)
+    backend.arrays.update(fire=fire, vegetation=plain, density=plain, elevation=plain)
+    save_geotiff(backend, name)
+
+
 def run_line(dissmodel, line):
     program, *words = shlex.split(line)
     assert "dissmodel" == program
@@ -105,11 +115,15 @@ def test_an_example_of_the_help_runs(ready, line):
     if line == "dissmodel sweep status rises":
         Path("rises").mkdir()
         Path("rises/sweep.toml").touch()
+    if line.startswith("dissmodel sweep summary fires "):
+        forest("forest.tif")
+        words = "sweep fire_spread -i forest.tif -o fires --vary p_h=0.4,0.9 -p end_time=2 --cluster here -q"
+        assert 0 == ready(*words.split()).code
 
     said = run_line(ready, line)
 
-    # A worker's log is on standard error, and so is a key that nobody may find in a file.
-    says_more = line.startswith(("dissmodel worker", "dissmodel serve"))
+    # A worker's log is on standard error, which band has no map, and so is a key that nobody may find in a file.
+    says_more = line.startswith(("dissmodel worker", "dissmodel serve", "dissmodel sweep summary"))
     assert (0, "") == (said.code, "" if says_more else said.err)
 
 
