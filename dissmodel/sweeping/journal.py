@@ -177,12 +177,19 @@ def _ended(line: bytes) -> EndedRun:
 
 
 def _header(line: bytes) -> Header | None:
-    """Return the header that a line is; None if it is none: the file is not trusted."""
     try:
-        document = json.loads(line)
-        header = Header(**{one.name: document[one.name] for one in fields(Header)})
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return header_of(json.loads(line))
+    except (ValueError, RecursionError):
         return None
-    whole = all(isinstance(one, int) for one in (header.rows, header.runs, header.ended))
-    fits = isinstance(header.began, int | float) and isinstance(header.asked, str)
-    return header if whole and fits else None
+
+
+def header_of(document: Any) -> Header | None:
+    """Return the header that a document is; None if it is none: a file is not trusted."""
+    try:
+        header = Header(**{one.name: document[one.name] for one in fields(Header)})
+    except (TypeError, KeyError):
+        return None
+    counts = (header.rows, header.runs, header.began, header.ended)
+    numbers = all(isinstance(one, int | float) for one in counts)
+    tables = all(isinstance(one, dict | None) for one in (header.files, header.beside))
+    return header if numbers and tables and isinstance(header.asked, str) else None

@@ -16,7 +16,7 @@ from typing import Any
 from dissmodel import __version__
 from dissmodel.sweeping.finished import folders
 from dissmodel.sweeping.folder import SweepFolder
-from dissmodel.sweeping.journal import Header, Journal
+from dissmodel.sweeping.journal import Header, Journal, header_of
 from dissmodel.sweeping.runs import SHORT_KEY
 from dissmodel.sweeping.swept import Sweep
 
@@ -82,8 +82,8 @@ def _by_record(folder: SweepFolder) -> tuple[Header, set[str]] | None:
         return None
     try:
         sweep = json.loads(folder.record_path.read_bytes())["sweep"]
-        header = Header(**sweep["determined_by"])
-        return header, {key[:SHORT_KEY] for key in sweep["completed"]}
+        header = header_of(sweep["determined_by"])
+        return None if header is None else (header, {key[:SHORT_KEY] for key in sweep["completed"]})
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 

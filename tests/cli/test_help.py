@@ -122,7 +122,7 @@ def test_an_example_of_the_help_runs(ready, line):
 
     said = run_line(ready, line)
 
-    # On standard error are a worker's log, bands without a map, and a key that nobody may find in a file.
+    # On standard error are a worker's log, a key that nobody may find in a file, and which bands have no map.
     says_more = line.startswith(("dissmodel worker", "dissmodel serve", "dissmodel sweep summary"))
     assert (0, "") == (said.code, "" if says_more else said.err)
 

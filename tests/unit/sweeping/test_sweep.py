@@ -325,3 +325,12 @@ def test_a_sweep_that_has_nothing_to_do_loads_no_model(sweep):
     model = Path("growing.py")
     model.write_text(f"{model.read_text()}\n")
     assert 2 == loaded()[0]["began"]
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]\n", b'{"rows": 1}\n', b'{"key": 3}\n', bytes(99)])
+def test_a_journal_that_is_none_is_written_anew(sweep, line):
+    sweep()
+    Path("out/runs.jsonl").write_bytes(line)
+    assert (None, 2) == (status(Path("out")).runs, status(Path("out")).completed)
+
+    assert (0, 2) == ((again := sweep()).began, again.completed)
