@@ -77,6 +77,13 @@ def do(task: Task) -> EndedRun:
     KeyboardInterrupt
         If a signal to stop came.
     """
+    # Its worker may have been lost once the record stood.
+    if task.tries > 1 and not (task.place or task.request.not_kept):
+        from dissmodel.sweeping.finished import completed_run  # noqa: PLC0415  (it loads this module)
+
+        ended = completed_run(task.folder, task.key)
+        if ended is not None:
+            return replace(ended, tries=task.tries - 1)
     with _made_here(task) as here:
         return _do(here)
 

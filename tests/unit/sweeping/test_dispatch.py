@@ -3,6 +3,7 @@
 import os
 import signal
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from dissmodel.record import store
 from dissmodel.running.run import RunRequest
 from dissmodel.sweeping import dispatch
 from dissmodel.sweeping.runs import EndedRun
-from dissmodel.sweeping.worker import Task
+from dissmodel.sweeping.worker import Task, do
 
 
 class Scripted(Engine):
@@ -136,3 +137,14 @@ def test_the_first_interruption_waits_for_what_runs_and_the_second_does_not(tmp_
         dispatch.run_all(Twice(), tasks(tmp_path, "a", "b"), on_end=lambda *_: done.append(2))
     assert [1] == done
     assert signal.default_int_handler == signal.getsignal(signal.SIGINT)
+
+
+def test_a_run_whose_record_stood_as_its_worker_was_lost_is_not_run_again(sweep):
+    made = sweep()
+    row = made.table().iloc[0]
+    request = RunRequest(model="gone.py", input="in.tif")
+    folder = made.folder.run_path(row.key)
+    task = Task(key=row.key, request=request, folder=folder, model="growing", work="w", tries=2)
+
+    assert ("completed", row.sha256, 1) == ((end := do(task)).status, end.sha256, end.tries)
+    assert "failed" == do(replace(task, key="0" * 64)).status  # another run's record
