@@ -523,16 +523,22 @@ def sweep_status(folder: StrPath) -> SweepStatus:
     Parameters
     ----------
     folder : str or path-like
-        The folder of the sweep.
+        The folder of the sweep; of a sweep in a bucket that this machine runs its ``s3://BUCKET/PREFIX``.
 
     Raises
     ------
     InvalidInput
         If no sweep is there.
     """
+    from dissmodel.storage.uri import is_remote
     from dissmodel.sweeping.status import status
 
-    return status(Path(arguments.text(folder, "folder")))
+    place = arguments.text(folder, "folder")
+    if is_remote(place):
+        from dissmodel.sweeping.bucket import Bucket
+
+        return status(Bucket.open(place).folder)
+    return status(Path(place))
 
 
 def validate(

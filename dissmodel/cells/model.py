@@ -158,7 +158,8 @@ class CellModel(ModelExecutor):
 
         A model with kernels of its own overrides it and works on ``data.values`` in place: of polygons arrays
         of one dimension, of pixels those or pictures, as they were read from a raster (see `CellData`).
-        What comes after the last ``yield`` is run, too. The kit writes states and ``passo``.
+        What comes after the last ``yield`` is run, too. Iterate over `steps` itself: a condition may end it
+        before its last number. The kit writes states and ``passo``.
         """
         from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (kernels of a model's own need none)
 

@@ -32,10 +32,12 @@ def cite(
     Example: dissmodel record cite result.record.json --format bibtex
     """
     from dissmodel import api
+    from dissmodel.cli import render
 
     with session():
         cited = api.cite(file, format=form, license=license_)
-    sys.stdout.write(cited)
+    for line in cited.removesuffix("\n").split("\n"):
+        render.print_line(line)
 
 
 def export(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -113,7 +112,7 @@ def sweep(
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a sweep.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of a sweep, or its s3://.")],
     as_json: options.Json = False,
 ) -> None:
     """Tell how far a sweep is; it may be running, here or elsewhere.

@@ -68,6 +68,7 @@ class Cluster(Engine):
         self._most = workers or sys.maxsize
         self._threads = threads
         self._workers: set[str] = set()
+        self._accepted = 0  # so many workers so far
         self._running: set[str] = set()  # of these, those that take tasks
         self._refused: dict[str, str] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -264,6 +265,7 @@ class Cluster(Engine):
             theirs = _versions(said)
             if theirs == ours:
                 self._workers.add(address)
+                self._accepted += 1
                 key = f"dissmodel-{uuid.uuid4()}"
                 self._holds[address] = self._client.submit(
                     on_worker.hold, key, key=key, workers=[address], pure=False

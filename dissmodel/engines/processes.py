@@ -25,7 +25,7 @@ _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from dissmodel.engines.child im
 class Processes(Engine):
     """So many processes, each started by its first task, and again by the next task after its end.
 
-    A process that ended between two tasks costs neither a try. `threads` is how many threads the libraries in
+    A process that ended between two tasks costs no task a try. `threads` is how many threads the libraries in
     each process may use.
     """
 
@@ -114,12 +114,12 @@ class _Worker(threading.Thread):
             if self._is_over:
                 raise WorkerLost("The worker processes were ended.")
             if self._process is None:
-                self._process = subprocess.Popen(  # noqa: S603  (this interpreter, and our own words)
-                    [sys.executable, "-P", "-c", _MAIN, *sys.path],
-                    env=self._environ,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
+                words = [sys.executable, "-P", "-c", _MAIN, *sys.path]
+                pipe = subprocess.PIPE
+                try:
+                    self._process = subprocess.Popen(words, env=self._environ, stdin=pipe, stdout=pipe)  # noqa: S603  (our own words)
+                except OSError as error:  # no memory, or too many processes: the next try may find more
+                    raise WorkerLost(f"No worker process can be started: {error.strerror}.") from error
             return self._process
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:

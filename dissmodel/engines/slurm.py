@@ -76,7 +76,7 @@ class Slurm(Cluster):
         self._name = f"{_NAME}-{token_hex(6)}"
         self._counted = 0.0
         self._ended = 0  # jobs that ended since a worker came
-        self._known: set[str] = set()
+        self._known = 0  # workers that came before
         super().__init__("slurm", _new_certificates(), workers, threads)
 
     @contextlib.asynccontextmanager
@@ -114,9 +114,9 @@ class Slurm(Cluster):
         said = await self._finished([*words, "--format=%i"])
         if said.code:  # Slurm is busy: next time
             return
-        if self._workers - self._known:
+        if self._accepted > self._known:
             self._ended = 0
-            self._known = set(self._workers)
+            self._known = self._accepted
         missing = self._number - len(said.out.split())
         self._ended += missing
         why = await self._start(missing) if missing > 0 else ""

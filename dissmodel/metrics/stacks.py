@@ -63,23 +63,23 @@ class ClassShares(CellStatistics):
 
     def of(self, fill: Fill, cells: int) -> dict[str, Array]:
         """Count in bytes, which are fast, and add them up before they overflow."""
-        counts = np.zeros((len(self.codes) + 1, cells), np.int32)  # the last counts values
+        counts = np.zeros((len(self.codes) + 1, cells), np.int32)  # the last counts absent values
         few = np.zeros(counts.shape, np.uint8)
         values, match = np.empty(cells, self._read_as), np.empty(cells, np.bool_)
         for number in range(self._maps):
             absent = fill(number, values)
             if values.dtype.kind == "f":
                 absent = np.isnan(values) if absent is None else absent | np.isnan(values)
-            present = np.True_ if absent is None else ~absent
             for start in range(0, cells, _COUNTED):
                 some = slice(start, start + _COUNTED)
-                here, same = np.broadcast_to(present, cells)[some], match[some]
+                here, same = None if absent is None else absent[some], match[some]
                 for count, code in zip(few[:-1, some], self.codes, strict=True):
                     np.equal(values[some], code, out=same)
-                    if absent is not None:
-                        np.logical_and(same, here, out=same)
+                    if here is not None:
+                        np.greater(same, here, out=same)  # the code, and not absent
                     np.add(count, same.view(np.uint8), out=count)
-                few[-1, some] += here.view(np.uint8)
+                if here is not None:
+                    few[-1, some] += here.view(np.uint8)
             if number % _BYTE == _BYTE - 1 or number == self._maps - 1:
                 counts += few
                 few[:] = 0
@@ -88,7 +88,7 @@ class ClassShares(CellStatistics):
             more = count > most
             np.copyto(most, count, where=more)
             np.copyto(modal, self.dtype.type(code), where=more)
-        have = counts[-1].astype(np.float32)
+        have = (self._maps - counts[-1]).astype(np.float32)
         with np.errstate(invalid="ignore"):
             shares = [part.astype(np.float32) / have for part in (most, *counts[:-1])]
         return dict(zip(self.names, (modal, *shares, have), strict=True))

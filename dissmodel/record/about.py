@@ -100,7 +100,14 @@ def _as_table(given: Any) -> Any:
     return {"name": given} if isinstance(given, str) else given
 
 
-_Text = Annotated[str, Field(min_length=1)]
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise InvalidInput("it has line breaks or invisible characters.", "Write it in one line.")
+    return text
+
+
+_Line = Annotated[str, AfterValidator(_one_line)]
+_Text = Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
 _Texts = Annotated[tuple[_Text, ...], Field(max_length=1000)]
 
 
@@ -135,7 +142,7 @@ class Funding(_Said):
     """Who paid, and under which number."""
 
     funder: Organization
-    award: str = ""
+    award: _Line = ""
 
 
 class About(_Said):
@@ -144,7 +151,7 @@ class About(_Said):
     `references` are DOIs, URLs or texts; `publisher` is who will publish the result, where that is known.
     """
 
-    title: str = ""
+    title: _Line = ""
     description: str = ""
     creators: Annotated[tuple[Creator, ...], Field(max_length=1000)] = ()
     license: Annotated[str, AfterValidator(checked_license)] = ""

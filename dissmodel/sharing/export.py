@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -128,7 +129,8 @@ def cite(record: Path | str, form: str, given_license: str = "") -> str:
             return f"{citing.text(run)}\n"
         if form == "bibtex":
             return citing.bibtex(run)
-        return as_json(citing.csl(run) if form == "csl" else datacite(run)).decode()
+        document = citing.csl(run) if form == "csl" else datacite(run)
+        return f"{json.dumps(document, indent=2)}\n"  # in ASCII, as a terminal can show it
 
 
 def _refuse_changed(source: Source) -> None:

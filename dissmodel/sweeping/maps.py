@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 16 * 2**20
 _LONGEST_NAME = 80
-_PIECE = 2**16  # cells
+_PIECE = 2**18  # cells
 MODAL = "modal"
 
 

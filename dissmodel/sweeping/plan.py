@@ -201,6 +201,8 @@ class Plan:
                 base[name] = {**base.get(name, {}), **plan_file.table(name, one, here)}
             elif one is not None and (name, one) != ("format", "auto"):
                 base[name] = one
+        if given.get("model"):
+            base["model"] = plan_file.placed_model(given["model"], here)
         if inputs:
             base["inputs"] = tuple((name, plan_file.place(one, here)) for name, one in inputs)
         if design is not None:

@@ -78,7 +78,8 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
         elif name in _TABLES:
             yield _TABLES[name], table(name, _a(dict, value, f"[sweep.{name}]", "a table"), folder)
         else:
-            yield name, _a(str, value, name, "a text")
+            text = _a(str, value, name, "a text")
+            yield name, placed_model(text, folder) if name == "model" else text
     yield "grids", list(_grids(tables, folder))
     yield "folder", folder
 
@@ -140,6 +141,12 @@ def placed(vary: Mapping[str, Varied], folder: Path) -> dict[str, Varied]:
         name: tuple(place(one, folder) for one in values) if is_input(name) else values  # type: ignore[union-attr]
         for name, values in vary.items()
     }
+
+
+def placed_model(given: str, folder: Path) -> str:
+    """Return a model, if it is in a file by the absolute path of the file: a worker may be elsewhere."""
+    file, suffix, name = given.partition(".py")
+    return f"{place(file, folder)}{suffix}{name}" if suffix and name[:1] in {"", ":"} else given
 
 
 def place(given: str, folder: Path) -> str:

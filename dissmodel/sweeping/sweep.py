@@ -16,7 +16,7 @@ from dissmodel import gdal_settings, locks, materialize, temporary
 from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.config import load_settings
 from dissmodel.engines import Engine, EngineLost, open_engine
-from dissmodel.errors import RunFailed, StorageError, UsageError, disk_errors
+from dissmodel.errors import DissmodelError, RunFailed, StorageError, UsageError, disk_errors
 from dissmodel.executor.host import InProcess, ModelInfo
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -115,13 +115,18 @@ def _only_locked(path: Path) -> bool:
 
 @dataclass
 class _Survey:
-    """What a look at the plan and at the folder found; `old` is key without code → key of a run."""
+    """What a look at the plan and at the folder found.
+
+    `old` has runs that an earlier code made and that count: key without code → key. `reused` has their keys,
+    `replaced` the keys that they would have now.
+    """
 
     rows: int = 0
     missing: int = 0
     keys: set[bytes] = field(default_factory=set)
     old: dict[str, str] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
+    replaced: set[str] = field(default_factory=set)
     sources: dict[str, None] = field(default_factory=dict)
 
 
@@ -226,7 +231,7 @@ class _Loop:
             )
             record = prepare(asked, self.model, self.reporter, stack).record
         record.seed = self.plan.seed
-        for name in first.values:
+        for name in self.plan.names:
             record.parameters.pop(name, None)
             record.parameter_origin.pop(name, None)
         return record
@@ -290,6 +295,7 @@ class _Loop:
                 foreign += 1
             elif now not in there and not self._has(now):
                 survey.old[without] = key
+                survey.replaced.add(now)
         if survey.old:
             count = len(survey.old)
             if self.request.keep_old_code:
@@ -297,9 +303,10 @@ class _Loop:
                 survey.reused = set(survey.old.values())
             else:
                 survey.old.clear()
+                survey.replaced.clear()
                 self.reporter.warn(
-                    f"{count} finished runs were made by another state of the model's code and run again; "
-                    "--keep-old-code keeps them."
+                    f"{count} finished runs were made by another state of the model's code: they are run "
+                    "again, unless --keep-old-code keeps them."
                 )
         if foreign and not self.request.other_plan:
             raise UsageError(
@@ -435,13 +442,13 @@ class _Loop:
 
     def _swept(self, seconds: float) -> Sweep:
         survey = self.survey
-        ended = [key.hex() for key in survey.keys if key.hex() in self.journal]
+        ended = [key for key in self._keys() if key in self.journal]
         completed = sum(map(self.journal.has_completed, ended))
         return Sweep(
             folder=self.folder,
             rows=survey.rows,
             runs=len(survey.keys),
-            completed=completed + len(survey.reused),
+            completed=completed,
             failed=len(ended) - completed,
             began=self.began,
             old_code=len(survey.reused),
@@ -453,8 +460,12 @@ class _Loop:
         return ((planned, self._get(planned.key)) for planned in self.planned())
 
     def _ended(self) -> Iterator[EndedRun]:
-        keys = sorted({*(key.hex() for key in self.survey.keys), *self.survey.reused})
-        return filter(None, map(self._get, keys))
+        return filter(None, map(self._get, sorted(self._keys())))
+
+    def _keys(self) -> Iterator[str]:
+        """Yield the key of each run that counts."""
+        yield from (one for one in map(bytes.hex, self.survey.keys) if one not in self.survey.replaced)
+        yield from self.survey.reused
 
     def _get(self, key: str) -> EndedRun | None:
         ended = self.journal.get(key)
@@ -489,7 +500,10 @@ def suffix_of(info: ModelInfo, request: RunRequest) -> str:
     """Return the suffix of a run's result: a slash for a folder, else one that fits the input."""
     if info.output_suffix:
         return info.output_suffix
-    kind = info.substrate or kind_of(request.input, request.format, request.layer)
+    try:
+        kind = info.substrate or kind_of(request.input, request.format, request.layer)
+    except DissmodelError:  # a format that only the model knows
+        return next(iter(info.output_suffixes), Path(request.input).suffix or ".out")
     fitting = RASTERS if kind == "raster" else VECTORS
     known = info.output_suffixes or fitting
     return next((one for one in fitting if one in known), known[0])
@@ -517,7 +531,7 @@ def _difference(folder: SweepFolder, plan: Plan) -> str:
     """Return sentences that say what of the plan in a folder this plan has not."""
     try:
         old = folder.plan
-    except Exception as error:  # noqa: BLE001
+    except DissmodelError as error:
         return f"{folder.plan_path.name} can't be read: {error}"
     said = []
     for one in dataclasses.fields(Plan):

@@ -452,7 +452,7 @@ def test_a_hostile_record_is_exported_without_harm(here):
     shutil.copy("my result.tif", "x.tif")
     edit(
         "r.record.json",
-        lambda it: it["about"].update(creators=[{"name": "A\n{B}"}], license="CC0-1.0"),
+        lambda it: it["about"].update(creators=[{"name": "A {B}"}], license="CC0-1.0"),
         seal=True,
     )
     edit("r.record.json", lambda it: it["files"]["output"].update(media_type='a/b" x'), seal=True)

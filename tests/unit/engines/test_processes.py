@@ -178,6 +178,15 @@ def test_processes_that_can_not_start_end_the_engine(monkeypatch):
     assert "Worker processes end before they begin a task: the last ended with code 7." == error.message
 
 
+def test_a_system_that_starts_no_process_costs_a_try(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with open_engine(None, 1, 1, load_settings()) as engine:
+        error = engine.submit(tasks.pid).exception()
+
+    assert isinstance(error, WorkerLost)
+    assert "No worker process can be started: No such file or directory." == error.message
+
+
 SCRIPT = """
 import sys, time
 sys.path.insert(0, {tests!r})

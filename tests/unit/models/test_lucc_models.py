@@ -150,6 +150,22 @@ def test_a_run_goes_on_from_a_result(regions, write, run, suffix, model, case):
     assert [2, 3] == rest.record.step_metrics["step"]
 
 
+@pytest.mark.parametrize("model", [LuccContinuous, LuccDiscrete])
+def test_a_condition_ends_a_run_as_its_last_step_does(regions, write, run, model):
+    columns = regions[model is LuccDiscrete]
+    source = write(columns, "in.tif")
+    case = lucc_cases.DISCRETE | {"max_difference": 2.0} if model is LuccDiscrete else lucc_cases.LAGGED
+    case = small(case | ({} if model is LuccDiscrete else {"max_difference": 1.0}), columns)
+    half = run(model, source, "half.tif", case | {"n_steps": 2})
+
+    ended = run(
+        model, source, "ended.tif", case, until=f"final_f <= {half.record.step_metrics['final_f'][1]}"
+    )
+
+    assert [0, 1] == ended.record.step_metrics["step"]
+    assert half.path.read_bytes() == ended.path.read_bytes()
+
+
 def test_each_try_of_a_step_is_told(regions, write, run):
     told = []
 

@@ -46,6 +46,8 @@ def test_a_licence_is_spelt_as_spdx_does():
     ("table", "says"),
     [
         ({"licence": "MIT"}, "a.toml: licence: there is no such key"),
+        ({"title": "a\x1b[2J"}, "a.toml: title: it has line breaks or invisible characters"),
+        ({"creators": [{"name": "A\nB"}]}, "a.toml: creators.0.name: it has line breaks"),
         ({"title": 3}, "a.toml: title: it has to be text"),
         ({"keywords": "coast"}, "a.toml: keywords: it has to be a list"),
         ({"keywords": ["a", ""]}, "a.toml: keywords.1: it is empty"),

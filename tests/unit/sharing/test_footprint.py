@@ -22,7 +22,7 @@ def test_a_grid_in_degrees_is_its_own_outline(tmp_path):
     assert "EPSG:4326" == found.code
     outline = shapely.geometry.shape(found.geometry)
     assert outline.equals(shapely.box(-45, -3, -44, -2))
-    assert outline.exterior.is_ccw
+    assert shapely.is_ccw(shapely.get_exterior_ring(outline))
 
 
 def test_a_grid_over_the_antimeridian_is_two_parts(tmp_path):
