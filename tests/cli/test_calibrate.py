@@ -123,6 +123,7 @@ def test_replicates_have_seeds_of_their_own_and_their_spread_is_told(spread):
     assert f"--seed {rows[3 * made['best']['trial'] - 3]['seed']}" in made["best"]["command"]
 
 
+@pytest.mark.slow
 def test_a_study_that_was_killed_goes_on_as_one_that_was_not(spread):
     words = [*map(str, BASE), "--observed", "observed.tif", *TWO, "-q"]
     killed = subprocess.Popen([sys.executable, "-m", "dissmodel", *words, "-o", "killed", "--trials", "20"])
