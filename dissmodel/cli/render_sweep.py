@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dissmodel.cli.render import print_json, print_line, print_places, size
+from dissmodel.printable import count
 
 if TYPE_CHECKING:
     from dissmodel.sweeping.status import SweepStatus
@@ -42,7 +43,8 @@ def _print_counts(made: Sweep) -> None:
     failed = f", {made.failed} failed" if made.failed else ""
     missing = f", {made.missing} to run" if made.missing else ""
     old = f", {made.old_code} by an earlier state of the model's code" if made.old_code else ""
-    print_line(f"{made.runs} runs{same}: {made.completed} completed{failed}{missing}{old}")
+    runs = count(made.runs, "run")
+    print_line(f"{runs}{same}: {made.completed} completed{failed}{missing}{old}")
     if made.began:
         print_line(f"  {made.began} of them now, in {made.seconds:.1f} s")
 

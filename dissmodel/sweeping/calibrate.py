@@ -173,7 +173,7 @@ def calibrate(request: CalibrateRequest, reporter: Reporter) -> Calibrated:
             "A calibration varies parameters, by --vary alone.", "--vary NAME=LOW:HIGH", code="bad_plan"
         )
     load_optuna()
-    folder = SweepFolder(request.output)
+    folder = SweepFolder(request.output.absolute())  # a worker may be in another folder
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)
     with reporting(reporter), _held(folder), open_model(opening) as model:

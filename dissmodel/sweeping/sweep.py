@@ -71,7 +71,8 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     folder = SweepFolder(Path(request.output).absolute() if bucket is None else bucket.folder)
     agree(request.plan, request.consent)
     gdal_settings.ignore()
-    opening = replace(request.plan.request({}, {}, None), consent=request.consent)
+    first = next(request.plan.rows())
+    opening = replace(request.plan.request({}, first.inputs, None), consent=request.consent)
     with reporting(reporter), contextlib.ExitStack() as stack:
         if not request.dry_run:
             stack.enter_context(_held(folder))

@@ -1,6 +1,7 @@
 """The command sweep: what it prints, its exit codes, and what signals do to it."""
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,17 @@ def test_a_sweep_says_how_it_ended_and_where_everything_is(growing):
     again = growing(*HERE, "--vary", "rate=0:1:0.5", "--replicates", 2)
     assert ["6 runs: 6 completed", *places] == again.out.splitlines()
     assert "" == growing(*HERE, "--vary", "rate=0:1:0.5", "--replicates", 2, "-q").out
+
+
+def test_the_input_may_be_what_varies(growing):
+    for name in ("a.tif", "b.tif"):
+        shutil.copy("in.tif", name)
+    words = ("sweep", "growing.py", "-o", "out", "-p", "end_time=2", "--cluster", "here")
+
+    said = growing(*words, "--vary", "input=a.tif,b.tif")
+
+    assert (0, "") == (said.code, said.err)
+    assert "1 run (2 rows; equal rows share a run): 1 completed" == said.out.splitlines()[0]
 
 
 def test_a_failed_run_lets_the_command_exit_with_1(growing):
