@@ -276,6 +276,7 @@ def sweep(
     keep: Literal["all", "records"] | None = None,
     workers: int | None = None,
     cluster: StrPath | None = None,
+    cluster_tls: Mapping[str, StrPath] | None = None,
     threads: int = 1,
     fail_fast: bool = False,
     keep_old_code: bool = False,
@@ -309,6 +310,9 @@ def sweep(
         How many processes run the model at the same time; by default one for each processor.
     cluster : str, optional
         The address or the file of a Dask scheduler, or ``"slurm"``; ``"here"`` runs in this process.
+    cluster_tls : mapping, optional
+        The certificate files of a scheduler at ``tls://``, by ``ca``, ``cert`` and ``key``; by default those
+        of the settings.
     threads : int
         How many threads each run may use.
     fail_fast : bool
@@ -375,6 +379,7 @@ def sweep(
         plan=plan,
         output=place,
         cluster=arguments.optional_text(cluster, "cluster"),
+        cluster_tls=arguments.tls_files(cluster_tls, "cluster_tls"),
         workers=arguments.whole_number(workers, "workers", least=1),
         threads=arguments.whole_number(threads, "threads", least=1) or 1,
         fail_fast=arguments.flag(fail_fast, "fail_fast"),
@@ -416,6 +421,7 @@ def calibrate(
     resample: Method | None = None,
     workers: int | None = None,
     cluster: StrPath | None = None,
+    cluster_tls: Mapping[str, StrPath] | None = None,
     threads: int = 1,
     consent: Consent | None = None,
 ) -> Calibrated:
@@ -446,7 +452,7 @@ def calibrate(
         From it the trials and the seeds of their runs are derived; 0 by default.
     sampler : {"tpe", "random"}
         What proposes the trials: Optuna's tree-structured Parzen estimator, or chance.
-    workers, cluster, threads
+    workers, cluster, cluster_tls, threads
         As `sweep` takes them.
     consent : Consent, optional
         What you consent to, if the model's package has to be installed.
@@ -506,6 +512,7 @@ def calibrate(
         trials=arguments.whole_number(trials, "trials", least=1) or 1,
         sampler=arguments.choice(sampler, "sampler", SAMPLERS),
         cluster=arguments.optional_text(cluster, "cluster"),
+        cluster_tls=arguments.tls_files(cluster_tls, "cluster_tls"),
         workers=arguments.whole_number(workers, "workers", least=1),
         threads=arguments.whole_number(threads, "threads", least=1) or 1,
         command=_typed.get(),

@@ -148,6 +148,13 @@ def named_files(given: object, name: str) -> dict[str, str]:
     return {each: text(one, f"{name}[{each!r}]") for each, one in found.items()}
 
 
+def tls_files(given: object, name: str) -> dict[str, str]:
+    """Return the certificate files of a cluster by the settings that they take the place of."""
+    found = named_files(given, name) if given is not None else {}
+    known = ("ca", "cert", "key")
+    return {f"cluster.tls_{choice(one, name, known)}": os.path.abspath(path) for one, path in found.items()}  # noqa: PTH100  (resolve would follow links)
+
+
 def column_map(given: object) -> dict[str, str]:
     """Return the names of columns by the model's names."""
     example = '{"uso": "LandUse"}'

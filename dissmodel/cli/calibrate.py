@@ -80,6 +80,7 @@ def calibrate(
     resample: options.Resample = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    cluster_tls: options.ClusterTls = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of each run.")] = 1,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Consent to install the model's package.")] = False,
     allow_build: options.AllowBuild = False,
@@ -122,6 +123,7 @@ def calibrate(
             resample=resample,
             workers=workers,
             cluster=cluster,
+            cluster_tls=parse_names(cluster_tls or (), "--cluster-tls"),
             threads=threads,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),
         )

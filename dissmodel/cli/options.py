@@ -145,6 +145,13 @@ Cluster = Annotated[
         metavar="WHERE", help="A Dask scheduler, tcp://HOST:PORT, tls://HOST:PORT or its file; or slurm."
     ),
 ]
+ClusterTls = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ca|cert|key=FILE",
+        help="A certificate file of a cluster at tls://; by default the settings'.",
+    ),
+]
 RelativeTolerance = Annotated[
     float | None,
     typer.Option("--rtol", metavar="NUMBER", help="Allow |A - B| up to this share of |B|; not for classes."),

@@ -47,6 +47,7 @@ def sweep(
     ] = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    cluster_tls: options.ClusterTls = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of each run.")] = 1,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Begin no run after a failure.")] = False,
     keep_old_code: Annotated[
@@ -99,6 +100,7 @@ def sweep(
             keep=keep,
             workers=workers,
             cluster=cluster,
+            cluster_tls=parse_names(cluster_tls or (), "--cluster-tls"),
             threads=threads,
             fail_fast=fail_fast,
             keep_old_code=keep_old_code,

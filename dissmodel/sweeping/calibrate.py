@@ -74,6 +74,7 @@ class CalibrateRequest:
     trials: int = 100
     sampler: Sampler = "tpe"
     cluster: str | None = None
+    cluster_tls: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     threads: int = 1
     consent: Consent = field(default_factory=Consent)
@@ -306,7 +307,8 @@ class _Calibration(_Loop):
         done = sum(one.ended for one in study.trials())
         shown = Progress(self.reporter, (self.calibration.trials - done) * self.plan.replicates)
         asked = self.calibration
-        with open_engine(asked.cluster, asked.workers, asked.threads, load_settings()) as engine:
+        settings = load_settings(given=asked.cluster_tls)
+        with open_engine(asked.cluster, asked.workers, asked.threads, settings) as engine:
             shown.begin(engine.name)
             while trials:
                 self._run_generation(trials, study, engine, shown)

@@ -322,7 +322,7 @@ class _Loop:
     def _run_missing(self) -> None:
         request = self.request
         shown = Progress(self.reporter, self.survey.missing)
-        settings = load_settings()
+        settings = load_settings(given=request.cluster_tls)
         with open_engine(request.cluster, request.workers, request.threads, settings) as engine:
             shown.begin(engine.name)
 

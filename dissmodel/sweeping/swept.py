@@ -10,6 +10,7 @@ from dissmodel.sweeping.folder import RECORD, TEXTS
 from dissmodel.sweeping.runs import SHORT_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pandas import DataFrame
@@ -25,7 +26,8 @@ class SweepRequest:
     """What a user asked for.
 
     `output` is a folder, or ``s3://BUCKET/PREFIX``. `cluster` and `workers` are as
-    `dissmodel.engines.open_engine` takes them; `threads` is how many threads each run may use. `fail_fast`:
+    `dissmodel.engines.open_engine` takes them, `cluster_tls` has settings that go before the user's own;
+    `threads` is how many threads each run may use. `fail_fast`:
     no run begins after one that failed. `keep_old_code`: runs that an earlier state of the model's code made
     count. `other_plan`: the plan may take the place of another one, whose runs it does not all have.
     `dry_run`: nothing is written, and the first missing run is tried. `asked` is the digest of what was asked
@@ -35,6 +37,7 @@ class SweepRequest:
     plan: Plan
     output: Path | str
     cluster: str | None = None
+    cluster_tls: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     threads: int = 1
     fail_fast: bool = False

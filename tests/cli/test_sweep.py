@@ -93,6 +93,7 @@ def test_a_failed_run_lets_the_command_exit_with_1(growing):
         (["--workers", "0"], 2, "--workers"),
         (["--toml", "none.toml"], 3, "none.toml"),
         (["--keep", "nothing"], 2, "--keep"),
+        (["--cluster-tls", "crt=a.pem"], 2, "cert"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_written(growing, words, code, said):
@@ -114,6 +115,16 @@ def test_a_sweep_needs_a_folder(growing):
     nothing = growing("sweep", "status", "nothing")
     assert 3 == nothing.code
     assert "no such folder" in nothing.err
+
+
+def test_a_cluster_s_certificates_are_those_of_the_command(growing):
+    words = [word for name in ("ca", "cert", "key") for word in ("--cluster-tls", f"{name}={name}.pem")]
+    Path("ca.pem").write_text("none")
+
+    said = growing(*SWEEP, "--vary", "rate=0.5", "--cluster", "tls://127.0.0.1:1", *words)
+
+    assert 2 == said.code
+    assert f"The certificates {Path('ca.pem').absolute()}, " in said.err
 
 
 def test_the_plan_of_a_sweep_repeats_it(growing):
