@@ -93,7 +93,7 @@ def calibrate(
 
     Exits with 1 if every trial failed. It needs Optuna, the extra calibrate.
 
-    Example: dissmodel calibrate coastal_raster -i grid.zip --observed uso=result.tif -o near --vary attenuation_factor=0:1 --trials 2
+    Example: dissmodel calibrate coastal_raster -i grid.zip --observed uso=result.tif -o near --vary tide_height=1:9 --trials 2
     """  # noqa: E501  (an example is a line)
     from dissmodel import api
     from dissmodel.errors import UsageError

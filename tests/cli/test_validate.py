@@ -325,6 +325,7 @@ def anyones():
 
 def test_a_read_only_folder(dissmodel, anyones, executor_file, request, monkeypatch):
     model = executor_file().rename(anyones / "mine.py")
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(anyones / "config"))
     words = ("validate", model, "-i", anyones / "data.bin")
     assert 0 == dissmodel(*words).code
     folder = request.getfixturevalue("read_only_folder")

@@ -203,7 +203,8 @@ def outsider():
         yield folder
 
 
-def test_a_read_only_folder(dissmodel, outsider, request):
+def test_a_read_only_folder(dissmodel, outsider, request, monkeypatch):
+    monkeypatch.setenv("DISSMODEL_CONFIG", str(outsider / "config"))
     words = ("run", outsider / "mine.py", "-i", outsider / "data.bin")
     assert 0 == dissmodel(*words, "-o", outsider / "out" / "r.bin").code
 
