@@ -24,6 +24,7 @@ COMMANDS = (
     ("Engines", ["engines.py"]),
     ("Pushing", ["push.py"]),
     ("Storage", ["storage.py"]),
+    ("Many runs", ["sweep_runs.py"]),
     ("Maps over many runs", ["sweep_maps.py"]),
 )
 

@@ -27,6 +27,14 @@ _EXAMPLES = {
     "funding": '[{ funder = "FAPESP", award = "2024/12345-6" }]',
 }
 
+_ID = re.compile(r"(?!LicenseRef-)[A-Za-z0-9.-]+")
+# The licences of data and code that a misspelt one most likely stands for.
+_COMMON = (
+    *("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-3.0"),
+    *("ODbL-1.0", "ODC-By-1.0", "PDDL-1.0", "CDLA-Permissive-2.0", "etalab-2.0", "OGL-UK-3.0"),
+    *("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "EUPL-1.2", "Unlicense"),
+    *("GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later", "LGPL-3.0-or-later", "AGPL-3.0-or-later"),
+)
 _WHY = {
     "missing": "is missing",
     "model_type": "has to be a table",
@@ -46,10 +54,17 @@ def checked_license(text: str) -> str:
     """
     if not text:
         return ""
-    from packaging.licenses import _spdx  # noqa: PLC0415  (the list; its public part knows no near names)
+    from packaging.licenses import (  # noqa: PLC0415  (few runs have a licence)
+        InvalidLicenseExpression,
+        canonicalize_license_expression,
+    )
 
-    names = {one["id"].casefold(): one["id"] for one in _spdx.LICENSES.values()}
-    if text.casefold() not in names:
+    try:
+        found = str(canonicalize_license_expression(text))
+    except InvalidLicenseExpression:
+        found = ""
+    if _ID.fullmatch(found) is None:  # an expression, or a licence of one's own
+        names = {one.casefold(): one for one in _COMMON}
         near = [names[one] for one in near_names(text.casefold(), names)]
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise InvalidInput(
@@ -57,7 +72,7 @@ def checked_license(text: str) -> str:
             f"{hint}For data often CC-BY-4.0 or CC0-1.0; see https://spdx.org/licenses.",
             code="about",
         )
-    return names[text.casefold()]
+    return found
 
 
 def checked_orcid(text: str) -> str:

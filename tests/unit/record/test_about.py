@@ -36,6 +36,14 @@ def test_an_unknown_licence_has_near_ones(given, near):
     assert near in error.value.hint
 
 
+@pytest.mark.parametrize(
+    "given", ["MIT OR Apache-2.0", "GPL-3.0-only WITH GCC-exception-3.1", "LicenseRef-ours"]
+)
+def test_an_expression_is_no_single_licence(given):
+    with pytest.raises(InvalidInput, match="is not an identifier of the SPDX list"):
+        checked_license(given)
+
+
 def test_a_licence_is_spelt_as_spdx_does():
     assert ["CC0-1.0", "CC-BY-4.0", "MIT"] == [
         checked_license(one) for one in ("cc0-1.0", "CC-BY-4.0", "mit")
