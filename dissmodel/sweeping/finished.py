@@ -74,13 +74,6 @@ def read(path: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def completed_run(folder: Path, key: str) -> EndedRun | None:
-    """Return how the run in a folder ended; None if no record of a completed run with this key is there."""
-    document = read(folder / RECORD)
-    ended = None if document is None else _ended(document)
-    return ended if ended is not None and ended.key == key else None
-
-
 def _parsed(data: bytes) -> Mapping[str, Any] | None:
     try:
         document = json.loads(data)

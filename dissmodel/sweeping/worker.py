@@ -21,6 +21,7 @@ from dissmodel.record import MAIN, ExperimentRecord, store
 from dissmodel.record.observed import kept
 from dissmodel.record.plain import plain
 from dissmodel.record.schema import Failure
+from dissmodel.sweeping.folder import RECORD
 from dissmodel.sweeping.runs import NAME, EndedRun
 
 if TYPE_CHECKING:
@@ -78,14 +79,24 @@ def do(task: Task) -> EndedRun:
         If a signal to stop came.
     """
     # Its worker may have been lost once the record stood.
-    if task.tries > 1 and not (task.place or task.request.not_kept):
-        from dissmodel.sweeping.finished import completed_run  # noqa: PLC0415  (it loads this module)
-
-        ended = completed_run(task.folder, task.key)
-        if ended is not None:
-            return replace(ended, tries=task.tries - 1)
+    stood = _completed(task) if task.tries > 1 and not (task.place or task.request.not_kept) else None
+    if stood is not None:
+        return replace(stood, tries=task.tries - 1)
     with _made_here(task) as here:
         return _do(here)
+
+
+def _completed(task: Task) -> EndedRun | None:
+    """Return how the run ended of which a record is there; None without the record of a completed one."""
+    from dissmodel.sweeping.keys import key_of_record  # noqa: PLC0415  (few runs are tried again)
+
+    path = task.folder / RECORD
+    try:
+        document = store.read_document(path) if path.exists() else {}
+        is_it = document.get("status") == "completed" and key_of_record(document) == task.key
+        return ended_of(document, task.key) if is_it else None
+    except (DissmodelError, TypeError, KeyError, ValueError, AttributeError):  # it is no whole record
+        return None
 
 
 @contextlib.contextmanager
