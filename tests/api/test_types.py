@@ -141,6 +141,7 @@ def mypy(tmp_path_factory):
     return check
 
 
+@pytest.mark.slow
 def test_a_user_s_file_is_right(mypy):
     assert ["Success: no issues found in 1 source file"] == mypy(USER)
 

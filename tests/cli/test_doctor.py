@@ -48,6 +48,7 @@ def test_where_all_is_well_it_says_so_and_changes_nothing(dissmodel, tmp_path, m
     assert "builtin/coastal_raster" in found["models"]["message"]
 
 
+@pytest.mark.slow
 def test_broken_settings_are_an_error_and_all_else_is_looked_at(dissmodel, tmp_path, monkeypatch):
     config = tmp_path / "user" / "config"
     config.parent.mkdir()

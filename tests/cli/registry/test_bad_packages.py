@@ -56,10 +56,12 @@ def test_a_version_that_is_not_there(spec, index):
     assert is_refused(said, 1, "coastal-flood==0.2.0", "Check its name and its version")
 
 
+@pytest.mark.slow
 def test_a_tag_that_is_not_there(spec, tmp_path):
     assert is_refused(spec(git_package(tmp_path, "v9")), 2, "no tag and no branch 'v9'", "git ls-remote")
 
 
+@pytest.mark.slow
 def test_a_repository_that_is_not_there(spec, tmp_path):
     assert is_refused(spec(f"git+file://{tmp_path}/nowhere@v1"), 5, "nowhere", "no git repository")
 
@@ -92,12 +94,14 @@ def test_a_package_without_the_model(spec, tmp_path, model, said):
     assert found.code in {1, 2}
 
 
+@pytest.mark.slow
 def test_a_module_that_the_package_has_not(spec, tmp_path):
     said = spec(git_package(tmp_path), module="coastal_flood.executors")
 
     assert is_refused(said, 2, "coastal_flood.executors can't be imported", "executor_module")
 
 
+@pytest.mark.slow
 def test_a_package_that_conflicts_with_what_dissmodel_needs(spec, tmp_path):
     said = spec(git_package(tmp_path, requires=["numpy<1"]))
 
@@ -121,6 +125,7 @@ def test_one_that_asks_for_the_published_dissmodel_gets_the_one_that_runs(spec, 
     assert 0 == spec(git_package(tmp_path, requires=[needs])).code
 
 
+@pytest.mark.slow
 def test_a_package_that_calls_itself_dissmodel(spec, tmp_path):
     assert is_refused(spec(git_package(tmp_path, name="dissmodel")), 2, "the running dissmodel")
     assert is_refused(spec("dissmodel==0.6.6"), 2, "the running dissmodel")
@@ -168,6 +173,7 @@ def test_a_package_that_is_more_than_a_package(spec, package):
     assert "secret-pw" not in said.err
 
 
+@pytest.mark.slow
 def test_an_index_package_has_to_be_a_wheel(spec, index, tmp_path):
     import tarfile
 
@@ -183,6 +189,7 @@ def test_an_index_package_has_to_be_a_wheel(spec, index, tmp_path):
     assert 0 == spec("coastal-flood==0.1.0", "--allow-build").code
 
 
+@pytest.mark.slow
 def test_a_wheel_of_the_index(spec, index):
     make_wheel(index, "coastal-flood", "0.1.0", files={"coastal_flood/__init__.py": MODEL})
     make_wheel(index, "coastal-flood", "0.2.0", files={"coastal_flood/__init__.py": MODEL})
@@ -234,6 +241,7 @@ def test_a_name_that_two_registries_offer_is_said_in_full(dissmodel, offered):
     assert 0 == full.code
 
 
+@pytest.mark.slow
 def test_all_works_offline_on_the_last_sync(dissmodel, offered):
     assert 0 == dissmodel("show", "flood", "--yes").code
     offered.folder.rename(offered.folder.with_name("gone"))
@@ -245,6 +253,7 @@ def test_all_works_offline_on_the_last_sync(dissmodel, offered):
     assert "as before" in unreachable.err
 
 
+@pytest.mark.slow
 def test_a_package_of_a_repository_over_http(dissmodel, offered, served, home):
     server = served(user="ana:pw-of-ana")
     url = f"http://{server.host}/{offered.package.name}/.git"
@@ -275,6 +284,7 @@ def test_a_spec_without_a_package_runs_in_this_process(dissmodel, published, hom
     assert not (home / "data" / "environments").exists()
 
 
+@pytest.mark.slow
 def test_what_a_package_depends_on_is_not_built_unasked(spec, tmp_path):
     ran = tmp_path / "ran"
     make_project(tmp_path / "tides", "tides", hook=f"open({str(ran)!r}, 'w')")

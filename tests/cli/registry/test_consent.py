@@ -125,6 +125,7 @@ def test_show_and_validate_ask_too(at_terminal, word):
     assert (0, 1) == (code, screen.count("[y/N]:"))
 
 
+@pytest.mark.slow
 def test_reproduce_asks_too(at_terminal, dissmodel, monkeypatch, home):
     assert 0 == at_terminal("y")[0]
     monkeypatch.setenv("DISSMODEL_DATA", str(home / "other"))

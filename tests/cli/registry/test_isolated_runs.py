@@ -60,6 +60,7 @@ def wait_until(true, seconds=20):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_crash_leaves_a_record_with_the_last_words_and_what_was_there_before(flood):
     assert 0 == ended(flood())[0]
     before = [Path(name).read_bytes() for name in ("r.bin", "r.record.json")]

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -150,6 +151,7 @@ def test_the_recorded_packages_are_installed_again(dissmodel, offered, index, mo
     assert {"1.0"} == versions
 
 
+@pytest.mark.slow
 def test_recorded_packages_that_can_not_be_had_are_listed(dissmodel, offered, index, monkeypatch, home):
     wheels = [make_wheel(index, name, "1.0") for name in ("tides", "winds")]
     publish(offered.package, version="0.1.1", requires=["tides", "winds"])
@@ -169,6 +171,7 @@ def test_recorded_packages_that_can_not_be_had_are_listed(dissmodel, offered, in
     assert "coastal-flood" not in refused.err
 
 
+@pytest.mark.slow
 def test_recorded_packages_offline_from_the_cache(dissmodel, offered):
     assert 0 == run(dissmodel, "--yes").code
     assert 0 == dissmodel("reproduce", "r.record.json", "--check", "--env", "recorded", "--yes").code

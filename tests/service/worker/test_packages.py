@@ -99,6 +99,7 @@ def test_trust_that_is_withdrawn_stops_what_is_installed(house, package):
     assert "consent_required" == _outcome(house, submit(house, package)).error.code
 
 
+@pytest.mark.slow
 def test_an_install_that_fails_says_why(house, package):
     make_project(package, version="0.2.0", hook="raise SystemExit('the build is broken')")
     commit(package, "v0.2.0")

@@ -140,6 +140,7 @@ def test_a_cancellation_that_the_queue_does_not_know_counts(house):
     assert ["cancelled", "cancelled"] == [house.ended(one).status for one in (waiting, job)]
 
 
+@pytest.mark.slow
 def test_what_is_cancelled_before_it_is_delivered_is_not_delivered(house):
     job = house.submit(parameters={"pause": 4})
     house.start(times={"look_s": 1000.0})  # nobody looks while it runs
@@ -314,6 +315,7 @@ def test_a_job_that_the_queue_has_forgotten_is_run(house):
     assert "completed" == house.ended(job).status
 
 
+@pytest.mark.slow
 def test_a_record_without_an_outcome_is_a_result(house, note):
     job = house.submit(parameters={"note": note})
     assert 0 == house.drain(), house.shown()
@@ -350,6 +352,7 @@ def test_a_job_that_has_ended_is_not_run_again(house, note):
     assert not house.queue.view([job])[job].is_waiting
 
 
+@pytest.mark.slow
 def test_some_jobs_at_once(house):
     jobs = [house.submit(parameters={"pause": 4}) for _ in range(2)]
     house.start(jobs=2)
@@ -360,6 +363,7 @@ def test_some_jobs_at_once(house):
     assert {max(1, os.cpu_count() // 2)} == threads
 
 
+@pytest.mark.slow
 def test_a_job_reproduces_an_experiment(house):
     job = house.submit(parameters={"note": ""})
     assert 0 == house.drain(), house.shown()
@@ -413,6 +417,7 @@ def test_a_full_disk_costs_no_job(house):
     assert "completed" == house.ended(job).status
 
 
+@pytest.mark.slow
 def test_the_log_tells_of_which_job_it_is(house):
     job = house.submit(parameters={"do": "fail"})
     house.drain()
@@ -441,6 +446,7 @@ def test_scratch_of_a_killed_worker_is_swept_and_that_of_a_living_one_stays(hous
     assert "completed" == house.ended(job).status
 
 
+@pytest.mark.slow
 def test_drain_runs_what_the_queue_forgot(house):
     job = house.submit()
     house.queue.done(job)

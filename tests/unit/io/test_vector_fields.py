@@ -131,6 +131,7 @@ def test_a_large_integer_among_nulls_has_its_own_digest(tmp_path):
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
+@pytest.mark.slow
 def test_with_pyarrow_and_without_it_is_the_same(tmp_path, quiet):
     sources = [tmp_path / f"source{suffix}" for suffix in (".gpkg", ".fgb", ".geojson", ".shp")]
     for source in sources:
@@ -164,6 +165,7 @@ def test_with_pyarrow_and_without_it_is_the_same(tmp_path, quiet):
     assert said[0] == said[1]
 
 
+@pytest.mark.slow
 def test_many_features_have_the_same_bytes_with_pyarrow_and_without_it(tmp_path):
     # More than Arrow and GDAL handle in one piece.
     number = np.arange(70_000)

@@ -124,6 +124,7 @@ def test_a_map_of_any_form_fits_on_a_page(aspect):
     assert height <= 10 * DPI
 
 
+@pytest.mark.slow
 def test_a_few_cells_far_out_leave_the_ramp_to_the_others():
     before = np.linspace(0, 10, 2400).reshape(40, 60)
     after = before + 1
