@@ -90,10 +90,17 @@ def _observe(source: _Source, distribution: str | None, files: Mapping[str, str]
     return code, problem
 
 
-def source_root(obj: type) -> Path | None:
-    """Return the folder of the package, or the file, that defines a class; None if that is not known."""
+def own_source(obj: type) -> Path | None:
+    """Return the folder or the file with a model's own code; None if that is not known.
+
+    Of a built-in model it has the files of ``model_digest``, else those of ``source_digest``.
+    """
     source = _locate(obj)
-    return None if source is None else source.root
+    own = _own_path(source.module) if source is not None else ""
+    if source is None or not own:
+        return None if source is None else source.root
+    folder = source.root / own
+    return folder if folder.is_dir() else folder.with_suffix(".py")
 
 
 def commit_name(code: Code) -> str:
@@ -179,10 +186,15 @@ def _of_package(root: Path) -> dict[str, str]:
 
 def _own_files(module: str, files: Mapping[str, str]) -> dict[str, str]:
     """Return those of dissmodel's files that are the own code of the built-in model in a module, if any."""
+    own = _own_path(module)
+    return {name: one for name, one in files.items() if own and name.startswith((f"{own}/", f"{own}.py"))}
+
+
+def _own_path(module: str) -> str:
+    """Return where in dissmodel the own code of the built-in model in a module is; empty for others."""
     ours, *names = module.split(".")
     count = _WITH_MODELS.get(names[0], 0) if names and ours == _OURS else 0
-    own = "/".join(names[:count])
-    return {name: one for name, one in files.items() if own and name.startswith((f"{own}/", f"{own}.py"))}
+    return "/".join(names[:count])
 
 
 def _digest(root: Path, files: Mapping[str, str]) -> str | None:

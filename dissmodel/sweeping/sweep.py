@@ -398,7 +398,7 @@ class _Loop:
         varies_files = host.info.names_files and any(
             isinstance(value, str) for row in self.plan.rows() for value in row.values.values()
         )
-        code = source_of(host.executor) if isinstance(host, InProcess) else None
+        code = identity.own_source(host.executor) if isinstance(host, InProcess) else None
         is_known = spec is None or self.plan.toml is not None
         if code is None or varies_files or not is_known or any(map(is_remote, sources)):
             return None
@@ -508,16 +508,6 @@ def suffix_of(info: ModelInfo, request: RunRequest) -> str:
     fitting = RASTERS if kind == "raster" else VECTORS
     known = info.output_suffixes or fitting
     return next((one for one in fitting if one in known), known[0])
-
-
-def source_of(executor: type) -> Path | None:
-    """Return the folder or the file with a model's own code; None if that is not known."""
-    root = identity.source_root(executor)
-    ours, *names = executor.__module__.split(".")
-    if root is None or ours != "dissmodel":
-        return root
-    own = root.joinpath(*names[:2])
-    return own if own.is_dir() else own.with_suffix(".py")
 
 
 def _write_plan(path: Path, plan: Plan) -> None:

@@ -4,10 +4,11 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from dissmodel.record import Code, ExperimentRecord
+from dissmodel.record import Code, ExperimentRecord, identity
 from dissmodel.record.identity import code_of, commit_name
 
 MODEL = "class Model:\n    def run(self):\n        return 1\n"
@@ -203,3 +204,14 @@ def test_dissmodel_itself():
     found = code_of(ExperimentRecord)
 
     assert ("dissmodel", "dissmodel.record.schema") == (found.package, found.module)
+
+
+def test_the_own_source_of_a_model_is_what_its_digest_covers():
+    from dissmodel.estimating.demand import LuccDemand
+    from dissmodel.models.coastal.raster import CoastalRaster
+    from dissmodel.models.fire_spread import FireSpread
+
+    found = [identity.own_source(model) for model in (LuccDemand, CoastalRaster, FireSpread)]
+
+    package = Path(identity.__file__).parents[1]
+    assert [package / "estimating", package / "models/coastal", package / "models/fire_spread.py"] == found
