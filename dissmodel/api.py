@@ -814,8 +814,12 @@ def compare(
     layer: str | Sequence[str] = (),
     diff_map: StrPath | None = None,
     overwrite: bool = False,
+    metrics: bool = False,
+    initial: StrPath | None = None,
+    band: str | None = None,
+    landscape: bool = False,
 ) -> Compared:
-    """Compare two datasets: the same result, or where and by how much they differ.
+    """Compare two datasets: the same result, or where and by how much they differ; how good a map is.
 
     Parameters
     ----------
@@ -829,11 +833,19 @@ def compare(
         Write B - A of two rasters to this GeoTIFF.
     overwrite : bool
         Replace an earlier map.
+    metrics : bool
+        Measure how good A, a simulated map, is against B, an observed one: `Compared.metrics`.
+    initial : str or path-like, optional
+        The map from which the simulation began: how good is the simulated change?
+    band : str, optional
+        The band or column that is measured; the first with classes that all maps have.
+    landscape : bool
+        Measure patches and edges of both maps too, with pylandstats (extra ``landscape``).
 
     Raises
     ------
     DissmodelError
-        If a file can't be read, or the map has no place.
+        If a file can't be read, the map has no place, or it is not clear which band to measure.
     """
     from dissmodel.comparing.compare import CompareRequest
     from dissmodel.comparing.compare import compare as compare_files
@@ -845,6 +857,10 @@ def compare(
         arguments.words(layer, "layer", "cells"),
         arguments.optional_text(diff_map, "diff_map"),
         arguments.flag(overwrite, "overwrite"),
+        arguments.flag(metrics, "metrics"),
+        arguments.optional_text(initial, "initial"),
+        arguments.optional_text(band, "band"),
+        arguments.flag(landscape, "landscape"),
     )
     with call_reporter():
         return compare_files(request)

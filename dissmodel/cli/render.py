@@ -135,9 +135,7 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
     _section("Result", _result_rows(record))
     times = {name: value for name, value in record.metrics.items() if name.startswith("time_")}
     _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times.items()])
-    _section(
-        "Metrics", [(name, value_text(value)) for name, value in record.metrics.items() if name not in times]
-    )
+    _section("Metrics", [(name, value_text(value)) for name, value in measures_of(record).items()])
     _section("Findings", [(note.severity, _found(note)) for note in record.findings])
     if record.error is not None:
         error = record.error
@@ -145,6 +143,11 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
         rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
         _section(record.status.capitalize(), [*rows, *(("at", one) for one in frames[-1:])])
     _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
+
+
+def measures_of(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the measures of a whole run, by name."""
+    return {name: value for name, value in record.metrics.items() if not name.startswith("time_")}
 
 
 def verification(result: Verification, *, as_json: bool, errors_only: bool = False) -> None:
