@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from support import skips
+from support.cases import pytest_pycollect_makeitem
 from support.skips import pytest_addoption, pytest_sessionfinish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOBODY = 65534
 
-__all__ = ["pytest_addoption", "pytest_sessionfinish"]
+__all__ = ["pytest_addoption", "pytest_pycollect_makeitem", "pytest_sessionfinish"]
 
 
 def pytest_collection_modifyitems(config, items):

@@ -75,6 +75,7 @@ def trials_in(folder):
     return [tuple(row.get(name) for name in names) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_planted_parameter_is_found_and_the_command_that_is_printed_runs_it(spread):
     words = (*BASE, "-o", "found", "--observed", "observed.tif", *TWO, "--trials", 48)
     said = spread(*words, "--metric", "disagreement", "--json")
@@ -197,6 +198,7 @@ OTHER_GRID = {
 }
 
 
+@pytest.mark.fast_cases("shape")
 @pytest.mark.parametrize("what", OTHER_GRID)
 def test_an_observed_map_on_another_grid_is_refused_before_anything_runs(spread, what):
     given = {"bands": np.zeros((1, 24, 24), np.uint8), **OTHER_GRID[what]}
@@ -235,6 +237,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.fast_cases("a field that is near", "a target too", "a metric that is near")
 @pytest.mark.parametrize("what", MISTAKES)
 def test_a_mistake_is_told_before_anything_runs(spread, what):
     words, expected = MISTAKES[what]

@@ -242,6 +242,7 @@ def test_a_run_that_kills_its_worker_costs_only_itself(growing):
     assert 0 == growing("record", "verify", "out/sweep.record.json").code
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_a_terminal_sees_how_many_runs_ended(growing):
     command = [sys.executable, "-m", "dissmodel", *HERE, "--vary", "status=1:9:1"]
@@ -262,6 +263,7 @@ def bucket(tmp_path_factory):
         yield server, folder / "results"
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_into_a_bucket_and_on_from_there(growing, bucket, monkeypatch, tmp_path):
     server, results = bucket
     for name, value in server.environ(MINIO_ENDPOINT=f"http://127.0.0.1:{server.port}").items():

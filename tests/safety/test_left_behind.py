@@ -79,6 +79,7 @@ CASES = {
 }
 
 
+@pytest.mark.fast_cases("config", "push")
 @pytest.mark.parametrize("case", mostly_slow([*CASES], "sign", "push", "config"))
 def test_the_same_command_removes_what_it_left_when_it_was_killed(pair, case):
     target, words = CASES[case]

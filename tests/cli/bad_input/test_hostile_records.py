@@ -173,6 +173,12 @@ def test_no_package_is_what_an_installer_or_a_shell_would_act_on(ran, refused, p
     assert not Path("touched").exists()
 
 
+@pytest.mark.fast_cases(
+    "https://ana:pw@example.org/grid.zip?token=t0p",
+    "/vsicurl/https://example.org/grid.zip",
+    "s3://bucket/grid.zip",
+    "file:///nowhere/other.zip",
+)
 @pytest.mark.parametrize(
     "uri",
     [

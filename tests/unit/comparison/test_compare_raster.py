@@ -68,6 +68,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.fast_cases("zstd tiles", "big endian", "band")
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_how_a_raster_is_written_does_not_matter(tmp_path, original, options):
     other = write(tmp_path / "b.tif", **options)
@@ -286,6 +287,7 @@ def test_how_far_it_is_is_told_up_to_the_end(tmp_path, original):
     assert sorted(heard.bytes) == heard.bytes
 
 
+@pytest.mark.fast_cases("1")
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_damaged_file_is_named(tmp_path, which):
     paths = [write(tmp_path / f"{name}.tif", compress="deflate") for name in ("whole", "damaged")]

@@ -242,6 +242,7 @@ def test_a_commit_that_is_not_there(repository, data_dir):
     assert "fetch_failed" == caught.value.code
 
 
+@pytest.mark.fast_cases("broken")
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -338,6 +339,7 @@ def test_offline_a_tag_that_was_never_installed_is_not_known(data_dir, repositor
     assert "offline" in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_remote_that_never_answers(data_dir, monkeypatch):
     monkeypatch.setattr("dissmodel.git.ANSWER_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:

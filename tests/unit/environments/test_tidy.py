@@ -46,6 +46,7 @@ def test_what_it_takes(made, data_dir):
     assert 0 < entry.own_size <= entry.size
 
 
+@pytest.mark.fast_cases("name")
 @pytest.mark.parametrize("by", ["key", "name"])
 def test_one_is_removed(made, data_dir, by):
     removed = remove(made.key if by == "key" else "coastal-flood", data_dir)
@@ -55,6 +56,7 @@ def test_one_is_removed(made, data_dir, by):
     assert [".wheels"] == sorted(path.name for path in (data_dir / "environments").iterdir())
 
 
+@pytest.mark.fast_cases("../data", "coastal-floot")
 @pytest.mark.parametrize("name", ["coastal-floot", "..", "", ".wheels", "../data"])
 def test_what_is_no_environment_is_not_removed(made, data_dir, name):
     with pytest.raises(UsageError):

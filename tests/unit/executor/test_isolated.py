@@ -242,6 +242,7 @@ def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_p
         assert here.code() == there.code()
 
 
+@pytest.mark.fast_cases("foreign-Exception-no such coast", "refuse-ValueError-not like this")
 @pytest.mark.parametrize(
     ("do", "kind", "said"),
     [
@@ -284,6 +285,7 @@ def test_a_crash_is_an_error_with_its_last_words(python, tmp_path, do, how):
     assert "written below" in caught.value.message
 
 
+@pytest.mark.fast_cases("elsewhere-broken-nowhere_at_all")
 @pytest.mark.parametrize(
     ("name", "module", "said"),
     [
@@ -298,6 +300,7 @@ def test_a_package_without_the_model_is_a_clear_error(python, tmp_path, name, mo
         opened(python, tmp_path, name, module)
 
 
+@pytest.mark.fast_cases("9")
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
 def test_neither_it_nor_what_it_started_outlives_its_parent(python, tmp_path, signum):
@@ -345,6 +348,7 @@ def _alive(pid):
     return state.rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.fast_cases("missing-coast.tif does not exist.")
 @pytest.mark.parametrize(
     ("do", "said"),
     [("missing", "coast.tif does not exist."), ("no file", "No such file or directory: 'none.tif'")],

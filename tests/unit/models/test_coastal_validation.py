@@ -94,6 +94,7 @@ def test_the_coast_of_maranhao_agrees_bit_for_bit(shared, validate, tmp_path):
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_digests_are_those_of_the_files(validate, tmp_path):
     record = validate(squares())
 
@@ -130,6 +131,7 @@ def test_row_and_col_bring_them_together_again(validate):
     assert not validate(apart).differs
 
 
+@pytest.mark.fast_cases("0.25-0")
 @pytest.mark.parametrize(("tolerance", "apart"), [(0, 2), (0.2, 2), (0.25, 0)])
 def test_a_tolerance_is_of_elevations(validate, tolerance, apart):
     # Two cells of sea at 0 and 1 m, one step of 0.5 m. As pixels the lower one keeps its 0.5 m and gets half
@@ -232,6 +234,7 @@ def test_the_contract_holds(monkeypatch):
     assert {"snapshots", "every", "resolution"}.isdisjoint(CoastalValidation.Parameters.model_fields)
 
 
+@pytest.mark.slow
 def test_another_process_in_another_place_writes_the_same_bytes(validate, tmp_path):
     record = validate(squares(gap=0.001))
     other = tmp_path / "elsewhere"

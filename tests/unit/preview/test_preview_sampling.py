@@ -122,6 +122,7 @@ def test_degrees_far_from_the_equator_keep_the_form_of_the_ground():
     assert 1 / (2 * 0.4924) == pytest.approx(canvas.aspect, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_polygons_points_and_what_is_missing():
     frame = geopandas.GeoDataFrame(
         {"a": [1.0, 2.0, np.nan, 4.0, 5.0], "name": list("vwxyz")},

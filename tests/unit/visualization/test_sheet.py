@@ -105,6 +105,7 @@ def test_the_scale_bar_has_a_round_length():
     assert not any(runs(line, (51, 51, 51)) for line in pixels(draw(sheet(metres=None))))
 
 
+@pytest.mark.slow
 def test_names_of_anyone_are_drawn_as_they_are():
     odd = "$\\frac{1}$ \x00 \u6728 \u202e " + "x" * 500
     with warnings.catch_warnings():
@@ -116,6 +117,7 @@ def test_names_of_anyone_are_drawn_as_they_are():
     assert ("a?b", "abc…") == (plain("a\nb", 9), plain("abcdefg", 4))
 
 
+@pytest.mark.fast_cases("0.0001", "5.0")
 @pytest.mark.parametrize("aspect", [1e-4, 0.2, 1.0, 5.0, 1e4])
 def test_a_map_of_any_form_fits_on_a_page(aspect):
     width, height = opened(draw(sheet(aspect=aspect))).size
