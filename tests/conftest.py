@@ -18,6 +18,12 @@ NOBODY = 65534
 __all__ = ["pytest_addoption", "pytest_pycollect_makeitem", "pytest_sessionfinish"]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Look for tests only in files of tests: there are no doctests, and to look loads every helper."""
+    return [made for made in (yield) if type(made) is pytest.Module]
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests on the public data, which the project may not hold, where there are none."""
     if not DATA.is_dir():

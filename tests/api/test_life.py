@@ -179,6 +179,7 @@ def test_equal_bits_and_an_equal_record_with_the_command_line(made):
     ]
 
 
+@pytest.mark.slow
 def test_a_call_has_no_command_and_every_reader_copes(made):
     shown = command("record", "show", made.record_path)
     again = dissmodel.reproduce(made.record_path)

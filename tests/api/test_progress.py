@@ -30,6 +30,7 @@ def in_a_pipe(code):
     return subprocess.run([sys.executable, "call.py"], capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_nothing(grid):
     done = in_a_pipe(CALL)
 

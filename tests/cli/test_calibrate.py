@@ -111,6 +111,7 @@ def test_the_metric_is_that_of_the_maps(spread):
         assert pytest.approx(hits.sum() / changes.sum(), abs=1e-12) == float(row["figure_of_merit"])
 
 
+@pytest.mark.slow
 def test_replicates_have_seeds_of_their_own_and_their_spread_is_told(spread):
     words = (*BASE, "-o", "r", "--observed", "observed.tif", "--vary", "rate=0.2:0.8", "--trials", 2)
     made = spread(*words, "-p", "limit=9", "--replicates", 3, "--json").json
@@ -260,6 +261,7 @@ def test_a_metric_that_no_run_has(spread):
     assert "--observed FILE" in neither.err
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_question_or_of_a_sweep_is_refused(spread):
     words = (*BASE, "--observed", "observed.tif", "--vary", "limit=0:20", "--trials", 1)
     spread(*words, "-o", "q")

@@ -101,6 +101,7 @@ def test_the_next_run_to_the_output_restores_and_then_goes_on(dissmodel, data, e
     assert interrupted == Path.cwd()
 
 
+@pytest.mark.slow
 def test_a_run_to_another_output_leaves_it(dissmodel, data, executor_file, interrupted):
     before = tree()
 

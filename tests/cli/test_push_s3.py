@@ -162,6 +162,7 @@ def test_a_server_that_goes_down_in_the_middle_leaves_no_record(proxy, buckets, 
         assert "record.json" == pushed.experiments[0].objects[-1].uri.rpartition("/")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", mostly_slow([70_000, 20_000_000], 70_000))
 def test_a_push_that_is_killed_leaves_no_record_and_goes_on(proxy, buckets, tmp_path, size):
     path = made(tmp_path / "mine", size=size)

@@ -61,6 +61,7 @@ def test_the_input_may_be_what_varies(growing):
     assert "1 run (2 rows; equal rows share a run): 1 completed" == said.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_failed_run_lets_the_command_exit_with_1(growing):
     said = growing(*HERE, "--vary", "how=well,fail", "--json")
 

@@ -144,6 +144,7 @@ def test_a_summary_has_the_same_bytes_again_and_is_replaced_only_where_that_was_
     assert not [one for one in Path("out").iterdir() if one.name.startswith(".dissmodel")]
 
 
+@pytest.mark.slow
 def test_groups_have_their_own_rows_and_maps(dissmodel, swept):
     swept(vary={"rate": [0.2, 0.4], "more": [0.0, 1.0]})
 

@@ -303,6 +303,7 @@ def test_a_name_as_long_as_names_may_be(place, letter, length):
     assert "bug" not in good.err + bad.err
 
 
+@pytest.mark.slow
 def test_a_name_that_no_record_can_hold_is_refused(place):
     for name in ("a\nb.bin", "a\\b.bin", "a:b.bin", "a\x1b[31m.bin"):
         said = place.run(place.model(), output=name)

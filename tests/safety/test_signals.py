@@ -103,6 +103,7 @@ def test_a_signal_leaves_a_record_of_the_interruption_and_no_other_trace(
         assert place.holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGTERM))
 def test_a_signal_while_the_pair_is_replaced_waits_until_the_new_one_stands(
     place, interrupted, number, old_pair

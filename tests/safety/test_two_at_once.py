@@ -164,6 +164,7 @@ def test_without_locks_several_that_start_together_never_mix(place, start_withou
         assert place.holds()
 
 
+@pytest.mark.slow
 def test_without_locks_the_second_is_told_where_the_lock_is_and_who_has_it(
     place, start_without_locks, waiting, ending
 ):

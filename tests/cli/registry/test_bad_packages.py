@@ -110,6 +110,7 @@ def test_a_package_that_conflicts_with_what_dissmodel_needs(spec, tmp_path):
     assert is_refused(said, 1, "numpy", "dissmodel", "conflict")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs", mostly_slow(["dissmodel>=99", "dissmodel==0.1.0"], "dissmodel>=99"))
 def test_a_package_that_needs_another_dissmodel(spec, tmp_path, needs):
     said = spec(git_package(tmp_path, requires=[needs]))

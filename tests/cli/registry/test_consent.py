@@ -108,6 +108,7 @@ def test_who_leaves_the_question_open_has_not_agreed(at_terminal, home, answer, 
     assert ["data.bin"] == [path.name for path in Path().iterdir()]
 
 
+@pytest.mark.slow
 def test_what_was_agreed_to_is_what_was_shown(at_terminal, offered, home):
     def move_tag():
         (offered.package / "other.txt").write_text("x")

@@ -37,6 +37,7 @@ def test_the_first_sync_brings_all_and_the_next_what_is_new(dissmodel, published
     assert "nothing new" in dissmodel("registry", "sync").out
 
 
+@pytest.mark.slow
 def test_it_follows_a_history_that_was_written_anew(dissmodel, published):
     dissmodel("registry", "sync", "--repo", published.url)
     published.write("tide")
@@ -47,6 +48,7 @@ def test_it_follows_a_history_that_was_written_anew(dissmodel, published):
     assert (commit, ["tide"], []) == (row["commit"], row["added"], row["removed"])
 
 
+@pytest.mark.slow
 def test_a_branch_is_followed_until_another_is_asked_for(dissmodel, published):
     published.git("checkout", "--quiet", "-b", "next")
     published.write("tide")
@@ -223,6 +225,7 @@ def test_a_sync_that_is_killed_leaves_the_last_one(dissmodel, home, published, s
     assert not list((home / "data" / "registries" / "default").glob(".new-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group")
 def test_a_sync_that_is_interrupted_ends_at_once_and_leaves_nothing(home, served):
     server = served(stalls="git-upload-pack")

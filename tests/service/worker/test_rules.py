@@ -65,6 +65,7 @@ UNFIT = [
 ]
 
 
+@pytest.mark.slow
 def test_what_can_not_be_run_fails_at_once(house):
     jobs = [house.submit(**words) for words, _ in UNFIT]
 
@@ -350,6 +351,7 @@ def test_what_a_killed_attempt_has_delivered_in_part_stays(house):
     assert dissmodel.verify(folder / "record.json").ok
 
 
+@pytest.mark.slow
 def test_a_job_that_has_ended_is_not_run_again(house, note):
     job = house.submit(parameters={"note": note})
     house.truth.put(job, Outcome(status="cancelled"))

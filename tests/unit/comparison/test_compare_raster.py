@@ -102,7 +102,11 @@ def ulp(value):
 
 
 # The centre of column c and row r is (500000 + 30 c + 15, 9000000 - 30 r - 15).
-@pytest.mark.parametrize("options", [{}, OPTIONS["lzw, small tiles"], OPTIONS["band"]], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, *(pytest.param(OPTIONS[name], marks=pytest.mark.slow) for name in ("lzw, small tiles", "band"))],
+    ids=str,
+)
 @pytest.mark.parametrize(
     ("name", "row", "col", "value", "x", "y"),
     [

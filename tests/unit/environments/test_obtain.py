@@ -157,6 +157,7 @@ def test_a_folder_is_used_where_it_lies(index, install, tmp_path, monkeypatch):
     assert "changed" == says(again, "import coastal_flood; print(coastal_flood.version)")
 
 
+@pytest.mark.slow
 def test_a_folder_whose_needs_changed_is_installed_again(index, install, tmp_path):
     folder = make_project(tmp_path / "model")
     install(folder)
@@ -191,6 +192,7 @@ def test_the_extras_of_ours_that_a_package_asks_for_are_there(index, install):
     assert "pyarrow" not in install("plain").packages
 
 
+@pytest.mark.slow
 def test_a_package_that_needs_a_newer_dissmodel_says_so(index, install, data_dir):
     make_wheel(index, "coastal-flood", "0.1.0", ["dissmodel>=2"])
 

@@ -315,6 +315,7 @@ def test_a_folder_that_is_no_project(tmp_path, data_dir, name):
     assert str(tmp_path / name) in caught.value.message
 
 
+@pytest.mark.slow
 def test_what_was_installed_last_stands_where_nobody_answers(index, install, data_dir, repository, tmp_path):
     state = commit(repository)
     text = f"git+{repository.as_uri()}@main"

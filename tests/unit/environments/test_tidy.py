@@ -92,6 +92,7 @@ def test_what_was_removed_meanwhile_can_not_be_used(made, data_dir):
     assert not made.path.exists()
 
 
+@pytest.mark.slow
 def test_prune_takes_what_was_not_used_for_so_long(index, install, data_dir):
     for version in ("0.1.0", "0.2.0"):
         make_wheel(index, "coastal-flood", version)

@@ -122,6 +122,7 @@ def test_uvs_own_settings_stand_over_pips(index, install, monkeypatch, tmp_path,
     assert "0.2.0" == install("coastal-flood").packages["coastal-flood"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_dir")
 def test_a_package_of_this_machines_own_index(install):
     try:

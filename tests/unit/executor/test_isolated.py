@@ -186,6 +186,7 @@ def test_notes_of_its_steps_need_nobody_who_shows_them(python, tmp_path):
     assert "done" == (tmp_path / "out.txt").read_text()
 
 
+@pytest.mark.fast_cases("fail")
 @pytest.mark.parametrize("do", ["well", "fail"])
 def test_a_seed_that_was_drawn_there_is_said_and_in_the_record(python, tmp_path, do):
     heard, record = Heard(), asked(tmp_path, do=do)
@@ -213,6 +214,7 @@ def test_it_says_the_same_where_the_system_refuses_threads(python, tmp_path, mon
     assert 1 == heard.told.count(("output", "printed"))
 
 
+@pytest.mark.slow
 def test_settings_of_gdal_are_ignored_and_noted_there_too(python, tmp_path, monkeypatch):
     monkeypatch.setenv("GTIFF_SRS_SOURCE", "EPSG")
     gdal_settings.ignore()  # as the command line begins

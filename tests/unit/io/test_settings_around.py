@@ -171,6 +171,7 @@ def test_a_gdalrc_is_not_obeyed_and_noted(tmp_path):
     assert "540000.0 EPSG:31983 {'GDAL_GEOREF_SOURCES': 'NONE'}\n" == told
 
 
+@pytest.mark.slow
 def test_a_config_file_that_a_variable_names_is_not_obeyed_either(tmp_path):
     path = raster(tmp_path / "a.tif")
     (tmp_path / "mine").write_text("[configoptions]\nGTIFF_POINT_GEO_IGNORE=YES\nGDAL_SKIP=GTiff\n")

@@ -364,6 +364,7 @@ def test_ten_steps_and_one_more_are_eleven(run_layer, polygons, tmp_path, half, 
     check(eleven._replace(first=11), record)
 
 
+@pytest.mark.slow
 def test_both_substrates_agree_bit_for_bit(run_layer, polygons):
     record = run_layer(polygons, "val", CoastalValidation, parameters=CASES["eleven steps"].parameters)
 

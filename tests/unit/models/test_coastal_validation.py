@@ -63,6 +63,7 @@ def validate(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_coast_of_maranhao_agrees_bit_for_bit(shared, validate, tmp_path):
     source = shared("elevacao_pol.zip")
 
@@ -123,6 +124,7 @@ def test_polygons_that_do_not_meet_differ_from_their_pixels(validate):
     assert "sea_level_vector" not in record.step_metrics
 
 
+@pytest.mark.slow
 def test_row_and_col_bring_them_together_again(validate):
     apart = squares(gap=0.001)
     bounds = apart.bounds
@@ -167,6 +169,7 @@ def test_both_have_the_cells_in_the_order_of_the_features():
     assert (742, 742) == pair.links()
 
 
+@pytest.mark.slow
 def test_without_a_crs_it_is_said_once(validate):
     with pytest.warns(DissmodelWarning, match="no coordinate reference system") as caught:
         validate(squares(crs=None))

@@ -123,6 +123,7 @@ def test_half_a_line_is_no_run(sweep):
     assert {"completed"} == {json.loads(line)["status"] for line in lines[1:]}
 
 
+@pytest.mark.slow
 def test_a_larger_plan_reuses_runs_and_another_plan_is_refused(sweep):
     sweep()
     assert 1 == sweep(vary={"rate": [0.1, 0.5, 0.9]}).began
@@ -265,6 +266,7 @@ def test_inputs_vary_and_are_all_in_the_record(sweep, here):
     assert {("here", "input other", "differs")} == wrong()
 
 
+@pytest.mark.slow
 def test_two_commands_do_not_run_one_sweep(sweep):
     sweep()
     assert not status(Path("out")).running
@@ -286,6 +288,7 @@ def test_a_dry_run_writes_nothing(sweep):
     assert estimate.memory_bytes == estimate.at_once * estimate.run_memory_bytes
 
 
+@pytest.mark.slow
 def test_a_condition_ends_a_run_as_its_last_step_would(sweep, here):
     plan = '[sweep]\nuntil = "share >= 0.6 and built_built > 3"\n[sweep.parameters]\nend_time = 9\n'
     Path("plan.toml").write_text(f"{plan}[[plan]]\nrate = 0.3\n")

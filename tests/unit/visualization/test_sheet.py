@@ -1,7 +1,6 @@
 """The sheet with the maps, as a picture: read back pixel by pixel."""
 
 import io
-import itertools
 import warnings
 
 import numpy as np
@@ -51,9 +50,8 @@ def pixels(data):
 
 def runs(line, colour):
     """Return begin and length of the stretches of a line of pixels that have a colour."""
-    groups = itertools.groupby(enumerate(line.tolist()), lambda pair: tuple(pair[1]) == colour)
-    stretches = [[number for number, _ in group] for same, group in groups if same]
-    return [(stretch[0], len(stretch)) for stretch in stretches if len(stretch) > 20]
+    edges = np.flatnonzero(np.diff((line == colour).all(axis=1), prepend=False, append=False))
+    return [(begin, end - begin) for begin, end in edges.reshape(-1, 2).tolist() if end - begin > 20]
 
 
 def test_three_panels_stand_side_by_side_with_the_north_above():
@@ -78,6 +76,7 @@ def test_the_same_sheet_gives_the_same_bytes_and_the_mark_is_kept():
     assert "Software" not in opened(data).info
 
 
+@pytest.mark.slow
 def test_settings_of_the_user_change_nothing():
     import matplotlib as mpl
 
