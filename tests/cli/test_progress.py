@@ -40,6 +40,7 @@ def test_quiet_is_quiet_on_a_terminal_too(folder):
     assert ("r.tif\nr.record.json\n", "") == on_a_terminal(folder, "-o", "r.tif", "-q")
 
 
+@pytest.mark.slow
 def test_verbose_leaves_a_line_per_phase(folder):
     _, seen = on_a_terminal(folder, "-o", "r.tif", "-v")
 
