@@ -893,6 +893,7 @@ def records(
     parameters: Mapping[str, object] | None = None,
     since: datetime | None = None,
     sort: str = "-when",
+    columns: Sequence[str] = (),
     verify: bool = False,
     index: bool = False,
 ) -> Listing:
@@ -909,7 +910,11 @@ def records(
     since : datetime, optional
         Only runs that began then or later; a time without a zone is local.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
+        ``when``, ``model``, ``status``, ``output``, ``seed``, a metric or a parameter; with a ``-`` before it
+        in reverse. Records without a value come last.
+    columns : sequence of str
+        The columns that a notebook shows, and those of `Listing.table`: what ``sort`` takes, ``files``,
+        ``given``, ``id`` and ``record``; by default those that ``dissmodel record list`` prints, and all.
     verify : bool
         Hash results and inputs too.
     index : bool
@@ -918,7 +923,8 @@ def records(
     Returns
     -------
     Listing
-        The records, to iterate over, and the files that can't be read as records.
+        The records, to iterate over, and the files that can't be read as records; ``table()`` gives a
+        DataFrame, and a notebook shows a table.
 
     Raises
     ------
@@ -934,6 +940,7 @@ def records(
         parameters=arguments.parameters(parameters),
         since=arguments.moment(since, "since"),
         sort=arguments.word(sort, "sort", "-when"),
+        columns=arguments.words(columns, "columns", "seed"),
         verify=arguments.flag(verify, "verify"),
         index=arguments.flag(index, "index"),
     )

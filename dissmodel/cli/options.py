@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from dissmodel.cli import offers
+
 EXIT_DIFFERS = 4
 """The exit code of a command that found a difference."""
 
@@ -107,6 +109,7 @@ Params = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="Set a parameter; may be repeated. A table: 'NAME={a = 1}', or JSON.",
+        autocompletion=offers.parameters,
     ),
 ]
 Toml = Annotated[
@@ -119,6 +122,7 @@ Vary = Annotated[
         metavar="NAME=VALUES",
         help="What varies: 0.5,1,2 or 0:1:0.1 or log:1e-4:1e-1:7 or input=a.tif,b.tif; of a design LOW:HIGH. "
         "May be repeated: all are combined.",
+        autocompletion=offers.parameters,
     ),
 ]
 Replicates = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed
 
@@ -15,7 +15,11 @@ from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, pa
 def run(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name (list them: dissmodel show) or a .py file.",
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
     output: options.Output = None,
@@ -60,7 +64,8 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
-    Exits with 4 if the model itself found its result to be wrong.
+    Prints the path of the result and, on a second line, of its record, also with -q; all else is on standard
+    error. Exits with 4 if the model itself found its result to be wrong.
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
