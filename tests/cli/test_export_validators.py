@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from example_pages import complete_fitted
 
-from support.examples import complete_fitted
 from support.files import edit
 
 pytestmark = pytest.mark.slow
