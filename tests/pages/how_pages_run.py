@@ -34,7 +34,9 @@ echo "ana@example.org $(cat ~/.ssh/id_ed25519.pub)" > signers""",
 
 MAPS = "from support.page_inputs import maps; globals().update(maps())"
 BEFORE_BLOCK = {
-    ("docs/land-use-tables.md", "made = dissmodel.run("): "import dissmodel, os; os.remove('demand.csv')",
+    ("docs/land-use-tables.md", "made = dissmodel.run("): (
+        "import dissmodel, glob, os; [os.remove(path) for path in glob.glob('[dp]*.*')]"
+    ),
     ("docs/python.md", "from dissmodel import metrics"): MAPS,
     ("docs/sweep.md", "made = dissmodel.sweep("): "import dissmodel, shutil; shutil.rmtree('fires')",
 }
