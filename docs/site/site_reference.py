@@ -25,16 +25,14 @@ def plain(text: str) -> str:
     """Return a text in which no character is a mark of Markdown or HTML, but for code in backticks."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(
-        part.replace("|", "\\|")
-        if part.startswith("`")
-        else re.sub(r"([\\*_\[\]|#])", r"\\\1", html.escape(part, quote=False))
+        part if part.startswith("`") else re.sub(r"([\\*_\[\]|#])", r"\\\1", html.escape(part, quote=False))
         for part in parts
     )
 
 
 def code(text: str) -> str:
     """Return a text as code in a cell of a table; nothing for an empty one."""
-    return "`" + text.replace("|", "\\|") + "`" if text else ""
+    return f"`{text}`" if text else ""
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
