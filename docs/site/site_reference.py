@@ -87,13 +87,20 @@ def _context(command: Any) -> Any:
 
 def _spelt(option: Any, command: Any) -> str:
     names = ", ".join(sorted(option.opts, key=len))
-    return names if option.is_flag else f"{names} {option.make_metavar(_context(command))}"
+    return (
+        names if option.is_flag or _choices(option) else f"{names} {option.make_metavar(_context(command))}"
+    )
+
+
+def _choices(option: Any) -> str:
+    return ", ".join(code(one) for one in getattr(option.type, "choices", ()))
 
 
 def _told(parameter: Any) -> str:
     default = parameter.default
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
-    ends = [f"Default: `{default}`."] if is_shown else []
+    ends = [f"One of {_choices(parameter)}."] if _choices(parameter) else []
+    ends += [f"Default: `{default}`."] if is_shown else []
     ends += ["**Required.**"] if parameter.required else []
     return " ".join([plain(parameter.help or ""), *ends])
 
