@@ -350,8 +350,8 @@ def sweep(
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
-    from dissmodel.sweeping.sweep import SweepRequest
     from dissmodel.sweeping.sweep import sweep as run_sweep
+    from dissmodel.sweeping.swept import SweepRequest
     from dissmodel.sweeping.values import varied
 
     pairs = arguments.inputs(inputs, "inputs")

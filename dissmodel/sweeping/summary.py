@@ -28,8 +28,9 @@ from dissmodel.printable import count
 from dissmodel.record import MAIN, store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
-from dissmodel.sweeping.folder import SweepFolder, SweptRun
+from dissmodel.sweeping.folder import PENDING, SweepFolder, SweptRun
 from dissmodel.sweeping.maps import MappedRun, file_name, is_map, map_runs
+from dissmodel.sweeping.runs import COMPLETED, SHORT_KEY
 from dissmodel.sweeping.sensitivity import Index, indices
 from dissmodel.sweeping.values import is_input
 from dissmodel.warn import keeping_warnings
@@ -38,12 +39,8 @@ Maps = Literal["all", "mean", "none"]
 Floats: TypeAlias = NDArray[np.float64]
 Group: TypeAlias = tuple[Any, ...]
 
-COMPLETED = "completed"
 _STEP = "step"
-_PENDING = "pending"
-_GEOMETRY = "geometry"  # the part of a content digest that is no column
 _SHOWN = 10
-_SHORT = 16
 _MOST_CHARTS = 12  # metrics
 _MOST_MAPS = 50  # groups
 
@@ -178,10 +175,10 @@ class _Summarizer:
 
     def _note_missing(self) -> None:
         for what, is_it in (
-            ("failed", lambda run: run.status not in {COMPLETED, _PENDING}),
-            ("did not run yet", lambda run: run.status == _PENDING),
+            ("failed", lambda run: run.status not in {COMPLETED, PENDING}),
+            ("did not run yet", lambda run: run.status == PENDING),
         ):
-            keys = [*dict.fromkeys(run.key[:_SHORT] for run in self.rows if is_it(run))]
+            keys = [*dict.fromkeys(run.key[:SHORT_KEY] for run in self.rows if is_it(run))]
             if keys:
                 more = " …" if len(keys) > _SHOWN else ""
                 named = ", ".join(keys[:_SHOWN])
@@ -421,9 +418,6 @@ class _Summarizer:
             for name, digest in self.documents[key]["parts"].items():
                 seen.setdefault(name, set()).add(digest)
         differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
-        same = [name for name in seen if name not in {*differing, _GEOMETRY}]
-        if differing and same:
-            self.notes.append(f"the same in all results, so without a map: {', '.join(same)}")
         return differing or None
 
 
