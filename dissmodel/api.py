@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
-    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.calibrated import Calibrated
     from dissmodel.sweeping.status import SweepStatus
     from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
@@ -350,8 +350,8 @@ def sweep(
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
-    from dissmodel.sweeping.sweep import SweepRequest
     from dissmodel.sweeping.sweep import sweep as run_sweep
+    from dissmodel.sweeping.swept import SweepRequest
     from dissmodel.sweeping.values import varied
 
     pairs = arguments.inputs(inputs, "inputs")
@@ -473,9 +473,9 @@ def calibrate(
     >>> made.best.values  # doctest: +SKIP
     {'p_h': 0.58}
     """
-    from dissmodel.sweeping.calibrate import CalibrateRequest
     from dissmodel.sweeping.calibrate import calibrate as run_calibration
     from dissmodel.sweeping.calibrate_study import SAMPLERS
+    from dissmodel.sweeping.calibrated import CalibrateRequest
     from dissmodel.sweeping.plan import Plan
     from dissmodel.sweeping.values import varied
 
