@@ -1238,20 +1238,17 @@ def connect(server: str | None = None, *, key: str | None = None, consent: Conse
     from dissmodel.client.server import Server
     from dissmodel.config import load_settings
 
+    place = arguments.optional_word(server, "server", "http://127.0.0.1:8000")
+    given, agreed = arguments.optional_word(key, "key", "..."), arguments.optional_consent(consent)
     with call_reporter():
         settings = load_settings()
-        url = arguments.optional_word(server, "server", "http://127.0.0.1:8000")
-        url = url or settings.text("client.server")
-        if url is None:
-            raise UsageError(
-                "Which server?", "Give its URL, or set it: dissmodel config set client.server URL"
-            )
-        url = Server(url).url
-        given = arguments.optional_word(key, "key", "...") or find_key(url, settings)
-        return with_consent(
-            lambda agreed: Client(Server(url, checked_key(given, url, agreed))),
-            arguments.optional_consent(consent),
-        )
+        place = settings.text("client.server") if place is None else place
+        if place is None:
+            hint = "Give its URL, or set it: dissmodel config set client.server URL"
+            raise UsageError("Which server?", hint)
+        url = Server(place).url
+        found = given or find_key(url, settings)
+        return with_consent(lambda asked: Client(Server(url, checked_key(found, url, asked))), agreed)
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:

@@ -65,7 +65,7 @@ def body_of(
         "parameters": plain(request.parameters),
         "band_map": request.band_map,
         "column_map": request.column_map,
-        "input_format": request.format,
+        "input_format": "tiff" if request.format == "raster" else request.format,
         "layer": request.layer,
         "resample": request.resample,
         "seed": request.seed,

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from dissmodel.client.server import Server
 from dissmodel.errors import UsageError
 from dissmodel.experiment.layout import RECORD, Place
+from dissmodel.record import store
 from dissmodel.storage.arrival import missing, write_new
 from dissmodel.storage.base import Progress, Stat
 from dissmodel.storage.http import HttpStorage
@@ -24,12 +25,14 @@ class _Link:
 class ExperimentStorage(HttpStorage):
     """The record and the files of an experiment of a server; they can only be read.
 
-    The key goes with requests to the server, never to where a link leads.
+    The key goes with requests to the server, never to where a link leads. Making it fetches the record.
     """
 
     def __init__(self, server: Server, job: str) -> None:
         super().__init__(server.url, server.patience)
         self._server, self._path = server, f"/experiments/{job}"
+        with server.response("GET", f"{self._path}/record") as response:
+            self._record = server.content(response, store.MAX_BYTES)
 
     def stat(self, key: str) -> Stat | None:  # noqa: ARG002  (the protocol's)
         """Return None: a service keeps no signatures, and the record tells the rest."""
@@ -38,16 +41,12 @@ class ExperimentStorage(HttpStorage):
     def get(self, key: str, path: Path, *, limit: int, progress: Progress | None = None) -> Stat:
         """Download the record or a file; see `Storage.get`."""
         what = f"{self._server.url}{self._path}/{key}"
+        if key == RECORD:
+            return Stat(key, write_new([self._record], path, what, limit=limit))
         try:
-            if key == RECORD:
-                with self._server.response("GET", f"{self._path}/record") as response:
-                    content = self._server.content(response, limit)
-                return Stat(key, write_new([content], path, what, limit=limit))
             url = self._server.get(f"{self._path}/files/{quote(key)}", _Link).url
         except UsageError as error:
-            if error.code in {"object_missing", "no_record", "record_missing"}:
-                raise missing(what) from error
-            raise
+            raise (missing(what) if error.code == "object_missing" else error) from None
         link = f"{self._server.url}{url}" if url.startswith("/") else url
         parts = urlsplit(link)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
