@@ -8,8 +8,11 @@ import pytest
 
 import dissmodel
 from dissmodel.client import events, waiting
-from dissmodel.errors import DissmodelError, DissmodelWarning
+from dissmodel.client.jobs import Client
+from dissmodel.client.server import Server
+from dissmodel.errors import DissmodelError
 from dissmodel.progress import Silent, reporting
+from dissmodel.storage.settings import Patience
 from support.fake_service import JOB, fake, job, problem
 
 STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
@@ -66,8 +69,9 @@ def cut(*events):
 
 
 def waited(server, **words):
+    client = Client(Server(server.url, patience=Patience(retries=0)))  # for no test to wait
     with reporting(Heard()) as heard:
-        return dissmodel.connect(server.url).job(JOB).wait(**words), heard
+        return client.job(JOB).wait(**words), heard
 
 
 def test_a_stream_that_is_cut_goes_on_after_the_last_event():
@@ -105,10 +109,9 @@ def test_without_a_stream_it_is_asked_again(answer):
     assert (["wait", "run"], [(1, 2)], []) == (heard.phases, heard.steps, heard.warnings)
 
 
-def test_a_restart_is_waited_for_and_told_once(monkeypatch):
+def test_a_restart_is_waited_for_and_told_once():
     away = [problem(503, "storage_unreachable"), (502, {}, b"<html>"), cut_at_once] * 3
     with fake(job=in_turn(job("running"), *away, job())) as server:
-        monkeypatch.setattr("dissmodel.storage.settings.Patience.retries", 0)
         ended, heard = waited(server)
 
     assert "completed" == ended.status
@@ -159,16 +162,6 @@ def test_an_interruption_leaves_the_job_and_says_how_to_get_at_it(monkeypatch):
 
     assert [] == server.paths("DELETE")
     assert f"jobs wait {JOB} --server {server.url} --output r.bin" in raised.value.__notes__[0]
-
-
-def test_python_hears_of_a_restart_as_a_warning():
-    with (
-        fake(
-            job=in_turn(problem(503, "storage"), problem(503, "storage"), problem(503, "storage"), job())
-        ) as server,
-        pytest.warns(DissmodelWarning, match="the job goes on"),
-    ):
-        dissmodel.connect(server.url).job(JOB).wait()
 
 
 class Pieces:
