@@ -22,6 +22,7 @@ from dissmodel.outcome import Experiment, Run
 from dissmodel.watching import call_reporter, paused, with_consent
 
 if TYPE_CHECKING:
+    from dissmodel.client.jobs import Client
     from dissmodel.comparing.compare import Compared
     from dissmodel.comparison import Tolerance
     from dissmodel.experiment.diff import RecordDiff
@@ -49,6 +50,7 @@ __all__ = [
     "calibrate",
     "cite",
     "compare",
+    "connect",
     "diff",
     "export",
     "open_record",
@@ -1222,6 +1224,54 @@ def export(
         return with_consent(
             lambda given: export_record(replace(request, consent=given)), arguments.optional_consent(consent)
         )
+
+
+def connect(server: str | None = None, *, key: str | None = None, consent: Consent | None = None) -> Client:
+    """Return a service, on which models run as here: ``connect(url).run(...)``.
+
+    Nothing is sent yet.
+
+    Parameters
+    ----------
+    server : str, optional
+        Its URL; by default that of the setting ``client.server``.
+    key : str, optional
+        Your API key; by default what is in ``DISSMODEL_API_KEY``, in the file that the setting
+        ``client.key_file`` names, or in the system's keyring under ``dissmodel`` and the URL.
+    consent : Consent, optional
+        Whether the key may cross the network unencrypted, to an ``http://`` URL of another machine.
+
+    Raises
+    ------
+    ConsentRequired
+        If it would.
+    UsageError
+        If there is no server, or this is not its URL.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> server = dissmodel.connect("https://models.example.org")  # doctest: +SKIP
+    >>> made = server.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
+    >>> job = server.submit("coastal_raster", input="grid.zip")  # doctest: +SKIP
+    >>> job.wait().status, job.result("again.tif").files["output"]  # doctest: +SKIP
+    """
+    from dissmodel.client.jobs import Client
+    from dissmodel.client.keys import checked_key, find_key
+    from dissmodel.client.server import Server
+    from dissmodel.config import load_settings
+
+    place = arguments.optional_word(server, "server", "http://127.0.0.1:8000")
+    given, agreed = arguments.optional_word(key, "key", "..."), arguments.optional_consent(consent)
+    with call_reporter():
+        settings = load_settings()
+        place = settings.text("client.server") if place is None else place
+        if place is None:
+            hint = "Give its URL, or set it: dissmodel config set client.server URL"
+            raise UsageError("Which server?", hint)
+        url = Server(place).url
+        found = given or find_key(url, settings)
+        return with_consent(lambda asked: Client(Server(url, checked_key(found, url, asked))), agreed)
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:

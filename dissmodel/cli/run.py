@@ -9,7 +9,7 @@ import typer
 
 from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed
+from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 
 
 def run(
@@ -31,14 +31,7 @@ def run(
     format_: options.InputFormat = "auto",
     layer: options.Layer = None,
     resample: options.Resample = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_seed,
-            metavar="N",
-            help="Seed the random numbers; drawn by default, if the model draws.",
-        ),
-    ] = None,
+    seed: options.Seed = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
