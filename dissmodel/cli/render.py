@@ -30,6 +30,7 @@ SCHEMA_VERSION = 1
 def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
     """Print what a run left, and where."""
     picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    report = getattr(made, "report", None)
     if as_json:
         from dissmodel.record import store
 
@@ -39,6 +40,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "files": made.files,
                 "record": store.written(made.record),
                 **({"preview": as_dict(picture)} if picture is not None else {}),
+                **({"report": as_dict(report)} if report is not None else {}),
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
@@ -53,6 +55,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
             {
                 "record": made.record_path,
                 "preview": None if picture is None else picture.path,
+                "report": None if report is None else report.path,
                 "pushed": None if pushed is None else pushed.uri,
             }
         )

@@ -14,11 +14,11 @@ from dissmodel.record.export import ro_crate
 from dissmodel.record.export.described import OCTETS, Described, File
 from dissmodel.record.media import media_type
 from dissmodel.record.picture import is_ours, picture_path
+from dissmodel.record.report_file import report_path
 from dissmodel.sharing.bundle_archive import Member
 
 MODEL = "model"
 """The folder of a model that is a file."""
-_REPORT = ".report.html"
 
 
 def described(source: Source, members: Sequence[Member], given_license: str = "") -> Described:
@@ -66,7 +66,7 @@ def _file(one: Member) -> File:
 def drawn(source: Source) -> Iterator[Member]:
     """Yield the preview and the report beside the record, where there are any."""
     picture = picture_path(source.path, Path(source.record.main_path or "output").stem)
-    report = picture.with_name(picture.name.replace(".preview.png", _REPORT))
+    report = report_path(source.path)
     if is_ours(picture):
         yield Member(picture.name, picture, label="Preview: before, after, change")
     if report.is_file() and not report.is_symlink():

@@ -1,0 +1,126 @@
+"""Write the report of a run, of a sweep, or of the runs in a folder: one HTML file, which is no part of a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissmodel.errors import DissmodelError, UsageError
+from dissmodel.experiment.files import artifacts_of, located
+from dissmodel.experiment.records import record_of
+from dissmodel.experiment.source import InBundle, Source, open_source
+from dissmodel.progress import Reporter
+from dissmodel.record import store
+from dissmodel.record.redact import redact
+from dissmodel.record.report_file import is_report, report_path
+from dissmodel.reporting.folder_page import folder_page
+from dissmodel.reporting.run_page import run_page
+from dissmodel.storage.uri import is_remote, parse
+from dissmodel.sweeping.folder import SweepFolder
+
+_FOLDER = "records"
+"""What the report of a folder of records is called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """What to report.
+
+    - `given`: a record, a file of its result, a bundle, the URL of a record or bundle, the folder of a sweep,
+      or a folder of records.
+    - `output`: where the report goes; by default beside the record, or in the folder.
+    - `overwrite`: whether a file that is not a report may be replaced.
+    """
+
+    given: str
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written: where, how many bytes it has, and what it lacks."""
+
+    path: Path
+    size: int
+    warnings: tuple[str, ...] = ()
+
+
+def report(request: ReportRequest) -> Report:
+    """Write a report; nothing is run, and no server is asked for an input that the user has not named.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no record, or it can't be read.
+    UsageError
+        If the report has no place.
+    StorageError
+        If something can't be read or written.
+    """
+    return _report(request, None)
+
+
+def report_of_run(request: ReportRequest, reporter: Reporter) -> Report | None:
+    """Write the report of a run that has just ended; the result is kept, so an error becomes a warning."""
+    try:
+        written = _report(request, lambda _place: None)  # its input was named for the run
+    except Exception as error:  # noqa: BLE001  (the run is over and good: no report is worth its failure)
+        why = f"{type(error).__name__}: {error}"
+        if isinstance(error, DissmodelError):
+            why = f"{error.message} {error.hint}".rstrip()
+        reporter.warn(redact(f"No report was written: {why}"))
+        return None
+    for message in written.warnings:
+        reporter.warn(redact(message))
+    return written
+
+
+def _report(request: ReportRequest, agree: Callable[[str], None] | None) -> Report:
+    given = request.given
+    folder = None if is_remote(given) else parse(given).local()
+    if folder is not None and folder.is_dir():
+        if SweepFolder(folder).plan_path.is_file():
+            return _of_sweep(request, SweepFolder(folder))
+        if record_of(given)[0] == given:  # it is not the folder of a result
+            page, told = folder_page(folder)
+            return _written(request, page, folder / _FOLDER, [], told)
+    with open_source(record_of(given)[0]) as source:
+        if source.record.sweep is not None and not source.is_remote and not isinstance(source, InBundle):
+            return _of_sweep(request, SweepFolder(source.path.parent))
+        page, told = run_page(source, agree)
+        return _written(request, page, source.beside, _kept(source), told)
+
+
+def _of_sweep(request: ReportRequest, folder: SweepFolder) -> Report:
+    from dissmodel.reporting.sweep_page import sweep_page  # noqa: PLC0415  (few reports are of a sweep)
+
+    page, told = sweep_page(folder)
+    return _written(request, page, folder.record_path, [folder.record_path, folder.plan_path], told)
+
+
+def _kept(source: Source) -> list[Path]:
+    """Return the files that a report may never replace: the record, the files of its result."""
+    files = [located(source.beside, one) for one in artifacts_of(source.record).values()]
+    return [source.beside, *(one for one in files if one is not None)]
+
+
+def _written(request: ReportRequest, page: bytes, beside: Path, kept: list[Path], told: list[str]) -> Report:
+    place = request.output or report_path(beside)
+    if os.path.realpath(place) in map(os.path.realpath, kept):
+        raise UsageError(
+            f"{place}: this is the record or a file of its result.",
+            "Give another name: --output x.html",
+            code="taken",
+        )
+    if os.path.lexists(place) and not (place.is_file() and (request.overwrite or is_report(place))):
+        raise UsageError(
+            f"{place} exists and is not a report that dissmodel wrote.",
+            "Give another name: --output x.html"
+            + (", or replace it: --overwrite" if place.is_file() else ""),
+            code="output_exists",
+        )
+    store.write_atomically(place, page)
+    return Report(place, len(page), tuple(dict.fromkeys(told)))
