@@ -30,11 +30,11 @@ class Canvas:
     crs: CRS | None  # None: not known
 
     @classmethod
-    def over(cls, bounds: Bounds, crs: CRS | None) -> Canvas:
+    def over(cls, bounds: Bounds, crs: CRS | None, pixels: int = _PIXELS) -> Canvas:
         """Return a canvas over these bounds, its longer side as fine as a picture can show."""
         west, south, east, north = bounds
         aspect = _aspect(bounds, crs)
-        rows, cols = (_PIXELS, _PIXELS / aspect) if aspect > 1 else (_PIXELS * aspect, _PIXELS)
+        rows, cols = (pixels, pixels / aspect) if aspect > 1 else (pixels * aspect, pixels)
         return cls((max(1, round(rows)), max(1, round(cols))), (west, south, east, north), crs)
 
     @property
@@ -74,14 +74,14 @@ def metres_per_unit(crs: CRS | None) -> float | None:
     return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else None
 
 
-def common_canvas(places: Sequence[PlacedBounds]) -> Canvas:
+def common_canvas(places: Sequence[PlacedBounds], pixels: int = _PIXELS) -> Canvas:
     """Return the canvas over all these places, in a CRS with lengths if one of them has it."""
     known = [crs for _, crs in places if crs is not None]
     crs = next((one for one in known if one.is_projected), known[0] if known else None)
     bounds = [_transformed(own, own_crs, crs) for own, own_crs in places]
     finite = [one for one in bounds if all(map(math.isfinite, one))]
     west, south, east, north = zip(*finite or [(0.0, 0.0, 1.0, 1.0)], strict=True)
-    return Canvas.over((min(west), min(south), max(east), max(north)), crs)
+    return Canvas.over((min(west), min(south), max(east), max(north)), crs, pixels)
 
 
 def differ(one: CRS | None, other: CRS | None) -> bool:

@@ -75,19 +75,22 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
         opened.bring()
         path, record = opened.path, opened.record
         with keeping_warnings(told):
-            result = _result(opened)
+            result = result_file(opened)
             is_bundled = path != request.record
             place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
             _check_place(place, request, record)
-            from dissmodel.preview.sheet import drawn  # noqa: PLC0415  (it loads what reads the data)
+            # These load what reads the data, and matplotlib.
+            from dissmodel.preview.maps import read_maps  # noqa: PLC0415
+            from dissmodel.preview.sheet import sheet_of  # noqa: PLC0415
+            from dissmodel.visualization.preview import draw  # noqa: PLC0415
 
             with contextlib.ExitStack() as stack:
                 source = _source(opened, stack, agree)
-                picture = drawn(record, result, source, legends_of(path, record))
-            store.write_atomically(place, picture.png)
+                maps = read_maps(record, result, source, legends_of(path, record), 1000)
+            store.write_atomically(place, draw(sheet_of(record, maps)))
         if is_bundled:
             told = [opened.shown(one) for one in told]
-    return Preview(place, picture.band, picture.before, picture.amounts, tuple(dict.fromkeys(told)))
+    return Preview(place, maps.band, maps.before is not None, maps.amounts, tuple(dict.fromkeys(told)))
 
 
 def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
@@ -105,7 +108,7 @@ def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | Non
     return drawn
 
 
-def _result(opened: Source) -> Path:
+def result_file(opened: Source) -> Path:
     """Return the file of the result, if it is the recorded file."""
     path, record = opened.path, opened.record
     if record.status != "completed" and (record.schema_version or not record.artifacts):

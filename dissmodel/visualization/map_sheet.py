@@ -110,11 +110,11 @@ def _draw_panel(
     values = panel.values[::down, ::right]
     if isinstance(panel.colours, Ramp):
         ramp = panel.colours
-        image = axes.imshow(
+        axes.imshow(
             values, aspect="auto", interpolation="nearest", cmap=ramp.colours, vmin=ramp.low, vmax=ramp.high
         )
         if with_ramp:
-            draw_ramp(figure, axes, image, ramp.label)
+            draw_ramp(figure, axes, (ramp.low, ramp.high, ramp.colours), ramp.label)
     else:
         axes.imshow(paint(values, panel.colours), aspect="auto", interpolation="nearest")
 

@@ -9,18 +9,15 @@ import warnings
 from dataclasses import dataclass
 
 import matplotlib.style
-import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
-from dissmodel.geo.legend import Legend
 from dissmodel.record.picture import MARK
-from dissmodel.visualization.colours import paint, paint_change
+from dissmodel.visualization.colours import Ramp
+from dissmodel.visualization.paletted import Paletted
 from dissmodel.visualization.table import Table, draw_box, draw_table, plain, write
-
-Floats = npt.NDArray[np.float64]
 
 DPI = 150
 # Inches.
@@ -28,16 +25,16 @@ _MARGIN, _GAP = 0.4, 0.25
 _TITLE, _LINE, _PANEL_TITLE, _BELOW_MAP, _RAMP = 0.36, 0.2, 0.3, 0.42, 0.5
 _NARROWEST, _PANEL, _HIGHEST = 9.0, 4.3, 5.6
 _LETTERS_PER_INCH = 12.5
-# Percentiles that a ramp spans, so that a few outliers do not leave one colour for all other cells.
-_MOST = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A state of the map: codes or measures, north up, NaN where there is no value."""
+    """A map: of a state or of the change."""
 
-    values: Floats  # shape (rows, columns)
+    image: Paletted
     title: str
+    ramp: Ramp | None  # where it shows measures
+    what: str  # the name of the measure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +43,7 @@ class Sheet:
 
     title: str
     subtitle: str
-    after: Picture  # the result
-    before: Picture | None  # the input, of the same shape; without it no change is drawn either
-    legend: Legend | None  # None: the values are measures
-    what: str  # the name of the measure
+    pictures: tuple[Picture, ...]  # of one shape
     table: Table  # below the maps; of classes it is the legend too
     notes: tuple[str, ...]  # below the table
     aspect: float  # height of the map on the ground, by its width
@@ -62,13 +56,13 @@ def draw(sheet: Sheet) -> bytes:
     # Settings of the user's own would change the bytes; letters that the font lacks are drawn as boxes.
     with matplotlib.style.context("default"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        count = 1 if sheet.before is None else 3
+        count = len(sheet.pictures)
         panel = panel_size(sheet.aspect, count)
         width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
         letters = int((width - 2 * _MARGIN) * _LETTERS_PER_INCH)
         subtitle = textwrap.wrap(plain(sheet.subtitle, 2 * letters), letters)[:2]
         notes = [plain(note, letters) for note in sheet.notes]
-        below_map = _BELOW_MAP + (_RAMP if sheet.legend is None else 0.0)
+        below_map = _BELOW_MAP + (_RAMP if sheet.pictures[0].ramp is not None else 0.0)
         above_map = _TITLE + _LINE * len(subtitle) + _PANEL_TITLE
         below_table = _LINE * (len(notes) + 0.5)
         height = 2 * _MARGIN + above_map + panel[1] + below_map + sheet.table.height + below_table
@@ -101,21 +95,12 @@ def panel_size(aspect: float, count: int, highest: float = _HIGHEST) -> tuple[fl
 def _draw_maps(
     figure: Figure, sheet: Sheet, places: list[tuple[float, float]], size: tuple[float, float]
 ) -> None:
-    axes = [add_panel(figure, place, size) for place in places]
-    states = [sheet.after] if sheet.before is None else [sheet.before, sheet.after]
-    titles = [state.title for state in states]
-    if sheet.legend is not None:
-        images = [paint(state.values, sheet.legend) for state in states]
-        if sheet.before is not None:
-            images.append(paint_change(sheet.before.values, sheet.after.values, sheet.legend))
-            titles.append("change: what changed cells became")
-        for one, image in zip(axes, images, strict=True):
-            one.imshow(image, aspect="auto", interpolation="nearest")
-    else:
-        _draw_measures(figure, axes, [state.values for state in states], sheet.what)
-        titles.append("change: after − before")
-    for one, title in zip(axes, titles, strict=False):
-        one.set_title(plain(title, int(size[0] * 11)), size=10, parse_math=False)
+    for picture, place in zip(sheet.pictures, places, strict=True):
+        axes = add_panel(figure, place, size)
+        axes.imshow(picture.image.rgba(), aspect="auto", interpolation="nearest")
+        axes.set_title(plain(picture.title, int(size[0] * 11)), size=10, parse_math=False)
+        if picture.ramp is not None:
+            draw_ramp(figure, axes, picture.ramp, picture.what)
     if sheet.metres is not None:
         draw_scale(figure, places[0], size[0], sheet.metres)
 
@@ -131,42 +116,20 @@ def add_panel(figure: Figure, place: tuple[float, float], size: tuple[float, flo
     return axes
 
 
-def _draw_measures(figure: Figure, axes: list[Axes], states: list[Floats], what: str) -> None:
-    """Draw measures on one ramp, and their difference on another whose middle is no change."""
-    known = np.concatenate([state[np.isfinite(state)] for state in states])
-    low, high = np.percentile(known, _MOST).tolist() if known.size else (0.0, 1.0)
-    for one, state in zip(axes, states, strict=False):
-        image = one.imshow(state, aspect="auto", interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
-        draw_ramp(figure, one, image, what)
-    if len(states) > 1:
-        difference = states[1] - states[0]
-        sizes = np.abs(difference[np.isfinite(difference)])
-        most = (float(np.percentile(sizes, _MOST[1])) or float(sizes.max()) or 1.0) if sizes.size else 1.0
-        image = axes[-1].imshow(
-            difference, aspect="auto", interpolation="nearest", cmap="RdBu_r", vmin=-most, vmax=most
-        )
-        draw_ramp(figure, axes[-1], image, f"change of {what}")
-
-
-def draw_ramp(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
-    """Draw the colours of an image's measures below its axes."""
+def draw_ramp(figure: Figure, axes: Axes, ramp: Ramp, label: str) -> None:
+    """Draw the colours of measures below their axes."""
     wide, high = figure.get_size_inches()
     box = axes.get_position()
     length = box.width * 0.7
     place = figure.add_axes(
         (box.x0 + (box.width - length) / 2, box.y0 - (_BELOW_MAP + 0.02) / high, length, 0.12 / high)
     )
-    ramp = figure.colorbar(image, cax=place, orientation="horizontal", extend=_beyond(image))
-    ramp.ax.tick_params(labelsize=7)
-    ramp.ax.locator_params(nbins=5)
-    ramp.ax.set_xlabel(plain(label, int(length * wide * 12)), size=8, parse_math=False)
-
-
-def _beyond(image: AxesImage) -> str:
-    """Return at which ends of its ramp an image has values beyond."""
-    low, high = image.get_clim()
-    values = np.asarray(image.get_array(), np.float64)
-    return ("neither", "min", "max", "both")[int((values < low).any()) + 2 * int((values > high).any())]
+    low, most, colours = ramp
+    norm = Normalize(low, most if most > low else low + 1.0)
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=place, orientation="horizontal")
+    bar.ax.tick_params(labelsize=7)
+    bar.ax.locator_params(nbins=5)
+    bar.ax.set_xlabel(plain(label, int(length * wide * 12)), size=8, parse_math=False)
 
 
 def draw_scale(figure: Figure, place: tuple[float, float], width: float, metres: float) -> None:

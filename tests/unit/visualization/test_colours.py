@@ -9,7 +9,13 @@ from matplotlib.colors import to_rgb
 from dissmodel.geo.legend import CellClass
 from dissmodel.models.coastal.classes import LAND_USES, SOILS
 from dissmodel.models.lucc import validation_pictures, validation_report
-from dissmodel.visualization.colours import MOST_CLASSES, changed, paint, paint_change, qualitative
+from dissmodel.visualization.colours import (
+    MOST_CLASSES,
+    change_picture,
+    changed,
+    paint,
+    qualitative,
+)
 
 LEGEND = (CellClass(1, "wood", "#006400"), CellClass(9, "drowned", "#ff0000"))
 GAP = np.nan
@@ -25,7 +31,8 @@ def test_each_code_has_the_colour_of_its_class_and_nothing_has_none():
 def test_what_changed_has_its_new_colour_and_the_rest_is_pale():
     before, after = np.array([[1.0, 1.0, GAP]]), np.array([[1.0, 9.0, 9.0]])
 
-    found = paint_change(before, after, LEGEND)
+    became = np.where(changed(before, after), after, GAP)
+    found = change_picture(became, after, LEGEND, [one.colour for one in LEGEND]).rgba()
 
     assert [255, 0, 0, 255] == found[0, 1].tolist()
     assert (found[0, 0, :3] > 190).all()  # a cell that was nothing before did not change

@@ -1,0 +1,264 @@
+"""The maps of a result: which band, which classes, and a picture of each state and of what changed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
+from dissmodel.experiment.source import Source
+from dissmodel.geo.legend import Legend
+from dissmodel.io.bands import band_named
+from dissmodel.preview.amounts import Amounts, CellCounts, amounts
+from dissmodel.preview.canvas import Canvas, Floats, common_canvas
+from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, open_map
+from dissmodel.record import ExperimentRecord
+from dissmodel.visualization.colours import (
+    MOST_CLASSES,
+    Ramp,
+    change_picture,
+    changed,
+    class_picture,
+    qualitative,
+    ramp_picture,
+)
+from dissmodel.visualization.paletted import Paletted
+
+# The place and the name of a cell are nothing to draw.
+_NO_MEASURES = frozenset({"row", "col", "passo", "fid", "id", "order"})
+# Percentiles that a ramp spans, so that a few outliers do not leave one colour for all other cells.
+_MOST = (0.5, 99.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maps:
+    """The maps of a result, and the counts of all its cells."""
+
+    band: str
+    canvas: Canvas
+    titles: tuple[str, str, str]  # before, after, change
+    steps: tuple[int, int]  # the first and the last; two zeros where the record has none
+    legend: Legend | None
+    before: Paletted | None
+    after: Paletted
+    change: Paletted | None
+    ramp: Ramp | None
+    change_ramp: Ramp | None
+    changes: tuple[tuple[str, str], ...]  # what changed cells became, and its colour
+    counts: tuple[CellCounts | None, CellCounts]  # before, after
+    amounts: tuple[Amounts, ...]
+
+    def painted(self, values: Floats) -> Paletted:
+        """Return a picture of another state in the same colours."""
+        if self.legend is not None:
+            return class_picture(values, self.legend)
+        assert self.ramp is not None
+        return ramp_picture(values, self.ramp)
+
+
+def read_maps(
+    record: ExperimentRecord,
+    result: Path,
+    source: Path | None,
+    legends: Mapping[str, Legend],
+    pixels: int,
+) -> Maps:
+    """Read a result, and the input if it is given, with the model's legends.
+
+    The longer side of the maps has at most so many pixels.
+
+    Raises
+    ------
+    DissmodelError
+        If the result can't be read. An input that can't be read is a warning.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            after = stack.enter_context(open_map(result))
+        except DissmodelError as error:
+            if error.code in {"format_unknown", "no_dataset"}:
+                raise InvalidInput(f"{result}: this result is not a map.", code="no_map") from error
+            raise
+        before = _opened_input(stack, record, source)
+        band, classes = _band(after, before, record, legends)
+        name = _name_before(band, after, before, record, legends) if before is not None else None
+        if before is not None and name is None:
+            warnings.warn(f"The input can't be drawn: it has no {band!r}.", DissmodelWarning, stacklevel=2)
+            before = None
+        if isinstance(before, DrawableRaster) and isinstance(after, DrawableRaster) and not before.placed:
+            before = _placed_as(before, after)
+        canvas = common_canvas([(one.bounds, one.crs) for one in (after, before) if one is not None], pixels)
+        states = [after.sample(band, canvas)]
+        if before is not None and name is not None:
+            states.insert(0, before.sample(name, canvas))
+    new, old = states[-1], states[0] if len(states) > 1 else None
+    legend = classes if classes is not None else _own_classes([state.counts for state in states])
+    first, last = _steps(record)
+    is_classes = "what changed cells became" if legend is not None else "after − before"
+    titles = (
+        f"before (step {first - 1})" if first else "before",
+        f"after (step {last})" if last else "after",
+        f"change: {is_classes}",
+    )
+    was = None if old is None else old.counts
+    maps = partial(
+        Maps,
+        band=band,
+        canvas=canvas,
+        titles=titles,
+        steps=(first, last),
+        legend=legend,
+        counts=(was, new.counts),
+    )
+    if legend is not None:
+        became = None if old is None else np.where(changed(old.values, new.values), new.values, np.nan)
+        colours = [one.colour for one in legend]
+        kinds = () if became is None else np.unique(became[~np.isnan(became)]).tolist()
+        return maps(
+            before=None if old is None else class_picture(old.values, legend),
+            after=class_picture(new.values, legend),
+            change=None if became is None else change_picture(became, new.values, legend, colours),
+            ramp=None,
+            change_ramp=None,
+            changes=tuple(
+                (one.name, colour) for one, colour in zip(legend, colours, strict=True) if one.code in kinds
+            ),
+            amounts=amounts(legend, was, new.counts),
+        )
+    ramp = _ramp([state.values for state in states])
+    difference = None if old is None else new.values - old.values
+    change_ramp = None if difference is None else _change_ramp(difference)
+    return maps(
+        before=None if old is None else ramp_picture(old.values, ramp),
+        after=ramp_picture(new.values, ramp),
+        change=None if change_ramp is None or difference is None else ramp_picture(difference, change_ramp),
+        ramp=ramp,
+        change_ramp=change_ramp,
+        changes=(),
+        amounts=(),
+    )
+
+
+def read_steps(opened: Source, maps: Maps) -> Iterator[tuple[int, Paletted]]:
+    """Yield the states that were kept, by step, in the colours of the maps; warn of what can't be drawn."""
+    found = {}
+    for name, file in opened.files.items():
+        if match := re.fullmatch(r"step_(\d{1,9})", name):
+            found[int(match[1])] = file
+    for step, file in sorted(found.items()):
+        path = file.intact()
+        if path is None:
+            warnings.warn(
+                f"The state of step {step} can't be drawn: its file is missing or changed.",
+                DissmodelWarning,
+                stacklevel=2,
+            )
+            continue
+        with open_map(path) as state:
+            values = state.sample(maps.band, maps.canvas).values
+        yield step, maps.painted(values)
+
+
+def _ramp(states: list[Floats]) -> Ramp:
+    known = np.concatenate([state[np.isfinite(state)] for state in states])
+    low, high = np.percentile(known, _MOST).tolist() if known.size else (0.0, 1.0)
+    return low, high, "viridis"
+
+
+def _change_ramp(difference: Floats) -> Ramp:
+    """Return a ramp whose middle is no change."""
+    sizes = np.abs(difference[np.isfinite(difference)])
+    most = (float(np.percentile(sizes, _MOST[1])) or float(sizes.max()) or 1.0) if sizes.size else 1.0
+    return -most, most, "RdBu_r"
+
+
+def _opened_input(
+    stack: contextlib.ExitStack, record: ExperimentRecord, source: Path | None
+) -> Drawable | None:
+    if source is None:
+        return None
+    try:
+        return stack.enter_context(open_map(source, record.input_format, record.source.layer))
+    except DissmodelError as error:
+        warnings.warn(f"The input can't be drawn: {error.message}", DissmodelWarning, stacklevel=2)
+        return None
+
+
+def _band(
+    after: Drawable, before: Drawable | None, record: ExperimentRecord, legends: Mapping[str, Legend]
+) -> tuple[str, Legend | None]:
+    """Return the band or column to draw and its classes: the first legend's, else the first new column."""
+    for canonical, legend in legends.items():
+        mapped = str(record.column_map.get(canonical, canonical))
+        # A raster is written with the model's own names, features with those they came with.
+        names = (canonical,) if isinstance(after, DrawableRaster) else (mapped, canonical)
+        for name in names:
+            if name in after.names:
+                return name, legend
+    measures = [name for name in after.names if name.casefold() not in _NO_MEASURES] or [*after.names]
+    if not measures:
+        raise InvalidInput("The result has no numbers to draw.", code="no_map")
+    if isinstance(after, DrawableLayer) and isinstance(before, DrawableLayer):
+        return next((name for name in measures if _is_new(name, after, before)), measures[0]), None
+    if before is not None:
+        drawable = (name for name in measures if _name_before(name, after, before, record, legends))
+        return next(drawable, measures[0]), None
+    return measures[0], None
+
+
+def _is_new(name: str, after: DrawableLayer, before: DrawableLayer) -> bool:
+    return name not in before.names or not np.array_equal(
+        after.column(name), before.column(name), equal_nan=True
+    )
+
+
+def _name_before(
+    band: str, after: Drawable, before: Drawable, record: ExperimentRecord, legends: Mapping[str, Legend]
+) -> str | None:
+    """Return the input's name of a band or column of the result."""
+    canonical = next((name for name in legends if record.column_map.get(name, name) == band), band)
+    mapping = record.band_map if isinstance(before, DrawableRaster) else record.column_map
+    given = str(mapping.get(canonical, canonical))
+    if isinstance(before, DrawableRaster):
+        given = band_named(given, before.numbers)
+    if given in before.names:
+        return given
+    # Bands without names are found by their position.
+    nameless = all(re.fullmatch(r"band_\d+", name) for name in before.names)
+    if nameless and isinstance(after, DrawableRaster) and len(before.names) <= len(after.names):
+        number = after.names.index(band)
+        return before.names[number] if number < len(before.names) else None
+    return None
+
+
+def _placed_as(before: DrawableRaster, after: DrawableRaster) -> DrawableRaster | None:
+    """Give a raster without a georeference that of its result, if it can be that."""
+    if before.shape == after.shape:
+        before.transform = after.transform
+        return before
+    if not after.placed:
+        return before
+    warnings.warn("The input can't be drawn: it has no place.", DissmodelWarning, stacklevel=2)
+    return None
+
+
+def _own_classes(counted: list[CellCounts]) -> Legend | None:
+    """Return a class for each number where all are whole and few; None where they are measures."""
+    codes = {code for counts in counted for code in counts.cells}
+    whole = all(counts.all_whole for counts in counted)
+    return qualitative(codes) if whole and len(codes) <= MOST_CLASSES else None
+
+
+def _steps(record: ExperimentRecord) -> tuple[int, int]:
+    """Return the first and the last step; two zeros where the record has none."""
+    steps = record.step_metrics.get("step") or []
+    if not steps or not all(float(step).is_integer() for step in (steps[0], steps[-1])):
+        return 0, 0
+    return int(steps[0]), int(steps[-1])
