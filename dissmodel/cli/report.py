@@ -31,10 +31,10 @@ def report(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a report as one HTML file: what ran and how to check it, maps, areas, charts, parameters, digests.
+    """Write a report as one HTML file: what ran and how to check it, maps, areas, charts, parameters.
 
-    It can be read without a network and printed; nothing is run. The record and its files are checked first, and
-    what is not as recorded is said at the top. An earlier report is replaced.
+    It can be read without a network and printed; nothing is run. The record and its files are checked first,
+    and what is not as recorded is said at the top. An earlier report is replaced.
 
     Example: dissmodel report result.record.json
     """

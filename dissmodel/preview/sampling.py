@@ -134,6 +134,11 @@ class DrawableLayer:
         """Return a column as float64, NaN where it is null."""
         return np.asarray(self._frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
+    def has_cells_of(self, other: DrawableLayer) -> bool:
+        """Tell whether the features of both have the same geometries, in the same order."""
+        one, two = self._frame.geometry, other._frame.geometry
+        return len(one) == len(two) and one.crs == two.crs and bool((one.to_wkb() == two.to_wkb()).all())
+
     def sample(self, name: str, canvas: Canvas) -> Sampled:
         """Return a column at the points of a canvas, and the counts of all its features."""
         import shapely  # noqa: PLC0415  (a raster has no use for it)

@@ -1,4 +1,4 @@
-"""What a model measured over the steps, as charts: an own one for each measure, one for the classes of a map."""
+"""What a model measured over the steps, as charts: of each measure, and of the classes of a map together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.reporting.page import Chart, Page, number
 
 _MOST_CHARTS = 24
+_MOST_SAID = 8  # lines in words
 _AREA = "_area_m2"
 _SUFFIXES = {"_m2": "m²", "_km2": "km²", "_ha": "ha", "_sec": "s", "_percent": "%"}
 
@@ -51,36 +52,33 @@ def measure_charts(
 
     Where a class has a number of cells and an area, which are proportional, the area is drawn.
     """
-    from dissmodel.visualization.page_charts import Line, line_chart  # noqa: PLC0415  (it loads matplotlib)
-
     charts = []
     groups = _groups(steps.measures, record, colours)
     for what, members in list(groups.items())[:_MOST_CHARTS]:
         own = colours.get(what.removesuffix(_AREA), {})
-        lines = [
-            Line(
-                label.replace("_", " "),
-                steps.steps,
-                steps.measures[name],
-                own.get(label),
-            )
-            for name, label in members
-        ]
-        unit = units[members[0][0]]
-        is_area = what.endswith(_AREA)
-        said = (f"area of each class of {what.removesuffix(_AREA)}" if is_area else what).replace("_", " ")
-        axes = ("step", f"{said}, {unit}" if unit else said)
-        charts.append(
-            Chart(
-                line_chart(axes, lines, page.number()),
-                said[:1].upper() + said[1:],
-                _alt(said, unit, lines, steps.steps),
-                wide=len(lines) > 1,
-            )
-        )
+        lines = {label: (steps.measures[name], own.get(label)) for name, label in members}
+        said = f"area of {what.removesuffix(_AREA)}" if what.endswith(_AREA) and len(members) > 1 else what
+        charts.append(step_chart(said, units[members[0][0]], steps.steps, lines, page))
     if len(groups) > _MOST_CHARTS:
         page.told.append(f"Charts show the first {_MOST_CHARTS} of {len(groups)} measures.")
     return charts
+
+
+def step_chart(
+    what: str,
+    unit: str,
+    steps: Sequence[float],
+    lines: Mapping[str, tuple[Sequence[float], str | None]],
+    page: Page,
+) -> Chart:
+    """Return a chart of values over steps: name of a line → its values, and its colour where it has one."""
+    from dissmodel.visualization.page_charts import Line, line_chart  # noqa: PLC0415  (it loads matplotlib)
+
+    said = what.replace("_", " ")
+    drawn = [Line(name.replace("_", " "), steps, values, colour) for name, (values, colour) in lines.items()]
+    axes = ("step", f"{said}, {unit}" if unit else said)
+    svg = line_chart(axes, drawn, page.number())
+    return Chart(svg, said[:1].upper() + said[1:], _alt(axes[1], drawn, steps), wide=len(drawn) > 1)
 
 
 def _groups(
@@ -102,9 +100,8 @@ def _groups(
     return groups
 
 
-def _alt(said: str, unit: str, lines: Sequence[Any], steps: Sequence[float]) -> str:
+def _alt(said: str, lines: Sequence[Any], steps: Sequence[float]) -> str:
     """Return in words what a chart shows: where each line begins and ends."""
-    ends = "; ".join(f"{one.name}: from {number(one.y[0])} to {number(one.y[-1])}" for one in lines[:8])
-    more = f"; and {len(lines) - 8} more" if len(lines) > 8 else ""  # noqa: PLR2004  (as above)
-    of_unit = f", {unit}" if unit else ""
-    return f"{said}{of_unit}, step {number(steps[0])} to {number(steps[-1])}. {ends}{more}."
+    ends = [f"{one.name} from {number(one.y[0])} to {number(one.y[-1])}" for one in lines[:_MOST_SAID]]
+    ends += [f"and {len(lines) - _MOST_SAID} more"] if len(lines) > _MOST_SAID else []
+    return f"Chart of {said}, step {number(steps[0])} to {number(steps[-1])}: {'; '.join(ends)}."

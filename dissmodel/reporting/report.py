@@ -1,4 +1,4 @@
-"""Write the report of a run, of a sweep, or of the runs in a folder: one HTML file, which is no part of a result."""
+"""Write the report of a run, a sweep, or the runs in a folder: one HTML file, no part of a result."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def _report(request: ReportRequest, agree: Callable[[str], None] | None) -> Repo
     if folder is not None and folder.is_dir():
         if SweepFolder(folder).plan_path.is_file():
             return _of_sweep(request, SweepFolder(folder))
+        given = os.path.abspath(folder)  # noqa: PTH100  (resolve() would follow the user's own links)
         if record_of(given)[0] == given:  # it is not the folder of a result
             page, told = folder_page(folder)
             return _written(request, page, folder / _FOLDER, [], told)
@@ -116,10 +117,10 @@ def _written(request: ReportRequest, page: bytes, beside: Path, kept: list[Path]
             code="taken",
         )
     if os.path.lexists(place) and not (place.is_file() and (request.overwrite or is_report(place))):
+        replace = ", or replace it: --overwrite" if place.is_file() else ""
         raise UsageError(
             f"{place} exists and is not a report that dissmodel wrote.",
-            "Give another name: --output x.html"
-            + (", or replace it: --overwrite" if place.is_file() else ""),
+            f"Give another name: --output x.html{replace}",
             code="output_exists",
         )
     store.write_atomically(place, page)

@@ -31,7 +31,7 @@ from dissmodel.reporting.page import (
     table,
     value_text,
 )
-from dissmodel.reporting.result_maps import maps_content
+from dissmodel.reporting.result_maps import Agree, maps_content
 from dissmodel.reproducing.recorded_model import find_model
 
 _MOST_STEPS = 200
@@ -40,8 +40,8 @@ _WRONG = ("differs", "missing")
 _AS_RECORDED = {"ok": "as recorded"}
 
 
-def run_page(source: Source) -> tuple[bytes, list[str]]:
-    """Return the report of an experiment that was opened, and what it lacks.
+def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
+    """Return the report of an experiment that was opened, and what it lacks; `agree` as in `maps_content`.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def run_page(source: Source) -> tuple[bytes, list[str]]:
     run = Described(record, source.digest, shown=str(source.path.name))
     executor = _executor(source)
     about = _about(run, page)
-    maps = maps_content(source, found, page, executor) if record.status == "completed" else {}
+    maps = maps_content(source, agree, executor, page) if record.status == "completed" else {}
     content = {
         "run": run,
         "record": record,

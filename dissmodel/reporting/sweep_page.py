@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from dissmodel.reporting.page import (
 from dissmodel.reporting.sweep_maps import maps_over_runs
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.summary import COMPLETED, Summary, SummaryRequest, summary_in
+from dissmodel.sweeping.summary import Summary, SummaryRequest, summary_in
 from dissmodel.sweeping.values import is_input
 
 _MOST_RUNS = 100
@@ -79,7 +80,7 @@ def sweep_page(folder: SweepFolder) -> tuple[bytes, list[str]]:
     return rendered("sweep.html", page, **content), page.told
 
 
-def _wrong(folder: SweepFolder, page: Page) -> list[tuple[str, str, str]]:
+def _wrong(folder: SweepFolder, page: Page) -> Sequence[tuple[str, str, str]]:
     """Return what is not as the record of the sweep says; the records of its runs are checked, too."""
     if not folder.record_path.exists():
         page.told.append("The sweep has not ended: it has no record of the whole, so nothing was checked.")
@@ -109,9 +110,7 @@ def _at_a_glance(plan: Plan, folder: SweepFolder, model: str) -> dict[str, objec
         {
             "Model": model,
             "Inputs": ", ".join(inputs),
-            "Design": f"{plan.design}, {len(plan.design)} rows"
-            if plan.design is not None
-            else "all combinations",
+            "Design": "all combinations" if plan.design is None else str(plan.design),
             "Replicates": str(plan.replicates),
             "Seed of the sweep": str(plan.seed),
             "Ends a run": plan.until,
@@ -127,15 +126,11 @@ def _varied(plan: Plan) -> Table | None:
     factors = getattr(plan.design, "factors", None)
     for grid in plan.grids if factors is None else [factors]:
         for name, values in grid.items():
-            said = list(map(_short, values)) if isinstance(values, tuple) else [str(values)]
+            said = [value_text(one) for one in values] if isinstance(values, tuple) else [str(values)]
             more = [f"… {len(said)} values"] if len(said) > _MOST_VALUES else []
             known[name].append(", ".join([*said[:_MOST_VALUES], *more]))
     rows = [(name, "; ".join(values) or "as in the design's file") for name, values in known.items()]
     return table("What varies", ("name", "values"), rows) if rows else None
-
-
-def _short(value: Any) -> str:
-    return value_text(value)
 
 
 def _fixed(plan: Plan) -> Table | None:
@@ -193,13 +188,12 @@ def _runs(plan: Plan, runs: list[SweptRun]) -> Table:
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
     rows: list[tuple[Cell, ...]] = []
     for run in runs[:_MOST_RUNS]:
-        values = {name: _short(value) for name, value in run.values.items()}
+        values = {name: value_text(value) for name, value in run.values.items()}
         inputs = {f"input.{name}" if name else "input": name_of(place) for name, place in run.inputs.items()}
         given = [(inputs if is_input(name) else values).get(name, "") for name in plan.names]
         measured = [number(run.metrics.get(name)) for name in metrics]
         seed = "" if run.seed is None else str(run.seed)
-        state = run.status if run.status == COMPLETED else run.status
-        rows.append((str(run.number), *given, str(run.replicate), seed, state, *measured))
+        rows.append((str(run.number), *given, str(run.replicate), seed, run.status, *measured))
     head = ("run", *plan.names, "replicate", "seed", "status", *metrics)
     return Table(
         f"Runs, {len(rows)} of {len(runs):,}", head, tuple(rows), numbers=True, more=len(runs) - len(rows)

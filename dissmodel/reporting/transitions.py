@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,14 +20,13 @@ from dissmodel.io.locate import locate
 from dissmodel.metrics import TransitionMatrix, transition_matrix
 from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import Canvas, differ
-from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, open_map
+from dissmodel.preview.maps import _name_before
+from dissmodel.preview.sampling import DrawableLayer, DrawableRaster, open_map
 from dissmodel.record import ExperimentRecord
 
 _MOST_CELLS = 4_000_000  # of a raster whose input is no raster of the same cells
 _STEP = re.compile(r"step_(\d{1,9})")
 Values: TypeAlias = NDArray[Any]
-NameBefore: TypeAlias = Callable[[Drawable, Drawable], str | None]
-"""From the result and the input to the input's name of the band."""
 
 
 def class_counts(source: Source, band: str) -> dict[int, CellCounts]:
@@ -43,32 +43,34 @@ def class_counts(source: Source, band: str) -> dict[int, CellCounts]:
 
 
 def transitions(
-    record: ExperimentRecord, before: Path, result: Path, band: str, named: NameBefore, legend: Legend
+    record: ExperimentRecord,
+    files: tuple[Path, Path],
+    band: str,
+    legend: Legend,
+    legends: Mapping[str, Legend],
 ) -> TransitionMatrix | None:
     """Return how many cells went from which class to which; None where the two have no cells in common.
 
-    Cells without one of the legend's classes in both states are left out. Rasters of the same cells are read
-    window by window; of another input it is the class at a point in each cell of the result.
+    `files` are input and result, `legends` the model's, `legend` that of the band. Cells without one of its
+    classes in both states are left out. Rasters of the same cells are read window by window; of another input
+    it is the class at a point in each cell of the result.
     """
     codes, matrix = np.array([one.code for one in legend]), TransitionMatrix({})
+    (before, result), form, layer = files, record.input_format, record.source.layer
     with ExitStack() as stack:
-        old = stack.enter_context(open_map(before, record.input_format, record.source.layer))
+        old = stack.enter_context(open_map(before, form, layer))
         new = stack.enter_context(open_map(result))
-        name = named(new, old)
+        name = _name_before(band, new, old, record, legends)
         if name is None:
             return None
         if isinstance(old, DrawableRaster) and isinstance(new, DrawableRaster) and _same_cells(old, new):
-            one = stack.enter_context(locate(before, record.input_format, record.source.layer))
-            pair = stack.enter_context(open_rasters(one, stack.enter_context(locate(result))))
-            pairs: Iterator[tuple[Values, Values]] = _of_rasters(*pair, name, band)
-        elif (
-            isinstance(new, DrawableRaster)
-            and np.prod(new.shape) <= _MOST_CELLS
-            and new.transform.is_rectilinear
-        ):
+            places = (locate(before, form, layer), locate(result))
+            one, two = stack.enter_context(open_rasters(*map(stack.enter_context, places)))
+            pairs = _of_rasters(one, two, name, band)
+        elif isinstance(new, DrawableRaster) and math.prod(new.shape) <= _MOST_CELLS and _is_straight(new):
             canvas = Canvas(new.shape, new.bounds, new.crs)
             pairs = iter([(old.sample(name, canvas).values, new.sample(band, canvas).values)])
-        elif isinstance(old, DrawableLayer) and isinstance(new, DrawableLayer) and old.same_features(new):
+        elif isinstance(old, DrawableLayer) and isinstance(new, DrawableLayer) and old.has_cells_of(new):
             pairs = iter([(old.column(name), new.column(band))])
         else:
             return None
@@ -81,6 +83,11 @@ def transitions(
 def _same_cells(old: DrawableRaster, new: DrawableRaster) -> bool:
     is_there = not old.placed or (old.transform == new.transform and not differ(old.crs, new.crs))
     return old.shape == new.shape and is_there
+
+
+def _is_straight(raster: DrawableRaster) -> bool:
+    a, b, _, d, e, _ = tuple(raster.transform)[:6]
+    return bool(b == d == 0 and a > 0 > e)
 
 
 def _of_rasters(old: Raster, new: Raster, name: str, band: str) -> Iterator[tuple[Values, Values]]:

@@ -131,7 +131,10 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
 
 
 def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Return the files that are replaced: the old result, what its record lists, its picture, its report; not `keep`."""
+    """Return the files that are replaced, but not `keep`.
+
+    These are the old result, what its record lists, its picture and its report.
+    """
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import matplotlib.style
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -24,6 +25,7 @@ from dissmodel.visualization.table import plain
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _WORDS = (f"{{{_SVG}}}text", f"{{{_SVG}}}tspan")
+_NOT_ALONE = (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style")  # a style is about all elements of a page
 _REFERS = ("clip-path", f"{{{_XLINK}}}href")
 # Inches.
 _SMALL, _WIDE, _ROW, _LEGEND_ROWS = (4.2, 2.3), (7.4, 3.1), 0.19, 14
@@ -41,7 +43,7 @@ _ON_WHITE = {
     "#dddddd": "var(--line)",
     "#ffffff": "none",
 }
-_LOOKS = {
+_LOOKS: dict[Any, Any] = {
     "svg.hashsalt": "dissmodel",
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
@@ -87,6 +89,11 @@ def line_chart(axes: tuple[str, str], lines: Sequence[Line], number: int) -> str
     return _in_page(stream.getvalue(), number, _PAGE)
 
 
+def ramp_colours(name: str, count: int) -> list[str]:
+    """Return so many colours of a matplotlib colour map, from one end to the other."""
+    return [to_hex(mpl.colormaps[name](at / (count - 1))) for at in range(count)]
+
+
 def on_page(svg: bytes, number: int) -> str:
     """Return a chart of this project that was drawn on white as an ``svg`` element for a page."""
     return _in_page(svg, number, _ON_WHITE)
@@ -119,11 +126,9 @@ def _draw(axes: Axes, labels: tuple[str, str], lines: Sequence[Line]) -> None:
 def _in_page(svg: bytes, number: int, colours: dict[str, str]) -> str:
     """Return an SVG of matplotlib as an element whose names are its own, in the colours of the page."""
     root = ET.fromstring(svg)  # noqa: S314  (matplotlib has just written it)
-    for one in root.findall(f"{{{_SVG}}}metadata"):
-        root.remove(one)
     for parent in [*root.iter()]:
         for child in [*parent]:
-            if child.tag == f"{{{_SVG}}}style":  # it is about all elements of a page
+            if child.tag in _NOT_ALONE:
                 parent.remove(child)
     used = set(re.findall(r'(?:href="|url\()#([\w-]+)', ET.tostring(root, encoding="unicode")))
     for one in root.iter():
@@ -134,15 +139,22 @@ def _in_page(svg: bytes, number: int, colours: dict[str, str]) -> str:
         if name in used:
             one.set("id", f"c{number}-{name}")
         for key, value in one.attrib.items():
-            changed = value.replace("#", f"#c{number}-", 1) if key in _REFERS else value
-            for old, new in colours.items():
-                changed = changed.replace(old, new)
-            one.set(key, changed)
+            one.set(
+                key, _in_colours(value.replace("#", f"#c{number}-", 1) if key in _REFERS else value, colours)
+            )
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", _XLINK)
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    root.set("fill", "currentColor")
-    root.set("stroke-linejoin", "round")
-    root.set("aria-hidden", "true")  # the figure around it has the words
+    root.attrib |= {
+        "fill": "currentColor",
+        "stroke-linejoin": "round",
+        "aria-hidden": "true",
+    }  # the figure has words
     return ET.tostring(root, encoding="unicode")
+
+
+def _in_colours(value: str, colours: dict[str, str]) -> str:
+    for old, new in colours.items():
+        value = value.replace(old, new)
+    return value
