@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.experiment.steps import StepTable
 from dissmodel.record import ExperimentRecord
-from dissmodel.reporting.page import Chart, Page, number
+from dissmodel.reporting.page import Chart, Page, Swatch, number
 
 _MOST_CHARTS = 24
 _MOST_SAID = 8  # lines in words
@@ -72,13 +73,17 @@ def step_chart(
     page: Page,
 ) -> Chart:
     """Return a chart of values over steps: name of a line → its values, and its colour where it has one."""
-    from dissmodel.visualization.page_charts import Line, line_chart  # noqa: PLC0415  (it loads matplotlib)
+    from dissmodel.visualization.page_charts import COLOURS, Line, line_chart  # noqa: PLC0415  (it loads matplotlib)
 
-    said = what.replace("_", " ")
-    drawn = [Line(name.replace("_", " "), steps, values, colour) for name, (values, colour) in lines.items()]
+    said, own = what.replace("_", " "), itertools.cycle(COLOURS)
+    drawn = [
+        Line(name.replace("_", " "), steps, values, colour or next(own))
+        for name, (values, colour) in lines.items()
+    ]
     axes = ("step", f"{said}, {unit}" if unit else said)
+    legend = tuple(Swatch(one.name, one.colour) for one in drawn) if len(drawn) > 1 else ()
     svg = line_chart(axes, drawn, page.number())
-    return Chart(svg, said[:1].upper() + said[1:], _alt(axes[1], drawn, steps), wide=len(drawn) > 1)
+    return Chart(svg, said[:1].upper() + said[1:], _alt(axes[1], drawn, steps), legend=legend)
 
 
 def _groups(

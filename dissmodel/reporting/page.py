@@ -64,25 +64,26 @@ Cell = str | Bar | Swatch | Code | Link
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a head; the first cell of a row names it. `numbers`: all other cells are numbers.
+    """Rows under a head; the first cell of a row names it.
 
-    `more` counts the rows that are left out.
+    `texts`: so many columns are texts, and those after them numbers; 0 where all are texts. `more` counts the rows that are left out.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    numbers: bool = False
+    texts: int = 0
     more: int = 0
 
 
 @dataclass(frozen=True)
 class Chart:
-    """An ``svg`` element of ours, and what it shows, in words."""
+    """An ``svg`` element of ours, and what it shows, in words; a wide one has small letters."""
 
     svg: str
     caption: str
     alt: str
+    legend: tuple[Swatch, ...] = ()
     wide: bool = False
 
 

@@ -54,11 +54,14 @@ def maps_content(
         if len(shown) < len(kept):
             page.told.append(f"{len(shown)} of the {len(kept)} states that were kept are shown.")
         ramps = ((maps.ramp, maps.band), (maps.change_ramp, f"change of {maps.band}"))
+        there = {one.code for one in maps.amounts}
         content = {
             "band": maps.band,
             "panels": [(one, _alt(one, maps)) for one in maps.panels if one.kind != "step"],
             "steps": [(one, _alt(one, maps)) for one in shown],
-            "legend": [Swatch(one.name, one.colour) for one in maps.legend or ()],
+            "legend": [
+                Swatch(one.name, one.colour) for one in maps.legend or () if kept or one.code in there
+            ],
             "ramps": [gradient(ramp, of) for ramp, of in ramps if ramp is not None],
             "aspect": maps.aspect,
             "scale": scale_bar(maps.metres),
@@ -139,7 +142,7 @@ def _areas(maps: ResultMaps) -> tuple[Table, str]:
             cells[-1] = Bar(numbers[-1], 50 + min(part, 0.0), abs(part), found.colours[at])
         rows.append((Swatch(name, found.colours[at]) if at < len(found.colours) else name, *cells))
     caption = "Classes before and after" if found.gains else "Classes after"
-    return table(caption, found.head, rows, numbers=True), unit
+    return table(caption, found.head, rows, texts=1), unit
 
 
 def _over_time(source: Source, maps: ResultMaps, unit: str, page: Page) -> dict[str, Any] | None:
@@ -158,9 +161,11 @@ def _over_time(source: Source, maps: ResultMaps, unit: str, page: Page) -> dict[
     ]
     lines = {one.name: ([states[step].get(one.code, 0.0) for step in steps], one.colour) for one in classes}
     head = ("step", *(one.name for one in classes))
+    named = (f"{maps.band}_{class_word(one.name)}" for one in classes)
+    is_measured = all(name in source.record.step_metrics for name in named)  # after each step, with a chart
     return {
-        "table": table(f"Classes over time, {unit}", head, rows, numbers=True),
-        "chart": step_chart(f"classes of {maps.band}", unit, steps, lines, page),
+        "table": table(f"Classes over time, {unit}", head, rows, texts=1),
+        "chart": None if is_measured else step_chart(f"classes of {maps.band}", unit, steps, lines, page),
     }
 
 
@@ -198,4 +203,4 @@ def _matrix(
         for code, row in zip(found.classes, found.table(), strict=True)
     ]
     head = ("from ↓ to →", *(names[code].text for code in found.classes))
-    return table(f"What became of each class, {of}", head, rows, numbers=True)
+    return table(f"What became of each class, {of}", head, rows, texts=1)

@@ -61,13 +61,13 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
         "record": record,
         "name": _name(source),
         "title": about["title"],
-        "lede": run.statement,
+        "lede": _lede(record, run),
         "digest": source.digest,
         "is_good": record.status == "completed" and not wrong and not record.differs,
         "wrong": [(one.name, *_said(one, source)) for one in wrong],
         "commands": list(_commands(source)),
         "about": about,
-        "at_a_glance": _at_a_glance(record, run),
+        "at_a_glance": _at_a_glance(record),
         "error": _error(record),
         "maps": maps,
         "measures": _measures(record, page, executor, maps.get("colours", {})),
@@ -82,6 +82,12 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
         "log": _tail("\n".join(record.logs)),
     }
     return rendered("run.html", page, **content), page.told
+
+
+def _lede(record: ExperimentRecord, run: Described) -> str:
+    model = f"{record.model_name or 'a model'} {run.model.version}".strip()
+    ended = f", {run.began:%Y-%m-%d %H:%M:%S} UTC"
+    return f"A run of the model {model} with dissmodel {record.code_version or 'of another kind'}{ended}."
 
 
 def _name(source: Source) -> str:
@@ -121,14 +127,12 @@ def _about(run: Described, page: Page) -> dict[str, Any]:
     }
 
 
-def _at_a_glance(record: ExperimentRecord, run: Described) -> dict[str, object]:
+def _at_a_glance(record: ExperimentRecord) -> dict[str, object]:
     grid, seed = record.grid, record.parameter_origin.get("seed")
     took = record.metrics.get("time_total_sec")
     cells = "" if grid is None or grid.cells is None else f", {grid.cells:,} cells in the space"
     return facts(
         {
-            "Model": f"{record.model_name} {run.model.version}".strip(),
-            "Began": f"{run.began:%Y-%m-%d %H:%M:%S} UTC",
             "Took": f"{number(took)} s" if isinstance(took, int | float) else "",
             "Input": name_of(record.source.uri),
             "Grid": f"{grid.shape[0]:,} rows × {grid.shape[1]:,} columns{cells}" if grid else "",
@@ -210,7 +214,7 @@ def _measures(
             f"Measures after each step{thinned}",
             head,
             ([number(one) for one in row] for row in shown),
-            numbers=True,
+            texts=1,
         ),
     }
 

@@ -149,7 +149,11 @@ def _metrics(summary: Summary) -> Table | None:
         )
         for row in summary.rows
     ]
-    return table("Metrics over runs", head, rows, most=200, numbers=True) if rows else None
+    return (
+        table("Metrics over runs", head, rows, most=200, texts=len(head) - 1 - len(_STATISTICS))
+        if rows
+        else None
+    )
 
 
 def _finite(value: float) -> str:
@@ -163,7 +167,7 @@ def _indices(summary: Summary) -> Table | None:
         for one in several
     ]
     head = ("metric", "parameter", "index", "value", "± (95 %)")
-    return table("Sensitivity", head, rows, most=200, numbers=True) if rows else None
+    return table("Sensitivity", head, rows, most=200, texts=3) if rows else None
 
 
 def _charts(folder: SweepFolder, summary: Summary, scratch: Path, page: Page) -> list[Chart]:
@@ -195,6 +199,5 @@ def _runs(plan: Plan, runs: list[SweptRun]) -> Table:
         seed = "" if run.seed is None else str(run.seed)
         rows.append((str(run.number), *given, str(run.replicate), seed, run.status, *measured))
     head = ("run", *plan.names, "replicate", "seed", "status", *metrics)
-    return Table(
-        f"Runs, {len(rows)} of {len(runs):,}", head, tuple(rows), numbers=True, more=len(runs) - len(rows)
-    )
+    caption, texts = f"Runs, {len(rows)} of {len(runs):,}", len(head) - len(metrics)
+    return Table(caption, head, tuple(rows), texts=texts, more=len(runs) - len(rows))

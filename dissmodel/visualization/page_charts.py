@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import math
 import re
 import warnings
@@ -28,13 +27,11 @@ _WORDS = (f"{{{_SVG}}}text", f"{{{_SVG}}}tspan")
 _NOT_ALONE = (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style")  # a style is about all elements of a page
 _REFERS = ("clip-path", f"{{{_XLINK}}}href")
 # Inches.
-_SMALL, _WIDE, _ROW, _LEGEND_ROWS = (4.2, 2.3), (7.4, 3.1), 0.19, 14
-_LETTERS, _NAME = 60, 34
+_SMALL, _LARGE = (4.2, 2.3), (4.8, 2.9)
+_LETTERS = 60
 _FEW = 40  # points that get a mark each
 # Colours that stand for those of the page; no palette has them.
 _TEXT, _ACCENT = "#010203", "#030201"
-# Paul Tol's "bright" scheme, dark and light enough for a dark and a light page.
-_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#aa3377", "#66ccee")
 _PAGE = {_TEXT: "currentColor", _ACCENT: "var(--accent)"}
 # What charts for other purposes have: black and grey on white.
 _ON_WHITE = {
@@ -55,21 +52,25 @@ _LOOKS: dict[Any, Any] = {
 )
 
 
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#aa3377", "#66ccee", "#999933", "#882255", "#bbbbbb")
+"""Of lines that have none: schemes of Paul Tol, dark and light enough for a dark and a light page."""
+
+
 @dataclass(frozen=True)
 class Line:
-    """Values over steps; without a colour the page's own is taken."""
+    """Values over steps, and a colour, ``#rrggbb``."""
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    colour: str | None = None
+    colour: str
 
 
 def line_chart(axes: tuple[str, str], lines: Sequence[Line], number: int) -> str:
     """Return a chart of lines as an ``svg`` element; the same lines give the same text.
 
     `axes` are what is across and what is up, with units; `number` is another one for each chart of a page.
-    What is not finite is left out; of several lines there is a legend.
+    What is not finite is left out. A single line has the page's own colour; a legend is the page's concern.
     """
     with (
         matplotlib.style.context("default"),
@@ -77,10 +78,8 @@ def line_chart(axes: tuple[str, str], lines: Sequence[Line], number: int) -> str
         warnings.catch_warnings(),  # letters that the font lacks are the browser's concern
     ):
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        width, height = _SMALL if len(lines) == 1 else _WIDE
-        if len(lines) > _LEGEND_ROWS:
-            height += _ROW * (len(lines) - _LEGEND_ROWS)
-        figure = Figure(figsize=(width, height), facecolor="none", layout="constrained")
+        size = _SMALL if len(lines) == 1 else _LARGE
+        figure = Figure(figsize=size, facecolor="none", layout="constrained")
         _draw(figure.subplots(), axes, lines)
         for text in figure.findobj(Text):
             text.set_parse_math(False)
@@ -100,14 +99,17 @@ def on_page(svg: bytes, number: int) -> str:
 
 
 def _draw(axes: Axes, labels: tuple[str, str], lines: Sequence[Line]) -> None:
-    own = itertools.cycle(_COLOURS if len(lines) > 1 else (_ACCENT,))
+    low, high = math.inf, -math.inf
     for line in lines:
         finite = [value if math.isfinite(value) else math.nan for value in line.y]
-        if line.colour is not None:  # a class may have the colour of the page
-            axes.plot(line.x, finite, color=_TEXT, alpha=0.35, linewidth=3)
         marks: dict[str, Any] = {"marker": "o", "markersize": 3} if len(line.x) <= _FEW else {}
-        colour, name = line.colour or next(own), plain(line.name, _NAME)
-        axes.plot(line.x, finite, color=colour, linewidth=1.8, label=name, **marks)
+        if len(lines) > 1:  # a class may have the colour of the page
+            axes.plot(line.x, finite, color=_TEXT, alpha=0.35, linewidth=3)
+        axes.plot(line.x, finite, color=line.colour if len(lines) > 1 else _ACCENT, linewidth=1.8, **marks)
+        known = [value for value in finite if math.isfinite(value)]
+        low, high = min([low, *known]), max([high, *known])
+    if low == high:  # a flat line, which is not the place for a fine scale
+        axes.set_ylim(low - max(abs(low) / 10, 1) if low else 0, high + max(abs(high) / 10, 1))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.set_xlabel(plain(labels[0], _LETTERS))
@@ -119,8 +121,6 @@ def _draw(axes: Axes, labels: tuple[str, str], lines: Sequence[Line]) -> None:
     axes.margins(x=0.02)
     axes.grid(visible=True)
     axes.set_axisbelow(True)
-    if len(lines) > 1:
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _in_page(svg: bytes, number: int, colours: dict[str, str]) -> str:
