@@ -66,7 +66,8 @@ Cell = str | Bar | Swatch | Code | Link
 class Table:
     """Rows under a head; the first cell of a row names it.
 
-    `texts`: so many columns are texts, and those after them numbers; 0 where all are texts. `more` counts the rows that are left out.
+    `texts`: so many columns are texts, and those after them numbers; 0 where all are texts. `more` counts the
+    rows that are left out.
     """
 
     caption: str

@@ -184,6 +184,10 @@ def _size(unit: str, cells: int | None, area: float | None) -> float:
     return float(cells or 0) if unit == "cells" else (area or 0.0) / _UNITS[unit]
 
 
+def _entry(size: float) -> str:
+    return number(round(size, 2)) if size else ""
+
+
 def _matrix(
     source: Source, before: Path, maps: ResultMaps, unit: str, executor: type[ModelExecutor] | None
 ) -> Table | None:
@@ -198,9 +202,12 @@ def _matrix(
     is_even = unit != "cells" and bool(areas) and max(areas) - min(areas) <= _EVEN * max(areas)
     each, of = (areas[0] / _UNITS[unit], unit) if is_even else (1.0, "cells")
     names = {one.code: Swatch(one.name, one.colour) for one in legend}
+    sizes = found.sizes
+    became = [code for code in found.classes if any(new == code for _, new in sizes)]
     rows: list[list[Cell]] = [
-        [names[code], *(number(round(size * each, 2)) if size else "" for size in row)]
-        for code, row in zip(found.classes, found.table(), strict=True)
+        [names[was], *(_entry(float(sizes.get((was, now), 0)) * each) for now in became)]
+        for was in found.classes
+        if any(old == was for old, _ in sizes)
     ]
-    head = ("from ↓ to →", *(names[code].text for code in found.classes))
+    head = ("from ↓ to →", *(names[code].text for code in became))
     return table(f"What became of each class, {of}", head, rows, texts=1)
