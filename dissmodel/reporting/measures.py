@@ -58,7 +58,7 @@ def measure_charts(
     for what, members in list(groups.items())[:_MOST_CHARTS]:
         own = colours.get(what.removesuffix(_AREA), {})
         lines = {label: (steps.measures[name], own.get(label)) for name, label in members}
-        said = f"area of {what.removesuffix(_AREA)}" if what.endswith(_AREA) and len(members) > 1 else what
+        said = f"area of {what.removesuffix(_AREA)}" if what.endswith(_AREA) else what
         charts.append(step_chart(said, units[members[0][0]], steps.steps, lines, page))
     if len(groups) > _MOST_CHARTS:
         page.told.append(f"Charts show the first {_MOST_CHARTS} of {len(groups)} measures.")

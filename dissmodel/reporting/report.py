@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dissmodel.record import store
 from dissmodel.record.redact import redact
 from dissmodel.record.report_file import is_report, report_path
 from dissmodel.reporting.folder_page import folder_page
+from dissmodel.reporting.result_maps import Agree
 from dissmodel.reporting.run_page import run_page
 from dissmodel.storage.uri import is_remote, parse
 from dissmodel.sweeping.folder import SweepFolder
@@ -78,7 +79,7 @@ def report_of_run(request: ReportRequest, reporter: Reporter) -> Report | None:
     return written
 
 
-def _report(request: ReportRequest, agree: Callable[[str], None] | None) -> Report:
+def _report(request: ReportRequest, agree: Agree | None) -> Report:
     given = request.given
     folder = None if is_remote(given) else parse(given).local()
     if folder is not None and folder.is_dir():
@@ -86,31 +87,34 @@ def _report(request: ReportRequest, agree: Callable[[str], None] | None) -> Repo
             return _of_sweep(request, SweepFolder(folder))
         given = os.path.abspath(folder)  # noqa: PTH100  (resolve() would follow the user's own links)
         if record_of(given)[0] == given:  # it is not the folder of a result
-            page, told = folder_page(folder)
-            return _written(request, page, folder / _FOLDER, [], told)
+            place = _place(request, folder / _FOLDER)
+            return _written(place, *folder_page(folder))
     with open_source(record_of(given)[0]) as source:
         if source.record.sweep is not None and not source.is_remote and not isinstance(source, InBundle):
             return _of_sweep(request, SweepFolder(source.path.parent))
-        page, told = run_page(source, agree)
-        return _written(request, page, source.beside, _kept(source), told)
+        place = _place(request, source.beside, *_kept(source))
+        return _written(place, *run_page(source, agree))
 
 
 def _of_sweep(request: ReportRequest, folder: SweepFolder) -> Report:
     from dissmodel.reporting.sweep_page import sweep_page  # noqa: PLC0415  (few reports are of a sweep)
 
-    page, told = sweep_page(folder)
-    return _written(request, page, folder.record_path, [folder.record_path, folder.plan_path], told)
+    place = _place(request, folder.record_path, folder.plan_path, folder.table_path)
+    return _written(place, *sweep_page(folder))
 
 
-def _kept(source: Source) -> list[Path]:
-    """Return the files that a report may never replace: the record, the files of its result."""
-    files = [located(source.beside, one) for one in artifacts_of(source.record).values()]
-    return [source.beside, *(one for one in files if one is not None)]
+def _kept(source: Source) -> Iterator[Path]:
+    """Yield the files of a result that is not remote."""
+    for one in artifacts_of(source.record).values():
+        path = None if source.is_remote else located(source.beside, one)
+        if path is not None:
+            yield path
 
 
-def _written(request: ReportRequest, page: bytes, beside: Path, kept: list[Path], told: list[str]) -> Report:
+def _place(request: ReportRequest, beside: Path, *kept: Path) -> Path:
+    """Return where the report goes; refuse to replace what is no report, and in any case what is reported."""
     place = request.output or report_path(beside)
-    if os.path.realpath(place) in map(os.path.realpath, kept):
+    if os.path.realpath(place) in map(os.path.realpath, (beside, *kept)):
         raise UsageError(
             f"{place}: this is the record or a file of its result.",
             "Give another name: --output x.html",
@@ -123,5 +127,9 @@ def _written(request: ReportRequest, page: bytes, beside: Path, kept: list[Path]
             f"Give another name: --output x.html{replace}",
             code="output_exists",
         )
+    return place
+
+
+def _written(place: Path, page: bytes, told: list[str]) -> Report:
     store.write_atomically(place, page)
     return Report(place, len(page), tuple(dict.fromkeys(told)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ _MOST_STEPS = 200
 _MOST_LINES = 100  # of a log or a traceback
 _WRONG = ("differs", "missing")
 _AS_RECORDED = {"ok": "as recorded"}
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
@@ -85,9 +88,10 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
 
 
 def _lede(record: ExperimentRecord, run: Described) -> str:
-    model = f"{record.model_name or 'a model'} {run.model.version}".strip()
-    ended = f", {run.began:%Y-%m-%d %H:%M:%S} UTC"
-    return f"A run of the model {model} with dissmodel {record.code_version or 'of another kind'}{ended}."
+    version = record.code.version if record.code is not None else None
+    model = f"{record.model_name or 'a model'} {version or ''}".rstrip()
+    ours = f" with dissmodel {record.code_version}" if record.code_version else ""
+    return f"A run of the model {model}{ours}, {run.began:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _name(source: Source) -> str:
@@ -106,8 +110,8 @@ def _executor(source: Source) -> type[ModelExecutor] | None:
 
 def _said(check: Check, source: Source) -> tuple[str, str]:
     """Return the verdict of a check, and what was found instead of what."""
-    what = source.shown(check.note or check.found).replace(f"{source.path.parent}/", "")
-    return check.verdict, what
+    what = source.shown(check.note or check.found).replace(f"{source.path.parent}{os.sep}", "")
+    return check.verdict, f"its sha256 is now {what}" if _SHA256.fullmatch(what) else what
 
 
 def _about(run: Described, page: Page) -> dict[str, Any]:
@@ -117,8 +121,11 @@ def _about(run: Described, page: Page) -> dict[str, Any]:
         page.told.append(f"What people say of the result can't be read: {error.message}")
         return {"title": f"Result of {run.record.model_name or 'a model'}", "people": None}
     is_said = bool(run.record.about) and run.record.status == "completed"
+    ended = run.title
+    if run.record.status != "completed" and not about.title:
+        ended = f"Run of {run.record.model_name or 'a model'} that {run.record.status}"
     return {
-        "title": run.title,
+        "title": ended,
         "people": about if run.record.about else None,
         "description": about.description,
         "license": about.license,
@@ -174,9 +181,8 @@ def _error(record: ExperimentRecord) -> dict[str, Any] | None:
     if error is None:
         return None
     return {
-        "facts": facts(
-            {"Phase": error.phase, "Error": error.type, "Message": error.message, "What to do": error.hint}
-        ),
+        "facts": facts({"Phase": error.phase, "Error": error.type}),
+        "message": f"{error.message} {error.hint}".strip(),
         "traceback": _tail(error.traceback),
     }
 
