@@ -18,7 +18,8 @@ _MOST_ROWS = 25
 _MINUS = "−"
 # From how many m² on, the unit, and how many m² it has.
 _UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
-_LOWEST, _HIGHEST = -(2**15), 2**16 - 1
+LOWEST_CODE, CODES = -(2**15), 2**15 + 2**16
+"""The least whole number that is counted, and how many are, one by one."""
 
 
 @dataclass(frozen=True)
@@ -162,17 +163,30 @@ class CellCounts:
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
         self.total += float(values.sum(dtype=np.float64))
-        whole = (values >= _LOWEST) & (values <= _HIGHEST)
-        if values.dtype.kind == "f":
-            whole &= values == np.rint(values)
-        codes = values[whole].astype(np.int64) - _LOWEST
+        codes, whole = whole_numbers(values)
+        codes = codes if whole.all() else codes[whole]
         counts = np.bincount(codes)
         for code in np.flatnonzero(counts).tolist():
-            self.cells[code + _LOWEST] = self.cells.get(code + _LOWEST, 0) + int(counts[code])
+            self.cells[code + LOWEST_CODE] = self.cells.get(code + LOWEST_CODE, 0) + int(counts[code])
         if self.areas is None or area is None:
             return
         weights = counts * area if isinstance(area, float) else np.bincount(codes, weights=area[whole])
         sums = defaultdict(float, self.areas)
         for code in np.flatnonzero(counts).tolist():
-            sums[code + _LOWEST] += float(weights[code])
+            sums[code + LOWEST_CODE] += float(weights[code])
         self.areas = dict(sums)
+
+
+def whole_numbers(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return the place of each value among the whole numbers that are counted, and whether it has one.
+
+    >>> whole_numbers(np.array([-32768.0, 0.5, 3.0]))
+    (array([    0, 32768, 32771]), array([ True, False,  True]))
+    """
+    whole = (values >= LOWEST_CODE) & (values < LOWEST_CODE + CODES)
+    if not whole.all():
+        values = np.where(whole, values, 0)
+    places = values.astype(np.intp)
+    if values.dtype.kind == "f":
+        whole &= values == places
+    return places - LOWEST_CODE, whole

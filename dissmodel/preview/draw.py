@@ -82,11 +82,11 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
             # These load what reads the data, and matplotlib.
             from dissmodel.preview.maps import read_maps  # noqa: PLC0415
             from dissmodel.preview.sheet import sheet_of  # noqa: PLC0415
-            from dissmodel.visualization.preview import draw  # noqa: PLC0415
+            from dissmodel.visualization.preview import draw, most_pixels  # noqa: PLC0415
 
             with contextlib.ExitStack() as stack:
                 source = _source(opened, stack, agree)
-                maps = read_maps(record, result, source, legends_of(path, record), 1000)
+                maps = read_maps(record, result, source, legends_of(path, record), most_pixels)
             store.write_atomically(place, draw(sheet_of(record, maps)))
         if is_bundled:
             told = [opened.shown(one) for one in told]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,13 @@ from dissmodel.experiment.source import Source
 from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
 from dissmodel.preview.amounts import Amounts, CellCounts, amounts
-from dissmodel.preview.canvas import Canvas, Floats, common_canvas
-from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, open_map
+from dissmodel.preview.canvas import Canvas, Floats, Shape, common_canvas
+from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, gather, open_map
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import (
     MOST_CLASSES,
     Ramp,
     change_picture,
-    changed,
     class_picture,
     qualitative,
     ramp_picture,
@@ -68,11 +67,11 @@ def read_maps(
     result: Path,
     source: Path | None,
     legends: Mapping[str, Legend],
-    pixels: int,
+    most: Callable[[int, float], Shape],
 ) -> Maps:
     """Read a result, and the input if it is given, with the model's legends.
 
-    The longer side of the maps has at most so many pixels.
+    `most` gives the rows and columns that a picture may have, from the number of pictures and their aspect.
 
     Raises
     ------
@@ -94,12 +93,14 @@ def read_maps(
             before = None
         if isinstance(before, DrawableRaster) and isinstance(after, DrawableRaster) and not before.placed:
             before = _placed_as(before, after)
-        canvas = common_canvas([(one.bounds, one.crs) for one in (after, before) if one is not None], pixels)
-        states = [after.sample(band, canvas)]
-        if before is not None and name is not None:
-            states.insert(0, before.sample(name, canvas))
-    new, old = states[-1], states[0] if len(states) > 1 else None
-    legend = classes if classes is not None else _own_classes([state.counts for state in states])
+        shown = [one for one in (after, before) if one is not None]
+        canvas = common_canvas(shown, partial(most, 1 if before is None else 3))
+        codes = None if classes is None else [one.code for one in classes]
+        earlier = None if before is None or name is None else (before, name)
+        new, old, change = gather(canvas, (after, band), earlier, codes)
+    legend = classes
+    if legend is None:
+        legend = _own_classes([one.counts for one in (old, new) if one is not None])
     first, last = _steps(record)
     is_classes = "what changed cells became" if legend is not None else "after − before"
     titles = (
@@ -107,7 +108,6 @@ def read_maps(
         f"after (step {last})" if last else "after",
         f"change: {is_classes}",
     )
-    was = None if old is None else old.counts
     maps = partial(
         Maps,
         band=band,
@@ -115,29 +115,30 @@ def read_maps(
         titles=titles,
         steps=(first, last),
         legend=legend,
-        counts=(was, new.counts),
+        counts=(None if old is None else old.counts, new.counts),
     )
+    states = [one.values(as_classes=legend is not None) for one in (new, old) if one is not None]
     if legend is not None:
-        became = None if old is None else np.where(changed(old.values, new.values), new.values, np.nan)
+        became = None if change is None else change.became()
         colours = [one.colour for one in legend]
         kinds = () if became is None else np.unique(became[~np.isnan(became)]).tolist()
         return maps(
-            before=None if old is None else class_picture(old.values, legend),
-            after=class_picture(new.values, legend),
-            change=None if became is None else change_picture(became, new.values, legend, colours),
+            before=None if old is None else class_picture(states[1], legend),
+            after=class_picture(states[0], legend),
+            change=None if became is None else change_picture(became, states[0], legend, colours),
             ramp=None,
             change_ramp=None,
             changes=tuple(
                 (one.name, colour) for one, colour in zip(legend, colours, strict=True) if one.code in kinds
             ),
-            amounts=amounts(legend, was, new.counts),
+            amounts=amounts(legend, None if old is None else old.counts, new.counts),
         )
-    ramp = _ramp([state.values for state in states])
-    difference = None if old is None else new.values - old.values
+    ramp = _ramp(states)
+    difference = None if change is None else change.difference()
     change_ramp = None if difference is None else _change_ramp(difference)
     return maps(
-        before=None if old is None else ramp_picture(old.values, ramp),
-        after=ramp_picture(new.values, ramp),
+        before=None if old is None else ramp_picture(states[1], ramp),
+        after=ramp_picture(states[0], ramp),
         change=None if change_ramp is None or difference is None else ramp_picture(difference, change_ramp),
         ramp=ramp,
         change_ramp=change_ramp,
@@ -162,8 +163,9 @@ def read_steps(opened: Source, maps: Maps) -> Iterator[tuple[int, Paletted]]:
             )
             continue
         with open_map(path) as state:
-            values = state.sample(maps.band, maps.canvas).values
-        yield step, maps.painted(values)
+            codes = None if maps.legend is None else [one.code for one in maps.legend]
+            layer, _, _ = gather(maps.canvas, (state, maps.band), codes=codes)
+        yield step, maps.painted(layer.values(as_classes=maps.legend is not None))
 
 
 def _ramp(states: list[Floats]) -> Ramp:

@@ -10,6 +10,7 @@ from typing import Literal
 from dissmodel.experiment.source import Source
 from dissmodel.geo.legend import Legend
 from dissmodel.preview.amounts import Amounts
+from dissmodel.preview.canvas import Shape
 from dissmodel.preview.draw import legends_of, result_file
 from dissmodel.preview.maps import Maps, read_maps, read_steps
 from dissmodel.visualization.colours import Ramp
@@ -86,7 +87,12 @@ def result_maps(opened: Source, source: Path | None, *, width: int = 640, steps:
         If the result is not the recorded file.
     """
     result = result_file(opened)
-    maps = read_maps(opened.record, result, source, legends_of(opened.path, opened.record), width)
+
+    def most(_count: int, aspect: float) -> Shape:
+        cols = min(width, width / aspect)
+        return max(1, round(cols * aspect)), max(1, round(cols))
+
+    maps = read_maps(opened.record, result, source, legends_of(opened.path, opened.record), most)
     panels = list(_panels(maps))
     if steps:
         panels += [

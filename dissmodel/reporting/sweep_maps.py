@@ -8,7 +8,7 @@ from typing import Any
 from dissmodel.cells.style import style_legend
 from dissmodel.preview.canvas import common_canvas
 from dissmodel.preview.panels import MapPanel
-from dissmodel.preview.sampling import Drawable, open_map
+from dissmodel.preview.sampling import Drawable, gather, open_map
 from dissmodel.reporting.page import Page, Swatch, number
 from dissmodel.reporting.result_maps import gradient, scale_bar
 from dissmodel.sweeping.maps import MODAL
@@ -54,19 +54,24 @@ def _group(title: str, wanted: list[tuple[Path, str]]) -> dict[str, Any]:
     return content
 
 
+def _most(aspect: float) -> tuple[int, int]:
+    cols = min(_WIDTH, _WIDTH / aspect)
+    return max(1, round(cols * aspect)), max(1, round(cols))
+
+
 def _picture(content: dict[str, Any], data: Drawable, name: str, file: Path) -> dict[str, Any]:
-    canvas = common_canvas([(data.bounds, data.crs)], _WIDTH)
-    seen = data.sample(name, canvas)
-    said = _SAID[name]
+    legend = next(iter(style_legend(file).values()), ()) if name == MODAL else ()
+    canvas = common_canvas([data], _most)
+    layer = gather(canvas, (data, name), codes=[one.code for one in legend] if name == MODAL else None).after
+    values, said = layer.values(as_classes=name == MODAL), _SAID[name]
     alt = f"Map of {content['title']}: {said}"
     if name == MODAL:
-        legend = next(iter(style_legend(file).values()), ())
-        image = class_picture(seen.values, legend).png()
+        image = class_picture(values, legend).png()
         content["legend"] = [Swatch(one.name, one.colour) for one in legend]
     else:
-        ends = (0.0, 1.0) if name == "agreement" else (seen.counts.low, seen.counts.high)
+        ends = (0.0, 1.0) if name == "agreement" else (layer.counts.low, layer.counts.high)
         ramp = (*ends, "viridis")
-        image = ramp_picture(seen.values, ramp).png()
+        image = ramp_picture(values, ramp).png()
         content["ramps"].append(gradient(ramp, said))
         alt += f", from {number(ends[0])} to {number(ends[1])}"
     content["panels"].append((MapPanel("after", said, image, None), f"{alt}."))

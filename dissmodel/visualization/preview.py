@@ -92,6 +92,12 @@ def panel_size(aspect: float, count: int, highest: float = _HIGHEST) -> tuple[fl
     return min(width, max(height / aspect, 1.5)), height
 
 
+def most_pixels(count: int, aspect: float) -> tuple[int, int]:
+    """Return the rows and columns that each of `count` maps side by side has on paper."""
+    wide, high = panel_size(aspect, count)
+    return max(1, int(high * DPI)), max(1, int(wide * DPI))
+
+
 def _draw_maps(
     figure: Figure, sheet: Sheet, places: list[tuple[float, float]], size: tuple[float, float]
 ) -> None:

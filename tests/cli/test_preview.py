@@ -128,6 +128,7 @@ def test_raster_and_polygons_of_one_coast_look_the_same(grid, make_coast):
         assert max(seen) - min(seen) <= 0.02 * max(*seen, 1)
 
 
+@pytest.mark.slow
 def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
     import geopandas
 
@@ -145,6 +146,7 @@ def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
         assert cells["LandUse"].value_counts().to_dict() == before
 
 
+@pytest.mark.fast_cases("gone")
 @pytest.mark.parametrize("change", ["gone", "other"])
 def test_an_input_that_is_not_what_it_was_is_left_out(ran_here, change):
     if change == "gone":
@@ -209,6 +211,7 @@ def test_only_a_picture_of_ours_is_replaced(ran):
     assert b"\x89PNG\r\n\x1a\n of someone's" == kept
 
 
+@pytest.mark.slow
 def test_an_old_picture_goes_with_the_result_that_it_shows(ran):
     drawn = ran(*SHOW)
     replaced = run(ran, "coastal_raster", "grid.zip", "r.tif", "--overwrite")
@@ -290,6 +293,7 @@ def test_a_model_that_is_not_known_here_is_drawn_with_numbers(ran):
     assert {row["name"] for row in found["amounts"]} <= set("123456789") | {"10"}
 
 
+@pytest.mark.fast_cases("model_name")
 @pytest.mark.parametrize(
     "change",
     mostly_slow(

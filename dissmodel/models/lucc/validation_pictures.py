@@ -98,7 +98,7 @@ def _sheet(
         crs = None if result.pixels.crs is None else CRS.from_user_input(result.pixels.crs)
         west, north = transform.c, transform.f
         east, south = transform @ (wide, high)
-        canvas = Canvas.over((west, south, east, north), crs)
+        canvas = Canvas((high, wide), (west, south, east, north), crs)
         aspect, metres = canvas.aspect, canvas.metres
     names = ", ".join(f"{ROLES[role][0]}: {one.name}" for role, one in found.maps.items())
     subtitle = f"{in_words(found)} {names[0].upper()}{names[1:]}."

@@ -10,7 +10,7 @@ from rasterio import Affine
 from dissmodel.io.geotiff_writer import write_geotiff
 from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import common_canvas, metres_per_unit
-from dissmodel.preview.sampling import DrawableLayer, open_map
+from dissmodel.preview.sampling import DrawableLayer, gather, open_map
 
 UTM = "EPSG:31983"
 
@@ -31,14 +31,24 @@ def write(path, values, *, transform=PLACE, crs=UTM, nodata=None, tags=None):
     )
 
 
+def most(aspect):
+    return round(1000 * min(aspect, 1.0)), round(1000 / max(aspect, 1.0))
+
+
 def canvas_of(*maps):
-    return common_canvas([(one.bounds, one.crs) for one in maps])
+    return common_canvas(maps, most)
+
+
+def seen(one, name, canvas, *, as_classes=True):
+    """Return what a canvas shows of a dataset, and the counts."""
+    layer = gather(canvas, (one, name)).after
+    return layer.values(as_classes=as_classes), layer.counts
 
 
 def sampled(path):
     with open_map(path) as one:
         canvas = canvas_of(one)
-        return *one.sample(one.names[0], canvas), canvas
+        return *seen(one, one.names[0], canvas), canvas
 
 
 def quarters(values):
@@ -118,10 +128,15 @@ def test_degrees_far_from_the_equator_keep_the_form_of_the_ground():
 
     canvas = canvas_of(DrawableLayer(square))
 
-    # At 60.5° a degree of longitude has 0.4924 of the length that one of latitude has.
-    assert 1 / (2 * 0.4924) == pytest.approx(canvas.aspect, rel=1e-3)
+    # The radii of WGS 84's ellipsoid at 60.5°, of the meridian and of the prime vertical.
+    sine, e2 = np.sin(np.radians(60.5)), 0.00669437999014
+    meridian = 6378137 * (1 - e2) / (1 - e2 * sine**2) ** 1.5
+    parallel = 6378137 / (1 - e2 * sine**2) ** 0.5 * np.cos(np.radians(60.5))
+    assert meridian / (2 * parallel) == pytest.approx(canvas.aspect, rel=1e-5)
+    assert np.radians(2) * parallel == pytest.approx(canvas.metres, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_polygons_points_and_what_is_missing():
     frame = geopandas.GeoDataFrame(
         {"a": [1.0, 2.0, np.nan, 4.0, 5.0], "name": list("vwxyz")},
@@ -135,7 +150,7 @@ def test_polygons_points_and_what_is_missing():
         crs=UTM,
     )
     one = DrawableLayer(frame)
-    picture, counts = one.sample("a", canvas_of(one))
+    picture, counts = seen(one, "a", canvas_of(one))
 
     assert ("a",) == one.names
     assert [True, 5.0, 1.0, 2.0] == [x if np.isfinite(x) else True for x in quarters(picture)]
@@ -154,9 +169,9 @@ def test_a_raster_and_its_cells_as_polygons_are_one_picture(tmp_path):
 
     with open_map(tmp_path / "r.tif") as raster:
         canvas = canvas_of(features, raster)
-        pictures = [one.sample("uso", canvas).values for one in (raster, features)]
+        pictures = [seen(one, "uso", canvas)[0] for one in (raster, features)]
         in_degrees = DrawableLayer(features._frame.to_crs(4326))
-        other = in_degrees.sample("uso", canvas).values
+        other = seen(in_degrees, "uso", canvas)[0]
         again = canvas_of(in_degrees, raster)
 
     assert np.array_equal(*pictures)
@@ -182,3 +197,56 @@ def test_a_counts_knows_whole_numbers_from_measures(values, whole, cells):
     counts.add(values, None)
 
     assert (whole, cells, values.size) == (counts.all_whole, counts.cells, counts.number)
+
+
+def shrunken(values, rows, cols, pick):
+    """Return what `pick` says of the cells of each pixel; the centre of a cell decides which has it."""
+    down = ((np.arange(values.shape[-2]) + 0.5) / values.shape[-2] * rows).astype(int)
+    right = ((np.arange(values.shape[-1]) + 0.5) / values.shape[-1] * cols).astype(int)
+    return np.array(
+        [[pick(values[..., down == row, :][..., right == col]) for col in range(cols)] for row in range(rows)]
+    )
+
+
+def most_frequent(cells):
+    codes, counts = np.unique(cells[~np.isnan(cells)], return_counts=True)
+    return codes[np.argmax(counts)] if codes.size else np.nan
+
+
+def became(pair):
+    before, after = pair[0].ravel(), pair[1].ravel()
+    both = ~np.isnan(before) & ~np.isnan(after) & (before != after)
+    return most_frequent(after[both])
+
+
+@pytest.fixture
+def shrunken_pair(tmp_path):
+    """Two states of 137 by 190 cells on a canvas of 20 by 27 pixels: the states, and what it shows."""
+    random = np.random.default_rng(8)
+    states = random.integers(1, 5, (2, 137, 190)).astype(np.float64)
+    states[1, :, 60:] = states[0, :, 60:]
+    states[1, 100, 100] = states[0, 100, 100] % 4 + 1  # a single changed cell
+    states[:, :30, :40] = np.nan
+    for name, state in zip("ab", states, strict=True):
+        write(tmp_path / f"{name}.tif", state, nodata=np.nan)
+    with open_map(tmp_path / "a.tif") as before, open_map(tmp_path / "b.tif") as after:
+        canvas = common_canvas((before, after), lambda _aspect: (20, 27))
+        names = before.names[0], after.names[0]
+        yield states, gather(canvas, (after, names[1]), (before, names[0]), [1, 2, 3, 4])
+
+
+def test_a_shrunken_pixel_shows_its_most_frequent_class(shrunken_pair):
+    states, found = shrunken_pair
+
+    for state, layer in zip(states, (found.before, found.after), strict=True):
+        expected = shrunken(state, 20, 27, most_frequent)
+
+        assert np.array_equal(expected, layer.values(as_classes=True), equal_nan=True)
+
+
+def test_a_pixel_with_a_changed_cell_shows_what_most_of_them_became(shrunken_pair):
+    states, found = shrunken_pair
+    expected = shrunken(states, 20, 27, became)
+
+    assert np.array_equal(expected, found.change.became(), equal_nan=True)
+    assert states[1, 100, 100] == expected[100 * 20 // 137, 100 * 27 // 190]

@@ -1,7 +1,6 @@
 """The sheet with the maps, as a picture: read back pixel by pixel."""
 
 import io
-import itertools
 import warnings
 
 import numpy as np
@@ -62,9 +61,8 @@ def pixels(data):
 
 def runs(line, colour):
     """Return begin and length of the stretches of a line of pixels that have a colour."""
-    groups = itertools.groupby(enumerate(line.tolist()), lambda pair: tuple(pair[1]) == colour)
-    stretches = [[number for number, _ in group] for same, group in groups if same]
-    return [(stretch[0], len(stretch)) for stretch in stretches if len(stretch) > 20]
+    edges = np.flatnonzero(np.diff((line == colour).all(axis=1), prepend=False, append=False))
+    return [(begin, end - begin) for begin, end in edges.reshape(-1, 2).tolist() if end - begin > 20]
 
 
 def test_three_panels_stand_side_by_side_with_the_north_above():
@@ -89,6 +87,7 @@ def test_the_same_sheet_gives_the_same_bytes_and_the_mark_is_kept():
     assert "Software" not in opened(data).info
 
 
+@pytest.mark.slow
 def test_settings_of_the_user_change_nothing():
     import matplotlib as mpl
 
@@ -116,6 +115,7 @@ def test_the_scale_bar_has_a_round_length():
     assert not any(runs(line, (51, 51, 51)) for line in pixels(draw(sheet(metres=None))))
 
 
+@pytest.mark.slow
 def test_names_of_anyone_are_drawn_as_they_are():
     odd = "$\\frac{1}$ \x00 \u6728 \u202e " + "x" * 500
     with warnings.catch_warnings():
@@ -135,6 +135,7 @@ def test_names_of_anyone_are_drawn_as_they_are():
     assert ("a?b", "abc…") == (plain("a\nb", 9), plain("abcdefg", 4))
 
 
+@pytest.mark.fast_cases("0.0001", "5.0")
 @pytest.mark.parametrize("aspect", [1e-4, 0.2, 1.0, 5.0, 1e4])
 def test_a_map_of_any_form_fits_on_a_page(aspect):
     width, height = opened(draw(sheet(aspect=aspect))).size
