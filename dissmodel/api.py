@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dissmodel.experiment.listing import Listing
     from dissmodel.experiment.sign import Signed
     from dissmodel.experiment.verify import Verification
+    from dissmodel.reporting import Report
     from dissmodel.reproducing.reproduction import Reproduced
     from dissmodel.running.run import RunResult
     from dissmodel.running.show import ModelList, ModelView
@@ -57,6 +58,7 @@ __all__ = [
     "pull",
     "push",
     "records",
+    "report",
     "reproduce",
     "run",
     "show",
@@ -124,6 +126,7 @@ def run(
     threads: int | None = None,
     records: Sequence[StrPath] = (),
     preview: bool = False,
+    report: bool = False,
     push: bool | StrPath = False,
     overwrite: bool = False,
     consent: Consent | None = None,
@@ -167,6 +170,8 @@ def run(
         Folders where records of the runs that made the input may be.
     preview : bool
         Draw before, after and change beside the result.
+    report : bool
+        Write a report of the run, one HTML file, beside the result.
     push : bool, str or path-like
         Push the result and its record: True to the bucket of the settings, else to that place.
     overwrite : bool
@@ -215,17 +220,17 @@ def run(
     )
     elsewhere = request.output is not None and is_remote(request.output)
     to = None if isinstance(push, bool) else arguments.text(push, "push")
-    wants_picture = arguments.flag(preview, "preview")
+    wants_picture, wants_report = arguments.flag(preview, "preview"), arguments.flag(report, "report")
     consent = arguments.optional_consent(consent)
     pairs = arguments.inputs(inputs, "inputs")
     if input is not None or not pairs:
         pairs.insert(0, ("", arguments.text(input, "input")))
     place, fields, others = given_inputs(pairs, method)
     request = replace(request, input=place, fields=fields, others=others)
-    if elsewhere and wants_picture:
+    if elsewhere and (wants_picture or wants_report):
         raise UsageError(
-            "A preview is drawn beside the result, and the result goes to a bucket.",
-            "Leave the preview out, or give a local output.",
+            "A preview or a report is written beside the result, and the result goes to a bucket.",
+            "Leave it out, or give a local output.",
         )
     if elsewhere and push is not False:
         raise UsageError(
@@ -246,15 +251,20 @@ def run(
 
             check_place(to, offline=consent is not None and consent.offline)
         made = with_consent(act, consent)
-        drawn = pushed = None
+        drawn = written = pushed = None
         if wants_picture:
             from dissmodel.preview import PreviewRequest, preview_of_run
 
             wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
             drawn = preview_of_run(wanted, reporter)
+        if wants_report:
+            from dissmodel.reporting import ReportRequest, report_of_run
+
+            asked = ReportRequest(given=str(made.record_path), overwrite=overwrite)
+            written = report_of_run(asked, reporter)
         if push is not False:
             pushed = push_of_run(Path(made.record_path), to, reporter)
-    return Run(made.record, made.record_path, made.files, drawn, pushed)
+    return Run(made.record, made.record_path, made.files, drawn, pushed, written)
 
 
 def sweep(
@@ -1272,6 +1282,41 @@ def connect(server: str | None = None, *, key: str | None = None, consent: Conse
         url = Server(place).url
         found = given or find_key(url, settings)
         return with_consent(lambda asked: Client(Server(url, checked_key(found, url, asked))), agreed)
+
+
+def report(record: StrPath, *, output: StrPath | None = None, overwrite: bool = False) -> Report:
+    """Write a report as one HTML file that needs no network: maps, areas, charts, parameters, digests.
+
+    Parameters
+    ----------
+    record : str or path-like
+        A record, a file of a result with its record beside it, a bundle, the URL of a record or bundle, the
+        folder of a sweep, or a folder of records.
+    output : str or path-like, optional
+        The file; by default ``NAME.report.html`` beside the record, the bundle or in the folder.
+    overwrite : bool
+        Replace a file that is not a report; an earlier report is always replaced.
+
+    Returns
+    -------
+    Report
+        The path, the bytes, and what the report lacks, such as maps of files that are gone.
+
+    Raises
+    ------
+    DissmodelError
+        If the record can't be read, or the report can't be written.
+    """
+    from dissmodel.reporting import ReportRequest
+    from dissmodel.reporting import report as write_report
+
+    request = ReportRequest(
+        given=arguments.text(record, "record"),
+        output=arguments.optional_path(output, "output"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return write_report(request)
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:

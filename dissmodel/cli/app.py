@@ -210,6 +210,7 @@ class Root(ErrorBoundary, LazyGroup):
         "show": "dissmodel.cli.show:show",
         "reproduce": "dissmodel.cli.reproduce:reproduce",
         "compare": "dissmodel.cli.compare:compare",
+        "report": "dissmodel.cli.report:report",
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
         "sweep summary": "dissmodel.cli.sweep_summary:summary",

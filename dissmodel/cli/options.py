@@ -96,6 +96,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
 ]
+Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
 Records = Annotated[

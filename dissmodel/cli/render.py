@@ -34,6 +34,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
     a terminal only, as progress is.
     """
     picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    report = getattr(made, "report", None)
     if as_json:
         from dissmodel.record import store
 
@@ -43,13 +44,15 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "files": made.files,
                 "record": store.written(made.record),
                 **({"preview": as_dict(picture)} if picture is not None else {}),
+                **({"report": as_dict(report)} if report is not None else {}),
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
         return
     if not quiet:
         beside = {name: path for name, path in made.files.items() if name != "output"}
-        places = {**beside, "preview": picture and picture.path, "pushed": pushed and pushed.uri}
+        drawn = {"preview": picture and picture.path, "report": report and report.path}
+        places = {**beside, **drawn, "pushed": pushed and pushed.uri}
         shown = [f"  {name:8} {short_path(place)}" for name, place in places.items() if place is not None]
         told = [_ending(made.record), *shown] if sys.stderr.isatty() else []
         for line in [*told, *_notes(made.record)]:

@@ -37,6 +37,7 @@ def run(
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    report: options.Report = False,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
     ] = False,
@@ -91,6 +92,7 @@ def run(
             threads=threads,
             records=records or (),
             preview=preview,
+            report=report,
             push=push if to is None else to,
             overwrite=overwrite,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),
