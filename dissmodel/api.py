@@ -905,7 +905,7 @@ def records(
     parameters: Mapping[str, object] | None = None,
     since: datetime | None = None,
     sort: str = "-when",
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     verify: bool = False,
     index: bool = False,
 ) -> Listing:
@@ -924,7 +924,7 @@ def records(
     sort : str
         ``when``, ``model``, ``status``, ``output``, ``seed``, a metric or a parameter; with a ``-`` before it
         in reverse. Records without a value come last.
-    columns : sequence of str
+    columns : str or sequence of str
         The columns that a notebook shows, and those of `Listing.table`: what ``sort`` takes, ``files``,
         ``given``, ``id`` and ``record``; by default those that ``dissmodel record list`` prints, and all.
     verify : bool
