@@ -29,6 +29,7 @@ def sheet_of(record: ExperimentRecord, maps: Maps) -> Sheet:
             for image, title, ramp in zip(images, maps.titles, ramps, strict=True)
             if image is not None
         ),
+        key=(),
         table=(
             measure_table(*maps.counts) if maps.legend is None else class_table(maps.legend, maps.amounts)
         ),
