@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 
 from support import skips
+from support.cases import pytest_pycollect_makeitem
 from support.skips import pytest_addoption, pytest_sessionfinish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOBODY = 65534
 
-__all__ = ["pytest_addoption", "pytest_sessionfinish"]
+__all__ = ["pytest_addoption", "pytest_pycollect_makeitem", "pytest_sessionfinish"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Look for tests only in files of tests: there are no doctests, and to look loads every helper."""
+    return [made for made in (yield) if type(made) is pytest.Module]
 
 
 def pytest_collection_modifyitems(config, items):

@@ -23,6 +23,7 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import (
     MOST_CLASSES,
     Ramp,
+    change_colours,
     change_picture,
     class_picture,
     qualitative,
@@ -120,7 +121,7 @@ def read_maps(
     states = [one.values(as_classes=legend is not None) for one in (new, old) if one is not None]
     if legend is not None:
         became = None if change is None else change.became()
-        colours = [one.colour for one in legend]
+        colours = change_colours(legend)
         kinds = () if became is None else np.unique(became[~np.isnan(became)]).tolist()
         return maps(
             before=None if old is None else class_picture(states[1], legend),

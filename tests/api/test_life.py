@@ -179,6 +179,7 @@ def test_equal_bits_and_an_equal_record_with_the_command_line(made):
     ]
 
 
+@pytest.mark.slow
 def test_a_call_has_no_command_and_every_reader_copes(made):
     shown = command("record", "show", made.record_path)
     again = dissmodel.reproduce(made.record_path)
@@ -189,6 +190,7 @@ def test_a_call_has_no_command_and_every_reader_copes(made):
     assert dissmodel.verify(zipped.path).ok
 
 
+@pytest.mark.slow
 def test_settings_of_gdal_are_ignored_and_noted(coast):
     program = (
         "import dissmodel\n"
@@ -207,6 +209,7 @@ def test_settings_of_gdal_are_ignored_and_noted(coast):
     assert "{'GTIFF_SRS_SOURCE': 'EPSG'}" == said.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_command_line_s_words_stay_in_its_record(coast):
     command("run", "coastal_raster", "-i", coast, "-o", "r.tif", "-p", "end_time=1", "-q")
 

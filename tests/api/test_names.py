@@ -22,6 +22,7 @@ print([name for name in dissmodel.__all__ if getattr(dissmodel, name) is not bef
 """
 
 
+@pytest.mark.slow
 def test_each_name_is_a_function_and_stays_one_when_every_module_is_imported():
     said = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
 

@@ -30,12 +30,14 @@ def in_a_pipe(code):
     return subprocess.run([sys.executable, "call.py"], capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_nothing(grid):
     done = in_a_pipe(CALL)
 
     assert ("completed\n", "") == (done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_warnings_at_the_line_of_the_call(grid):
     done = in_a_pipe(WARNS)
 
@@ -79,6 +81,7 @@ def test_a_terminal_sees_a_bar(grid):
     assert re.search(r"saving .*\d+/\d+ MB", text)
 
 
+@pytest.mark.fast_cases("a run")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals to test with")
 @pytest.mark.parametrize(
     "read", ["made.open()", "dissmodel.open_record('r.record.json').open()"], ids=["a run", "a record"]
@@ -155,6 +158,7 @@ def test_a_notebook_has_one_bar_that_is_updated_in_place_and_goes(notebook):
     assert f"DissmodelWarning: {NO_RECORD}" in printed["stderr"]
 
 
+@pytest.mark.slow
 def test_an_error_in_a_notebook_shows_its_hint_and_leaves_no_bar(notebook):
     said = notebook(CALL.replace('"coastal_raster"', '"coastal_raste"'))
     (error,) = (content for kind, content in said if kind == "error")

@@ -55,6 +55,7 @@ def test_a_number_names_a_band_and_is_recorded_as_given(dissmodel, coast, expect
     assert {"uso": "2", "alt": "1", "solo": "3"} == store.read(Path("r.record.json")).band_map
 
 
+@pytest.mark.slow
 def test_bands_without_names_have_numbers_too(dissmodel, coast, expected):
     source = write("nameless.tif", coast, [("", "solo"), ("", "alt"), ("", "alt"), ("", "uso")])
     words = ("--band-map", "uso=4", "--band-map", "alt=2", "--band-map", "solo=1")
@@ -65,6 +66,7 @@ def test_bands_without_names_have_numbers_too(dissmodel, coast, expected):
     assert expected == digest("r.record.json")
 
 
+@pytest.mark.slow
 def test_a_band_that_is_called_by_a_number_wins(dissmodel, coast, expected):
     source = write("digits.tif", coast, [("2", "uso"), ("alt", "alt"), ("solo", "solo")])
 

@@ -75,6 +75,7 @@ def trials_in(folder):
     return [tuple(row.get(name) for name in names) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_planted_parameter_is_found_and_the_command_that_is_printed_runs_it(spread):
     words = (*BASE, "-o", "found", "--observed", "observed.tif", *TWO, "--trials", 48)
     said = spread(*words, "--metric", "disagreement", "--json")
@@ -110,6 +111,7 @@ def test_the_metric_is_that_of_the_maps(spread):
         assert pytest.approx(hits.sum() / changes.sum(), abs=1e-12) == float(row["figure_of_merit"])
 
 
+@pytest.mark.slow
 def test_replicates_have_seeds_of_their_own_and_their_spread_is_told(spread):
     words = (*BASE, "-o", "r", "--observed", "observed.tif", "--vary", "rate=0.2:0.8", "--trials", 2)
     made = spread(*words, "-p", "limit=9", "--replicates", 3, "--json").json
@@ -197,6 +199,7 @@ OTHER_GRID = {
 }
 
 
+@pytest.mark.fast_cases("shape")
 @pytest.mark.parametrize("what", OTHER_GRID)
 def test_an_observed_map_on_another_grid_is_refused_before_anything_runs(spread, what):
     given = {"bands": np.zeros((1, 24, 24), np.uint8), **OTHER_GRID[what]}
@@ -235,6 +238,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.fast_cases("a field that is near", "a target too", "a metric that is near")
 @pytest.mark.parametrize("what", MISTAKES)
 def test_a_mistake_is_told_before_anything_runs(spread, what):
     words, expected = MISTAKES[what]
@@ -257,6 +261,7 @@ def test_a_metric_that_no_run_has(spread):
     assert "--observed FILE" in neither.err
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_question_or_of_a_sweep_is_refused(spread):
     words = (*BASE, "--observed", "observed.tif", "--vary", "limit=0:20", "--trials", 1)
     spread(*words, "-o", "q")

@@ -221,6 +221,7 @@ def test_a_geotiff_runs_without_what_polygons_need(town):
     }
 
 
+@pytest.mark.slow
 def test_a_model_loads_no_more_than_the_coast(town, make_coast):
     """Beside NumPy's generators, which the coast does not draw from."""
     make_coast.main(["--rows", "12", "--cols", "15", "--output", "coast.zip"])

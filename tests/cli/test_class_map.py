@@ -168,6 +168,9 @@ def test_a_toml_has_the_table_itself(result):
     assert np.array_equal(by_name, result(source, "b.tif", "--toml", "coast.toml"))
 
 
+@pytest.mark.fast_cases(
+    "mapbiomaz-Did you mean 'mapbiomas'?", "given3-the code 3 is there twice", "given4-it maps no code"
+)
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -219,6 +222,7 @@ def test_one_of_several_inputs_has_codes_of_its_own(result, first):
     np.testing.assert_array_equal(expected, found)
 
 
+@pytest.mark.slow
 def test_a_map_that_potentials_are_fitted_to(dissmodel):
     rng = np.random.default_rng(4)
     slope = rng.uniform(0, 40, (20, 30))

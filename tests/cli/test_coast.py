@@ -175,6 +175,7 @@ def expected(coasts, tmp_path_factory):
     return bands(output)
 
 
+@pytest.mark.fast_cases("named-geojson.zip", "auto-shp.zip", "auto-tiff.zip")
 @pytest.mark.parametrize(
     ("given", "form"),
     mostly_slow(

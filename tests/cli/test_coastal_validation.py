@@ -58,6 +58,7 @@ def test_a_folder_with_the_report_and_the_picture(dissmodel, coast, output):
     assert 0 == dissmodel("record", "verify", f"{folder}.record.json").code
 
 
+@pytest.mark.slow
 def test_substrates_that_differ_complete_and_exit_with_4(dissmodel, torn):
     said = dissmodel(*WORDS, "-i", torn, "-o", "val/", "--json")
 
@@ -72,6 +73,7 @@ def test_substrates_that_differ_complete_and_exit_with_4(dissmodel, torn):
     assert (4, "", "") == (quiet.code, quiet.out, quiet.err)
 
 
+@pytest.mark.slow
 def test_a_folder_is_replaced_only_with_overwrite_and_by_the_same_bytes(dissmodel, coast):
     first = dissmodel(*WORDS, "-i", coast, "-o", "val", "-q")
     before = document("val.record.json")
@@ -98,6 +100,7 @@ def test_a_folder_that_no_record_describes_is_left_alone(dissmodel, coast):
     assert ["mine.txt"] == names("val")
 
 
+@pytest.mark.slow
 def test_a_result_without_a_name(dissmodel, coast):
     said = dissmodel(*WORDS, "-i", coast, "--json")
 

@@ -101,6 +101,7 @@ def test_an_index_and_a_store_that_never_answer_are_left_after_three_seconds(
     assert SECRET not in said.out
 
 
+@pytest.mark.slow
 def test_a_secret_in_what_a_library_says_is_hidden(dissmodel, tmp_path, monkeypatch):
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "numba.py").write_text(f"raise ImportError('no {SECRET} here')", encoding="utf-8")
@@ -113,6 +114,7 @@ def test_a_secret_in_what_a_library_says_is_hidden(dissmodel, tmp_path, monkeypa
     assert "warning  numba: import: ImportError: no *** here. The models compute the same" in said.out
 
 
+@pytest.mark.slow
 def test_settings_of_pip_that_can_t_be_understood_are_a_warning(dissmodel, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_FIND_LINKS", "http://[::1/simple")
@@ -131,6 +133,7 @@ def run(words, **more):
     return said, json.loads(said.stdout)["findings"]
 
 
+@pytest.mark.slow
 def test_in_a_folder_that_was_removed_it_still_works(tmp_path, monkeypatch):
     # numba imports coverage where it is installed, and that asks for the current folder.
     (tmp_path / "coverage.py").write_text("raise ImportError")
@@ -161,6 +164,7 @@ def test_where_nothing_can_be_written_each_place_is_told():
     assert "error" == bad["temporary folder"]
 
 
+@pytest.mark.slow
 def test_names_that_are_no_utf8_are_a_warning():
     plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 

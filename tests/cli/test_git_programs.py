@@ -264,6 +264,7 @@ def record_that_names(package, run, **code):
     Path("r.record.json").write_text(json.dumps(document))
 
 
+@pytest.mark.fast_cases("hooks")
 @pytest.mark.parametrize("armed", mostly_slow([*PROGRAMS], "clean", "promisor", "hooks"), indirect=True)
 def test_nothing_starts_it(armed, dissmodel):
     theirs = armed.folder
@@ -304,6 +305,7 @@ def test_nothing_starts_it(armed, dissmodel):
     assert {} == {place: ran for place, ran in started.items() if ran}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "armed", mostly_slow(["clean", "fsmonitor", "promisor", "hooks", "include"], "fsmonitor"), indirect=True
 )
@@ -344,6 +346,7 @@ NAMED = {
 }
 
 
+@pytest.mark.fast_cases("promisor-a URL", "hooks-a commit")
 @pytest.mark.parametrize(
     ("armed", "named"),
     mostly_slow(
@@ -416,6 +419,7 @@ def test_the_record_says_what_is_unknown(armed, dissmodel):
     assert "changes unknown" in dissmodel("record", "show", "a.record.json").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("armed", ["smudge"], indirect=True)
 def test_run_and_doctor_say_that_the_ownership_is_dubious(armed, dissmodel, monkeypatch):
     Path("data.bin").write_bytes(b"some bytes")

@@ -14,6 +14,7 @@ from affine import Affine
 from dissmodel.cli.app import app
 from dissmodel.geo import RasterBackend
 from dissmodel.io.raster import save_geotiff
+from support.cases import mostly_slow
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -33,6 +34,15 @@ EXAMPLES = [
     for line in text.splitlines()
     if line.strip().startswith("Example:")
 ]
+LONG = {
+    "dissmodel doctor",
+    "dissmodel worker --drain",
+    *(
+        line
+        for line in EXAMPLES
+        if line.startswith(("dissmodel sweep coastal_raster ", "dissmodel sweep summary "))
+    ),
+}
 README = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 # What needs a host of its own stands in blocks of another kind.
 SHELL = [block for kind, block in README if kind == "sh"]
@@ -105,7 +115,7 @@ def test_the_help_as_it_is_printed_has_the_example(dissmodel):
         assert said.out.isascii()
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.parametrize("line", mostly_slow(EXAMPLES, *(set(EXAMPLES) - LONG)))
 def test_an_example_of_the_help_runs(ready, line):
     if " sign " in line and not shutil.which("ssh-keygen"):
         pytest.skip("ssh-keygen is not installed")

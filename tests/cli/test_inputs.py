@@ -124,6 +124,7 @@ def test_it_is_the_result_of_one_file_with_both(town):
     assert one == Path("out.tif").read_bytes()
 
 
+@pytest.mark.fast_cases("words0", "words5")
 @pytest.mark.parametrize(
     "words",
     [
@@ -189,6 +190,13 @@ def test_half_of_the_cells_without_a_value(town):
     assert any(told in line for line in record_of()["logs"])
 
 
+@pytest.mark.fast_cases(
+    "words10-has 2 layers: 'a', 'b'. Copy one into a file of its own",
+    "words7-no field of low: it has a, b",
+    "words1-has no value in any cell",
+    "words3-no band or column '3'",
+    "words0-do not overlap",
+)
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -83,6 +83,7 @@ def test_looking_changes_nothing(dissmodel, interrupted):
             assert f"--output {interrupted / 'r.bin'}" in said.err
 
 
+@pytest.mark.slow
 def test_a_list_as_json_tells_too(dissmodel, interrupted):
     said = dissmodel("record", "list", ".", "--json")
 
@@ -100,6 +101,7 @@ def test_the_next_run_to_the_output_restores_and_then_goes_on(dissmodel, data, e
     assert interrupted == Path.cwd()
 
 
+@pytest.mark.slow
 def test_a_run_to_another_output_leaves_it(dissmodel, data, executor_file, interrupted):
     before = tree()
 
@@ -152,6 +154,7 @@ def brought(way, interrupted, tmp_path):
     return there
 
 
+@pytest.mark.fast_cases("cp -r")
 @pytest.mark.parametrize("way", mostly_slow(["cp -r", "tar", "git clone", "mv"], "cp -r", "mv"))
 def test_elsewhere_nothing_moves(dissmodel, data, executor_file, interrupted, tmp_path, monkeypatch, way):
     content = data.read_bytes()
@@ -186,6 +189,12 @@ def test_what_the_message_tells_to_type_settles_it(
     assert b"old" == Path("r.bin").read_bytes()
 
 
+@pytest.mark.fast_cases(
+    "a linked scratch folder-.git/hooks/post-checkout",
+    "files-.bashrc",
+    "files-/etc/x",
+    "a linked old-maps/keys",
+)
 @pytest.mark.parametrize(
     "name", [".git/hooks/post-checkout", "maps/keys", "/etc/x", "../x", ".bashrc", "r.bin"]
 )
@@ -241,6 +250,7 @@ def test_a_hostile_record_of_a_run_that_completed_takes_no_neighbour_along(
     assert (0, "mine") == (said.code, Path(name).read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't look at the variable")
 @pytest.mark.parametrize("state", mostly_slow(["a file", "read-only"], "a file"))
 def test_a_home_that_can_not_be_written(data, executor_file, tmp_path, dissmodel, state):

@@ -1,6 +1,7 @@
 """`dissmodel run lucc_validation`: a folder with a report, numbers and pictures."""
 
 import numpy as np
+import pytest
 import rasterio
 from affine import Affine
 
@@ -65,6 +66,7 @@ def test_what_is_not_right_is_said_before_anything_is_written(dissmodel):
     assert not {"val", "v"} & set(names())
 
 
+@pytest.mark.slow
 def test_the_maps_are_inputs_by_their_roles(dissmodel):
     codes = np.random.default_rng(3).integers(1, 4, (6, 8))
     for name in ("result.tif", "reference.tif", "start.tif"):

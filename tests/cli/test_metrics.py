@@ -202,6 +202,7 @@ def run_in(encoding, *, columns=None, option="--chart", **environment):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 def test_the_terminal_decides_how_wide_and_in_which_characters(with_measures):
     with_measures()
@@ -217,6 +218,7 @@ def test_the_terminal_decides_how_wide_and_in_which_characters(with_measures):
     assert "\x1b" not in wide
 
 
+@pytest.mark.fast_cases("40-1", "5-2")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 @pytest.mark.parametrize(("columns", "parts"), [(40, 1), (26, 1), (25, 2), (5, 2)])
 def test_what_a_terminal_has_no_room_for_stands_below(with_measures, columns, parts):

@@ -60,6 +60,7 @@ def test_the_machine_the_code_and_the_sizes(dissmodel, coast):
         assert np.count_nonzero(result.read(1) != -9999) == record["grid"]["cells"]
 
 
+@pytest.mark.slow
 def test_the_kernel_and_the_threads_that_were_asked_for(dissmodel, coast):
     coast(1100, 1000)  # with 10 steps more than numba needs to repay its import
 

@@ -13,7 +13,7 @@ from dissmodel.record.digest import sha256_file
 from support import files
 from support.cases import mostly_slow
 
-RED, GREEN, LIME = (255, 0, 0), (0, 100, 0), (0, 255, 0)
+RED, GREEN, LIME = (255, 116, 85), (0, 100, 0), (155, 255, 130)
 SHOW = ("record", "show", "r.record.json", "--preview")
 # Land use of the real coast after 11 steps of 0.5 m, and before.
 BEFORE = {1: 25432, 2: 4567, 3: 3364, 4: 15943, 5: 1190}
@@ -104,8 +104,8 @@ def test_the_areas_of_the_real_coast_are_exact(dissmodel, shared, model, output)
         [row["area_after"] for row in rows.values()]
     )
     # Drowned mangrove is on the picture twice, after and as a change: 569 of 50,496 cells of a map that
-    # covers 45 % of its panel of 645 by 597 pixels.
-    share = 569 / 50496 * 0.448 * 645 * 597
+    # covers 45 % of its panel of 1290 by 1195 pixels.
+    share = 569 / 50496 * 0.448 * 1290 * 1195
     assert 2 * share == pytest.approx(colours("r.preview.png")[RED], rel=0.7)
 
 
@@ -128,6 +128,7 @@ def test_raster_and_polygons_of_one_coast_look_the_same(grid, make_coast):
         assert max(seen) - min(seen) <= 0.02 * max(*seen, 1)
 
 
+@pytest.mark.slow
 def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
     import geopandas
 
@@ -145,6 +146,7 @@ def test_names_of_the_input_are_those_of_the_map(dissmodel, make_coast):
         assert cells["LandUse"].value_counts().to_dict() == before
 
 
+@pytest.mark.fast_cases("gone")
 @pytest.mark.parametrize("change", ["gone", "other"])
 def test_an_input_that_is_not_what_it_was_is_left_out(ran_here, change):
     if change == "gone":
@@ -209,6 +211,7 @@ def test_only_a_picture_of_ours_is_replaced(ran):
     assert b"\x89PNG\r\n\x1a\n of someone's" == kept
 
 
+@pytest.mark.slow
 def test_an_old_picture_goes_with_the_result_that_it_shows(ran):
     drawn = ran(*SHOW)
     replaced = run(ran, "coastal_raster", "grid.zip", "r.tif", "--overwrite")
@@ -290,6 +293,7 @@ def test_a_model_that_is_not_known_here_is_drawn_with_numbers(ran):
     assert {row["name"] for row in found["amounts"]} <= set("123456789") | {"10"}
 
 
+@pytest.mark.fast_cases("model_name")
 @pytest.mark.parametrize(
     "change",
     mostly_slow(

@@ -39,6 +39,7 @@ def test_quiet_is_quiet_on_a_terminal_too(folder):
     assert ("", "") == on_a_terminal(folder, "-o", "r.tif", "-q")
 
 
+@pytest.mark.slow
 def test_verbose_leaves_a_line_per_phase(folder):
     _, seen = on_a_terminal(folder, "-o", "r.tif", "-v")
 

@@ -115,6 +115,7 @@ def is_whole(place, experiment_id=ID):
     return True
 
 
+@pytest.mark.fast_cases("503")
 @pytest.mark.parametrize("fault", EACH)
 def test_after_a_fault_anywhere_it_is_whole_or_has_no_record(proxy, buckets, tmp_path, fault):
     kind, more = FAULTS[fault]
@@ -161,6 +162,7 @@ def test_a_server_that_goes_down_in_the_middle_leaves_no_record(proxy, buckets, 
         assert "record.json" == pushed.experiments[0].objects[-1].uri.rpartition("/")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", mostly_slow([70_000, 20_000_000], 70_000))
 def test_a_push_that_is_killed_leaves_no_record_and_goes_on(proxy, buckets, tmp_path, size):
     path = made(tmp_path / "mine", size=size)
@@ -211,6 +213,7 @@ def test_other_content_under_an_id_is_refused(proxy, buckets, tmp_path):
     assert before == state(place / ID)
 
 
+@pytest.mark.slow
 def test_many_go_in_parallel_and_come_back(proxy, buckets, tmp_path):
     paths = tuple(made(tmp_path / str(number), f"e{number:031}", 500) for number in range(40))
     to, place = buckets()
@@ -242,6 +245,7 @@ def test_an_input_of_several_is_sent_once(proxy, buckets, tmp_path):
     assert 1 == sum("PUT /dissmodel-inputs/" in request for request in proxy.requests)
 
 
+@pytest.mark.fast_cases("corrupt")
 @pytest.mark.parametrize("fault", EACH)
 def test_a_pull_with_a_fault_leaves_nothing_wrong_and_goes_on(proxy, buckets, tmp_path, fault):
     kind, more = FAULTS[fault]

@@ -71,6 +71,7 @@ def told(said):
     }
 
 
+@pytest.mark.slow
 def test_the_same_run_differs_in_nothing_but_time_and_place(dissmodel, base):
     said = dissmodel("record", "diff", base, "again.record.json")
     as_json = dissmodel("record", "diff", base, "again.record.json", "--json")

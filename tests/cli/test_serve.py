@@ -98,6 +98,7 @@ def test_a_job_from_the_upload_to_the_record(environ, tmp_path):
     assert all(line.startswith("{") for line in log[1:] if line.strip() and "interrupted by" not in line)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_started_again(environ):
     with serve(environ, "--workers", "1") as (process, _, log):
         first = until(lambda: worker_of(process.pid))
@@ -139,6 +140,7 @@ def test_a_worker_ends_with_its_server(environ):
         until(lambda: not is_alive(worker))
 
 
+@pytest.mark.slow
 def test_what_can_not_be_served_is_told(environ, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = refused(environ, "--port", str(taken.getsockname()[1]), "--workers", "0")
@@ -167,6 +169,7 @@ def test_without_the_extra_it_says_what_to_install(environ, tmp_path):
     assert "python -m pip install fastapi python-multipart redis ruamel-yaml uvicorn" in said
 
 
+@pytest.mark.slow
 def test_a_new_key_is_printed_once(environ, tmp_path):
     command = [sys.executable, "-m", "dissmodel", "serve", "--new-key", "ana", "--role", "reader"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)

@@ -118,6 +118,7 @@ def test_statistics_of_a_viewer_change_nothing_and_block_nothing(coast):
     assert (0, 0) == codes(coast)
 
 
+@pytest.mark.slow
 def test_statistics_that_a_viewer_adds_to_a_recorded_file_block_nothing(coast):
     Path("grid.tif.aux.xml").write_bytes(METADATA)
     assert 0 == coast(*RUN, "r.tif").code

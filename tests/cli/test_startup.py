@@ -48,6 +48,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.fast_cases("--version", "-h", "run --help", "record --help", "reproduce --help")
 @pytest.mark.parametrize(
     "words",
     [

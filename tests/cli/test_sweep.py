@@ -61,6 +61,7 @@ def test_the_input_may_be_what_varies(growing):
     assert "1 run (2 rows; equal rows share a run): 1 completed" == said.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_failed_run_lets_the_command_exit_with_1(growing):
     said = growing(*HERE, "--vary", "how=well,fail", "--json")
 
@@ -242,6 +243,7 @@ def test_a_run_that_kills_its_worker_costs_only_itself(growing):
     assert 0 == growing("record", "verify", "out/sweep.record.json").code
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_a_terminal_sees_how_many_runs_ended(growing):
     command = [sys.executable, "-m", "dissmodel", *HERE, "--vary", "status=1:9:1"]
@@ -262,6 +264,7 @@ def bucket(tmp_path_factory):
         yield server, folder / "results"
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_into_a_bucket_and_on_from_there(growing, bucket, monkeypatch, tmp_path):
     server, results = bucket
     for name, value in server.environ(MINIO_ENDPOINT=f"http://127.0.0.1:{server.port}").items():

@@ -125,6 +125,7 @@ def test_replicates_are_summarised_in_tables_charts_and_maps(dissmodel, swept):
     assert re.search("the same in all results, so without a map: .*slope", said.err)
 
 
+@pytest.mark.slow
 def test_a_summary_has_the_same_bytes_again_and_is_replaced_only_where_that_was_said(dissmodel, swept):
     swept(vary={"rate": [0.2, 0.4]}, replicates=2)
     dissmodel("sweep", "summary", "out", "--metric", "rise")
@@ -143,6 +144,7 @@ def test_a_summary_has_the_same_bytes_again_and_is_replaced_only_where_that_was_
     assert not [one for one in Path("out").iterdir() if one.name.startswith(".dissmodel")]
 
 
+@pytest.mark.slow
 def test_groups_have_their_own_rows_and_maps(dissmodel, swept):
     swept(vary={"rate": [0.2, 0.4], "more": [0.0, 1.0]})
 
@@ -156,6 +158,7 @@ def test_groups_have_their_own_rows_and_maps(dissmodel, swept):
         assert 3 * (0.3 + 0.5) == pytest.approx(dataset.read(1)[0, 0])
 
 
+@pytest.mark.fast_cases("words1-Did you mean 'rate'?")
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -202,6 +205,7 @@ def test_no_run_has_completed(dissmodel, swept):
     assert "none of its 1 runs has completed" in said.err
 
 
+@pytest.mark.slow
 def test_a_design_of_sobol_has_indices_and_one_with_a_failed_run_has_none(dissmodel, swept):
     swept(vary={"rate": (0.1, 0.4), "more": (0.0, 1.0)}, design="sobol:2", seed=1)
     words = ("--json", "--maps", "none", "--metric", "rise", "--metric", "constant")

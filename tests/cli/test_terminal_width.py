@@ -83,6 +83,7 @@ def records(dissmodel):
     return sorted(Path().rglob("*.record.json"), key=lambda path: len(str(path)))
 
 
+@pytest.mark.fast_cases("40 UTF-8", "80 ASCII")
 @pytest.mark.parametrize(("width", "env"), FORMS.values(), ids=FORMS)
 def test_a_list_of_records(at_terminal, records, width, env):
     lines = at_terminal(width, env, "record", "list")
@@ -95,6 +96,7 @@ def test_a_list_of_records(at_terminal, records, width, env):
         assert f"2026-05-17 12:0{number}" in "\n".join(lines)
 
 
+@pytest.mark.fast_cases("40 UTF-8")
 @pytest.mark.parametrize(("width", "env"), mostly_slow(FORMS, "40 UTF-8", "80 ASCII"))
 def test_a_record(at_terminal, records, width, env):
     for number, path in enumerate(records):
@@ -109,6 +111,7 @@ def test_a_record(at_terminal, records, width, env):
         assert "a_parameter_with_a_long_name" in everything
 
 
+@pytest.mark.fast_cases("40 UTF-8")
 @pytest.mark.parametrize(("width", "env"), mostly_slow(FORMS, "40 UTF-8", "80 ASCII"))
 def test_the_models_and_one_of_them(at_terminal, width, env):
     models = at_terminal(width, env, "show")
@@ -132,6 +135,7 @@ def test_a_narrow_list_is_names_and_values(at_terminal, records):
     assert ["when (UTC)", "model", "status", "given", "output", "id"] == names
 
 
+@pytest.mark.fast_cases("1")
 @pytest.mark.parametrize("width", [1, 5, 20])
 def test_an_absurd_width_ends_too(at_terminal, records, width):
     listed = at_terminal(width, {}, "record", "list")

@@ -234,6 +234,7 @@ def test_every_parameter_and_every_input(look, tif, bands):
     assert ["parameters"] * 4 + ["none.tif", "."] == subjects
 
 
+@pytest.mark.fast_cases("changes0-words0", "changes4-words4", "changes7-words7")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -35,6 +35,7 @@ def test_it_ends_when_no_job_waits_and_logs_json(environ):
     assert 2 == lines[0]["jobs"]
 
 
+@pytest.mark.fast_cases("15")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to wait for")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it(environ, signum):
@@ -48,6 +49,7 @@ def test_a_signal_ends_it(environ, signum):
     assert "The worker takes no more jobs." in err
 
 
+@pytest.mark.fast_cases("more0-words0-2-service.lease", "more4-words4-2---jobs")
 @pytest.mark.parametrize(
     ("more", "words", "code", "said"),
     [

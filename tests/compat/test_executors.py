@@ -32,6 +32,7 @@ def flooded_by_hand(path, rate, steps):
     return uso
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_a_raster_model_gives_its_numbers_on_its_input_s_grid(run, inputs):
     record, path = run(
         "flood_raster.py",
@@ -85,6 +86,7 @@ def test_a_band_map_renames_and_says_what_there_is(run, inputs):
     assert verify((path,)).ok
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_a_vector_model_finds_its_columns_and_chooses_its_suffix(run, inputs):
     given = gpd.read_file(inputs / "grid.gpkg")
     given.rename(columns={"uso": "classe"}).to_file("named.gpkg")
@@ -103,6 +105,7 @@ def test_a_vector_model_finds_its_columns_and_chooses_its_suffix(run, inputs):
     assert verify((path,)).ok
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_a_model_that_writes_text_where_it_likes_and_an_artifact_beside_it(run, inputs):
     record, path = run("report.py", "-i", inputs / "grid.tif", "-p", "title='A \"fine\" day'")
 
@@ -114,6 +117,7 @@ def test_a_model_that_writes_text_where_it_likes_and_an_artifact_beside_it(run, 
     assert verify((path,)).ok
 
 
+@pytest.mark.slow
 def test_a_refusal_by_a_model_is_its_own_words(inputs):
     command = [sys.executable, str(EXECUTORS / "flood_raster.py"), "run", "-i", str(inputs / "grid.tif")]
     early = subprocess.run([*command, "-p", "end_time=0"], capture_output=True, text=True, check=False)

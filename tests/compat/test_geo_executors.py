@@ -38,6 +38,7 @@ def read(path, band):
         return source.read(source.descriptions.index(band) + 1), source.crs, source.transform
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_land_use_change_by_potential_tables(run, inputs):
     given = gpd.read_file(inputs / "grid.gpkg")
     rows, cols = given["row"].to_numpy(), given["col"].to_numpy()
@@ -74,6 +75,7 @@ def test_land_use_change_by_potential_tables(run, inputs):
     assert verify((path,)).ok
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_a_chart_of_an_executor(run, inputs):
     given = gpd.read_file(inputs / "grid.gpkg")
     given.assign(f=1.0, d=0.5, near=0.0).to_file("land.gpkg")
@@ -85,6 +87,7 @@ def test_a_chart_of_an_executor(run, inputs):
     assert [f"chart_step_{year}.png" for year in (2008, 2009, 2010)] == frames
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_the_game_of_life(run, inputs):
     record, path = run(
         *("game_of_life.py", "-i", inputs / "grid.tif", "-o", "r.tif", "--format", "tiff"),
@@ -104,6 +107,7 @@ def test_the_game_of_life(run, inputs):
     assert verify((path,)).ok
 
 
+@pytest.mark.fast_cases("by_run_cli")
 def test_a_raster_that_keeps_its_past_while_its_backend_is_exchanged(run, inputs):
     Path("m.toml").write_text(
         "[model]\nclass = 'lucc_raster'\nland_use_types = ['f', 'd']\n[model.parameters]\nend_time = 2004\n"

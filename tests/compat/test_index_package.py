@@ -103,6 +103,7 @@ def test_pip_keeps_ours_where_a_package_asks_for_the_public_one(from_index):
     assert (0, 6) == tuple(int(part) for part in __version__.split(".")[:2])
 
 
+@pytest.mark.slow
 def test_it_computes_on_ours_what_it_computes_on_the_public_one(land, unpacked):
     package, public = unpacked(PACKAGE), unpacked(PUBLIC)
     ours, our_path = run("ours/r.tif", package)

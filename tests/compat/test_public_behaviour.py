@@ -410,6 +410,7 @@ def test_which_backend_opens_windows(backend, windows, monkeypatch):
     assert not screens.is_notebook()
 
 
+@pytest.mark.slow
 def test_a_package_may_ask_for_what_the_public_package_brings():
     said = subprocess.run(
         [sys.executable, "-c", "import libpysal, scipy, rasterstats; print('all')"],

@@ -6,6 +6,8 @@ import sys
 import tarfile
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from dissmodel.config.level import API_LEVEL
 
 EXPECTED = {
@@ -16,6 +18,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow
 def test_the_public_package_s_own_tests_pass(from_index, tmp_path):
     sdist = from_index(f"dissmodel=={API_LEVEL}", "--no-binary", ":all:")
     with tarfile.open(sdist) as archive:

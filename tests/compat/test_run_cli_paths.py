@@ -66,6 +66,7 @@ def files(folder="."):
     return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
 
 
+@pytest.mark.fast_cases("../up/r.bin", "{cwd}/out/r.bin")
 @pytest.mark.parametrize("form", ["out/r.bin", "r.bin", "./out/r.bin", "{cwd}/out/r.bin", "../up/r.bin"])
 def test_the_output_s_path_has_the_form_that_was_typed(form, here, inputs):
     Path("work").mkdir()

@@ -69,6 +69,14 @@ class TestRclone(Faults):
     server = "rclone"
     knows_conditions = False
 
+    @pytest.mark.slow
+    def test_an_answer_that_is_cut(self, storage, proxy, seed, tmp_path):
+        super().test_an_answer_that_is_cut(storage, proxy, seed, tmp_path)
+
+    @pytest.mark.slow
+    def test_a_small_file(self, storage, direct, proxy, tmp_path):
+        super().test_a_small_file(storage, direct, proxy, tmp_path)
+
 
 class TestMoto(Faults):
     server = "moto"

@@ -166,6 +166,7 @@ def test_a_server_that_is_down(calls):
         assert f"127.0.0.1:{port}" in error.message
 
 
+@pytest.mark.slow
 def test_a_server_that_drops_what_knocks(calls):
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -194,6 +195,7 @@ def test_a_server_that_never_answers(rclone, proxy_of, open_bucket, calls):
         assert "for 1 s" in error.message
 
 
+@pytest.mark.fast_cases("503")
 @pytest.mark.parametrize("status", [403, 500, 503])
 def test_a_server_that_refuses_all(rclone, proxy_of, open_bucket, calls, status):
     proxy = proxy_of(rclone)

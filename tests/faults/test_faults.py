@@ -32,6 +32,7 @@ def check(found, kills):
     assert 0 < found["outcomes"]["completed"]
 
 
+@pytest.mark.slow
 def test_some_kills(tmp_path, redis_server_program):
     check(harm(tmp_path / "trial", 600, queue="redis", kills=6, jobs=8, seed=20), 6)
 

@@ -34,6 +34,7 @@ def test_the_files_are_there():
     assert {"raster.record.json", "vector.record.json"} == {path.name for path in RUNS}
 
 
+@pytest.mark.fast_cases("v1/vector.record.json")
 def test_it_is_shown_and_listed(run):
     shown = say("record", "show", run)
 
@@ -42,6 +43,7 @@ def test_it_is_shown_and_listed(run):
     assert 0 == say("record", "list", run.parent, "--verify").returncode
 
 
+@pytest.mark.fast_cases("v1/vector.record.json")
 def test_it_is_what_it_was(run):
     said = say("record", "verify", run)
 
@@ -49,6 +51,7 @@ def test_it_is_what_it_was(run):
     assert {"ok"} == {line.split()[0] for line in said.stdout.splitlines() if line[:1].strip()}
 
 
+@pytest.mark.fast_cases("v1/raster.record.json")
 def test_its_values_come_again(run):
     """Bytes are GDAL's and may be others; so may be how a map is drawn."""
     said = say("reproduce", run, "--check", "--json")

@@ -80,6 +80,7 @@ def data(bands):
     return with_cell(bands, "alt", 7, 5, 0.0), "alt", 7, 5
 
 
+@pytest.mark.fast_cases("an_ulp")
 @pytest.mark.parametrize("change", [an_ulp, a_class, no_data, data])
 def test_one_change_is_found_in_every_layout(layouts, cells, cells_digest, change):
     bands, name, row, col = change(cells)

@@ -62,6 +62,7 @@ def test_a_bundle(tmp_path):
     assert same(bundle)
 
 
+@pytest.mark.slow
 def test_a_folder_of_pushed_experiments(place, tmp_path):
     pushed = place / "experiments" / ID / "record.json"
     verified = said("record", "verify", pushed)

@@ -287,7 +287,7 @@ def examples(count):
 
 
 class TestDeliveries(Deliveries.TestCase):
-    settings = examples(15)
+    settings = examples(8)
 
 
 @pytest.mark.slow

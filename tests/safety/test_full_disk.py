@@ -66,6 +66,7 @@ def check_said(said, words):
     assert not any(theirs in line for theirs in LIBRARIES)
 
 
+@pytest.mark.fast_cases("coastal_raster-r.tif-262144")
 @pytest.mark.parametrize(
     ("model", "name", "spare"),
     mostly_slow(
@@ -91,6 +92,7 @@ def test_a_disk_that_fills(small_disk, coast, model, name, spare):
     assert ["filling"] == left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "name"),
     mostly_slow(
@@ -108,6 +110,7 @@ def test_a_limit_on_the_size_of_files(tmp_path, coast, model, name):
     check_said(said, "a file may have at most 262,144 bytes here")
 
 
+@pytest.mark.fast_cases("geopandas")
 @pytest.mark.parametrize("library", ["geopandas", "xarray"])
 def test_a_model_that_writes_with_a_library_of_its_own(small_disk, tmp_path, coast, library):
     writes = {
@@ -137,6 +140,7 @@ def test_a_model_that_writes_with_a_library_of_its_own(small_disk, tmp_path, coa
     assert "the disk is full" in said.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_that_fills_the_disk_goes_on_where_there_is_room(small_disk, tmp_path):
     write_growing(tmp_path)
     filler = small_disk / "filler"

@@ -52,6 +52,7 @@ FAILS = {
 }
 
 
+@pytest.mark.fast_cases("sys.exit(0)")
 @pytest.mark.parametrize(
     ("run", "said"),
     mostly_slow(FAILS, "sys.exit(0)", "a group", "an error of 30 MB", "its scratch folder gone"),
@@ -101,6 +102,7 @@ NO_OUTPUT = {
 }
 
 
+@pytest.mark.fast_cases("nothing")
 @pytest.mark.parametrize(
     ("save", "said"), mostly_slow(NO_OUTPUT, "nothing", "its input", "a pipe", "more of it later")
 )
@@ -132,6 +134,7 @@ WORKS = {
 }
 
 
+@pytest.mark.fast_cases("another folder")
 @pytest.mark.parametrize(
     "run", mostly_slow(WORKS, "another folder", "signal handlers", "descriptors closed", "a copy that fails")
 )
@@ -164,6 +167,7 @@ PRINTS = {
 }
 
 
+@pytest.mark.fast_cases("past Python")
 @pytest.mark.parametrize("prints", mostly_slow(PRINTS, "megabytes", "past Python", "a process that stays"))
 def test_what_a_model_prints_by_any_way_never_mixes_with_the_result(over_a_pair, prints):
     said = over_a_pair(run=f"{prints}; return data")
@@ -172,6 +176,7 @@ def test_what_a_model_prints_by_any_way_never_mixes_with_the_result(over_a_pair,
     assert "xxx" in said.err or "raw" in said.err
 
 
+@pytest.mark.slow
 def test_what_a_model_prints_is_kept_within_bounds(over_a_pair, place):
     over_a_pair(run="for number in range(12_000): print(number)\nreturn data")
 
@@ -180,6 +185,7 @@ def test_what_a_model_prints_is_kept_within_bounds(over_a_pair, place):
     assert "not kept" in logs[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has /dev/full")
 def test_a_full_disk_under_the_log_does_not_end_a_run(place):
     with Path("/dev/full").open("w") as full:
@@ -240,6 +246,7 @@ def test_values_that_do_not_fit_are_kept_apart(over_a_pair, place):
     assert {"grid", "step_metrics"} <= set(store.read(place.folder / "r.record.json").model_extra["misfits"])
 
 
+@pytest.mark.fast_cases("1 / 0-1")
 @pytest.mark.parametrize(("end", "code"), [("return record", 5), ("1 / 0", 1)])
 def test_a_record_too_large_leaves_one_without_what_the_model_noted(over_a_pair, place, end, code):
     said = over_a_pair(save=WROTE + f"record.metrics = {{'a': ['x' * 900] * 20_000}}; {end}")
@@ -258,6 +265,7 @@ NAMES = {
 }
 
 
+@pytest.mark.fast_cases("a line break")
 @pytest.mark.parametrize("makes", mostly_slow(NAMES, "a line break", "no UTF-8"))
 def test_a_name_that_no_record_can_hold_becomes_a_plain_one(over_a_pair, place, makes):
     assert 0 == over_a_pair(save=WROTE + WORK + makes + "\nreturn record").code
@@ -286,6 +294,7 @@ def test_two_files_never_get_one_name(over_a_pair, place):
 OURS = ["r.record.json", ".dissmodel-r", ".dissmodel-r.lock", "experiment_record.json", "n" * 255]
 
 
+@pytest.mark.fast_cases("r.record.json")
 @pytest.mark.parametrize("name", mostly_slow(OURS, "r.record.json", ".dissmodel-r"))
 def test_a_model_never_takes_a_name_of_ours(place, name):
     save = WROTE + WORK + f"(work / {name!r}).write_text('mine'); return record"
@@ -321,6 +330,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.fast_cases("a link")
 @pytest.mark.parametrize("save", OUTSIDE.values(), ids=OUTSIDE)
 def test_an_output_that_leads_elsewhere_is_external(place, save):
     there = place.folder.parent / "there.bin"
@@ -357,6 +367,7 @@ def test_ten_thousand_files(over_a_pair, place):
     assert 10_003 == len(place.names)
 
 
+@pytest.mark.slow
 def test_deep_folders(over_a_pair, place):
     save = (
         WROTE
@@ -371,6 +382,7 @@ def test_deep_folders(over_a_pair, place):
     assert "x" == (place.folder / "f").read_text()
 
 
+@pytest.mark.slow
 def test_folders_too_deep_to_be_removed_are_an_error_that_says_so(place):
     save = (
         WROTE
@@ -421,6 +433,7 @@ def test_a_command_ends_though_the_model_left_something_running(place, stays):
     assert place.holds()
 
 
+@pytest.mark.slow
 def test_workers_that_only_wait_do_not_delay_the_end(place):
     head = "from concurrent.futures import ThreadPoolExecutor\nPOOL = ThreadPoolExecutor(2)"
     run = """

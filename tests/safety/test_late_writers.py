@@ -67,6 +67,7 @@ def save(how, *, go, mtime=False):
     return textwrap.dedent(SAVE).format(how=how, go=str(go), mtime=mtime)
 
 
+@pytest.mark.fast_cases("another program-False")
 @pytest.mark.parametrize(
     ("how", "mtime"),
     mostly_slow(
@@ -111,6 +112,7 @@ THREADS = {
 }
 
 
+@pytest.mark.fast_cases("a thread-0-True")
 @pytest.mark.parametrize(
     ("how", "pause", "mtime"),
     mostly_slow(
@@ -131,6 +133,7 @@ def test_a_thread_that_writes_at_any_moment(place, how, pause, mtime):
     assert said.code == 1 or place.holds()
 
 
+@pytest.mark.slow
 def test_a_thread_that_never_lets_go_is_named(place):
     how = "threading.Thread(target=late, args=(file, go, mtime), daemon=True).start()"
 
@@ -162,6 +165,7 @@ LEFT = {
 }
 
 
+@pytest.mark.fast_cases("a memory map")
 @pytest.mark.parametrize(
     ("how", "told"), mostly_slow(LEFT, "a memory map", "a file to read", "a log in the folder")
 )

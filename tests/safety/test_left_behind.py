@@ -79,6 +79,7 @@ CASES = {
 }
 
 
+@pytest.mark.fast_cases("config", "push")
 @pytest.mark.parametrize("case", mostly_slow([*CASES], "sign", "push", "config"))
 def test_the_same_command_removes_what_it_left_when_it_was_killed(pair, case):
     target, words = CASES[case]
@@ -94,6 +95,7 @@ def test_the_same_command_removes_what_it_left_when_it_was_killed(pair, case):
     assert (0, []) == (again, left(pair))
 
 
+@pytest.mark.slow
 def test_a_run_removes_what_a_killed_bundle_left_in_its_folder(pair):
     killed(*[CASES["bundle"][0], *CASES["bundle"][1]])
     after_kill = left(pair)

@@ -66,6 +66,7 @@ def fill(folder, spare):
     (folder / "filling").write_bytes(bytes(free - spare))
 
 
+@pytest.mark.fast_cases("over a pair")
 @pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
 def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_pair, old_pair):
     pair = small_disk.take(old_pair) if over_a_pair else {}
@@ -82,6 +83,7 @@ def test_a_disk_that_fills_while_the_model_saves(small_disk, temporary, over_a_p
     check_failed(small_disk, said, pair)
 
 
+@pytest.mark.fast_cases("True-3")
 @pytest.mark.parametrize(
     ("over_a_pair", "blocks"),
     mostly_slow(
@@ -133,6 +135,7 @@ def test_a_disk_that_is_read_only(small_disk, old_pair):
     assert small_disk.holds()
 
 
+@pytest.mark.fast_cases("over a pair")
 @pytest.mark.parametrize("over_a_pair", [False, True], ids=["over nothing", "over a pair"])
 def test_a_limit_on_the_size_of_files(place, over_a_pair, old_pair):
     pair = place.take(old_pair) if over_a_pair else {}
@@ -185,6 +188,7 @@ def test_a_limit_on_memory(place, takes, old_pair):
     check_failed(place, said, pair)
 
 
+@pytest.mark.fast_cases("kept = [open(os.devnull) for _ in range(100)]")
 @pytest.mark.parametrize(
     "takes",
     ["kept = [open(os.devnull) for _ in range(100)]", "kept = []\nwhile True: kept.append(os.dup(0))"],
@@ -203,6 +207,7 @@ def test_too_many_open_files(place, takes, old_pair):
     assert pair == {name: (place.folder / name).read_bytes() for name in pair}
 
 
+@pytest.mark.fast_cases("9")
 @pytest.mark.parametrize("most", mostly_slow(range(3, 12), 5, 9))
 def test_hardly_any_open_files(place, most, old_pair):
     pair = place.take(old_pair)
@@ -228,6 +233,7 @@ def test_a_destination_folder_that_is_removed_during_the_run(place, temporary):
     check_failed(place, said, {}, folder=temporary[1])
 
 
+@pytest.mark.slow
 def test_the_folder_in_which_the_command_runs_is_removed_during_the_run(place, temporary):
     gone = place.folder / "gone"
     gone.mkdir()
@@ -275,6 +281,7 @@ def test_a_scratch_folder_that_is_removed_when_the_files_are_moved(place, old_pa
 LENGTHS = [200, 201, 239, 240, 251, 255, 256, 5000]
 
 
+@pytest.mark.fast_cases("n-255")
 @pytest.mark.parametrize(
     ("letter", "length"),
     mostly_slow([*itertools.product("nã", LENGTHS)], ("ã", 200), ("ã", 201), ("n", 255), ("n", 5000)),
@@ -296,6 +303,7 @@ def test_a_name_as_long_as_names_may_be(place, letter, length):
     assert "bug" not in good.err + bad.err
 
 
+@pytest.mark.slow
 def test_a_name_that_no_record_can_hold_is_refused(place):
     for name in ("a\nb.bin", "a\\b.bin", "a:b.bin", "a\x1b[31m.bin"):
         said = place.run(place.model(), output=name)
@@ -360,6 +368,7 @@ def test_a_disk_that_becomes_read_only_while_the_pair_is_replaced(small_disk, te
     assert ["data.bin", "r.bin", "r.record.json"] == small_disk.names
 
 
+@pytest.mark.fast_cases("the end")
 @pytest.mark.parametrize(
     "when", mostly_slow(["the journal", "the record", "the end"], "the record", "the end")
 )
@@ -422,6 +431,7 @@ def mounted():
 RAN = "Path('../ran').touch(); return data"
 
 
+@pytest.mark.fast_cases("inner")
 @pytest.mark.parametrize("below", ["", "inner"])
 def test_an_output_folder_that_is_mounted_is_known_before_the_run(place, mounted, tmp_path, below):
     (tmp_path / "other disk").mkdir()

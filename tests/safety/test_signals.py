@@ -71,6 +71,7 @@ def model_staying_in(place, phase):
     return place.model(**{phase: STAY + ends[phase]})
 
 
+@pytest.mark.fast_cases("run-2-True", "promote-15-True")
 @pytest.mark.parametrize(
     ("phase", "number", "over_a_pair"),
     mostly_slow(
@@ -102,6 +103,7 @@ def test_a_signal_leaves_a_record_of_the_interruption_and_no_other_trace(
         assert place.holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGTERM))
 def test_a_signal_while_the_pair_is_replaced_waits_until_the_new_one_stands(
     place, interrupted, number, old_pair
@@ -117,6 +119,7 @@ def test_a_signal_while_the_pair_is_replaced_waits_until_the_new_one_stands(
     assert place.holds()
 
 
+@pytest.mark.slow
 def test_a_signal_is_held_back_though_other_threads_could_take_it(place, interrupted):
     head = SLOW_DELIVERY + "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
 
@@ -140,6 +143,7 @@ def test_a_second_signal_does_not_disturb_the_end(place, interrupted, second, af
     assert 2 == len(place.names)
 
 
+@pytest.mark.slow
 def test_a_late_second_signal_does_not_disturb_the_record(place, waiting, ending):
     process = place.start(
         "run", place.model(head=SLOW_RECORD, run=STAY + "return data"), "-i", "data.bin", "-o", "r.bin"
@@ -157,6 +161,7 @@ def test_a_late_second_signal_does_not_disturb_the_record(place, waiting, ending
     assert 2 == len(place.names)
 
 
+@pytest.mark.slow
 def test_a_model_that_swallows_the_first_signal_is_ended_by_a_later_one(place, interrupted):
     swallows = """
         try:
@@ -193,6 +198,7 @@ def coast(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", mostly_slow([*SIGNALS], signal.SIGINT))
 def test_a_signal_ends_the_coastal_model_between_its_steps(place, ending, coast, number):
     process = place.start(

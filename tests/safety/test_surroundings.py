@@ -56,6 +56,7 @@ os.execv(sys.executable, [sys.executable, "-m", "dissmodel", *sys.argv[2:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as a shell of POSIX does")
 @pytest.mark.parametrize("closed", mostly_slow(CLOSED, "012"))
 def test_closed_streams_change_nothing_but_what_is_seen(here, closed):
@@ -97,6 +98,7 @@ class TestWithoutACurrentFolder:
         assert (0, "") == (ran.returncode, ran.stderr.partition("error")[2])
         assert str(here / "r.tif") in ran.stdout
 
+    @pytest.mark.slow
     def test_whole_paths_do_in_every_command(self, here, pair, tmp_path, monkeypatch, capsys):
         record, result = pair / "r.record.json", pair / "r.tif"
         commands = {
@@ -205,6 +207,7 @@ class TestWithoutThreads:
         assert before == (here / "r.tif").read_bytes()
         assert verify((here / "r.record.json",)).ok
 
+    @pytest.mark.fast_cases("threads and processes-push")
     @pytest.mark.parametrize(
         "words",
         [
@@ -219,6 +222,7 @@ class TestWithoutThreads:
 
         assert (0, []) == (said.returncode, self.without_git(said.stderr))
 
+    @pytest.mark.fast_cases("threads and processes-codes0-words0")
     @pytest.mark.parametrize(
         ("codes", "words"), [({5}, ["registry", "sync", "--repo", "file:///none"]), ({0, 1}, ["doctor"])]
     )
@@ -232,6 +236,7 @@ class TestWithoutThreads:
 BACKENDS = ["module://no_such_inline.backend_inline", "module://no_such"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", mostly_slow(BACKENDS, "module://no_such"))
 def test_the_backend_of_a_notebook_does_not_get_in_the_way(here, backend):
     env = os.environ | {"MPLBACKEND": backend}
@@ -252,6 +257,7 @@ def test_a_backend_that_is_there_is_kept(here):
     assert env["MPLBACKEND"] == done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     mostly_slow(
@@ -334,6 +340,7 @@ EARLY = [
 ]
 
 
+@pytest.mark.fast_cases("a cause-command-typer", "let through-module-typer")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(
     ("then", "way", "library"),
@@ -385,6 +392,7 @@ main()
 """
 
 
+@pytest.mark.fast_cases("words0")
 @pytest.mark.parametrize("words", [["show"], ["--debug", "show"]])
 def test_a_bug_is_told_with_its_log_without_secrets(tmp_path, words):
     env = os.environ | {"MY_TOKEN": "tok-0123456789abcdef", "TMPDIR": str(tmp_path)}
@@ -423,6 +431,7 @@ def test_secrets_of_a_run_reach_neither_its_record_nor_what_it_says(place):
     assert place.holds()
 
 
+@pytest.mark.fast_cases("99990")
 @pytest.mark.parametrize("length", [99_990, 100_010])
 def test_half_a_secret_is_one_too(place, length):
     """An error's text and traceback are cut, after they have been redacted."""

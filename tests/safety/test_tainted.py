@@ -37,6 +37,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.fast_cases("run-written", "save-deleted")
 @pytest.mark.parametrize(
     ("step", "change"),
     mostly_slow(
@@ -67,6 +68,7 @@ def test_an_input_that_changes_during_the_run(place, step, change, old_pair):
     assert b"old" == (place.folder / "r.bin").read_bytes()
 
 
+@pytest.mark.fast_cases("unlink()")
 @pytest.mark.parametrize("change", ["write_text('0')", "unlink()"])
 def test_a_file_that_belongs_to_the_input_changes(place, change):
     (place.folder / "data.bin").rename(place.folder / "grid.tif")
@@ -119,6 +121,7 @@ AGAIN = {
 }
 
 
+@pytest.mark.fast_cases("data.bin-replaced by the old file", "grid.tfw-written")
 @pytest.mark.parametrize(
     ("of", "how"),
     mostly_slow(
@@ -163,6 +166,7 @@ def test_a_link_that_leads_elsewhere_for_a_time(place):
     assert "tainted" == place.unfinished().status
 
 
+@pytest.mark.slow
 def test_a_folder_s_link_that_leads_elsewhere_for_a_time(place):
     for name, text in (("a", b"some bytes"), ("b", b"other")):
         (place.folder / name).mkdir()
@@ -213,6 +217,7 @@ def wait(name):
 """
 
 
+@pytest.mark.fast_cases("utime first-in the run")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere other times count as a change anyway")
 @pytest.mark.parametrize(
     ("when", "begins"),
@@ -277,6 +282,7 @@ PASSING = {
 }
 
 
+@pytest.mark.fast_cases("upper case")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
 @pytest.mark.parametrize("how", mostly_slow([*PASSING], "upper case", "moved in and out"))
 def test_a_file_that_belongs_to_the_input_for_a_time_only(place, how):
@@ -302,6 +308,7 @@ def write_grid(path):
         grid.write(np.ones((1, 2, 2), "uint8"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
 def test_metadata_that_gdal_reads_for_a_time_only(place):
     write_grid(place.folder / "grid.tif")
@@ -342,6 +349,7 @@ HARMLESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell which names came")
 def test_statistics_that_gave_way_to_other_metadata_for_a_time(place):
     write_grid(place.folder / "grid.tif")
@@ -356,6 +364,7 @@ def test_statistics_that_gave_way_to_other_metadata_for_a_time(place):
     assert "grid.tif.aux.xml, which is read with it, existed only for a time" in said.err
 
 
+@pytest.mark.fast_cases("touch -a")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell reading from writing")
 @pytest.mark.parametrize(
     "how", mostly_slow([*HARMLESS], "read by another process", "touch -a", "statistics of a viewer", "notes")
@@ -446,6 +455,7 @@ STAYS = {
 }
 
 
+@pytest.mark.fast_cases("touched")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell a touch from a write")
 @pytest.mark.parametrize(
     "how", mostly_slow(STAYS, "touched", "another name less", "opened to write, and not written")

@@ -100,6 +100,7 @@ def test_what_a_killed_run_left_is_swept_though_others_run(place, start, waiting
     assert [] == [name for name in place.names if name.startswith((".dissmodel-", "k."))]
 
 
+@pytest.mark.slow
 def test_eight_at_once_without_an_output(place, start, ending):
     processes = [start(f"w{number}", output=None) for number in range(8)]
     said = [ending(process) for process in processes]
@@ -146,6 +147,7 @@ def start_without_locks(place):
     return start
 
 
+@pytest.mark.slow
 def test_without_locks_several_that_start_together_never_mix(place, start_without_locks, ending):
     for number in range(2):
         words = [f"w{one}" for one in range(6)]
@@ -162,6 +164,7 @@ def test_without_locks_several_that_start_together_never_mix(place, start_withou
         assert place.holds()
 
 
+@pytest.mark.slow
 def test_without_locks_the_second_is_told_where_the_lock_is_and_who_has_it(
     place, start_without_locks, waiting, ending
 ):
@@ -178,6 +181,7 @@ def test_without_locks_the_second_is_told_where_the_lock_is_and_who_has_it(
     assert ["data.bin", "one.side", "r.bin", "r.record.json"] == place.names
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process is over")
 def test_without_locks_a_killed_run_is_in_nobodys_way(place, start_without_locks, waiting, ending):
     killed = start_without_locks("dead", seconds=60)

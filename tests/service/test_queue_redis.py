@@ -106,6 +106,7 @@ def test_take_waits_no_longer_than_it_was_told(own, opened):
     assert queue.take("w", wait_s=0.1) is None
 
 
+@pytest.mark.slow
 def test_a_server_that_hears_and_does_not_answer_is_away(own, opened, new_id):
     queue = opened(own.url)
     queue.counts()
@@ -165,6 +166,7 @@ def test_nothing_of_a_job_stays_for_ever(own, opened, new_id, keep):
         assert 0 == client.dbsize()
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_refused_and_not_shown(tmp_path, opened):
     (tmp_path / "redis").mkdir()
     with redis_server.running(tmp_path / "redis", words=["--requirepass", "right"]) as server:

@@ -152,6 +152,7 @@ def test_a_job_is_not_cancelled_once_its_record_stands(truth, submit, passes, de
     assert "completed" == truth.outcome(job).status
 
 
+@pytest.mark.fast_cases("bucket-redis", "folder-sqlite")
 def test_what_has_ended_is_never_put(truth, queue, submit, passes):
     jobs = [submit() for _ in range(3)]
     passes(0)
@@ -162,6 +163,7 @@ def test_what_has_ended_is_never_put(truth, queue, submit, passes):
     assert queue.take("w", wait_s=0) is None
 
 
+@pytest.mark.fast_cases("folder-sqlite", "bucket-redis")
 def test_two_at_once_do_no_harm(truth, queue, submit, deliver):
     forgotten, delivered, cancelled = [submit() for _ in range(20)], submit(), submit()
     deliver(delivered)
@@ -290,6 +292,7 @@ def counted(tmp_path, queue):
     return storage, truth, lambda now: reconcile(truth, queue, unknown, grace_s=GRACE_S, now=now)
 
 
+@pytest.mark.fast_cases("sqlite")
 def test_a_place_with_many_jobs_is_listed_and_not_read(counted, queue, tmp_path, new_id):
     storage, _, passes = counted
     for number in range(3000):

@@ -18,3 +18,17 @@ def mostly_slow(cases, *fast):
 
 def _arguments(case):
     return case if isinstance(case, tuple) else (case,)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem():
+    """Mark the cases of a test slow that its mark `fast_cases` doesn't name by their ids."""
+    made = yield
+    tests = made if isinstance(made, list) else []
+    for mark in tests[0].iter_markers("fast_cases") if tests else ():
+        unknown = set(mark.args) - {test.callspec.id for test in tests}
+        assert not unknown, f"{tests[0].nodeid}: no such cases: {unknown}"
+        for test in tests:
+            if test.callspec.id not in mark.args:
+                test.add_marker(pytest.mark.slow)
+    return made

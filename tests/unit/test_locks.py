@@ -142,6 +142,7 @@ def test_eight_processes_at_once_have_one_winner(tmp_path, start):
     assert [] == names(path)
 
 
+@pytest.mark.fast_cases("gone")
 @LINUX
 @pytest.mark.parametrize("reaped", [True, False], ids=["gone", "zombie"])
 def test_a_lock_of_a_killed_process_is_taken_over_by_one_of_eight(tmp_path, start, reaped):

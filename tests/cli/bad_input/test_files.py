@@ -32,6 +32,7 @@ def test_a_missing_input_has_a_nearest_name(refused_input, grid):
     assert "Did you mean 'grid.tif'?" == refused_input("gird.tif", phase=None).hint
 
 
+@pytest.mark.fast_cases("shp", "tif", "gpkg", "zip")
 @pytest.mark.parametrize("suffix", [*FORMATS, "json", "fgb", "parquet", "dat"])
 def test_an_empty_file(refused_input, suffix):
     Path(f"empty.{suffix}").touch()
@@ -41,6 +42,7 @@ def test_an_empty_file(refused_input, suffix):
     assert f"empty.{suffix} is empty (0 bytes)" in said.message
 
 
+@pytest.mark.fast_cases("tif")
 @pytest.mark.parametrize("suffix", mostly_slow([*FORMATS], "tif", "gpkg"))
 def test_a_truncated_file(refused_input, grid, suffix):
     whole = Path(grid(f"grid.{suffix}")).read_bytes()
@@ -53,6 +55,7 @@ def test_a_truncated_file(refused_input, grid, suffix):
         assert "again" in said.hint
 
 
+@pytest.mark.fast_cases("dbf")
 @pytest.mark.parametrize("part", ["dbf", "shx"])
 def test_a_shapefile_with_a_part_cut_off(refused_input, grid, part):
     grid("grid.shp")
@@ -81,6 +84,12 @@ def test_a_shapefile_without_its_columns_does_not_ask_for_a_column(refused_input
     assert "--column-map" not in said.hint
 
 
+@pytest.mark.fast_cases(
+    "virtual.tif-<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>-it is a virtual raster",
+    "polygons.tif-grid.gpkg-it is a GeoPackage",
+    "raster.zip-grid.tif-it is a GeoTIFF",
+    "picture.tif-source1-it is a PNG image",
+)
 @pytest.mark.parametrize(
     ("name", "source", "says"),
     [
@@ -131,6 +140,7 @@ def test_a_file_that_is_no_dataset(refused_input, name, content, hint):
     assert hint in said.hint
 
 
+@pytest.mark.fast_cases("text6", '{"type": "Topology", "objects": {}}')
 @pytest.mark.parametrize(
     "text",
     [
@@ -167,6 +177,7 @@ def two(grid, tif, bands, packed):
     return packed({"low/a.tif": grid(), "high/b.tif": tif(changed), "about.json": b"{}"})
 
 
+@pytest.mark.slow
 def test_a_zip_with_two_datasets_wants_a_layer(refused_input, completed, two):
 
     said = refused_input(two)
@@ -307,6 +318,7 @@ def test_a_geotiff_whose_tags_are_cut_off(refused_input, grid, lost):
     assert "grid.tif can't be read as a GeoTIFF: its end is missing." in refused_input("grid.tif").message
 
 
+@pytest.mark.fast_cases("shx")
 @pytest.mark.parametrize("part", ["shx", "dbf", "prj"])
 def test_a_part_of_a_shapefile_is_no_shapefile(refused_input, grid, part):
     # GDAL opens the .shp for a .shx; the record would have the digest of the index only.
@@ -324,6 +336,7 @@ def test_a_shapefile_under_another_name(refused_input, grid):
     assert ".shp" in refused_input("grid.dat").hint
 
 
+@pytest.mark.fast_cases("lost0")
 @pytest.mark.parametrize("lost", [["shx"], ["dbf"], ["shx", "dbf"]])
 def test_a_shapefile_says_which_part_it_lacks(refused_input, grid, packed, lost):
     grid("grid.shp")
@@ -346,6 +359,7 @@ def test_a_damaged_table_of_a_shapefile_is_no_missing_column(refused_input, grid
         assert "again" in refused_input("grid.shp").hint
 
 
+@pytest.mark.fast_cases("gpkg-16")
 @pytest.mark.parametrize(("suffix", "kept"), [("gpkg", 16), ("gpkg", 5000), ("shx", 500)])
 def test_a_damaged_vector_file_is_told_without_the_library_s_internals(refused_input, grid, suffix, kept):
     source = grid("grid.shp" if suffix == "shx" else f"grid.{suffix}")

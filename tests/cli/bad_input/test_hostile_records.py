@@ -11,6 +11,7 @@ import pytest
 
 from dissmodel.record import store
 from support import files
+from support.cases import mostly_slow
 
 MEGABYTE = 10**6
 
@@ -79,7 +80,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("how", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("how", mostly_slow(UNREADABLE, *(UNREADABLE.keys() - {"100 MB"})))
 def test_what_is_no_record_is_refused_by_every_command(ran, refused, how):
     raw = Path("r.record.json").read_bytes()
     Path("bad.record.json").write_bytes(how(raw))
@@ -173,6 +174,12 @@ def test_no_package_is_what_an_installer_or_a_shell_would_act_on(ran, refused, p
     assert not Path("touched").exists()
 
 
+@pytest.mark.fast_cases(
+    "https://ana:pw@example.org/grid.zip?token=t0p",
+    "/vsicurl/https://example.org/grid.zip",
+    "s3://bucket/grid.zip",
+    "file:///nowhere/other.zip",
+)
 @pytest.mark.parametrize(
     "uri",
     [

@@ -57,6 +57,11 @@ def test_polygons_that_lie_twice(told, bare):
     assert f"the first is feature {len(bare)}, like feature 4 (counted from 0)" in said.message
 
 
+@pytest.mark.fast_cases(
+    "True-missing-have no geometry; the first is feature 5, counted from 0",
+    "False-point-are not polygons; the first is feature 5, counted from 0: a Point",
+    "False-bowtie-have an invalid geometry; the first is feature 5, counted from 0: Self-intersection",
+)
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -103,6 +108,7 @@ def test_a_ring_that_does_not_close(told, bare):
     )
 
 
+@pytest.mark.fast_cases("uso")
 @pytest.mark.parametrize("column", ["uso", "alt", "solo"])
 def test_features_without_a_field(told, bare, column):
     bare[column] = bare[column].astype("Float64" if column == "alt" else "Int64")

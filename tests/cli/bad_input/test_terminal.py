@@ -39,6 +39,7 @@ def ascii_terminal(dissmodel):
     return run
 
 
+@pytest.mark.fast_cases(r"\u65e5\u672c.tif")
 @pytest.mark.parametrize("name", mostly_slow(NAMES, "日本.tif", "--output.tif", "#%&;$(x).tif"))
 def test_a_name_with_anything_in_it(dissmodel, grid, name):
     Path("dir ç").mkdir()
@@ -58,6 +59,7 @@ def test_a_name_with_anything_in_it(dissmodel, grid, name):
     assert str(Path(f"r{name}").resolve()) == plain.json["files"]["output"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ç 日本 🌊.tif"])
 def test_a_session_in_ascii(ascii_terminal, grid, name):
     Path(grid()).rename(name)

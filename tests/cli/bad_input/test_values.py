@@ -52,6 +52,9 @@ def test_an_absent_band(raster_refused, bands, names, lost, hint):
     assert hint == said.hint
 
 
+@pytest.mark.fast_cases(
+    "names1-'uso' and no band 'alt'-Did you mean 'USO' and 'ALT'? --band-map uso=USO --band-map alt=ALT"
+)
 @pytest.mark.parametrize(
     ("names", "lost", "hint"),
     [
@@ -79,6 +82,7 @@ def test_all_absent_bands_are_named_at_once(raster_refused, bands, names, lost, 
     assert hint == said.hint
 
 
+@pytest.mark.fast_cases("renames0-uso-Did you mean 'usso'? --column-map uso=usso")
 @pytest.mark.parametrize(
     ("renames", "lost", "hint"),
     [
@@ -118,6 +122,7 @@ def test_unnamed_bands_with_a_map_need_no_guess(completed, tif, bands):
     assert ("", right[1]) == completed(tif(turned), *words)
 
 
+@pytest.mark.fast_cases("4")
 @pytest.mark.parametrize("count", [1, 2, 4, 5])
 def test_another_number_of_unnamed_bands_is_not_guessed(raster_refused, bands, count):
     said = raster_refused([*bands.values(), *bands.values()][:count])
@@ -152,6 +157,11 @@ def test_maps_that_are_right(completed, tif, bands, gpkg, frame):
     )
 
 
+@pytest.mark.fast_cases(
+    "words0-3-load-no band 'landuse'---band-map uso=NAME",
+    "words4-2-load-'alt' can't be uso and alt at once---band-map uso=NAME",
+    "words5-2-None---band-map 'uso': there is no =---band-map uso=NAME",
+)
 @pytest.mark.parametrize(
     ("words", "code", "phase", "says", "hint"),
     [
@@ -173,6 +183,10 @@ def test_a_band_map_that_leads_nowhere(raster_refused, bands, words, code, phase
     assert hint in said.hint
 
 
+@pytest.mark.fast_cases(
+    "words0-3-load-There is no column 'landuse'; the file has 'row', ",
+    "words4-2-load-'alt' can't be uso and alt at once",
+)
 @pytest.mark.parametrize(
     ("words", "code", "phase", "says"),
     [
@@ -192,6 +206,7 @@ def test_a_column_map_that_leads_nowhere(vector_refused, frame, words, code, pha
 # Values
 
 
+@pytest.mark.fast_cases("uso-257-257 (3 cells)", "alt--inf--inf (3 cells)")
 @pytest.mark.parametrize(
     ("band", "value", "named"),
     mostly_slow(
@@ -244,6 +259,7 @@ def test_more_illegal_values_than_a_message_holds(raster_refused, bands, small_c
     assert " more values." in raster_refused({**bands, "uso": uso}).message
 
 
+@pytest.mark.fast_cases("uso")
 @pytest.mark.parametrize("column", ["uso", "alt", "solo"])
 def test_nothing_in_a_field_of_a_polygon(vector_refused, frame, column):
     said = vector_refused(frame.assign(**{column: frame[column].where(frame.index >= 4)}))
@@ -253,6 +269,7 @@ def test_nothing_in_a_field_of_a_polygon(vector_refused, frame, column):
     assert "(4 cells)" in said.message
 
 
+@pytest.mark.fast_cases("uso-0")
 @pytest.mark.parametrize(("column", "value"), [("uso", 0), ("alt", -9999.0), ("solo", -1)])
 def test_what_means_nodata_in_a_raster_means_nothing_in_a_polygon(vector_refused, frame, column, value):
     said = vector_refused(frame.assign(**{column: frame[column].where(frame.index >= 1, value)}))
@@ -260,6 +277,7 @@ def test_what_means_nodata_in_a_raster_means_nothing_in_a_polygon(vector_refused
     assert f"{value:g} (1 cell)" in said.message
 
 
+@pytest.mark.fast_cases("2-uso", "mangrove-passo")
 @pytest.mark.parametrize("column", ["uso", "alt", "solo", "passo"])
 @pytest.mark.parametrize("value", ["2", "mangrove", True])
 def test_a_column_that_holds_no_numbers(vector_refused, frame, column, value):
@@ -288,6 +306,7 @@ def test_an_order_that_is_none(raster_refused, bands, cells):
 # Space
 
 
+@pytest.mark.fast_cases("uso-nan")
 @pytest.mark.parametrize(
     ("band", "value"), [("uso", 0), ("uso", -9999), ("uso", np.nan), ("alt", np.nan), ("solo", -1)]
 )
@@ -327,6 +346,7 @@ def test_rows_and_columns_that_contradict_the_geometry(vector_refused, frame, ch
     assert "row counts from the top" in said.hint
 
 
+@pytest.mark.fast_cases("nan-nan")
 @pytest.mark.parametrize(
     ("value", "says"), [(0.5, "0.5"), (np.nan, "nan"), (np.inf, "inf"), (2e9, "too many")]
 )
@@ -362,6 +382,7 @@ def test_polygons_on_no_grid_unless_asked_for_resampling(vector_refused, complet
     assert f"of {len(frame)} cells have no pixel." in completed("t.gpkg", "-p", "resolution=100")[0]
 
 
+@pytest.mark.fast_cases("bowtie")
 @pytest.mark.parametrize("kind", ["missing", "empty", "point", "bowtie"])
 def test_a_geometry_that_is_no_cell(vector_refused, frame, kind):
     import shapely
@@ -393,6 +414,7 @@ def test_an_end_before_the_first_step(raster_refused, vector_refused, bands, fra
     assert "--param end_time=N, 51 or more" in raster.hint
 
 
+@pytest.mark.fast_cases("abc", "inf")
 @pytest.mark.parametrize("value", ["abc", "-1", "2.5", "nan", "inf", "1e400", "9" * 400])
 def test_a_step_that_is_none(raster_refused, bands, value):
     said = raster_refused(bands, passo=value)
@@ -401,6 +423,7 @@ def test_a_step_that_is_none(raster_refused, bands, value):
     assert "A step is an integer of 0 or more." == said.hint
 
 
+@pytest.mark.fast_cases("1.5")
 @pytest.mark.parametrize("value", [-1, 1.5, np.nan])
 def test_a_step_of_polygons_that_is_none(vector_refused, frame, value):
     assert "The column 'passo' is " in vector_refused(frame.assign(passo=value)).message

@@ -66,12 +66,14 @@ def test_a_repository_that_is_not_there(spec, tmp_path):
     assert is_refused(spec(f"git+file://{tmp_path}/nowhere@v1"), 5, "nowhere", "no git repository")
 
 
+@pytest.mark.slow
 def test_a_package_that_does_not_build_says_its_own_last_words(spec, tmp_path):
     package = git_package(tmp_path, hook='raise SystemExit("the tide is out")')
 
     assert is_refused(spec(package), 1, "Installing git+file", "the tide is out")
 
 
+@pytest.mark.fast_cases("another")
 @pytest.mark.parametrize(
     ("model", "said"),
     mostly_slow(
@@ -108,6 +110,7 @@ def test_a_package_that_conflicts_with_what_dissmodel_needs(spec, tmp_path):
     assert is_refused(said, 1, "numpy", "dissmodel", "conflict")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs", mostly_slow(["dissmodel>=99", "dissmodel==0.1.0"], "dissmodel>=99"))
 def test_a_package_that_needs_another_dissmodel(spec, tmp_path, needs):
     said = spec(git_package(tmp_path, requires=[needs]))
@@ -118,6 +121,7 @@ def test_a_package_that_needs_another_dissmodel(spec, tmp_path, needs):
 PUBLISHED = ["dissmodel>=0.6.0,<0.7.0", "dissmodel==0.6.6", "dissmodel"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs", mostly_slow(PUBLISHED, "dissmodel==0.6.6"))
 def test_one_that_asks_for_the_published_dissmodel_gets_the_one_that_runs(spec, tmp_path, index, needs):
     make_wheel(index, "dissmodel", "0.6.6", files={"dissmodel/__init__.py": "raise SystemExit('not ours')"})
@@ -201,6 +205,7 @@ def test_a_wheel_of_the_index(spec, index):
     assert ("coastal-flood", "0.1.0", None) == (code["package"], code["version"], code["commit"])
 
 
+@pytest.mark.slow
 def test_a_folder_is_used_where_it_lies_and_its_changes_are_noted(spec, dissmodel, tmp_path):
     folder = tmp_path / "coastal-flood"
     head = publish(folder)
@@ -231,6 +236,7 @@ def test_a_folder_means_nothing_in_a_registry_that_was_fetched(dissmodel, offere
     assert (2, True) == (said.code, "which other machines don't have" in said.err)
 
 
+@pytest.mark.slow
 def test_a_name_that_two_registries_offer_is_said_in_full(dissmodel, offered):
     assert 0 == dissmodel("registry", "add", "coast", offered.url).code
     assert 0 == dissmodel("registry", "sync", "coast").code

@@ -53,6 +53,7 @@ def test_a_change_of_the_catalog_alone_is_fetched(dissmodel, synced):
     assert ("", "A model.", "") == rows(dissmodel)["flood"]
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_changed_is_not_used_and_fetched_again(dissmodel, synced):
     copy = Path(dissmodel("registry", "path").out.strip(), "catalog.yaml")
     copy.write_text(CATALOG.replace("Flooding", "Forged"))
@@ -62,6 +63,7 @@ def test_a_copy_that_was_changed_is_not_used_and_fetched_again(dissmodel, synced
     assert "Flooding" == rows(dissmodel)["flood"][0]
 
 
+@pytest.mark.slow
 def test_what_an_older_version_fetched_is_fetched_again(dissmodel, synced, home):
     (state,) = (home / "data").rglob("state.json")
     copy = Path(dissmodel("registry", "path").out.strip(), "catalog.yaml")
@@ -90,6 +92,7 @@ def test_a_broken_catalog_is_a_warning_and_the_models_work(dissmodel, synced):
     assert "dissmodel registry check" in line
 
 
+@pytest.mark.fast_cases("link")
 @pytest.mark.parametrize("what", ["link", "large"])
 def test_a_catalog_that_is_no_file_or_too_large_is_not_taken(dissmodel, published, what):
     catalog = published.folder / "catalog.yaml"

@@ -37,6 +37,7 @@ def test_without_a_word_nothing_is_installed(checked, home):
     assert not (home / "data" / "environments").exists()
 
 
+@pytest.mark.fast_cases("contract")
 @pytest.mark.parametrize(
     ("how", "line", "text"),
     mostly_slow(

@@ -8,6 +8,7 @@ import pytest
 from .packages import MODEL, publish
 
 
+@pytest.mark.slow
 def test_a_model_that_needs_a_package_of_the_index(dissmodel, tmp_path):
     model = MODEL.replace("import os,", "import idna\nimport os,", 1)
     publish(tmp_path / "coastal-flood", requires=["idna"], model=model)

@@ -86,6 +86,7 @@ def test_yes_at_a_terminal_is_asked_once_per_commit(at_terminal, offered, home):
     assert [f"git+{offered.package.as_uri()}@{offered.package_commit}"] == approved(home)
 
 
+@pytest.mark.fast_cases("n")
 @pytest.mark.parametrize("answer", ["n", ""])
 def test_no_at_a_terminal_installs_nothing(at_terminal, home, answer):
     code, screen = at_terminal(answer)
@@ -96,6 +97,7 @@ def test_no_at_a_terminal_installs_nothing(at_terminal, home, answer):
     assert ["data.bin"] == [path.name for path in Path().iterdir()]
 
 
+@pytest.mark.fast_cases("2-130")
 @pytest.mark.parametrize(("answer", "ended"), [(END, 2), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_leaves_the_question_open_has_not_agreed(at_terminal, home, answer, ended):
     code, screen = at_terminal(answer)
@@ -106,6 +108,7 @@ def test_who_leaves_the_question_open_has_not_agreed(at_terminal, home, answer, 
     assert ["data.bin"] == [path.name for path in Path().iterdir()]
 
 
+@pytest.mark.slow
 def test_what_was_agreed_to_is_what_was_shown(at_terminal, offered, home):
     def move_tag():
         (offered.package / "other.txt").write_text("x")
@@ -118,6 +121,7 @@ def test_what_was_agreed_to_is_what_was_shown(at_terminal, offered, home):
     assert [] == approved(home)
 
 
+@pytest.mark.fast_cases("show")
 @pytest.mark.parametrize("word", ["show", "validate"])
 def test_show_and_validate_ask_too(at_terminal, word):
     code, screen = at_terminal("y", words=(word, "flood"))

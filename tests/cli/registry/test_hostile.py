@@ -84,6 +84,7 @@ def test_settings_of_the_folder_around_are_not_read(dissmodel, published, home, 
     assert 0 == dissmodel("registry", "sync", "--repo", published.url).code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", mostly_slow(["true", "false"], "true"))
 def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
     published.git("config", "uploadpack.allowFilter", filters)
@@ -99,6 +100,7 @@ def test_a_hundred_megabytes_of_toml(synced, published, home, filters):
     assert 100_000 > sum(one.stat().st_size for one in home.rglob("*") if one.is_file())
 
 
+@pytest.mark.fast_cases("3", "9")
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
@@ -137,6 +139,7 @@ def tree(published, *entries):
     return subprocess.run(words, input=raw, check=True, capture_output=True).stdout.decode().strip()
 
 
+@pytest.mark.fast_cases("a/../../escaped.toml", "..")
 @pytest.mark.parametrize(
     "name", [b"../../../../escaped.toml", b"..", b"a/../../escaped.toml", b"\\..\\x.toml"]
 )
@@ -187,6 +190,7 @@ def test_a_rewritten_url_starts_no_program(dissmodel, home, published):
     assert not (home / "ran").exists()
 
 
+@pytest.mark.fast_cases("--upload-pack=touch ran")
 @pytest.mark.parametrize("branch", ["--upload-pack=touch ran", "main:refs/heads/x", "*", "..", "HEAD"])
 def test_a_branch_that_is_more_than_a_name(dissmodel, published, branch):
     said = dissmodel("registry", "sync", "--repo", published.url, f"--branch={branch}")

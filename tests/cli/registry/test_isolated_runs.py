@@ -89,6 +89,7 @@ def test_a_crash_leaves_a_record_with_the_last_words_and_what_was_there_before(f
     )  # of a MemoryError Python itself could tell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", mostly_slow([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 def test_a_signal_reaches_the_model_and_what_it_started(flood, number):
     process = flood("--param", "do=hang")
@@ -118,6 +119,7 @@ def test_a_model_that_is_killed_is_a_failed_run(flood):
     assert not is_alive(pids[1])
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_dissmodel_that_is_killed(flood, dissmodel):
     process = flood("--param", "do=hang")
     wait_until(Path("pids").exists)
@@ -131,6 +133,7 @@ def test_nothing_outlives_a_dissmodel_that_is_killed(flood, dissmodel):
     assert 0 == dissmodel("record", "verify", "r.record.json").code
 
 
+@pytest.mark.slow
 def test_under_a_memory_limit_the_record_is_still_written(flood):
     limited = (
         "import resource, runpy, sys\n"

@@ -55,6 +55,7 @@ def test_it_runs_and_the_record_says_what_ran(dissmodel, offered, monkeypatch):
     assert record["cpu_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_second_run_starts_no_installer(dissmodel, offered, monkeypatch):
     assert 0 == run(dissmodel, "--yes").code
     monkeypatch.setenv("UV_CACHE_DIR", os.devnull)  # any uv would fail now
@@ -65,6 +66,7 @@ def test_the_second_run_starts_no_installer(dissmodel, offered, monkeypatch):
     assert [0, 1] == [again.code, anew.code]
 
 
+@pytest.mark.slow
 def test_the_list_says_which_models_are_installed(dissmodel, offered):
     def installed():
         return {
@@ -81,6 +83,7 @@ def test_the_list_says_which_models_are_installed(dissmodel, offered):
     assert before == installed()
 
 
+@pytest.mark.slow
 def test_what_the_model_prints_is_told_and_logged_and_never_part_of_the_result(dissmodel, offered):
     said = run(dissmodel, "--yes", "--json")
     told = ["the model says hello", "and complains"]
@@ -90,6 +93,7 @@ def test_what_the_model_prints_is_told_and_logged_and_never_part_of_the_result(d
     assert all(any(line in one for one in record_of()["logs"]) for line in told)
 
 
+@pytest.mark.slow
 def test_show_and_validate_ask_the_package_itself(dissmodel, offered):
     refused = [dissmodel(word, "flood") for word in ("show", "validate")]
     shown = dissmodel("show", "flood", "--yes", "--param", "end_time=3")
@@ -133,6 +137,7 @@ def test_a_record_is_no_consent(dissmodel, offered, monkeypatch, home):
     assert 0 == dissmodel("reproduce", "r.record.json", "--check", "--yes").code
 
 
+@pytest.mark.slow
 def test_the_recorded_packages_are_installed_again(dissmodel, offered, index, monkeypatch, home):
     make_wheel(index, "tides", "1.0")
     offered.package_commit = publish(offered.package, version="0.1.1", requires=["tides"])
@@ -182,6 +187,7 @@ def test_recorded_packages_offline_from_the_cache(dissmodel, offered):
     assert (0, "") == (offline.code, offline.err.replace("the model says hello\nand complains\n", ""))
 
 
+@pytest.mark.slow
 def test_a_tag_that_moved_is_another_commit_and_is_asked_about_again(dissmodel, offered):
     assert 0 == run(dissmodel, "--yes").code
     (offered.package / "new.txt").write_text("x")
@@ -195,6 +201,7 @@ def test_a_tag_that_moved_is_another_commit_and_is_asked_about_again(dissmodel, 
     assert moved == record_of()["code"]["commit"]
 
 
+@pytest.mark.slow
 def test_an_approval_is_listed_and_revoked(dissmodel, offered):
     assert 0 == run(dissmodel, "--yes").code
     listed = dissmodel("registry", "trust").out
@@ -213,6 +220,7 @@ def test_a_trust_list_in_the_settings_needs_no_word(dissmodel, offered):
     assert 0 == run(dissmodel).code
 
 
+@pytest.mark.slow
 def test_a_built_in_model_is_the_recorded_code_in_the_recorded_packages_too(
     dissmodel, index, make_coast, home
 ):

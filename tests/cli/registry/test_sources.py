@@ -141,6 +141,7 @@ def test_a_state_that_was_damaged_is_as_if_never_synced(dissmodel, two, home):
     assert "added    flood, growth" in dissmodel("registry", "sync", "coast").out
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_called_as_its_model_works_and_says_so(dissmodel, tmp_path, make_coast):
     models = tmp_path / "mine" / "models"
     models.mkdir(parents=True)

@@ -37,6 +37,7 @@ def test_the_first_sync_brings_all_and_the_next_what_is_new(dissmodel, published
     assert "nothing new" in dissmodel("registry", "sync").out
 
 
+@pytest.mark.slow
 def test_it_follows_a_history_that_was_written_anew(dissmodel, published):
     dissmodel("registry", "sync", "--repo", published.url)
     published.write("tide")
@@ -47,6 +48,7 @@ def test_it_follows_a_history_that_was_written_anew(dissmodel, published):
     assert (commit, ["tide"], []) == (row["commit"], row["added"], row["removed"])
 
 
+@pytest.mark.slow
 def test_a_branch_is_followed_until_another_is_asked_for(dissmodel, published):
     published.git("checkout", "--quiet", "-b", "next")
     published.write("tide")
@@ -77,6 +79,7 @@ def test_all_but_sync_works_without_the_remote(dissmodel, published):
     assert Path(dissmodel("registry", "path").out.strip(), "models", "flood.toml").is_file()
 
 
+@pytest.mark.slow
 def test_smart_http(dissmodel, published, served):
     url = served().url
     said = dissmodel("registry", "sync", "--repo", url)
@@ -88,6 +91,7 @@ def test_smart_http(dissmodel, published, served):
     assert "added    tide" in dissmodel("registry", "sync").out
 
 
+@pytest.mark.fast_cases("a#b?c=d")
 @pytest.mark.parametrize("name", ["a b", "café", "100%", "a#b?c=d", "%20"])
 def test_a_repository_in_a_folder_of_any_name(dissmodel, published, name):
     bare = published.folder.with_name(name)
@@ -114,6 +118,7 @@ def test_gits_own_credentials_are_used(dissmodel, home, served):
     assert 0 == dissmodel("registry", "sync", "--repo", server.url).code
 
 
+@pytest.mark.fast_cases("ana:t0ken-that-nobody-may-see")
 @pytest.mark.parametrize("user", [f"ana:{TOKEN}", TOKEN])
 def test_a_token_is_used_once_and_never_seen(dissmodel, home, kept, served, monkeypatch, tmp_path, user):
     git_program = shutil.which("git")
@@ -193,6 +198,7 @@ def group_of_git(host):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_sync_that_is_killed_leaves_the_last_one(dissmodel, home, published, served):
     dissmodel("registry", "sync", "--repo", published.url)
@@ -219,6 +225,7 @@ def test_a_sync_that_is_killed_leaves_the_last_one(dissmodel, home, published, s
     assert not list((home / "data" / "registries" / "default").glob(".new-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group")
 def test_a_sync_that_is_interrupted_ends_at_once_and_leaves_nothing(home, served):
     server = served(stalls="git-upload-pack")
@@ -232,6 +239,7 @@ def test_a_sync_that_is_interrupted_ends_at_once_and_leaves_nothing(home, served
     assert [] == list((home / "data" / "registries").iterdir())
 
 
+@pytest.mark.slow
 def test_two_syncs_at_once_both_end_well(home, published):
     words = [sys.executable, "-m", "dissmodel", "registry", "sync", "--repo", published.url, "--json"]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]

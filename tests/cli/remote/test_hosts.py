@@ -30,6 +30,7 @@ def test_it_is_asked_with_the_user_s_word_only_and_once(dissmodel, web, planted)
     assert 2 == dissmodel(*planted).code
 
 
+@pytest.mark.fast_cases("input", "endpoint")
 @pytest.mark.parametrize("how", ["input", "registry", "endpoint", "an earlier run"])
 def test_what_the_user_named_is_asked(dissmodel, web, planted, how, model):
     words = planted
@@ -125,6 +126,7 @@ def test_what_sends_the_input_on_asks_too(dissmodel, web, planted, how):
     assert [web.url] == [one["what"] for one in again]
 
 
+@pytest.mark.slow
 def test_a_picture_asks_no_server_that_only_the_record_names(dissmodel, web, make_coast):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "coast.zip"])
     words = ("run", "coastal_raster", "-i", "coast.zip", "-o", "r.tif", "-p", "end_time=2013")

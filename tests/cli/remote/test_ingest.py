@@ -38,6 +38,7 @@ def test_only_what_is_new_is_fetched(dissmodel, s3, pushed, proxy):
     assert [] == fetched
 
 
+@pytest.mark.fast_cases("words0", "words5")
 @pytest.mark.parametrize(
     "words", [[], ["--json"], ["-p", "step=1"], ["--sort", "when"], ["--model", "othr"], ["--verify"]]
 )

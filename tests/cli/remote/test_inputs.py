@@ -221,6 +221,7 @@ def test_two_at_once_fetch_it_once(dissmodel, web, model):
     assert Path("1.bin").read_bytes() == Path("2.bin").read_bytes()
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_leaves_no_part_that_is_used(dissmodel, web, model, tmp_path):
     (web.root / "grid.bin").write_bytes(os.urandom(300_000_000))
     url, inputs = f"{web.url}/grid.bin", tmp_path / "user" / "cache" / "inputs"

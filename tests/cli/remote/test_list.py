@@ -42,6 +42,7 @@ def test_every_pushed_experiment_is_listed(dissmodel, pushed, s3):
     assert [pushed[2], pushed[1], pushed[0]] == [one["experiment_id"] for one in as_json.json["records"]]
 
 
+@pytest.mark.fast_cases("/experiments")
 @pytest.mark.parametrize("below", ["/experiments", "/experiments/", "/"])
 def test_a_part_of_it_is_listed(dissmodel, pushed, s3, below):
     assert COUNT == dissmodel("record", "list", s3.uri + below, "--json").json["total"]

@@ -80,6 +80,7 @@ def test_tls_of_an_authority_of_ones_own(made, tls, monkeypatch):
     assert Path("r.bin").read_bytes() == Path(files["output"]).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_second_implementation(made, moto, model):
     pushed = made("push", "r.record.json", "--with-input", "--to", "s3://data/p", "--json")
     again = made("push", "r.record.json", "--with-input", "--to", "s3://data/p", "--json")
@@ -116,6 +117,7 @@ def test_a_conditional_write_keeps_what_came_between(made, moto, tmp_path, monke
     assert b"other" == (tmp_path / "there").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_right_to_write(made, moto, monkeypatch):
     servers.demand_rights(moto, 20)
     access, secret = servers._user(moto.endpoint, "reader", "AmazonS3ReadOnlyAccess")

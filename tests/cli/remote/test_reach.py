@@ -64,6 +64,7 @@ def test_a_record_that_is_not_there_or_lies(uploaded):
     assert not list(Path().glob("*/*.bin"))
 
 
+@pytest.mark.fast_cases("a%20folder/a%20grid.bin")
 @pytest.mark.parametrize("name", ["grid.bin", "grid.bin?id=5", "a%20folder/a%20grid.bin"])
 def test_an_input_of_a_web_server_is_pulled_too(dissmodel, s3, web, model, name):
     path = web.root / unquote(name.partition("?")[0])
@@ -82,6 +83,7 @@ def test_an_input_of_a_web_server_is_pulled_too(dissmodel, s3, web, model, name)
     assert 0 == dissmodel("reproduce", one["record_path"], "--model", model, "--offline").code
 
 
+@pytest.mark.fast_cases("ftp://host/grid.bin-3", "s3://NO/grid.bin-5", "http://me:pw-of-mine@HOST/grid.bin-3")
 @pytest.mark.parametrize(
     ("place", "code"),
     [

@@ -174,6 +174,7 @@ LYING = {
 }
 
 
+@pytest.mark.fast_cases("absolute", "above", "other input", "no digest")
 @pytest.mark.parametrize(("how", "honest", "code", "why"), LYING.values(), ids=LYING)
 def test_a_record_that_lies_runs_nothing(dissmodel, pushed, plant, model, how, honest, code, why):
     model.write_text(model.read_text() + "\nPath('imported').touch()\n")
@@ -185,6 +186,7 @@ def test_a_record_that_lies_runs_nothing(dissmodel, pushed, plant, model, how, h
     assert [] == list(Path().iterdir())
 
 
+@pytest.mark.fast_cases("other host", "above")
 @pytest.mark.parametrize("where", ["above", "absolute", "file", "other host", "external"])
 def test_what_points_elsewhere_is_not_verified(dissmodel, pushed, plant, where, monkeypatch):
     plant(LYING[where][0])
@@ -220,6 +222,7 @@ NO_RECORD = {
 }
 
 
+@pytest.mark.fast_cases("newer", "gone")
 @pytest.mark.parametrize(("content", "code", "why"), NO_RECORD.values(), ids=NO_RECORD)
 def test_what_is_no_record_is_told(dissmodel, pushed, s3, content, code, why):
     uri, folder = pushed

@@ -162,6 +162,7 @@ def test_credentials_are_nowhere(session, rclone, s3, model, tmp_path, place):
     assert [] == holding((tmp_path, folder), secrets, spared)
 
 
+@pytest.mark.slow
 def test_what_is_in_a_url_is_nowhere(session, s3, web, rclone, model, tmp_path):
     """A user's name and password, and a query that signs: the record says that there was one, not which."""
     server, folder = rclone

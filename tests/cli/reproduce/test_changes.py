@@ -20,6 +20,7 @@ def reproduce(dissmodel, model, *words):
     return dissmodel("reproduce", "r.record.json", "--model", model, "--check", "--json", *words)
 
 
+@pytest.mark.fast_cases("a package", "the model")
 @pytest.mark.parametrize(
     ("how", "what", "recorded"),
     mostly_slow(
@@ -68,6 +69,7 @@ def test_what_is_otherwise_around_it_is_said_before_it_runs(copied, plant, how, 
     ]
 
 
+@pytest.mark.fast_cases("<lambda>-model source")
 @pytest.mark.parametrize(
     ("how", "what"),
     [
@@ -158,6 +160,7 @@ def test_one_byte_of_the_input_stops_it_before_anything_is_imported(copied, how)
     assert digest in said.json["error"]["hint"]
 
 
+@pytest.mark.fast_cases("change")
 @pytest.mark.parametrize("how", ["change", "remove", "add"])
 def test_a_sidecar_that_is_another_one_stops_it(raster, raster_model, how):
     model = raster_model()
@@ -249,6 +252,7 @@ def test_maps_layer_and_spec_are_those_of_the_record(raster, raster_model):
     assert {"land_use_types": "spec", "x": "command line"} == second["parameter_origin"]
 
 
+@pytest.mark.fast_cases("stored4-given by the input-expected4")
 @pytest.mark.parametrize(
     ("stored", "recorded", "expected"),
     [

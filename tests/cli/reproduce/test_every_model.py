@@ -96,6 +96,7 @@ def steps_of(record):
     return sorted(name for name in record["files"] if name.startswith("step_"))
 
 
+@pytest.mark.fast_cases("coastal_vector-two threads", "flood_raster-snapshots")
 @pytest.mark.parametrize(
     ("model", "option"),
     mostly_slow(
@@ -131,6 +132,7 @@ def test_a_run_with_a_preview(coast, comes_again, model, source):
     comes_again(model, coast(source), "--preview", output=f"r{'.tif' if model in RASTERS else '.gpkg'}")
 
 
+@pytest.mark.fast_cases("coastal_vector-.gpkg", "mangrove_vector-.parquet")
 @pytest.mark.parametrize(
     ("model", "suffix"),
     mostly_slow(
@@ -146,11 +148,13 @@ def test_every_format_of_polygons_with_snapshots(coast, comes_again, model, suff
     comes_again(model, coast("grid.gpkg"), *OPTIONS["snapshots"], output=f"r{suffix}")
 
 
+@pytest.mark.fast_cases("coastal_raster")
 @pytest.mark.parametrize("model", RASTERS)
 def test_every_format_of_pixels(coast, comes_again, model):
     comes_again(model, coast("grid.tif"), output="r.tiff")
 
 
+@pytest.mark.fast_cases("grid.shp", "grid.zip")
 @pytest.mark.parametrize("source", ["grid.tif", "grid.zip", "grid.gpkg", "grid.shp", "grid.geojson"])
 def test_every_format_of_the_input(coast, comes_again, source):
     comes_again("coastal_raster", coast(source))

@@ -57,6 +57,7 @@ def package(tmp_path, raster_model, monkeypatch):
     return install
 
 
+@pytest.mark.slow
 def test_another_version_of_the_package(raster, package):
     site = package("1.0")
     words = ("run", "their_model", "-i", "in.tif", "-q", "-o")
@@ -73,6 +74,7 @@ def test_another_version_of_the_package(raster, package):
     assert ("1.0", "1.1") == differing(compared)["model version"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other locales")
 def test_another_locale(raster, raster_model):
     model = raster_model()

@@ -75,6 +75,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.fast_cases("running", "tainted", "package list", "failed", "input other", "seed below zero")
 @pytest.mark.parametrize(("how", "code", "name"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_record_is_refused(fenced, plant, how, code, name):
     dissmodel, model = fenced
@@ -86,6 +87,7 @@ def test_a_hostile_record_is_refused(fenced, plant, how, code, name):
     assert untouched()
 
 
+@pytest.mark.fast_cases("<lambda>0")
 @pytest.mark.parametrize(
     "how",
     [
@@ -193,6 +195,7 @@ def test_what_is_no_record_is_refused(dissmodel, text):
     assert (3, "not_a_record") == (said.code, said.json["error"]["code"])
 
 
+@pytest.mark.fast_cases("words10-2", "words8-3", "words9-5")
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -109,6 +109,7 @@ def test_all_of_it_in_json(drawn):
     assert store.read_document(Path(found["record_path"])) == found["record"]
 
 
+@pytest.mark.slow
 def test_a_tolerance_is_for_numbers_and_not_for_the_classes_of_the_model(raster, raster_model, plant):
     draw = "np.random.Generator(np.random.PCG64()).random(5)"  # which no seed of a run reaches
     near = {"run": f"data[0][1, 0] += {draw} / 4; return data"}
@@ -196,6 +197,7 @@ def test_a_recorded_file_that_was_changed_is_not_what_is_compared_with(drawn):
     assert "'band_2' differs." in said.out
 
 
+@pytest.mark.fast_cases("coastal_vector-.parquet")
 @pytest.mark.parametrize(
     ("model", "suffix"),
     mostly_slow(
@@ -218,6 +220,7 @@ def test_every_built_in_model_on_polygons_comes_again_byte_for_byte(dissmodel, m
     assert (0, "identical-file") == (said.code, said.json["verdict"])
 
 
+@pytest.mark.fast_cases("mangrove_raster-('-p', 'accretion_enabled=true')")
 @pytest.mark.parametrize(
     ("model", "words"),
     mostly_slow(

@@ -99,6 +99,7 @@ def test_a_damaged_record_is_an_error_of_its_own(house, place_uri):
     assert 1 == house.get("/jobs")["total"]
 
 
+@pytest.mark.slow
 def test_a_result_that_is_a_map_has_a_picture(house, tmp_path, monkeypatch):
     import dissmodel
     from dissmodel.service import foreign
@@ -120,6 +121,7 @@ def test_a_result_that_is_a_map_has_a_picture(house, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_a_result_that_is_no_map_has_none(house):
     house.complete("ab" * 16)
 

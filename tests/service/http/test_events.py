@@ -76,6 +76,7 @@ def test_a_stream_goes_on_after_what_was_seen(house):
     assert [] == list(stream)
 
 
+@pytest.mark.slow
 def test_many_listeners_cost_one_question(house, monkeypatch):
     job, asked = house.job()["job_id"], []
     view = type(house.service.queue).view

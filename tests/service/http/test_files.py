@@ -174,6 +174,7 @@ def on_s3(bucket, moto, settings, monkeypatch):
         yield house
 
 
+@pytest.mark.slow
 def test_on_s3_uploads_and_results_are_linked_to_at_the_public_address(on_s3, moto):
     found = upload(on_s3, b"0123456789")
     assert found["uri"] == f"{on_s3.service.inputs.uri}inputs/demo/grid.tif"

@@ -69,6 +69,7 @@ def test_a_list_has_each_job_as_it_is_now(house):
     house.get("/jobs", params={"status": "unheard"}, status=422)
 
 
+@pytest.mark.slow
 def test_the_list_is_made_anew_from_the_place(house, service, settings):
     jobs = [house.job()["job_id"] for _ in range(3)]
     house.complete(jobs[0])

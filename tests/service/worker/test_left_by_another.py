@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from dissmodel import api
 
 
@@ -22,6 +24,7 @@ def test_files_of_other_bytes_without_a_record(house, tmp_path):
     assert api.verify(pulled.experiments[0].record).ok
 
 
+@pytest.mark.slow
 def test_files_of_the_same_bytes_without_a_record(house):
     job = house.submit()
     folder = Path(house.settings.place) / "experiments" / job

@@ -65,6 +65,7 @@ UNFIT = [
 ]
 
 
+@pytest.mark.slow
 def test_what_can_not_be_run_fails_at_once(house):
     jobs = [house.submit(**words) for words, _ in UNFIT]
 
@@ -78,6 +79,7 @@ def test_what_can_not_be_run_fails_at_once(house):
             assert package in outcome.error.hint
 
 
+@pytest.mark.slow
 def test_a_process_that_crashes_is_tried_three_times(house, note):
     job = house.submit(parameters={"do": "segfault", "note": note})
 
@@ -88,6 +90,7 @@ def test_a_process_that_crashes_is_tried_three_times(house, note):
     assert 3 == notes(house)
 
 
+@pytest.mark.slow
 def test_a_run_has_as_much_memory_as_is_set(house, monkeypatch, note):
     monkeypatch.setenv("DISSMODEL_SERVICE_MEMORY", "2 GB")
     job = house.submit(parameters={"do": "memory", "note": note})
@@ -129,6 +132,7 @@ def test_a_run_that_is_cancelled_is_ended(house):
     assert worker.poll() is None
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_the_queue_does_not_know_counts(house):
     waiting = house.submit()
     house.truth.put(waiting, Cancel(by="ana"))
@@ -184,6 +188,7 @@ def test_a_job_whose_workers_are_killed_three_times_fails(house, note):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_ends_its_job_and_takes_no_other(house):
     job, later = house.submit(parameters={"pause": 3}), house.submit()
     worker = house.start()
@@ -288,6 +293,7 @@ def test_a_run_has_no_credentials(house, monkeypatch):
         assert value not in house.shown().replace("/keys", "")
 
 
+@pytest.mark.slow
 def test_what_a_model_leaves_running_is_ended(house):
     job = house.submit(parameters={"do": "leave"})
 
@@ -299,6 +305,7 @@ def test_what_a_model_leaves_running_is_ended(house):
     assert b"sleep\x00600\x00" not in commands
 
 
+@pytest.mark.slow
 def test_a_model_can_not_forge_its_end(house):
     job = house.submit(parameters={"do": "forge"})
 
@@ -328,6 +335,7 @@ def test_a_record_without_an_outcome_is_a_result(house, note):
     assert 1 == notes(house)
 
 
+@pytest.mark.slow
 def test_what_a_killed_attempt_has_delivered_in_part_stays(house):
     job = house.submit(parameters={"do": "random"})
     folder = Path(house.settings.place) / "experiments" / job
@@ -343,6 +351,7 @@ def test_what_a_killed_attempt_has_delivered_in_part_stays(house):
     assert dissmodel.verify(folder / "record.json").ok
 
 
+@pytest.mark.slow
 def test_a_job_that_has_ended_is_not_run_again(house, note):
     job = house.submit(parameters={"note": note})
     house.truth.put(job, Outcome(status="cancelled"))
@@ -395,6 +404,7 @@ def test_a_reproduction_of_another_input_fails(house):
     ]
 
 
+@pytest.mark.slow
 def test_older_notebooks_find_the_names_that_they_know(house, monkeypatch):
     monkeypatch.setenv("DISSMODEL_SERVICE_LEGACY_OBJECTS", "true")
     job = house.submit()
@@ -405,6 +415,7 @@ def test_older_notebooks_find_the_names_that_they_know(house, monkeypatch):
     assert "| run |" in (folder / f"profiling_{job[:8]}.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_no_job(house):
     scratch = house.settings.data_dir / "scratch"
     scratch.parent.mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,7 @@ def assert_same(typed, asked):
     assert {name: origin[one] for name, one in typed["parameter_origin"].items()} == asked["parameter_origin"]
 
 
+@pytest.mark.slow
 def test_in_a_folder(house, grid):
     path = Path(house.settings.inputs) / "grid.zip"
     path.write_bytes(grid)

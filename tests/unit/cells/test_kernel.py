@@ -173,6 +173,7 @@ def test_any_rule_compiled_in_any_window_has_the_bits_of_python(neighborhood, se
         assert bits(in_python(asked, *given)) == bits(compiled(ANY, *given))
 
 
+@pytest.mark.fast_cases("3")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_fire_on_pixels_on_squares_and_with_arrays(monkeypatch, threads):
     """Any number of threads shares the rows, and the halo of each is that of the whole."""

@@ -56,6 +56,7 @@ def test_steps_are_those_of_the_definition(raster, run):
     assert np.array_equal(after, alive)
 
 
+@pytest.mark.slow
 def test_the_r_pentomino_ends_with_116_cells_after_1103_steps(raster, run):
     """It is stable from step 1103 on: 116 cells, six gliders among them (Gosper's group, 1970)."""
     source = raster(alive=board((620, 620), R_PENTOMINO, 310, 310), dtype="uint8", nodata=None)

@@ -66,6 +66,7 @@ def said(tmp_path_factory):
     return {one: told.pop(first + place, "") for place, one in enumerate([*TYPES, *ERRORS])}, told
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="this NumPy tells types in other words"
 )
@@ -75,10 +76,12 @@ def test_every_name_has_its_type(said):
     assert {name: f'Revealed type is "{kind}"' for name, kind in TYPES.items()} == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", ERRORS)
 def test_a_misspelt_name_is_an_error(said, statement):
     assert ERRORS[statement] in said[0][statement]
 
 
+@pytest.mark.slow
 def test_the_model_itself_has_no_error(said):
     assert {} == said[1]

@@ -68,6 +68,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.fast_cases("zstd tiles", "big endian", "band")
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_how_a_raster_is_written_does_not_matter(tmp_path, original, options):
     other = write(tmp_path / "b.tif", **options)
@@ -101,7 +102,11 @@ def ulp(value):
 
 
 # The centre of column c and row r is (500000 + 30 c + 15, 9000000 - 30 r - 15).
-@pytest.mark.parametrize("options", [{}, OPTIONS["lzw, small tiles"], OPTIONS["band"]], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, *(pytest.param(OPTIONS[name], marks=pytest.mark.slow) for name in ("lzw, small tiles", "band"))],
+    ids=str,
+)
 @pytest.mark.parametrize(
     ("name", "row", "col", "value", "x", "y"),
     [
@@ -286,6 +291,7 @@ def test_how_far_it_is_is_told_up_to_the_end(tmp_path, original):
     assert sorted(heard.bytes) == heard.bytes
 
 
+@pytest.mark.fast_cases("1")
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_damaged_file_is_named(tmp_path, which):
     paths = [write(tmp_path / f"{name}.tif", compress="deflate") for name in ("whole", "damaged")]

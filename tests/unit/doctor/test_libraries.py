@@ -93,6 +93,7 @@ def plugin(folder, name, source):
     (info / "entry_points.txt").write_text(f"[dissmodel.executors]\n{name} = {package}\n", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_each_model_that_breaks_is_told_and_the_others_are_loaded(look, on_path):
     folder = on_path(nothing="")
     plugin(folder, "aaa", "raise RuntimeError('no such dam')")

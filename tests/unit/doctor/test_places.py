@@ -225,6 +225,7 @@ def test_an_install_that_was_killed_long_ago_is_left_though_its_lock_is_there(lo
 # --- the network
 
 
+@pytest.mark.fast_cases("401-ok-answers, and asks who you are", "503-warning-answers with HTTP 503")
 @pytest.mark.parametrize(
     ("status", "severity", "message"),
     [
@@ -319,6 +320,7 @@ def secret(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
 
 
+@pytest.mark.fast_cases("403-ok", "502-warning")
 @pytest.mark.parametrize(("status", "severity"), [(403, "ok"), (200, "ok"), (502, "warning")])
 def test_a_store_that_answers(look, secret, monkeypatch, status, severity):
     with answering(status) as (port, asked):

@@ -247,6 +247,7 @@ def _parent(status):
     return int(lines["PPid"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups")
 def test_ctrl_c_does_not_reach_the_workers(tmp_path):
     parent = script(

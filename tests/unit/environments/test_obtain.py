@@ -97,6 +97,7 @@ def test_the_lock_has_exact_versions_and_hashes(index, install):
     assert "tide-tables==1.4" in lock
 
 
+@pytest.mark.slow
 def test_another_version_is_another_environment(index, install):
     make_wheel(index, "coastal-flood", "0.1.0")
     make_wheel(index, "coastal-flood", "0.2.0")
@@ -116,6 +117,7 @@ def test_the_commands_of_an_environment_run_where_it_lies(index, install):
     assert ".building-" not in said
 
 
+@pytest.mark.slow
 def test_a_git_package_is_its_commit(index, install, tmp_path):
     repository = make_project(tmp_path / "repo", requires=["tide-tables"])
     make_wheel(index, "tide-tables", "1.4")
@@ -133,6 +135,7 @@ def test_a_git_package_is_its_commit(index, install, tmp_path):
     assert not install(f"git+{repository.as_uri()}@v1").is_new
 
 
+@pytest.mark.slow
 def test_a_package_in_a_subfolder_of_a_repository(index, install, tmp_path):
     make_project(tmp_path / "repo" / "python")
     commit(tmp_path / "repo")
@@ -154,6 +157,7 @@ def test_a_folder_is_used_where_it_lies(index, install, tmp_path, monkeypatch):
     assert "changed" == says(again, "import coastal_flood; print(coastal_flood.version)")
 
 
+@pytest.mark.slow
 def test_a_folder_whose_needs_changed_is_installed_again(index, install, tmp_path):
     folder = make_project(tmp_path / "model")
     install(folder)
@@ -179,6 +183,7 @@ def test_nothing_named_dissmodel_comes_from_an_index(index, install, tmp_path):
     assert __version__ == (folder / "built-with").read_text()
 
 
+@pytest.mark.slow
 def test_the_extras_of_ours_that_a_package_asks_for_are_there(index, install):
     make_wheel(index, "coastal-flood", "0.1.0", ["dissmodel[parquet]>=0.6"])
     make_wheel(index, "plain", "1.0", ["dissmodel>=0.6"])
@@ -187,6 +192,7 @@ def test_the_extras_of_ours_that_a_package_asks_for_are_there(index, install):
     assert "pyarrow" not in install("plain").packages
 
 
+@pytest.mark.slow
 def test_a_package_that_needs_a_newer_dissmodel_says_so(index, install, data_dir):
     make_wheel(index, "coastal-flood", "0.1.0", ["dissmodel>=2"])
 
@@ -197,6 +203,7 @@ def test_a_package_that_needs_a_newer_dissmodel_says_so(index, install, data_dir
     assert [".wheels"] == folders(data_dir)
 
 
+@pytest.mark.slow
 def test_tool_uv_leads_nobody_elsewhere(index, install, tmp_path, monkeypatch):
     make_wheel(index, "tide-tables", "1.4")
     elsewhere = tmp_path / "elsewhere"
@@ -213,6 +220,9 @@ def test_tool_uv_leads_nobody_elsewhere(index, install, tmp_path, monkeypatch):
     assert "1.4" == install(f"git+{folder.as_uri()}").packages["tide-tables"]
 
 
+@pytest.mark.fast_cases(
+    "not-there==1.0-no_such_package-not-there was not found", "source-only==1.0-no_wheel-no usable wheels"
+)
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
@@ -282,6 +292,7 @@ def test_without_consent_nothing_is_installed(index, data_dir):
     assert not data_dir.exists()
 
 
+@pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_made_anew(index, install):
     make_wheel(index, "coastal-flood", "0.1.0")
     made = install("coastal-flood==0.1.0")

@@ -242,6 +242,7 @@ def test_a_commit_that_is_not_there(repository, data_dir):
     assert "fetch_failed" == caught.value.code
 
 
+@pytest.mark.fast_cases("broken")
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -314,6 +315,7 @@ def test_a_folder_that_is_no_project(tmp_path, data_dir, name):
     assert str(tmp_path / name) in caught.value.message
 
 
+@pytest.mark.slow
 def test_what_was_installed_last_stands_where_nobody_answers(index, install, data_dir, repository, tmp_path):
     state = commit(repository)
     text = f"git+{repository.as_uri()}@main"
@@ -338,6 +340,7 @@ def test_offline_a_tag_that_was_never_installed_is_not_known(data_dir, repositor
     assert "offline" in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_remote_that_never_answers(data_dir, monkeypatch):
     monkeypatch.setattr("dissmodel.git.ANSWER_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:

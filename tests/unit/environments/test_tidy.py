@@ -46,6 +46,7 @@ def test_what_it_takes(made, data_dir):
     assert 0 < entry.own_size <= entry.size
 
 
+@pytest.mark.fast_cases("name")
 @pytest.mark.parametrize("by", ["key", "name"])
 def test_one_is_removed(made, data_dir, by):
     removed = remove(made.key if by == "key" else "coastal-flood", data_dir)
@@ -55,6 +56,7 @@ def test_one_is_removed(made, data_dir, by):
     assert [".wheels"] == sorted(path.name for path in (data_dir / "environments").iterdir())
 
 
+@pytest.mark.fast_cases("../data", "coastal-floot")
 @pytest.mark.parametrize("name", ["coastal-floot", "..", "", ".wheels", "../data"])
 def test_what_is_no_environment_is_not_removed(made, data_dir, name):
     with pytest.raises(UsageError):
@@ -90,6 +92,7 @@ def test_what_was_removed_meanwhile_can_not_be_used(made, data_dir):
     assert not made.path.exists()
 
 
+@pytest.mark.slow
 def test_prune_takes_what_was_not_used_for_so_long(index, install, data_dir):
     for version in ("0.1.0", "0.2.0"):
         make_wheel(index, "coastal-flood", version)

@@ -64,6 +64,7 @@ def test_two_at_once_build_it_once(index, data_dir):
     assert 1 == len(keys(data_dir))
 
 
+@pytest.mark.fast_cases("9")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
 def test_a_build_that_is_stopped_leaves_nothing_to_be_met(index, data_dir, install, tmp_path, signum):

@@ -50,6 +50,7 @@ def offer(simple, wheel):
     (simple / name / "index.html").write_text(links)
 
 
+@pytest.mark.slow
 def test_an_index_with_a_password_in_pips_settings(index, server, install, monkeypatch, stubs, tmp_path):
     simple, host = server
     for wheel in [*stubs.glob("*.whl"), make_wheel(tmp_path, "coastal-flood", "0.1.0")]:
@@ -79,6 +80,7 @@ def test_a_wrong_password_is_not_told(index, server, install, monkeypatch, tmp_p
     assert "wr0ngpass" not in caught.value.message + caught.value.hint
 
 
+@pytest.mark.slow
 def test_an_index_that_is_not_there_and_one_that_never_answers(index, install, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "1")
@@ -120,6 +122,7 @@ def test_uvs_own_settings_stand_over_pips(index, install, monkeypatch, tmp_path,
     assert "0.2.0" == install("coastal-flood").packages["coastal-flood"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_dir")
 def test_a_package_of_this_machines_own_index(install):
     try:

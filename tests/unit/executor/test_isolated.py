@@ -186,6 +186,7 @@ def test_notes_of_its_steps_need_nobody_who_shows_them(python, tmp_path):
     assert "done" == (tmp_path / "out.txt").read_text()
 
 
+@pytest.mark.fast_cases("fail")
 @pytest.mark.parametrize("do", ["well", "fail"])
 def test_a_seed_that_was_drawn_there_is_said_and_in_the_record(python, tmp_path, do):
     heard, record = Heard(), asked(tmp_path, do=do)
@@ -213,6 +214,7 @@ def test_it_says_the_same_where_the_system_refuses_threads(python, tmp_path, mon
     assert 1 == heard.told.count(("output", "printed"))
 
 
+@pytest.mark.slow
 def test_settings_of_gdal_are_ignored_and_noted_there_too(python, tmp_path, monkeypatch):
     monkeypatch.setenv("GTIFF_SRS_SOURCE", "EPSG")
     gdal_settings.ignore()  # as the command line begins
@@ -242,6 +244,7 @@ def test_it_has_the_face_and_the_parameters_of_the_same_model_here(python, tmp_p
         assert here.code() == there.code()
 
 
+@pytest.mark.fast_cases("foreign-Exception-no such coast", "refuse-ValueError-not like this")
 @pytest.mark.parametrize(
     ("do", "kind", "said"),
     [
@@ -284,6 +287,7 @@ def test_a_crash_is_an_error_with_its_last_words(python, tmp_path, do, how):
     assert "written below" in caught.value.message
 
 
+@pytest.mark.fast_cases("elsewhere-broken-nowhere_at_all")
 @pytest.mark.parametrize(
     ("name", "module", "said"),
     [
@@ -298,6 +302,7 @@ def test_a_package_without_the_model_is_a_clear_error(python, tmp_path, name, mo
         opened(python, tmp_path, name, module)
 
 
+@pytest.mark.fast_cases("9")
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
 def test_neither_it_nor_what_it_started_outlives_its_parent(python, tmp_path, signum):
@@ -345,6 +350,7 @@ def _alive(pid):
     return state.rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.fast_cases("missing-coast.tif does not exist.")
 @pytest.mark.parametrize(
     ("do", "said"),
     [("missing", "coast.tif does not exist."), ("no file", "No such file or directory: 'none.tif'")],

@@ -384,6 +384,7 @@ def _ingest_in_a_process(path, folder):
     ingest_place(RecordIndex(path), place_of(folder))
 
 
+@pytest.mark.slow
 def test_several_writers_at_once_leave_what_one_leaves(index, tmp_path, monkeypatch):
     for number in range(120):
         leave(tmp_path / "runs" / f"{number % 4}" / f"r{number}.record.json", record_of(number))
@@ -425,6 +426,7 @@ ingest.ingest_place(RecordIndex(Path(sys.argv[1])), open_place(sys.argv[2], Stor
 """
 
 
+@pytest.mark.fast_cases("0")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_any_time_and_run_again_it_is_whole(index, tmp_path, seed):
@@ -501,6 +503,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.fast_cases("0", "3")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_list_with_the_index_is_the_list_without(index, tmp_path, monkeypatch, seed):
     chance = random.Random(seed)
@@ -523,6 +526,7 @@ def test_a_list_with_the_index_is_the_list_without(index, tmp_path, monkeypatch,
     assert list_records(ListRequest("tree")) == list_records(ListRequest("tree", index=True))
 
 
+@pytest.mark.fast_cases("0", "3")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_search_finds_what_a_look_at_all_records_finds(index, tmp_path, seed):
     chance = random.Random(seed)

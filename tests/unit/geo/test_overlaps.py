@@ -58,6 +58,17 @@ def test_holes_and_orientation_do_not_matter():
     assert nowhere_twice(cells[::3])
 
 
+@pytest.mark.fast_cases(
+    "grid-moved",
+    "grid-larger",
+    "grid-nested",
+    "grid-nested on a vertex",
+    "grid-crossing",
+    "hexagons-crossing",
+    "hexagons-moved",
+    "hexagons-larger",
+    "holed-larger",
+)
 @pytest.mark.parametrize("change", ["moved", "larger", "nested", "nested on a vertex", "crossing"])
 def test_an_overlap_is_counted_and_the_first_named(cells, change):
     at = 815

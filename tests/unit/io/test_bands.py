@@ -47,6 +47,7 @@ def numbers(rows=1500, cols=1100, count=2):
     return np.arange(count * rows * cols, dtype=np.float64).reshape(count, rows, cols)
 
 
+@pytest.mark.fast_cases("small tiles", "one strip")
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_blocks_are_the_whole_raster_cut_as_the_file_is(tmp_path, layout):
     bands = numbers()
@@ -114,6 +115,7 @@ def test_what_is_in_memory_reads_like_a_file(tmp_path):
     assert np.array_equal(mask, np.vstack([block.valid for block in blocks]))
 
 
+@pytest.mark.slow
 def test_only_a_block_is_in_memory(tmp_path):
     bands = numbers(4096, 1024)
     path = written(tmp_path / "a.tif", bands, compress="zstd", **LAYOUTS["tiles"])
@@ -189,6 +191,7 @@ def test_damage_is_named_where_it_shows_and_other_errors_pass(tmp_path):
         raise ValueError("mine")
 
 
+@pytest.mark.fast_cases("small tiles")
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_reading_tells_how_far_it_is(tmp_path, transfers, layout):
     path = written(tmp_path / "a.tif", numbers(), **layout)

@@ -66,6 +66,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.fast_cases("lzw tiled", "BigTIFF", "pixel")
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_how_a_raster_is_written_does_not_matter(tmp_path, options):
     plain = content_digest(write(tmp_path / "plain.tif"))
@@ -74,6 +75,7 @@ def test_how_a_raster_is_written_does_not_matter(tmp_path, options):
     assert ["alt", "uso"] == list(plain.parts)
 
 
+@pytest.mark.fast_cases("1")
 @pytest.mark.parametrize("window_bytes", [1, 10**5])
 def test_windows_do_not_matter(tmp_path, monkeypatch, window_bytes):
     paths = [write(tmp_path / "a.tif", interleave="pixel"), write(tmp_path / "b.tif", **OPTIONS["lzw tiled"])]

@@ -16,6 +16,7 @@ def boxes(row, col, size=(30.0, 30.0), corner=(0.0, 0.0), *, fields=True, crs="E
     return gpd.GeoDataFrame(data, geometry=shapely.box(west, north - size[1], west + size[0], north), crs=crs)
 
 
+@pytest.mark.fast_cases("True")
 @pytest.mark.parametrize("with_fields", [True, False])
 def test_the_real_coast(shared, with_fields):
     cells = load_gdf(shared("elevacao_pol.zip"))[0]

@@ -48,6 +48,7 @@ def test_a_tag_that_nobody_knows_is_no_damage(tmp_path, whole):
     assert ["uso", "alt", "solo"] == list(backend.arrays)
 
 
+@pytest.mark.fast_cases("600")
 @pytest.mark.parametrize("cut", [1, 600, 20_000])
 def test_the_command_line_says_one_thing(tmp_path, whole, cut):
     path = tmp_path / "a.tif"

@@ -71,6 +71,7 @@ def everything(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_locked_one_says_who_may_hold_it(path):
     with held(path, "begin exclusive"), pytest.raises(InvalidInput) as caught:
         load_gdf(path)

@@ -357,6 +357,7 @@ def test_what_belonged_to_the_old_file_goes_with_it(tmp_path):
     assert [path] == list(tmp_path.iterdir())
 
 
+@pytest.mark.fast_cases("540000")
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to set")
 @pytest.mark.parametrize("limit", [1000, 100_000, 540_000])
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, limit):

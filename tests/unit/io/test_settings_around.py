@@ -171,6 +171,7 @@ def test_a_gdalrc_is_not_obeyed_and_noted(tmp_path):
     assert "540000.0 EPSG:31983 {'GDAL_GEOREF_SOURCES': 'NONE'}\n" == told
 
 
+@pytest.mark.slow
 def test_a_config_file_that_a_variable_names_is_not_obeyed_either(tmp_path):
     path = raster(tmp_path / "a.tif")
     (tmp_path / "mine").write_text("[configoptions]\nGTIFF_POINT_GEO_IGNORE=YES\nGDAL_SKIP=GTiff\n")
@@ -180,6 +181,7 @@ def test_a_config_file_that_a_variable_names_is_not_obeyed_either(tmp_path):
     assert "540000.0 EPSG:31983 {'GDAL_SKIP': 'GTiff', 'GTIFF_POINT_GEO_IGNORE': 'YES'}\n" == told
 
 
+@pytest.mark.slow
 def test_what_gdal_has_read_from_a_gdalrc_is_forgotten(tmp_path):
     path = raster(tmp_path / "a.tif")
     (tmp_path / "mine").write_text("[configoptions]\nGDAL_GEOREF_SOURCES=NONE\n")
@@ -196,6 +198,7 @@ with rasterio.open({str(path)!r}) as first:
     assert "540000.0 EPSG:31983 {'GDAL_GEOREF_SOURCES': 'NONE'}\nNone\n" in told
 
 
+@pytest.mark.fast_cases("PROJ_LIB")
 @pytest.mark.parametrize("variable", ["PROJ_DATA", "PROJ_LIB"])
 def test_the_data_of_another_proj_is_not_used(tmp_path, variable):
     path = raster(tmp_path / "a.tif")

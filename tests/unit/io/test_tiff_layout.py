@@ -45,6 +45,7 @@ def make(tmp_path):
     return write
 
 
+@pytest.mark.fast_cases("classic", "tiled")
 @pytest.mark.parametrize("form", FORMS)
 def test_without_its_end_it_is_refused_wherever_it_is_cut(make, form):
     path = make(**FORMS[form])

@@ -248,6 +248,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.fast_cases(".shp")
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 @pytest.mark.parametrize("suffix", mostly_slow([".gpkg", ".geojson", ".fgb", ".shp"], ".gpkg", ".shp"))
 def test_a_disk_that_is_full_at_the_last_byte(tmp_path, suffix):

@@ -119,6 +119,7 @@ def test_what_a_format_cannot_hold(tmp_path, suffix, frame, why):
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.fast_cases(".shp-2046")
 @pytest.mark.parametrize(("suffix", "count"), [(".shp", 2046), (".gpkg", 1998)])
 def test_as_many_columns_as_a_format_holds(tmp_path, suffix, count):
     frame = frame_of(dict(itertools.islice(MANY.items(), count)))
@@ -158,6 +159,7 @@ def test_losses_are_told_where_they_are_asked_for(tmp_path):
 
 
 # The numbers of languages in a .dbf: none, and dBASE's for Windows.
+@pytest.mark.fast_cases("with pyarrow-UTF-8-3", "without-ISO-8859-1-87", "without-UTF-8-0")
 @pytest.mark.parametrize("language", [0x00, 0x03, 0x57])
 @pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1"])
 def test_a_shapefile_without_cpg(tmp_path, arrow, encoding, language):

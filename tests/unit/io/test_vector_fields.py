@@ -181,6 +181,7 @@ def test_many_features_have_the_same_bytes_with_pyarrow_and_without_it(tmp_path)
     assert [*expected.values()] == [sha256_file(target) for target in targets]
 
 
+@pytest.mark.slow
 def test_binary_values_need_pyarrow_where_they_are_not_text(tmp_path):
     given = frame({"bytes": np.array([b"\0\1", b"", None, b"z"], object)})
     for suffix in (".gpkg", ".fgb"):
@@ -311,6 +312,7 @@ def test_a_field_called_geometry(tmp_path):
     assert ([0, 1, 2, 3], "geometry_") == (back["geometry"].tolist(), back.geometry.name)
 
 
+@pytest.mark.fast_cases(".gpkg")
 @pytest.mark.parametrize("suffix", mostly_slow([".gpkg", ".fgb", ".geojson", ".parquet"], ".gpkg", ".fgb"))
 def test_bytes_depend_on_no_name_process_zone_or_day(tmp_path, suffix, quiet):
     save_gdf(frame(), tmp_path / f"a{suffix}")

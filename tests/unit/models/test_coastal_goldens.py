@@ -309,6 +309,9 @@ def check(case, record):
     assert list(range(case.first, case.end + 1)) == record.step_metrics["step"]
 
 
+@pytest.mark.fast_cases(
+    "numba-one step-CoastalRaster", "numba-eleven steps-CoastalVector", "NumPy-one step-CoastalVector"
+)
 @pytest.mark.parametrize("executor", [CoastalRaster, CoastalVector])
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.order == "features"])
 def test_polygons(run_layer, polygons, kernel, executor, name):
@@ -349,6 +352,7 @@ def test_another_order_gives_the_same_classes_and_other_bits():
     assert features.digest != row_major.digest
 
 
+@pytest.mark.fast_cases("gpkg-tif")
 @pytest.mark.parametrize(("half", "whole"), [("tif", "tif"), ("gpkg", "tif"), ("gpkg", "gpkg")])
 def test_ten_steps_and_one_more_are_eleven(run_layer, polygons, tmp_path, half, whole):
     models = {"tif": CoastalRaster, "gpkg": CoastalVector}
@@ -360,6 +364,7 @@ def test_ten_steps_and_one_more_are_eleven(run_layer, polygons, tmp_path, half, 
     check(eleven._replace(first=11), record)
 
 
+@pytest.mark.slow
 def test_both_substrates_agree_bit_for_bit(run_layer, polygons):
     record = run_layer(polygons, "val", CoastalValidation, parameters=CASES["eleven steps"].parameters)
 

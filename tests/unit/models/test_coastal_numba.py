@@ -105,6 +105,9 @@ def test_every_bit_is_that_of_the_rules(state, parameters):
         }
 
 
+@pytest.mark.fast_cases(
+    "True-129", "True-192", "True-127", "False-3", "False-63", "False-1", "True-64", "False-65"
+)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("ordered", [False, True])
 def test_every_width(width, ordered):
@@ -239,6 +242,7 @@ def test_a_numba_that_refuses_this_numpy_is_no_failure(monkeypatch, tmp_path):
     assert "numpy" == kernel.name
 
 
+@pytest.mark.fast_cases("numba_flood")
 @pytest.mark.parametrize("name", ["numba_pixels", "numba_flood", "numba_build"])
 def test_an_import_error_of_our_own_module_is_raised(name):
     """It is a bug, and the slow kernel would hide it."""

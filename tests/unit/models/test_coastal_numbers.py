@@ -67,6 +67,7 @@ MARANHAO = {
 }
 
 
+@pytest.mark.fast_cases("1", "11")
 @pytest.mark.parametrize("steps", MARANHAO)
 def test_the_coast_of_maranhao(shared, run_raster, state_hash, steps):
     record = run_raster(shared(POLYGONS), parameters={**FAST, "end_time": steps})
@@ -91,6 +92,7 @@ def test_every_cell_of_terrame(shared, run_raster):
         assert (float(cell["uso"]), float(cell["solo"]), float(cell["alt"])) == found, cell
 
 
+@pytest.mark.slow
 def test_the_output_lies_where_the_polygons_lie(shared, run_raster):
     import pyogrio
 
@@ -239,6 +241,7 @@ def test_the_synthetic_raster(shared, run_raster, write_tif, state_hash, name):
     published.check(record, state_hash)
 
 
+@pytest.mark.fast_cases("synthetic_grid_60x60_tiff.zip")
 @pytest.mark.parametrize("name", [POLYGONS, "synthetic_grid_60x60_tiff.zip"])
 def test_ten_steps_and_ten_more_are_twenty(shared, run_raster, name):
     whole = run_raster(shared(name), "whole.tif", parameters={**FAST, "end_time": 20})

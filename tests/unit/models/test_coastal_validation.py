@@ -63,6 +63,7 @@ def validate(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_coast_of_maranhao_agrees_bit_for_bit(shared, validate, tmp_path):
     source = shared("elevacao_pol.zip")
 
@@ -94,6 +95,7 @@ def test_the_coast_of_maranhao_agrees_bit_for_bit(shared, validate, tmp_path):
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_digests_are_those_of_the_files(validate, tmp_path):
     record = validate(squares())
 
@@ -122,6 +124,7 @@ def test_polygons_that_do_not_meet_differ_from_their_pixels(validate):
     assert "sea_level_vector" not in record.step_metrics
 
 
+@pytest.mark.slow
 def test_row_and_col_bring_them_together_again(validate):
     apart = squares(gap=0.001)
     bounds = apart.bounds
@@ -130,6 +133,7 @@ def test_row_and_col_bring_them_together_again(validate):
     assert not validate(apart).differs
 
 
+@pytest.mark.fast_cases("0.25-0")
 @pytest.mark.parametrize(("tolerance", "apart"), [(0, 2), (0.2, 2), (0.25, 0)])
 def test_a_tolerance_is_of_elevations(validate, tolerance, apart):
     # Two cells of sea at 0 and 1 m, one step of 0.5 m. As pixels the lower one keeps its 0.5 m and gets half
@@ -165,6 +169,7 @@ def test_both_have_the_cells_in_the_order_of_the_features():
     assert (742, 742) == pair.links()
 
 
+@pytest.mark.slow
 def test_without_a_crs_it_is_said_once(validate):
     with pytest.warns(DissmodelWarning, match="no coordinate reference system") as caught:
         validate(squares(crs=None))
@@ -232,6 +237,7 @@ def test_the_contract_holds(monkeypatch):
     assert {"snapshots", "every", "resolution"}.isdisjoint(CoastalValidation.Parameters.model_fields)
 
 
+@pytest.mark.slow
 def test_another_process_in_another_place_writes_the_same_bytes(validate, tmp_path):
     record = validate(squares(gap=0.001))
     other = tmp_path / "elsewhere"

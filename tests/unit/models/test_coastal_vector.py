@@ -57,6 +57,10 @@ def bricks(rows=12, cols=9, crs="EPSG:31983"):
     )
 
 
+@pytest.mark.fast_cases(
+    "elevacao_pol.zip-0.5-10-4958429b6f03dcc3-2092-998209.0",
+    "synthetic_grid_60x60_shp.zip-0.011-10-7e24dced38f33514-51-18825.6175",
+)
 @pytest.mark.parametrize(
     ("name", "rate", "steps", "digest", "flooded", "total"),
     [
@@ -76,6 +80,7 @@ def test_the_published_numbers(shared, run_layer, name, rate, steps, digest, flo
     assert list(range(1, steps + 1)) == record.step_metrics["step"]
 
 
+@pytest.mark.fast_cases("coastal")
 @pytest.mark.parametrize("kind", MODELS)
 def test_both_substrates_have_the_same_bits(shared, run_layer, state_hash, kind):
     source, parameters = shared("elevacao_pol.zip"), {**FAST, "end_time": 20}
@@ -154,6 +159,7 @@ def test_a_column_map_names_what_is_read_and_written(run_layer):
     assert [4] == found.etapa.unique().tolist()
 
 
+@pytest.mark.fast_cases("coastal-.gpkg", "flood-.fgb", "mangrove-.parquet")
 @pytest.mark.parametrize("suffix", EXACT)
 @pytest.mark.parametrize("kind", MODELS)
 def test_ten_steps_and_ten_are_twenty(run_layer, tmp_path, suffix, kind):
@@ -284,6 +290,7 @@ def test_what_is_right_is_said(tmp_path):
     assert "108 cells in the space, steps 1 to 3" in findings[0].message
 
 
+@pytest.mark.fast_cases(".gpkg")
 @pytest.mark.parametrize("suffix", [*EXACT, ".geojson", ".shp"])
 @pytest.mark.filterwarnings("ignore:.*(WGS 84|rounded):dissmodel.errors.DissmodelWarning")
 def test_the_room_that_is_asked_for_is_enough(run_layer, tmp_path, suffix):

@@ -129,6 +129,8 @@ def on_both(pixels, visit, parameters, steps):
             assert bits(cells) == bits(own), f"{kernel.threads} threads, step {t}"
 
 
+@pytest.mark.fast_cases("0.5-CoastalParameters")
+@pytest.mark.fast_cases("0.5-CoastalParameters", "0.011-MangroveParameters")
 @pytest.mark.parametrize("parameters", [CoastalParameters, FloodParameters, MangroveParameters])
 @pytest.mark.parametrize("rate", [0.011, 0.5])
 def test_a_generated_coast_has_the_bits_of_the_raster(parameters, rate):

@@ -86,6 +86,12 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(io_bands, "_BLOCK_CELLS", 1000)
 
 
+@pytest.mark.fast_cases(
+    "south-up-a band order-numpy",
+    "south-up-a band order-numba, one thread",
+    "south-up-a band order-numba, three threads",
+    "mirrored-no order-numpy",
+)
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 @pytest.mark.parametrize("prepare", [dict, with_order], ids=["no order", "a band order"])
 @pytest.mark.parametrize("how", STORED.values(), ids=STORED)
@@ -140,6 +146,7 @@ def test_a_mask_beside_the_bands_is_turned_with_them(tmp_path, how):
     assert same(tmp_path / "rn.tif", tmp_path / "rs.tif", how)
 
 
+@pytest.mark.fast_cases("south-up-a band order", "mirrored-no order")
 @pytest.mark.parametrize("prepare", [dict, with_order], ids=["no order", "a band order"])
 @pytest.mark.parametrize("how", STORED.values(), ids=STORED)
 def test_snapshots_and_a_resumed_run(tmp_path, how, prepare):

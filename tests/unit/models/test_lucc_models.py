@@ -200,6 +200,7 @@ def test_halvings_are_counted(regions, write, run):
     assert int(done.tags["halvings"]) > 0
 
 
+@pytest.mark.slow
 def test_the_order_of_visits_changes_no_order_of_the_output(regions, write, run):
     columns, _ = regions
     backwards = np.arange(columns["row"].size)[::-1]
@@ -216,6 +217,7 @@ def test_the_order_of_visits_changes_no_order_of_the_output(regions, write, run)
     np.testing.assert_array_equal(columns["row"], written["row"])
 
 
+@pytest.mark.fast_cases(".tif-.gpkg")
 @pytest.mark.parametrize(
     ("suffix", "other"),
     [

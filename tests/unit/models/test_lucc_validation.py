@@ -291,6 +291,7 @@ def test_wrong_parameters(given):
         ValidationParameters.model_validate({**({"reference": "b.tif"} if given else {}), **given})
 
 
+@pytest.mark.slow
 def test_the_same_maps_give_the_same_bytes():
     files = write("a.tif", RESULT), write("b.tif", REFERENCE), write("c.tif", START)
 
@@ -343,6 +344,7 @@ def test_the_maps_show_what_each_cell_is(monkeypatch):
     }
 
 
+@pytest.mark.fast_cases("classes-shape0")
 @pytest.mark.parametrize(
     ("kind", "shape"),
     [("classes", (3, 3)), ("classes", (20, 2000)), ("shares", (3, 3)), ("shares", (2000, 20))],

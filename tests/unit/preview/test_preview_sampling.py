@@ -136,6 +136,7 @@ def test_degrees_far_from_the_equator_keep_the_form_of_the_ground():
     assert np.radians(2) * parallel == pytest.approx(canvas.metres, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_polygons_points_and_what_is_missing():
     frame = geopandas.GeoDataFrame(
         {"a": [1.0, 2.0, np.nan, 4.0, 5.0], "name": list("vwxyz")},

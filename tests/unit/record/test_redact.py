@@ -318,6 +318,7 @@ for unit in units:
 """
 
 
+@pytest.mark.fast_cases("password='", "authorization")
 @pytest.mark.parametrize("head", HEADS)
 def test_long_texts_take_linear_time(head, monkeypatch):
     """Quadratic work on one text of this length takes minutes, linear work on all of them a few seconds."""

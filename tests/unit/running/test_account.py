@@ -139,6 +139,7 @@ def test_every_field_of_the_schema_is_the_model_s_or_the_run_s():
     assert not OF_THE_MODEL & OF_THE_RUN
 
 
+@pytest.mark.slow
 def test_what_the_run_observed_is_not_the_model_s(record_of):
     kept = OF_THE_RUN - OF_THE_MOMENT - {"record_digest"}
     honest = record_of().model_dump(include=kept)

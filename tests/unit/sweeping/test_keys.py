@@ -124,6 +124,7 @@ def undeclared():
     return Plan.of(model="echoing.py", inputs=[("", "a.tif")], vary=vary, parameters={"z": True})
 
 
+@pytest.mark.fast_cases("cells", "coast")
 @pytest.mark.parametrize("make", [cells, coast, two_inputs, class_map, town, undeclared])
 def test_a_record_has_the_key_that_was_planned(make):
     plan = make()

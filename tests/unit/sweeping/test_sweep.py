@@ -87,6 +87,7 @@ def test_the_table_has_a_row_for_each_row_of_the_plan(sweep):
         made.open(9)
 
 
+@pytest.mark.fast_cases("lost2")
 @pytest.mark.parametrize("lost", [(), ("runs.jsonl",), ("runs.jsonl", "sweep.record.json", "runs.csv")])
 def test_no_finished_run_is_repeated(sweep, lost):
     before = sweep(replicates=2).table()
@@ -122,6 +123,7 @@ def test_half_a_line_is_no_run(sweep):
     assert {"completed"} == {json.loads(line)["status"] for line in lines[1:]}
 
 
+@pytest.mark.slow
 def test_a_larger_plan_reuses_runs_and_another_plan_is_refused(sweep):
     sweep()
     assert 1 == sweep(vary={"rate": [0.1, 0.5, 0.9]}).began
@@ -193,6 +195,7 @@ def test_fail_fast_begins_no_run_after_a_failure(sweep):
     assert "interrupted" == made.record.status
 
 
+@pytest.mark.slow
 def test_results_that_are_not_kept_can_still_be_reproduced(sweep):
     made = sweep(keep="records")
 
@@ -208,6 +211,7 @@ def test_results_that_are_not_kept_can_still_be_reproduced(sweep):
     assert record.with_name("result.tif").exists()
 
 
+@pytest.mark.slow
 def test_replicates_of_a_model_that_draws_nothing_are_told(sweep):
     with pytest.warns(DissmodelWarning) as told:
         sweep(vary={"how": ["still"]}, replicates=3)
@@ -216,6 +220,7 @@ def test_replicates_of_a_model_that_draws_nothing_are_told(sweep):
     sweep("other", vary={"rate": [0.5]}, replicates=3)  # a warning would be an error here
 
 
+@pytest.mark.slow
 def test_a_record_of_the_whole_tells_what_was_changed(sweep):
     made = sweep(replicates=2)
     keys = list(made.table().key)
@@ -261,6 +266,7 @@ def test_inputs_vary_and_are_all_in_the_record(sweep, here):
     assert {("here", "input other", "differs")} == wrong()
 
 
+@pytest.mark.slow
 def test_two_commands_do_not_run_one_sweep(sweep):
     sweep()
     assert not status(Path("out")).running
@@ -282,6 +288,7 @@ def test_a_dry_run_writes_nothing(sweep):
     assert estimate.memory_bytes == estimate.at_once * estimate.run_memory_bytes
 
 
+@pytest.mark.slow
 def test_a_condition_ends_a_run_as_its_last_step_would(sweep, here):
     plan = '[sweep]\nuntil = "share >= 0.6 and built_built > 3"\n[sweep.parameters]\nend_time = 9\n'
     Path("plan.toml").write_text(f"{plan}[[plan]]\nrate = 0.3\n")
@@ -301,6 +308,7 @@ def test_a_condition_ends_a_run_as_its_last_step_would(sweep, here):
     assert "identical-file" == dissmodel.reproduce(path, check=True, model="growing.py").verdict
 
 
+@pytest.mark.slow
 def test_a_sweep_that_has_nothing_to_do_loads_no_model(sweep):
     command = "sweep growing.py -i in.tif -o out --vary rate=0.1,0.5 -p end_time=2 --json --cluster here"
 

@@ -56,6 +56,7 @@ class Burning(Model):
         self.backend.arrays["state"][0, int(self.env.now()) - 1] = 5
 
 
+@pytest.mark.slow
 def test_each_step_is_a_file_where_there_is_no_screen(environment):
     backend = raster_grid(2, 3, {"state": 1})
     Burning(backend=backend)

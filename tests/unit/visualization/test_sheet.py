@@ -77,9 +77,8 @@ def pixels(data):
 
 def runs(line, colour):
     """Return begin and length of the stretches of a line of pixels that have a colour."""
-    groups = itertools.groupby(enumerate(line.tolist()), lambda pair: tuple(pair[1]) == colour)
-    stretches = [[number for number, _ in group] for same, group in groups if same]
-    return [(stretch[0], len(stretch)) for stretch in stretches if len(stretch) > 20]
+    edges = np.flatnonzero(np.diff((line == colour).all(axis=1), prepend=False, append=False))
+    return [(begin, end - begin) for begin, end in edges.reshape(-1, 2).tolist() if end - begin > 20]
 
 
 def test_three_panels_stand_side_by_side_with_the_north_above():
@@ -104,6 +103,7 @@ def test_the_same_sheet_gives_the_same_bytes_and_the_mark_is_kept():
     assert "Software" not in opened(data).info
 
 
+@pytest.mark.slow
 def test_settings_of_the_user_change_nothing():
     import matplotlib as mpl
 
@@ -131,6 +131,7 @@ def test_the_scale_bar_has_a_round_length():
     assert not any(runs(line, (51, 51, 51)) for line in pixels(draw(sheet(metres=None))))
 
 
+@pytest.mark.slow
 def test_names_of_anyone_are_drawn_as_they_are():
     odd = "$\\frac{1}$ \x00 \u6728 \u202e " + "x" * 500
     with warnings.catch_warnings():
@@ -153,6 +154,7 @@ def test_names_of_anyone_are_drawn_as_they_are():
 LONG = ("flooded anthropized area of the west", *[f"{10**9 + n:,}.00" for n in range(3)])
 
 
+@pytest.mark.fast_cases("classes-0.01", "measures-100.0")
 @pytest.mark.parametrize("aspect", [1e-4, 20 / 2000, 0.3, 1.0, 5.0, 2000 / 20, 1e4])
 @pytest.mark.parametrize("what", ["classes", "measures"])
 def test_a_map_of_any_form_fits_on_a_page_and_no_text_is_cut_or_hidden(aspect, what):
@@ -189,6 +191,7 @@ def test_a_map_of_any_form_fits_on_a_page_and_no_text_is_cut_or_hidden(aspect, w
     assert [] == hidden
 
 
+@pytest.mark.fast_cases("3-0.01", "1-100.0")
 @pytest.mark.parametrize("aspect", [3 / 3, 20 / 2000, 2000 / 20, 6.7])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_map_keeps_its_form_and_every_pixel_of_the_canvas_is_on_paper(aspect, count):
