@@ -29,7 +29,9 @@ SCHEMA_VERSION = 1
 
 def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
     """Print what a run left, and where."""
-    picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    pushed = getattr(made, "pushed", None)
+    found = {name: getattr(made, name, None) for name in ("preview", "animation")}
+    pictures = {name: one for name, one in found.items() if one is not None}
     if as_json:
         from dissmodel.record import store
 
@@ -38,7 +40,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "record_path": made.record_path,
                 "files": made.files,
                 "record": store.written(made.record),
-                **({"preview": as_dict(picture)} if picture is not None else {}),
+                **{name: as_dict(one) for name, one in pictures.items()},
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
@@ -52,7 +54,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
         print_places(
             {
                 "record": made.record_path,
-                "preview": None if picture is None else picture.path,
+                **{name: one.path for name, one in pictures.items()},
                 "pushed": None if pushed is None else pushed.uri,
             }
         )
@@ -60,10 +62,13 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
             print_line(f"  {note.severity}: {_found(note)}")
 
 
-def preview(picture: Preview) -> None:
-    """Print the path of a picture, and its warnings on standard error."""
-    print_line(short_path(picture.path))
-    print_warnings(picture.warnings)
+def previews(pictures: Iterable[Preview]) -> None:
+    """Print the path of each picture, and the warnings on standard error."""
+    told: list[str] = []
+    for one in pictures:
+        print_line(short_path(one.path))
+        told += one.warnings
+    print_warnings(dict.fromkeys(told))
 
 
 def model_list(listing: ModelList, *, as_json: bool) -> None:
@@ -116,10 +121,13 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     print_warnings(view.warnings)
 
 
-def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Preview | None = None) -> None:
+def record_json(
+    document: Mapping[str, Any], csv: str | None = None, pictures: Mapping[str, Preview] | None = None
+) -> None:
     """Print a record as it stands, and which files were made of it."""
-    made = {"csv": csv, "preview": None if picture is None else as_dict(picture)}
-    print_json({"record": document, **{name: one for name, one in made.items() if one is not None}})
+    made = {"csv": csv} if csv is not None else {}
+    drawn = {name: as_dict(one) for name, one in (pictures or {}).items()}
+    print_json({"record": document, **made, **drawn})
 
 
 def record_view(record: ExperimentRecord, path: Path | str) -> None:

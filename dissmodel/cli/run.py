@@ -40,6 +40,8 @@ def run(
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    preview_to: options.PreviewTo = None,
+    animate: options.Animate = None,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
     ] = False,
@@ -92,7 +94,8 @@ def run(
             seed=seed,
             threads=threads,
             records=records or (),
-            preview=preview,
+            preview=preview_to or preview,
+            animate=animate,
             push=push if to is None else to,
             overwrite=overwrite,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),

@@ -301,13 +301,15 @@ def gather(
 
 
 @contextmanager
-def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Drawable]:
-    """Open a dataset for the time of the block.
+def open_map(
+    uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, whole: bool = False
+) -> Iterator[Drawable]:
+    """Open a dataset for the time of the block; of a series the last state, with `whole` all of them.
 
     Raises DissmodelError as `dissmodel.io.locate.locate` and what reads the format.
     """
     if kind_of(uri, fmt, layer) == "raster":
-        with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:
+        with locate(uri, fmt, layer) as found, opened(found.path, found.shown, whole=whole) as dataset:
             if getattr(dataset, "is_grid", True):
                 yield DrawableRaster(Raster(dataset, found.shown), found.shown)
             else:  # the last state of a series of cells that are no pixels

@@ -132,9 +132,10 @@ def _alike(subject: str, model: OpenedModel) -> Iterator[Finding]:
     for name, legend in legends.items():
         found = sorted(alike(legend), key=lambda pair: pair.difference)
         for pair in found[:_MOST_PAIRS]:
+            first, second = (f"{one.name} ({one.colour})" for one in (pair.first, pair.second))
             message = (
-                f"{name}: {pair.first.name} ({pair.first.colour}) and {pair.second.name} ({pair.second.colour}) "
-                f"look alike in {pair.sight} sight: ΔE₀₀ {pair.difference:.1f}, less than {LEAST:g}."
+                f"{name}: {first} and {second} look alike in {pair.sight} sight: "
+                f"ΔE₀₀ {pair.difference:.1f}, less than {LEAST:g}."
             )
             yield Finding("warning", subject, message, "Give one a colour that is lighter or darker.")
         if len(found) > _MOST_PAIRS:

@@ -8,20 +8,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dissmodel.record.picture import MARK
+from dissmodel.record.picture import MARK, Form
 from dissmodel.visualization.colours import Ramp, ramp_picture
 from dissmodel.visualization.paletted import Paletted
 from dissmodel.visualization.table import EDGE, Table, draw_box, draw_table, write
 from dissmodel.visualization.text import fitted, lines_of, width_of
-
-Form = Literal["png", "svg", "pdf"]
 
 DPI = 150
 """Of charts and sheets of many maps."""
