@@ -22,6 +22,7 @@ from dissmodel.outcome import Experiment, Run
 from dissmodel.watching import call_reporter, paused, with_consent
 
 if TYPE_CHECKING:
+    from dissmodel.client.jobs import Client
     from dissmodel.comparing.compare import Compared
     from dissmodel.comparison import Tolerance
     from dissmodel.experiment.diff import RecordDiff
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
-    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.calibrated import Calibrated
     from dissmodel.sweeping.status import SweepStatus
     from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
@@ -50,6 +51,7 @@ __all__ = [
     "calibrate",
     "cite",
     "compare",
+    "connect",
     "diff",
     "export",
     "open_record",
@@ -360,8 +362,8 @@ def sweep(
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
-    from dissmodel.sweeping.sweep import SweepRequest
     from dissmodel.sweeping.sweep import sweep as run_sweep
+    from dissmodel.sweeping.swept import SweepRequest
     from dissmodel.sweeping.values import varied
 
     pairs = arguments.inputs(inputs, "inputs")
@@ -483,9 +485,9 @@ def calibrate(
     >>> made.best.values  # doctest: +SKIP
     {'p_h': 0.58}
     """
-    from dissmodel.sweeping.calibrate import CalibrateRequest
     from dissmodel.sweeping.calibrate import calibrate as run_calibration
     from dissmodel.sweeping.calibrate_study import SAMPLERS
+    from dissmodel.sweeping.calibrated import CalibrateRequest
     from dissmodel.sweeping.plan import Plan
     from dissmodel.sweeping.values import varied
 
@@ -824,8 +826,12 @@ def compare(
     layer: str | Sequence[str] = (),
     diff_map: StrPath | None = None,
     overwrite: bool = False,
+    metrics: bool = False,
+    initial: StrPath | None = None,
+    band: str | None = None,
+    landscape: bool = False,
 ) -> Compared:
-    """Compare two datasets: the same result, or where and by how much they differ.
+    """Compare two datasets: the same result, or where and by how much they differ; how good a map is.
 
     Parameters
     ----------
@@ -839,11 +845,19 @@ def compare(
         Write B - A of two rasters to this GeoTIFF.
     overwrite : bool
         Replace an earlier map.
+    metrics : bool
+        Measure how good A, a simulated map, is against B, an observed one: `Compared.metrics`.
+    initial : str or path-like, optional
+        The map from which the simulation began: how good is the simulated change?
+    band : str, optional
+        The band or column that is measured; the first with classes that all maps have.
+    landscape : bool
+        Measure patches and edges of both maps too, with pylandstats (extra ``landscape``).
 
     Raises
     ------
     DissmodelError
-        If a file can't be read, or the map has no place.
+        If a file can't be read, the map has no place, or it is not clear which band to measure.
     """
     from dissmodel.comparing.compare import CompareRequest
     from dissmodel.comparing.compare import compare as compare_files
@@ -855,6 +869,10 @@ def compare(
         arguments.words(layer, "layer", "cells"),
         arguments.optional_text(diff_map, "diff_map"),
         arguments.flag(overwrite, "overwrite"),
+        arguments.flag(metrics, "metrics"),
+        arguments.optional_text(initial, "initial"),
+        arguments.optional_word(band, "band", "uso"),
+        arguments.flag(landscape, "landscape"),
     )
     with call_reporter():
         return compare_files(request)
@@ -887,6 +905,7 @@ def records(
     parameters: Mapping[str, object] | None = None,
     since: datetime | None = None,
     sort: str = "-when",
+    columns: str | Sequence[str] = (),
     verify: bool = False,
     index: bool = False,
 ) -> Listing:
@@ -903,7 +922,11 @@ def records(
     since : datetime, optional
         Only runs that began then or later; a time without a zone is local.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
+        ``when``, ``model``, ``status``, ``output``, ``seed``, a metric or a parameter; with a ``-`` before it
+        in reverse. Records without a value come last.
+    columns : str or sequence of str
+        The columns that a notebook shows, and those of `Listing.table`: what ``sort`` takes, ``files``,
+        ``given``, ``id`` and ``record``; by default those that ``dissmodel record list`` prints, and all.
     verify : bool
         Hash results and inputs too.
     index : bool
@@ -912,7 +935,8 @@ def records(
     Returns
     -------
     Listing
-        The records, to iterate over, and the files that can't be read as records.
+        The records, to iterate over, and the files that can't be read as records; ``table()`` gives a
+        DataFrame, and a notebook shows a table.
 
     Raises
     ------
@@ -928,6 +952,7 @@ def records(
         parameters=arguments.parameters(parameters),
         since=arguments.moment(since, "since"),
         sort=arguments.word(sort, "sort", "-when"),
+        columns=arguments.words(columns, "columns", "seed"),
         verify=arguments.flag(verify, "verify"),
         index=arguments.flag(index, "index"),
     )
@@ -1209,6 +1234,54 @@ def export(
         return with_consent(
             lambda given: export_record(replace(request, consent=given)), arguments.optional_consent(consent)
         )
+
+
+def connect(server: str | None = None, *, key: str | None = None, consent: Consent | None = None) -> Client:
+    """Return a service, on which models run as here: ``connect(url).run(...)``.
+
+    Nothing is sent yet.
+
+    Parameters
+    ----------
+    server : str, optional
+        Its URL; by default that of the setting ``client.server``.
+    key : str, optional
+        Your API key; by default what is in ``DISSMODEL_API_KEY``, in the file that the setting
+        ``client.key_file`` names, or in the system's keyring under ``dissmodel`` and the URL.
+    consent : Consent, optional
+        Whether the key may cross the network unencrypted, to an ``http://`` URL of another machine.
+
+    Raises
+    ------
+    ConsentRequired
+        If it would.
+    UsageError
+        If there is no server, or this is not its URL.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> server = dissmodel.connect("https://models.example.org")  # doctest: +SKIP
+    >>> made = server.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
+    >>> job = server.submit("coastal_raster", input="grid.zip")  # doctest: +SKIP
+    >>> job.wait().status, job.result("again.tif").files["output"]  # doctest: +SKIP
+    """
+    from dissmodel.client.jobs import Client
+    from dissmodel.client.keys import checked_key, find_key
+    from dissmodel.client.server import Server
+    from dissmodel.config import load_settings
+
+    place = arguments.optional_word(server, "server", "http://127.0.0.1:8000")
+    given, agreed = arguments.optional_word(key, "key", "..."), arguments.optional_consent(consent)
+    with call_reporter():
+        settings = load_settings()
+        place = settings.text("client.server") if place is None else place
+        if place is None:
+            hint = "Give its URL, or set it: dissmodel config set client.server URL"
+            raise UsageError("Which server?", hint)
+        url = Server(place).url
+        found = given or find_key(url, settings)
+        return with_consent(lambda asked: Client(Server(url, checked_key(found, url, asked))), agreed)
 
 
 def report(record: StrPath, *, output: StrPath | None = None, overwrite: bool = False) -> Report:

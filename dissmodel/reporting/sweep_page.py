@@ -184,20 +184,21 @@ def _charts(folder: SweepFolder, summary: Summary, scratch: Path, page: Page) ->
 
 
 def _failed(runs: list[SweptRun]) -> Table | None:
-    rows = [(str(run.number), run.key[:16], run.status, run.error) for run in runs if run.error]
+    rows = [
+        (str(number), run.key[:16], run.status, run.error) for number, run in enumerate(runs, 1) if run.error
+    ]
     return table("Runs that failed", ("run", "key", "status", "error"), rows, most=50) if rows else None
 
 
 def _runs(plan: Plan, runs: list[SweptRun]) -> Table:
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
     rows: list[tuple[Cell, ...]] = []
-    for run in runs[:_MOST_RUNS]:
+    for place, run in enumerate(runs[:_MOST_RUNS], 1):
         values = {name: value_text(value) for name, value in run.values.items()}
-        inputs = {f"input.{name}" if name else "input": name_of(place) for name, place in run.inputs.items()}
+        inputs = {f"input.{name}" if name else "input": name_of(uri) for name, uri in run.inputs.items()}
         given = [(inputs if is_input(name) else values).get(name, "") for name in plan.names]
         measured = [number(run.metrics.get(name)) for name in metrics]
-        seed = "" if run.seed is None else str(run.seed)
-        rows.append((str(run.number), *given, str(run.replicate), seed, run.status, *measured))
+        rows.append((str(place), *given, str(run.replicate), run.seed, run.status, *measured))
     head = ("run", *plan.names, "replicate", "seed", "status", *metrics)
     caption, texts = f"Runs, {len(rows)} of {len(runs):,}", len(head) - len(metrics)
     return Table(caption, head, tuple(rows), texts=texts, more=len(runs) - len(rows))

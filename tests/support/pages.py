@@ -1,60 +1,70 @@
-"""What is on an HTML page."""
+"""The pages of the documentation: their blocks, their commands, and the prose around them."""
 
-from html.parser import HTMLParser
+import re
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
-VOID = {"img", "input", "meta"}
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "docs/**/*.md", "examples/*/README.md")
+    for path in ROOT.glob(pattern)
+)
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(dissmodel [^`]+)`")
+PROGRAMS = ("dissmodel ", "python ", ".venv/bin/python ", "curl ", "docker ", "dask ", "check-jsonschema ")
+FILE = re.compile(r"# ([\w.-]+\.(?:py|toml))\n")
 
 
-class Page(HTMLParser):
-    """The elements of a page with their attributes, its words, and the cells of its tables, by row."""
+@dataclass(frozen=True)
+class Block:
+    """A block of code: its page, its line there, its language and its text."""
 
-    def __init__(self, path):
-        super().__init__()
-        self.elements, self.words, self.heads, self.rows, self._open = [], [], [], [], []
-        self.source = Path(path).read_text(encoding="utf-8")
-        self.feed(self.source)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag == "tr":
-            self._rows.append([])
-        if tag in {"td", "th"}:
-            self._rows[-1].append("")
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert tag == self._open.pop()
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] in {"script", "style"}:
-            return
-        self.words.append(data)
-        if {"td", "th"} & {*self._open}:
-            self._rows[-1][-1] += data.strip()
+    page: str
+    line: int
+    kind: str
+    text: str
 
     @property
-    def _rows(self):
-        return self.heads if "thead" in self._open else self.rows
+    def first(self):
+        return self.text.partition("\n")[0]
 
     @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
+    def file(self):
+        """The file that the reader is to make of it, if its first line is a comment with a name; else ''."""
+        named = FILE.match(self.text) if self.kind in {"python", "toml"} else None
+        return named[1] if named else ""
 
     @property
-    def tags(self):
-        return {tag for tag, _ in self.elements}
+    def commands(self):
+        """The commands that a reader types, each in one line."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        if any(line.startswith("$ ") for line in lines):
+            return [line[2:] for line in lines if line.startswith("$ ")]
+        if self.kind in {"sh", "bash"}:
+            return [line for line in lines if line.strip()]
+        return [line for line in lines if line.startswith(PROGRAMS)] if self.kind in {"", "text"} else []
 
-    def of(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
+    @property
+    def runs(self):
+        """Whether there is something to run, or a file to make for it."""
+        return bool(self.commands or self.file or self.kind == "python")
 
-    def row(self, name):
-        """Return the only row of all tables that begins with a cell."""
-        (found,) = (row for row in self.rows if row[0] == name)
-        return found
+
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page):
+    """Return the blocks of a page, in order."""
+    text = read(page)
+    return [
+        Block(page, text.count("\n", 0, found.start()) + 1, found[2], textwrap.dedent(found[3]))
+        for found in FENCE.finditer(text)
+    ]
+
+
+def prose(page):
+    """Return the text of a page without its blocks."""
+    return FENCE.sub("", read(page))
