@@ -859,7 +859,7 @@ def compare(
         arguments.flag(overwrite, "overwrite"),
         arguments.flag(metrics, "metrics"),
         arguments.optional_text(initial, "initial"),
-        arguments.optional_text(band, "band"),
+        arguments.optional_word(band, "band", "uso"),
         arguments.flag(landscape, "landscape"),
     )
     with call_reporter():

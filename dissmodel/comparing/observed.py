@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,7 +19,9 @@ from dissmodel.cells.style import style_legend
 from dissmodel.comparing.landscape import MOST_CELLS, Landscape, is_installed, landscape_of
 from dissmodel.comparison.raster import Raster, other_grid
 from dissmodel.comparison.tally import MAX_CLASSES
-from dissmodel.errors import InvalidInput, UsageError, extra_hint
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, extra_hint
+from dissmodel.experiment.records import record_of
+from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
 from dissmodel.io.category_names import category_names
 from dissmodel.io.content_vector import columns_of
@@ -28,6 +30,8 @@ from dissmodel.io.locate import Located, locate
 from dissmodel.metrics import ClassMeasures, ClassTally, Difference, class_areas, difference
 from dissmodel.metrics.maps import UNIT, Block, blocks
 from dissmodel.printable import cut
+from dissmodel.record import store
+from dissmodel.registry import plugins
 
 SIMULATED, OBSERVED, INITIAL = "simulated", "observed", "initial"
 _TILE_COLUMNS, _MOST_CELLS, _FEWEST_ROWS = 8 * UNIT, 2**21, 8
@@ -439,13 +443,30 @@ def _names(
     found: Mapping[str, Located],
     present: Sequence[int],
 ) -> dict[int, str]:
-    """Return the name of each class, by the style or the attribute table beside a map."""
+    """Return the name of each class, by the style, the attribute table or the record beside a map."""
     known: dict[int, str] = {}
     for role, band in bands.items():
         number = str(source.bands[role][band])
         styles = style_legend(found[role].path)
-        legend = styles.get(band if source.unit == "features" else number, ())
+        legend = styles.get(band if source.unit == "features" else number) or _model_legend(
+            found[role].source, band
+        )
         known = {one.code: one.name for one in legend} | source.names(role, band) | known
     named = {code: known.get(code, "") or str(code) for code in present}
     often = Counter(named.values())
     return {code: name if often[name] == 1 else f"{code} {name}" for code, name in named.items()}
+
+
+def _model_legend(path: Path, band: str) -> Legend:
+    """Return the classes of the installed model that made a map, if a record beside the map names one."""
+    with suppress(DissmodelError):
+        _, document = record_of(str(path))
+        record = None if document is None else store.of_document(document, path)
+        code = None if record is None else record.code
+        if record is None or code is None:
+            return ()
+        for offer in plugins.offers():
+            if (offer.name, offer.distribution) == (record.model_name, code.package):
+                legend: Legend = offer.load().executor.legends.get(band, ())
+                return legend
+    return ()
