@@ -15,6 +15,7 @@ import dissmodel as api
 from dissmodel import metrics
 from dissmodel.cells.style import raster_qml
 from dissmodel.comparing import observed as judging
+from dissmodel.comparing import observed_maps
 from dissmodel.geo.legend import CellClass
 from dissmodel.io.vector import save_gdf
 from dissmodel.record import Artifact, Code, ExperimentRecord, store
@@ -82,6 +83,7 @@ def test_python_has_the_same(maps):
     assert api.compare("s.tif", "o.tif").metrics is None
 
 
+@pytest.mark.slow
 def test_lucc_validation_has_the_same_numbers(maps):
     write("o.tif", {"uso": [[1, 2, 2], [2, 2, 1], [1, 3, 3]]})
     roles = {"result": "s.tif", "reference": "o.tif", "start": "i.tif"}
@@ -242,14 +244,14 @@ def test_bad_input(maps, words, code, said):
 
 
 def test_striped_and_tiled_files_of_many_blocks(maps, monkeypatch):
-    monkeypatch.setattr(judging, "_MOST_CELLS", 3000)
+    monkeypatch.setattr(observed_maps, "_MOST_CELLS", 3000)
     draw = np.random.default_rng(2)
     one, other, start = np.kron(draw.integers(1, 7, (3, 30, 40)), np.ones((1, 5, 5), np.uint8))
     for name, band in (("s.tif", one), ("o.tif", other), ("i.tif", start)):
         write(name, {"uso": band})
     striped = api.compare("s.tif", "o.tif", metrics=True, initial="i.tif").metrics
-    monkeypatch.setattr(judging, "_TILE_COLUMNS", 64)
-    monkeypatch.setattr(judging, "UNIT", 64)
+    monkeypatch.setattr(observed_maps, "_TILE_COLUMNS", 64)
+    monkeypatch.setattr(observed_maps, "UNIT", 64)
     for name in ("s.tif", "o.tif", "i.tif"):
         with rasterio.open(name) as dataset:
             profile = {**dataset.profile, "tiled": True, "blockxsize": 64, "blockysize": 64}
@@ -262,6 +264,7 @@ def test_striped_and_tiled_files_of_many_blocks(maps, monkeypatch):
     assert metrics.compare_classes(one, other, start) == striped.classes == tiled.classes
 
 
+@pytest.mark.slow
 def test_landscape_metrics_as_pylandstats_has_them(maps, monkeypatch):
     pls = pytest.importorskip("pylandstats", reason="the extra landscape is not installed")
     write("o.tif", {"uso": [[1, 2, 2], [2, 2, 1], [1, 5, 5]]})
