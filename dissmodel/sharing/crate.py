@@ -15,6 +15,7 @@ from dissmodel.record.export import ro_crate
 from dissmodel.record.export.described import OCTETS, Described, File
 from dissmodel.record.media import media_type
 from dissmodel.record.picture import is_ours, picture_path
+from dissmodel.record.report_file import report_path
 from dissmodel.sharing.bundle_archive import Member
 
 MODEL = "model"
@@ -23,7 +24,6 @@ MOST_RUNS = 100
 """Of a sweep, so that programs can read what the crate says of each."""
 MOST_BYTES = unzip.MAX_BYTES // 2
 """Of the results of the runs of a sweep, so that there is room for the rest."""
-_REPORT = ".report.html"
 
 
 def of_record(source: Source, given_license: str) -> Described:
@@ -106,7 +106,7 @@ def _file(one: Member) -> File:
 def drawn(source: Source) -> Iterator[Member]:
     """Yield the preview and the report beside the record, where there are any."""
     picture = picture_path(source.path, Path(source.record.main_path or "output").stem)
-    report = picture.with_name(picture.name.replace(".preview.png", _REPORT))
+    report = report_path(source.path)
     if is_ours(picture):
         yield Member(picture.name, picture, label="Preview: before, after, change")
     if report.is_file() and not report.is_symlink():

@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from example_pages import complete_fitted
 from prov.model import ProvDocument
 
-from support.examples import complete_fitted
 from support.files import edit
 
 pytestmark = pytest.mark.slow
