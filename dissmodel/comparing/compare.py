@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dissmodel import comparison as comparing
+from dissmodel import markup
 from dissmodel.errors import DissmodelError, UsageError, shell_word
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -66,6 +67,9 @@ class Compared:
     comparison: comparing.Comparison
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return markup.cell(lambda: markup.paragraph(f"{self.a} and {self.b}") + self.comparison.html())
 
 
 def compare(request: CompareRequest) -> Compared:
