@@ -83,7 +83,8 @@ def _end(ctx: Any, told: DissmodelError) -> NoReturn:
 
 
 def _end_interrupted(ctx: Any, stopped: KeyboardInterrupt, error: BaseException | None = None) -> NoReturn:
-    told = DissmodelError(str(stopped) or "interrupted", code="interrupted")
+    hint = " ".join(getattr(error or stopped, "__notes__", ()))
+    told = DissmodelError(str(stopped) or "interrupted", hint, code="interrupted")
     told.record_path = getattr(error or stopped, "record_path", None)
     told.exit_code = getattr(stopped, "exit_code", EXIT_SIGINT)
     _end(ctx, told)
@@ -209,6 +210,7 @@ class Root(ErrorBoundary, LazyGroup):
         "show": "dissmodel.cli.show:show",
         "reproduce": "dissmodel.cli.reproduce:reproduce",
         "compare": "dissmodel.cli.compare:compare",
+        "report": "dissmodel.cli.report:report",
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
         "sweep summary": "dissmodel.cli.sweep_summary:summary",
@@ -216,10 +218,12 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",
+        "submit": "dissmodel.cli.submit:submit",
         "serve": "dissmodel.cli.serve:serve",
         "worker": "dissmodel.cli.worker:worker",
         "ingest": "dissmodel.cli.ingest:ingest",
         "doctor": "dissmodel.cli.doctor:doctor",
+        "jobs": "dissmodel.cli.jobs:app",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
         "config": "dissmodel.cli.config:app",

@@ -12,7 +12,7 @@ from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed, parse_varied
 
 if TYPE_CHECKING:
-    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.calibrated import Calibrated
 
 
 def calibrate(

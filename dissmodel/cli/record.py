@@ -332,7 +332,7 @@ def show(
     ] = False,
     records: options.Records = None,
     metrics: Annotated[
-        bool, typer.Option("--metrics", help="Print what the model measured at each step.")
+        bool, typer.Option("--metrics", help="Print what the model measured at each step, or in all.")
     ] = False,
     chart: Annotated[bool, typer.Option("--chart", help="Draw each measure as a curve.")] = False,
     csv: Annotated[
@@ -401,9 +401,15 @@ def _refuse_mixed(*, csv: bool, lineage: bool, toml: bool) -> None:
 
 
 def _show_measures(found: Experiment, metrics: bool, chart: bool, csv: str | None, overwrite: bool) -> None:
-    from dissmodel.cli import render_steps
+    from dissmodel.cli import render, render_steps
     from dissmodel.experiment.steps import as_csv, write_csv
 
+    whole = render.measures_of(found.record)
+    if metrics and whole and not (found.record.step_metrics or chart or csv):
+        render.print_table(
+            ("measure", "value"), [(name, render.value_text(one)) for name, one in whole.items()]
+        )
+        return
     table = found.steps()
     if csv == "-":
         sys.stdout.write(as_csv(table))

@@ -34,6 +34,7 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
     a terminal only, as progress is.
     """
     picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    report = getattr(made, "report", None)
     if as_json:
         from dissmodel.record import store
 
@@ -43,13 +44,15 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "files": made.files,
                 "record": store.written(made.record),
                 **({"preview": as_dict(picture)} if picture is not None else {}),
+                **({"report": as_dict(report)} if report is not None else {}),
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
         return
     if not quiet:
         beside = {name: path for name, path in made.files.items() if name != "output"}
-        places = {**beside, "preview": picture and picture.path, "pushed": pushed and pushed.uri}
+        drawn = {"preview": picture and picture.path, "report": report and report.path}
+        places = {**beside, **drawn, "pushed": pushed and pushed.uri}
         shown = [f"  {name:8} {short_path(place)}" for name, place in places.items() if place is not None]
         told = [_ending(made.record), *shown] if sys.stderr.isatty() else []
         for line in [*told, *_notes(made.record)]:
@@ -155,9 +158,7 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
     _section("Result", _result_rows(record))
     times = {name: value for name, value in record.metrics.items() if name.startswith("time_")}
     _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times.items()])
-    _section(
-        "Metrics", [(name, value_text(value)) for name, value in record.metrics.items() if name not in times]
-    )
+    _section("Metrics", [(name, value_text(value)) for name, value in measures_of(record).items()])
     _section("Findings", [(note.severity, _found(note)) for note in record.findings])
     if record.error is not None:
         error = record.error
@@ -165,6 +166,11 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
         rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
         _section(record.status.capitalize(), [*rows, *(("at", one) for one in frames[-1:])])
     _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
+
+
+def measures_of(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the measures of a whole run, by name."""
+    return {name: value for name, value in record.metrics.items() if not name.startswith("time_")}
 
 
 def verification(result: Verification, *, as_json: bool, errors_only: bool = False) -> None:

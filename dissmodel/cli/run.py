@@ -9,7 +9,7 @@ import typer
 
 from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed
+from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 
 
 def run(
@@ -31,19 +31,13 @@ def run(
     format_: options.InputFormat = "auto",
     layer: options.Layer = None,
     resample: options.Resample = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_seed,
-            metavar="N",
-            help="Seed the random numbers; drawn by default, if the model draws.",
-        ),
-    ] = None,
+    seed: options.Seed = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    report: options.Report = False,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
     ] = False,
@@ -98,6 +92,7 @@ def run(
             threads=threads,
             records=records or (),
             preview=preview,
+            report=report,
             push=push if to is None else to,
             overwrite=overwrite,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),
