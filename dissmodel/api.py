@@ -196,7 +196,7 @@ def run(
     --------
     >>> import dissmodel
     >>> made = dissmodel.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
-    >>> backend, about = made.open()  # doctest: +SKIP
+    >>> dataset = made.open()  # doctest: +SKIP
     """
     from dissmodel.running.others import given_inputs
     from dissmodel.running.run import RunRequest
