@@ -82,7 +82,8 @@ def with_links_of_the_site(text: str, page: PurePosixPath, folder: Path) -> str:
         return f"{link[1]}{found}{'#' if anchor else ''}{anchor}{link[3]}"
 
     parts = CODE.split(text)[::3]
-    kept = [match[0] for match in CODE.finditer(text)]
+    # Git hosts need a backslash before a | in the code of a table, and Zensical would show it.
+    kept = [match[0].replace(r"\|", "|") if match[2] is None else match[0] for match in CODE.finditer(text)]
     prose = [LINK.sub(rewritten, part) for part in parts]
     return "".join(one + code for one, code in zip(prose, [*kept, ""], strict=True))
 

@@ -73,14 +73,14 @@ def test_the_schema_is_one_and_records_fit_it():
 def test_links_of_the_project_are_links_of_the_site(tmp_path):
     page = PurePosixPath("docs/tutorials/map.md")
     text = (
-        "[a](../README.md#start) [b](../../examples/coast/README.md) [c](../../LICENSE) `[d](e)`\n"
+        "[a](../README.md#start) [b](../../examples/coast/README.md) [c](../../LICENSE) `[d](e) a\\|b`\n"
         "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
     )
 
     said = build_site.with_links_of_the_site(text, page, tmp_path)
 
     assert said == (
-        "[a](../index.md#start) [b](../examples/coast.md) [c](../files/LICENSE) `[d](e)`\n"
+        "[a](../index.md#start) [b](../examples/coast.md) [c](../files/LICENSE) `[d](e) a|b`\n"
         "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
     )
     assert (tmp_path / "files" / "LICENSE").is_file()
