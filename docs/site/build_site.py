@@ -122,15 +122,17 @@ def shown_names(folder: Path) -> list[str]:
 
 
 def build(folder: Path, *, with_gallery: bool) -> Path:
-    """Build the site below a folder, which is made anew, and return the folder of its HTML."""
+    """Build the site below a folder, and return the folder of its HTML; an earlier site there is replaced."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS.name).is_file():
+        raise SystemExit(f"{folder} holds something else than a site. Give another --folder, or empty it.")
     shutil.rmtree(folder, ignore_errors=True)
     pages_folder = folder / "pages"
     pages_folder.mkdir(parents=True)
+    shutil.copyfile(SETTINGS, folder / SETTINGS.name)
     write_pages(pages_folder, with_gallery=with_gallery)
     reference.check_docstrings(shown_names(pages_folder))
     if with_gallery:
         site_gallery.draw(pages_folder / "gallery")
-    shutil.copyfile(SETTINGS, folder / SETTINGS.name)
     words = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", SETTINGS.name]
     subprocess.run(words, cwd=folder, check=True)
     return folder / "html"

@@ -87,6 +87,14 @@ def test_links_of_the_project_are_links_of_the_site(tmp_path):
     assert (tmp_path / "images" / "preview.png").is_file()
 
 
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.docx").touch()
+
+    with pytest.raises(SystemExit, match="holds something else than a site"):
+        build_site.build(tmp_path, with_gallery=False)
+    assert ["thesis.docx"] == [path.name for path in tmp_path.iterdir()]
+
+
 @pytest.mark.slow
 def test_the_site_is_built_with_its_gallery_and_asks_no_other_host(tmp_path):
     words = [sys.executable, ROOT / "docs" / "site" / "build_site.py", "--folder", tmp_path / "site"]
