@@ -96,6 +96,7 @@ def generators(*, with_gallery: bool) -> Mapping[str, Callable[[str], str]]:
         "gallery": lambda _: site_gallery.gallery() if with_gallery else site_gallery.LEFT_OUT,
         "models": lambda _: reference.models(),
         "python_names": reference.python_names,
+        "python_places": reference.python_places,
         "record_fields": lambda _: reference.record_fields(),
     }
 
