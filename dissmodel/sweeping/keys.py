@@ -90,9 +90,6 @@ class PlannedRuns:
     plan: Plan
     _made: Callable[[], Iterator[PlannedRun]]
 
-    def __len__(self) -> int:
-        return len(self.plan)
-
     def __iter__(self) -> Iterator[PlannedRun]:
         return self._made()
 
