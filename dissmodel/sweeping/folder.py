@@ -42,16 +42,18 @@ class SweptRun(NamedTuple):
     """A row of the table.
 
     `values` and `inputs` are those of the plan, typed; `output` is the path of the result relative to the
-    sweep's folder, empty where there is none. Rows with one key share one run.
+    sweep's folder, empty where there is none, as are `seed` and `error`. Rows with one key share one run.
     """
 
     key: str
     values: Mapping[str, Any]
     inputs: Mapping[str, str]
     replicate: int
+    seed: str
     status: str
     metrics: Mapping[str, float]
     output: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,11 @@ class SweepFolder:
                         row.values,
                         row.inputs,
                         row.replicate,
+                        found["seed"],
                         found["status"],
                         numbers,
                         found["output"],
+                        found["error"],
                     )
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise self._not_of_plan(str(error)) from error

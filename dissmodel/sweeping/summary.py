@@ -114,12 +114,23 @@ def summarize(request: SummaryRequest) -> Summary:
         with written():
             scratch = stack.enter_context(temporary.new_folder(folder.path))
             (scratch / target.name).mkdir()
-        summary = _Summarizer(folder, request, scratch / target.name).run()
+        summary = summary_in(scratch / target.name, folder, request)
         with written():
             if target.exists():
                 target.replace(scratch / "old")
             (scratch / target.name).replace(target)
     return summary
+
+
+def summary_in(target: Path, folder: SweepFolder, request: SummaryRequest) -> Summary:
+    """Summarise a sweep into an empty folder; the paths of the summary's files are those of `summarize`.
+
+    Raises
+    ------
+    DissmodelError
+        As `summarize`, but for what is there already.
+    """
+    return _Summarizer(folder, request, target).run()
 
 
 class _Summarizer:
