@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, UsageError
 from dissmodel.io.resampling import Method
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.record.redact import is_secret_name
 from dissmodel.running.others import SPACE, given_inputs
 from dissmodel.running.prepare import RunRequest
@@ -146,6 +147,11 @@ class Plan:
             seed=seed,
             **{"until": self.until, **more},
         )
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the plan as `to_toml` writes it."""
+        return sha256_bytes(self.to_toml().encode())
 
     def to_toml(self) -> str:
         """Return the plan as a TOML that `from_toml` reads.

@@ -263,6 +263,7 @@ def test_a_plan_is_the_same_after_a_round_trip(tmp_path_factory, fields, some, f
     again = Plan.from_toml(path)
     assert made == again
     assert made.to_toml() == again.to_toml()
+    assert made.digest == again.digest
 
 
 @pytest.mark.parametrize(
