@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dissmodel.cli import layout
 from dissmodel.cli.render import print_json, print_line, print_table, value_text
 from dissmodel.errors import shell_word
+from dissmodel.printable import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,5 +53,6 @@ def shown(one: JobStatus, *, as_json: bool) -> None:
     rows += [(f"parameter {name}", value_text(value)) for name, value in one.parameters.items()]
     if one.error is not None:
         rows += [("error", f"{one.error.code}: {one.error.message}"), ("hint", one.error.hint)]
-    for line in layout.pairs([row for row in rows if row[1]], layout.terminal_width()):
+    cells = [(name, printable(cut(value))) for name, value in rows if value]
+    for line in layout.pairs(cells, layout.terminal_width()):
         print_line(line)

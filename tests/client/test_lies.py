@@ -60,6 +60,7 @@ LIES = [
     # redirects
     ("submit", (307, {"Location": "https://user:pw@evil.example/x"}, b""), "server_redirected", 5),
     ("job", (302, {}, b""), "server_redirected", 5),
+    ("job", (302, {"Location": "http://[x/"}, b""), "server_redirected", 5),
     # lies
     ("upload", as_json({"uri": "x", "checksum": "0" * 64}), "upload_differs", 4),
     ("record", as_json(changed(model_name="other")), "record_changed", 4),
@@ -71,6 +72,8 @@ LIES = [
     ("record", as_json(named("/etc/passwd")), "artifact_path", 5),
     ("file", (200, {}, b"RESULT"), "storage_differs", 4),
     ("file", cut, "storage", 5),
+    ("link", as_json({"url": "http://[::1"}), "server_answer", 5),
+    ("link", as_json({"url": "http://127.0.0.1:99999/a"}), "storage", 5),
     ("link", problem(404, "object_missing"), "object_missing", 4),
     # it refuses, or fails
     ("submit", problem(403, "wrong_key"), "wrong_key", 2),
@@ -136,6 +139,14 @@ def test_an_earlier_result_stays_if_the_new_one_is_a_lie(here):
     assert Path("r.bin").absolute() == made.files["output"]
     assert {"grid.tif", "r.bin", "r.record.json"} == before.keys()
     assert before == {path.name: path.read_bytes() for path in here.iterdir()}
+
+
+def test_the_name_of_a_model_is_no_path(here):
+    with fake(record=record(model_name="../../.ssh/x")) as server:
+        made = dissmodel.connect(server.url).run("flood", input="grid.tif")
+
+    assert here == Path(made.files["output"]).parent
+    assert f"_______ssh_x_{JOB[:8]}.bin" == Path(made.files["output"]).name
 
 
 def test_a_hidden_name_is_shown_and_a_file_in_the_way_stays(here):

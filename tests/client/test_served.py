@@ -98,17 +98,7 @@ def test_a_model_that_fails_ends_as_it_does_here(environ):
 def test_a_server_that_is_killed_and_started_again_is_waited_for(environ):
     with serve(environ) as (first, url, _):
         environ["DISSMODEL_SERVER"] = url
-        words = (
-            "submit",
-            "echo",
-            "-i",
-            "grid.tif",
-            "-p",
-            "pause=4",
-            "-o",
-            "r.bin",
-            "--wait",
-        )
+        words = ["submit", "echo", "-i", "grid.tif", "-p", "pause=4", "-o", "r.bin", "--wait"]
         waiting = start(environ, *words)
         until(lambda: running(environ))
         first.kill()
@@ -131,17 +121,7 @@ def running(environ):
 def test_ctrl_c_leaves_the_job_and_says_how_to_get_at_it(environ):
     with serve(environ) as (_, url, _log):
         environ["DISSMODEL_SERVER"] = url
-        words = (
-            "submit",
-            "echo",
-            "-i",
-            "grid.tif",
-            "-p",
-            "pause=4",
-            "-o",
-            "r.bin",
-            "--wait",
-        )
+        words = ["submit", "echo", "-i", "grid.tif", "-p", "pause=4", "-o", "r.bin", "--wait"]
         waiting = start(environ, *words)
         until(lambda: running(environ))
         waiting.send_signal(signal.SIGINT)
