@@ -29,6 +29,7 @@ T = TypeVar("T")
 MOST_BYTES = 32 << 20
 """How large an answer may be: a page of the list of jobs has a thousand specs."""
 
+_KEY = "Put your key into DISSMODEL_API_KEY, or name its file: dissmodel config set client.key_file FILE"
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _MOVED, _WRONG, _FAILED, _TOO_MUCH = 300, 400, 500, 429
 _PIECE = 1 << 16
@@ -159,8 +160,9 @@ class Server:
             match json.loads(self.content(response, _PIECE)):
                 case {"detail": detail, "code": str(code), "hint": str(hint)} if _CODE.fullmatch(code):
                     what = f"{self.url}: {_text(detail)}"
+                    hint = _KEY if code in {"no_key", "wrong_key"} else hint[:_LONGEST]
                     is_away = status >= _FAILED or status == _TOO_MUCH
-                    return (ServerAway if is_away else UsageError)(what, hint[:_LONGEST], code=code)
+                    return (ServerAway if is_away else UsageError)(what, hint, code=code)
         if status >= _FAILED:
             return ServerAway(f"{self.url}: it answers {status}.", self._look(), code="server_failed")
         return self.wrong_answer()

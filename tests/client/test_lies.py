@@ -77,6 +77,7 @@ LIES = [
     ("link", problem(404, "object_missing"), "object_missing", 4),
     # it refuses, or fails
     ("submit", problem(403, "wrong_key"), "wrong_key", 2),
+    ("submit", problem(401, "no_key"), "no_key", 2),
     ("submit", problem(422, "<script>"), "server_answer", 5),
     ("submit", problem(422, "invalid", [{"loc": ["body", "seed"], "msg": "bad"}]), "invalid", 2),
     ("submit", problem(503, "storage_unreachable"), "storage_unreachable", 5),
@@ -100,6 +101,7 @@ def test_it_is_told_by_its_code_and_nothing_is_left(what, answer, code, exit_cod
     assert ["grid.tif"] == [path.name for path in here.iterdir()]
     assert "planted" not in f"{error} {error.hint} {error.__notes__}"
     assert "pw@" not in str(error)
+    assert code not in {"wrong_key", "no_key"} or "DISSMODEL_API_KEY" in error.hint
 
 
 def patient(url):
@@ -155,16 +157,18 @@ def test_a_hidden_name_is_shown_and_a_file_in_the_way_stays(here):
         "output": record()["files"]["output"],
         "hook": {"path": ".git/hooks/post-checkout", "size": 6, "sha256": record()["artifacts"]["output"]},
         "rc": {"path": ".bashrc", "size": 6, "sha256": record()["artifacts"]["output"]},
+        "again": {"path": "maps/rc.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
+        "twice": {"path": "charts/rc.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
         "notes": {"path": "notes.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
     }
     with fake(record=record(files=files)) as server:
-        for path in (".git/hooks/post-checkout", ".bashrc", "notes.txt"):
+        for path in (".git/hooks/post-checkout", ".bashrc", "notes.txt", "maps/rc.txt", "charts/rc.txt"):
             server.answers[f"GET /experiments/{JOB}/files/{path}"] = {"url": "/files/output.bin"}
         made = dissmodel.connect(server.url).run("flood", input="grid.tif", output="r.bin")
 
     assert "mine" == Path("notes.txt").read_text()
-    assert {"r.bin", "post-checkout", "_bashrc", f"r.{JOB[:8]}.notes.txt"} == {
-        Path(path).name for path in made.files.values()
-    }
+    expected = {"r.bin", "post-checkout", "_bashrc", "rc.txt"}
+    expected |= {f"r.{JOB[:8]}.notes.txt", f"r.{JOB[:8]}.rc.txt"}
+    assert expected == {Path(path).name for path in made.files.values()}
     assert not [path for path in here.iterdir() if path.name.startswith(".")]
     assert all(here == Path(path).parent for path in made.files.values())

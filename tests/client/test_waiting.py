@@ -176,6 +176,12 @@ class Pieces:
         return self._pieces.pop(0)
 
 
+def test_an_event_without_an_end_is_not_kept():
+    for piece in (b"data: x", b"data: x\n"):
+        with pytest.raises(events.TooLarge):
+            list(events.events(Pieces(*[piece * (1 << 12)] * 64)))
+
+
 def test_events_are_read_as_the_standard_has_them():
     # The examples of the HTML standard, 9.2.6, cut at each place.
     text = (
