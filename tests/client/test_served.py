@@ -10,8 +10,12 @@ import time
 from pathlib import Path
 
 import make_coast
+import numpy as np
 import pytest
+from affine import Affine
 
+from dissmodel.geo import RasterBackend
+from dissmodel.io.raster import save_geotiff
 from support import echo
 from support.serving import serve, until
 
@@ -45,10 +49,28 @@ def digests(stem):
     return {name: (one["sha256"], one["content_digest"]) for name, one in files.items()}
 
 
+def raster(name, **bands):
+    backend = RasterBackend((9, 9), transform=Affine(30, 0, 0, 0, -30, 0), crs="EPSG:31983")
+    backend.arrays.update(bands)
+    save_geotiff(backend, name)
+
+
+def fire():
+    """A forest that burns in its midst."""
+    cells = np.full((9, 9), 2.0)
+    cells[4, 4] = 3.0
+    return cells
+
+
 def test_the_same_experiment_here_and_there(environ):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "cells.gpkg"])
+    raster("fire.tif", fire=fire())
+    raster("fuel.tif", vegetation=np.full((9, 9), 2.0), density=np.full((9, 9), 2.0))
+    raster("dem.tif", slope=np.zeros((9, 9)), height=np.full((9, 9), 2.0))
+    several = ("-i", "fire=fire.tif", "-i", "fuel.tif", "-i", "elevation=dem.tif:height")
     cases = {
+        "fire.tif": ("fire_spread", *several, "-p", "end_time=2", "--seed", "1"),
         "raster.tif": ("coastal_raster", "-i", "grid.zip", "-p", "end_time=3"),
         "cells.out.gpkg": ("coastal_vector", "-i", "cells.gpkg", "-p", "end_time=2"),
         "cells.geojson": ("coastal_vector", "-i", "cells.gpkg", "-p", "end_time=2"),
@@ -68,7 +90,7 @@ def test_the_same_experiment_here_and_there(environ):
             dissmodel(environ, "record", "verify", f"{stems[1]}.record.json")
             dissmodel(environ, "reproduce", f"{stems[1]}.record.json", "--check")
         listed = json.loads(dissmodel(there, "jobs", "list", "--json")[0])["jobs"]
-        assert ["completed"] * 3 == [one["status"] for one in listed]
+        assert ["completed"] * 4 == [one["status"] for one in listed]
         _, err = dissmodel({**environ, "DISSMODEL_SERVER": url}, "jobs", "list", code=2)
         assert "needs an API key" in err
         wrong = {**there, "DISSMODEL_API_KEY": "wrong-KEY-0123456789"}
