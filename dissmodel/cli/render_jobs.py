@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dissmodel.cli import layout
-from dissmodel.cli.render import print_json, print_line, print_table, value_text
+from dissmodel.cli.render import print_json, print_line, print_table, tell, value_text
 from dissmodel.errors import shell_word
 from dissmodel.printable import cut, printable
 
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
 def submitted(job: Job, url: str, *, as_json: bool, quiet: bool) -> None:
     """Print the id of a job, and on standard error how to go on."""
-    if as_json:
-        print_json({"job_id": job.id, "server": url})
-        return
-    print_line(job.id)
-    if not quiet:
+    tell({"job_id": job.id, "server": url}, job.id, as_json=as_json, quiet=quiet)
+    if not (as_json or quiet):
         sys.stderr.write(f"Wait for it: dissmodel jobs wait {job.id} --server {shell_word(url)}\n")
 
 

@@ -17,7 +17,7 @@ def submit(
         str | None, typer.Argument(metavar="MODEL", help="The name of a model that the server has.")
     ] = None,
     input_: options.SeveralInputs = None,
-    output: options.Output = None,
+    output: options.OutputHere = None,
     param: options.Params = None,
     toml: options.Toml = None,
     band_map: options.BandMap = None,

@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_get_at_it(environ):
         dissmodel(environ, *command[1].split())
         assert Path("grid.tif").read_bytes() == Path("r.bin").read_bytes()
 
-        job = dissmodel(environ, "submit", "echo", "-i", "grid.tif", "-p", "pause=60", "-q")[0].strip()
+        job = dissmodel(environ, "submit", "echo", "-i", "grid.tif", "-p", "pause=60")[0].strip()
         until(lambda: running(environ))
         _, err = dissmodel(environ, "jobs", "wait", job[:8], "--timeout", "0.5", code=1)
         assert "has not ended within 0.5 s" in err
