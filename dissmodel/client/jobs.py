@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlencode
@@ -14,13 +15,12 @@ from dissmodel import arguments
 from dissmodel.arguments import StrPath
 from dissmodel.client.arrival import Sent, bring, bring_failed, refuse_output
 from dissmodel.client.asking import body_of
-from dissmodel.client.server import Server, ServerAway
+from dissmodel.client.server import Server
 from dissmodel.client.status import JobStatus, State
 from dissmodel.client.waiting import WaitOver, Watch
-from dissmodel.errors import UsageError, shell_word
+from dissmodel.errors import StorageError, UsageError, shell_word
 from dissmodel.io.resampling import Method
 from dissmodel.outcome import Run
-from dissmodel.progress import Reporter
 from dissmodel.running.others import given_inputs
 from dissmodel.running.prepare import RunRequest
 from dissmodel.storage.uri import is_remote, parse
@@ -88,8 +88,9 @@ class Job:
         DissmodelError
             If the time is over (code ``"wait_timeout"``), or the server is away for good. The job goes on.
         """
-        with call_reporter() as reporter:
-            return self._ended(self._output, timeout, reporter)
+        seconds = arguments.number(timeout, "timeout")
+        with call_reporter() as reporter, self._kept(self._output):
+            return Watch(self._server, self.id, seconds, reporter).until_ended()
 
     def cancel(self) -> None:
         """Let the job end.
@@ -140,28 +141,30 @@ class Job:
         given = arguments.optional_text(output, "output")
         given = self._output if given is None else given
         replace = arguments.flag(overwrite, "overwrite") or self._overwrite
+        seconds = arguments.number(timeout, "timeout")
         with call_reporter() as reporter:
             refuse_output(given, [one.path for one in self._sent if one.path is not None], overwrite=replace)
-            ended = self._ended(given, timeout, reporter)
-            if ended.status == "completed":
-                return bring(self._server, self.id, given, self._sent, reporter, overwrite=replace)
+            with self._kept(given):
+                ended = Watch(self._server, self.id, seconds, reporter).until_ended()
+                if ended.status == "completed":
+                    return bring(self._server, self.id, given, self._sent, reporter, overwrite=replace)
             error = ended.failure()
             error.record_path = bring_failed(self._server, self.id, given)
             raise error
 
-    def _ended(self, output: str | None, timeout: float | None, reporter: Reporter) -> JobStatus:
-        """Return the job once it has ended; whoever gives up waiting is told how to go on."""
+    @contextmanager
+    def _kept(self, output: str | None) -> Iterator[None]:
+        """Tell who stops, or can't go on, in the block how to get at the job later."""
         about = f"{self.id} --server {shell_word(self._server.url)}"
         to = f" --output {shell_word(output)}" if output is not None else ""
         again = f"Wait for it: dissmodel jobs wait {about}{to}. End it: dissmodel jobs cancel {about}"
-        seconds = arguments.number(timeout, "timeout")
         try:
-            return Watch(self._server, self.id, seconds, reporter).until_ended()
-        except (ServerAway, WaitOver) as error:
+            yield
+        except (StorageError, WaitOver) as error:
             error.hint = f"{error.hint} {again}".strip()
             raise
         except KeyboardInterrupt as stopped:
-            stopped.add_note(f"The job {self.id} goes on. {again}")
+            stopped.add_note(f"The job stays on the server. {again}")
             raise
 
 
