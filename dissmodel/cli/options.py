@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dissmodel.cli import offers
 from dissmodel.cli.values import parse_seed
 
 EXIT_DIFFERS = 4
@@ -101,6 +102,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
 ]
+Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
 Records = Annotated[
@@ -134,6 +136,7 @@ Params = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="Set a parameter; may be repeated. A table: 'NAME={a = 1}', or JSON.",
+        autocompletion=offers.parameters,
     ),
 ]
 Toml = Annotated[
@@ -146,6 +149,7 @@ Vary = Annotated[
         metavar="NAME=VALUES",
         help="What varies: 0.5,1,2 or 0:1:0.1 or log:1e-4:1e-1:7 or input=a.tif,b.tif; of a design LOW:HIGH. "
         "May be repeated: all are combined.",
+        autocompletion=offers.parameters,
     ),
 ]
 Replicates = Annotated[

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def submitted(job: Job, url: str, *, as_json: bool, quiet: bool) -> None:
     """Print the id of a job, and on standard error how to go on."""
-    tell({"job_id": job.id, "server": url}, job.id, as_json=as_json, quiet=quiet)
+    # The id also if quiet: a script reads it.
+    tell({"job_id": job.id, "server": url}, job.id, as_json=as_json, quiet=False)
     if not (as_json or quiet):
         sys.stderr.write(f"Wait for it: dissmodel jobs wait {job.id} --server {shell_word(url)}\n")
 

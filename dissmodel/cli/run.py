@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 
@@ -15,7 +15,11 @@ from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 def run(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name (list them: dissmodel show) or a .py file.",
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
     output: options.Output = None,
@@ -33,6 +37,7 @@ def run(
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    report: options.Report = False,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
     ] = False,
@@ -53,7 +58,8 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
-    Exits with 4 if the model itself found its result to be wrong.
+    Prints the path of the result and, on a second line, of its record, also with -q; all else is on standard
+    error. Exits with 4 if the model itself found its result to be wrong.
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
@@ -86,6 +92,7 @@ def run(
             threads=threads,
             records=records or (),
             preview=preview,
+            report=report,
             push=push if to is None else to,
             overwrite=overwrite,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),

@@ -81,7 +81,7 @@ def test_the_same_experiment_here_and_there(environ):
             path = Path(name)
             dissmodel(environ, "run", *words, "-o", f"here-{name}")
             out, err = dissmodel(there, "submit", *words, "-o", f"there-{name}", "--wait")
-            assert "completed" in out
+            assert [f"there-{name}", f"{Path(f'there-{name}').stem}.record.json"] == out.split()
             assert "" == err
             stems = [path.with_name(f"{place}-{name}").stem for place in ("here", "there")]
             assert digests(stems[0]) == digests(stems[1]), name
