@@ -48,6 +48,12 @@ Output = Annotated[
         help="The result, a file, a folder or s3://BUCKET/KEY; by default ./MODEL_ID.SUFFIX.",
     ),
 ]
+OutputHere = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The result, a file or a folder; by default ./MODEL_ID.SUFFIX."
+    ),
+]
 BandMap = Annotated[
     list[str] | None,
     typer.Option(
