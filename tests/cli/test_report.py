@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 from support import files
-from support.html import Page
+from support.html_page import Page
 
 # What a browser might take for something else than text, and what no reader sees.
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></svg></style>{{ 7 * 7 }}\x1b\u202e"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from support import files
-from support.html import Page
+from support.html_page import Page
 from support.sweeps import write_growing
 
 pytestmark = pytest.mark.slow
