@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dissmodel import comparison as comparing
+from dissmodel import markup
 from dissmodel.errors import DissmodelError, UsageError, shell_word
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -86,6 +87,9 @@ class Compared:
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
     metrics: Measured | None = None
+
+    def _repr_html_(self) -> str:
+        return markup.cell(lambda: markup.paragraph(f"{self.a} and {self.b}") + self.comparison.html())
 
 
 def compare(request: CompareRequest) -> Compared:
