@@ -9,6 +9,7 @@ RESULT = f"{COAST}; dissmodel run coastal_raster --input grid.zip --output resul
 ISLAND = "python examples/fire/make_fire.py --rows 20 --cols 25 --output "
 BURNT = "dissmodel run fire_spread -i forest.tif -o burnt.tif --param end_time=10 --seed 1 -q"
 TOWN = "python -c 'from support.page_inputs import town; town()'"
+JUDGED = "python -c 'from support.page_inputs import judged; judged()'"
 
 BEFORE = {
     "README.md": f"{RESULT} --preview",
@@ -19,7 +20,9 @@ BEFORE = {
     "docs/exports.md": RESULT,
     "docs/land_use.md": "python -c 'from support.page_inputs import region; region()'",
     "docs/land-use-tables.md": "python -c 'from support.page_inputs import observed; observed()'",
-    "docs/land-use-validation.md": "python -c 'from support.page_inputs import judged; judged()'",
+    "docs/land-use-validation.md": JUDGED,
+    "docs/metrics.md": f"""{JUDGED}; mv result.tif simulated.tif
+mv observed_2020.tif observed.tif; mv observed_2010.tif start.tif""",
     "docs/plans.md": f"{ISLAND} grid.tif",
     "docs/push.md": RESULT,
     "docs/python.md": COAST,
