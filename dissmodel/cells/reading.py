@@ -243,6 +243,15 @@ def _found_bands(bands: Bands, wanted: Wanted, problems: Problems) -> dict[str, 
         numbers = {name: notes[name].get("number", place) for place, name in enumerate(present, start=1)}
         called = {name: band_named(str(band), numbers) for name, band in wanted.band_map.items()}
         found = names.find("band", wanted.needed, called, present, problems, optional=wanted.optional)
+        if fields and not found and not wanted.needed:  # nothing says which pixels are cells
+            problems.tell(
+                InvalidInput(
+                    f"The file has no band of a field; it has {', '.join(present) or 'none'}, and the "
+                    f"fields are {', '.join(fields)}.",
+                    f"--band-map {next(iter(fields))}={next(iter(present), 'BAND')}",
+                    code="missing_band",
+                )
+            )
     elif len(present) != len(wanted.needed):
         problems.tell(
             InvalidInput(
@@ -283,15 +292,6 @@ def _found_bands(bands: Bands, wanted: Wanted, problems: Problems) -> dict[str, 
                 )
             )
         _warn_of_unit(fields.get(name), notes[band], f"The band {band!r}")
-    if fields and not found and not wanted.needed:  # nothing says which pixels are cells
-        problems.tell(
-            InvalidInput(
-                f"The file has no band of a field; it has {', '.join(present)}, and the fields are "
-                f"{', '.join(fields)}.",
-                f"--band-map {next(iter(fields))}={present[0]}",
-                code="missing_band",
-            )
-        )
     return found
 
 
