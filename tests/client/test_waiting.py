@@ -112,7 +112,7 @@ def test_without_a_stream_it_is_asked_again(answer):
 
 
 def test_a_restart_is_waited_for_and_told_once():
-    away = [problem(503, "storage_unreachable"), (502, {}, b"<html>"), cut_at_once] * 3
+    away = [problem(503, "storage_unreachable"), (502, {}, b"<html>"), cut_at_once]
     with fake(job=in_turn(job("running"), *away, job())) as server:
         ended, heard = waited(server)
 
