@@ -46,7 +46,7 @@ where: Path | str = made.record_path
 files: Mapping[str, Path | str] = made.files
 uri: str = made.pushed.uri if made.pushed is not None else ""
 png: Path | None = made.preview.path if made.preview is not None else None
-data = made.open("output")
+data = made.open("output", arrays=True)
 if isinstance(data, tuple):
     backend, about = data
     shape: tuple[int, int] = backend.shape
@@ -183,4 +183,4 @@ def test_the_data_are_any_only_as_far_as_geopandas_has_no_types(mypy):
         if "Rev" in line
     ]
 
-    assert '"Any | tuple[dissmodel.geo.raster.backend.RasterBackend, typing.Mapping[str, object]]"' in note
+    assert '"Any | xarray.core.dataset.Dataset"' in note
