@@ -60,10 +60,8 @@ def uploaded(server: Server, place: str, reporter: Reporter) -> tuple[str, Sent]
             "Zip them, and give the zip.",
             code="several_files",
         )
-    sha256, name = (
-        sha256_file(path),
-        _NOT_IN_NAMES.sub("_", f"{path.stem[:_LONGEST]}{path.suffix[:_LONGEST]}"),
-    )
+    sha256 = sha256_file(path)
+    name = _NOT_IN_NAMES.sub("_", f"{path.stem[:_LONGEST]}{path.suffix[:_LONGEST]}")
     name = name if re.match(r"\w", name) else f"_{name}"
     try:
         found = server.get(f"{_PATH}/{sha256}/{quote(name)}", _Upload)

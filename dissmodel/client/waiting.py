@@ -60,7 +60,7 @@ class Watch:
     def __init__(self, server: Server, job: str, timeout: float | None, reporter: Reporter) -> None:
         self._server, self._job, self._reporter = server, job, reporter
         self._late = time.monotonic() + timeout if timeout is not None else float("inf")
-        self._timeout = timeout
+        self._timeout, self._answered = timeout, time.monotonic()
         self._last = ""
         self._phase: str | None = None
 
@@ -74,14 +74,14 @@ class Watch:
         DissmodelError
             If the time is over (code ``"wait_timeout"``), or as `Server.ask`.
         """
-        pause, answered, away = _FIRST_S, time.monotonic(), False
+        pause, away = _FIRST_S, False
         while True:
             try:
                 if self._heard():
                     pause = _FIRST_S
                 status = self._server.get(f"/job/{self._job}", JobStatus, silence_s=self._silence_s)
             except ServerAway as error:
-                if time.monotonic() >= min(self._late, answered + AWAY_S):
+                if time.monotonic() >= min(self._late, self._answered + AWAY_S):
                     raise
                 if not away:
                     self._reporter.warn(f"{error.message} It is asked again; the job goes on.")
@@ -92,8 +92,8 @@ class Watch:
                 if status.has_ended:
                     return status
                 self._tell(_Told(status.status, status.phase, status.step, status.steps))
-                answered, away = time.monotonic(), False
-                if answered >= self._late:
+                self._answered, away = time.monotonic(), False
+                if self._answered >= self._late:
                     what = f"The job {self._job} has not ended within {self._timeout:g} s; it goes on."
                     raise WaitOver(what)
             time.sleep(max(0.0, min(pause, self._late - time.monotonic())))
@@ -121,7 +121,8 @@ class Watch:
             if response.headers.get("Content-Type", "").partition(";")[0] != KIND:
                 return
             for event in events(response):
-                if time.monotonic() >= self._late:
+                self._answered = time.monotonic()
+                if self._answered >= self._late:
                     return
                 if event is not None:
                     told = TypeAdapter(_Told).validate_json(event.data)

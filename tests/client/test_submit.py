@@ -49,7 +49,7 @@ def test_an_input_is_uploaded_once_and_a_result_is_brought_whole(house, client, 
         return await receive(*words)
 
     monkeypatch.setattr(uploads, "receive", counted)
-    job = client.submit("coastal_raster", input="grid.tif", output="r.bin", parameters={"end_time": 3})
+    job = client.submit("coastal_raster", input="grid.tif", output="r.bin")
     again = client.submit("coastal_raster", input=Path("grid.tif").absolute())
     assert 1 == len(received)
     assert job.id != again.id

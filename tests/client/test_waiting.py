@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_without_a_stream_it_is_asked_again(answer):
 
 
 def test_a_restart_is_waited_for_and_told_once():
-    away = [problem(503, "storage_unreachable"), (502, {}, b"<html>"), cut_at_once] * 3
+    away = [problem(503, "storage_unreachable"), (502, {}, b"<html>"), cut_at_once]
     with fake(job=in_turn(job("running"), *away, job())) as server:
         ended, heard = waited(server)
 
@@ -124,6 +125,24 @@ def test_a_restart_is_waited_for_and_told_once():
 def cut_at_once(handler):
     handler.connection.shutdown(socket.SHUT_RDWR)
     handler.close_connection = True
+
+
+def test_how_long_a_server_is_away_counts_from_its_last_sign_of_life(monkeypatch):
+    def long(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        for _ in range(8):
+            time.sleep(0.1)
+            handler.wfile.write(b": still here\n\n")
+        handler.close_connection = True
+
+    monkeypatch.setattr(waiting, "AWAY_S", 0.6)
+    away = [problem(503, "storage")] * 2
+    with fake(events=in_turn(long, problem(503, "storage")), job=in_turn(*away, job())) as server:
+        ended, _ = waited(server)
+
+    assert "completed" == ended.status
 
 
 def test_a_server_that_stays_away_is_given_up(monkeypatch):
