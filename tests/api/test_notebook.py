@@ -22,7 +22,7 @@ class Town(CellModel):
     name = "town<b>"
     use = Classes({1: ("wet land", "#0000ff"), 2: ("town & port", "#ff0000"), 200: ("far", "#00ff00")})
     height = Numbers(unit="m")
-    def step(self, cells): pass
+    def step(self, cells, now): pass
 """
 
 
