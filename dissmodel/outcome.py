@@ -36,8 +36,8 @@ class Run(Result):
         Where the record is; a text is its URI.
     files : Mapping of str to Path or str
         The files of the result by name, the main one as ``output``; a text is a URI.
-    preview : Preview or None
-        The picture, if one was asked for and could be drawn.
+    preview, animation : Preview or None
+        The pictures, if they were asked for and could be drawn.
     pushed : PushedExperiment or None
         What was pushed, if that was asked for.
     report : Report or None
@@ -48,6 +48,7 @@ class Run(Result):
     record_path: Path | str
     files: Mapping[str, Path | str]
     preview: Preview | None = None
+    animation: Preview | None = None
     pushed: PushedExperiment | None = None
     report: Report | None = None
 
@@ -148,13 +149,15 @@ class Experiment(Result):
             )
         return lineage(Path(self.record_path), arguments.paths(records, "records"))
 
-    def draw(self, *, overwrite: bool = False) -> Preview:
-        """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
+    def draw(self, to: StrPath | None = None, *, overwrite: bool = False) -> Preview:
+        """Draw before, after and change.
 
         Parameters
         ----------
+        to : str or path-like, optional
+            A .png, .svg or .pdf; by default ``NAME.preview.png`` beside the record or the bundle.
         overwrite : bool
-            Replace another picture of that name.
+            Replace a file of that name that was not drawn here.
 
         Raises
         ------
@@ -163,13 +166,35 @@ class Experiment(Result):
         DissmodelError
             If the result can't be drawn.
         """
+        return self._draw(arguments.optional_path(to, "to"), animated=False, overwrite=overwrite)
+
+    def animate(self, to: StrPath, *, overwrite: bool = False) -> Preview:
+        """Draw the states that the run kept as a GIF, with before and after.
+
+        Parameters
+        ----------
+        to : str or path-like
+            The .gif.
+        overwrite : bool
+            Replace a file of that name.
+
+        Raises
+        ------
+        InvalidInput
+            If the run kept no states.
+        UsageError, DissmodelError
+            As of `draw`.
+        """
+        return self._draw(Path(arguments.text(to, "to")), animated=True, overwrite=overwrite)
+
+    def _draw(self, to: Path | None, *, animated: bool, overwrite: bool) -> Preview:
         from dissmodel.experiment.source import refuse_remote
         from dissmodel.preview import PreviewRequest, preview
 
         refuse_remote(self._given, "the picture is drawn")
-        request = PreviewRequest(
-            record=Path(self.record_path), overwrite=arguments.flag(overwrite, "overwrite")
-        )
+        overwrite = arguments.flag(overwrite, "overwrite")
+        record = Path(self.record_path)
+        request = PreviewRequest(record=record, to=to, animated=animated, overwrite=overwrite)
         with call_reporter():
             return preview(request)
 

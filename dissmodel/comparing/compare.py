@@ -110,7 +110,8 @@ def compare(request: CompareRequest) -> Compared:
         a, b = (stack.enter_context(at_hand(one)) for one in (request.a, request.b))
         compared = _compare(request, a.path, b.path, layers)
         if request.metrics and compared.comparison.verdict != "not-comparable":
-            from dissmodel.comparing.observed import INITIAL, OBSERVED, SIMULATED, measure  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparing.observed import measure  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparing.observed_maps import INITIAL, OBSERVED, SIMULATED  # noqa: PLC0415  (as above)
 
             maps = {SIMULATED: a.path, OBSERVED: b.path}
             if request.initial is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import dissmodel
 from dissmodel import Consent
+from dissmodel.api import Run
 from dissmodel.errors import ConsentRequired
 
 
@@ -58,6 +59,13 @@ verdict: str = again.verdict
 again.open()
 checks: list[str] = [check.verdict for check in dissmodel.verify("a", Path("b"), allowed_signers="s").checks]
 same: bool = dissmodel.compare("a.tif", Path("b.tif"), atol=1, layer=("a", "b")).comparison.same
+server = dissmodel.connect("https://a.example", key="k", consent=Consent())
+ran: Run = server.run("m", input="a.tif", band_map={"uso": 1}, format="raster", timeout=1)
+job = server.submit("m", inputs={"alt": Path("b.tif")}, output=Path("r.tif"), toml="m.toml", seed=1)
+left: tuple[str, int] = (job.wait(timeout=1.5).status, job.status().progress)
+lines: tuple[str, ...] = job.log(after=3)
+ids: list[str] = [one.job_id for one in server.jobs(status="running", limit=3)]
+fetched: Path | str = server.job(job.id).result("r.tif", overwrite=True).record_path
 sections: list[str] = [one.name for one in dissmodel.diff("a", "b").sections]
 states: list[str | None] = [
     row.state for row in dissmodel.records(model="m", since=datetime.now(UTC), verify=True)
@@ -87,10 +95,12 @@ dissmodel.reproduce("a", env="there")
 dissmodel.show("m", toml="a").models
 dissmodel.records(parameter={"a": 1})
 dissmodel.Consent(yess=True)
+dissmodel.connect("a").run("m", inptu="a")
+dissmodel.connect("a").jobs(status="lost")
 """
 FUNCTIONS = [
     *("run", "validate", "show", "reproduce", "verify", "compare", "diff", "records", "open_record"),
-    *("push", "pull", "bundle", "sign"),
+    *("push", "pull", "bundle", "sign", "connect"),
 ]
 # Left out is what foreign code chose: the values of parameters and metrics.
 ATTRIBUTES = """
@@ -116,6 +126,8 @@ def look() -> None:
     reveal_type(dissmodel.push("a").experiments), reveal_type(dissmodel.push("a").failures)
     reveal_type(dissmodel.pull("a").experiments), reveal_type(dissmodel.bundle("a", output="b").files)
     reveal_type(dissmodel.sign("a", key="b").key)
+    reveal_type(dissmodel.connect("a").job("b")), reveal_type(dissmodel.connect("a").jobs())
+    reveal_type(dissmodel.connect("a").job("b").status().error)
     for row in dissmodel.records():
         reveal_type(row.record)
 """
