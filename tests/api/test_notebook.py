@@ -70,7 +70,7 @@ def test_a_run_shows_its_maps_files_parameters_and_how_to_repeat_it(made):
     sizes = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))).size for one in pictures]
     assert [(18, 12)] * 3 == sizes
     assert all(one["alt"].startswith("uso ") for name, one in tags.all if name == "img")
-    for text in ("coastal_raster", "r.tif", "end_time", "mangrove", "dissmodel reproduce ", "r.record.json"):
+    for text in ("coastal_raster", "r.tif", "end_time", "mangrove", "flooded", "dissmodel reproduce "):
         assert text in tags.text
     assert before == sorted(Path().iterdir())
     again = shown(dissmodel.open_record("r.record.json")).text
