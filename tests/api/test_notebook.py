@@ -20,9 +20,9 @@ MODEL = """
 from dissmodel.cells import CellModel, Classes, Numbers
 class Town(CellModel):
     name = "town<b>"
-    use = Classes({1: ("wet land", "#0000ff"), 2: ("town & port", "#ff0000"), 200: ("far", "#00ff00")})
+    use = Classes({1: "wet land", 2: "town & port", 200: "far"})
     height = Numbers(unit="m")
-    def step(self, cells, now): pass
+    def step(self, cells, now): self.next.use[self.use == 1] = 2
 """
 
 

@@ -219,7 +219,7 @@ def typed(shell, folder, *keys):
         for key, until in ((f"{first}source {folder}/script; echo re''ady\n", "ready"), *keys):
             os.write(ours, key.encode())
             ends = time.monotonic() + 60
-            while until.encode() not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown)):
+            while until.encode() not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x07", b"", shown)):
                 assert time.monotonic() < ends, (key, plain)
                 time.sleep(0.05)
                 try:
