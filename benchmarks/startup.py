@@ -23,15 +23,21 @@ SIDE, STEPS = 60, 20
 MAKE_COAST = Path(__file__).parents[1] / "examples" / "coast" / "make_coast.py"
 DISSMODEL = (sys.executable, str(Path(sys.executable).with_name("dissmodel")))
 COMPLETION = {"_DISSMODEL_COMPLETE": "complete_bash", "COMP_WORDS": "dissmodel ru", "COMP_CWORD": "1"}
+# The run that is measured too has left what the model takes.
+PARAMETER = {
+    "_DISSMODEL_COMPLETE": "complete_bash",
+    "_DISSMODEL_LINE": "dissmodel run coastal_raster --input grid.tif -p sea",
+}
 LIBRARIES = "python -c 'import numpy, rasterio, pydantic, typer'"
 COMMANDS: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {
     "python -c pass": ((sys.executable, "-c", "pass"), {}),
     "dissmodel --version": ((*DISSMODEL, "--version"), {}),
     "dissmodel --help": ((*DISSMODEL, "--help"), {}),
     "completion": (DISSMODEL, COMPLETION),
+    "completion of a parameter": (DISSMODEL, PARAMETER),
     LIBRARIES: ((sys.executable, "-c", "import numpy, rasterio, pydantic, typer"), {}),
 }
-LIMITS = {"dissmodel --version": 8, "dissmodel --help": 12, "completion": 8}
+LIMITS = {"dissmodel --version": 8, "dissmodel --help": 12, "completion": 8, "completion of a parameter": 10}
 RUN_LIMIT, AROUND_LIMIT = 0.6, 0.25
 
 

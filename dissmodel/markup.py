@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dissmodel.printable import cut, printable
 
 _MOST_ROWS = 50
-_LONGEST = 200
+_TABLE = '<table style="overflow-wrap: anywhere">'
 
 
 def text(value: object) -> str:
@@ -21,7 +21,7 @@ def text(value: object) -> str:
     if value is None:
         return ""
     said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return html.escape(printable(cut(said, _LONGEST)))
+    return html.escape(printable(cut(said)))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -30,7 +30,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = "".join(f"<th>{text(one)}</th>" for one in head)
     lines = [f"<tr>{''.join(f'<td>{text(one)}</td>' for one in row)}</tr>" for row in found[:_MOST_ROWS]]
     more = f"<p>… and {len(found) - _MOST_ROWS} more</p>" if len(found) > _MOST_ROWS else ""
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(lines)}</tbody></table>{more}"
+    return f"{_TABLE}<thead><tr>{cells}</tr></thead><tbody>{''.join(lines)}</tbody></table>{more}"
 
 
 def paragraph(said: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -111,10 +112,7 @@ class CellModel(ModelExecutor):
             _check_names(cls, own, "field", _taken(cls))
         cls.fields = {**cls.fields, **own}
         cls.legends = {name: field.legend for name, field in cls.fields.items() if isinstance(field, Classes)}
-        cls.input_fields = {
-            name: f"{field.takes}{'' if field.changes else '; does not change'}"
-            for name, field in cls.fields.items()
-        }
+        cls.input_fields = _taken_values(cls.fields)
         parameters = declared_in(cls)
         _check_names(cls, parameters, "parameter", _TAKEN_BY_MODEL)
         if parameters or cls.Parameters is CellParameters:
@@ -242,6 +240,15 @@ class CellModel(ModelExecutor):
             return find_reach(cls, cls.Parameters.model_validate(parameters))
         except ValidationError:
             return Reach(None, "a parameter has no value")
+
+    @classmethod
+    def fields_taken(cls, parameters: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return what each band or column of the input may hold, with these values of the parameters."""
+        try:
+            found = cls().fields_for(cls.Parameters.model_validate(parameters))
+        except ValidationError:  # a parameter has no value
+            return cls.input_fields
+        return _taken_values({name: one for name, one in found.items() if not _is_result(one)})
 
     @classmethod
     def _has_rule(cls) -> bool:
@@ -470,6 +477,17 @@ def _taken(cls: type[CellModel]) -> frozenset[str]:
     from dissmodel.cells.space import CellSpace  # noqa: PLC0415  (see `CellModel.simulate`)
 
     return taken | {"size", "cells", "now", *(one for one in dir(CellSpace) if not one.startswith("_"))}
+
+
+def _taken_values(fields: Mapping[str, Field]) -> dict[str, str]:
+    return {
+        name: f"{field.takes}{'' if field.changes else '; does not change'}" for name, field in fields.items()
+    }
+
+
+def _is_result(field: Field) -> bool:
+    """Say whether only the result has values of the field."""
+    return isinstance(field.default, float) and math.isnan(field.default)
 
 
 def _named(fields: Mapping[str, Field]) -> dict[str, Field]:

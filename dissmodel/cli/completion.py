@@ -9,6 +9,7 @@ versions set other variables, and are answered as Typer does.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 # Typer has no public place for a shell's script.
@@ -20,6 +21,7 @@ from dissmodel.cli import offers
 from dissmodel.printable import cut
 
 _LINE, _BREAKS = "_DISSMODEL_LINE", "_DISSMODEL_BREAKS"
+_UNSAFE = re.compile(r"[^\w@%+=:,./-]")
 
 _BASH = """%(complete_func)s() {
     local line kind=
@@ -30,7 +32,7 @@ _BASH = """%(complete_func)s() {
              %(autocomplete_var)s=complete_bash "$1" 2>/dev/null)
     if [[ $kind == files ]]; then
         compopt -o filenames
-    elif [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
+    elif [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/] ]]; then
         compopt -o nospace
     fi
 }
@@ -90,7 +92,7 @@ class _Answer(shell_completion.ShellComplete):
     source_template = ""
 
     def source_vars(self) -> dict[str, Any]:
-        """Return nothing: `show_scripts` has the scripts."""
+        """Return nothing: `put_scripts` has the scripts."""
         return {}
 
     def get_completion_args(self) -> tuple[list[str], str]:
@@ -111,6 +113,8 @@ class _Answer(shell_completion.ShellComplete):
         # Of --option=VALUE the value alone is completed.
         option = f"{word.partition('=')[0]}=" if word.startswith("-") and "=" in word else ""
         for item in found:
+            if kind == "words" and _BREAKS in os.environ and isinstance(item.value, offers.File):
+                item.value = _UNSAFE.sub(r"\\\g<0>", item.value)  # bash quotes names only where all are files
             item.value = f"{option}{item.value}"[self._given(word) :]
         lines = [self.format_completion(item) for item in found]
         return "\n".join([kind, *(line for line in lines if line.replace("\t", "").isprintable())])

@@ -1,6 +1,6 @@
 """The words that a shell offers for an argument or the value of an option; no model is imported for them.
 
-A name in ``FILE`` stands for what is there; a word that can't be found out is not offered, without an error.
+What can't be found out, because settings or folders can't be read, is not offered; that is no error.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parameters(ctx: typer.Context, incomplete: str) -> list[Word]:
     return []
 
 
-def settings(incomplete: str) -> list[Word]:  # noqa: ARG001  (Typer looks at it)
+def settings() -> list[Word]:
     """Return the settings, each with what it is."""
     from dissmodel.config.keys import KEYS
 
@@ -99,10 +99,10 @@ def _files(incomplete: str, suffixes: tuple[str, ...]) -> Iterator[File]:
     """Yield the files of these kinds, and the folders, that begin so; hidden files only after a dot."""
     folder, start = incomplete[: incomplete.rfind("/") + 1], incomplete[incomplete.rfind("/") + 1 :]
     with contextlib.suppress(OSError, ValueError), os.scandir(folder or ".") as entries:
-        wanted = [one for one in entries if one.name.startswith(start) and (start or one.name[0] != ".")]
-        for entry in sorted(wanted, key=lambda one: one.name)[:_MOST]:
-            path = f"{folder}{entry.name}"
-            if entry.is_dir():
-                yield File(f"{path}/")
-            elif entry.name.endswith(suffixes):
-                yield File(path)
+        begin_so = (one for one in entries if one.name.startswith(start) and (start or one.name[0] != "."))
+        wanted = [
+            f"{one.name}/" if one.is_dir() else one.name
+            for one in begin_so
+            if one.name.endswith(suffixes) or one.is_dir()
+        ]
+        yield from (File(f"{folder}{name}") for name in sorted(wanted)[:_MOST])

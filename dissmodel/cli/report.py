@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import session
 
 
@@ -15,6 +15,7 @@ def report(
     given: Annotated[
         str,
         typer.Argument(
+            autocompletion=offers.records,
             metavar="RECORD|FOLDER",
             help="A record, a file of its result, a bundle, or the folder of a sweep or of records.",
         ),

@@ -149,6 +149,11 @@ class InProcess:
         """Return a row per parameter."""
         return parameters.describe(self.executor.Parameters, resolved)
 
+    def input_fields(self, resolved: parameters.ResolvedParameters) -> Mapping[str, str]:
+        """Return what each band or column of the input may hold, with these parameters."""
+        find = getattr(self.executor, "fields_taken", None)
+        return self.info.input_fields if find is None else find(resolved.values)
+
     def reach(self, resolved: parameters.ResolvedParameters) -> Reach | None:
         """Return how far a step sees with these parameters; None for a model that can't be asked."""
         find = getattr(self.executor, "step_reach", None)

@@ -153,8 +153,8 @@ class Listing:
         def content() -> str:
             names = self.columns or ("when", "model", "status", "given", "output", "id")
             rows = [[columns.value(row, name) for name in names] for row in self.rows]
-            told = map(markup.paragraph, (*self.unreadable, *self.interrupted, self.hint))
-            return markup.table(names, rows) + "".join(told)
+            told = filter(None, (*self.unreadable, *self.interrupted, self.hint))
+            return markup.table(names, rows) + "".join(map(markup.paragraph, told))
 
         return markup.cell(content)
 

@@ -29,6 +29,7 @@ def run_html(record: ExperimentRecord, place: Path | str, files: Mapping[str, Pa
     document = store.written(record)  # without secrets
     took = record.metrics.get("time_total_sec")
     after = f" in {took:.2f} s" if isinstance(took, float) else ""
+    last = {name: row[-1] for name, row in record.step_metrics.items() if row and name != "step"}
     values, origin = document["parameters"], document.get("parameter_origin", {})
     parts = [
         f"<p><strong>{markup.text(record.model_name)}</strong> {markup.text(record.status)}{after}</p>",
@@ -38,7 +39,7 @@ def run_html(record: ExperimentRecord, place: Path | str, files: Mapping[str, Pa
             [(name, _from_here(path), _size(record, name)) for name, path in files.items()],
         ),
         _folded("Parameters", ("parameter", "value", "from"), values, lambda name: (origin.get(name, ""),)),
-        _folded("Metrics", ("metric", "value"), document["metrics"]),
+        _folded("Metrics", ("metric", "value"), last | document["metrics"]),
         *(markup.paragraph(f"{one.severity}: {one.message}") for one in record.findings),
         f"<p>Check it: <code>dissmodel record verify {_word(place)}</code></p>",
         f"<p>Repeat it: <code>dissmodel reproduce {_word(place)}</code></p>",

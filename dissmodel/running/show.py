@@ -115,7 +115,7 @@ def show_model(request: ModelRequest) -> ModelView:
             host.describe(resolved),
             info.declared,
             resolved.warnings,
-            info.input_fields,
+            host.input_fields(resolved) if isinstance(host, InProcess) else info.input_fields,
             host.reach(resolved),
         )
 

@@ -20,9 +20,9 @@ MODEL = """
 from dissmodel.cells import CellModel, Classes, Numbers
 class Town(CellModel):
     name = "town<b>"
-    use = Classes({1: ("wet land", "#0000ff"), 2: ("town & port", "#ff0000"), 200: ("far", "#00ff00")})
+    use = Classes({1: "wet land", 2: "town & port", 200: "far"})
     height = Numbers(unit="m")
-    def step(self, cells): pass
+    def step(self, cells, now): self.next.use[self.use == 1] = 2
 """
 
 
@@ -70,7 +70,7 @@ def test_a_run_shows_its_maps_files_parameters_and_how_to_repeat_it(made):
     sizes = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))).size for one in pictures]
     assert [(18, 12)] * 3 == sizes
     assert all(one["alt"].startswith("uso ") for name, one in tags.all if name == "img")
-    for text in ("coastal_raster", "r.tif", "end_time", "mangrove", "dissmodel reproduce ", "r.record.json"):
+    for text in ("coastal_raster", "r.tif", "end_time", "mangrove", "flooded", "dissmodel reproduce "):
         assert text in tags.text
     assert before == sorted(Path().iterdir())
     again = shown(dissmodel.open_record("r.record.json")).text

@@ -47,7 +47,8 @@ def ask(dissmodel, monkeypatch):
     def answer(line, shell="zsh", breaks=""):
         with monkeypatch.context() as set_:
             set_.setenv("_DISSMODEL_LINE", line)
-            set_.setenv("_DISSMODEL_BREAKS", breaks)
+            if shell == "bash":
+                set_.setenv("_DISSMODEL_BREAKS", breaks)
             set_.setenv("_DISSMODEL_COMPLETE", f"complete_{shell}")
             said = dissmodel()
         assert (0, "") == (said.code, said.err)
@@ -110,6 +111,13 @@ def test_a_model_that_changed_is_not_completed_until_a_command_has_seen_it_again
     assert ["tide=", "wind="] == list(ask("dissmodel run mine.py -p "))
     Path("mine.py").unlink()
     assert [] == list(ask("dissmodel run mine.py -p "))
+
+
+def test_a_file_of_a_model_is_quoted_where_names_stand_beside_it(dissmodel, ask):
+    Path("coastal_$(touch pwned).py").touch()
+
+    assert "coastal_\\$\\(touch\\ pwned\\).py" in ask("dissmodel run coastal_", "bash", " =:")
+    assert "coastal_$(touch pwned).py" in ask("dissmodel run coastal_")
 
 
 def test_what_a_toml_names_is_completed_too(dissmodel, ask):
@@ -211,7 +219,7 @@ def typed(shell, folder, *keys):
         for key, until in ((f"{first}source {folder}/script; echo re''ady\n", "ready"), *keys):
             os.write(ours, key.encode())
             ends = time.monotonic() + 60
-            while until.encode() not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown)):
+            while until.encode() not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x07", b"", shown)):
                 assert time.monotonic() < ends, (key, plain)
                 time.sleep(0.05)
                 try:

@@ -249,3 +249,31 @@ def test_a_model_of_cells_says_which_bands_or_columns_it_needs(dissmodel):
     assert ["elevation", "a finite number in m; does not change"] in lines
     fields = dissmodel("show", "fire_spread", "--json").json["input_fields"]
     assert ["fire", "vegetation", "density", "elevation"] == list(fields)
+
+
+def test_the_fields_that_parameters_name_are_listed_with_their_codes(dissmodel):
+    Path("m.toml").write_text(
+        "[model]\nclass = 'lucc_discrete'\nland_use_types = ['f', 'd']\ncell_area = 1\nmax_difference = 1\n"
+        "demand = [[2, 1], [1, 2]]\ntransition_matrix = [[[1, 1], [0, 1]]]\n"
+        "potential = [{lu = 'f', const = 0.7, betas = {dist = 0.1}}, {lu = 'd', const = 0.1}]\n"
+    )
+
+    said = dissmodel("show", "--toml", "m.toml", "--json")
+
+    assert 0 == said.code, said.err
+    assert "one of 1 (f), 2 (d)" == said.json["input_fields"]["use"]
+    assert "a finite number; does not change" == said.json["input_fields"]["dist"]
+    assert {"f", "d", "use", "dist"} == said.json["input_fields"].keys()
+
+
+def test_choices_of_a_parameter_are_told(dissmodel):
+    found = {
+        one["name"]: one["choices"] for one in dissmodel("show", "lucc_discrete", "--json").json["parameters"]
+    }
+    coast = {
+        one["name"]: one["choices"]
+        for one in dissmodel("show", "coastal_raster", "--json").json["parameters"]
+    }
+
+    assert ["order", "luccme"] == found["ties"]
+    assert (["true", "false"], []) == (coast["accretion_enabled"], coast["end_time"])
