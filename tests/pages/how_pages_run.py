@@ -13,7 +13,7 @@ TOWN = "python -c 'from support.page_inputs import town; town()'"
 
 BEFORE = {
     "README.md": f"{RESULT} --preview",
-    "docs/calibration.md": (f"{ISLAND} forest.tif; {BURNT}"),
+    "docs/calibration.md": f"{ISLAND} forest.tif; {BURNT}",
     "docs/cells.md": TOWN,
     "docs/citing.md": RESULT,
     "docs/coastal.md": f"{COAST}; {CELLS}",
