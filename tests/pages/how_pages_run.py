@@ -9,7 +9,6 @@ RESULT = f"{COAST}; dissmodel run coastal_raster --input grid.zip --output resul
 ISLAND = "python examples/fire/make_fire.py --rows 20 --cols 25 --output "
 BURNT = "dissmodel run fire_spread -i forest.tif -o burnt.tif --param end_time=10 --seed 1 -q"
 JUDGED = "python -c 'import sys; from support.page_inputs import judged; judged(*sys.argv[1:])' "
-SWEEP = "dissmodel sweep fire_spread -i forest.tif -o fires --vary p_h=0.4,0.6 --param end_time=5 -q"
 TOWN = "python -c 'from support.page_inputs import town; town()'"
 
 BEFORE = {
@@ -27,7 +26,7 @@ BEFORE = {
     "docs/push.md": RESULT,
     "docs/python.md": COAST,
     "docs/reference/record-schema.md": RESULT,
-    "docs/report.md": f"{RESULT}; {ISLAND} forest.tif; {SWEEP}",
+    "docs/report.md": RESULT,
     "docs/reproduce.md": f"{TOWN}; mv town.tif in.tif; mv growth.py model.py",
     "docs/signatures.md": f"""{RESULT}; mkdir -p ~/.ssh; ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
 echo "ana@example.org $(cat ~/.ssh/id_ed25519.pub)" > signers""",
