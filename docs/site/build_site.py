@@ -23,7 +23,7 @@ import site_reference as reference
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).with_name("zensical.toml")
 MARK = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
-LINK = re.compile(r"(\[[^\]]*\]\()([^)\s]+)(\))")
+LINK = re.compile(r"(\]\()([^)\s]+)(\))")  # without its text, which may be code
 # Code in fences and in backticks, which has no links.
 CODE = re.compile(r"(^( *)(?:```|~~~).*?^\2(?:```|~~~)$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
 

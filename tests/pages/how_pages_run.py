@@ -8,25 +8,25 @@ CELLS = "python examples/coast/make_coast.py --rows 60 --cols 80 --output cells.
 RESULT = f"{COAST}; dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=5 -q"
 ISLAND = "python examples/fire/make_fire.py --rows 20 --cols 25 --output "
 BURNT = "dissmodel run fire_spread -i forest.tif -o burnt.tif --param end_time=10 --seed 1 -q"
+JUDGED = "python -c 'import sys; from support.page_inputs import judged; judged(*sys.argv[1:])' "
 TOWN = "python -c 'from support.page_inputs import town; town()'"
-JUDGED = "python -c 'from support.page_inputs import judged; judged()'"
 
 BEFORE = {
     "README.md": f"{RESULT} --preview",
-    "docs/calibration.md": (f"{ISLAND} forest.tif; {BURNT}"),
+    "docs/calibration.md": f"{ISLAND} forest.tif; {BURNT}",
     "docs/cells.md": TOWN,
     "docs/citing.md": RESULT,
     "docs/coastal.md": f"{COAST}; {CELLS}",
     "docs/exports.md": RESULT,
     "docs/land_use.md": "python -c 'from support.page_inputs import region; region()'",
     "docs/land-use-tables.md": "python -c 'from support.page_inputs import observed; observed()'",
-    "docs/land-use-validation.md": JUDGED,
-    "docs/metrics.md": f"""{JUDGED}; mv result.tif simulated.tif
-mv observed_2020.tif observed.tif; mv observed_2010.tif start.tif""",
+    "docs/land-use-validation.md": f"{JUDGED}use observed_2010 observed_2020 result",
+    "docs/metrics.md": f"{JUDGED}uso start observed simulated",
     "docs/plans.md": f"{ISLAND} grid.tif",
     "docs/push.md": RESULT,
     "docs/python.md": COAST,
     "docs/reference/record-schema.md": RESULT,
+    "docs/report.md": RESULT,
     "docs/reproduce.md": f"{TOWN}; mv town.tif in.tif; mv growth.py model.py",
     "docs/signatures.md": f"""{RESULT}; mkdir -p ~/.ssh; ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
 echo "ana@example.org $(cat ~/.ssh/id_ed25519.pub)" > signers""",

@@ -75,15 +75,17 @@ def test_the_schema_is_valid_and_records_fit_it():
 def test_links_of_the_project_are_links_of_the_site(tmp_path):
     page = PurePosixPath("docs/tutorials/map.md")
     text = (
-        "[a](../README.md#start) [b](../../examples/coast/README.md) [c](../../LICENSE) `[d](e) a\\|b`\n"
-        "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
+        "[a](../README.md#start) [`a`](../README.md) [b](../../examples/coast/README.md) [c](../../LICENSE)\n"
+        "`[d](e) a\\|b` [f](https://example.org) [g](#here) ![h](../images/preview.png)\n"
+        "```\n[i](../README.md)\n```\n"
     )
 
     said = build_site.with_links_of_the_site(text, page, tmp_path)
 
     assert said == (
-        "[a](../index.md#start) [b](../examples/coast.md) [c](../files/LICENSE) `[d](e) a|b`\n"
-        "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
+        "[a](../index.md#start) [`a`](../index.md) [b](../examples/coast.md) [c](../files/LICENSE)\n"
+        "`[d](e) a|b` [f](https://example.org) [g](#here) ![h](../images/preview.png)\n"
+        "```\n[i](../README.md)\n```\n"
     )
     assert (tmp_path / "files" / "LICENSE").is_file()
     assert (tmp_path / "images" / "preview.png").is_file()

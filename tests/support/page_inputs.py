@@ -73,12 +73,12 @@ def observed():
     polygons("2010.gpkg", {"use": np.minimum(use, 3), **drivers}, 150, side=500)
 
 
-def judged():
-    """Write a simulated map of three classes, and the observed maps at its start and at its end."""
+def judged(band, start, observed, simulated):
+    """Write maps of three classes in a band: that of the start, the observed map and the simulated one."""
     draws = np.random.default_rng(3)
-    start = draws.integers(1, 4, (12, 16))
-    for name, changed in (("observed_2010", 0.0), ("observed_2020", 0.2), ("result", 0.2)):
-        raster(f"{name}.tif", {"use": np.where(draws.random(start.shape) < changed, 2, start)}, side=100)
+    codes = draws.integers(1, 4, (12, 16))
+    for name, changed in ((start, 0.0), (observed, 0.2), (simulated, 0.2)):
+        raster(f"{name}.tif", {band: np.where(draws.random(codes.shape) < changed, 2, codes)}, side=100)
 
 
 def maps():

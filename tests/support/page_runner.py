@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, "")
+sys.path[0] = ""  # the reader's folder in place of this file's
 namespace = {"__name__": "__main__"}
 for where, kind, text, code in json.load(sys.stdin):
     print(f"== {where}", flush=True)  # noqa: T201  (a script)
