@@ -22,6 +22,7 @@ BEFORE = {
     "docs/land-use-validation.md": "python -c 'from support.page_inputs import judged; judged()'",
     "docs/plans.md": f"{ISLAND} grid.tif",
     "docs/push.md": RESULT,
+    "docs/report.md": RESULT,
     "docs/python.md": COAST,
     "docs/reference/record-schema.md": RESULT,
     "docs/reproduce.md": f"{TOWN}; mv town.tif in.tif; mv growth.py model.py",
