@@ -188,6 +188,7 @@ def test_files_that_are_gone_or_are_others(ran):
     assert "sea level, m" in other.text
 
 
+@pytest.mark.slow
 def test_what_people_say_may_be_wrong(ran):
     files.edit("r.record.json", lambda record: record.update(about={"license": "my own"}), seal=True)
     said = ran("report", "r.record.json")
