@@ -42,6 +42,7 @@ _MOST_BYTES = 1_200_000  # of pictures
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WRONG = ("differs", "missing")
 _AS_RECORDED = {"ok": "as recorded"}
+_SAID = ("people", "description", "license", "references", "citation")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -62,13 +63,11 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
     about = _about(run, page)
     maps = maps_content(source, agree, executor, page) if record.status == "completed" else {}
     content = {
-        "run": run,
         "record": record,
         "name": _name(source),
         "title": about["title"],
         "lede": _lede(record, run),
         "digest": source.digest,
-        "is_good": record.status == "completed" and not wrong and not record.differs,
         "wrong": [(one.name, *_said(one, source)) for one in wrong],
         "commands": list(_commands(source)),
         "about": about,
@@ -81,13 +80,19 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
         "parameters": _parameters(record, executor),
         "inputs": _inputs(record, found),
         "files": _files(record, found),
-        "other_checks": _other_checks(record, found),
+        "other_checks": _other_checks(source, found),
         "lineage": _lineage(record),
         "software": _software(record, run),
         "packages": _packages(record),
         "log": _tail("\n".join(record.logs)),
     }
+    page.told = [_in_folder(one, source) for one in page.told]
     return rendered("run.html", page, **content), page.told
+
+
+def _in_folder(text: str, source: Source) -> str:
+    """Return a text in which files of the record's folder have their names alone, wherever that folder is."""
+    return source.shown(text.replace(f"{source.path.parent}{os.sep}", ""))
 
 
 def _lede(record: ExperimentRecord, run: Described) -> str:
@@ -113,7 +118,7 @@ def _executor(source: Source) -> type[ModelExecutor] | None:
 
 def _said(check: Check, source: Source) -> tuple[str, str]:
     """Return the verdict of a check, and what was found instead of what."""
-    what = source.shown(check.note or check.found).replace(f"{source.path.parent}{os.sep}", "")
+    what = _in_folder(check.note or check.found, source)
     return check.verdict, f"its sha256 is now {what}" if _SHA256.fullmatch(what) else what
 
 
@@ -122,7 +127,8 @@ def _about(run: Described, page: Page) -> dict[str, Any]:
         about = run.about
     except DissmodelError as error:  # someone wrote it by hand
         page.told.append(f"What people say of the result can't be read: {error.message}")
-        return {"title": f"Result of {run.record.model_name or 'a model'}", "people": None}
+        title, nothing = f"Result of {run.record.model_name or 'a model'}", dict.fromkeys(_SAID)
+        return {"title": title, **nothing}
     is_said = bool(run.record.about) and run.record.status == "completed"
     ended = run.title
     if run.record.status != "completed" and not about.title:
@@ -233,13 +239,13 @@ def _pictures(source: Source, page: Page) -> Iterator[tuple[str, bytes]]:
     left = _MOST_BYTES
     for name, one in source.files.items():
         path = one.intact() if one.artifact.path.lower().endswith(".png") else None
-        if path is None or not path.read_bytes().startswith(_PNG):
+        if path is None:
             continue
         left -= path.stat().st_size
         if left < 0:
             page.told.append(f"The picture {name} is not shown: the pictures have too many bytes.")
-        else:
-            yield name, path.read_bytes()
+        elif (image := path.read_bytes()).startswith(_PNG):
+            yield name, image
 
 
 def _metrics(record: ExperimentRecord, executor: type[ModelExecutor] | None) -> Table | None:
@@ -294,11 +300,11 @@ def _bytes(size: int | None) -> str:
     return "" if size is None else f"{size:,}"
 
 
-def _other_checks(record: ExperimentRecord, found: Sequence[Check]) -> Table | None:
+def _other_checks(source: Source, found: Sequence[Check]) -> Table | None:
     """Return the checks that are not of a file of the result or of an input: of the record, of signatures."""
-    known = {*artifacts_of(record), *(one.called for one in record.inputs)}
+    known = {*artifacts_of(source.record), *(one.called for one in source.record.inputs)}
     rows = [
-        (one.name, _AS_RECORDED.get(one.verdict, one.verdict), one.note or one.found)
+        (one.name, _AS_RECORDED.get(one.verdict, one.verdict), _in_folder(one.note or one.found, source))
         for one in found
         if one.name not in known
     ]

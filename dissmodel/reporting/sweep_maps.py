@@ -63,6 +63,8 @@ def _picture(content: dict[str, Any], data: Drawable, name: str, file: Path) -> 
     legend = next(iter(style_legend(file).values()), ()) if name == MODAL else ()
     canvas = common_canvas([data], _most)
     layer = gather(canvas, (data, name), codes=[one.code for one in legend] if name == MODAL else None).after
+    if not layer.counts.number:  # a single run has no deviation
+        return {}
     values, said = layer.values(as_classes=name == MODAL), _SAID[name]
     alt = f"Map of {content['title']}: {said}"
     if name == MODAL:

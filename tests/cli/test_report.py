@@ -189,11 +189,24 @@ def test_files_that_are_gone_or_are_others(ran):
 
 
 @pytest.mark.slow
+def test_what_people_say_may_be_wrong(ran):
+    files.edit("r.record.json", lambda record: record.update(about={"license": "my own"}), seal=True)
+    said = ran("report", "r.record.json")
+
+    assert 0 == said.code
+    assert "'my own' is not an identifier of the SPDX list." in Page("r.report.html").text
+    assert "Licence" not in Page("r.report.html").text
+
+
+@pytest.mark.slow
 def test_a_bundle_has_its_report_beside_it_and_takes_along_that_of_its_record(ran):
     assert 0 == ran("record", "bundle", "r.record.json", "-o", "b.zip", "-q").code
     said = ran("report", "b.zip")
 
     assert (0, "b.report.html") == (said.code, said.out.split()[0])
+    first = Path("b.report.html").read_bytes()
+    assert 0 == ran("report", "b.zip", "-q").code
+    assert first == Path("b.report.html").read_bytes()
     assert 4 == len(Page("b.report.html").of("img"))
     assert "dissmodel record verify b.zip" in Page("b.report.html").text
 
