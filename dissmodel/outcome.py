@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dissmodel import arguments
+from dissmodel import arguments, markup
 from dissmodel.arguments import StrPath
 from dissmodel.errors import UsageError
 from dissmodel.result import Result
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from dissmodel.experiment.steps import StepTable
     from dissmodel.preview import Preview
     from dissmodel.record import ExperimentRecord
+    from dissmodel.reporting import Report
     from dissmodel.sharing.push import PushedExperiment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Result):
     """A run that completed.
 
@@ -39,17 +40,25 @@ class Run(Result):
         The pictures, if they were asked for and could be drawn.
     pushed : PushedExperiment or None
         What was pushed, if that was asked for.
+    report : Report or None
+        The report, if one was asked for and could be written.
     """
 
-    record: ExperimentRecord = field(repr=False)
+    record: ExperimentRecord
     record_path: Path | str
     files: Mapping[str, Path | str]
     preview: Preview | None = None
     animation: Preview | None = None
     pushed: PushedExperiment | None = None
+    report: Report | None = None
+
+    def _repr_html_(self) -> str:
+        from dissmodel.preview.notebook import run_html
+
+        return markup.cell(lambda: run_html(self.record, self.record_path, self.files))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Experiment(Result):
     """A record and its result, on this machine, in a bundle, in a bucket or on a web server.
 
@@ -63,10 +72,10 @@ class Experiment(Result):
         The record as its file has it.
     """
 
-    record: ExperimentRecord = field(repr=False)
+    record: ExperimentRecord
     record_path: Path | str
-    document: Mapping[str, object] = field(repr=False)
-    _given: str = field(repr=False)  # the URL may hold a password
+    document: Mapping[str, object]
+    _given: str  # the URL may hold a password
 
     @cached_property
     def files(self) -> Mapping[str, Path | str]:
@@ -98,6 +107,11 @@ class Experiment(Result):
             else:
                 files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
         return files
+
+    def _repr_html_(self) -> str:
+        from dissmodel.preview.notebook import run_html
+
+        return markup.cell(lambda: run_html(self.record, self.record_path, self.files))
 
     def steps(self) -> StepTable:
         """Return what the model measured at each step.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.record import store
@@ -26,6 +26,12 @@ def _in_utc(time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError as error:  # in the year 1 or 9999
         raise ValueError(str(error)) from error
+
+
+def _single_values(metrics: Any) -> dict[str, Any]:
+    """Return the metrics that are a number or a text; a foreign record may hold anything there."""
+    found = metrics.items() if isinstance(metrics, Mapping) else ()
+    return {name: value for name, value in found if isinstance(value, int | float | str)}
 
 
 class _Part(BaseModel):
@@ -54,6 +60,8 @@ class Summary(_Part):
     status: str = "pending"
     parameters: dict[str, Any] = Field(default_factory=dict)
     parameter_origin: dict[str, str] = Field(default_factory=dict)
+    seed: Annotated[int | None, BeforeValidator(lambda seed: seed if type(seed) is int else None)] = None
+    metrics: Annotated[dict[str, Any], BeforeValidator(_single_values)] = Field(default_factory=dict)
     output_path: str | None = None
     source: _Source = Field(default_factory=_Source)
     artifacts: dict[str, str] = Field(default_factory=dict)
@@ -142,15 +150,22 @@ def summarise(path: Path) -> FoundRecord:
 
 
 def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
-    """Return what a record's document says.
+    """Return what a record's document says; its metrics and what was measured after the last step are one.
 
     Raises InvalidInput if a field has a value that the schema doesn't allow; `shown` is what the error calls
     the record.
     """
     try:
-        return Summary.model_validate(document)
+        return Summary.model_validate({**document, "metrics": _measured(document)})
     except ValidationError as error:
         raise store.misfit(shown, error) from error
+
+
+def _measured(document: Mapping[str, Any]) -> dict[str, Any]:
+    steps, metrics = (document.get(name) for name in ("step_metrics", "metrics"))
+    rows = steps.items() if isinstance(steps, dict) else ()
+    last = {name: row[-1] for name, row in rows if isinstance(row, list) and row and name != "step"}
+    return last | (metrics if isinstance(metrics, dict) else {})
 
 
 def same_value(recorded: Any, given: Any) -> bool:

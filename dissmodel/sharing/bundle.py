@@ -24,7 +24,7 @@ from dissmodel.record import MAIN, DataSource, ExperimentRecord, digest, store
 from dissmodel.registry.spec import plain_spec, without_null
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.sharing.bundle_readme import readme
-from dissmodel.sharing.crate import crate_file, drawn, model_file
+from dissmodel.sharing.crate import crate_file, drawn, folder_of, model_file, runs_of
 from dissmodel.storage.uri import is_remote, parse, shown
 
 
@@ -125,9 +125,28 @@ def contents(source: Source, request: BundleRequest, stack: ExitStack, told: lis
     recorded = [*results, *(member for group in inputs for member in group)]
     names = [one.name for one in recorded]
     others = [one for one in (*model_file(source), *drawn(source)) if clash([*names, one.name]) is None]
-    texts = _texts(source, [group[0].name for group in inputs], others, told)
-    members = [*texts, *recorded, *others]
-    return ordered([*members, crate_file(source, ordered(members), request.license)])
+    input_names = [group[0].name for group in inputs]
+    runs = runs_of(source, told)
+    texts = _texts(source, input_names, others, told, runs=bool(runs))
+    read = {group[0].sha256: group[0].name for group in inputs}
+    members = [*texts, *recorded, *others, *(one for run in runs for one in _of_run(run, read))]
+    return ordered([*members, crate_file(source, ordered(members), request.license, runs)])
+
+
+def _of_run(run: Source, read: Mapping[str, str]) -> Iterator[Member]:
+    """Yield the record of a run of a sweep, and its files as far as they were kept.
+
+    `read` has the name of each input in the bundle, by its sha256.
+    """
+    folder = folder_of(run)
+    up = "../" * (folder.count("/") + 1)
+    names = [read.get(one.checksum.lower()) or _input_name(one) for one in run.record.inputs]
+    moved = store.dumps(_moved(run.record, run.document, [name and f"{up}{name}" for name in names]))
+    yield Member(f"{folder}/{run.path.name}", moved, role="record", label="Record of a run of the sweep")
+    for name, one in run.files.items():
+        if one.path is not None and one.path.is_file() and not one.artifact.external:
+            place = f"{folder}/{PurePosixPath(one.artifact.path).as_posix()}"
+            yield Member(place, one.path, one.artifact.sha256, role="result", label=name)
 
 
 def taken(source: Source, members: Iterable[Member]) -> list[Path]:
@@ -206,12 +225,17 @@ def _of_input(source: Source, data: DataSource, found: Path) -> Iterator[Member]
 
 
 def _texts(
-    source: Source, input_names: Sequence[str], others: Sequence[Member], told: list[str]
+    source: Source,
+    input_names: Sequence[str],
+    others: Sequence[Member],
+    told: list[str],
+    *,
+    runs: bool = False,
 ) -> Iterator[Member]:
     """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
     model = next((one.name for one in others if one.name.endswith(".py")), "")
-    text = readme(record, source.digest, has_input=bool(input_names), model=model)
+    text = readme(record, source.digest, has_input=bool(input_names), model=model, runs=runs)
     yield Member(README, text.encode(), label="What this is, and how to check and reproduce it")
     moved = store.dumps(_moved(record, document, input_names))
     yield Member(RECORD, moved, role="record", label="Record of the run")
@@ -228,19 +252,21 @@ def _texts(
 
 
 def _moved(
-    record: ExperimentRecord, document: Mapping[str, Any], input_names: Sequence[str]
+    record: ExperimentRecord, document: Mapping[str, Any], input_names: Sequence[str | None]
 ) -> dict[str, Any]:
     """Return the record as it is in the bundle: paths are relative to it."""
     names = {
         name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
         for name, one in record.files.items()
     }
-    sources: Sequence[str | None] = input_names or [  # where it is to be put; a URL stays one
-        f"{INPUT}/{one.folder}{name_of(one.uri)}" if one.uri and not is_remote(one.uri) else None
-        for one in record.inputs
-    ]
+    sources = input_names or [_input_name(one) for one in record.inputs]
     output = names.get(MAIN, main_name(record)) if record.output_path is not None else None
     return relocated(document, names, output=output, sources=sources)
+
+
+def _input_name(data: DataSource) -> str | None:
+    """Return where an input that is not in the bundle is to be put; None: a URL stays one."""
+    return f"{INPUT}/{data.folder}{name_of(data.uri)}" if data.uri and not is_remote(data.uri) else None
 
 
 def place_of(given: str, taken: Iterable[Path], *, overwrite: bool, suffix: str = ".zip") -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import islice
@@ -61,8 +61,10 @@ class Checking:
                 typed = next(first) if row.replicate == 1 else typed
                 yield row, typed
 
-    def check(self) -> dict[Reads, Row]:
+    def check(self, note: Callable[[Row, Typed], object]) -> dict[Reads, Row]:
         """Check all rows; return what runs read, each with the first row that reads it.
+
+        `note` is called with each row and its parameters, as long as nothing is wrong.
 
         Raises
         ------
@@ -74,19 +76,23 @@ class Checking:
         found: dict[Reads, Row] = {}
         problems: dict[str, str] = {}
         wrong = 0
+        typed: Typed | None = None
         for number, (row, quickly) in enumerate(self.rows()):
-            typed = quickly
-            if typed is None and row.replicate == 1:
-                checked = self._model.host.check(self._layers(row.values))
-                at = f"{design}, line {lines[number // self._plan.replicates]}: " if lines else ""
-                problems |= {f"{at}{one.message}": one.hint for one in checked.problems}
-                wrong += bool(checked.problems)
-                if wrong == _MOST_WRONG:
-                    break
-                if checked.resolved is not None:
-                    typed = checked.resolved.values, checked.resolved.files
+            if row.replicate == 1:
+                typed = quickly
+                if typed is None:
+                    checked = self._model.host.check(self._layers(row.values))
+                    at = f"{design}, line {lines[number // self._plan.replicates]}: " if lines else ""
+                    problems |= {f"{at}{one.message}": one.hint for one in checked.problems}
+                    wrong += bool(checked.problems)
+                    if wrong == _MOST_WRONG:
+                        break
+                    if checked.resolved is not None:
+                        typed = checked.resolved.values, checked.resolved.files
             if typed is not None:
                 found.setdefault((tuple(row.inputs.items()), typed[1]), row)
+                if not problems:
+                    note(row, typed)
         if problems:
             more = f"And {len(problems) - _SHOWN}{' or' * (wrong == _MOST_WRONG)} more."
             said = [*list(problems)[:_SHOWN], *([more] * (len(problems) > _SHOWN))]

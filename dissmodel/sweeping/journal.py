@@ -11,23 +11,21 @@ from typing import Any, BinaryIO
 
 from dissmodel import temporary
 from dissmodel.errors import StorageError, disk_errors
-from dissmodel.sweeping.runs import EndedRun
+from dissmodel.sweeping.runs import COMPLETED, GO_ON, EndedRun
 
-COMPLETED = "completed"
 _LONGEST = 1 << 20
+_MOST_KEPT = 20_000
 # How a line begins; the rest is read when it is asked for.
 _LINE = re.compile(rb'\{"key": "([0-9a-f]{64})", "status": "([a-z]{1,20})", [^\n]*\}\n')
 _NAMES = tuple(one.name for one in fields(EndedRun))
-_HINT = "Make room on the disk; the same command then goes on. No run that ended is lost."
 
 
 @dataclass(frozen=True)
 class Header:
     """The first line: how many rows and runs the plan has, and the files that determine the runs.
 
-    `asked` is the digest of what was asked for; `files` has the sha256 of each file by its path, `beside`
-    the names of the files beside the inputs that may be read with these. `began` is when the command began,
-    in seconds since 1970, with `ended` runs.
+    `asked` is the digest of what was asked for; `files` is what `dissmodel.sweeping.standing.determining`
+    returns. `began` is when the command began, in seconds since 1970, with `ended` runs.
     """
 
     rows: int
@@ -36,7 +34,6 @@ class Header:
     ended: int
     asked: str = ""
     files: Mapping[str, str] | None = None
-    beside: Mapping[str, list[str]] | None = None
 
 
 class Journal:
@@ -49,6 +46,7 @@ class Journal:
         self._stream: BinaryIO | None = None
         self._reader: BinaryIO | None = None
         self._end = 0
+        self._kept: dict[str, EndedRun] = {}
 
     @classmethod
     def read(cls, path: Path) -> Journal:
@@ -99,6 +97,8 @@ class Journal:
 
     def get(self, key: str) -> EndedRun | None:
         """Return how a run ended; None if it has not."""
+        if key in self._kept:
+            return self._kept[key]
         place = self._places.get(bytes.fromhex(key))
         if place is None:
             return None
@@ -106,7 +106,12 @@ class Journal:
             if self._reader is None:
                 self._reader = self.path.open("rb")
             self._reader.seek(place[0])
-            return _ended(self._reader.readline(_LONGEST))
+            return self._keep(_ended(self._reader.readline(_LONGEST)))
+
+    def _keep(self, ended: EndedRun) -> EndedRun:
+        if len(self._kept) < _MOST_KEPT or ended.key in self._kept:
+            self._kept[ended.key] = ended
+        return ended
 
     def ended(self) -> Iterator[EndedRun]:
         """Yield how each run ended, in the order in which they ended."""
@@ -115,6 +120,7 @@ class Journal:
     def forget(self, key: str) -> None:
         """Leave a run out: its files are not there any more."""
         self._places.pop(bytes.fromhex(key), None)
+        self._kept.pop(key, None)
 
     def begin(self, header: Header) -> None:
         """Write the journal anew with a header and the lines that count, and let it be added to.
@@ -125,7 +131,7 @@ class Journal:
             If it can't be written.
         """
         self.close()
-        with disk_errors(f"{self.path}: can't be written", _HINT):
+        with disk_errors(f"{self.path}: can't be written", GO_ON):
             with temporary.new_file(self.path.parent) as stream:
                 first = _line(asdict(header))
                 stream.write(first)
@@ -155,9 +161,10 @@ class Journal:
             self._stream.write(line)
             self._stream.flush()
         except OSError as error:
-            raise StorageError(f"{self.path}: can't be written: {error.strerror}.", _HINT) from error
+            raise StorageError(f"{self.path}: can't be written: {error.strerror}.", GO_ON) from error
         self._places[bytes.fromhex(ended.key)] = self._end, ended.status == COMPLETED
         self._end += len(line)
+        self._keep(ended)
 
     def close(self) -> None:
         """Let the file go."""
@@ -191,5 +198,5 @@ def header_of(document: Any) -> Header | None:
         return None
     counts = (header.rows, header.runs, header.began, header.ended)
     numbers = all(isinstance(one, int | float) for one in counts)
-    tables = all(isinstance(one, dict | None) for one in (header.files, header.beside))
-    return header if numbers and tables and isinstance(header.asked, str) else None
+    is_one = numbers and isinstance(header.files, dict | None) and isinstance(header.asked, str)
+    return header if is_one else None

@@ -35,7 +35,11 @@ def call(**given):
         ({"parameters": {"at": object()}}, TypeError, "object"),
         ({"parameters": {"at": Decimal(1)}}, TypeError, "Decimal"),
         ({"parameters": {"at": 1j}}, TypeError, "complex"),
-        ({"output": "s3://b/r.tif", "preview": True}, ValueError, "A preview is drawn beside the result"),
+        (
+            {"output": "s3://b/r.tif", "preview": True},
+            ValueError,
+            "A preview or a report is written beside the result",
+        ),
         ({"output": "s3://b/r.tif", "push": True}, ValueError, "a push would upload it again"),
     ],
 )
@@ -127,4 +131,4 @@ def test_a_file_outside_the_folder_that_was_bundled_is_opened_in_the_bundle(tmp_
     found = dissmodel.open_record(tmp_path / "b.zip")
 
     assert {"output": f"{tmp_path / 'b.zip'}/external/elsewhere.tif"} == found.files
-    assert np.array_equal(backend.get("alt"), found.open()[0].get("alt"))
+    assert np.array_equal(backend.get("alt"), found.open(arrays=True)[0].get("alt"))

@@ -15,7 +15,8 @@ def prov(run: Described) -> dict[str, Any]:
     """Return who and what made which file from which, with which software.
 
     A file is called by its sha256, so that two documents that name one file can be joined. A run is
-    ``dissmodel:run-ID``; one that it repeats, or whose result was its input, is named only.
+    ``dissmodel:run-ID``; one that it repeats, or whose result was its input, is named only. The records
+    of the runs of a sweep are named by their digests, as in the documents of the runs.
     """
     record, activity = run.record, _run(run.record.experiment_id)
     document = _Document()
@@ -36,9 +37,13 @@ def prov(run: Described) -> dict[str, Any]:
     _entities(document, run.of_role("record", "other"))
     kept = f"dissmodel:record-{run.digest.removeprefix('sha256:')}"
     document.add("entity", kept, {"prov:type": "dissmodel:Record", "prov:label": f"Record of {run.title}"})
+    sweep, of_runs = record.sweep, []
+    for digest in (*sweep.completed.values(), *sweep.failed.values()) if sweep is not None else ():
+        of_runs.append(f"dissmodel:record-{_word(digest.removeprefix('sha256:'))}")
+        document.add("entity", of_runs[-1], {"prov:type": "dissmodel:Record"})
     for entity in inputs:
         document.relate("used", activity=activity, entity=entity)
-    for entity in [*results, kept]:
+    for entity in [*results, kept, *of_runs]:
         document.relate("wasGeneratedBy", entity=entity, activity=activity)
     for result in results:
         for entity in inputs:

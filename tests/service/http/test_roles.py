@@ -25,6 +25,7 @@ ROUTES = {
     "GET /experiments/{experiment_id}/record": "reader",
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
     "GET /experiments/{experiment_id}/preview.png": "reader",
+    "GET /experiments/{experiment_id}/files/{path:path}": "reader",
     "GET /experiments": "reader",
     "GET /download": "reader",
     "GET /metrics": "reader",
@@ -34,6 +35,7 @@ ROUTES = {
     "POST /experiments/{experiment_id}/reproduce": "submitter",
     "POST /experiments/{experiment_id}/publish": "submitter",
     "POST /data/upload": "submitter",
+    "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
 }
 GUARDED = [route for route, role in ROUTES.items() if role is not None]
@@ -55,7 +57,7 @@ def routes_of(app):
 
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
-    filled |= {"place": "outputs", "key:path": "k"}
+    filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
