@@ -1,5 +1,6 @@
 """`dissmodel run --preview` and `dissmodel record show --preview`: a result, drawn."""
 
+import io
 import re
 import shutil
 import sys
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from dissmodel.experiment.source import open_source
+from dissmodel.preview.panels import result_maps
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 from support import files
@@ -418,3 +421,20 @@ def test_a_series_has_all_its_states(dissmodel):
 
     assert [0, 1, 2, 3, 4] == said.json["animation"]["steps"]
     assert 5 == count
+
+
+def test_the_panels_of_a_result_are_pictures_of_its_pixels(grid):
+    run(grid, "coastal_raster", "grid.zip", "r.tif", "-q", "-p", "every=2")
+    with open_source(Path("r.record.json")) as opened:
+        opened.bring()
+        maps = result_maps(opened, Path("grid.zip"), width=15)
+    kinds = [(one.kind, one.step) for one in maps.panels]
+
+    assert [("before", 0), ("after", 5), ("change", None), ("step", 2), ("step", 4)] == kinds
+    assert (20 / 30, 900.0, None) == (pytest.approx(maps.aspect), pytest.approx(maps.metres), maps.ramp)
+    for panel in maps.panels:
+        with Image.open(io.BytesIO(panel.image)) as picture:
+            assert ("P", (15, 10)) == (picture.mode, picture.size)
+    became = {label for label, _ in maps.changes}
+    assert became <= {one.name for one in maps.legend if one.code in {6, 7, 8, 9, 10}}
+    assert became
