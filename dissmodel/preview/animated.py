@@ -11,6 +11,8 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.animation import Animation, gif
 from dissmodel.visualization.paletted import Paletted
 
+_MOST_NAMED = 24
+
 
 def animated(opened: Source, result: Path, maps: Maps) -> tuple[bytes, tuple[int, ...]]:
     """Return the states as a GIF, and the steps of those that were kept.
@@ -36,10 +38,13 @@ def animated(opened: Source, result: Path, maps: Maps) -> tuple[bytes, tuple[int
 
 
 def _animation(record: ExperimentRecord, maps: Maps) -> Animation:
-    shown = {one.code for one in maps.amounts}
+    legend = maps.legend or ()
+    if len(legend) > _MOST_NAMED:  # else a class that comes and goes on the way has its name too
+        shown = {one.code for one in maps.amounts}
+        legend = tuple(one for one in legend if one.code in shown)
     return Animation(
         title=f"{record.model_name or 'a model'}: {maps.band}",
-        legend=tuple(one for one in maps.legend or () if one.code in shown),
+        legend=legend,
         ramp=maps.ramp,
         what=maps.band,
         is_beyond=maps.is_beyond[0],

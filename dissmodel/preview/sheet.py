@@ -35,11 +35,19 @@ def sheet_of(record: ExperimentRecord, maps: Maps) -> Sheet:
         table=(
             measure_table(*maps.counts) if maps.legend is None else class_table(maps.legend, maps.amounts)
         ),
-        notes=_notes(record, maps.legend, *maps.counts),
+        notes=(*_stretched(maps), *_notes(record, maps.legend, *maps.counts)),
         aspect=maps.canvas.aspect,
         metres=maps.canvas.metres,
         mark=record.experiment_id if _PLAIN_ID.fullmatch(record.experiment_id) else "-",
     )
+
+
+def _stretched(maps: Maps) -> tuple[str, ...]:
+    """Return a note where areas in the table are those of a projection that stretches them."""
+    stretching = maps.canvas.stretching[1]
+    if stretching == 1 or maps.legend is None:
+        return ()
+    return (f"Areas are those of the projection: at the middle {stretching:.3g} × those on the ground.",)
 
 
 def _parameters(record: ExperimentRecord) -> str:

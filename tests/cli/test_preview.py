@@ -1,17 +1,22 @@
 """`dissmodel run --preview` and `dissmodel record show --preview`: a result, drawn."""
 
+import io
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
+from dissmodel.experiment.source import open_source
+from dissmodel.preview.panels import result_maps
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 from support import files
 from support.cases import mostly_slow
+from support.rasters import write_tiff
 
 RED, GREEN, LIME = (255, 116, 85), (0, 100, 0), (155, 255, 130)
 SHOW = ("record", "show", "r.record.json", "--preview")
@@ -58,6 +63,10 @@ def colours(path):
         pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     found, counts = np.unique(pixels, axis=0, return_counts=True)
     return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
+
+
+def frame_count(picture):
+    return sum(1 for _ in ImageSequence.Iterator(picture))
 
 
 def edit(change):
@@ -325,3 +334,107 @@ def test_quiet_draws_without_a_word(ran):
 
     assert (0, "", "") == (said.code, said.out, said.err)
     assert Path("r.preview.png").exists()
+
+
+@pytest.mark.parametrize(("suffix", "head"), [("svg", b"<?xml"), ("pdf", b"%PDF-1.4"), ("png", b"\x89PNG")])
+def test_a_picture_for_a_paper_is_drawn_where_it_is_asked_for(ran, suffix, head):
+    first = ran("record", "show", "r.record.json", "--preview", f"a.{suffix}")
+    again = ran("record", "show", f"--preview=b.{suffix}", "r.record.json")
+    taken = ran("record", "show", "r.record.json", "--preview", f"a.{suffix}")
+    replaced = ran("record", "show", "r.record.json", "--preview", f"a.{suffix}", "--overwrite")
+    picture = Path(f"a.{suffix}").read_bytes()
+
+    assert (0, f"a.{suffix}\n", 0, 0) == (first.code, first.out, again.code, replaced.code)
+    assert 2 * (suffix != "png") == taken.code  # a PNG has the mark that it was drawn here
+    assert picture.startswith(head)
+    assert picture == Path(f"b.{suffix}").read_bytes()
+    assert not Path("r.preview.png").exists()
+    assert not re.search(rb"Matplotlib|20\d\d-\d\d-\d\dT|CreationDate", picture)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--preview", "x.jpg"), "a preview is drawn as .png, .svg or .pdf"),
+        (("--preview", "none/x.svg"), "its folder does not exist"),
+        (("--animate", "x.svg"), "an animation is a .gif"),
+        (("--animate", "x.gif"), "-p every=10 or -p snapshots=[10,20]"),
+        (("--preview", "grid.svg"), "exists and is not a picture that was drawn here"),
+    ],
+)
+def test_a_picture_that_can_not_be_is_refused_before_the_run(grid, words, said):
+    Path("grid.svg").write_text("mine")
+    refused = run(grid, "coastal_raster", "grid.zip", "r.tif", *words)
+
+    assert 2 == refused.code
+    assert said in refused.err
+    assert ["grid.svg", "grid.zip"] == sorted(one.name for one in Path().iterdir())
+
+
+def test_the_record_and_the_result_are_no_place_for_a_picture(ran):
+    Path("r.png").write_bytes(b"a file of the result")
+    edit(lambda document: document["files"].update(chart={"path": "r.png", "size": 1, "sha256": "0" * 64}))
+
+    refused = ran("record", "show", "r.record.json", "--preview", "r.png", "--overwrite")
+
+    assert 2 == refused.code
+    assert b"a file of the result" == Path("r.png").read_bytes()
+
+
+def test_a_run_without_kept_states_has_no_animation(ran):
+    refused = ran("record", "show", "r.record.json", "--animate", "r.gif")
+
+    assert (3, "") == (refused.code, refused.out)
+    assert "-p every=N" in refused.err
+
+
+def test_the_states_of_a_run_are_frames_in_its_colours(grid):
+    words = ("-p", "every=2", "--animate", "r.gif", "--json")
+    said = run(grid, "coastal_raster", "grid.zip", "r.tif", *words)
+    found = said.json["animation"]
+    with Image.open("r.gif") as picture:
+        count, loop = frame_count(picture), picture.info["loop"]
+        times, greens, frames = [], [], []
+        for number in range(count):
+            picture.seek(number)
+            times.append(picture.info["duration"])
+            frames.append(np.asarray(picture.convert("RGB")))
+            greens.append((frames[-1] == GREEN).all(axis=2).sum())
+
+    assert ([2, 4], []) == (found["steps"], found["warnings"])
+    assert (4, 0) == (count, loop)  # before, 2, 4, after
+    assert times[-1] > times[0]
+    assert greens[0] > greens[-1] > 0
+    assert len(np.unique(np.concatenate(frames).reshape(-1, 3), axis=0)) <= 256
+
+
+def test_a_series_has_all_its_states(dissmodel):
+    pytest.importorskip("netCDF4")
+    cells = np.zeros((12, 12), np.uint8)
+    cells[5, 4:7] = 1
+    write_tiff("life.tif", [cells], names=["alive"])
+    words = ("-i", "life.tif", "-o", "r.nc", "-p", "end_time=4", "--animate", "r.gif", "--json")
+
+    said = dissmodel("run", "game_of_life", *words)
+    with Image.open("r.gif") as picture:
+        count = frame_count(picture)
+
+    assert [0, 1, 2, 3, 4] == said.json["animation"]["steps"]
+    assert 5 == count
+
+
+def test_the_panels_of_a_result_are_pictures_of_its_pixels(grid):
+    run(grid, "coastal_raster", "grid.zip", "r.tif", "-q", "-p", "every=2")
+    with open_source(Path("r.record.json")) as opened:
+        opened.bring()
+        maps = result_maps(opened, Path("grid.zip"), width=15)
+    kinds = [(one.kind, one.step) for one in maps.panels]
+
+    assert [("before", 0), ("after", 5), ("change", None), ("step", 2), ("step", 4)] == kinds
+    assert (20 / 30, 900.0, None) == (pytest.approx(maps.aspect), pytest.approx(maps.metres), maps.ramp)
+    for panel in maps.panels:
+        with Image.open(io.BytesIO(panel.image)) as picture:
+            assert ("P", (15, 10)) == (picture.mode, picture.size)
+    became = {label for label, _ in maps.changes}
+    assert became <= {one.name for one in maps.legend if one.code in {6, 7, 8, 9, 10}}
+    assert became

@@ -444,3 +444,25 @@ def test_a_geotiff_is_looked_at_without_what_polygons_need(tif, bands):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "[]" == done.stdout.splitlines()[-1]
+
+
+def test_classes_that_some_people_do_not_tell_apart_are_a_warning(dissmodel):
+    model = """
+from dissmodel.cells import CellModel, Classes
+
+class Forest(CellModel):
+    \"\"\"Burns.\"\"\"
+
+    name = "forest"
+    land = Classes({1: "wood", 2: "fire", 3: "sea"}, colours={1: "#006400", 2: "#ff0000", 3: "#00008b"})
+
+    def step(self, cells, now):
+        self.next.land = self.land
+"""
+    Path("forest.py").write_text(model)
+
+    said = dissmodel("validate", "forest.py", "--json")
+    (warned,) = [one["message"] for one in said.json["findings"] if one["severity"] == "warning"]
+
+    assert 0 == said.code
+    assert warned.startswith("land: wood (#006400) and fire (#ff0000) look alike in protan sight: ΔE₀₀ 2.2")

@@ -4,7 +4,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Geod
 from rasterio import Affine
 
 from dissmodel.io.geotiff_writer import write_geotiff
@@ -250,3 +250,108 @@ def test_a_pixel_with_a_changed_cell_shows_what_most_of_them_became(shrunken_pai
 
     assert np.array_equal(expected, found.change.became(), equal_nan=True)
     assert states[1, 100, 100] == expected[100 * 20 // 137, 100 * 27 // 190]
+
+
+def test_a_class_that_is_most_frequent_nowhere_still_has_a_pixel(tmp_path):
+    values = np.ones((300, 400), np.uint8)
+    values[:, 200:] = 2
+    values[250, 37] = 77
+    write(tmp_path / "r.tif", values)
+
+    with open_map(tmp_path / "r.tif") as one:
+        picture, _ = seen(one, "uso", common_canvas((one,), lambda _aspect: (3, 4)))
+
+    assert [2, 0] == np.argwhere(picture == 77)[0].tolist()
+    assert 1 == (picture == 77).sum()
+
+
+def test_measures_have_their_mean_and_a_change_of_them_its_largest_difference(tmp_path):
+    random = np.random.default_rng(2)
+    states = random.normal(size=(2, 70, 90)).round(3)
+    states[1, 20:] = states[0, 20:]
+    for name, state in zip("ab", states, strict=True):
+        write(tmp_path / f"{name}.tif", state)
+    with open_map(tmp_path / "a.tif") as before, open_map(tmp_path / "b.tif") as after:
+        canvas = common_canvas((before, after), lambda _aspect: (7, 9))
+        found = gather(canvas, (after, "uso"), (before, "uso"))
+    blocks = states.reshape(2, 7, 10, 9, 10).swapaxes(2, 3).reshape(2, 7, 9, 100)
+    differences = blocks[1] - blocks[0]
+    largest = np.take_along_axis(differences, np.abs(differences).argmax(axis=2)[..., None], axis=2)[..., 0]
+
+    assert blocks[1].mean(axis=2) == pytest.approx(found.after.values(as_classes=False))
+    assert largest == pytest.approx(found.change.difference())
+
+
+def cells_of(values):
+    rows, cols = (index.ravel() for index in np.indices(values.shape))
+    west, north = 600_000 + 30 * cols, 9_700_000 - 30 * rows
+    boxes = shapely.box(west, north - 30, west + 30, north)
+    return geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=UTM)
+
+
+@pytest.mark.parametrize("kinds", ["polygons", "polygons and raster", "raster and polygons"])
+def test_a_single_changed_cell_is_seen_on_any_pair_of_datasets(tmp_path, kinds):
+    before = np.ones((40, 60), np.uint8)
+    after = before.copy()
+    after[23, 41] = 9
+    write(tmp_path / "a.tif", before)
+    write(tmp_path / "b.tif", after)
+    with open_map(tmp_path / "a.tif") as a, open_map(tmp_path / "b.tif") as b:
+        old = a if kinds == "raster and polygons" else DrawableLayer(cells_of(before))
+        new = b if kinds == "polygons and raster" else DrawableLayer(cells_of(after))
+        canvas = common_canvas((old, new), lambda _aspect: (4, 5))
+        changed = gather(canvas, (new, "uso"), (old, "uso"), [1, 9]).change.became()
+
+    assert [[23 * 4 // 40, 41 * 5 // 60]] == np.argwhere(changed == 9).tolist()
+
+
+def test_cells_of_another_grid_are_compared_where_the_middles_of_the_results_are(tmp_path):
+    fine = np.ones((40, 60), np.uint8)
+    fine[7, 11] = fine[20:, 30:] = 2
+    write(tmp_path / "a.tif", fine[::2, ::2], transform=PLACE @ Affine.scale(2))
+    write(tmp_path / "b.tif", fine)
+    with open_map(tmp_path / "a.tif") as before, open_map(tmp_path / "b.tif") as after:
+        canvas = common_canvas((before, after), lambda _aspect: (4, 6))
+        changed = gather(canvas, (after, "uso"), (before, "uso"), [1, 2]).change.became()
+
+    assert [[0, 1]] == np.argwhere(changed == 2).tolist()
+
+
+def test_a_strip_between_the_middles_of_pixels_is_seen_whole():
+    strip = shapely.box(0, 10.1, 1000, 11.9)  # between the middles of two rows of pixels
+    rest = shapely.box(0, 12, 1000, 100), shapely.box(0, 0, 1000, 10)
+    frames = [
+        DrawableLayer(geopandas.GeoDataFrame({"a": values}, geometry=[*rest, strip], crs=UTM))
+        for values in ([1, 1, 1], [1, 1, 2])
+    ]
+    canvas = common_canvas(frames, lambda _aspect: (10, 100))
+    changed = gather(canvas, (frames[1], "a"), (frames[0], "a"), [1, 2]).change.became()
+
+    assert (changed == 2).any(axis=1).any()
+
+
+def test_areas_in_degrees_are_those_on_the_ellipsoid(tmp_path):
+    values = np.array([[1, 2], [1, 2]], np.uint8)
+    write(tmp_path / "r.tif", values, transform=Affine(0.5, 0, 10, 0, -0.5, 61), crs="EPSG:4326")
+    boxes = [shapely.box(x, y, x + 0.5, y + 0.5) for y in (60.5, 60) for x in (10, 10.5)]
+    layer = DrawableLayer(geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=4326))
+    geod = Geod(ellps="WGS84")
+    expected = [abs(geod.geometry_area_perimeter(one)[0]) for one in boxes]
+
+    with open_map(tmp_path / "r.tif") as one:
+        canvas = canvas_of(one)
+        raster = seen(one, "uso", canvas)[1].areas
+        _, counts = seen(layer, "uso", canvas)
+
+    assert {1: expected[0] + expected[2], 2: expected[1] + expected[3]} == pytest.approx(raster, rel=1e-9)
+    assert raster == pytest.approx(counts.areas, rel=1e-9)
+    assert geod.inv(10, 60.5, 11, 60.5)[2] == pytest.approx(canvas.metres, rel=1e-4)
+
+
+def test_a_projection_that_stretches_has_a_scale_of_the_ground():
+    mercator = geopandas.GeoDataFrame({"a": [1]}, geometry=[shapely.box(0, 8.39e6, 1000, 8.4e6)], crs=3857)
+    canvas = canvas_of(DrawableLayer(mercator))
+
+    # At 60° it stretches lengths by 2 on a sphere, of the ellipsoid's own latitude nearly so.
+    assert 500 == pytest.approx(canvas.metres, rel=0.01)
+    assert 4 == pytest.approx(canvas.stretching[1], rel=0.02)
