@@ -40,7 +40,7 @@ _GIVEN = (
     "resample",
     "class_map",
 )
-_LATER = frozenset({"inputs", "resample", "class_map"})
+_LATER = frozenset({"inputs", "resample", "class_map", "results"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -108,7 +108,7 @@ class Service:
                 name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
                 for name, one, band in zip(fields["inputs"], others, bands, strict=True)
             }
-            given = {name: fields[name] for name in _GIVEN}
+            given = {name: fields[name] for name in _GIVEN} | {"results": fields.get("results", {})}
             return given | source | {"model_name": model.name, "input": read, "inputs": inputs}
 
         # A body of an earlier version, with the same key, is the same body.
