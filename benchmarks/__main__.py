@@ -26,6 +26,7 @@ COMMANDS = (
     ("Storage", ["storage.py"]),
     ("Many runs", ["sweep_runs.py"]),
     ("Maps over many runs", ["sweep_maps.py"]),
+    ("Maps against observation", ["judging.py"]),
 )
 
 for title, (script, *options) in COMMANDS:

@@ -22,12 +22,14 @@ from dissmodel.outcome import Experiment, Run
 from dissmodel.watching import call_reporter, paused, with_consent
 
 if TYPE_CHECKING:
+    from dissmodel.client.jobs import Client
     from dissmodel.comparing.compare import Compared
     from dissmodel.comparison import Tolerance
     from dissmodel.experiment.diff import RecordDiff
     from dissmodel.experiment.listing import Listing
     from dissmodel.experiment.sign import Signed
     from dissmodel.experiment.verify import Verification
+    from dissmodel.reporting import Report
     from dissmodel.reproducing.reproduction import Reproduced
     from dissmodel.running.run import RunResult
     from dissmodel.running.show import ModelList, ModelView
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.pull import Pulled
     from dissmodel.sharing.push import Pushed
     from dissmodel.sharing.remote_output import Uploaded
-    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.calibrated import Calibrated
     from dissmodel.sweeping.status import SweepStatus
     from dissmodel.sweeping.summary import Summary
     from dissmodel.sweeping.swept import Sweep
@@ -49,12 +51,14 @@ __all__ = [
     "calibrate",
     "cite",
     "compare",
+    "connect",
     "diff",
     "export",
     "open_record",
     "pull",
     "push",
     "records",
+    "report",
     "reproduce",
     "run",
     "show",
@@ -122,6 +126,7 @@ def run(
     threads: int | None = None,
     records: Sequence[StrPath] = (),
     preview: bool = False,
+    report: bool = False,
     push: bool | StrPath = False,
     overwrite: bool = False,
     consent: Consent | None = None,
@@ -165,6 +170,8 @@ def run(
         Folders where records of the runs that made the input may be.
     preview : bool
         Draw before, after and change beside the result.
+    report : bool
+        Write a report of the run, one HTML file, beside the result.
     push : bool, str or path-like
         Push the result and its record: True to the bucket of the settings, else to that place.
     overwrite : bool
@@ -213,17 +220,17 @@ def run(
     )
     elsewhere = request.output is not None and is_remote(request.output)
     to = None if isinstance(push, bool) else arguments.text(push, "push")
-    wants_picture = arguments.flag(preview, "preview")
+    wants_picture, wants_report = arguments.flag(preview, "preview"), arguments.flag(report, "report")
     consent = arguments.optional_consent(consent)
     pairs = arguments.inputs(inputs, "inputs")
     if input is not None or not pairs:
         pairs.insert(0, ("", arguments.text(input, "input")))
     place, fields, others = given_inputs(pairs, method)
     request = replace(request, input=place, fields=fields, others=others)
-    if elsewhere and wants_picture:
+    if elsewhere and (wants_picture or wants_report):
         raise UsageError(
-            "A preview is drawn beside the result, and the result goes to a bucket.",
-            "Leave the preview out, or give a local output.",
+            "A preview or a report is written beside the result, and the result goes to a bucket.",
+            "Leave it out, or give a local output.",
         )
     if elsewhere and push is not False:
         raise UsageError(
@@ -244,15 +251,20 @@ def run(
 
             check_place(to, offline=consent is not None and consent.offline)
         made = with_consent(act, consent)
-        drawn = pushed = None
+        drawn = written = pushed = None
         if wants_picture:
             from dissmodel.preview import PreviewRequest, preview_of_run
 
             wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
             drawn = preview_of_run(wanted, reporter)
+        if wants_report:
+            from dissmodel.reporting import ReportRequest, report_of_run
+
+            asked = ReportRequest(given=str(made.record_path), overwrite=overwrite)
+            written = report_of_run(asked, reporter)
         if push is not False:
             pushed = push_of_run(Path(made.record_path), to, reporter)
-    return Run(made.record, made.record_path, made.files, drawn, pushed)
+    return Run(made.record, made.record_path, made.files, drawn, pushed, written)
 
 
 def sweep(
@@ -350,8 +362,8 @@ def sweep(
     if done is not None:
         return done
     from dissmodel.sweeping.plan import Plan
-    from dissmodel.sweeping.sweep import SweepRequest
     from dissmodel.sweeping.sweep import sweep as run_sweep
+    from dissmodel.sweeping.swept import SweepRequest
     from dissmodel.sweeping.values import varied
 
     pairs = arguments.inputs(inputs, "inputs")
@@ -473,9 +485,9 @@ def calibrate(
     >>> made.best.values  # doctest: +SKIP
     {'p_h': 0.58}
     """
-    from dissmodel.sweeping.calibrate import CalibrateRequest
     from dissmodel.sweeping.calibrate import calibrate as run_calibration
     from dissmodel.sweeping.calibrate_study import SAMPLERS
+    from dissmodel.sweeping.calibrated import CalibrateRequest
     from dissmodel.sweeping.plan import Plan
     from dissmodel.sweeping.values import varied
 
@@ -814,8 +826,12 @@ def compare(
     layer: str | Sequence[str] = (),
     diff_map: StrPath | None = None,
     overwrite: bool = False,
+    metrics: bool = False,
+    initial: StrPath | None = None,
+    band: str | None = None,
+    landscape: bool = False,
 ) -> Compared:
-    """Compare two datasets: the same result, or where and by how much they differ.
+    """Compare two datasets: the same result, or where and by how much they differ; how good a map is.
 
     Parameters
     ----------
@@ -829,11 +845,19 @@ def compare(
         Write B - A of two rasters to this GeoTIFF.
     overwrite : bool
         Replace an earlier map.
+    metrics : bool
+        Measure how good A, a simulated map, is against B, an observed one: `Compared.metrics`.
+    initial : str or path-like, optional
+        The map from which the simulation began: how good is the simulated change?
+    band : str, optional
+        The band or column that is measured; the first with classes that all maps have.
+    landscape : bool
+        Measure patches and edges of both maps too, with pylandstats (extra ``landscape``).
 
     Raises
     ------
     DissmodelError
-        If a file can't be read, or the map has no place.
+        If a file can't be read, the map has no place, or it is not clear which band to measure.
     """
     from dissmodel.comparing.compare import CompareRequest
     from dissmodel.comparing.compare import compare as compare_files
@@ -845,6 +869,10 @@ def compare(
         arguments.words(layer, "layer", "cells"),
         arguments.optional_text(diff_map, "diff_map"),
         arguments.flag(overwrite, "overwrite"),
+        arguments.flag(metrics, "metrics"),
+        arguments.optional_text(initial, "initial"),
+        arguments.optional_word(band, "band", "uso"),
+        arguments.flag(landscape, "landscape"),
     )
     with call_reporter():
         return compare_files(request)
@@ -877,6 +905,7 @@ def records(
     parameters: Mapping[str, object] | None = None,
     since: datetime | None = None,
     sort: str = "-when",
+    columns: str | Sequence[str] = (),
     verify: bool = False,
     index: bool = False,
 ) -> Listing:
@@ -893,7 +922,11 @@ def records(
     since : datetime, optional
         Only runs that began then or later; a time without a zone is local.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; with a ``-`` before it in reverse.
+        ``when``, ``model``, ``status``, ``output``, ``seed``, a metric or a parameter; with a ``-`` before it
+        in reverse. Records without a value come last.
+    columns : str or sequence of str
+        The columns that a notebook shows, and those of `Listing.table`: what ``sort`` takes, ``files``,
+        ``given``, ``id`` and ``record``; by default those that ``dissmodel record list`` prints, and all.
     verify : bool
         Hash results and inputs too.
     index : bool
@@ -902,7 +935,8 @@ def records(
     Returns
     -------
     Listing
-        The records, to iterate over, and the files that can't be read as records.
+        The records, to iterate over, and the files that can't be read as records; ``table()`` gives a
+        DataFrame, and a notebook shows a table.
 
     Raises
     ------
@@ -918,6 +952,7 @@ def records(
         parameters=arguments.parameters(parameters),
         since=arguments.moment(since, "since"),
         sort=arguments.word(sort, "sort", "-when"),
+        columns=arguments.words(columns, "columns", "seed"),
         verify=arguments.flag(verify, "verify"),
         index=arguments.flag(index, "index"),
     )
@@ -1199,6 +1234,89 @@ def export(
         return with_consent(
             lambda given: export_record(replace(request, consent=given)), arguments.optional_consent(consent)
         )
+
+
+def connect(server: str | None = None, *, key: str | None = None, consent: Consent | None = None) -> Client:
+    """Return a service, on which models run as here: ``connect(url).run(...)``.
+
+    Nothing is sent yet.
+
+    Parameters
+    ----------
+    server : str, optional
+        Its URL; by default that of the setting ``client.server``.
+    key : str, optional
+        Your API key; by default what is in ``DISSMODEL_API_KEY``, in the file that the setting
+        ``client.key_file`` names, or in the system's keyring under ``dissmodel`` and the URL.
+    consent : Consent, optional
+        Whether the key may cross the network unencrypted, to an ``http://`` URL of another machine.
+
+    Raises
+    ------
+    ConsentRequired
+        If it would.
+    UsageError
+        If there is no server, or this is not its URL.
+
+    Examples
+    --------
+    >>> import dissmodel
+    >>> server = dissmodel.connect("https://models.example.org")  # doctest: +SKIP
+    >>> made = server.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
+    >>> job = server.submit("coastal_raster", input="grid.zip")  # doctest: +SKIP
+    >>> job.wait().status, job.result("again.tif").files["output"]  # doctest: +SKIP
+    """
+    from dissmodel.client.jobs import Client
+    from dissmodel.client.keys import checked_key, find_key
+    from dissmodel.client.server import Server
+    from dissmodel.config import load_settings
+
+    place = arguments.optional_word(server, "server", "http://127.0.0.1:8000")
+    given, agreed = arguments.optional_word(key, "key", "..."), arguments.optional_consent(consent)
+    with call_reporter():
+        settings = load_settings()
+        place = settings.text("client.server") if place is None else place
+        if place is None:
+            hint = "Give its URL, or set it: dissmodel config set client.server URL"
+            raise UsageError("Which server?", hint)
+        url = Server(place).url
+        found = given or find_key(url, settings)
+        return with_consent(lambda asked: Client(Server(url, checked_key(found, url, asked))), agreed)
+
+
+def report(record: StrPath, *, output: StrPath | None = None, overwrite: bool = False) -> Report:
+    """Write a report as one HTML file that needs no network: maps, areas, charts, parameters, digests.
+
+    Parameters
+    ----------
+    record : str or path-like
+        A record, a file of a result with its record beside it, a bundle, the URL of a record or bundle, the
+        folder of a sweep, or a folder of records.
+    output : str or path-like, optional
+        The file; by default ``NAME.report.html`` beside the record, the bundle or in the folder.
+    overwrite : bool
+        Replace a file that is not a report; an earlier report is always replaced.
+
+    Returns
+    -------
+    Report
+        The path, the bytes, and what the report lacks, such as maps of files that are gone.
+
+    Raises
+    ------
+    DissmodelError
+        If the record can't be read, or the report can't be written.
+    """
+    from dissmodel.reporting import ReportRequest
+    from dissmodel.reporting import report as write_report
+
+    request = ReportRequest(
+        given=arguments.text(record, "record"),
+        output=arguments.optional_path(output, "output"),
+        overwrite=arguments.flag(overwrite, "overwrite"),
+    )
+    with call_reporter():
+        return write_report(request)
 
 
 def sign(record: StrPath, *, key: StrPath, overwrite: bool = False, may_ask: bool = False) -> Signed:

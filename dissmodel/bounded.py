@@ -18,13 +18,13 @@ class Unfit(OSError):
         return self.strerror or ""
 
 
-def contents(path: Path, limit: int) -> bytes:
+def contents(path: str | Path, limit: int) -> bytes:
     """Return what a regular file holds.
 
     Raises OSError if the file can't be read, `Unfit` if it is not a regular file or has more than `limit`
     bytes, and ValueError for a path with a NUL in it.
     """
-    status = path.stat()
+    status = os.stat(path)  # noqa: PTH116  (a path may be a text: thousands are read at once)
     if not stat.S_ISREG(status.st_mode):
         raise Unfit("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
     # A pipe that has come in the place of the file would be waited for, for ever; Windows has none.

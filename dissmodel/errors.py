@@ -165,6 +165,7 @@ _EXTRAS = {
     "netCDF4": "xarray",
     "optuna": "calibrate",
     "pyarrow": "parquet",
+    "pylandstats": "landscape",
     "python_multipart": "service",
     "rasterstats": "pysal",
     "redis": "service",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 import platform
 import sys
@@ -47,6 +48,18 @@ def host() -> str:
 def machine_id() -> str:
     """Return the id of the installed system; empty if it has none."""
     return _line(Path("/etc/machine-id")) if sys.platform == "linux" else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, by its name or address.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "evil.example")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def is_over(process: Process) -> bool:

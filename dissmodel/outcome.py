@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dissmodel.experiment.steps import StepTable
     from dissmodel.preview import Preview
     from dissmodel.record import ExperimentRecord
+    from dissmodel.reporting import Report
     from dissmodel.sharing.push import PushedExperiment
 
 
@@ -39,6 +40,8 @@ class Run(Result):
         The picture, if one was asked for and could be drawn.
     pushed : PushedExperiment or None
         What was pushed, if that was asked for.
+    report : Report or None
+        The report, if one was asked for and could be written.
     """
 
     record: ExperimentRecord = field(repr=False)
@@ -46,6 +49,7 @@ class Run(Result):
     files: Mapping[str, Path | str]
     preview: Preview | None = None
     pushed: PushedExperiment | None = None
+    report: Report | None = None
 
 
 @dataclass(frozen=True)

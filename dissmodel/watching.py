@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,6 +163,13 @@ class Cell(Lines):
         """End the last phase and begin this one."""
         super().phase(name)
         self._draw("<progress></progress>", "")
+
+    def runs(self, done: int, total: int, note: str, line: str) -> None:
+        """Show how many runs have ended, and the time that the others take, which a terminal's bar has."""
+        if done and self._phase is not None:
+            left = (time.perf_counter() - self._phase[1]) / done * (total - done)
+            note = f"{note}, {timedelta(seconds=round(left))} to go"
+        super().runs(done, total, note, line)
 
     def remove(self) -> None:
         """Remove the bar."""

@@ -30,6 +30,7 @@ from dissmodel.inherited import current_folder, drop_backend, refuses_threads, s
 
 EXIT_BUG = 70
 EXIT_SIGINT = 130
+_COMPLETE = "_DISSMODEL_COMPLETE"  # what a shell sets to ask for words
 
 
 class ErrorBoundary(TyperGroup):
@@ -82,7 +83,8 @@ def _end(ctx: Any, told: DissmodelError) -> NoReturn:
 
 
 def _end_interrupted(ctx: Any, stopped: KeyboardInterrupt, error: BaseException | None = None) -> NoReturn:
-    told = DissmodelError(str(stopped) or "interrupted", code="interrupted")
+    hint = " ".join(getattr(error or stopped, "__notes__", ()))
+    told = DissmodelError(str(stopped) or "interrupted", hint, code="interrupted")
     told.record_path = getattr(error or stopped, "record_path", None)
     told.exit_code = getattr(stopped, "exit_code", EXIT_SIGINT)
     _end(ctx, told)
@@ -189,12 +191,26 @@ class Root(ErrorBoundary, LazyGroup):
             args = [" ".join(words[:2]), *words[2:], *(["--debug"] if len(words) < len(args) else [])]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what a shell may offer; the second word of a command is offered where it stands."""
+        return [item for item in super().shell_complete(ctx, incomplete) if " " not in str(item.value)]
+
+    def _main_shell_completion(self, ctx_args: Any, prog_name: str, _variable: str | None = None) -> None:
+        """Answer a shell's question, if there is one."""
+        if os.environ.get(_COMPLETE):
+            from dissmodel.cli import completion
+
+            completion.put_scripts()
+            completion.put_answers()
+            super()._main_shell_completion(ctx_args, prog_name, _COMPLETE)
+
     places: ClassVar[Mapping[str, str]] = {
         "run": "dissmodel.cli.run:run",
         "validate": "dissmodel.cli.validate:validate",
         "show": "dissmodel.cli.show:show",
         "reproduce": "dissmodel.cli.reproduce:reproduce",
         "compare": "dissmodel.cli.compare:compare",
+        "report": "dissmodel.cli.report:report",
         "sweep": "dissmodel.cli.sweep:sweep",
         "sweep status": "dissmodel.cli.sweep:status",
         "sweep summary": "dissmodel.cli.sweep_summary:summary",
@@ -202,10 +218,12 @@ class Root(ErrorBoundary, LazyGroup):
         "init": "dissmodel.cli.init:init",
         "push": "dissmodel.cli.sharing:push",
         "pull": "dissmodel.cli.sharing:pull",
+        "submit": "dissmodel.cli.submit:submit",
         "serve": "dissmodel.cli.serve:serve",
         "worker": "dissmodel.cli.worker:worker",
         "ingest": "dissmodel.cli.ingest:ingest",
         "doctor": "dissmodel.cli.doctor:doctor",
+        "jobs": "dissmodel.cli.jobs:app",
         "record": "dissmodel.cli.record:app",
         "registry": "dissmodel.cli.registry:app",
         "config": "dissmodel.cli.config:app",
@@ -238,6 +256,10 @@ def main() -> None:
     """Run the command line."""
     prepare_streams()
     gdal_settings.ignore()
+    if sys.argv[1:] and sys.argv[1].startswith(("--show-completion", "--install-completion")):
+        from dissmodel.cli import completion
+
+        completion.put_scripts()
     try:
         with stopping():
             app()

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed, parse_varied
 
 if TYPE_CHECKING:
-    from dissmodel.sweeping.calibrate import Calibrated
+    from dissmodel.sweeping.calibrated import Calibrated
 
 
 def calibrate(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name (list them: dissmodel show) or a .py file.",
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
     observed: Annotated[

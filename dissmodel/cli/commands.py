@@ -85,8 +85,9 @@ class _Collecting:
     def __init__(self, parser: Any, ctx: Any) -> None:
         self._parser = parser
         self._ctx = ctx
-        known = [*parser._short_opt.values(), *parser._long_opt.values()]  # noqa: SLF001  (it offers no other way)
-        self._single = {option.dest: option for option in known if option.action == "store"}
+        known = {**parser._short_opt, **parser._long_opt}  # noqa: SLF001  (it offers no other way)
+        self._taking = {name for name, option in known.items() if option.takes_value}
+        self._single = {option.dest: option for option in known.values() if option.action == "store"}
         for option in self._single.values():
             option.action = "append"
 
@@ -98,6 +99,8 @@ class _Collecting:
 
         Raises UsageError if an option that takes one value was given several.
         """
+        if self._ctx.resilient_parsing and args and args[-1] in self._taking:
+            args = args[:-1]  # its value is asked for; without one the parser would forget the other words
         values, words, order = self._parser.parse_args(args=args)
         for name, option in self._single.items():
             given = values.get(name)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.commands import App
 from dissmodel.errors import UsageError, did_you_mean
 
@@ -18,7 +18,10 @@ app = App(
 
 @app.command("show")
 def show(
-    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One setting; without, all.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Argument(autocompletion=offers.settings, metavar="KEY", help="One setting; without, all."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show each setting and its origin.
@@ -48,9 +51,19 @@ def show(
 
 @app.command("set")
 def set_(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as storage.bucket.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=offers.settings, metavar="KEY", help="A setting, such as storage.bucket."
+        ),
+    ],
     value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="Its value; commas separate the items of a list.")
+        str | None,
+        typer.Argument(
+            autocompletion=offers.setting_values,
+            metavar="VALUE",
+            help="Its value; commas separate the items of a list.",
+        ),
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Remove the setting.")] = False,
     as_json: options.Json = False,

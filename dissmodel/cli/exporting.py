@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_moved
 
@@ -16,7 +16,11 @@ from dissmodel.cli.values import parse_moved
 def cite(
     file: Annotated[
         str,
-        typer.Argument(metavar="RECORD", help="A record, such as result.record.json, a bundle, or a URL."),
+        typer.Argument(
+            autocompletion=offers.records,
+            metavar="RECORD",
+            help="A record, such as result.record.json, a bundle, or a URL.",
+        ),
     ],
     form: Annotated[
         Literal["text", "bibtex", "csl", "datacite"],
@@ -43,7 +47,11 @@ def cite(
 def export(
     file: Annotated[
         str,
-        typer.Argument(metavar="RECORD", help="A record, a bundle, or a URL; for stac also a folder."),
+        typer.Argument(
+            autocompletion=offers.records,
+            metavar="RECORD",
+            help="A record, a bundle, or a URL; for stac also a folder.",
+        ),
     ],
     form: Annotated[
         Literal["ro-crate", "prov", "stac", "datacite"],

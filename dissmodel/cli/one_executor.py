@@ -109,7 +109,8 @@ class _Commands:
         )
         with command_reporter(quiet=quiet, verbose=verbose):
             result = run_model(request, current())
-        render.run(result, as_json=as_json, quiet=quiet)
+        if not quiet or as_json:
+            render.run_of_package(result, as_json=as_json)
         for line in result.record.logs if not (as_json or quiet) else ():  # as the public package prints it
             render.print_line(f"  {line}")
         if result.record.differs:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from dissmodel.cli import offers
+from dissmodel.cli.values import parse_seed
+
 EXIT_DIFFERS = 4
 """The exit code of a command that found a difference."""
 
@@ -68,12 +71,32 @@ ClassMap = Annotated[
 InputFormat = Annotated[
     Literal["auto", "raster", "tiff", "vector"], typer.Option("--format", help="The kind of data in it.")
 ]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        parser=parse_seed,
+        metavar="N",
+        help="Seed the random numbers; drawn by default, if the model draws.",
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The service, such as http://127.0.0.1:8000; by default client.server."),
+]
+YesClear = Annotated[
+    bool, typer.Option("--yes", "-y", help="Consent to send the API key unencrypted, to an http:// URL.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="SECONDS", help="How long to wait; the job goes on. By default to its end."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
 ]
+Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
 Records = Annotated[
@@ -107,6 +130,7 @@ Params = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="Set a parameter; may be repeated. A table: 'NAME={a = 1}', or JSON.",
+        autocompletion=offers.parameters,
     ),
 ]
 Toml = Annotated[
@@ -119,6 +143,7 @@ Vary = Annotated[
         metavar="NAME=VALUES",
         help="What varies: 0.5,1,2 or 0:1:0.1 or log:1e-4:1e-1:7 or input=a.tif,b.tif; of a design LOW:HIGH. "
         "May be repeated: all are combined.",
+        autocompletion=offers.parameters,
     ),
 ]
 Replicates = Annotated[

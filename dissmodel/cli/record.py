@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dissmodel.cli import exporting, options
+from dissmodel.cli import exporting, offers, options
 from dissmodel.cli.commands import App
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_moved, parse_parameters, parse_span
@@ -30,7 +30,12 @@ app = App(
 @app.command("bundle")
 def bundle(
     file: Annotated[
-        str, typer.Argument(metavar="RECORD", help="A record, such as result.record.json, or its URL.")
+        str,
+        typer.Argument(
+            autocompletion=offers.records,
+            metavar="RECORD",
+            help="A record, such as result.record.json, or its URL.",
+        ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.zip", help="The bundle.")],
     input_: options.MovedInputs = None,
@@ -77,8 +82,20 @@ app.command("cite")(exporting.cite)
 
 @app.command("diff")
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help="A record, such as result.record.json, or its URL.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The record of another run, or its URL.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=offers.records,
+            metavar="A",
+            help="A record, such as result.record.json, or its URL.",
+        ),
+    ],
+    b: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=offers.records, metavar="B", help="The record of another run, or its URL."
+        ),
+    ],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -127,21 +144,49 @@ def list_records(
         str,
         typer.Argument(metavar="[DIR]", help="The folder to search, subfolders too; or s3://BUCKET/PREFIX."),
     ] = ".",
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(autocompletion=offers.models, metavar="NAME", help="Only runs of this model."),
+    ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only runs with this status, such as completed.")
+        str | None,
+        typer.Option(
+            autocompletion=offers.statuses,
+            metavar="STATUS",
+            help="Only runs with this status, such as completed.",
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="Only runs with this value; repeatable."),
+        typer.Option(
+            "--param",
+            "-p",
+            autocompletion=offers.parameters,
+            metavar="NAME=VALUE",
+            help="Only runs with this value; repeatable.",
+        ),
     ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(parser=parse_since, metavar="DATE", help="Only runs since a date, or since 7d or 12h."),
     ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="COLUMN", help="when, model, status or output; -when: the latest first.")
+        str,
+        typer.Option(
+            autocompletion=offers.orders,
+            metavar="COLUMN",
+            help="when, model, status, output, seed, a metric or a parameter; -when: the latest first.",
+        ),
     ] = "-when",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=offers.columns,
+            metavar="A,B,C",
+            help="The columns: what --sort takes, files, given, id and record; "
+            "parameters.NAME where a metric has that name.",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hash results and inputs too, as record verify does.")
     ] = False,
@@ -161,7 +206,7 @@ def list_records(
     as a record is a warning, not a failure. With --verify, exits with 4 if anything differs or is missing.
     With --index, for thousands of records, the answer is the same and comes sooner.
 
-    Example: dissmodel record list --model coastal_raster --since 7d
+    Example: dissmodel record list --model coastal_raster --sort -flooded --columns output,seed,flooded
     """
     from dissmodel import api
     from dissmodel.cli import render_records
@@ -181,6 +226,7 @@ def list_records(
             parameters=parse_parameters(param or ()),
             since=since,
             sort=sort,
+            columns=tuple(name.strip() for name in columns.split(",")) if columns is not None else (),
             verify=verify,
             index=index,
         )
@@ -276,7 +322,9 @@ def show(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="A record, a file of its result, a bundle, or the URL of either."
+            autocompletion=offers.records,
+            metavar="FILE",
+            help="A record, a file of its result, a bundle, or the URL of either.",
         ),
     ],
     lineage: Annotated[
@@ -284,7 +332,7 @@ def show(
     ] = False,
     records: options.Records = None,
     metrics: Annotated[
-        bool, typer.Option("--metrics", help="Print what the model measured at each step.")
+        bool, typer.Option("--metrics", help="Print what the model measured at each step, or in all.")
     ] = False,
     chart: Annotated[bool, typer.Option("--chart", help="Draw each measure as a curve.")] = False,
     csv: Annotated[
@@ -353,9 +401,15 @@ def _refuse_mixed(*, csv: bool, lineage: bool, toml: bool) -> None:
 
 
 def _show_measures(found: Experiment, metrics: bool, chart: bool, csv: str | None, overwrite: bool) -> None:
-    from dissmodel.cli import render_steps
+    from dissmodel.cli import render, render_steps
     from dissmodel.experiment.steps import as_csv, write_csv
 
+    whole = render.measures_of(found.record)
+    if metrics and whole and not (found.record.step_metrics or chart or csv):
+        render.print_table(
+            ("measure", "value"), [(name, render.value_text(one)) for name, one in whole.items()]
+        )
+        return
     table = found.steps()
     if csv == "-":
         sys.stdout.write(as_csv(table))
@@ -369,7 +423,12 @@ def _show_measures(found: Experiment, metrics: bool, chart: bool, csv: str | Non
 
 @app.command("sign")
 def sign(
-    file: Annotated[Path, typer.Argument(metavar="RECORD", help="A record, such as result.record.json.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=offers.records, metavar="RECORD", help="A record, such as result.record.json."
+        ),
+    ],
     key: Annotated[
         Path, typer.Option("--key", metavar="FILE", help="An SSH key of yours, such as ~/.ssh/id_ed25519.")
     ],
@@ -402,7 +461,9 @@ def verify(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Records, such as result.record.json, bundles, or URLs of them."
+            autocompletion=offers.records,
+            metavar="FILE...",
+            help="Records, such as result.record.json, bundles, or URLs of them.",
         ),
     ],
     allowed_signers: Annotated[

@@ -28,8 +28,13 @@ SCHEMA_VERSION = 1
 
 
 def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
-    """Print what a run left, and where."""
+    """Print the path of the result and, on a second line, of its record, also if quiet: a script reads them.
+
+    What was found goes to standard error; how long it took, and which files are beside the result, is told on
+    a terminal only, as progress is.
+    """
     picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
+    report = getattr(made, "report", None)
     if as_json:
         from dissmodel.record import store
 
@@ -39,25 +44,43 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "files": made.files,
                 "record": store.written(made.record),
                 **({"preview": as_dict(picture)} if picture is not None else {}),
+                **({"report": as_dict(report)} if report is not None else {}),
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
-    elif not quiet:
-        record = made.record
-        print_line(
-            f"{record.model_name} {record.status} in {record.metrics.get('time_total_sec', 0.0):.2f} s"
-        )
-        for name, path in made.files.items():
-            print_line(f"  {name:8} {short_path(path)}  ({size(record.files[name].size)})")
-        print_places(
-            {
-                "record": made.record_path,
-                "preview": None if picture is None else picture.path,
-                "pushed": None if pushed is None else pushed.uri,
-            }
-        )
-        for note in record.findings:
-            print_line(f"  {note.severity}: {_found(note)}")
+        return
+    if not quiet:
+        beside = {name: path for name, path in made.files.items() if name != "output"}
+        drawn = {"preview": picture and picture.path, "report": report and report.path}
+        places = {**beside, **drawn, "pushed": pushed and pushed.uri}
+        shown = [f"  {name:8} {short_path(place)}" for name, place in places.items() if place is not None]
+        told = [_ending(made.record), *shown] if sys.stderr.isatty() else []
+        for line in [*told, *_notes(made.record)]:
+            sys.stderr.write(f"{printable(line)}\n")
+    for path in (made.files.get("output"), made.record_path):
+        if path is not None:
+            print_line(short_path(path))
+
+
+def run_of_package(made: RunResult, *, as_json: bool) -> None:
+    """Print a run as the scripts of packages have always printed it: all on standard output."""
+    if as_json:
+        run(made, as_json=True, quiet=False)
+        return
+    print_line(_ending(made.record))
+    for name, path in made.files.items():
+        print_line(f"  {name:8} {short_path(path)}  ({size(made.record.files[name].size)})")
+    print_places({"record": made.record_path})
+    for line in _notes(made.record):
+        print_line(line)
+
+
+def _ending(record: ExperimentRecord) -> str:
+    return f"{record.model_name} {record.status} in {record.metrics.get('time_total_sec', 0.0):.2f} s"
+
+
+def _notes(record: ExperimentRecord) -> list[str]:
+    return [f"  {note.severity}: {_found(note)}" for note in record.findings]
 
 
 def preview(picture: Preview) -> None:
@@ -135,9 +158,7 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
     _section("Result", _result_rows(record))
     times = {name: value for name, value in record.metrics.items() if name.startswith("time_")}
     _section("Timings", [(name[5:].removesuffix("_sec"), f"{value} s") for name, value in times.items()])
-    _section(
-        "Metrics", [(name, value_text(value)) for name, value in record.metrics.items() if name not in times]
-    )
+    _section("Metrics", [(name, value_text(value)) for name, value in measures_of(record).items()])
     _section("Findings", [(note.severity, _found(note)) for note in record.findings])
     if record.error is not None:
         error = record.error
@@ -145,6 +166,11 @@ def record_view(record: ExperimentRecord, path: Path | str) -> None:
         rows = [("phase", error.phase), ("error", f"{error.type}: {error.message}"), ("", error.hint)]
         _section(record.status.capitalize(), [*rows, *(("at", one) for one in frames[-1:])])
     _section("Log", [("", line) for text in record.logs for line in text.splitlines()])
+
+
+def measures_of(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the measures of a whole run, by name."""
+    return {name: value for name, value in record.metrics.items() if not name.startswith("time_")}
 
 
 def verification(result: Verification, *, as_json: bool, errors_only: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dissmodel.cli.render import (
@@ -11,13 +12,16 @@ from dissmodel.cli.render import (
     print_line,
     print_places,
     print_table,
+    print_text,
     print_warnings,
     short_path,
 )
 
 if TYPE_CHECKING:
     from dissmodel.comparing.compare import Compared
+    from dissmodel.comparing.observed import Measured
     from dissmodel.comparison import ChangedValue, Comparison, Part, Verdict
+    from dissmodel.metrics import ClassMeasures
     from dissmodel.reproducing.reproduction import Reproduced
 
 _MEANING = {
@@ -40,14 +44,114 @@ def comparison(compared: Compared, *, as_json: bool, quiet: bool) -> None:
                 **as_document(found),
                 "diff_map": compared.diff_map,
                 "warnings": compared.warnings,
+                **({} if compared.metrics is None else {"metrics": compared.metrics.document()}),
             }
         )
     elif not quiet:
         print_warnings(compared.warnings)
-        details(found, f"{short_path(compared.a)} and {short_path(compared.b)}")
+        if compared.metrics is not None:
+            print_line(f"{found.verdict}: {short_path(compared.a)} and {short_path(compared.b)}")
+            _measured(compared.metrics)
+        else:
+            details(found, f"{short_path(compared.a)} and {short_path(compared.b)}")
         if compared.diff_map is not None:
             print_line("")
             print_line(f"difference B - A: {short_path(compared.diff_map)}")
+
+
+def _measured(found: Measured) -> None:
+    """Print how good a simulated map is."""
+    bands = " against ".join(dict.fromkeys(map(_cut, found.bands.values())))
+    print_line(f"{bands}: {found.cells:,} {found.unit}, each with a value in every map")
+    left_out = [f"{number:,} in the {role} map" for role, number in found.left_out.items() if number]
+    if left_out:
+        print_text(f"{found.unit} without a value, left out: {', '.join(left_out)}", indent=2)
+    for note in found.notes:
+        print_text(note, indent=2)
+    if found.numbers is not None:
+        one = found.numbers
+        values = (one.bias, one.mae, one.rmse, one.r2, one.max_error)
+        what = (
+            "bias, simulated - observed",
+            "mean absolute error",
+            "root mean squared error",
+            "R²",
+            "largest error",
+        )
+        print_line("")
+        print_table(("measure", "value"), list(zip(what, map(_number, values), strict=True)))
+    if found.classes is not None:
+        _measured_classes(found, found.classes)
+
+
+def _measured_classes(found: Measured, classes: ClassMeasures) -> None:
+    apart, change = classes.disagreement, classes.change
+    rows = [
+        ("agreement", classes.agreement / found.cells, "part with the observed class"),
+        ("quantity disagreement", apart.quantity, "other amounts of the classes"),
+        ("allocation disagreement", apart.allocation, "right amounts, other places"),
+        ("  exchange", apart.exchange, "two classes changed places"),
+        ("  shift", apart.shift, "three or more did"),
+        ("fuzzy agreement", classes.fuzzy.similarity, "a class up to 4 cells away counts in part"),
+        ("fuzzy kappa", classes.fuzzy_kappa, "the same, beyond chance"),
+        ("fit over all windows", classes.fit.total, "1, 2, 4 … cells wide"),
+        ("kappa", classes.kappa, "misleading: chance is no alternative to a model"),
+    ]
+    if change is not None:
+        sizes = {"hits": change.hits, "misses": change.misses, "false alarms": change.false_alarms}
+        sizes |= {"wrong class": change.wrong_class}
+        said = ", ".join(f"{name} {int(size):,}" for name, size in sizes.items())
+        rows.insert(1, ("figure of merit", change.figure_of_merit, said))
+    print_line("")
+    print_table(("measure", "value", ""), [(name, _number(value), what) for name, value, what in rows])
+    amounts, unit = (found.areas, "km²") if found.areas else (found.counts, found.unit)
+    print_line("")
+    print_table(
+        ("class", *(f"{role}, {unit}" for role in amounts), "quantity", "allocation", "exchange", "shift"),
+        [
+            (
+                _class_name(found, code),
+                *(f"{one[code]:,.7g}" for one in amounts.values()),
+                *(map(_number, asdict(apart.classes[code]).values()) if code in apart.classes else "----"),
+            )
+            for code in found.names
+        ],
+    )
+    matrices = {"simulated (rows) and observed (columns)": classes.matrix}
+    if classes.observed is not None and classes.simulated is not None:
+        matrices |= {
+            "initial (rows) and observed (columns)": classes.observed,
+            "initial (rows) and simulated (columns)": classes.simulated,
+        }
+    for what, matrix in matrices.items():
+        names = [_class_name(found, code) for code in matrix.classes]
+        print_line("")
+        print_line(f"{found.unit}, {what}")
+        rows_of = zip(names, matrix.table(), strict=True)
+        print_table(("", *names), [(f"  {name}", *(f"{size:,}" for size in row)) for name, row in rows_of])
+    if classes.fit.fits:
+        print_line("")
+        fits = classes.fit.fits.items()
+        print_table(("window, cells", "fit"), [(f"{width:,}", _number(fit)) for width, fit in fits])
+    _landscapes(found)
+
+
+def _landscapes(found: Measured) -> None:
+    if not found.landscape:
+        return
+    wholes = [one.whole for one in found.landscape.values()]
+    rows = [("all", name, *(_number(one[name]) for one in wholes)) for name in wholes[0]]
+    for name in found.names.values():
+        mine = [one.classes.get(name, {}) for one in found.landscape.values()]
+        metrics = dict.fromkeys(metric for one in mine for metric in one)
+        rows += [(_cut(name), metric, *(_number(one.get(metric)) for one in mine)) for metric in metrics]
+    print_line("")
+    print_table(("class", "landscape metric", *found.landscape), rows)
+
+
+def _class_name(found: Measured, code: int) -> str:
+    name = found.names[code]
+    return _cut(name if name.startswith(str(code)) else f"{code} {name}")
 
 
 def as_document(found: Comparison) -> dict[str, Any]:

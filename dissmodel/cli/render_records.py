@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, short_path
-from dissmodel.experiment import spreadsheet
+from dissmodel.cli.render import print_json, print_line, print_table, print_warnings, short_path, value_text
+from dissmodel.experiment import columns, spreadsheet
 from dissmodel.printable import count, cut, printable
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ def listing(found: Listing, *, written: Path | None = None, errors_only: bool = 
         print_warnings([f"none of {found.total} records matches. {found.hint}".rstrip()])
     if not rows:
         return
+    if found.columns:
+        head = tuple("when (UTC)" if one == "when" else one for one in found.columns)
+        print_table(head, [tuple(_cell(row, one) for one in found.columns) for row in rows])
+        return
     checked = rows[0].state is not None
     head = ("when (UTC)", "model", "status", *(("files",) if checked else ()), "given", "output", "id")
     given = head.index("given")
@@ -54,6 +59,7 @@ def listing_json(found: Listing) -> None:
                     **_summary_json(row.path, row.record),
                     "output": row.output,
                     **({"files": row.state} if row.state is not None else {}),
+                    **({"columns": _values(row, found.columns)} if found.columns else {}),
                 }
                 for row in found.rows
             ],
@@ -65,7 +71,14 @@ def listing_json(found: Listing) -> None:
 
 
 def as_csv(found: Listing) -> str:
-    """Return a list as CSV: all parameters, each in a column of its own, named ``parameters.NAME``."""
+    """Return a list as CSV: the columns that were asked for.
+
+    By default these are all parameters too, each in a column of its own, named ``parameters.NAME``.
+    """
+    if found.columns:
+        asked = [_values(row, found.columns).values() for row in found.rows]
+        cells = [["" if one is None else _csv_value(one) for one in row] for row in asked]
+        return spreadsheet.as_csv([found.columns, *cells])
     names = list(dict.fromkeys(name for row in found.rows for name in row.record.parameters))
     if len(names) > _MOST_COLUMNS:
         print_warnings([f"{len(names)} parameters; the CSV has {_MOST_COLUMNS} of them."])
@@ -78,10 +91,10 @@ def as_csv(found: Listing) -> str:
         record = row.record
         when = record.created_at.isoformat() if record.created_at is not None else ""
         files = [row.state] if checked else []
-        cells = [record.experiment_id, when, record.model_name, record.status, *files]
-        cells += [row.output or "", str(row.path)]
+        texts = [record.experiment_id, when, record.model_name, record.status, *files]
+        texts += [row.output or "", str(row.path)]
         values = [_csv_value(record.parameters[name]) if name in record.parameters else "" for name in names]
-        rows.append([*(cell or "" for cell in cells), *values])
+        rows.append([*(text or "" for text in texts), *values])
     return spreadsheet.as_csv(rows)
 
 
@@ -243,6 +256,25 @@ def _cells(row: Row) -> tuple[str, ...]:
     output = _short(row.output) if row.output else f"({_short(row.path)})"
     texts = (_when(record), record.model_name or "-", record.status, *files, _given(record), output)
     return (*texts, record.experiment_id[:_SHORT_ID])
+
+
+def _cell(row: Row, column: str) -> str:
+    match column:
+        case "when":
+            return _when(row.record)
+        case "given":
+            return _given(row.record)
+        case "output" | "record":
+            return _short(str(columns.value(row, column) or "-"))
+        case _:
+            value = columns.value(row, column)
+            return "-" if value is None else value if isinstance(value, str) else value_text(value)
+
+
+def _values(row: Row, names: Iterable[str]) -> dict[str, Any]:
+    """Return a record's values by column, times as texts."""
+    found = {name: columns.value(row, name) for name in names}
+    return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in found.items()}
 
 
 def _when(record: Summary) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_moved
 
@@ -16,7 +16,11 @@ from dissmodel.cli.values import parse_moved
 def reproduce(
     record: Annotated[
         str,
-        typer.Argument(metavar="RECORD", help="Such as result.record.json, a bundle, or a URL of either."),
+        typer.Argument(
+            autocompletion=offers.records,
+            metavar="RECORD",
+            help="Such as result.record.json, a bundle, or a URL of either.",
+        ),
     ],
     input_: options.MovedInputs = None,
     output: Annotated[

@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
-from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed
+from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 
 
 def run(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name (list them: dissmodel show) or a .py file.",
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
     output: options.Output = None,
@@ -27,19 +31,13 @@ def run(
     format_: options.InputFormat = "auto",
     layer: options.Layer = None,
     resample: options.Resample = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_seed,
-            metavar="N",
-            help="Seed the random numbers; drawn by default, if the model draws.",
-        ),
-    ] = None,
+    seed: options.Seed = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    report: options.Report = False,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
     ] = False,
@@ -60,7 +58,8 @@ def run(
 ) -> None:
     """Run a model; write the result and, beside it, its record.
 
-    Exits with 4 if the model itself found its result to be wrong.
+    Prints the path of the result and, on a second line, of its record, also with -q; all else is on standard
+    error. Exits with 4 if the model itself found its result to be wrong.
 
     Example: dissmodel run coastal_raster --input grid.zip --output result.tif --param end_time=20
     """
@@ -93,6 +92,7 @@ def run(
             threads=threads,
             records=records or (),
             preview=preview,
+            report=report,
             push=push if to is None else to,
             overwrite=overwrite,
             consent=consent(yes=yes, allow_build=allow_build, offline=offline),

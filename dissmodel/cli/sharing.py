@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 
 
 def push(
     records: Annotated[
-        list[str], typer.Argument(metavar="RECORD...", help="Records, such as result.record.json.")
+        list[str],
+        typer.Argument(
+            autocompletion=offers.records, metavar="RECORD...", help="Records, such as result.record.json."
+        ),
     ],
     to: Annotated[
         str | None,

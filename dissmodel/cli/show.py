@@ -6,14 +6,19 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_parameters
 
 
 def show(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file; without, list all.")
+        str | None,
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name or a .py file; without, list all.",
+        ),
     ] = None,
     toml: options.Toml = None,
     param: options.Params = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, parse_seed, parse_varied
 
@@ -15,7 +15,11 @@ from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters, pa
 def sweep(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A model's name (list them: dissmodel show) or a .py file."),
+        typer.Argument(
+            autocompletion=offers.models,
+            metavar="MODEL",
+            help="A model's name (list them: dissmodel show) or a .py file.",
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
     output: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 from dissmodel.errors import InvalidInput
@@ -15,7 +15,8 @@ from dissmodel.errors import InvalidInput
 
 def validate(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="A model's name or a .py file.")
+        str | None,
+        typer.Argument(autocompletion=offers.models, metavar="MODEL", help="A model's name or a .py file."),
     ] = None,
     input_: options.SeveralInputs = None,
     output: options.Output = None,

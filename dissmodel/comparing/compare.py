@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dissmodel import comparison as comparing
 from dissmodel.errors import DissmodelError, UsageError, shell_word
@@ -13,6 +15,9 @@ from dissmodel.io.locate import companions, kind_of
 from dissmodel.record import store
 from dissmodel.storage.uri import parse, shown
 from dissmodel.warn import keeping_warnings
+
+if TYPE_CHECKING:
+    from dissmodel.comparing.observed import Measured
 
 _SUFFIXES = (".tif", ".tiff")
 _RECORDS = "These are records, compared by their bytes. To compare the runs:"
@@ -35,6 +40,14 @@ class CompareRequest:
         Where to write B - A.
     overwrite : bool
         Whether an earlier map may be replaced.
+    metrics : bool
+        Whether to measure how good A, a simulated map, is against B, an observed one.
+    initial : str or None
+        The map from which the simulation began, for `metrics`.
+    band : str or None
+        What `metrics` is about.
+    landscape : bool
+        Whether `metrics` has landscape metrics of both.
     """
 
     a: str
@@ -43,6 +56,10 @@ class CompareRequest:
     layers: tuple[str, ...] = ()
     diff_map: str | None = None
     overwrite: bool = False
+    metrics: bool = False
+    initial: str | None = None
+    band: str | None = None
+    landscape: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,8 @@ class Compared:
         The map that was written.
     warnings : tuple of str
         What to know about the files.
+    metrics : Measured or None
+        How good A is against B, where that was asked for and both are on one grid.
     """
 
     a: Path | str
@@ -66,6 +85,7 @@ class Compared:
     comparison: comparing.Comparison
     diff_map: Path | None = None
     warnings: tuple[str, ...] = ()
+    metrics: Measured | None = None
 
 
 def compare(request: CompareRequest) -> Compared:
@@ -74,13 +94,28 @@ def compare(request: CompareRequest) -> Compared:
     Raises
     ------
     UsageError
-        If the map has no place, or the files are not rasters; nothing is compared then.
+        If the map has no place, or the files are not rasters; nothing is compared then. If it is not clear
+        which band metrics are about.
     DissmodelError
         As `dissmodel.comparison.compare`, and `dissmodel.experiment.at_hand.at_hand` for remote files.
     """
     layers = _layers(request.layers)
-    with at_hand(request.a) as a, at_hand(request.b) as b:
+    if not request.metrics and (request.initial or request.band or request.landscape):
+        raise UsageError("--initial, --band and --landscape are about metrics.", "Give --metrics too.")
+    with ExitStack() as stack:
+        a, b = (stack.enter_context(at_hand(one)) for one in (request.a, request.b))
         compared = _compare(request, a.path, b.path, layers)
+        if request.metrics and compared.comparison.verdict != "not-comparable":
+            from dissmodel.comparing.observed import INITIAL, OBSERVED, SIMULATED, measure  # noqa: PLC0415  (it loads GDAL)
+
+            maps = {SIMULATED: a.path, OBSERVED: b.path}
+            if request.initial is not None:
+                maps[INITIAL] = stack.enter_context(at_hand(request.initial)).path
+            chosen = dict(zip(maps, (*layers, None), strict=False))
+            told = list(compared.warnings)
+            with keeping_warnings(told):
+                found = measure(maps, chosen, request.band, landscape=request.landscape)
+            compared = replace(compared, metrics=found, warnings=tuple(dict.fromkeys(told)))
         return replace(
             compared,
             a=_straight(a.path) if a.fetched is None else a.shown,

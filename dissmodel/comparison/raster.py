@@ -35,13 +35,13 @@ _AT_ONCE = 2**18
 class Raster:
     """An open raster, as the content digest sees it.
 
-    `crs` is as `dissmodel.io.canonical.canonical_crs` writes it; `numbers` maps the names of the bands, in
-    the file's order, to their numbers.
+    `shown` is what errors call it; `crs` is as `dissmodel.io.canonical.canonical_crs` writes it; `numbers`
+    maps the names of the bands, in the file's order, to their numbers.
     """
 
     def __init__(self, dataset: Any, shown: str) -> None:
         self.dataset = dataset
-        self._shown = shown
+        self.shown = shown
         with naming_damage(shown):
             self.crs = canonical_crs(dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else None)
             tags = {number: dataset.tags(number) for number in dataset.indexes}
@@ -67,7 +67,7 @@ class Raster:
     def read(self, names: Sequence[str], window: Window) -> list[Band]:
         """Return bands and where each has no data, arrays of the window's shape."""
         stored = {self.numbers[name]: self._stored[self.numbers[name]] for name in names}
-        with naming_damage(self._shown):
+        with naming_damage(self.shown):
             return read_bands(self.dataset, stored, window)
 
 
@@ -87,7 +87,7 @@ def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Find
     Raises InvalidInput if one is damaged.
     """
     with open_rasters(a, b) as (one, other):
-        elsewhere = _other_grid(one, other)
+        elsewhere = other_grid(one, other)
         if elsewhere:
             return Findings(elsewhere)
         names, lacking, ordered = match_names(list(one.numbers), list(other.numbers), "band")
@@ -100,7 +100,7 @@ def compare_rasters(a: Located, b: Located, tolerance: Tolerance | None) -> Find
         return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
 
-def _other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
+def other_grid(a: Raster, b: Raster) -> tuple[str, ...]:
     """Return why the grids can't be compared, cell by cell."""
     shapes = [raster.dataset.shape for raster in (a, b)]
     transforms = [tuple(map(float, raster.dataset.transform[:6])) for raster in (a, b)]

@@ -88,6 +88,8 @@ _ALL = (
     Key("slurm.folder", "folder", "a folder that this machine and the nodes of Slurm share"),
     Key("slurm.lines", "list", "further lines of a worker's script, such as #SBATCH --account=coast"),
     *(Key(f"about.{name}", kind, text, project=name != "creators") for name, kind, text in _ABOUT),
+    Key("client.server", "endpoint", "the URL of the service that jobs are submitted to", "DISSMODEL_SERVER"),
+    Key("client.key_file", "folder", "the file with this user's API key for it"),
     Key("service.place", "text", "where the service puts jobs and results: a folder or s3://BUCKET"),
     Key("service.inputs", "text", "where the service puts uploads: a folder or s3://BUCKET"),
     Key("service.queue", "text", "the service's queue: sqlite, or redis://HOST:PORT"),

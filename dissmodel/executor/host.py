@@ -118,6 +118,12 @@ class InProcess:
             ends_early=getattr(model, "ends_early", False) is True,
         )
 
+    def source_files(self) -> frozenset[str]:
+        """Return the files that the model's class and that of its parameters, and those above, are in."""
+        classes = {*self.executor.__mro__, *(getattr(self.executor.Parameters, "__mro__", ()))}
+        modules = (sys.modules.get(one.__module__) for one in classes)
+        return frozenset(file for one in modules if (file := getattr(one, "__file__", None)) is not None)
+
     def code(self) -> Code:
         """Return which code defines the model."""
         return identity.code_of(self.executor, self._distribution)

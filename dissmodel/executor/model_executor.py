@@ -52,6 +52,8 @@ class ModelExecutor(ABC):
         are compared, classes must be equal; a tolerance applies to numbers only.
     input_fields : Mapping[str, str]
         Band or column that the model needs in the input → the values that it takes, for people.
+    measure_units : Mapping[str, str]
+        Measure of a step, or metric → its unit, such as ``"m"``, which charts show.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class ModelExecutor(ABC):
     output_suffixes: ClassVar[tuple[str, ...]] = ()
     legends: ClassVar[Mapping[str, Legend]] = {}
     input_fields: ClassVar[Mapping[str, str]] = {}
+    measure_units: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Iterable[str]] = ()
     inputs: ClassVar[Iterable[str]] = ()
 

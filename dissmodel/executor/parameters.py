@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -121,7 +122,10 @@ class Rechecked:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as a table shows it; `bounds`, `unit` and `default` are text, empty if there is none."""
+    """One parameter as a table shows it; `bounds`, `unit` and `default` are text, empty if there is none.
+
+    `choices` are the texts that it takes, where they are declared.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -132,6 +136,7 @@ class Parameter:
     value: Any
     origin: str
     description: str
+    choices: tuple[str, ...] = ()
 
 
 def settled(checked: Checked, see: str = "") -> ResolvedParameters:
@@ -312,6 +317,7 @@ def describe(declared: type[BaseModel] | None, resolved: ResolvedParameters) -> 
             value=resolved.values.get(name),
             origin=resolved.origin.get(name, "required"),
             description=field.description or "",
+            choices=_choices(field.annotation),
         )
         for name, field in declared.model_fields.items()
     )
@@ -467,6 +473,24 @@ def _bounds(field: FieldInfo) -> str:
     if any(getattr(item, "allow_inf_nan", None) is False for item in field.metadata):
         parts.append("finite")
     return ", ".join(parts)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """Return the texts that a parameter of this type takes; empty where they are too many to be listed."""
+    if annotation is bool:
+        return ("true", "false")
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return tuple(_text(one.value) for one in annotation)
+    arguments = typing.get_args(annotation)
+    match typing.get_origin(annotation):
+        case typing.Literal:
+            return tuple(_text(one) for one in arguments)
+        case typing.Annotated:
+            return _choices(arguments[0])
+        case typing.Union | types.UnionType:
+            found = [_choices(one) for one in arguments if one is not type(None)]
+            return tuple(one for several in found for one in several) if all(found) else ()
+    return ()
 
 
 def _type_name(annotation: Any, metadata: Iterable[Any] = ()) -> str:

@@ -24,7 +24,7 @@ from dissmodel.record.scan import Summary, same_value
 MOST_ROWS = 1000
 """How many experiments a page may have."""
 
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
 CREATE TABLE experiment (
   number INTEGER PRIMARY KEY, record_digest TEXT NOT NULL UNIQUE, experiment_id TEXT NOT NULL,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
+from dissmodel.errors import DissmodelError, InvalidInput, did_you_mean
+from dissmodel.experiment import columns
 from dissmodel.experiment.source import InFolder, interruption
 from dissmodel.experiment.verify import Check, verified, verify
 from dissmodel.progress import Reporter, Silent
@@ -38,7 +39,10 @@ class ListRequest:
     since : datetime or None
         Only those of runs that began then or later; it knows its time zone.
     sort : str
-        ``when``, ``model``, ``status`` or ``output``; a ``-`` before the name reverses the order.
+        ``when``, ``model``, ``status``, ``output``, ``seed``, a metric or a parameter; a ``-`` before it
+        reverses the order.
+    columns : tuple of str
+        The columns to show, as `dissmodel.experiment.columns.value` takes them; empty: the usual ones.
     verify : bool
         Whether to check files and inputs too.
     index : bool
@@ -51,6 +55,7 @@ class ListRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     since: datetime | None = None
     sort: str = "-when"
+    columns: tuple[str, ...] = ()
     verify: bool = False
     index: bool = False
 
@@ -104,6 +109,8 @@ class Listing:
         What may have been meant, where nothing matches.
     interrupted : tuple of str
         Of each record in the rows whose result a run began to replace: which file is where, what to do.
+    columns : tuple of str
+        The columns that were asked for.
     """
 
     rows: tuple[Row, ...]
@@ -111,6 +118,7 @@ class Listing:
     unreadable: tuple[str, ...]
     hint: str = ""
     interrupted: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows."""
@@ -136,9 +144,9 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
     StorageError
         If the place can't be reached.
     UsageError
-        If there is no such order.
+        If there is no such order, or no such column.
     """
-    key = _order(request.sort)
+    order = request.sort.removeprefix("-")
     kept: list[Row] = []
     unreadable: list[str] = []
     records: list[Summary] = []
@@ -149,13 +157,15 @@ def list_records(request: ListRequest, reporter: Reporter | None = None) -> List
         records.append(record)
         if _matches(record, request):
             kept.append(Row(path, record, _output(path, record), _checks(path, document, request)))
+    columns.checked([order], "--sort", records, columns.SORTED)
+    columns.checked(request.columns, "--columns", records)
     # A stable sort: what is equal stays with the newest first.
     kept.sort(key=_when, reverse=True)
-    kept.sort(key=key, reverse=request.sort.startswith("-"))
+    columns.in_order(kept, order, reverse=request.sort.startswith("-"))
     hint = _hint(request, records) if records and not kept else ""
     cut = [row.path for row in kept if row.record.status == "replacing"]
     interrupted = [_interruption(path) for path in cut if isinstance(path, Path)]
-    return Listing(tuple(kept), len(records), tuple(unreadable), hint, tuple(interrupted))
+    return Listing(tuple(kept), len(records), tuple(unreadable), hint, tuple(interrupted), request.columns)
 
 
 def _interruption(path: Path) -> str:
@@ -209,24 +219,6 @@ def _records(
 
 def _when(row: Row) -> datetime:
     return row.record.created_at or _LONG_AGO
-
-
-_ORDERS: Mapping[str, Callable[[Row], Any]] = {
-    "when": _when,
-    "model": lambda row: row.record.model_name,
-    "status": lambda row: row.record.status,
-    "output": lambda row: row.output or "",
-}
-
-
-def _order(sort: str) -> Callable[[Row], Any]:
-    name = sort.removeprefix("-")
-    if name not in _ORDERS:
-        raise UsageError(
-            f"--sort {sort}: there is no such column to sort by.",
-            f"{did_you_mean(name, _ORDERS)} A - before the name reverses the order.",
-        )
-    return _ORDERS[name]
 
 
 def _matches(record: Summary, request: ListRequest) -> bool:

@@ -237,7 +237,7 @@ def _check_files(source: Source) -> Iterator[Check]:
 def _check_runs(source: Source, sweep: SweepRuns) -> Iterator[Check]:
     """Check the runs of a sweep, whose inputs are the sweep's; a run that is as recorded is one check."""
     if isinstance(source, InBundle):
-        found = "the runs are no part of the bundle"
+        found = "unpack the bundle to check runs"
         yield Check(source.given, "runs", "", "not checked", f"{sweep.runs} runs", found)
         return
     for key, is_completed, expected in _runs_of(source, sweep):

@@ -1,7 +1,8 @@
 """How good a map is, against observation.
 
-Maps of classes are compared through `transition_matrix`, `change_agreement` and `multiresolution_fit`,
-numbers and shares through `difference`. What a function returns for two blocks of cells can be added with
+Maps of classes are compared through `transition_matrix`, `change_agreement`, `multiresolution_fit` and
+`fuzzy_agreement`, numbers and shares through `difference`; `ClassTally` takes maps that are larger than
+memory. What a function returns for two blocks of cells can be added with
 ``+`` and is then that of both together, to the bit. A measure that is not defined, such as a kappa of maps
 with one class, is None.
 """
@@ -10,7 +11,14 @@ from __future__ import annotations
 
 from dissmodel.metrics.change import ChangeAgreement, change_agreement
 from dissmodel.metrics.differences import Difference, difference, match_percent
-from dissmodel.metrics.maps import ClassMeasures, ShareMeasures, compare_classes, compare_shares
+from dissmodel.metrics.fuzzy import FuzzyAgreement, fuzzy_agreement
+from dissmodel.metrics.maps import (
+    ClassMeasures,
+    ClassTally,
+    ShareMeasures,
+    compare_classes,
+    compare_shares,
+)
 from dissmodel.metrics.matrix import (
     ClassDisagreement,
     Disagreement,
@@ -26,8 +34,10 @@ __all__ = [
     "ChangeAgreement",
     "ClassDisagreement",
     "ClassMeasures",
+    "ClassTally",
     "Difference",
     "Disagreement",
+    "FuzzyAgreement",
     "ResolutionFit",
     "ShareMeasures",
     "TransitionMatrix",
@@ -37,6 +47,7 @@ __all__ = [
     "compare_shares",
     "difference",
     "disagreement",
+    "fuzzy_agreement",
     "kappa",
     "match_percent",
     "multiresolution_fit",

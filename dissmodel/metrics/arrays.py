@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -52,7 +52,7 @@ def exact_sums(
 
 
 def counted(
-    coded: list[NDArray[np.intp]], counts: list[int], area: NDArray[np.float64] | None
+    coded: Sequence[NDArray[np.integer]], counts: list[int], area: NDArray[np.float64] | None
 ) -> dict[tuple[int, ...], Size]:
     """Return the cells, or their area, of each combination of positions that a cell has."""
     place = np.ravel_multi_index(coded, counts)
@@ -84,6 +84,45 @@ def coded(codes: NDArray[Any]) -> tuple[list[int], NDArray[np.intp]]:
         return (present + lowest).tolist(), positions[offsets]
     found, where = np.unique(codes, return_inverse=True)
     return found.tolist(), where
+
+
+def common_positions(
+    maps: Sequence[NDArray[Any]], inside: NDArray[np.bool_]
+) -> tuple[list[int], list[NDArray[np.int32]]]:
+    """Return the codes of all maps, ascending, and of each cell the position of its code; -1 outside.
+
+    >>> common_positions([np.array([7, 9]), np.array([5, 7])], np.array([True, False]))
+    ([5, 7], [array([ 1, -1], dtype=int32), array([ 0, -1], dtype=int32)])
+    """
+    # What is outside may be far from all codes.
+    filled = [np.where(inside, one, one.flat[np.argmax(inside)]) for one in maps] if inside.any() else []
+    found = [coded(one.ravel()) for one in filled]
+    codes = sorted({code for own, _ in found for code in own})
+    place = {code: at for at, code in enumerate(codes)}
+    positions = [
+        np.array([place[code] for code in own], np.int32)[where].reshape(inside.shape) for own, where in found
+    ]
+    outside = np.full(inside.shape, -1, np.int32)
+    return codes, [np.where(inside, one, outside) for one in positions] or [outside for _ in maps]
+
+
+def exact_sum_of_squares(values: NDArray[np.float64]) -> Fraction:
+    """Return the exact sum of squares of finite values, as long as none is too small beside the largest.
+
+    Each value is cut into two halves of 26 bits (Dekker 1971), whose products are exact.
+
+    >>> exact_sum_of_squares(np.array([2.0**30 + 1]))
+    Fraction(1152921506754330625, 1)
+    """
+    if not values.size:
+        return Fraction(0)
+    power = int(np.frexp(values)[1].max())
+    scaled = np.ldexp(values, -power)
+    moved = scaled * (2.0**27 + 1)
+    high = moved - (moved - scaled)
+    low = scaled - high
+    total = exact_sums(high * high)[0] + 2 * exact_sums(high * low)[0] + exact_sums(low * low)[0]
+    return total * Fraction(4) ** power
 
 
 def taken(

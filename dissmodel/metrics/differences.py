@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dissmodel.errors import WrongValue
-from dissmodel.metrics.arrays import exact_sums, ratio, taken
+from dissmodel.metrics.arrays import exact_sum_of_squares, exact_sums, ratio, taken
 
 _DECIMALS = 4
 
@@ -31,6 +31,8 @@ class Difference:
         The largest |d|.
     signed, absolute, squared : Fraction
         The exact sums of d, |d| and d² (rounded to float64 in each cell).
+    reference, reference_squared : Fraction
+        The exact sums of b and b².
     """
 
     cells: int = 0
@@ -39,6 +41,8 @@ class Difference:
     signed: Fraction = Fraction(0)
     absolute: Fraction = Fraction(0)
     squared: Fraction = Fraction(0)
+    reference: Fraction = Fraction(0)
+    reference_squared: Fraction = Fraction(0)
 
     def __add__(self, other: Difference) -> Difference:
         """Return the difference of the cells of both."""
@@ -50,7 +54,26 @@ class Difference:
             self.signed + other.signed,
             self.absolute + other.absolute,
             self.squared + other.squared,
+            self.reference + other.reference,
+            self.reference_squared + other.reference_squared,
         )
+
+    @property
+    def bias(self) -> float | None:
+        """Mean error, Σd/N: above 0 where the first map has more than the second."""
+        return ratio(self.signed, self.cells)
+
+    @property
+    def r2(self) -> float | None:
+        """The coefficient of determination, 1 - Σd²/Σ(b - mean of b)²; None where b is one number.
+
+        1 is a perfect map, 0 is as good as the mean of b, and it may be below 0. In hydrology it is the
+        efficiency of Nash & Sutcliffe (1970); it is not the square of a correlation.
+        """
+        if not self.cells:
+            return None
+        spread = self.reference_squared - self.reference**2 / self.cells
+        return float(1 - self.squared / spread) if spread else None
 
     @property
     def mae(self) -> float | None:
@@ -87,7 +110,7 @@ def difference(
     """Compare two maps of numbers, such as the shares of a class.
 
     Quantity and allocation are those of Pontius & Millones (2011) for one class that fills a part of each
-    cell.
+    cell; `Difference.r2` takes `b` for the observed map.
 
     Parameters
     ----------
@@ -124,7 +147,17 @@ def difference(
     power = math.frexp(largest)[1]
     squared = exact_sums(np.square(np.ldexp(d, -power)))[0] * Fraction(4) ** power
     within = int(np.count_nonzero(size <= tolerance))
-    return Difference(d.size, within, largest, exact_sums(d)[0], exact_sums(size)[0], squared)
+    observed = other.astype(np.float64)
+    return Difference(
+        cells=d.size,
+        within=within,
+        max_error=largest,
+        signed=exact_sums(d)[0],
+        absolute=exact_sums(size)[0],
+        squared=squared,
+        reference=exact_sums(observed)[0],
+        reference_squared=exact_sum_of_squares(observed),
+    )
 
 
 def match_percent(within: int, cells: int) -> float:

@@ -105,10 +105,12 @@ def _rounded(size: Size) -> float:
 
 @dataclass(frozen=True)
 class ClassDisagreement:
-    """The part of all cells that disagree about a class: q_g and a_g of Pontius & Millones (2011)."""
+    """The part of all cells that disagree about a class: q_g, a_g = e_g + s_g; see `disagreement`."""
 
     quantity: float  # |p_g+ - p_+g|
     allocation: float  # 2·min(p_g+ - p_gg, p_+g - p_gg)
+    exchange: float  # 2·Σ_j min(p_gj, p_jg), j ≠ g
+    shift: float  # allocation - exchange
 
 
 @dataclass(frozen=True)
@@ -121,50 +123,60 @@ class Disagreement:
         Because the maps have different amounts of the classes.
     allocation : float or None
         Because the classes lie elsewhere, though in amounts that match.
+    exchange : float or None
+        The part of `allocation` in which two classes have changed places.
+    shift : float or None
+        The rest of `allocation`, in which three or more classes have.
     classes : mapping of int to ClassDisagreement
         By class; each cell that disagrees is counted with both of its classes.
     """
 
     quantity: float | None
     allocation: float | None
+    exchange: float | None
+    shift: float | None
     classes: Mapping[int, ClassDisagreement]
 
 
 def disagreement(matrix: TransitionMatrix) -> Disagreement:
-    """Return the quantity disagreement Q and the allocation disagreement A of two maps.
+    """Return the quantity disagreement Q and the allocation disagreement A = E + S of two maps.
 
     With p the matrix by its total: Q = ½ Σ_g |p_g+ - p_+g|, A = Σ_g min(p_g+ - p_gg, p_+g - p_gg). Q + A is
-    the part of the cells whose classes differ.
+    the part of the cells whose classes differ. The exchange is E = Σ_g Σ_j min(p_gj, p_jg) over j ≠ g, the
+    shift S is the rest.
 
     References
     ----------
     Pontius, R. G. & Millones, M. (2011). Death to Kappa: birth of quantity disagreement and allocation
     disagreement for accuracy assessment. International Journal of Remote Sensing 32(15), 4407-4429.
+    Pontius, R. G. & Santacruz, A. (2014). Quantity, exchange, and shift components of difference in a square
+    contingency table. International Journal of Remote Sensing 35(21), 7543-7554.
 
     Examples
     --------
-    >>> found = disagreement(transition_matrix([1, 1, 1, 2], [1, 1, 2, 1]))
-    >>> found.quantity, found.allocation
-    (0.0, 0.5)
+    >>> found = disagreement(transition_matrix([1, 1, 2, 2, 3], [2, 2, 1, 3, 1]))
+    >>> found.quantity, found.allocation, found.exchange, found.shift
+    (0.0, 1.0, 0.4, 0.6)
     """
     rows, columns = matrix.margins()
     total = sum(rows.values())
     if not total:
-        return Disagreement(None, None, {})
+        return Disagreement(None, None, None, None, {})
     quantity = {code: abs(rows[code] - columns[code]) for code in rows}
     # The smaller of both margins, twice, is their sum less their distance.
     allocation = {
         code: rows[code] + columns[code] - quantity[code] - 2 * matrix.sizes.get((code, code), 0)
         for code in rows
     }
-    return Disagreement(
-        float(sum(quantity.values()) / total / 2),
-        float(sum(allocation.values()) / total / 2),
-        {
-            code: ClassDisagreement(float(quantity[code] / total), float(allocation[code] / total))
-            for code in rows
-        },
-    )
+    exchange = dict.fromkeys(rows, Fraction(0))
+    for (one, other), size in matrix.sizes.items():
+        if one != other:
+            exchange[one] += 2 * min(size, matrix.sizes.get((other, one), 0))
+    shift = {code: allocation[code] - exchange[code] for code in rows}
+    parts = (quantity, allocation, exchange, shift)
+    by_class = {code: ClassDisagreement(*(float(part[code] / total) for part in parts)) for code in rows}
+    q, a, e, s = (float(sum(part.values()) / total / 2) for part in parts)
+    return Disagreement(q, a, e, s, by_class)
 
 
 def kappa(matrix: TransitionMatrix) -> float | None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.record import store
@@ -26,6 +26,12 @@ def _in_utc(time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError as error:  # in the year 1 or 9999
         raise ValueError(str(error)) from error
+
+
+def _single_values(metrics: Any) -> dict[str, Any]:
+    """Return the metrics that are a number or a text; a foreign record may hold anything there."""
+    found = metrics.items() if isinstance(metrics, Mapping) else ()
+    return {name: value for name, value in found if isinstance(value, int | float | str)}
 
 
 class _Part(BaseModel):
@@ -54,6 +60,8 @@ class Summary(_Part):
     status: str = "pending"
     parameters: dict[str, Any] = Field(default_factory=dict)
     parameter_origin: dict[str, str] = Field(default_factory=dict)
+    seed: Annotated[int | None, BeforeValidator(lambda seed: seed if type(seed) is int else None)] = None
+    metrics: Annotated[dict[str, Any], BeforeValidator(_single_values)] = Field(default_factory=dict)
     output_path: str | None = None
     source: _Source = Field(default_factory=_Source)
     artifacts: dict[str, str] = Field(default_factory=dict)

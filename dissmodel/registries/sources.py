@@ -24,6 +24,7 @@ from dissmodel.registry import index
 from dissmodel.registry.state import folder_of
 from dissmodel.registry.sync import Synced
 from dissmodel.registry.sync import sync as sync_registry
+from dissmodel.running.show import note_names
 from dissmodel.settings import change_settings
 
 _LEAST_S = 10.0
@@ -165,6 +166,7 @@ def _sync(request: SyncRequest) -> SyncReport:
             outcomes.append(sync_registry(target.name, remote, target.branch, settings.data_dir))
         except DissmodelError as error:
             failures[target.name] = error
+    note_names()
     return SyncReport(tuple(outcomes), failures)
 
 

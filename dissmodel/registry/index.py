@@ -93,6 +93,21 @@ def entries(settings: UserSettings | None = None) -> tuple[RegistryEntry, ...]:
     return tuple(entry for registry in registries(settings) for entry in entries_of(registry))
 
 
+def names() -> Iterator[str]:
+    """Yield the name of every model of every registry, such as ``coast/flood``; its TOML is not read.
+
+    Raises DissmodelError if the settings, or a folder that is read in place, can't be read.
+    """
+    for registry in registries():
+        if registry.in_place and registry.folder is not None:
+            found = [
+                file.removesuffix(".toml") for file, why in files_in(registry.folder / "models") if not why
+            ]
+        else:
+            found = list(registry.state.models) if registry.state is not None else []
+        yield from (f"{registry.name}/{name}" for name in found)
+
+
 def entries_of(registry: Registry) -> tuple[RegistryEntry, ...]:
     """Return the models of one registry, by name, also those that can't be used."""
     if registry.folder is None:

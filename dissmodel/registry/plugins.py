@@ -83,6 +83,11 @@ def offers() -> tuple[Offer, ...]:
     return observed.once(offers, lambda: _offers(tuple((place, _changed(place)) for place in sys.path)))
 
 
+def aliases() -> tuple[str, ...]:
+    """Return the published names of built-in models."""
+    return tuple(point.name for point in entry_points(group=ALIASES))
+
+
 @lru_cache(maxsize=1)  # a service asks again and again, and to read what is installed takes long
 def _offers(_installed: tuple[tuple[str, int], ...]) -> tuple[Offer, ...]:
     found: dict[tuple[str, str], Offer] = {}

@@ -14,6 +14,7 @@ from dissmodel.executor.host import ModelInfo
 from dissmodel.record import store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.picture import is_ours, picture_path
+from dissmodel.record.report_file import is_report, report_path
 from dissmodel.storage.uri import parse
 
 _FOLDER = "/"
@@ -130,7 +131,10 @@ def check(destination: Destination, sources: Sequence[Path], *, overwrite: bool)
 
 
 def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Return the files that are replaced: the old result, what its record lists, its picture; not `keep`."""
+    """Return the files that are replaced, but not `keep`.
+
+    These are the old result, what its record lists, its picture and its report.
+    """
     files: list[Path] = []
     if destination.name is not None and not destination.whole_folder:
         files.append(destination.folder / destination.name)
@@ -154,9 +158,10 @@ def replaced(destination: Destination, keep: Collection[Path] = ()) -> tuple[Pat
         signed = (destination.record_path, *attestations(destination.record_path))
         files += [*signed[1:], *map(signature_path, signed)]
     there = [path for path in files if os.path.lexists(path)]
-    picture = picture_path(destination.record_path)
-    if (there or destination.record_path.exists()) and is_ours(picture):
-        there.append(picture)  # a picture of the old result would be taken for a picture of the new result
+    if there or destination.record_path.exists():
+        # A picture or a report of the old result would be taken for that of the new result.
+        picture, report = picture_path(destination.record_path), report_path(destination.record_path)
+        there += [picture] * is_ours(picture) + [report] * is_report(report)
     kept = [path for path in there if not any(_same(path, one) for one in keep)]
     return tuple(dict.fromkeys(kept))
 

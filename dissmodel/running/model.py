@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dissmodel import known_models
 from dissmodel.config import load_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import UsageError, shell_word
@@ -18,6 +19,7 @@ from dissmodel.executor.host import InProcess
 from dissmodel.executor.named_files import NamedFile, is_class_map_file
 from dissmodel.executor.parameters import ParameterLayer, ResolvedParameters
 from dissmodel.record import DataSource, ExperimentRecord, about
+from dissmodel.record.digest import sha256_bytes
 from dissmodel.registry import index, plugins
 from dissmodel.registry.spec import Spec, load_spec, plain_spec, spec_of
 from dissmodel.running.others import OtherInput
@@ -156,6 +158,39 @@ def open_model(request: ModelRequest) -> Iterator[OpenedModel]:
     DissmodelError
         If it can't be installed or loaded.
     """
+    with _opened(request) as model:
+        if request.executor is None and request.spec is None and request.parameters_from != "request":
+            _note(request, model)
+        yield model
+
+
+def _note(request: ModelRequest, model: OpenedModel) -> None:
+    """Keep what the model takes, if that is not kept yet: the shell completes it."""
+    version = "" if model.lock is None else sha256_bytes(model.lock.encode())
+    if not known_models.is_noted(request.model, request.toml, version):
+        files = frozenset([str(model.spec.path)] if model.spec is not None else [])
+        known_models.note([known_model(model.host, request.model, request.toml, files, version)])
+
+
+def known_model(
+    host: Host,
+    model: str | None,
+    toml: Path | None = None,
+    files: frozenset[str] = frozenset(),
+    version: str = "",
+) -> known_models.KnownModel:
+    """Return what a model declares; `files` are those that say so beside its code."""
+    found = [
+        known_models.KnownParameter(name, one.description, one.choices)
+        for one in host.describe(ResolvedParameters({}, {}))
+        for name in (one.name, *one.aliases)
+    ]
+    files |= host.source_files() if isinstance(host, InProcess) else frozenset()
+    return known_models.KnownModel(model, toml, tuple(found), files, version)
+
+
+@contextlib.contextmanager
+def _opened(request: ModelRequest) -> Iterator[OpenedModel]:
     spec = _own_spec(request.toml) if request.toml is not None else None
     if request.executor is not None:
         yield OpenedModel(InProcess(request.executor, request.executor.__module__), spec)

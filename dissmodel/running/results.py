@@ -142,8 +142,8 @@ def collect(
         _tell_misnamed(main, work, destination)
     for path in left:
         final = _final(path, main, work, destination, as_laid_out=as_laid_out)
-        if _is_taken(final, destination, free) or final in stamps or final in elsewhere:
-            final = _untaken(final, f"{destination.stem}.{tag}", stamps)
+        if is_taken(final, destination, free) or final in stamps or final in elsewhere:
+            final = untaken(final, f"{destination.stem}.{tag}", stamps)
         stamps[final] = _stamp(path)
         artifact = _measure(path, final.relative_to(destination.folder).as_posix())
         name = MAIN if path == main else claimed.get(artifact.sha256, final.name)
@@ -211,14 +211,14 @@ def _final(
         return destination.folder.joinpath(*map(_plain, relative.parts))
     if destination.whole_folder:
         inside = relative.parts[1:] if relative.parts[0] == destination.name else relative.parts
-        inner = [*map(_unhidden, inside[:-1]), *inside[-1:]]
+        inner = [*map(unhidden, inside[:-1]), *inside[-1:]]
         return destination.folder.joinpath(destination.stem, *map(_plain, inner))
     if path == main:
         return destination.folder / (destination.stem + _plain(path.suffix))
-    return destination.folder / _unhidden(_plain(path.name))
+    return destination.folder / unhidden(_plain(path.name))
 
 
-def _unhidden(name: str) -> str:
+def unhidden(name: str) -> str:
     """Return a name without a dot at its start: git and shells run what they find under such names."""
     return re.sub(r"^\.", "_", name)
 
@@ -228,12 +228,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[\\:\x00-\x1f\x7f\ud800-\udfff]", "_", name)
 
 
-def _is_taken(path: Path, destination: Destination, free: frozenset[Path]) -> bool:
+def is_taken(path: Path, destination: Destination, free: frozenset[Path]) -> bool:
+    """Return whether a name has another use, or is that of a file which is not in `free`."""
     ours = path.name.startswith(materialize.PREFIX) or path.name == LATEST
     return ours or path == destination.record_path or (path.exists() and path not in free)
 
 
-def _untaken(path: Path, prefix: str, given: Mapping[Path, object]) -> Path:
+def untaken(path: Path, prefix: str, given: Mapping[Path, object]) -> Path:
     """Return a path beside `path` that nothing has, its name not too long for a file's."""
     kept = path.name
     while len(os.fsencode(f"{prefix}.999999.{kept}")) > _LONGEST_NAME:

@@ -7,9 +7,10 @@ import mmap
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dissmodel import materialize
 from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, interruption_in
@@ -28,7 +29,7 @@ _DONE = "done"
 # What a run that used up its memory needs to say so: address space, and no page of it is touched.
 _SPARE = 32 << 20
 
-__all__ = ["RunRequest", "RunResult", "run"]
+__all__ = ["RunRequest", "RunResult", "note_latest", "run"]
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             if materialize.stands(record.experiment_id, destination.record_path):
                 listener.phase(_DONE)
     if not destination.named:
-        _note_latest(record, destination.folder / LATEST, scratch, prepared, listener)
+        note_latest(record, destination.folder / LATEST, scratch, prepared.inputs, listener)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}
     return RunResult(record, destination.record_path, files)
 
@@ -232,18 +233,22 @@ def _refuse_changed(path: Path | None, record: ExperimentRecord) -> None:
         )
 
 
-def _note_latest(
-    record: ExperimentRecord, path: Path, scratch: Path, prepared: Prepared, listener: Listener
+def note_latest(
+    record: ExperimentRecord | Mapping[str, Any],
+    path: Path,
+    scratch: Path,
+    inputs: Collection[Path],
+    reporter: Reporter,
 ) -> None:
     """Copy the record to the place of the latest one, unless something else is there."""
     try:
-        if path in prepared.inputs:
+        if path in inputs:
             raise InvalidInput("it is the input")
         if os.path.lexists(path):
             store.read(path)  # only a record gives way
         store.write(record, path, staging=scratch)
     except DissmodelError as error:
-        listener.warn(f"{path.name} was not replaced: {error.message}")
+        reporter.warn(f"{path.name} was not replaced: {error.message}")
 
 
 def _leave(record: ExperimentRecord, prepared: Prepared) -> Path | None:

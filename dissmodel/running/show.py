@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dissmodel import known_models
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import InProcess, ModelInfo, Reach
 from dissmodel.registry import index, plugins
-from dissmodel.running.model import ModelRequest, load, open_model, parameter_layers
+from dissmodel.running.model import ModelRequest, known_model, load, open_model, parameter_layers
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,14 @@ def list_models() -> ModelList:
     """
     models = []
     problems = []
+    unknown = []
     for offer in plugins.offers():
         try:
             model = load(offer.load)
-            models.append(_row(InProcess(model.executor, model.origin).info))
+            host = InProcess(model.executor, model.origin)
+            models.append(_row(host.info))
+            if not known_models.is_noted(offer.name, None, ""):
+                unknown.append(known_model(host, offer.name))
         except DissmodelError as error:
             problems.append(error.message)
     for entry in index.entries():
@@ -62,7 +68,19 @@ def list_models() -> ModelList:
             models.append(
                 ModelRow(entry.qualified, entry.spec.substrate, entry.registry, entry.spec.description)
             )
+    known_models.note(unknown, _names() | {row.name: row.summary for row in models})
     return ModelList(tuple(models), tuple(problems))
+
+
+def note_names() -> None:
+    """Keep the names of all models, also those of registries: the shell completes them."""
+    with contextlib.suppress(DissmodelError):  # a registry that can't be read has no names
+        known_models.note([], _names())
+
+
+def _names() -> dict[str, str]:
+    offered = (offer.name for offer in plugins.offers())
+    return dict.fromkeys([*plugins.aliases(), *offered, *index.names()], "")
 
 
 def show_model(request: ModelRequest) -> ModelView:

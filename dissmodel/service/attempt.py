@@ -180,7 +180,7 @@ class _Attempt:
             else:
                 package = packages.of_request(request, core, self.hold)
                 found = stack.enter_context(inputs.fetched(request.input, self.settings))
-                _, _, given = given_inputs([("", request.input), *request.inputs.items()], None)
+                _, _, given = given_inputs([("", request.input), *request.pairs], None)
                 others = {
                     name: stack.enter_context(inputs.fetched(one.place, self.settings))
                     for name, one in zip(request.inputs, given, strict=True)
@@ -312,7 +312,8 @@ class _Attempt:
             self._fail(error)
 
     def _fail(self, error: DissmodelError) -> None:
-        problem = Problem(code=error.code, message=redact(error.message), hint=redact(error.hint))
+        said = {"message": redact(error.message), "hint": redact(error.hint)}
+        problem = Problem(code=error.code, exit_code=error.exit_code, **said)
         try:
             self._end(self._outcome("failed", error=problem))
         except (StorageError, OSError) as away:  # not even that can be written: somebody tries again later

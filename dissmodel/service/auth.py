@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 import threading
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 from starlette.responses import Response
 
 from dissmodel.errors import disk_errors
+from dissmodel.machine import is_loopback
 from dissmodel.service.refusals import refused
 
 Role = Literal["reader", "submitter", "admin"]
@@ -225,15 +225,3 @@ def refuse_foreign(host: str, origin: str | None, client: str | None) -> None:
     else:
         return
     raise refused("foreign_request", f"This service has no keys, and the request is from {what}.")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "evil.example")]
-    [True, True, True, False, False]
-    """
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

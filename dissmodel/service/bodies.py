@@ -41,6 +41,7 @@ def _names(value: Any) -> Any:
 Parameters = Annotated[dict[str, Any], AfterValidator(_storable)]
 Names = Annotated[dict[str, str], BeforeValidator(_names)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Suffix = Annotated[str, StringConstraints(pattern=r"^(\.[A-Za-z0-9]{1,20}|/|)$")]
 
 
 class _Data(BaseModel):
@@ -56,7 +57,15 @@ class _Data(BaseModel):
     inputs: dict[str, Text] = Field(
         default_factory=dict,
         max_length=100,
-        description="other datasets: a field that is read from it → its URI, which may end in : and a band",
+        description="other datasets: a field that is read from it → its URI, which may end in : and a band; "
+        "a name that begins with * is of no field: the dataset's bands or columns say which fields it has",
+    )
+    input_fields: Names = Field(
+        default_factory=dict,
+        description="the fields that input_dataset is given for → its band or column, empty for its only one",
+    )
+    output_suffix: Suffix | None = Field(
+        default=None, description="the suffix of the result, which decides its format; / for a folder"
     )
     resample: Method | None = None
     seed: int | None = Field(default=None, ge=0, lt=1 << 63)

@@ -23,6 +23,8 @@ from dissmodel import gdal_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
 from dissmodel.executor.child import Sender, end_all, end_with_parent
+from dissmodel.experiment.layout import OUTPUT
+from dissmodel.experiment.naming import naming
 from dissmodel.progress import Reporter, reporting_warnings
 from dissmodel.running.account import as_failure
 from dissmodel.service.task import Task
@@ -44,15 +46,16 @@ def main() -> None:
     task = Task.read(Path(sys.argv[1]))
     _limit(task.memory)
     try:
-        with reporting_warnings(events):
+        with reporting_warnings(events), naming({f"{task.folder}{os.sep}": ""}):
             record = _run(task, events)
         events.send({"end": {"record": str(record)}})
     except BaseException as error:  # noqa: BLE001  (the worker is told, whatever it is)
         told = as_failure(error, task.request.model_name, "open")
         path = getattr(error, "record_path", None)
         problem = {"code": told.code, "message": told.message, "hint": told.hint}
+        said = {**problem, "exit_code": told.exit_code}
         retry = isinstance(told, StorageError)
-        events.send({"end": {"error": problem, "retry": retry, "record": path and str(path)}})
+        events.send({"end": {"error": said, "retry": retry, "record": path and str(path)}})
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(0)  # a model may have left threads that Python would wait for
@@ -95,14 +98,16 @@ def _run(task: Task, reporter: Reporter) -> Path:
     from dissmodel.running.others import given_inputs  # noqa: PLC0415  (as above)
     from dissmodel.running.run import RunRequest, run  # noqa: PLC0415  (as above)
 
-    _, _, others = given_inputs([("", asked.input), *asked.inputs.items()], asked.resample)
+    _, _, others = given_inputs([("", asked.input), *asked.pairs], asked.resample)
     spec = GivenSpec(asked.spec, asked.model_name, asked.commit, task.package) if asked.spec else None
     request = RunRequest(
         model=asked.model_name if spec is None else None,
         spec=spec,
         parameters=asked.parameters,
         parameters_from="request",
+        output=None if asked.output_suffix is None else f"{OUTPUT}{asked.output_suffix}",
         input=str(task.source.path),
+        fields=asked.input_fields,
         others=tuple(
             replace(one, at_hand=here) for one, here in zip(others, task.others.values(), strict=True)
         ),

@@ -17,6 +17,8 @@ SCHEMA_VERSION = 1
 MAX_BYTES = 4 << 20
 """How large a document may be: an outcome has the record and the log of a run that failed."""
 LOG_LINES, LINE_LENGTH = 1000, 2000
+UNNAMED = "*"
+"""How the name of an input begins that is of no field."""
 
 Priority = Literal["high", "normal", "low"]
 Ended = Literal["completed", "failed", "cancelled"]
@@ -35,6 +37,15 @@ def storable(text: str) -> str:
     'sea ?'
     """
     return text.encode(errors="replace").decode()
+
+
+def pairs_of(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the field of each other input, empty for an input that is of no field, and its place.
+
+    >>> pairs_of({"alt": "dem.tif:2", "*1": "roads.tif"})
+    [('alt', 'dem.tif:2'), ('', 'roads.tif')]
+    """
+    return [("" if name.startswith(UNNAMED) else name, place) for name, place in inputs.items()]
 
 
 def now() -> datetime:
@@ -104,8 +115,12 @@ class Request(_Document):
         The URI of the input, as `dissmodel.service.inputs` admitted it; of a reproduction, empty.
     inputs : Mapping of str to str
         Other inputs by name; the URIs as `dissmodel.service.inputs` admitted them, each with its band.
+    input_fields : Mapping of str to str
+        The fields that the input is given for, as `dissmodel.running.others.given_inputs` returns them.
     input_format, layer, parameters, column_map, band_map, class_map, seed, resample
         As `dissmodel.api.run` takes them.
+    output_suffix : str or None
+        The suffix of the result, a slash for a folder; None: as the model has it.
     reproduces : str or None
         The id of the experiment to reproduce.
     results : Mapping
@@ -126,6 +141,8 @@ class Request(_Document):
     commit: str = ""
     input: str = ""
     inputs: Mapping[str, str] = Field(default_factory=dict)
+    input_fields: Mapping[str, str] = Field(default_factory=dict)
+    output_suffix: str | None = None
     resample: Method | None = None
     input_format: Literal["auto", "raster", "tiff", "vector"] = "auto"
     layer: str | None = None
@@ -137,6 +154,11 @@ class Request(_Document):
     reproduces: str | None = None
     results: Mapping[str, Any] = Field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """See `pairs_of`."""
+        return pairs_of(self.inputs)
 
     @field_validator("experiment_id", "reproduces")
     @classmethod
@@ -154,13 +176,14 @@ class Cancel(_Document):
 
 
 class Problem(BaseModel):
-    """Why a job failed, as an error of dissmodel says it."""
+    """Why a job failed, as an error of dissmodel says it; `exit_code` is that of ``dissmodel run``."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     code: str
     message: _Text
     hint: _Text = ""
+    exit_code: int = 1
 
 
 class Outcome(_Document):

@@ -98,8 +98,9 @@ class JobProcess:
         match self._end:
             case {"record": str(path), **more} if not more and (record := self._ours(path)):
                 return JobEnd(record)
-            case {"error": {"code": str(code), "message": str(said), "hint": str(hint)}, **more}:
-                problem = Problem(code=code, message=said, hint=hint)
+            case {"error": {"code": str(code), "message": str(said), "hint": str(hint), **rest}, **more}:
+                number = exits if type(exits := rest.get("exit_code")) is int else 1
+                problem = Problem(code=code, message=said, hint=hint, exit_code=number)
                 return JobEnd(self._ours(more.get("record")), problem, retry=more.get("retry") is True)
         by_signal = f"was killed by {signal.Signals(-number).name}" if number < 0 else ""
         return JobEnd(crashed=by_signal or f"ended with exit code {number}")

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
 from dissmodel.record.plain import plain
+from dissmodel.service import uploads
 from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
@@ -20,8 +21,9 @@ from dissmodel.service.parts import Parts, parts_of
 from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
-open_to_all, reader = router(None), router("reader")
-ROUTERS = (open_to_all, reader)
+open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
+ROUTERS = (open_to_all, reader, submitter)
+_LINKED_S = 3600
 
 
 @open_to_all.get("/ready")
@@ -102,6 +104,21 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+@reader.get("/experiments/{experiment_id}/files/{path:path}")
+def link_file(experiment_id: Id, path: str, request: Request) -> Mapping[str, Any]:
+    """Return a link to a file of a result, by its path in the record; a path in this API, or a whole URL."""
+    parts = parts_of(request)
+    parts.service.completed(experiment_id)
+    uri = f"{parts.service.truth.experiment(experiment_id).uri}{path}"
+    return {"url": parts.downloads.link(uri, _LINKED_S), "expires_in_hours": _LINKED_S // 3600}
+
+
+@submitter.get("/data/upload/{label}/{name}")
+def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
+    """Return what the upload of a file answered, if the file is there: nobody has to send it twice."""
+    return uploads.known(parts_of(request).service.inputs, label, name)
 
 
 @reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)

@@ -17,9 +17,9 @@ import uvicorn
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
+from dissmodel.machine import is_loopback
 from dissmodel.registry import plugins
 from dissmodel.service.app import create_app
-from dissmodel.service.auth import is_loopback
 from dissmodel.service.models import Model
 from dissmodel.service.parts import Parts
 from dissmodel.service.queue.open import open_queue

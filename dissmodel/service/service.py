@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from dissmodel.errors import InvalidInput
+from dissmodel.errors import InvalidInput, UsageError
 from dissmodel.experiment.layout import RECORD, Place
 from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes
-from dissmodel.running.others import given_inputs
-from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id
+from dissmodel.running.others import SPACE, given_inputs
+from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id, pairs_of
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
 from dissmodel.service.models import Model
@@ -39,8 +39,10 @@ _GIVEN = (
     "priority",
     "resample",
     "class_map",
+    "input_fields",
+    "output_suffix",
 )
-_LATER = frozenset({"inputs", "resample", "class_map", "results"})
+_LATER = frozenset({"inputs", "resample", "class_map", "input_fields", "output_suffix", "results"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -102,7 +104,9 @@ class Service:
             self.schemas.refuse_paths(model, {**model.given, **fields["parameters"]})
             source = {"registry": model.registry, "commit": model.commit, "spec": model.spec}
             read = admit(fields["input_dataset"], self.settings)
-            _, _, others = given_inputs([("", read), *fields["inputs"].items()], None)
+            if SPACE in fields["inputs"]:
+                raise UsageError(f"The input {SPACE!r} is input_dataset.", "Leave it out of inputs.")
+            _, _, others = given_inputs([("", read), *pairs_of(fields["inputs"])], None)
             bands = (next(iter(one.fields.values()), "") for one in others)
             inputs = {
                 name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"

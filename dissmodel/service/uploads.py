@@ -85,13 +85,28 @@ async def receive(
                     file.close()
 
 
+def known(place: Place, label: str, name: str) -> dict[str, Any]:
+    """Return what `receive` returned of a file that is there; its bytes are hashed if nothing else tells.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file (code ``"object_missing"``), or it can't have that name (``"bad_upload"``).
+    StorageError
+        If the place fails.
+    """
+    key = _key(label, name)
+    stat = place.storage.stat(place.key(key))
+    if stat is None:
+        raise refused("object_missing", f"{label}/{name}: there is no such upload.")
+    return _about(place, key, stat.sha256 or place.sha256(key, limit=stat.size), stat.size)
+
+
 def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:
     name = (file.file_name or b"").decode(errors="replace")
-    for what, text in (("label", label), ("the name of the file", name)):
-        if text is None or not _NAME.fullmatch(text):
-            raise _refused(f"{what} is {text[:80]!r}" if text else f"{what} is missing")
+    key = _key(label, name)
     assert file.actual_file_name is not None  # nothing stays in memory
-    path, key = Path(file.actual_file_name.decode()), f"{_FOLDER}/{label}/{name}"
+    path = Path(file.actual_file_name.decode())
     sha256, size = sha256_file(path), path.stat().st_size
     try:
         place.storage.put(path, place.key(key), sha256=sha256, only_new=True)
@@ -103,7 +118,18 @@ def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:
             raise
         if (stat.sha256 or place.sha256(key, limit=size)) != sha256:
             raise
-    uri = uri_of(f"{place.uri}{key}")
+    return _about(place, key, sha256, size)
+
+
+def _key(label: str | None, name: str) -> str:
+    for what, text in (("label", label), ("the name of the file", name)):
+        if text is None or not _NAME.fullmatch(text):
+            raise _refused(f"{what} is {text[:80]!r}" if text else f"{what} is missing")
+    return f"{_FOLDER}/{label}/{name}"
+
+
+def _about(place: Place, key: str, sha256: str, size: int) -> dict[str, Any]:
+    uri, label = uri_of(f"{place.uri}{key}"), key.split("/")[1]
     return {"uri": uri, "label": label, "checksum": sha256, "size_mb": round(size / _BYTES_OF_MB, 3)}
 
 

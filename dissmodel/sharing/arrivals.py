@@ -58,7 +58,7 @@ def arrive(one: Pullable, to: Path, pool: Pool) -> PulledExperiment:
             for wanted in one.wanted:
                 with pool.moving(wanted.size) as progress:
                     if wanted in missing:
-                        _fetch(wanted, scratch, progress)
+                        fetch(wanted, scratch, progress)
             finals = {wanted.path: folder.joinpath(*wanted.path.split("/")) for wanted in missing}
             with materialize.undisturbed():
                 materialize.promote(scratch / "new", finals)
@@ -152,8 +152,11 @@ def _refuse_full(to: Path, missing: list[Wanted]) -> None:
         )
 
 
-def _fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
-    """Fetch an object into the scratch folder, unless it is there already."""
+def fetch(wanted: Wanted, scratch: Path, progress: Progress) -> None:
+    """Fetch an object into `materialize.work` of a scratch folder, unless it is there already.
+
+    Raises Differs if it is not as recorded; StorageError if it can't be written, or the place fails.
+    """
     target = (scratch / "new").joinpath(*wanted.path.split("/"))
     part = scratch / "part"
     with _writing(scratch):

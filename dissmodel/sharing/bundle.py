@@ -24,7 +24,7 @@ from dissmodel.record import MAIN, DataSource, ExperimentRecord, digest, store
 from dissmodel.registry.spec import plain_spec, without_null
 from dissmodel.sharing.bundle_archive import EXTERNAL, LOCK, README, SPEC, Member, ordered, write
 from dissmodel.sharing.bundle_readme import readme
-from dissmodel.sharing.crate import crate_file, drawn, model_file
+from dissmodel.sharing.crate import crate_file, drawn, folder_of, model_file, runs_of
 from dissmodel.storage.uri import is_remote, parse, shown
 
 
@@ -125,9 +125,23 @@ def contents(source: Source, request: BundleRequest, stack: ExitStack, told: lis
     recorded = [*results, *(member for group in inputs for member in group)]
     names = [one.name for one in recorded]
     others = [one for one in (*model_file(source), *drawn(source)) if clash([*names, one.name]) is None]
-    texts = _texts(source, [group[0].name for group in inputs], others, told)
-    members = [*texts, *recorded, *others]
-    return ordered([*members, crate_file(source, ordered(members), request.license)])
+    input_names = [group[0].name for group in inputs]
+    runs = runs_of(source, told)
+    texts = _texts(source, input_names, others, told, runs=bool(runs))
+    members = [*texts, *recorded, *others, *(one for run in runs for one in _of_run(run, input_names))]
+    return ordered([*members, crate_file(source, ordered(members), request.license, runs)])
+
+
+def _of_run(run: Source, input_names: Sequence[str]) -> Iterator[Member]:
+    """Yield the record of a run of a sweep, and its files as far as they were kept."""
+    folder = folder_of(run)
+    up = "../" * (folder.count("/") + 1)
+    moved = store.dumps(_moved(run.record, run.document, [f"{up}{name}" for name in input_names]))
+    yield Member(f"{folder}/{run.path.name}", moved, role="record", label="Record of a run of the sweep")
+    for name, one in run.files.items():
+        if one.path is not None and one.path.is_file() and not one.artifact.external:
+            place = f"{folder}/{PurePosixPath(one.artifact.path).as_posix()}"
+            yield Member(place, one.path, one.artifact.sha256, role="result", label=name)
 
 
 def taken(source: Source, members: Iterable[Member]) -> list[Path]:
@@ -206,12 +220,17 @@ def _of_input(source: Source, data: DataSource, found: Path) -> Iterator[Member]
 
 
 def _texts(
-    source: Source, input_names: Sequence[str], others: Sequence[Member], told: list[str]
+    source: Source,
+    input_names: Sequence[str],
+    others: Sequence[Member],
+    told: list[str],
+    *,
+    runs: bool = False,
 ) -> Iterator[Member]:
     """Yield the texts that are made for the bundle, and the signed statements about the record."""
     record, document = source.record, source.document
     model = next((one.name for one in others if one.name.endswith(".py")), "")
-    text = readme(record, source.digest, has_input=bool(input_names), model=model)
+    text = readme(record, source.digest, has_input=bool(input_names), model=model, runs=runs)
     yield Member(README, text.encode(), label="What this is, and how to check and reproduce it")
     moved = store.dumps(_moved(record, document, input_names))
     yield Member(RECORD, moved, role="record", label="Record of the run")

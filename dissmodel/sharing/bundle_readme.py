@@ -9,25 +9,36 @@ from dissmodel.record import MAIN, Code, ExperimentRecord
 _LONGEST = 200
 
 
-def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool, model: str = "") -> str:
+def readme(
+    record: ExperimentRecord, record_digest: str, *, has_input: bool, model: str = "", runs: bool = False
+) -> str:
     """Return what a bundle is and how to reproduce it, as Markdown; it depends on the content alone.
 
-    `model` is the name of the model's file in the bundle, empty if it is not in it.
+    `model` is the name of the model's file in the bundle, empty if it is not in it; `runs` says whether the
+    runs of a sweep are in it.
     """
     code = record.code
     package = f" of {code.package} {code.version or ''}".rstrip() if code and code.package else ""
     main = record.files.get(MAIN)
     output = main.sha256 if main is not None else record.output_sha256 or ""
-    made = "A result" if record.status == "completed" else "A run that did not complete"
+    is_sweep = record.sweep is not None
+    made = (
+        "A sweep"
+        if is_sweep
+        else "A result"
+        if record.status == "completed"
+        else "A run that did not complete"
+    )
+    many = "Many runs" if is_sweep else "One run"
     lines = [
         f"# {made} of {_plain(record.model_name) or 'a model'}",
         "",
-        "One run of a spatial model, with the record of what ran, on what, with what, and what came out. The",
-        "folder is an RO-Crate: `ro-crate-metadata.json` says the same for programs.",
+        f"{many} of a spatial model, with the record of what ran, on what, with what, and what came out.",
+        "The folder is an RO-Crate: `ro-crate-metadata.json` says the same for programs.",
         "",
         f"- Model: {_plain(record.model_name)}{_plain(package)}",
         f"- Run: {_plain(record.experiment_id)}, {record.created_at.isoformat(timespec='seconds')}",
-        f"- dissmodel: {_plain(record.code_version)}",
+        f"- dissmodel: {_plain(_version(record))}",
         f"- sha256 of the output: `{_plain(output)}`",
         f"- Digest of the record: `{record_digest}`",
         "",
@@ -36,14 +47,21 @@ def readme(record: ExperimentRecord, record_digest: str, *, has_input: bool, mod
         *_install(record),
         "",
     ]
-    if record.status == "completed":
+    if is_sweep:
+        lines += _check_sweep(has_input=has_input, runs=runs)
+    elif record.status == "completed":
         lines += _reproduce(record, has_input=has_input, model=model)
     return "\n".join(lines)
 
 
+def _version(record: ExperimentRecord) -> str:
+    ours = record.runtime.dissmodel if record.runtime is not None else None
+    return record.code_version or (ours.version if ours is not None else None) or ""
+
+
 def _install(record: ExperimentRecord) -> list[str]:
     ours = (record.runtime.dissmodel if record.runtime is not None else None) or Code()
-    version = f"The run had dissmodel {_plain(record.code_version)}".rstrip()
+    version = f"The run had dissmodel {_plain(_version(record))}".rstrip()
     repository = (ours.repository or "").removeprefix("git+")
     commit = ours.commit if re.fullmatch(r"[0-9a-f]{40,64}", ours.commit or "") else None
     if commit and not ours.dirty and re.fullmatch(r"https://[\w./~-]+", repository):
@@ -57,6 +75,27 @@ def _install(record: ExperimentRecord) -> list[str]:
         "    pip install FILE.whl",
         "",
         "The name `dissmodel` on PyPI is of another package.",
+    ]
+
+
+def _check_sweep(*, has_input: bool, runs: bool) -> list[str]:
+    again = "    dissmodel reproduce runs/KEY/result.record.json" + ("" if has_input else " --input FILE")
+    return [
+        "## Check it",
+        "",
+        "With dissmodel and the model installed, in this folder:",
+        "",
+        "    dissmodel record verify record.json",
+        *([again] if runs else []),
+        "",
+        "The first checks that the files are as recorded."
+        + (
+            " The second runs one run again and compares the results; KEY is one of the folders."
+            if runs
+            else ""
+        ),
+        "`runs.csv` has a row for each run: parameters, seed, measures, digests. `sweep.toml` is the plan.",
+        "",
     ]
 
 

@@ -7,27 +7,23 @@ import math
 import statistics
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dissmodel import gdal_settings, materialize
-from dissmodel.config import load_settings
-from dissmodel.consent import Consent
-from dissmodel.engines import Engine, open_engine
 from dissmodel.errors import UsageError, did_you_mean, disk_errors, shell_word
 from dissmodel.executor.host import ModelInfo
 from dissmodel.io.locate import existing, kind_of
-from dissmodel.literals import parse_value
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import Code, ExperimentRecord, OtherSource
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.plain import plain
-from dissmodel.running.model import OpenedModel, open_model
+from dissmodel.running.model import open_model
 from dissmodel.running.others import INPUT, given_inputs
 from dissmodel.storage.uri import is_remote
-from dissmodel.sweeping import finished, keys
+from dissmodel.sweeping import finished
 from dissmodel.sweeping.calibrate_metrics import (
     METRICS,
     Direction,
@@ -37,15 +33,14 @@ from dissmodel.sweeping.calibrate_metrics import (
     do_measured,
     measured,
 )
-from dissmodel.sweeping.calibrate_study import Sampler, Study, Trial, load_optuna
+from dissmodel.sweeping.calibrate_study import Study, Trial, load_optuna
+from dissmodel.sweeping.calibrated import Best, Calibrated, CalibrateRequest
 from dissmodel.sweeping.checking import resolved
-from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import SweepFolder
-from dissmodel.sweeping.journal import COMPLETED, Header
+from dissmodel.sweeping.journal import Header
+from dissmodel.sweeping.loop import Loop, Run, Survey, held
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.progress import Progress
-from dissmodel.sweeping.runs import EndedRun, PlannedRun
-from dissmodel.sweeping.sweep import SweepRequest, _held, _Loop, _Survey, _write_plan
+from dissmodel.sweeping.runs import COMPLETED, EndedRun, PlannedRun
 from dissmodel.sweeping.values import Bounds, Varied, is_input
 from dissmodel.sweeping.worker import Task, do
 
@@ -54,92 +49,6 @@ TRIALS = "calibration.jsonl"
 
 _NEAR = 0.1
 _ERRORS = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrateRequest:
-    """What a user asked for.
-
-    `plan` is the model and all that is the same in all runs; `vary` is name → bounds, or the values to choose
-    from. `observed` is the observed map, as an input is given: name of the field, empty where there is one,
-    and place; None: `metric` is one of the model's own, and is to come near `target`.
-    """
-
-    plan: Plan
-    vary: Mapping[str, Varied]
-    output: Path
-    metric: str
-    observed: tuple[str, str] | None = None
-    target: float | None = None
-    trials: int = 100
-    sampler: Sampler = "tpe"
-    cluster: str | None = None
-    cluster_tls: Mapping[str, str] = field(default_factory=dict)
-    workers: int | None = None
-    threads: int = 1
-    consent: Consent = field(default_factory=Consent)
-    command: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The best trial.
-
-    Attributes
-    ----------
-    trial : int
-        Its number, from 1.
-    metric : float
-        The metric; over replicates, their mean.
-    sd : float or None
-        The standard deviation of the metric over its replicates; None for one run.
-    values : mapping
-        The values of the parameters.
-    record_path : Path
-        The record of its run; of several, the first.
-    command : str
-        What runs it.
-    """
-
-    trial: int
-    metric: float
-    sd: float | None
-    values: Mapping[str, Any]
-    record_path: Path
-    command: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibrated:
-    """How a calibration ended.
-
-    Attributes
-    ----------
-    folder : SweepFolder
-        Where it is.
-    metric, direction : str
-        What was made greatest or least; with a target, its distance was.
-    trials, failed : int
-        How many trials there are, and of how many the metric is not known.
-    best : Best or None
-        None where every trial failed.
-    tolerance : float or None
-        How far the metric of a trial may be from the best to count as near.
-    near : int
-        How many trials are near, with the best.
-    ranges : mapping of str to (low, high), or the values
-        The values of each parameter in the trials that are near.
-    """
-
-    folder: SweepFolder
-    metric: str
-    direction: Direction
-    trials: int
-    failed: int
-    best: Best | None
-    tolerance: float | None = None
-    near: int = 0
-    ranges: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def calibrate(request: CalibrateRequest, reporter: Reporter) -> Calibrated:
@@ -174,83 +83,68 @@ def calibrate(request: CalibrateRequest, reporter: Reporter) -> Calibrated:
             "A calibration varies parameters, by --vary alone.", "--vary NAME=LOW:HIGH", code="bad_plan"
         )
     load_optuna()
-    folder = SweepFolder(request.output.absolute())  # a worker may be in another folder
+    folder = SweepFolder(Path(request.output).absolute())  # a worker may be in another folder
     gdal_settings.ignore()
     opening = replace(request.plan.request({}, {}, None), consent=request.consent)
-    with reporting(reporter), _held(folder), open_model(opening) as model:
-        return _Calibration(request, folder, model, reporter).calibrate()
+    with reporting(reporter), held(folder), open_model(opening) as model:
+        space_plan = resolved(replace(request.plan, grids=(request.vary,)), model)  # type: ignore[arg-type]  # bounds
+        space: Mapping[str, Varied] = space_plan.grids[0]
+        ends = tuple({name: (end,)} for name, values in space.items() for end in _ends(values))
+        loop = Loop(replace(request, plan=replace(space_plan, grids=ends)), folder, model, reporter)
+        return _Calibration(request, loop, space).calibrate()
 
 
-class _Calibration(_Loop):
-    """The loop of a calibration: that of a sweep whose plan grows with each generation of trials."""
+class _Calibration:
+    """A loop whose plan grows with each generation of trials."""
 
-    def __init__(
-        self, request: CalibrateRequest, folder: SweepFolder, model: OpenedModel, reporter: Reporter
-    ) -> None:
-        open_plan = resolved(replace(request.plan, grids=(request.vary,)), model)  # type: ignore[arg-type]  # bounds
-        self.calibration = request
-        self.space: Mapping[str, Varied] = open_plan.grids[0]
-        ends = tuple({name: (end,)} for name, values in self.space.items() for end in _ends(values))
-        asked = SweepRequest(
-            plan=replace(open_plan, grids=ends),
-            output=request.output,
-            cluster=request.cluster,
-            workers=request.workers,
-            threads=request.threads,
-            consent=request.consent,
-            command=request.command,
-        )
-        super().__init__(asked, folder, model, reporter)
+    def __init__(self, request: CalibrateRequest, loop: Loop, space: Mapping[str, Varied]) -> None:
+        self.request, self.loop, self.space = request, loop, space
+        self.folder, self.journal = loop.folder, loop.journal
         self.measurement: Measurement | None = None
 
     def calibrate(self) -> Calibrated:
         """Run the trials; return how they ended."""
-        path = self.folder.path / TRIALS
+        loop, path = self.loop, self.folder.path / TRIALS
         if self.folder.journal_path.exists() and not path.exists():
             raise UsageError(f"{self.folder.path} has a sweep.", "Give another folder.", code="other_plan")
-        record = self._record()
-        for name in self.space:
-            record.parameters.pop(name, None)
-            record.parameter_origin.pop(name, None)
-        if self.calibration.observed is not None:
-            self.measurement = self._measurement(record, *self.calibration.observed)
+        record = loop.opened_record()
+        if self.request.observed is not None:
+            self.measurement = self._measurement(record, *self.request.observed)
+        if not path.exists():
+            loop.write_plan()
         with disk_errors(f"{self.folder.path}: can't be written"):
-            self.folder.runs_path.mkdir(exist_ok=True)
-            if not path.exists():
-                _write_plan(self.folder.plan_path, self.plan)
-            study = Study(path, self.direction, self.calibration.sampler, self.plan.seed, self.space)
+            study = Study(path, self.direction, self.request.sampler, loop.plan.seed, self.space)
         study.agree(self._question(record))
-        record.runtime = self.model.host.runtime(record.code or Code())
-        added = list(finished.reconcile(self.folder, self.journal))
-        rows = self.calibration.trials * self.plan.replicates
-        self.journal.begin(Header(rows, rows, time.time(), len(self.journal)))
-        for ended in added:
-            self.journal.add(self._measured(ended))
-        began = time.perf_counter()
+        added = map(self._measured, finished.reconcile(self.folder, self.journal))
+        rows = self.request.trials * loop.plan.replicates
+        loop.begin(Header(rows, rows, time.time(), len(self.journal)), record, list(added))
         try:
-            self._run_trials(study)
+            with loop.written_down(record):
+                try:
+                    self._run_trials(study)
+                finally:
+                    with materialize.undisturbed():
+                        found = self._conclude(study, record)
         finally:
-            with materialize.undisturbed():
-                found = self._conclude(study, record, time.perf_counter() - began)
-                self.journal.close()
+            self.journal.close()
         return found
 
     @property
     def direction(self) -> Direction:
         """Whether the metric is to be great or small; the distance from a target is to be small."""
-        return "minimize" if self.measurement is None else METRICS[self.calibration.metric].direction
+        return "minimize" if self.measurement is None else METRICS[self.request.metric].direction
 
     # What is asked.
 
     def _measurement(self, record: ExperimentRecord, named: str, place: str) -> Measurement:
         """Return how results are measured; look at the maps, and note the observed map in the record."""
-        metric, plan = METRICS[self.calibration.metric], self.plan
+        metric, plan = METRICS[self.request.metric], self.loop.plan
         if is_remote(place):
             raise UsageError(
                 f"--observed {place}: it has to be on this machine.", "Fetch it, then give its path."
             )
-        name = named or _only_field(self.model.host.info, metric.kind)
-        known = self.model.host.info.fields
+        name = named or _only_field(self.loop.model.host.info, metric.kind)
+        known = self.loop.model.host.info.fields
         if known and name not in known:
             raise UsageError(
                 f"--observed {name}=…: the model has no field {name!r}.", did_you_mean(name, known)
@@ -266,14 +160,14 @@ class _Calibration(_Loop):
         band = band or str(names.get(name, ""))
         start_map = MapOfField(place=start, field=name, band=band, class_map=class_map, layer=plan.layer)
         made = Measurement(
-            metric=self.calibration.metric,
+            metric=self.request.metric,
             observed=MapOfField(place=str(path), field=name, band=bands.get(name, ""), class_map=class_map),
             start=start_map if metric.from_start else None,
             column=str(record.column_map.get(name, "")),
         )
         warning = made.check(start_map)
         if warning:
-            self.reporter.warn(warning)
+            self.loop.reporter.warn(warning)
         source = OtherSource(uri=str(path), role=INPUT, name="observed")
         source.checksum, source.size = sha256_file(path), path.stat().st_size
         record.sources.append(source)
@@ -281,15 +175,15 @@ class _Calibration(_Loop):
 
     def _question(self, record: ExperimentRecord) -> dict[str, str]:
         """Return what the trials depend on, in words."""
-        code, plan, calibration = record.code or Code(), self.plan, self.calibration
+        code, plan, request = record.code or Code(), self.loop.plan, self.request
         return {
             "model": record.model_name,
             "code of the model": str(code.model_digest or code.source_digest),
-            "metric": calibration.metric,
-            "target": str(calibration.target),
+            "metric": request.metric,
+            "target": str(request.target),
             "vary": " ".join(f"{name}={_said(one)}" for name, one in self.space.items()),
             "replicates": str(plan.replicates),
-            "sampler": calibration.sampler,
+            "sampler": request.sampler,
             "seed": str(plan.seed),
             "inputs": " ".join(f"{one.name} {one.checksum}".strip() for one in record.inputs),
             "parameters": json.dumps(plain(record.parameters), sort_keys=True),
@@ -301,21 +195,18 @@ class _Calibration(_Loop):
     # The trials.
 
     def _run_trials(self, study: Study) -> None:
-        trials = study.propose(self.calibration.trials)
+        most, replicates = self.request.trials, self.loop.plan.replicates
+        trials = study.propose(most)
         if not trials:
             return
         done = sum(one.ended for one in study.trials())
-        shown = Progress(self.reporter, (self.calibration.trials - done) * self.plan.replicates)
-        asked = self.calibration
-        settings = load_settings(given=asked.cluster_tls)
-        with open_engine(asked.cluster, asked.workers, asked.threads, settings) as engine:
-            shown.begin(engine.name)
+        with self.loop.engine((most - done) * replicates) as run:
             while trials:
-                self._run_generation(trials, study, engine, shown)
-                trials = study.propose(self.calibration.trials)
+                self._run_generation(trials, study, run)
+                trials = study.propose(most)
 
-    def _run_generation(self, trials: list[Trial], study: Study, engine: Engine, shown: Progress) -> None:
-        _write_plan(self.folder.plan_path, self._plan_of(study.trials()))
+    def _run_generation(self, trials: list[Trial], study: Study, run: Run) -> None:
+        self.loop.write_plan(self._plan_of(study.trials()))
         planned = self._take(trials)
         open_trials = {one.number: one for one in trials}
 
@@ -325,35 +216,28 @@ class _Calibration(_Loop):
                     study.tell(trial, self._metric(planned[number]))
                     del open_trials[number]
 
-        def on_end(_task: Task, ended: EndedRun) -> None:
-            with materialize.undisturbed():
-                self.journal.add(ended)
-                self.began += 1
-                self._refuse_unknown(ended)
-                tell()
-            shown.ended(ended)
+        def after(ended: EndedRun) -> None:
+            self._refuse_unknown(ended)
+            tell()
 
         tell()
         missing = {
             one.key: one for number in open_trials for one in planned[number] if one.key not in self.journal
         }
-        act = do if self.measurement is None else do_measured
-        run_all(engine, map(self.task, missing.values()), on_end=on_end, act=act)
+        run(map(self._task, missing.values()), after, do if self.measurement is None else do_measured)
 
-    def task(self, planned: PlannedRun) -> Task:
-        """Return the task of a run."""
-        task = super().task(planned)
+    def _task(self, planned: PlannedRun) -> Task:
+        task = self.loop.task(planned)
         return task if self.measurement is None else MeasuredTask(**vars(task), measurement=self.measurement)
 
     def _plan_of(self, trials: list[Trial]) -> Plan:
         grids = tuple({name: (value,) for name, value in one.values.items()} for one in trials)
-        return replace(self.plan, grids=grids)
+        return replace(self.loop.plan, grids=grids)
 
     def _take(self, trials: list[Trial]) -> dict[int, list[PlannedRun]]:
         """Let the plan have these trials; return the runs of each, one for each replicate, by its number."""
-        self.runs = keys.planned_runs(self._plan_of(trials), self.model, self.reporter)
-        self.plan, found = self.runs.plan, iter(self.runs)
-        return {one.number: list(islice(found, self.plan.replicates)) for one in trials}
+        planned = iter(self.loop.take(self._plan_of(trials)))
+        return {one.number: list(islice(planned, self.loop.plan.replicates)) for one in trials}
 
     def _measured(self, ended: EndedRun) -> EndedRun:
         if self.measurement is None:
@@ -361,7 +245,7 @@ class _Calibration(_Loop):
         return measured(ended, self.folder.run_path(ended.key), self.measurement)
 
     def _refuse_unknown(self, ended: EndedRun) -> None:
-        metric = self.calibration.metric
+        metric = self.request.metric
         if self.measurement is None and ended.status == COMPLETED and metric not in ended.metrics:
             raise UsageError(
                 f"--metric {metric}: the runs have no such metric.",
@@ -372,12 +256,12 @@ class _Calibration(_Loop):
     def _metrics(self, planned: Iterable[PlannedRun]) -> list[float]:
         """Return the metric of each run of a trial that has it."""
         ended = filter(None, (self.journal.get(one.key) for one in planned))
-        found = (one.metrics.get(self.calibration.metric) for one in ended)
+        found = (one.metrics.get(self.request.metric) for one in ended)
         return [one for one in found if one is not None and math.isfinite(one)]
 
     def _metric(self, planned: list[PlannedRun]) -> float | None:
         """Return the mean of the metric over the replicates, or the distance of that mean from the target."""
-        found, target = self._metrics(planned), self.calibration.target
+        found, target = self._metrics(planned), self.request.target
         if len(found) < len(planned):
             return None
         mean = statistics.fmean(found)
@@ -385,13 +269,13 @@ class _Calibration(_Loop):
 
     # What came of them.
 
-    def _conclude(self, study: Study, record: ExperimentRecord, seconds: float) -> Calibrated:
-        """Write the table and the record of the whole; return how the calibration ended."""
+    def _conclude(self, study: Study, record: ExperimentRecord) -> Calibrated:
+        """Let the loop have the trials that there are; return how the calibration ended."""
         trials = study.trials()
         failed = [one for one in trials if one.ended and one.metric is None]
         found = Calibrated(
             folder=self.folder,
-            metric=self.calibration.metric,
+            metric=self.request.metric,
             direction=self.direction,
             trials=sum(one.ended for one in trials),
             failed=len(failed),
@@ -400,26 +284,23 @@ class _Calibration(_Loop):
         if not trials:
             return found
         planned = self._take(trials)
-        _write_plan(self.folder.plan_path, self.plan)
+        self.loop.write_plan()
         runs = {one.key for some in planned.values() for one in some}
-        self.survey = _Survey(
-            rows=len(trials) * self.plan.replicates,
-            missing=sum(key not in self.journal for key in runs),
-            keys=set(map(bytes.fromhex, runs)),
+        self.loop.survey = Survey(
+            rows=len(trials) * self.loop.plan.replicates, keys=set(map(bytes.fromhex, runs))
         )
         if failed:
             errors = (self.journal.get(one.key) for trial in failed for one in planned[trial.number])
             why = next(
                 (one.error for one in errors if one is not None and one.error), "the metric is not defined"
             )
-            self.reporter.warn(f"{len(failed)} trials failed, the first of them: {why}")
+            self.loop.reporter.warn(f"{len(failed)} trials failed, the first of them: {why}")
         whole = [one for one in trials if one.metric is not None]
         if whole:
             found = self._with_best(found, whole, planned)
             assert found.best is not None  # there is a trial
             values = ", ".join(f"{name} = {value}" for name, value in found.best.values.items())
             record.add_finding("ok", f"Trial {found.best.trial} is the best: {values}.", subject=found.metric)
-        self._write_down(record, seconds)
         return found
 
     def _with_best(
@@ -435,7 +316,12 @@ class _Calibration(_Loop):
         assert best.metric is not None  # as above
         tolerance = max(_ERRORS * error, _NEAR * abs(statistics.median(losses) - best.metric))
         near = [one for one in trials if abs((one.metric or 0.0) - best.metric) <= tolerance]
-        first = planned[best.number][0]
+        first = planned[best.number][0].key
+        record_path, ended = self.folder.run_record_path(first), self.journal.get(first)
+        assert ended is not None  # as above
+        model = self.loop.plan.model or ""
+        words = ["dissmodel", "reproduce", str(record_path), "-o", f"best{Path(ended.output).suffix}"]
+        words += ["--model", model] if ".py" in model else []  # no file is run only because a record names it
         return replace(
             found,
             best=Best(
@@ -443,40 +329,13 @@ class _Calibration(_Loop):
                 metric=statistics.fmean(metrics),
                 sd=sd,
                 values=best.values,
-                record_path=self.folder.run_record_path(first.key),
-                command=self._command(first),
+                record_path=record_path,
+                command=" ".join(map(shell_word, words)),
             ),
             tolerance=tolerance,
             near=len(near),
             ranges={name: _range([one.values[name] for one in near]) for name in self.space},
         )
-
-    def _command(self, planned: PlannedRun) -> str:
-        """Return the command that runs the model as a run of the calibration did."""
-        plan, ended = self.plan, self.journal.get(planned.key)
-        request = plan.request(planned.values, planned.inputs, planned.seed)
-        words = ["dissmodel", "run", *([plan.model] if plan.model is not None else [])]
-        words += [
-            word for name, place in plan.inputs for word in ("-i", f"{name}={place}" if name else place)
-        ]
-        words += ["--toml", str(plan.toml)] if plan.toml is not None else []
-        for flag, given in (
-            ("-p", request.parameters),
-            ("--band-map", plan.band_map),
-            ("--column-map", plan.column_map),
-            ("--class-map", plan.class_map),
-        ):
-            words += [word for name, value in given.items() for word in (flag, f"{name}={_typed(value)}")]
-        settings = {"--format": plan.format, "--layer": plan.layer, "--resample": plan.resample}
-        words += [
-            word
-            for flag, value in settings.items()
-            if value not in {None, "auto"}
-            for word in (flag, str(value))
-        ]
-        seed = ended.seed if ended is not None else planned.seed
-        words += ["--seed", str(seed)] if seed is not None and "seed" not in request.parameters else []
-        return " ".join(map(shell_word, [*words, "-o", f"best{self._suffix(request)}"]))
 
 
 def _only_field(info: ModelInfo, kind: str) -> str:
@@ -506,9 +365,3 @@ def _range(values: list[Any]) -> tuple[Any, ...]:
     if all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
         return min(values), max(values)
     return tuple(dict.fromkeys(values))
-
-
-def _typed(value: Any) -> str:
-    """Return a value as it is typed on the command line."""
-    is_plain = isinstance(value, str) and parse_value(value) == value
-    return value if is_plain else json.dumps(value, ensure_ascii=False)

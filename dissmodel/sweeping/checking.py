@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from dissmodel.errors import UsageError
 from dissmodel.executor.named_files import NamedFile
@@ -20,6 +20,9 @@ from dissmodel.sweeping.values import Bounds, Varied, is_input
 _SHOWN = 20
 _MOST_WRONG = 1000
 _AT_ONCE = 200
+_FEW = 20_000
+
+Item = TypeVar("Item")
 
 Typed: TypeAlias = tuple[Mapping[str, Any], tuple[NamedFile, ...]]
 """All parameters of a run, and the files that they name."""
@@ -27,11 +30,28 @@ Reads: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[NamedFile, ...]]
 """The varied inputs of a run, and the files that its parameters name."""
 
 
+class Repeatable(Generic[Item]):
+    """What is made of each row of a plan: kept if these are few, else made again for each iteration."""
+
+    def __init__(self, plan: Plan, make: Callable[[], Iterator[Item]]) -> None:
+        self.plan, self._make = plan, make
+        self._kept: list[Item] | None = None
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[Item]:
+        if self._kept is None and len(self.plan) <= _FEW:
+            self._kept = list(self._make())
+        return self._make() if self._kept is None else iter(self._kept)
+
+
 class Checking:
-    """The check of a plan's rows by its model."""
+    """The check of a plan's rows by its model; `rows` are all of them, as `quickly` checks them."""
 
     def __init__(self, plan: Plan, model: OpenedModel) -> None:
         self._plan, self._model = plan, model
+        self.rows = Repeatable(plan, self._rows)
         self._has_seed = any("seed" in layer.values for layer in self._layers({}))
 
     def typed(self, values: Mapping[str, Any]) -> Typed:
@@ -52,8 +72,7 @@ class Checking:
         found = self._model.host.recheck(self._layers({}), rows)
         return [None if one is None else (one, found.files) for one in found.rows]
 
-    def rows(self) -> Iterator[tuple[Row, Typed | None]]:
-        """Yield all rows, as `quickly` does."""
+    def _rows(self) -> Iterator[tuple[Row, Typed | None]]:
         rows, typed = self._plan.rows(), None
         while some := list(islice(rows, _AT_ONCE)):
             first = iter(self.quickly([row.values for row in some if row.replicate == 1]))
@@ -74,7 +93,7 @@ class Checking:
         found: dict[Reads, Row] = {}
         problems: dict[str, str] = {}
         wrong = 0
-        for number, (row, quickly) in enumerate(self.rows()):
+        for number, (row, quickly) in enumerate(self.rows):
             typed = quickly
             if typed is None and row.replicate == 1:
                 checked = self._model.host.check(self._layers(row.values))

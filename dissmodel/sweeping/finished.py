@@ -12,27 +12,26 @@ from typing import TYPE_CHECKING, Any
 from dissmodel import bounded
 from dissmodel.sweeping.folder import RECORD, SweepFolder
 from dissmodel.sweeping.journal import Journal
-from dissmodel.sweeping.runs import SHORT_KEY, EndedRun
+from dissmodel.sweeping.runs import COMPLETED, SHORT_KEY, EndedRun
 
 if TYPE_CHECKING:
     from dissmodel.sweeping.bucket import Bucket
 
+_END = re.compile(rb"\n  },")  # of an object in a document as `store.dumps` writes it
 _FOLDER = re.compile(rf"[0-9a-f]{{{SHORT_KEY}}}")
 
 
 def folders(folder: SweepFolder) -> set[str]:
     """Return the folders of runs whose record is there, by the beginning of the key."""
-    try:
-        with os.scandir(folder.runs_path) as entries:
-            names = [one.name for one in entries]
-    except FileNotFoundError:
-        return set()
     there, runs = os.path.exists, f"{folder.runs_path}{os.sep}"
-    return {
-        name
-        for name in names
-        if len(name) == SHORT_KEY and _FOLDER.fullmatch(name) and there(f"{runs}{name}/{RECORD}")
-    }
+    return {name for name in _names(folder) if there(f"{runs}{name}{os.sep}{RECORD}")}
+
+
+def _names(folder: SweepFolder) -> list[str]:
+    try:
+        return [one for one in os.listdir(folder.runs_path) if _FOLDER.fullmatch(one)]  # noqa: PTH208  (texts)
+    except FileNotFoundError:
+        return []
 
 
 def reconcile(folder: SweepFolder, journal: Journal, bucket: Bucket | None = None) -> Iterator[EndedRun]:
@@ -42,29 +41,29 @@ def reconcile(folder: SweepFolder, journal: Journal, bucket: Bucket | None = Non
     no journal. A record that can't be read, or that is of another run than its folder, is none. `bucket`: the
     runs are there.
     """
-    there = folders(folder) if bucket is None else bucket.there()
-    known = set()
-    for key in list(journal.completed()):
-        if key[:SHORT_KEY] in there:
-            known.add(key[:SHORT_KEY])
-        else:
+    completed = list(journal.completed())
+    look = folders if completed else _names  # where nothing is known, each record is read anyway
+    there = set(look(folder)) if bucket is None else bucket.there()
+    for key in completed:
+        if key[:SHORT_KEY] not in there:
             journal.forget(key)
-    for name in sorted(there - known):
-        document = read_run(folder, name, bucket)
-        ended = None if document is None else _ended(document)
+    for name in sorted(there.difference(key[:SHORT_KEY] for key in completed)):
+        ended = _ended(read_run(folder, name, bucket))
         if ended is not None and ended.key.startswith(name):
             yield ended
 
 
 def read_run(folder: SweepFolder, name: str, bucket: Bucket | None = None) -> Mapping[str, Any] | None:
     """Return the document of the record in the folder of a run; None if it can't be read."""
-    return read(folder.runs_path / name / RECORD) if bucket is None else _parsed(bucket.read(name))
+    if bucket is not None:
+        return _parsed(bucket.read(name))
+    return read(f"{folder.runs_path}{os.sep}{name}{os.sep}{RECORD}")
 
 
-def read(path: Path) -> Mapping[str, Any] | None:
+def read(path: str | Path) -> Mapping[str, Any] | None:
     """Return the document of a record; None if it can't be read.
 
-    Ten thousand of them are read at once: the record is checked no further than its key and its status need.
+    It is checked no further than its key and its status need.
     """
     from dissmodel.record import store  # noqa: PLC0415  (a journal that is whole needs none)
 
@@ -75,18 +74,26 @@ def read(path: Path) -> Mapping[str, Any] | None:
 
 
 def _parsed(data: bytes) -> Mapping[str, Any] | None:
+    """Return the document of a record without the runtime, which is most of it, and of no use here."""
+    start = data.find(b'\n  "runtime": {')
+    end = _END.search(data, start) if start > 0 else None
     try:
-        document = json.loads(data)
+        document = json.loads(data if end is None else data[:start] + data[end.end() :])
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def _ended(document: Mapping[str, Any]) -> EndedRun | None:
-    from dissmodel.sweeping.keys import key_of_record  # noqa: PLC0415  (as above)
-    from dissmodel.sweeping.worker import ended_of  # noqa: PLC0415  (as above)
+def ended_in(path: Path) -> EndedRun | None:
+    """Return how the run ended of which a record is; None where it is not that of a run that completed."""
+    return _ended(read(path))
 
-    if document.get("status") != "completed":
+
+def _ended(document: Mapping[str, Any] | None) -> EndedRun | None:
+    from dissmodel.sweeping.ended import ended_of  # noqa: PLC0415  (as above)
+    from dissmodel.sweeping.keys import key_of_record  # noqa: PLC0415  (a journal that is whole needs none)
+
+    if document is None or document.get("status") != COMPLETED:
         return None
     try:
         return ended_of(document, key_of_record(document))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError
 from dissmodel.sweeping.runs import NAME, SHORT_KEY
@@ -38,27 +38,22 @@ PENDING = "pending"
 """The status, in the table, of a run that has not begun."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SweptRun:
+class SweptRun(NamedTuple):
     """A row of the table.
 
     `values` and `inputs` are those of the plan, typed; `output` is the path of the result relative to the
-    sweep's folder, empty where there is none. Rows with one key share one run.
+    sweep's folder, empty where there is none, as are `seed` and `error`. Rows with one key share one run.
     """
 
-    number: int
     key: str
     values: Mapping[str, Any]
     inputs: Mapping[str, str]
     replicate: int
-    seed: int | None
+    seed: str
     status: str
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    output: str = ""
-    sha256: str = ""
-    content_digest: str = ""
-    record_digest: str = ""
-    error: str = ""
+    metrics: Mapping[str, float]
+    output: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -179,20 +174,20 @@ class SweepFolder:
             columns = tuple(table.fieldnames or ())
             metrics = metric_columns(columns)
             try:
-                for number, (row, found) in enumerate(zip(rows, table, strict=True), 1):
-                    seed = found["seed"]
+                for row, found in zip(rows, table, strict=True):
+                    numbers = {
+                        name: float(found[column]) for name, column in metrics.items() if found[column]
+                    }
                     yield SweptRun(
-                        number=number,
-                        key=found["key"],
-                        values=row.values,
-                        inputs=row.inputs,
-                        replicate=row.replicate,
-                        seed=int(seed) if seed else None,
-                        status=found["status"],
-                        metrics={
-                            name: float(found[column]) for name, column in metrics.items() if found[column]
-                        },
-                        **{name: found[name] for name in TEXTS[:-1]},
+                        found["key"],
+                        row.values,
+                        row.inputs,
+                        row.replicate,
+                        found["seed"],
+                        found["status"],
+                        numbers,
+                        found["output"],
+                        found["error"],
                     )
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise self._not_of_plan(str(error)) from error
@@ -252,10 +247,6 @@ class SweepFolder:
         )
 
 
-def _numbers(found: Mapping[str, str], metrics: Mapping[str, str]) -> dict[str, float]:
-    return {name: float(found[column]) for name, column in metrics.items() if found[column]}
-
-
 def metric_columns(columns: tuple[str, ...]) -> dict[str, str]:
     """Return the metrics of a table: name → column.
 
@@ -267,7 +258,8 @@ def metric_columns(columns: tuple[str, ...]) -> dict[str, str]:
         return {}
     first = columns.index(BEFORE_METRICS[-1]) + 1
     others = {*columns[:first], *AFTER_METRICS}
-    return {_metric(column, others): column for column in columns[first:last]}
+    names = ((column.removeprefix("metric_"), column) for column in columns[first:last])
+    return {name if name in others else column: column for name, column in names}
 
 
 def column_of_metric(name: str, others: set[str]) -> str:
@@ -277,11 +269,6 @@ def column_of_metric(name: str, others: set[str]) -> str:
     ('area', 'metric_tide')
     """
     return f"metric_{name}" if name in others else name
-
-
-def _metric(column: str, others: set[str]) -> str:
-    name = column.removeprefix("metric_")
-    return name if name in others else column
 
 
 def column_of_varied(name: str) -> str:

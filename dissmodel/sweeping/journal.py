@@ -6,28 +6,27 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dissmodel import temporary
 from dissmodel.errors import StorageError, disk_errors
-from dissmodel.sweeping.runs import EndedRun
+from dissmodel.sweeping.runs import COMPLETED, GO_ON, EndedRun
 
-COMPLETED = "completed"
 _LONGEST = 1 << 20
+_KEPT = 20_000  # of the lines read last
 # How a line begins; the rest is read when it is asked for.
 _LINE = re.compile(rb'\{"key": "([0-9a-f]{64})", "status": "([a-z]{1,20})", [^\n]*\}\n')
 _NAMES = tuple(one.name for one in fields(EndedRun))
-_HINT = "Make room on the disk; the same command then goes on. No run that ended is lost."
 
 
 @dataclass(frozen=True)
 class Header:
     """The first line: how many rows and runs the plan has, and the files that determine the runs.
 
-    `asked` is the digest of what was asked for; `files` has the sha256 of each file by its path, `beside`
-    the names of the files beside the inputs that may be read with these. `began` is when the command began,
-    in seconds since 1970, with `ended` runs.
+    `asked` is the digest of what was asked for; `files` is what `dissmodel.sweeping.standing.determining`
+    returns. `began` is when the command began, in seconds since 1970, with `ended` runs.
     """
 
     rows: int
@@ -36,7 +35,6 @@ class Header:
     ended: int
     asked: str = ""
     files: Mapping[str, str] | None = None
-    beside: Mapping[str, list[str]] | None = None
 
 
 class Journal:
@@ -49,6 +47,7 @@ class Journal:
         self._stream: BinaryIO | None = None
         self._reader: BinaryIO | None = None
         self._end = 0
+        self.get = lru_cache(_KEPT)(self._get)
 
     @classmethod
     def read(cls, path: Path) -> Journal:
@@ -97,7 +96,7 @@ class Journal:
         whole = sum(is_whole for _, is_whole in self._places.values())
         return whole, len(self._places) - whole
 
-    def get(self, key: str) -> EndedRun | None:
+    def _get(self, key: str) -> EndedRun | None:
         """Return how a run ended; None if it has not."""
         place = self._places.get(bytes.fromhex(key))
         if place is None:
@@ -115,6 +114,7 @@ class Journal:
     def forget(self, key: str) -> None:
         """Leave a run out: its files are not there any more."""
         self._places.pop(bytes.fromhex(key), None)
+        self.get.cache_clear()
 
     def begin(self, header: Header) -> None:
         """Write the journal anew with a header and the lines that count, and let it be added to.
@@ -125,7 +125,7 @@ class Journal:
             If it can't be written.
         """
         self.close()
-        with disk_errors(f"{self.path}: can't be written", _HINT):
+        with disk_errors(f"{self.path}: can't be written", GO_ON):
             with temporary.new_file(self.path.parent) as stream:
                 first = _line(asdict(header))
                 stream.write(first)
@@ -155,9 +155,10 @@ class Journal:
             self._stream.write(line)
             self._stream.flush()
         except OSError as error:
-            raise StorageError(f"{self.path}: can't be written: {error.strerror}.", _HINT) from error
+            raise StorageError(f"{self.path}: can't be written: {error.strerror}.", GO_ON) from error
         self._places[bytes.fromhex(ended.key)] = self._end, ended.status == COMPLETED
         self._end += len(line)
+        self.get.cache_clear()
 
     def close(self) -> None:
         """Let the file go."""
@@ -191,5 +192,5 @@ def header_of(document: Any) -> Header | None:
         return None
     counts = (header.rows, header.runs, header.began, header.ended)
     numbers = all(isinstance(one, int | float) for one in counts)
-    tables = all(isinstance(one, dict | None) for one in (header.files, header.beside))
-    return header if numbers and tables and isinstance(header.asked, str) else None
+    is_one = numbers and isinstance(header.files, dict | None) and isinstance(header.asked, str)
+    return header if is_one else None

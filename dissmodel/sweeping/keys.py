@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from dissmodel.consent import Consent
@@ -19,7 +19,7 @@ from dissmodel.record.plain import plain
 from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import OpenedModel
 from dissmodel.running.prepare import prepare
-from dissmodel.sweeping.checking import Checking, Reads, resolved
+from dissmodel.sweeping.checking import Checking, Reads, Repeatable, resolved
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.runs import PlannedRun
 
@@ -71,22 +71,15 @@ class _Read(NamedTuple):
     code: str
 
 
-@dataclass(frozen=True)
-class PlannedRuns:
-    """The runs of a plan, as often as they are iterated over; none is kept.
+class PlannedRuns(Repeatable[PlannedRun]):
+    """The runs of a plan; `plan` is as `dissmodel.sweeping.checking.resolved` returns it."""
 
-    `plan` is the plan as `dissmodel.sweeping.checking.resolved` returns it.
-    """
+    def __init__(self, plan: Plan, checking: Checking, reads: Mapping[Reads, _Read]) -> None:
+        super().__init__(plan, self._planned)
+        self._checking, self._reads = checking, reads
 
-    plan: Plan
-    _checking: Checking
-    _reads: Mapping[Reads, _Read]
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __iter__(self) -> Iterator[PlannedRun]:
-        for number, (row, quickly) in enumerate(self._checking.rows(), start=1):
+    def _planned(self) -> Iterator[PlannedRun]:
+        for number, (row, quickly) in enumerate(self._checking.rows, start=1):
             if row.replicate == 1:
                 values, files = quickly or self._checking.typed(row.values)
                 read = self._reads[tuple(row.inputs.items()), files]

@@ -13,6 +13,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, UsageError
 from dissmodel.io.resampling import Method
 from dissmodel.record.digest import sha256_bytes
+from dissmodel.record.redact import is_secret_name
 from dissmodel.running.others import SPACE, given_inputs
 from dissmodel.running.prepare import RunRequest
 from dissmodel.sweeping import plan_file
@@ -75,7 +76,7 @@ class Plan:
     keep: Keep = "all"
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are too small or large, and words that mean nothing."""
+        """Refuse numbers that are too small or large, words that mean nothing, and secrets."""
         for name, known in _CHOICES.items():
             given = getattr(self, name)
             if given not in known:
@@ -87,6 +88,12 @@ class Plan:
                 "replicates, and a seed is 0 or more.",
                 "--replicates 10 --seed 1",
                 code="bad_plan",
+            )
+        for name in filter(is_secret_name, (*self.parameters, *self.names)):
+            raise UsageError(
+                f"{name}: a sweep writes its parameters into its plan and table, so none can be a secret.",
+                "Let the model read it from an environment variable.",
+                code="secret",
             )
 
     def __len__(self) -> int:

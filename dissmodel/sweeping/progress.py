@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 from dissmodel.progress import Reporter
-from dissmodel.sweeping.journal import COMPLETED
-from dissmodel.sweeping.runs import EndedRun
+from dissmodel.sweeping.runs import COMPLETED, EndedRun
 
 
 class Progress:

@@ -8,6 +8,8 @@ from typing import Any
 
 NAME = "result"
 """What each run's result is called in its folder; its record is ``result.record.json``."""
+COMPLETED = "completed"
+GO_ON = "Make room on the disk; the same command then goes on. No run that ended is lost."
 SHORT_KEY = 16
 """So many digits of a run's key are the name of its folder."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +39,7 @@ class Index:
 
 
 def indices(
-    design: Design, metric: str, outputs: NDArray[np.float64], keys: Sequence[Sequence[str]]
+    design: Design, metric: str, outputs: NDArray[np.float64], keys: NDArray[np.str_]
 ) -> tuple[Index, ...]:
     """Return the indices of a metric, by index and then by parameter; none if the metric is constant.
 
@@ -51,8 +50,8 @@ def indices(
     ----------
     outputs : ndarray of float64, shape (rows, replicates)
         The metric of each run, NaN where a run has none; of replicates the mean is analysed.
-    keys : sequence of sequence of str
-        Those of the runs, in the same shape.
+    keys : ndarray of str, shape (rows, replicates)
+        Those of the runs.
 
     Raises
     ------
@@ -61,8 +60,7 @@ def indices(
     MissingModule
         If SALib is not installed.
     """
-    pairs = [pair for row in zip(outputs, keys, strict=True) for pair in zip(*row, strict=True)]
-    bad = [*dict.fromkeys(key[:_SHORT] for value, key in pairs if not np.isfinite(value))]
+    bad = [*dict.fromkeys(key[:_SHORT] for key in keys[~np.isfinite(outputs)].tolist())]
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise InvalidInput(

@@ -20,6 +20,8 @@ from dissmodel.sweeping.journal import Header, Journal, header_of
 from dissmodel.sweeping.runs import SHORT_KEY
 from dissmodel.sweeping.swept import Sweep
 
+_BESIDE = f"{os.sep}*"
+
 
 def digest_of(asked: Mapping[str, Any]) -> str:
     """Return the digest of what was asked for, in this folder and of this version; empty if it has none."""
@@ -31,14 +33,14 @@ def digest_of(asked: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def determining(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the sha256 of each file by its path; a folder stands for the Python files below it."""
-    return {str(path): _digest(path) for path in paths}
+def determining(paths: Iterable[Path], datasets: Iterable[Path]) -> dict[str, str]:
+    """Return the sha256 of each file by its path; a folder stands for the Python files below it.
 
-
-def beside(paths: Iterable[Path]) -> dict[str, list[str]]:
-    """Return, for each dataset, the names in its folder that begin as its own does."""
-    return {str(path): _names(path) for path in paths}
+    ``PATH/*`` of a dataset stands for the names beside it that begin as its own does: those files may be read
+    with it.
+    """
+    names = [*map(str, paths), *(f"{one}{_BESIDE}" for one in datasets)]
+    return {name: _digest(name) for name in names}
 
 
 def standing(folder: SweepFolder, asked: str) -> Sweep | None:
@@ -49,18 +51,15 @@ def standing(folder: SweepFolder, asked: str) -> Sweep | None:
     if found is None:
         return None
     header, completed = found
-    if header.asked != asked or not header.files or header.beside is None or len(completed) != header.runs:
+    if header.asked != asked or not header.files or len(completed) != header.runs:
         return None
     is_written = folder.table_path.is_file() and folder.record_path.is_file()
     if not is_written or not completed <= folders(folder):
         return None
     try:
-        is_same = all(_digest(Path(path)) == was for path, was in header.files.items()) and all(
-            _names(Path(path)) == was for path, was in header.beside.items()
-        )
+        if any(_digest(name) != was for name, was in header.files.items()):
+            return None
     except OSError:
-        return None
-    if not is_same:
         return None
     return Sweep(folder=folder, rows=header.rows, runs=header.runs, completed=header.runs, failed=0)
 
@@ -88,14 +87,14 @@ def _by_record(folder: SweepFolder) -> tuple[Header, set[str]] | None:
         return None
 
 
-def _digest(path: Path) -> str:
-    if path.is_dir():
-        found = sorted((one.relative_to(path).as_posix(), _digest(one)) for one in path.rglob("*.py"))
-        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _names(path: Path) -> list[str]:
-    stem = path.stem.casefold()
-    return sorted(name for name in os.listdir(path.parent) if name.casefold().startswith(stem))  # noqa: PTH208
+def _digest(name: str) -> str:
+    path = Path(name.removesuffix(_BESIDE))
+    if name.endswith(_BESIDE):
+        stem = path.stem.casefold()
+        found: list[Any] = sorted(one for one in os.listdir(path.parent) if one.casefold().startswith(stem))  # noqa: PTH208  (texts)
+    elif path.is_dir():
+        found = sorted((one.relative_to(path).as_posix(), _digest(str(one))) for one in path.rglob("*.py"))
+    else:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()

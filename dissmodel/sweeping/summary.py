@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,8 +28,9 @@ from dissmodel.printable import count
 from dissmodel.record import MAIN, store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
-from dissmodel.sweeping.folder import SweepFolder, SweptRun
+from dissmodel.sweeping.folder import PENDING, SweepFolder, SweptRun
 from dissmodel.sweeping.maps import MappedRun, file_name, is_map, map_runs
+from dissmodel.sweeping.runs import COMPLETED, SHORT_KEY
 from dissmodel.sweeping.sensitivity import Index, indices
 from dissmodel.sweeping.values import is_input
 from dissmodel.warn import keeping_warnings
@@ -38,12 +39,8 @@ Maps = Literal["all", "mean", "none"]
 Floats: TypeAlias = NDArray[np.float64]
 Group: TypeAlias = tuple[Any, ...]
 
-COMPLETED = "completed"
 _STEP = "step"
-_PENDING = "pending"
-_GEOMETRY = "geometry"  # the part of a content digest that is no column
 _SHOWN = 10
-_SHORT = 16
 _MOST_CHARTS = 12  # metrics
 _MOST_MAPS = 50  # groups
 
@@ -120,12 +117,23 @@ def summarize(request: SummaryRequest) -> Summary:
         with written():
             scratch = stack.enter_context(temporary.new_folder(folder.path))
             (scratch / target.name).mkdir()
-        summary = _Summarizer(folder, request, scratch / target.name).run()
+        summary = summary_in(scratch / target.name, folder, request)
         with written():
             if target.exists():
                 target.replace(scratch / "old")
             (scratch / target.name).replace(target)
     return summary
+
+
+def summary_in(target: Path, folder: SweepFolder, request: SummaryRequest) -> Summary:
+    """Summarise a sweep into an empty folder; the paths of the summary's files are those of `summarize`.
+
+    Raises
+    ------
+    DissmodelError
+        As `summarize`, but for what is there already.
+    """
+    return _Summarizer(folder, request, target).run()
 
 
 class _Summarizer:
@@ -178,10 +186,10 @@ class _Summarizer:
 
     def _note_missing(self) -> None:
         for what, is_it in (
-            ("failed", lambda run: run.status not in {COMPLETED, _PENDING}),
-            ("did not run yet", lambda run: run.status == _PENDING),
+            ("failed", lambda run: run.status not in {COMPLETED, PENDING}),
+            ("did not run yet", lambda run: run.status == PENDING),
         ):
-            keys = [*dict.fromkeys(run.key[:_SHORT] for run in self.rows if is_it(run))]
+            keys = [*dict.fromkeys(run.key[:SHORT_KEY] for run in self.rows if is_it(run))]
             if keys:
                 more = " …" if len(keys) > _SHOWN else ""
                 named = ", ".join(keys[:_SHOWN])
@@ -248,29 +256,21 @@ class _Summarizer:
                 rows.append(Row(group, metric, statistics(np.array(given))))
         if lost:
             self.notes.append(f"left out: {count(lost, 'value')} of metrics that are not finite")
-        self._table(
-            "metrics", ("metric", *STATISTICS), ((one.group, one.metric, *one.numbers) for one in rows)
-        )
+        table = [(*one.group, one.metric, *one.numbers) for one in rows]
+        self._table("metrics", self.names, ("metric", *STATISTICS), table)
         return tuple(rows)
 
     def _sensitivity(self) -> dict[str, tuple[Index, ...]]:
         design, replicates = self.folder.plan.design, self.folder.plan.replicates
         if not isinstance(design, Design) or design.kind not in {"sobol", "morris"}:
             return {}
-        keys = [run.key for run in self.rows]
+        shape = (len(design), replicates)
+        keys = np.reshape([run.key for run in self.rows], shape)
         found, table = {}, []
         for metric in self.metrics:
-            values = [
-                run.metrics.get(metric, np.nan) if run.status == COMPLETED else np.nan for run in self.rows
-            ]
-            shape = (len(design), replicates)
+            values = [run.metrics.get(metric) if run.status == COMPLETED else None for run in self.rows]
             try:
-                made = indices(
-                    design,
-                    metric,
-                    np.reshape(values, shape),
-                    [keys[start : start + replicates] for start in range(0, len(keys), replicates)],
-                )
+                made = indices(design, metric, np.reshape(np.array(values, np.float64), shape), keys)
             except InvalidInput as error:
                 if self.refused is None:
                     self.refused = error
@@ -282,9 +282,7 @@ class _Summarizer:
                 continue
             found[metric] = made
             table += [(metric, one.name, one.parameter, one.value, one.half_width) for one in made]
-        self._table(
-            "sensitivity", ("metric", "index", "parameter", "value", "half_width"), table, grouped=False
-        )
+        self._table("sensitivity", (), ("metric", "index", "parameter", "value", "half_width"), table)
         for metric in self._charted(found):
             of_index = {
                 name: [(one.value, math.nan if one.half_width is None else one.half_width) for one in ours]
@@ -295,32 +293,37 @@ class _Summarizer:
 
     def _convergence(self) -> None:
         """Write the mean and its interval over the first replicates, by their number."""
-        if self.folder.plan.replicates == 1:
-            return
-        table: list[tuple[Any, ...]] = []
-        curves: dict[str, dict[str, Floats]] = {}
-        for metric, (group, runs) in itertools.product(self.metrics, self.groups.items()):
-            curve = np.array([*_converging(runs, metric)])
-            table += [(group, metric, *one) for one in curve.tolist()]
-            curves.setdefault(metric, {})[_called(self.names, group)] = curve
-        self._table("convergence", ("metric", "replicates", "runs", "mean", "low", "high"), table)
-        for metric in self._charted(curves):
-            self._chart("convergence", metric, curves[metric])
+        if self.folder.plan.replicates > 1:
+            head = ("replicates", "runs", "mean", "low", "high")
+            self._curves("convergence", self.names, self.groups, head, _converging)
 
     def _steps(self) -> None:
         """Write statistics over runs by step: of groups where they were asked for, else of all runs."""
-        names, groups = self._asked_groups
+
+        def curve(runs: Sequence[SweptRun], metric: str) -> Floats:
+            return _by_step([self.documents[run.key]["steps"] for run in runs], metric)
+
+        self._curves("steps", *self._asked_groups, (_STEP, *STATISTICS), curve)
+
+    def _curves(
+        self,
+        kind: Literal["convergence", "steps"],
+        names: tuple[str, ...],
+        groups: Mapping[Group, list[SweptRun]],
+        head: tuple[str, ...],
+        curve: Callable[[Sequence[SweptRun], str], Floats],
+    ) -> None:
+        """Write a table and charts of curves, each an array with a row for each place on the first axis."""
         table: list[tuple[Any, ...]] = []
         curves: dict[str, dict[str, Floats]] = {}
         for metric, (group, runs) in itertools.product(self.metrics, groups.items()):
-            steps, values = _by_step([self.documents[run.key]["steps"] for run in runs], metric)
-            if len(steps):
-                curve = np.column_stack([steps, [statistics(one) for one in values.T]])
-                table += [(group, metric, *one) for one in curve.tolist()]
-                curves.setdefault(metric, {})[_called(names, group)] = curve
-        self._table("steps", ("metric", _STEP, *STATISTICS), table, names=names)
+            made = curve(runs, metric)
+            if len(made):
+                table += [(*group, metric, *one) for one in made.tolist()]
+                curves.setdefault(metric, {})[_called(names, group)] = made
+        self._table(kind, names, ("metric", *head), table)
         for metric in self._charted(curves):
-            self._chart("steps", metric, curves[metric])
+            self._chart(kind, metric, curves[metric])
 
     def _charted(self, metrics: Iterable[str]) -> list[str]:
         found = list(metrics)
@@ -331,29 +334,19 @@ class _Summarizer:
         return found[:_MOST_CHARTS]
 
     def _table(
-        self,
-        name: str,
-        head: Sequence[str],
-        rows: Iterable[tuple[Any, ...]],
-        *,
-        names: tuple[str, ...] | None = None,
-        grouped: bool = True,
+        self, name: str, names: tuple[str, ...], head: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        """Write a table, unless it has no rows; grouped ones begin with the values of `names`."""
-        rows = list(rows)
+        """Write a table of rows, which begin with the values of `names`, unless it has none."""
         if not rows:
             return
-        groups = (self.names if names is None else names) if grouped else ()
-        if grouped:
-            rows = [(*group, *rest) for group, *rest in rows]
-        whole = {len(groups) + head.index(one) for one in ("runs", "replicates", _STEP) if one in head}
+        whole = {len(names) + head.index(one) for one in ("runs", "replicates", _STEP) if one in head}
         typed = (
             [int(one) if place in whole and one == int(one) else one for place, one in enumerate(row)]
             for row in rows
         )
-        head = [*(f"parameter_{one}" if one in head else one for one in groups), *head]
+        first = [*(f"parameter_{one}" if one in head else one for one in names), *head]
         path = self.target / f"{name}.csv"
-        store.write_atomically(path, as_csv([head, *typed]).encode())
+        store.write_atomically(path, as_csv([first, *typed]).encode())
         self.files.append(path)
 
     def _chart(self, kind: Any, metric: str, *data: Any) -> None:
@@ -421,9 +414,6 @@ class _Summarizer:
             for name, digest in self.documents[key]["parts"].items():
                 seen.setdefault(name, set()).add(digest)
         differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
-        same = [name for name in seen if name not in {*differing, _GEOMETRY}]
-        if differing and same:
-            self.notes.append(f"the same in all results, so without a map: {', '.join(same)}")
         return differing or None
 
 
@@ -447,28 +437,30 @@ def _called(names: Sequence[str], group: Group) -> str:
     return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True)) or "all runs"
 
 
-def _converging(runs: Sequence[SweptRun], metric: str) -> Iterator[tuple[float, ...]]:
-    """Yield the number of replicates, the runs that these have, their mean and the ends of its interval."""
-    for last in range(2, max(run.replicate for run in runs) + 1):
-        found = [run.metrics.get(metric, math.nan) for run in runs if run.replicate <= last]
-        yield last, *mean_interval(np.array(found))
+def _converging(runs: Sequence[SweptRun], metric: str) -> Floats:
+    """Return the number of replicates, the runs that these have, their mean and the ends of its interval."""
+    return np.array(
+        [
+            (last, *mean_interval(np.array([_metric(run, metric) for run in runs if run.replicate <= last])))
+            for last in range(2, max(run.replicate for run in runs) + 1)
+        ]
+    )
 
 
-def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> tuple[Floats, Floats]:
-    """Return the steps of all runs, and the metric in each: shape (runs, steps), NaN where a run has none."""
-    rows = []
+def _metric(run: SweptRun, metric: str) -> float:
+    return run.metrics.get(metric, math.nan)
+
+
+def _by_step(measured: Sequence[Mapping[str, Any]], metric: str) -> Floats:
+    """Return each step of any run, and the statistics of the metric over the runs that have it."""
+    found: dict[float, list[float]] = {}
     for one in measured:
-        values = np.array([_number(value) for value in one.get(metric, ())])
-        steps = np.array([_number(value) for value in one.get(_STEP, range(1, len(values) + 1))])
-        if len(values) and len(values) == len(steps):
-            rows.append((steps, values))
-    if not rows:
-        return np.empty(0), np.empty((0, 0))
-    steps = np.unique(np.concatenate([one for one, _ in rows]))
-    found = np.full((len(rows), len(steps)), np.nan)
-    for row, (at, values) in zip(found, rows, strict=True):
-        row[np.searchsorted(steps, at)] = values
-    return steps, found
+        values = [_number(value) for value in one.get(metric, ())]
+        steps = [_number(value) for value in one.get(_STEP, range(1, len(values) + 1))]
+        for step, value in zip(steps, values, strict=True) if len(values) == len(steps) else ():
+            if math.isfinite(step):
+                found.setdefault(step, []).append(value)
+    return np.array([(step, *statistics(np.array(found[step]))) for step in sorted(found)])
 
 
 def _part(document: object, *names: str) -> Mapping[str, Any]:

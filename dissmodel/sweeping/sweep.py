@@ -1,4 +1,4 @@
-"""The loop of a sweep: what is missing is run, what ended is written down."""
+"""A sweep: what is missing of a plan is run."""
 
 from __future__ import annotations
 
@@ -7,45 +7,36 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from dissmodel import gdal_settings, locks, materialize, temporary
-from dissmodel.cells.writing import RASTERS, VECTORS
+from dissmodel import gdal_settings, temporary
 from dissmodel.config import load_settings
-from dissmodel.engines import Engine, EngineLost, open_engine
-from dissmodel.errors import DissmodelError, RunFailed, StorageError, UsageError, disk_errors
-from dissmodel.executor.host import InProcess, ModelInfo
+from dissmodel.engines import Engine, open_engine
+from dissmodel.errors import DissmodelError, RunFailed, UsageError
+from dissmodel.executor.host import InProcess
 from dissmodel.experiment.at_hand import at_hand
-from dissmodel.io.locate import companions, kind_of
+from dissmodel.io.locate import companions
 from dissmodel.io.sidecars import sidecars
 from dissmodel.progress import Reporter, reporting
-from dissmodel.record import Code, ExperimentRecord, OtherSource, identity
-from dissmodel.running.model import OpenedModel, open_model
+from dissmodel.record import ExperimentRecord, OtherSource, identity
+from dissmodel.running.model import open_model
 from dissmodel.running.others import INPUT, OtherInput, names_in_a_record
-from dissmodel.running.prepare import RunRequest, observe, prepare
+from dissmodel.running.prepare import observe
 from dissmodel.storage.uri import is_remote
 from dissmodel.sweeping import finished, keys
 from dissmodel.sweeping.bucket import Bucket
 from dissmodel.sweeping.designs import Design, FileDesign
-from dissmodel.sweeping.dispatch import run_all
 from dissmodel.sweeping.folder import SweepFolder
-from dissmodel.sweeping.journal import COMPLETED, Header, Journal
+from dissmodel.sweeping.journal import Header
+from dissmodel.sweeping.loop import Loop, held
 from dissmodel.sweeping.plan import Plan, agree
-from dissmodel.sweeping.progress import Progress
-from dissmodel.sweeping.runs import NAME, SHORT_KEY, EndedRun, PlannedRun
-from dissmodel.sweeping.standing import beside, determining
-from dissmodel.sweeping.status import LOCK
+from dissmodel.sweeping.runs import COMPLETED, SHORT_KEY, EndedRun
+from dissmodel.sweeping.standing import determining
 from dissmodel.sweeping.swept import Estimate, Sweep, SweepRequest
-from dissmodel.sweeping.table import metrics_of, write_table
-from dissmodel.sweeping.whole import write_whole
 from dissmodel.sweeping.worker import Task, do
 
-__all__ = ["Sweep", "SweepRequest", "run_all", "sweep"]
-
-_PATIENCE_S = 0.3  # who asks for the status holds the lock for a moment
 _SHORT_S = 5.0
 _SHOWN = 5
 _LONGEST = 80
@@ -75,141 +66,57 @@ def sweep(request: SweepRequest, reporter: Reporter) -> Sweep:
     opening = replace(request.plan.request({}, first.inputs, None), consent=request.consent)
     with reporting(reporter), contextlib.ExitStack() as stack:
         if not request.dry_run:
-            stack.enter_context(_held(folder))
-        loop = _Loop(request, folder, stack.enter_context(open_model(opening)), reporter, bucket)
+            stack.enter_context(held(folder))
+        loop = _Sweep(request, folder, stack.enter_context(open_model(opening)), reporter, bucket)
         stack.callback(loop.journal.close)
         return loop.dry_run() if request.dry_run else loop.run()
 
 
-@contextlib.contextmanager
-def _held(folder: SweepFolder) -> Iterator[None]:
-    """Hold the lock of a folder; the folder is there then, and gone again if it stayed empty."""
-    path = folder.path
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"--output {path}: this is a file; a sweep has a folder.", "--output NAME")
-    is_new = not path.exists()
-    with disk_errors(f"{path}: can't be made", "Give a folder that you may write to: --output NAME"):
-        path.mkdir(parents=True, exist_ok=True)
-    if any(path.iterdir()) and not folder.plan_path.exists() and not _only_locked(path):
-        raise UsageError(
-            f"{path}: the folder is not empty, and no sweep is in it.", "Give the name of a new folder."
-        )
-    lock = path / LOCK
-    try:
-        with disk_errors(f"{path}: can't be written"), locks.held(lock, patience=_PATIENCE_S) as is_ours:
-            if not is_ours:
-                raise UsageError(
-                    locks.busy(f"{path}: another command is running this sweep.", lock),
-                    f"Wait for it, or look: dissmodel sweep status {path}",
-                    code="output_busy",
-                )
-            yield
-    finally:
-        if is_new:
-            with contextlib.suppress(OSError):  # it holds the sweep
-                path.rmdir()
-
-
-def _only_locked(path: Path) -> bool:
-    return all(one.name.startswith(LOCK) for one in path.iterdir())
-
-
-@dataclass
-class _Survey:
-    """What a look at the plan and at the folder found.
-
-    `old` has runs that an earlier code made and that count: key without code → key. `reused` has their keys,
-    `replaced` the keys that they would have now.
-    """
-
-    rows: int = 0
-    missing: int = 0
-    keys: set[bytes] = field(default_factory=set)
-    old: dict[str, str] = field(default_factory=dict)
-    reused: set[str] = field(default_factory=set)
-    replaced: set[str] = field(default_factory=set)
-    sources: dict[str, None] = field(default_factory=dict)
-
-
-class _Loop:
-    def __init__(
-        self,
-        request: SweepRequest,
-        folder: SweepFolder,
-        model: OpenedModel,
-        reporter: Reporter,
-        bucket: Bucket | None = None,
-    ) -> None:
-        self.request, self.folder, self.bucket = request, folder, bucket
-        self.model, self.reporter = model, reporter
-        self.runs = keys.planned_runs(request.plan, model, reporter, request.consent)
-        self.plan = self.runs.plan
-        self.work = uuid4().hex
-        self.journal = Journal.read(folder.journal_path)
-        self.survey = _Survey()
-        self.began = 0
-        self.consent = replace(request.consent, ask=None)  # a worker asks nobody
-        self._suffixes: dict[str, str] = {}
+class _Sweep(Loop):
+    """The loop of a sweep, whose plan is known from the beginning."""
 
     def run(self) -> Sweep:
-        record = self._record()
+        record = self.opened_record()
         if self.bucket is not None:
             self.bucket.bring_plan(self.folder)
         added = list(finished.reconcile(self.folder, self.journal, self.bucket))
         self._look(added)
         self._note_inputs(record)
-        with disk_errors(f"{self.folder.path}: can't be written"):
-            self.folder.runs_path.mkdir(exist_ok=True)
-            _write_plan(self.folder.plan_path, self.plan)
+        self.write_plan()
         header = self._header(record)
         if not (self.survey.missing or added) and self._is_written(header):
-            return self._swept(0.0)
-        record.runtime = self.model.host.runtime(record.code or Code())
-        self.journal.begin(header)
-        began = time.perf_counter()
-        try:
-            for ended in added:
-                self.journal.add(ended)
+            return self.standing()
+        self.begin(header, record, added)
+        with self.written_down(record) as swept:
             if self.survey.missing:
-                self._run_missing()
-        except BaseException as error:
-            if isinstance(error, EngineLost):
-                error.hint = f"{error.hint} The same command goes on.".strip()
-            elif isinstance(error, KeyboardInterrupt):
-                error.record_path = self.folder.record_path  # type: ignore[attr-defined]  # an exception takes any
-            with contextlib.suppress(StorageError):  # the disk is full, and that is told
-                self._write_down(record, time.perf_counter() - began)
-            raise
-        return self._write_down(record, time.perf_counter() - began)
+                with self.engine(self.survey.missing) as run:
+                    run(self._tasks(), lambda ended: self.request.fail_fast and ended.status != COMPLETED)
+        return swept[0]
 
     def dry_run(self) -> Sweep:
         """Try the first missing run; return how the sweep stands, and what the missing runs will take."""
         self._look(list(finished.reconcile(self.folder, self.journal, self.bucket)))
-        swept = self._swept(0.0)
-        if not self.survey.missing:
-            return swept
-        with contextlib.ExitStack() as stack:
-            place = stack.enter_context(temporary.new_folder())
-            workers, threads = self.request.workers, self.request.threads
-            engine = stack.enter_context(open_engine(None, workers, threads, load_settings()))
+        missing, request = self.survey.missing, self.request
+        if not missing:
+            return self.standing()
+        with (
+            temporary.new_folder() as place,
+            open_engine(None, request.workers, request.threads, load_settings()) as engine,
+        ):
             ended, size = self._trial(engine, place / "1")
             if ended.seconds < _SHORT_S:  # the first run in a process loads libraries
                 ended, size = self._trial(engine, place / "2")
-            workers = engine.slots
-        missing, memory = self.survey.missing, ended.peak_memory_bytes
-        at_once = min(workers, missing)
-        return replace(
-            swept,
-            estimate=Estimate(
-                at_once=at_once,
-                seconds=round(missing * ended.seconds / at_once, 1),
-                run_seconds=ended.seconds,
-                memory_bytes=at_once * memory,
-                run_memory_bytes=memory,
-                disk_bytes=missing * size,
-                run_disk_bytes=size,
-            ),
+            at_once, memory = min(engine.slots, missing), ended.peak_memory_bytes
+        estimate = Estimate(
+            at_once=at_once,
+            seconds=round(missing * ended.seconds / at_once, 1),
+            run_seconds=ended.seconds,
+            memory_bytes=at_once * memory,
+            run_memory_bytes=memory,
+            disk_bytes=missing * size,
+            run_disk_bytes=size,
         )
+        return replace(self.standing(), estimate=estimate)
 
     def _trial(self, engine: Engine, place: Path) -> tuple[EndedRun, int]:
         """Try the first missing run; return how it ended, and the bytes of its files."""
@@ -221,28 +128,13 @@ class _Loop:
             raise RunFailed(f"The trial run failed: {ended.error}", "Run it alone: dissmodel run")
         return ended, sum(one.stat().st_size for one in place.rglob("*"))
 
-    # What is to run.
-
-    def _record(self) -> ExperimentRecord:
-        """Return the opened record of the whole, with the inputs of the first row."""
-        first = next(iter(self.plan.rows()))
-        with contextlib.ExitStack() as stack:
-            asked = self.plan.request(
-                first.values, first.inputs, None, command=self.request.command, consent=self.consent
-            )
-            record = prepare(asked, self.model, self.reporter, stack).record
-        record.seed = self.plan.seed
-        for name in self.plan.names:
-            record.parameters.pop(name, None)
-            record.parameter_origin.pop(name, None)
-        return record
-
-    def planned(self) -> Iterator[PlannedRun]:
-        """Yield the runs of the plan; a run that an earlier code made, and that counts, under its own key."""
-        for one in self.runs:
-            old = self.survey.old.get(one.key_without_code)
-            is_old = old is not None and not self.journal.has_completed(one.key)
-            yield replace(one, key=old) if is_old and old is not None else one
+    def _tasks(self) -> Iterator[Task]:
+        begun: set[bytes] = set()
+        for planned in self.planned():
+            key = bytes.fromhex(planned.key)
+            if key not in begun and planned.key not in self.survey.reused and not self._has(planned.key):
+                begun.add(key)
+                yield self.task(planned)
 
     def _note_inputs(self, record: ExperimentRecord) -> None:
         """Note the inputs of the other rows, too, as far as a record has room for them."""
@@ -317,65 +209,6 @@ class _Loop:
                 code="other_plan",
             )
 
-    # The runs.
-
-    def _run_missing(self) -> None:
-        request = self.request
-        shown = Progress(self.reporter, self.survey.missing)
-        settings = load_settings(given=request.cluster_tls)
-        with open_engine(request.cluster, request.workers, request.threads, settings) as engine:
-            shown.begin(engine.name)
-
-            def on_end(_task: Task, ended: EndedRun) -> bool:
-                with materialize.undisturbed():
-                    self.journal.add(ended)
-                    self.began += 1
-                shown.ended(ended)
-                return request.fail_fast and ended.status != COMPLETED
-
-            run_all(engine, self._tasks(), on_end=on_end)
-
-    def _tasks(self) -> Iterator[Task]:
-        begun: set[bytes] = set()
-        for planned in self.planned():
-            key = bytes.fromhex(planned.key)
-            if key not in begun and planned.key not in self.survey.reused and not self._has(planned.key):
-                begun.add(key)
-                yield self.task(planned)
-
-    def task(self, planned: PlannedRun) -> Task:
-        """Return the task of a run."""
-        folder = self.folder.run_path(planned.key)
-        request = self.plan.request(
-            planned.values,
-            planned.inputs,
-            planned.seed,
-            output="",
-            threads=self.request.threads,
-            command=self.request.command,
-            consent=self.consent,
-            until=self.plan.until,
-            not_kept=self.plan.keep == "records",
-            overwrite=True,  # what is there without a record, or with one whose result was not kept
-        )
-        place = "" if self.bucket is None else self.bucket.run(planned.key)
-        output = f"{'' if place else f'{folder}{os.sep}'}{NAME}{self._suffix(request)}"
-        return Task(
-            key=planned.key,
-            request=replace(request, output=output),
-            folder=folder,
-            model=self.model.host.info.name,
-            work=self.work,
-            place=place,
-        )
-
-    def _suffix(self, request: RunRequest) -> str:
-        if request.input not in self._suffixes:
-            self._suffixes[request.input] = suffix_of(self.model.host.info, request)
-        return self._suffixes[request.input]
-
-    # What is written down.
-
     def _header(self, record: ExperimentRecord) -> Header:
         header = Header(
             rows=self.survey.rows, runs=len(self.survey.keys), began=time.time(), ended=len(self.journal)
@@ -387,8 +220,7 @@ class _Loop:
         return replace(
             header,
             asked=self.request.asked,
-            files=determining([*datasets, *others]),
-            beside=beside(datasets),
+            files=determining([*datasets, *others], datasets),
         )
 
     def _determining(self, record: ExperimentRecord) -> tuple[list[Path], list[Path]] | None:
@@ -419,103 +251,6 @@ class _Loop:
             return False
         ended, table, record = (one.stat().st_mtime_ns for one in files)
         return ended <= table <= record
-
-    def _write_down(self, record: ExperimentRecord, seconds: float) -> Sweep:
-        """Write the table and the record of the whole; tell and return how the sweep stands."""
-        journal = self.journal
-        swept = self._swept(seconds)
-        if swept.missing:
-            left = f"{swept.missing} of {swept.runs} runs are left"
-            self.reporter.warn(f"{left}; the same command goes on.")
-        equal = _Replicates()
-        rows = equal.watching(self._rows())
-        names = self.plan.names
-        with materialize.undisturbed():
-            write_table(self.folder, names, metrics_of(journal.ended), rows)
-            write_whole(record, swept, self.plan, journal.header, self._ended())
-        if self.bucket is not None:
-            self.bucket.put(self.folder)
-        if equal.are_all and not swept.missing:
-            self.reporter.warn(
-                "All replicates are equal: the model draws no random numbers with these parameters."
-            )
-        return swept
-
-    def _swept(self, seconds: float) -> Sweep:
-        survey = self.survey
-        ended = [key for key in self._keys() if key in self.journal]
-        completed = sum(map(self.journal.has_completed, ended))
-        return Sweep(
-            folder=self.folder,
-            rows=survey.rows,
-            runs=len(survey.keys),
-            completed=completed,
-            failed=len(ended) - completed,
-            began=self.began,
-            old_code=len(survey.reused),
-            seconds=round(seconds, 3),
-            place="" if self.bucket is None else self.bucket.place.uri,
-        )
-
-    def _rows(self) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        return ((planned, self._get(planned.key)) for planned in self.planned())
-
-    def _ended(self) -> Iterator[EndedRun]:
-        return filter(None, map(self._get, sorted(self._keys())))
-
-    def _keys(self) -> Iterator[str]:
-        """Yield the key of each run that counts."""
-        yield from (one for one in map(bytes.hex, self.survey.keys) if one not in self.survey.replaced)
-        yield from self.survey.reused
-
-    def _get(self, key: str) -> EndedRun | None:
-        ended = self.journal.get(key)
-        is_old = ended is not None and key in self.survey.reused
-        return replace(ended, old_code=True) if is_old and ended is not None else ended
-
-
-class _Replicates:
-    """Whether the replicates of every row gave the same result."""
-
-    def __init__(self) -> None:
-        self._pairs = self._equal = 0
-
-    @property
-    def are_all(self) -> bool:
-        """Whether there are replicates, and no two of a row differ."""
-        return 0 < self._pairs == self._equal
-
-    def watching(
-        self, rows: Iterator[tuple[PlannedRun, EndedRun | None]]
-    ) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        before: EndedRun | None = None
-        for planned, ended in rows:
-            if planned.replicate > 1 and before is not None and ended is not None and ended.sha256:
-                self._pairs += 1
-                self._equal += ended.sha256 == before.sha256
-            before = ended
-            yield planned, ended
-
-
-def suffix_of(info: ModelInfo, request: RunRequest) -> str:
-    """Return the suffix of a run's result: a slash for a folder, else one that fits the input."""
-    if info.output_suffix:
-        return info.output_suffix
-    try:
-        kind = info.substrate or kind_of(request.input, request.format, request.layer)
-    except DissmodelError:  # a format that only the model knows
-        return next(iter(info.output_suffixes), Path(request.input).suffix or ".out")
-    fitting = RASTERS if kind == "raster" else VECTORS
-    known = info.output_suffixes or fitting
-    return next((one for one in fitting if one in known), known[0])
-
-
-def _write_plan(path: Path, plan: Plan) -> None:
-    from dissmodel.record import store  # noqa: PLC0415  (beside its only use)
-
-    data = plan.to_toml().encode()
-    if not path.exists() or path.read_bytes() != data:
-        store.write_atomically(path, data)
 
 
 def _difference(folder: SweepFolder, plan: Plan) -> str:

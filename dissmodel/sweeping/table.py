@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,9 +21,7 @@ from dissmodel.sweeping.folder import (
     column_of_varied,
     relative_output,
 )
-from dissmodel.sweeping.runs import EndedRun, PlannedRun
-
-_HINT = "Make room on the disk; the same command then goes on. No run that ended is lost."
+from dissmodel.sweeping.runs import GO_ON, EndedRun, PlannedRun
 
 
 def write_table(
@@ -54,7 +52,7 @@ def write_table(
             values = [given.get(name) for name in varied]
             writer.writerow(map(_cell, (*_before(planned, ended, values), *_after(ended, columns))))
     parquet = folder.table_path.with_suffix(".parquet")
-    with disk_errors(f"{parquet}: can't be written", _HINT):
+    with disk_errors(f"{parquet}: can't be written", GO_ON):
         if not _write_parquet(folder.table_path, parquet):
             parquet.unlink(missing_ok=True)  # it would be of an earlier table
 
@@ -86,7 +84,7 @@ def _cell(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
-    with disk_errors(f"{path}: can't be written", _HINT), temporary.new_file(path.parent) as stream:
+    with disk_errors(f"{path}: can't be written", GO_ON), temporary.new_file(path.parent) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="")
         yield text
         text.flush()
@@ -111,8 +109,3 @@ def _write_parquet(table: Path, path: Path) -> bool:
         parquet.write_table(whole, stream)
         temporary.replace(stream, path)
     return True
-
-
-def metrics_of(ended: Callable[[], Iterable[EndedRun]]) -> tuple[str, ...]:
-    """Return the names of the metrics that any run has, in the order in which they were first met."""
-    return tuple(dict.fromkeys(name for one in ended() for name in one.metrics))

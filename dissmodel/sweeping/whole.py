@@ -10,9 +10,9 @@ from pathlib import Path
 from dissmodel.record import MAIN, Artifact, ExperimentRecord, Failure, store
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.schema import SweepRuns
-from dissmodel.sweeping.journal import COMPLETED, Header
+from dissmodel.sweeping.journal import Header
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.runs import EndedRun
+from dissmodel.sweeping.runs import COMPLETED, EndedRun
 from dissmodel.sweeping.swept import Sweep
 
 MOST_LISTED = 80_000

@@ -5,29 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dissmodel import gdal_settings, temporary
 from dissmodel.engines import WorkerLost
 from dissmodel.errors import DissmodelError, StorageError, disk_errors
-from dissmodel.executor.runner import PHASES
 from dissmodel.io.room import LEAST, no_room
 from dissmodel.progress import Silent
-from dissmodel.record import MAIN, ExperimentRecord, store
+from dissmodel.record import ExperimentRecord, store
 from dissmodel.record.observed import kept
 from dissmodel.record.plain import plain
 from dissmodel.record.schema import Failure
+from dissmodel.sweeping.ended import ended_of
 from dissmodel.sweeping.folder import RECORD
-from dissmodel.sweeping.runs import NAME, EndedRun
+from dissmodel.sweeping.runs import GO_ON, NAME, EndedRun
 
 if TYPE_CHECKING:
     from dissmodel.running.run import RunRequest
-
-GO_ON = "Make room on the disk; the same command then goes on. No run that ended is lost."
 
 _READ = (
     "status",
@@ -43,8 +41,6 @@ _READ = (
     "not_kept",
     "error",
 )
-_TIMES = frozenset(f"time_{phase}_sec" for phase in (*PHASES, "total"))
-_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,25 +74,14 @@ def do(task: Task) -> EndedRun:
     KeyboardInterrupt
         If a signal to stop came.
     """
-    # Its worker may have been lost once the record stood.
-    stood = _completed(task) if task.tries > 1 and not (task.place or task.request.not_kept) else None
-    if stood is not None:
-        return replace(stood, tries=task.tries - 1)
+    if task.tries > 1 and not (task.place or task.request.not_kept):
+        from dissmodel.sweeping.finished import ended_in  # noqa: PLC0415  (few runs are tried again)
+
+        stood = ended_in(task.folder / RECORD)  # its worker may have been lost once the record stood
+        if stood is not None and stood.key == task.key:
+            return replace(stood, tries=task.tries - 1)
     with _made_here(task) as here:
         return _do(here)
-
-
-def _completed(task: Task) -> EndedRun | None:
-    """Return how the run ended of which a record is there; None without the record of a completed one."""
-    from dissmodel.sweeping.keys import key_of_record  # noqa: PLC0415  (few runs are tried again)
-
-    path = task.folder / RECORD
-    try:
-        document = store.read_document(path) if path.exists() else {}
-        is_it = document.get("status") == "completed" and key_of_record(document) == task.key
-        return ended_of(document, task.key) if is_it else None
-    except (DissmodelError, TypeError, KeyError, ValueError, AttributeError):  # it is no whole record
-        return None
 
 
 @contextlib.contextmanager
@@ -173,46 +158,3 @@ def _failed(task: Task, error: DissmodelError) -> EndedRun:
         task.folder.mkdir(parents=True, exist_ok=True)
     path = store.failed_record_path(task.folder / f"{NAME}.x", request.experiment_id)
     return replace(ended_of(store.write(record, path), task.key), tries=task.tries)
-
-
-def ended_of(document: Mapping[str, Any], key: str) -> EndedRun:
-    """Return how a run ended, as the document of its record says; raises TypeError, KeyError and so on."""
-    main = document["files"].get(MAIN) or {}
-    content = main.get("content_digest") or {}
-    began, ended = document.get("created_at"), document.get("finished_at")
-    seconds = _time(ended) - _time(began) if began and ended else timedelta()
-    return EndedRun(
-        key=key,
-        status=document["status"],
-        record_digest=document.get("record_digest") or "",
-        output="" if document.get("not_kept") else main.get("path", ""),
-        sha256=main.get("sha256", ""),
-        content_digest=content.get("digest", ""),
-        seed=document.get("seed"),
-        metrics=metrics_of(document),
-        seconds=round(seconds.total_seconds(), 3),
-        cpu_seconds=document.get("cpu_seconds") or 0.0,
-        peak_memory_bytes=document.get("peak_memory_bytes") or 0,
-        error=(document.get("error") or {}).get("message", ""),
-    )
-
-
-def metrics_of(document: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers among a record's metrics, and what the model measured after its last step.
-
-    The times of the phases are no metrics here.
-
-    >>> metrics = {"time_run_sec": 0.1, "kappa": "NaN"}
-    >>> metrics_of({"metrics": metrics, "step_metrics": {"step": [1, 2], "built": [3, 5]}})
-    {'built': 5, 'kappa': nan}
-    """
-    steps = {
-        name: row[-1] for name, row in document.get("step_metrics", {}).items() if row and name != "step"
-    }
-    found = steps | {name: one for name, one in document["metrics"].items() if name not in _TIMES}
-    numbers = ((name, _NUMBERS.get(one, one) if isinstance(one, str) else one) for name, one in found.items())
-    return {name: one for name, one in numbers if isinstance(one, int | float) and not isinstance(one, bool)}
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -35,7 +35,11 @@ def call(**given):
         ({"parameters": {"at": object()}}, TypeError, "object"),
         ({"parameters": {"at": Decimal(1)}}, TypeError, "Decimal"),
         ({"parameters": {"at": 1j}}, TypeError, "complex"),
-        ({"output": "s3://b/r.tif", "preview": True}, ValueError, "A preview is drawn beside the result"),
+        (
+            {"output": "s3://b/r.tif", "preview": True},
+            ValueError,
+            "A preview or a report is written beside the result",
+        ),
         ({"output": "s3://b/r.tif", "push": True}, ValueError, "a push would upload it again"),
     ],
 )

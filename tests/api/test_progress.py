@@ -159,6 +159,22 @@ def test_a_notebook_has_one_bar_that_is_updated_in_place_and_goes(notebook):
 
 
 @pytest.mark.slow
+def test_a_sweep_in_a_notebook_shows_how_many_runs_ended_and_the_time_left(notebook):
+    said = notebook(
+        "import dissmodel\n"
+        'dissmodel.sweep("coastal_raster", input="grid.zip", output="runs", cluster="here",'
+        ' parameters={"end_time": 1}, vary={"tide_height": [1, 2, 3]})'
+    )
+    bars = [content["data"]["text/html"] for kind, content in said if kind == "update_display_data"]
+
+    assert re.fullmatch(
+        r'<progress value="3" max="3"></progress> running +3 done, 0 failed, 0 left, [\d.]+/s, 0:00:00 to go',
+        bars[-2],
+    )
+    assert "" == bars[-1]
+
+
+@pytest.mark.slow
 def test_an_error_in_a_notebook_shows_its_hint_and_leaves_no_bar(notebook):
     said = notebook(CALL.replace('"coastal_raster"', '"coastal_raste"'))
     (error,) = (content for kind, content in said if kind == "error")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from example_pages import typed
 
 from dissmodel.cli.app import main
 from dissmodel.registry.classes import ExecutorRegistry
-from support.examples import typed
 from support.own_code import own_code
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,17 +1,14 @@
 """A model of the kit as its author writes it, from the command line: the examples of docs/cells.md."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-import shapely
-from affine import Affine
 
 from cli.test_startup import COMMAND, loaded
-from dissmodel.io import load_dataset, save_dataset
-from dissmodel.io.raster import write_geotiff
+from dissmodel.io import load_dataset
+from support import page_inputs
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
@@ -20,26 +17,7 @@ DOCS = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
 @pytest.fixture
 def town(dissmodel):
     """Write growth.py as the docs have it, and a town as town.tif and town.gpkg, in the current folder."""
-    from geopandas import GeoDataFrame
-
-    Path("growth.py").write_text(re.search(r"```python\n(# growth\.py\n.*?)```", DOCS, re.DOTALL)[1])
-    draws = np.random.default_rng(1)
-    built = (draws.random((12, 15)) < 0.3).astype(float)
-    slope = draws.random((12, 15)) * 30
-    write_geotiff(
-        "town.tif",
-        {"built": built.__getitem__, "slope": slope.__getitem__},
-        shape=built.shape,
-        dtype="float64",
-        nodata=-9999.0,
-        transform=Affine(30, 0, 600_000, 0, -30, 9_700_000),
-        crs="EPSG:31984",
-    )
-    row, col = np.divmod(np.arange(built.size), 15)
-    west, north = 600_000 + 30 * col, 9_700_000 - 30 * row
-    columns = {"built": built.ravel().astype(int), "slope": slope.ravel(), "row": row, "col": col}
-    boxes = shapely.box(west, north - 30, west + 30, north)
-    save_dataset(GeoDataFrame(columns, geometry=boxes, crs="EPSG:31984"), "town.gpkg")
+    page_inputs.town()
     return dissmodel
 
 

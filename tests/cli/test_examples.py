@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from support.examples import complete_fitted
+from example_pages import complete_fitted
 
 
 def metrics(stem):

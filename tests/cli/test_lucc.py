@@ -1,15 +1,13 @@
 """Land-use change from the command line: its page, published TOML, and files that are inputs."""
 
 import json
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-import shapely
 
 from dissmodel.executor import ExecutorRegistry
-from dissmodel.io import load_dataset, save_dataset
+from dissmodel.io import load_dataset
+from support import page_inputs
 
 DOCS = (Path(__file__).parents[2] / "docs" / "land_use.md").read_text(encoding="utf-8")
 
@@ -17,20 +15,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "land_use.md").read_text(encoding="
 @pytest.fixture
 def region(dissmodel):
     """Write region.toml as the page has it, region.gpkg and demand.csv into the current folder."""
-    from geopandas import GeoDataFrame
-
-    Path("region.toml").write_text(re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1])
-    draws = np.random.default_rng(3)
-    row, col = np.divmod(np.arange(12 * 10), 10)
-    farm, water = 0.3 * draws.random(120), np.where(draws.random(120) < 0.1, 0.5, 0.0)
-    columns = {"forest": 1 - farm - water, "farm": farm, "water": water, "road": draws.random(120)}
-    boxes = shapely.box(5000 * col, -5000 * row - 5000, 5000 * col + 5000, -5000 * row)
-    frame = GeoDataFrame(columns | {"row": row, "col": col}, geometry=boxes, crs="EPSG:31979")
-    save_dataset(frame, "region.gpkg")
-    area = {name: 25 * columns[name].sum() for name in ("forest", "farm", "water")}
-    rows = [(area["water"], area["forest"] - 30 * step, area["farm"] + 30 * step) for step in range(3)]
-    lines = ["water,forest,farm", *(",".join(map(repr, map(float, one))) for one in rows)]
-    Path("demand.csv").write_text("\n".join(lines))
+    page_inputs.region()
     return dissmodel
 
 

@@ -38,8 +38,8 @@ def test_a_folder_with_the_report_the_numbers_and_the_pictures(dissmodel):
 
     assert 0 == checked.code, checked.out
     assert "6 rows × 8 columns, 48 cells in the space" in checked.out
-    assert (0, "") == (said.code, said.err)
-    assert "of 48 cells have the class of the reference" in said.out
+    assert 0 == said.code
+    assert "of 48 cells have the class of the reference" in said.err
     assert ["charts.png", "maps.png", "report.md", "validation.json"] == names("val")
     record = document("val.record.json")
     assert document("val/validation.json")["class_map"]["kappa"] == record["metrics"]["kappa"]

@@ -49,7 +49,7 @@ def test_a_list_may_be_given_twice_and_a_flag_too(dissmodel, make_coast):
         *("-p", "end_time=2", "-p", "tide_height=1"),
     )
 
-    assert (0, "", "") == (said.code, said.out, said.err)
+    assert (0, "r.tif\nr.record.json\n", "") == (said.code, said.out, said.err)
 
 
 def test_a_script_of_a_model_refuses_them_too(dissmodel, executor_file, monkeypatch, capsys):

@@ -69,7 +69,7 @@ def test_a_run_draws_what_it_did_and_the_record_knows_nothing_of_it(grid):
     record = store.read(Path("r.record.json"))
 
     assert (0, "") == (said.code, said.err)
-    assert "  preview  r.preview.png" in said.out.splitlines()
+    assert ["r.tif", "r.record.json"] == said.out.splitlines()
     with Image.open("r.preview.png") as picture:
         assert record.experiment_id == picture.info["dissmodel"]
     assert not any("preview" in one.path for one in record.files.values())

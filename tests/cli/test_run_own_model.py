@@ -199,13 +199,13 @@ def test_what_a_model_prints_never_mixes_with_the_result(dissmodel, data, execut
     assert "hello\nworld\n" == said.err
 
 
-def test_quiet_says_nothing_and_verbose_says_each_phase(dissmodel, data, executor_file):
+def test_quiet_says_only_the_paths_and_verbose_says_each_phase(dissmodel, data, executor_file):
     model = executor_file(run="print('hello'); return data")
 
     quiet = dissmodel("run", model, "-i", data, "-o", "a.bin", "-q")
     verbose = dissmodel("run", model, "-i", data, "-o", "b.bin", "-v")
 
-    assert (0, "", "") == (quiet.code, quiet.out, quiet.err)
+    assert (0, "a.bin\na.record.json\n", "") == (quiet.code, quiet.out, quiet.err)
     for word in ("checking", "loading", "running", "saving"):
         assert f"{word}: " in verbose.err
 

@@ -1,19 +1,17 @@
 """``dissmodel serve`` as a process: a run from the upload to the record, and how it begins and ends."""
 
-import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 
 import httpx
 import pytest
 
 from support import echo
+from support.serving import serve, until
 
 KEY = "planted-KEY-0123456789"
 
@@ -33,36 +31,6 @@ def environ(tmp_path):
         "PYTHONPATH": str(echo.install(tmp_path / "packages")),
         "DISSMODEL_SERVICE_LEASE": "2",
     }
-
-
-@contextlib.contextmanager
-def serve(environ, *words):
-    """Start the server on a free port; give its process, its URL and its log."""
-    command = [sys.executable, "-m", "dissmodel", "serve", "--port", "0", *words]
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, encoding="utf-8")
-    log = []
-    try:
-        for line in process.stderr:
-            log.append(line)
-            found = re.search(r"Serving on (\S+)", line)
-            if found:
-                break
-        else:
-            raise AssertionError("".join(log))
-        yield process, found[1], log
-    finally:
-        process.kill()
-        log += process.stderr.readlines()
-        process.wait()
-        process.stderr.close()
-
-
-def until(look, patience=60.0):
-    late = time.monotonic() + patience
-    while not (found := look()):
-        assert time.monotonic() < late
-        time.sleep(0.1)
-    return found
 
 
 def test_a_job_from_the_upload_to_the_record(environ, tmp_path):

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from dissmodel.models.coastal.classes import FLOODED, FLOODED_LAND, MIGRATED_MANGROVE, MIGRATED_MUD
 
+MEASURE_UNITS = {"sea_level": "m", "sum_alt": "m"} | dict.fromkeys(
+    ("sources", "flooded", "newly_flooded", "mangrove_migrated", "soil_migrated"), "cells"
+)
+"""The units of the measures of `StepMetrics`."""
+
 _COARSE, _FINE = 2.0**16, 2.0**50
 _HIGHEST = 2.0**23  # farther than the centre of the earth
 

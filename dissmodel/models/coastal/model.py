@@ -21,7 +21,7 @@ from dissmodel.geo.legend import Legend
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
 from dissmodel.models.coastal.kernels.choice import choose_kernel
 from dissmodel.models.coastal.kernels.step import Kernel, Terms
-from dissmodel.models.coastal.metrics import StepMetrics
+from dissmodel.models.coastal.metrics import MEASURE_UNITS, StepMetrics
 from dissmodel.models.coastal.parameters import CoastalParameters, RiseParameters, TideParameters
 from dissmodel.models.coastal.state import CellState, CoastalState
 
@@ -42,6 +42,7 @@ class CoastalModel(CellModel):
     alt = Numbers(unit="m", ge=-500, le=9000, absent=(NODATA,))
     solo = _classes(SOILS, absent=(NODATA, -1), outside=NO_SOIL)
     Parameters: ClassVar[type[Any]] = CoastalParameters
+    measure_units: ClassVar[Mapping[str, str]] = MEASURE_UNITS
     raster_form = RasterForm(nodata=NODATA, others=False, units=False)
 
     def check(self, record: ExperimentRecord, problems: Problems = RAISED) -> Any:

@@ -68,9 +68,9 @@ class ContinuousRun(Run):
         assert complement is not None  # checked with the parameters
         self.shares = Shares(p.land_use_types, start, nodata, complement)
         potential = ContinuousPotential.of_kind(p.potential_kind)
-        self.potential = potential(cells, p.potential_entries(), self.shares)
+        self.potential = potential(cells, p.potential_entries, self.shares)
         allocation = ContinuousAllocation.of_kind(p.allocation_kind)
-        entries, how = p.allocation_entries(), (p.cell_correction, p.attr_protection)
+        entries, how = p.allocation_entries, (p.cell_correction, p.attr_protection)
         self.allocation = allocation(self.potential, entries, p.limits(), kernel, *how)
 
     def resume(self, passo: int, counters: Mapping[str, int]) -> None:
@@ -106,7 +106,7 @@ class DiscreteRun(Run):
         super().__init__(start, demand, parameters)
         p = parameters
         self.use: Whole = start.argmax(axis=0)
-        self.potential = DiscretePotential.of_kind(p.potential_kind)(cells, p.potential_entries())
+        self.potential = DiscretePotential.of_kind(p.potential_kind)(cells, p.potential_entries)
         matrix = None if p.transition_matrix is None else np.array(p.transition_matrix, np.bool_)
         self.allocation = DiscreteAllocation.of_kind(p.allocation_kind)(
             cells, p.land_use_types, p.index(p.land_use_no_data), p.limits(), kernel, matrix, p.ties

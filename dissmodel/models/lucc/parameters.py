@@ -207,7 +207,7 @@ class LuccParameters(Named, KeepsStates):
     @property
     def drivers(self) -> tuple[str, ...]:
         """The columns that the potential and the allocation read."""
-        entries = itertools.chain(*self.potential_entries())
+        entries = itertools.chain(*self.potential_entries)
         return tuple(dict.fromkeys(name for one in entries for name in one.betas))
 
     @property
@@ -221,7 +221,7 @@ class LuccParameters(Named, KeepsStates):
     @property
     def regions(self) -> dict[str, int]:
         """The columns of regions, and how many regions each has; raises ValueError where tables differ."""
-        potential = len(self.potential_entries()) if self.potential else 0
+        potential = len(self.potential_entries) if self.potential else 0
         counts = zip(self.region_columns, (potential, self._rule_regions), strict=True)
         found: dict[str, int] = {}
         for column, count in counts:
@@ -282,8 +282,9 @@ class LuccParameters(Named, KeepsStates):
         """Return the column of the regions of a table."""
         return self.region_attr
 
+    @cached_property
     def potential_entries(self) -> list[list[PotentialEntry]]:
-        """Return the coefficients by region and class."""
+        """The coefficients by region and class; raises ValueError where they don't fit."""
         kind = self.potentials.of_kind(self.potential_kind)
         found = self.by_region("potential", self.potential, kind.Entry)
         used = {name for row in itertools.chain(*found) for name in row.model_fields_set}
@@ -337,12 +338,13 @@ class ContinuousParameters(LuccParameters):
         if not low <= first <= high:
             raise ValueError(f"initial_elasticity = {first:g} is not from {low:g} to {high:g}")
         self.allocations.of_kind(self.allocation_kind)
-        self.potential_entries()
-        self.allocation_entries()
+        _ = self.potential_entries
+        _ = self.allocation_entries
         return self
 
+    @cached_property
     def allocation_entries(self) -> list[list[AllocationEntry]]:
-        """Return how classes may change, by region and class."""
+        """How classes may change, by region and class; raises ValueError where the table does not fit."""
         for lu in self.static:
             _check_class("static", lu, self.land_use_types)
         entries = self.by_region("allocation", self.allocation, AllocationEntry)
@@ -369,7 +371,7 @@ class ContinuousParameters(LuccParameters):
 
     @property
     def _rule_regions(self) -> int:
-        return len(self.allocation_entries()) if self.allocation else 0
+        return len(self.allocation_entries) if self.allocation else 0
 
     def limits(self) -> Limits:
         """Return when a try is accepted."""
@@ -409,7 +411,7 @@ class DiscreteParameters(LuccParameters):
                 )
         if DiscreteAllocation.of_kind(self.allocation_kind).needs_transitions and not self.transition_matrix:
             raise ValueError(f"allocation_kind = {self.allocation_kind!r} needs a transition_matrix")
-        self.potential_entries()
+        _ = self.potential_entries
         return self
 
     @property

@@ -141,7 +141,11 @@ def _metrics(found: Validation) -> dict[str, float | int | None]:
         metrics |= {
             "quantity_disagreement": apart.quantity,
             "allocation_disagreement": apart.allocation,
+            "exchange": apart.exchange,
+            "shift": apart.shift,
             "kappa": found.classes.kappa,
+            "fuzzy_agreement": found.classes.fuzzy.similarity,
+            "fuzzy_kappa": found.classes.fuzzy_kappa,
             "fit": found.classes.fit.total,
             "figure_of_merit": None if change is None else change.figure_of_merit,
         }
@@ -152,6 +156,8 @@ def _metrics(found: Validation) -> dict[str, float | int | None]:
             "share_fit": found.shares.fit.total,
         }
         for name, one in found.shares.differences.items():
-            metrics |= {f"mae_{name}": one.mae, f"rmse_{name}": one.rmse, f"match_{name}_percent": one.match}
-            metrics[f"max_error_{name}"] = one.max_error
+            metrics |= {
+                f"{measure}_{name}": getattr(one, measure) for measure in ("mae", "rmse", "bias", "r2")
+            }
+            metrics |= {f"match_{name}_percent": one.match, f"max_error_{name}": one.max_error}
     return metrics

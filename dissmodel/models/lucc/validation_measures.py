@@ -14,7 +14,7 @@ from dissmodel.metrics import ClassMeasures, ShareMeasures, class_areas, compare
 from dissmodel.metrics.arrays import exact_sums
 
 _SQUARE_KM = 1e6  # m²
-_OF_SHARES = ("mae", "rmse", "max_error", "match", "quantity", "allocation")
+_OF_SHARES = ("bias", "mae", "rmse", "r2", "max_error", "match", "quantity", "allocation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,25 +108,7 @@ def document(found: Validation, tolerance: float) -> dict[str, Any]:
         },
     }
     if found.classes is not None:
-        one = found.classes
-        change = one.change
-        described["class_map"] = {
-            "matrix": {
-                "rows": "result",
-                "columns": "reference",
-                "classes": [found.names[code] for code in one.matrix.classes],
-                "cells": one.matrix.table(),
-            },
-            "quantity": one.disagreement.quantity,
-            "allocation": one.disagreement.allocation,
-            "by_class": {
-                found.names[code]: asdict(apart) for code, apart in one.disagreement.classes.items()
-            },
-            "kappa": one.kappa,
-            "change": None if change is None else {name: int(size) for name, size in asdict(change).items()},
-            "figure_of_merit": None if change is None else change.figure_of_merit,
-            "multiresolution": asdict(one.fit),
-        }
+        described["class_map"] = found.classes.document(found.names)
     if found.shares is not None:
         described["shares"] = {
             "tolerance": tolerance,

@@ -34,9 +34,8 @@ def in_words(found: Validation) -> str:
     """
     said = []
     if found.classes is not None:
-        same = sum(size for (a, b), size in found.classes.matrix.sizes.items() if a == b)
         change, apart = found.classes.change, found.classes.disagreement
-        said.append(f"{same:,} of {found.cells:,} cells have the class of the reference")
+        said.append(f"{found.classes.agreement:,} of {found.cells:,} cells have the class of the reference")
         said.append(f"quantity disagreement {short(apart.quantity)}, allocation {short(apart.allocation)}")
         if change is not None:
             merit = change.figure_of_merit
@@ -75,12 +74,15 @@ def report(found: Validation, parameters: Mapping[str, Any], pictures: Iterable[
         [f"{found.cells:,} cells, {found.maps['result'].pixels.said}."],
         ["## Measures"],
         [
-            "- Quantity and allocation disagreement: Pontius & Millones (2011), parts of all cells.",
+            "- Quantity and allocation disagreement: Pontius & Millones (2011), parts of all cells;",
+            "  allocation is exchange and shift: Pontius & Santacruz (2014).",
             "- Figure of merit: hits/(hits + misses + false alarms + wrong class); Pontius et al. (2008).",
             "- Kappa: Cohen (1960). Pontius & Millones (2011) advise against it.",
+            "- Fuzzy agreement and fuzzy kappa: Hagen (2003), membership 2^(-d/2) up to 4 cells.",
             "- Fit by window: 1 - Σ|a - b|/(2·cells), the mean of windows side by side; over all with",
             "  weights e^(-0.1(w-1)); after Costanza (1989).",
-            "- Shares: quantity |Σ(a-b)|/N, allocation MAE - quantity, by class.",
+            "- Shares: bias Σ(a-b)/N, R² 1 - Σ(a-b)²/Σ(b - mean of b)², quantity |bias|, allocation MAE -",
+            "  quantity, by class.",
             "- A measure that is not defined is –.",
         ],
     ]
@@ -107,14 +109,21 @@ def _class_sections(found: Validation, classes: ClassMeasures) -> list[list[str]
             [
                 ("quantity disagreement", _number(apart.quantity)),
                 ("allocation disagreement", _number(apart.allocation)),
+                ("– exchange", _number(apart.exchange)),
+                ("– shift", _number(apart.shift)),
                 ("kappa", _number(classes.kappa)),
+                ("fuzzy agreement", _number(classes.fuzzy.similarity)),
+                ("fuzzy kappa", _number(classes.fuzzy_kappa)),
                 ("fit over all windows", _number(classes.fit.total)),
             ],
         ),
         table(
-            ("Class", "Quantity", "Allocation"),
+            ("Class", "Quantity", "Allocation", "Exchange", "Shift"),
             [
-                (code(found.names[number]), _number(one.quantity), _number(one.allocation))
+                (
+                    code(found.names[number]),
+                    *map(_number, (one.quantity, one.allocation, one.exchange, one.shift)),
+                )
                 for number, one in apart.classes.items()
             ],
         ),
@@ -141,13 +150,12 @@ def _share_sections(shares: ShareMeasures, tolerance: float) -> list[list[str]]:
     return [
         ["## Shares"],
         table(
-            ("Class", "MAE", "RMSE", "Max error", "Match (%)", "Quantity", "Allocation"),
+            ("Class", "Bias", "MAE", "RMSE", "R²", "Max error", "Match (%)", "Quantity", "Allocation"),
             [
                 (
                     code(name),
-                    *map(
-                        _number, (one.mae, one.rmse, one.max_error, one.match, one.quantity, one.allocation)
-                    ),
+                    *map(_number, (one.bias, one.mae, one.rmse, one.r2, one.max_error, one.match)),
+                    *map(_number, (one.quantity, one.allocation)),
                 )
                 for name, one in shares.differences.items()
             ],

@@ -15,7 +15,8 @@ def prov(run: Described) -> dict[str, Any]:
     """Return who and what made which file from which, with which software.
 
     A file is called by its sha256, so that two documents that name one file can be joined. A run is
-    ``dissmodel:run-ID``; one that it repeats, or whose result was its input, is named only.
+    ``dissmodel:run-ID``; one that it repeats, or whose result was its input, is named only. The records
+    of the runs of a sweep are named by their digests, as in the documents of the runs.
     """
     record, activity = run.record, _run(run.record.experiment_id)
     document = _Document()
@@ -36,6 +37,11 @@ def prov(run: Described) -> dict[str, Any]:
     _entities(document, run.of_role("record", "other"))
     kept = f"dissmodel:record-{run.digest.removeprefix('sha256:')}"
     document.add("entity", kept, {"prov:type": "dissmodel:Record", "prov:label": f"Record of {run.title}"})
+    sweep = record.sweep
+    for digest in (*sweep.completed.values(), *sweep.failed.values()) if sweep is not None else ():
+        of_run = f"dissmodel:record-{_word(digest.removeprefix('sha256:'))}"
+        document.add("entity", of_run, {"prov:type": "dissmodel:Record"})
+        document.relate("wasGeneratedBy", entity=of_run, activity=activity)
     for entity in inputs:
         document.relate("used", activity=activity, entity=entity)
     for entity in [*results, kept]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -19,15 +20,19 @@ _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _STATUS = "http://schema.org/{}ActionStatus"
 
 
-def crate(run: Described) -> bytes:
+def crate(run: Described, swept: Sequence[Described] = ()) -> bytes:
     """Return the file that makes a folder with `run.files` a crate; its bytes depend on the content alone.
 
     The file holds a digest of itself, see `is_edited`.
 
-    A crate of a reproduction has a second action: the comparison with the run that was repeated.
+    A crate of a reproduction has a second action: the comparison with the run that was repeated. A crate of a
+    sweep has one for each of its runs in `swept`, whose results and records are in `run.files` too.
     """
     graph = _Graph()
-    actions = [_run(graph, run), *_comparison(graph, run)]
+    of_runs = {one.name for each in swept for one in each.of_role("result", "record")}
+    own = replace(run, files=tuple(one for one in run.files if one.name not in of_runs))
+    known = _values(run)
+    actions = [_run(graph, own, known), *_comparison(graph, run), *(_run(graph, one, known) for one in swept)]
     about = run.about
     root = graph.add(
         "./",
@@ -85,23 +90,32 @@ class _Graph:
         return {"@id": name}
 
 
-def _run(graph: _Graph, run: Described) -> dict[str, str]:
+def _values(run: Described) -> dict[str, Any]:
+    """Return the parameters that have a value, and the seed."""
+    values = {name: value for name, value in run.record.parameters.items() if value is not None}
+    return {"seed": run.record.seed, **values} if run.record.seed is not None else values
+
+
+def _run(graph: _Graph, run: Described, known: Mapping[str, Any]) -> dict[str, str]:
+    """Add the action of a run; a parameter that has not its value in `known` is the run's own."""
     record = run.record
     ours = _software(graph, run.dissmodel)
     model = _software(graph, run.model, softwareRequirements=ours)
-    values = dict(record.parameters)
-    if record.seed is not None:
-        values.setdefault("seed", record.seed)
     parameters = [
-        graph.add(f"#parameter-{quote(name, safe='')}", "PropertyValue", name=name, value=as_value(value))
-        for name, value in values.items()
-        if value is not None
+        graph.add(
+            f"#parameter-{quote(name, safe='')}"
+            + ("" if known.get(name) == value else f"-{run.digest[7:23]}"),
+            "PropertyValue",
+            name=name,
+            value=as_value(value),
+        )
+        for name, value in _values(run).items()
     ]
     error = record.error
     return graph.add(
         f"#run-{quote(record.experiment_id, safe='')}",
         "CreateAction",
-        name=f"Run of {run.model.name}",
+        name=f"{'Sweep' if record.sweep is not None else 'Run'} of {run.model.name}",
         description=run.statement,
         startTime=run.began.isoformat(timespec="seconds"),
         endTime=run.ended.isoformat(timespec="seconds"),

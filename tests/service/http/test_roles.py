@@ -26,6 +26,7 @@ ROUTES = {
     "GET /experiments/{experiment_id}/record": "reader",
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
     "GET /experiments/{experiment_id}/preview.png": "reader",
+    "GET /experiments/{experiment_id}/files/{path:path}": "reader",
     "GET /experiments": "reader",
     "GET /download": "reader",
     "GET /metrics": "reader",
@@ -35,6 +36,7 @@ ROUTES = {
     "POST /experiments/{experiment_id}/reproduce": "submitter",
     "POST /experiments/{experiment_id}/publish": "submitter",
     "POST /data/upload": "submitter",
+    "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
     "GET /ogc/": None,
     "GET /ogc/conformance": None,
@@ -67,7 +69,8 @@ def routes_of(app):
 
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
-    filled |= {"place": "outputs", "key:path": "k", "processID:path": "flood", "jobID": ID}
+    filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
+    filled |= {"processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))

@@ -10,6 +10,7 @@ import pytest
 
 from dissmodel import metrics
 from dissmodel.errors import WrongValue
+from dissmodel.metrics import maps
 from dissmodel.metrics.arrays import exact_sums
 
 # The scenes of figure 4 of Costanza (1989), as the package calibration of TerraME has them.
@@ -82,13 +83,59 @@ def test_disagreement_of_three_classes_by_hand():
 
     found = metrics.disagreement(matrix)
 
-    assert (2 / 20, 6 / 20) == (found.quantity, found.allocation)
+    # Exchange: 1 and 2 have min(3, 1), 1 and 3 min(1, 1), 2 and 3 min(1, 1).
+    assert (2 / 20, 6 / 20, 6 / 20, 0) == (found.quantity, found.allocation, found.exchange, found.shift)
     assert {
-        1: metrics.ClassDisagreement(2 / 20, 4 / 20),
-        2: metrics.ClassDisagreement(2 / 20, 4 / 20),
-        3: metrics.ClassDisagreement(0, 4 / 20),
+        1: metrics.ClassDisagreement(2 / 20, 4 / 20, 4 / 20, 0),
+        2: metrics.ClassDisagreement(2 / 20, 4 / 20, 4 / 20, 0),
+        3: metrics.ClassDisagreement(0, 4 / 20, 4 / 20, 0),
     } == found.classes
     assert (20 * 12 - 144) / (400 - 144) == metrics.kappa(matrix)
+
+
+# By hand, after the definitions of Pontius & Santacruz (2014).
+@pytest.mark.parametrize(
+    ("table", "quantity", "exchange", "shift"),
+    [
+        ([[5, 2], [2, 1]], 0, 4 / 10, 0),  # two classes change places
+        ([[1, 3, 0], [0, 1, 3], [3, 0, 2]], 0, 0, 9 / 13),  # three do, in a ring
+        ([[4, 3, 0], [1, 4, 2], [1, 0, 5]], 1 / 20, 2 / 20, 4 / 20),  # rows 7, 7, 6; columns 6, 7, 7
+    ],
+)
+def test_exchange_and_shift(table, quantity, exchange, shift):
+    found = metrics.disagreement(metrics.transition_matrix(*maps_of(table)))
+
+    assert (quantity, exchange, shift) == (found.quantity, found.exchange, found.shift)
+    assert exchange + shift == pytest.approx(found.allocation, abs=1e-15)
+    assert [one.exchange + one.shift for one in found.classes.values()] == pytest.approx(
+        [one.allocation for one in found.classes.values()], abs=1e-15
+    )
+
+
+def test_as_scikit_learn_has_them():
+    from sklearn import metrics as theirs
+
+    draw = np.random.default_rng(3)
+    simulated, observed = draw.integers(0, 5, (2, 500))
+    matrix = metrics.transition_matrix(simulated, observed)
+    a, b = draw.normal(1e6, 1.0, (2, 500))
+    found = metrics.difference(a, b)
+
+    assert theirs.confusion_matrix(simulated, observed).tolist() == matrix.table()
+    assert theirs.cohen_kappa_score(simulated, observed) == pytest.approx(metrics.kappa(matrix), rel=1e-12)
+    assert theirs.r2_score(b, a) == pytest.approx(found.r2, rel=1e-9)
+    assert theirs.mean_absolute_error(b, a) == pytest.approx(found.mae, rel=1e-12)
+    assert theirs.root_mean_squared_error(b, a) == pytest.approx(found.rmse, rel=1e-12)
+
+
+def test_bias_and_r2_by_hand():
+    # d = 1, -1, 2, 0; the mean of b is 4, its squares 9 + 1 + 1 + 9.
+    found = metrics.difference([2.0, 2.0, 7.0, 7.0], [1.0, 3.0, 5.0, 7.0])
+
+    assert (0.5, 1 - 6 / 20) == (found.bias, found.r2)
+    assert metrics.difference([1.0, 2.0], [3.0, 3.0]).r2 is None
+    # In float64 the squares of 2**30 + 1 and 2**30 - 1 have no last digit.
+    assert 0.5 == metrics.difference([2.0**30, 2.0**30 - 1], [2.0**30 + 1, 2.0**30 - 1]).r2
 
 
 def test_areas_weigh():
@@ -160,6 +207,72 @@ def test_windows_by_hand_with_a_mask_and_an_uneven_edge():
     assert (0.6 + w2 + w4) / (1 + w2 + w4) == pytest.approx(found.total, abs=1e-15)
 
 
+def fuzzy_by_definition(a, b, mask):
+    """The mean over cells of the smaller membership, by every pair of cells."""
+    places = list(zip(*np.nonzero(mask), strict=True))
+
+    def membership(scene, code, place):
+        distances = (math.dist(place, one) for one in places if scene[one] == code)
+        return max((2 ** (-d / 2) for d in distances if d <= 4), default=0.0)
+
+    found = [min(membership(a, b[one], one), membership(b, a[one], one)) for one in places]
+    return sum(found) / len(found)
+
+
+def test_fuzzy_agreement_by_definition():
+    draw = np.random.default_rng(4)
+    a, b = np.kron(draw.integers(1, 6, (2, 5, 6)), np.ones((1, 2, 3), int))
+    mask = draw.random(a.shape) < 0.9
+
+    found = metrics.fuzzy_agreement(a, b, mask=mask)
+
+    assert fuzzy_by_definition(a, b, mask) == pytest.approx(found.similarity, rel=1e-14)
+    assert mask.sum() == sum(found.cells)
+    assert 0 < found.cells[-1]
+
+
+def test_fuzzy_kappa_by_hand_and_of_maps_by_chance():
+    matrix = metrics.transition_matrix([1, 1, 1, 2], [1, 2, 2, 2])
+    # Of a cell that differs, p = 3/4 and 1/4, q = 1/4 and 3/4: all rings, from 4 to 48 neighbours.
+    reached, squares = [4, 8, 12, 20, 24, 28, 36, 44, 48], [1, 2, 4, 5, 8, 9, 10, 13, 16]
+    chance = [[(1 - (1 - part) ** n) * (1 - (1 - part) ** n) for n in reached] for part in (1 / 4, 3 / 4)]
+    near = [
+        sum(2 ** (-math.sqrt(d) / 2) * (p - q) for d, p, q in zip(squares, row, [0, *row], strict=False))
+        for row in chance
+    ]
+    expected = 6 / 16 + 9 / 16 * near[0] + 1 / 16 * near[1]
+    found = metrics.FuzzyAgreement((2, 2, *[0] * 9))
+    draw = np.random.default_rng(6)
+    a, b = draw.choice(3, (200, 200), p=[0.6, 0.3, 0.1]), draw.choice(3, (200, 200), p=[0.2, 0.3, 0.5])
+    by_chance = metrics.fuzzy_agreement(a, b)
+
+    similarity = (2 + 2 * 2**-0.5) / 4
+    assert (similarity - expected) / (1 - expected) == pytest.approx(found.kappa(matrix), rel=1e-12)
+    assert abs(by_chance.kappa(metrics.transition_matrix(a, b))) < 0.02
+    assert metrics.FuzzyAgreement().kappa(matrix) is None
+    assert metrics.fuzzy_agreement([[1]], [[1]]).kappa(metrics.transition_matrix([1], [1])) is None
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 24), (16, 64), (64, 64)])
+def test_maps_in_blocks_have_the_measures_of_whole_maps(size):
+    draw = np.random.default_rng(8)
+    simulated, reference, start = np.kron(draw.integers(-3, 4, (3, 9, 14)), np.ones((1, 4, 3), np.int16))
+    mask = draw.random(start.shape) < 0.8
+    tally = metrics.ClassTally(start.shape, size[0])
+    for block in maps.blocks(start.shape, size):
+        tally.add([one[block.cells] for one in (simulated, reference, start)], mask[block.cells], block)
+    found = tally.measures()
+
+    assert metrics.compare_classes(simulated, reference, start, mask=mask) == found
+    assert metrics.transition_matrix(simulated, reference, mask=mask) == found.matrix
+    assert metrics.transition_matrix(start, reference, mask=mask) == found.observed
+    assert metrics.transition_matrix(start, simulated, mask=mask) == found.simulated
+    assert metrics.change_agreement(start, reference, simulated, mask=mask) == found.change
+    assert metrics.multiresolution_fit(simulated, reference, mask=mask) == found.fit
+    assert metrics.fuzzy_agreement(simulated, reference, mask=mask) == found.fuzzy
+    assert metrics.class_areas(reference, mask=mask) == tally.amounts(1)
+
+
 def test_shares_in_windows():
     a = np.array([[[0.5, 0.0]], [[0.5, 1.0]]])
     b = np.array([[[0.0, 0.25]], [[1.0, 0.75]]])
@@ -198,7 +311,9 @@ def test_nothing_to_compare_is_undefined():
     empty = metrics.transition_matrix([1, 2, 3], [1, 2, 3], mask=none)
     everywhere = metrics.transition_matrix([7, 7], [7, 7])
 
-    assert [None] * 6 == [
+    assert [None] * 8 == [
+        nothing.bias,
+        nothing.r2,
         nothing.mae,
         nothing.rmse,
         nothing.match,
@@ -206,7 +321,7 @@ def test_nothing_to_compare_is_undefined():
         nothing.quantity,
         nothing.allocation,
     ]
-    assert metrics.Disagreement(None, None, {}) == metrics.disagreement(empty)
+    assert metrics.Disagreement(None, None, None, None, {}) == metrics.disagreement(empty)
     assert metrics.kappa(empty) is None
     assert metrics.kappa(everywhere) is None
     assert metrics.change_agreement([1], [1], [1]).figure_of_merit is None

@@ -40,7 +40,7 @@ def test_defaults():
         given.cell_correction,
     )
     assert (0.1, 0.001, 1.5) == given.limits().elasticity
-    assert [[-1, -1]] == [[one.static for one in row] for row in given.allocation_entries()]
+    assert [[-1, -1]] == [[one.static for one in row] for row in given.allocation_entries]
     assert 1 == given.end_time
 
 
@@ -82,8 +82,8 @@ def test_published_forms_are_the_same():
 
     given = ContinuousParameters.model_validate(tables | rest)
 
-    assert other.potential_entries() == given.potential_entries()
-    assert other.allocation_entries() == given.allocation_entries()
+    assert other.potential_entries == given.potential_entries
+    assert other.allocation_entries == given.allocation_entries
     assert (other.max_difference, other.columns) == (given.max_difference, given.columns)
     assert given == ContinuousParameters.model_validate(given.model_dump(mode="json"))
 
@@ -212,7 +212,7 @@ def test_an_unknown_kind():
 
 
 def test_neigh_needs_no_table():
-    assert [{}] == [row[0].betas for row in discrete(potential_kind="neigh").potential_entries()]
+    assert [{}] == [row[0].betas for row in discrete(potential_kind="neigh").potential_entries]
 
 
 def test_a_package_brings_a_potential_and_an_allocation(region_of_classes, numpy_kernel):

@@ -111,7 +111,9 @@ def test_classes_by_hand():
     # Rows 5, 7, 0; columns 3, 8, 1.
     assert (2 / 12, 1 / 12) == (found_of["quantity"], found_of["allocation"])
     assert (12 * 9 - 71) / (144 - 71) == found_of["kappa"]
-    assert {"quantity": 1 / 12, "allocation": 2 / 12} == found_of["by_class"]["pasture"]
+    assert {"quantity": 1 / 12, "allocation": 2 / 12, "exchange": 0, "shift": 2 / 12} == found_of["by_class"][
+        "pasture"
+    ]
     # Windows of 2: 1 of 4 wrong; 1 of 4; in the lower half, of two cells each, 0 and 1 of 2.
     assert [1, 2, 4] == list(found_of["multiresolution"]["fits"])
     assert [0.75, (0.75 + 0.75 + 1 + 0.5) / 4, 10 / 12] == list(found_of["multiresolution"]["fits"].values())
@@ -150,6 +152,8 @@ def test_shares_by_hand():
 
     of_f = found["shares"]["by_class"]["f"]
     assert {
+        "bias": -0.25 / 4,
+        "r2": 1 - 0.3125 / 0.375,
         "mae": 0.75 / 4,
         "rmse": math.sqrt(0.3125 / 4),
         "max_error": 0.5,

@@ -387,3 +387,29 @@ def test_packages_of_a_runtime_that_does_not_fit():
     record.runtime.threads = "four"
 
     assert "2" == store.to_document(record)["misfits"]["runtime"]["packages"]["b"]["version"]
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        {
+            "python": "3.12",
+            "packages": {"numpy": {"version": "2.0"}, 'a"\n': {"url": "ä\n    }"}},
+            "gpu": None,
+        },
+        {"packages": {"a": {}}},
+        {"packages": {}},
+        {"packages": ["a"]},
+        None,
+    ],
+)
+def test_the_text_of_a_document_is_that_of_json(runtime):
+    misleading = '\n  "runtime": {\n    "packages": {}'
+    document = {
+        "experiment_id": misleading,
+        "parameters": {"packages": {}, "runtime": {"packages": {}}},
+        "logs": [misleading],
+        "runtime": runtime,
+    }
+
+    assert f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode() == store.dumps(document)

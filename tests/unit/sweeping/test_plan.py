@@ -52,6 +52,17 @@ def test_rows_are_counted_and_not_made(monkeypatch):
     assert len(Plan(grids=({f"a{n}": tuple(range(1000)) for n in range(100)},))) == 10**15
 
 
+@pytest.mark.parametrize("where", ["parameters", "grids"])
+def test_no_parameter_of_a_sweep_is_a_secret(where):
+    values = {"parameters": {"api_token": "t0ps3cret"}, "grids": ({"api_token": ("t0ps3cret",)},)}[where]
+
+    with pytest.raises(UsageError, match="api_token: a sweep writes") as caught:
+        Plan(**{where: values})
+
+    assert "secret" == caught.value.code
+    assert "t0ps3cret" not in caught.value.message
+
+
 def test_many_runs_need_consent():
     agree(Plan(replicates=10_000), Consent())
     with pytest.raises(ConsentRequired, match="10,001 runs") as caught:

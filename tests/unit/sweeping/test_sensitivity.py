@@ -23,7 +23,7 @@ def ishigami(rows):
 def found(design, *, replicates=1, noise=0.0):
     outputs = ishigami(design.rows())[:, np.newaxis] + noise * np.resize([1, -1], replicates)
     keys = [[f"{row:04d}{one}" for one in range(replicates)] for row in range(len(outputs))]
-    return indices(design, "y", outputs, keys)
+    return indices(design, "y", outputs, np.array(keys))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -72,7 +72,7 @@ def test_a_design_with_a_run_that_is_not_finite_is_refused_with_the_keys_of_thes
     outputs[[3, 5]] = bad
 
     with pytest.raises(InvalidInput) as raised:
-        indices(design, "y", outputs, [[f"{row:02d}{'0' * 62}"] for row in range(len(outputs))])
+        indices(design, "y", outputs, np.array([[f"{row:02d}{'0' * 62}"] for row in range(len(outputs))]))
 
     assert "runs_missing" == raised.value.code
     assert "2 runs of it failed" in raised.value.message
@@ -82,4 +82,4 @@ def test_a_design_with_a_run_that_is_not_finite_is_refused_with_the_keys_of_thes
 def test_a_constant_metric_has_no_indices():
     design = Design(kind="morris", size=4, factors=FACTORS)
 
-    assert () == indices(design, "y", np.full((len(design), 1), 7.0), [["k"]] * len(design))
+    assert () == indices(design, "y", np.full((len(design), 1), 7.0), np.full((len(design), 1), "k"))

@@ -1,5 +1,7 @@
 """The examples' pages, as a reader follows them."""
 
+from __future__ import annotations
+
 import re
 import shlex
 from pathlib import Path
@@ -7,16 +9,17 @@ from pathlib import Path
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def page(name):
+def page(name: str) -> str:
+    """Return the text of an example's page."""
     return (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
 
 
-def typed(name):
-    """Return the commands of a page, each as its words."""
+def typed(name: str) -> list[list[str]]:
+    """Return the commands of an example's page, each as its words."""
     return [shlex.split(line[2:]) for line in page(name).splitlines() if line.startswith("$ ")]
 
 
-def complete_fitted(words):
+def complete_fitted(words: list[str]) -> None:
     """Do what the page of land use says after a fit: complete the table that was fitted."""
     if "fit" not in words:
         return

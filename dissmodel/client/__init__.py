@@ -1,0 +1,1 @@
+"""A server's jobs from here: inputs are uploaded, results are brought and checked."""
