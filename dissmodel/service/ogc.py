@@ -9,25 +9,15 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from dissmodel import __version__
 from dissmodel.errors import UsageError
+from dissmodel.service import ogc_bodies as bodies
 from dissmodel.service import openapi30
 from dissmodel.service.auth import caller_of, router
 from dissmodel.service.jobs import document_of
 from dissmodel.service.legacy import Key
-from dissmodel.service.ogc_bodies import (
-    Conformance,
-    Execution,
-    JobList,
-    Jobs,
-    LandingPage,
-    Page,
-    ProblemDetails,
-    Process,
-    Processes,
-    StatusInfo,
-)
 from dissmodel.service.ogc_describe import link, process, summaries
 from dissmodel.service.ogc_jobs import interval, results, status_info, submission
 from dissmodel.service.ogc_problems import MEDIA_TYPE, PATH, as_problem
@@ -38,7 +28,17 @@ _OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _CLASSES = ("core", "ogc-process-description", "json", "oas30", "job-list", "dismiss")
 _STATUSES = (400, 401, 403, 404, 408, 409, 410, 413, 429, 500, 503)
-_PROBLEM = {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}}
+_PROBLEM = {MEDIA_TYPE: {"schema": bodies.ProblemDetails.model_json_schema()}}
+_RESULTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"multipart/related": {"schema": {"type": "string"}}}},
+    204: {"description": "Links to the results, in a header"},
+}
+
+
+def _answers(model: type[BaseModel]) -> dict[str, Any]:
+    """Return how a route answers with a body, in which what is not known is left out."""
+    return {"response_model": model, "response_model_exclude_none": True}
+
 
 open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
 
@@ -78,7 +78,7 @@ def _base(request: Request) -> str:
     return f"{_root(request)}{PATH}"
 
 
-@open_to_all.get("/", operation_id="getLandingPage", response_model=LandingPage)
+@open_to_all.get("/", operation_id="getLandingPage", response_model=bodies.LandingPage)
 def landing_page(request: Request) -> Any:
     """Tell what this is, and where its parts are."""
     base = _base(request)
@@ -95,7 +95,7 @@ def landing_page(request: Request) -> Any:
     }
 
 
-@open_to_all.get("/conformance", operation_id="getConformance", response_model=Conformance)
+@open_to_all.get("/conformance", operation_id="getConformance", response_model=bodies.Conformance)
 def conformance() -> Any:
     """List the conformance classes that hold."""
     base = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
@@ -114,13 +114,8 @@ def api(request: Request) -> JSONResponse:
     return JSONResponse({**document, "servers": [{"url": _base(request)}]}, media_type=_OPENAPI)
 
 
-@reader.get(
-    "/processes",
-    operation_id="getProcesses",
-    response_model=Processes,
-    response_model_exclude_none=True,
-)
-def list_processes(request: Request, asked: Annotated[Page, Query()]) -> Any:
+@reader.get("/processes", operation_id="getProcesses", **_answers(bodies.Processes))
+def list_processes(request: Request, asked: Annotated[bodies.Page, Query()]) -> Any:
     """List the processes, by their names."""
     found = summaries(parts_of(request).service.schemas, _base(request))
     rest = [one for one in found if asked.after is None or one["id"] > asked.after]
@@ -129,12 +124,7 @@ def list_processes(request: Request, asked: Annotated[Page, Query()]) -> Any:
     return {"processes": page, "links": _page_links(request, following)}
 
 
-@reader.get(
-    "/processes/{processID:path}",
-    operation_id="getProcessDescription",
-    response_model=Process,
-    response_model_exclude_none=True,
-)
+@reader.get("/processes/{processID:path}", operation_id="getProcessDescription", **_answers(bodies.Process))
 def describe_process(name: ProcessId, request: Request) -> Any:
     """Describe a process: its inputs, with the JSON Schema of each, and its outputs."""
     return process(name, parts_of(request).service.schemas, _base(request))
@@ -144,12 +134,11 @@ def describe_process(name: ProcessId, request: Request) -> Any:
     "/processes/{processID:path}/execution",
     operation_id="execute",
     status_code=201,
-    response_model=StatusInfo,
-    response_model_exclude_none=True,
+    **_answers(bodies.StatusInfo),
 )
 def execute(
     name: ProcessId,
-    body: Execution,
+    body: bodies.Execution,
     request: Request,
     response: Response,
     key: Key = None,
@@ -165,8 +154,8 @@ def execute(
     return info
 
 
-@reader.get("/jobs", operation_id="getJobs", response_model=JobList, response_model_exclude_none=True)
-def list_jobs(request: Request, asked: Annotated[Jobs, Query()]) -> Any:
+@reader.get("/jobs", operation_id="getJobs", **_answers(bodies.JobList))
+def list_jobs(request: Request, asked: Annotated[bodies.Jobs, Query()]) -> Any:
     """List jobs, the newest first."""
     page = parts_of(request).board.page(
         limit=asked.most,
@@ -180,17 +169,13 @@ def list_jobs(request: Request, asked: Annotated[Jobs, Query()]) -> Any:
     return {"jobs": jobs, "links": _page_links(request, page["next"])}
 
 
-@reader.get(
-    "/jobs/{jobID}", operation_id="getStatus", response_model=StatusInfo, response_model_exclude_none=True
-)
+@reader.get("/jobs/{jobID}", operation_id="getStatus", **_answers(bodies.StatusInfo))
 def show_status(job: JobId, request: Request) -> Any:
     """Return the status of a job."""
     return status_info(document_of(parts_of(request).service.look(job)), _base(request))
 
 
-@submitter.delete(
-    "/jobs/{jobID}", operation_id="dismiss", response_model=StatusInfo, response_model_exclude_none=True
-)
+@submitter.delete("/jobs/{jobID}", operation_id="dismiss", **_answers(bodies.StatusInfo))
 def dismiss(job: JobId, request: Request) -> Any:
     """Let a job end; a job that has ended stays as it is."""
     service = parts_of(request).service
@@ -205,8 +190,8 @@ def dismiss(job: JobId, request: Request) -> Any:
     return {**info, "status": "dismissed", "message": "The job is asked to stop." if runs else None}
 
 
-@reader.get("/jobs/{jobID}/results", operation_id="getResult", response_class=JSONResponse)
-def show_results(job: JobId, request: Request) -> Response:
+@reader.get("/jobs/{jobID}/results", operation_id="getResult", responses=_RESULTS)
+def show_results(job: JobId, request: Request) -> Any:
     """Return the results of a job: links to its files, and its record."""
     return results(parts_of(request), job, _root(request))
 

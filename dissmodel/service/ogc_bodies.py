@@ -55,29 +55,11 @@ class Processes(BaseModel):
     links: list[Link]
 
 
-class Input(BaseModel):
-    """An input of a process."""
-
-    title: str | None = None
-    description: str | None = None
-    minOccurs: int  # noqa: N815
-    maxOccurs: int = 1  # noqa: N815
-    schema_: dict[str, Any] = Field(alias="schema")
-
-
-class Output(BaseModel):
-    """An output of a process."""
-
-    title: str
-    description: str
-    schema_: dict[str, Any] = Field(alias="schema")
-
-
 class Process(ProcessSummary):
     """A model with what it takes and gives."""
 
-    inputs: dict[str, Input]
-    outputs: dict[str, Output]
+    inputs: dict[str, dict[str, Any]]
+    outputs: dict[str, dict[str, Any]]
 
 
 class Wanted(BaseModel):
@@ -136,8 +118,8 @@ class Jobs(Page):
     processID: list[str] | None = None  # noqa: N815
     status: list[Status] | None = None
     datetime: str | None = Field(default=None, description="When it was submitted: a time or an interval")
-    minDuration: int | None = Field(default=None, ge=0)  # noqa: N815
-    maxDuration: int | None = Field(default=None, ge=0)  # noqa: N815
+    minDuration: int | None = Field(default=None, ge=0, le=1 << 40)  # noqa: N815
+    maxDuration: int | None = Field(default=None, ge=0, le=1 << 40)  # noqa: N815
 
 
 class JobList(BaseModel):

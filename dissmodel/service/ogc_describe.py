@@ -17,24 +17,20 @@ from dissmodel.service.schemas import Schemas, is_path
 
 JSON = "application/json"
 BOTH = ("value", "reference")
-FIELDS: Mapping[str, str] = {
-    "input": "input_dataset",
-    "format": "input_format",
-    **{name: name for name in ("layer", "seed", "band_map", "column_map", "class_map", "inputs", "resample")},
+_COMMON: Mapping[str, tuple[str, str, str]] = {
+    "input": ("input_dataset", "Input", "The dataset: a URI that a job may read, or a link to it"),
+    "format": ("input_format", "Format", "Of the input"),
+    "layer": ("layer", "Layer", "Of the input that the model reads"),
+    "seed": ("seed", "Seed", "Of the random numbers"),
+    "band_map": ("band_map", "Bands", "A field of the model → the band of the input, by its name or number"),
+    "column_map": ("column_map", "Columns", "A field of the model → the column of the input"),
+    "class_map": ("class_map", "Classes", "A field of classes → the name of a table, or old code → new code"),
+    "inputs": ("inputs", "Other inputs", "A field that is read from another dataset → its URI, or URI:BAND"),
+    "resample": ("resample", "Resampling", "Of the other inputs, where their grid is another one"),
 }
+FIELDS: Mapping[str, str] = {name: field for name, (field, *_) in _COMMON.items()}
 """The inputs that every process has, and what a job calls them."""
 
-_SAID = {
-    "input": ("Input", "The dataset: a URI that a job may read, or a link to it"),
-    "format": ("Format", "Of the input"),
-    "layer": ("Layer", "Of the input that the model reads"),
-    "seed": ("Seed", "Of the random numbers"),
-    "band_map": ("Bands", "A field of the model → the band of the input, by its name or number"),
-    "column_map": ("Columns", "A field of the model → the column of the input"),
-    "class_map": ("Classes", "A field of classes → the name of a table, or old code → new code"),
-    "inputs": ("Other inputs", "A field that is read from another dataset → its URI, which may end in :BAND"),
-    "resample": ("Resampling", "Of the other inputs, where their grid is another one"),
-}
 _OUTPUTS = {
     "output": {
         "title": "Result",
@@ -161,12 +157,11 @@ def _given(model: Model) -> Mapping[str, Any]:
 def _inputs(model: Model, schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the inputs that every process has, then the parameters of this one."""
     fields = Job.model_json_schema()
-    for name, field in FIELDS.items():
-        title, text = _SAID[name]
+    for name, (field, title, text) in _COMMON.items():
         shown = openapi30.schema_of(fields["properties"][field], fields.get("$defs", {}))
         shown = {key: value for key, value in shown.items() if key not in {"title", "description"}}
         is_needed = field in fields["required"]
-        yield name, {"title": title, "description": text, "minOccurs": int(is_needed), "schema": shown}
+        yield name, _input({"title": title, "description": text}, shown, is_needed)
     given, required = _given(model), set(schema.get("required") or ())
     for name, one in (schema.get("properties") or {}).items():
         if name == "seed" or is_path(one, schema):  # the input seed is the same; no path may be given
@@ -174,8 +169,11 @@ def _inputs(model: Model, schema: Mapping[str, Any]) -> Iterator[tuple[str, dict
         shown = openapi30.schema_of(one, schema.get("$defs", {}))
         if name in given:
             shown["default"] = given[name]
-        title, text = shown.pop("title", None), shown.pop("description", "")
-        unit = f" ({one['unit']})" if isinstance(one, Mapping) and one.get("unit") else ""
-        about = {"title": title, "description": f"{text}{unit}".strip() or None}
-        is_needed = name in required and name not in given
-        yield input_of(name), {**about, "minOccurs": int(is_needed), "schema": shown}
+        about: dict[str, Any] = {key: shown.pop(key) for key in ("title", "description") if key in shown}
+        if isinstance(one, Mapping) and one.get("unit"):
+            about["description"] = f"{about.get('description', '')} ({one['unit']})".strip()
+        yield input_of(name), _input(about, shown, name in required and name not in given)
+
+
+def _input(about: Mapping[str, Any], schema: Mapping[str, Any], is_needed: bool) -> dict[str, Any]:  # noqa: FBT001
+    return {**about, "minOccurs": int(is_needed), "maxOccurs": 1, "schema": schema}
